@@ -1,0 +1,1 @@
+"""What one component does, good or bad: pure laws and their parameters."""

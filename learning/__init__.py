@@ -1,0 +1,1 @@
+"""Experiments performed on a chip, and what they should have found."""

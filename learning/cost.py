@@ -1,0 +1,87 @@
+"""Costs of one sample, their force on the outputs, and the gradients they imply.
+
+A cost belongs to one sample and is never averaged inside; batch means are taken at the end. With a
+readout the cost is the cross-entropy of ``softmax(a V + b)``, without one it is ``|a - y|^2 / 2``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.protocol import Readout
+
+Array = NDArray[np.float64]
+
+
+def logits(readout: Readout | None, output: Array) -> Array:
+    """Return ``a V + b`` (batch, classes), or the output activity itself without a readout."""
+    return output if readout is None else output @ readout.weight + readout.bias
+
+
+def loss(readout: Readout | None, output: Array, target: Array) -> Array:
+    """Return the cost per sample, (batch,), of output activities (batch, outputs)."""
+    z = logits(readout, output)
+    if readout is None:
+        return np.asarray(0.5 * np.sum((z - target) ** 2, axis=1))
+    return np.asarray(np.sum(target, axis=1) * _log_sum(z) - np.sum(target * z, axis=1))
+
+
+def mistake(readout: Readout | None, output: Array, target: Array) -> Array:
+    """Return ``dC/d logits`` (batch, classes): ``softmax - y``, or ``a - y``."""
+    z = logits(readout, output)
+    if readout is None:
+        return z - target
+    return np.asarray(np.exp(z - _log_sum(z)[:, None]) - target)
+
+
+def force(readout: Readout | None, output: Array, target: Array) -> Array:
+    """Return ``e = dC/da`` of the output activities (batch, outputs)."""
+    error = mistake(readout, output, target)
+    return error if readout is None else error @ readout.weight.T
+
+
+def gradients(
+    connections: Sequence[tuple[str, str]], presynaptic: Mapping[str, Array], delta: Mapping[str, Array], keep: Array
+) -> dict[str, Array]:
+    """Return batch-mean gradients ``dL/dW = a_pre delta_post`` and ``dL/db = delta``.
+
+    Parameters
+    ----------
+    connections : sequence of (pre, post)
+        Layers joined by a weight of shape (pre, post).
+    presynaptic : mapping of layer to array (batch, pre)
+        Presynaptic activities, the clamped input included.
+    delta : mapping of layer to array (batch, post)
+        Error vectors ``dL/d drive``.
+    keep : bool array (batch,)
+        Samples that count; NaN everywhere if none does.
+
+    Returns
+    -------
+    dict
+        ``weight/<pre>-<post>`` (pre, post) and ``bias/<layer>`` (unit,).
+    """
+    share = _share(keep)
+    blocks = {f"weight/{pre}-{post}": presynaptic[pre][keep].T @ delta[post][keep] * share for pre, post in connections}
+    return blocks | {f"bias/{layer}": delta[layer][keep].sum(axis=0) * share for layer in delta}
+
+
+def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Array) -> dict[str, Array]:
+    """Return the batch-mean gradients of the digital readout; empty without one."""
+    if readout is None:
+        return {}
+    error, share = mistake(readout, output, target)[keep], _share(keep)
+    return {"readout/weight": output[keep].T @ error * share, "readout/bias": error.sum(axis=0) * share}
+
+
+def _share(keep: Array) -> float:
+    count = int(np.count_nonzero(keep))
+    return 1.0 / count if count else float("nan")
+
+
+def _log_sum(z: Array) -> Array:
+    largest = z.max(axis=1)
+    return np.asarray(largest + np.log(np.sum(np.exp(z - largest[:, None]), axis=1)))

@@ -1,0 +1,101 @@
+"""Oracle side: where the error of an estimate comes from, term by term.
+
+The terms are vectors whose sum is the total error ``estimate - exact``:
+
+============== ================================================================= ==================
+step           what is run                                                       term
+============== ================================================================= ==================
+exact          backpropagation through the equilibrium of the chip as it is
+limit          EP for a vanishing nudge                                          asymmetry
+full           the scheme's finite nudges, settled completely                    finite nudge
+estimate       the scenario's own settling                                       settling
+============== ================================================================= ==================
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip import Chip
+from substrate.linearisation import TIGHT
+from substrate.protocol import Status
+
+from .estimators import Estimate, estimate, measure_free
+from .exact import Exact
+from .schemes import Scheme
+
+Array = NDArray[np.float64]
+
+TERMS = ("asymmetry", "finite_nudge", "settling")
+
+
+class Ledger(NamedTuple):
+    """Error vectors of one estimate, step by step; arrays (batch, units)."""
+
+    steps: tuple[Array, ...]
+    """Exact, limit, full and estimate."""
+
+    keep: NDArray[np.bool_]
+    """Samples that settled in every step, (batch,); only these are averaged."""
+
+    def terms(self) -> dict[str, Array]:
+        """Return the error of each cause."""
+        return dict(zip(TERMS, np.diff(np.array(self.steps), axis=0), strict=True))
+
+
+def ledger(complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate) -> Ledger:
+    """Split the error of `measured` into its causes.
+
+    Parameters
+    ----------
+    complete : Chip
+        The same chip, settling completely (see `complete_settling`).
+    x, target : array (batch, inputs), (batch, classes or outputs)
+        The batch.
+    exact : Exact
+        Its exact error vectors.
+    scheme : Scheme
+        The scheme that was measured.
+    measured : Estimate
+        What was measured.
+    """
+    full = estimate(complete, measure_free(complete, x), target, scheme)
+    keep = (measured.status == Status.SETTLED) & (full.status == Status.SETTLED) & exact.equilibrium.reached
+    return Ledger((exact.delta, exact.ep, joined(full), joined(measured)), np.asarray(keep))
+
+
+def complete_settling(chip: Chip) -> Chip:
+    """Return the same chip with phases long enough to count as complete."""
+    dynamics = chip.design.dynamics.model_copy(update={"free": TIGHT, "nudged": TIGHT})
+    return chip.variant(dynamics=dynamics)
+
+
+def joined(measured: Estimate) -> Array:
+    """Return the error vectors of all layers side by side, (batch, units)."""
+    return np.concatenate(list(measured.delta.values()), axis=1)
+
+
+def cosines(a: Array, b: Array) -> Array:
+    """Return the cosine between the rows of `a` and `b`; NaN where one of them vanishes."""
+    size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray(np.divide(np.sum(a * b, axis=1), size, out=np.full(len(size), np.nan), where=size > 0.0))
+
+
+def norm_ratios(a: Array, b: Array) -> Array:
+    """Return ``|a| / |b|`` row by row; NaN where `b` vanishes."""
+    size = np.linalg.norm(b, axis=1)
+    return np.asarray(np.divide(np.linalg.norm(a, axis=1), size, out=np.full(len(size), np.nan), where=size > 0.0))
+
+
+def rms(a: Array) -> float:
+    """Return the root of the mean squared row norm; NaN without rows."""
+    return float(np.sqrt(np.sum(a**2) / len(a))) if len(a) else float("nan")
+
+
+def mean_defined(values: Array) -> tuple[float, float]:
+    """Return mean and standard deviation of the values that are numbers; NaN if none is."""
+    defined = values[np.isfinite(values)]
+    return (float(defined.mean()), float(defined.std())) if defined.size else (float("nan"), float("nan"))

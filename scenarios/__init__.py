@@ -1,0 +1,1 @@
+"""Written descriptions of experiments: reading, running, keeping, showing."""

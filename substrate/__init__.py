@@ -1,0 +1,1 @@
+"""The physical machine: devices wired together and given dynamics."""

@@ -1,0 +1,107 @@
+"""What an experimenter may do with a chip: the whole of what learning sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+State = NDArray[Any]
+"""A state or an activity: float64, or complex128 under a complex nudge."""
+
+
+class Status(IntEnum):
+    """How a settling ended; the values are stored in result files."""
+
+    SETTLED = 0
+    STEP_LIMIT = 1
+    PERIOD_2 = 2
+    DIVERGED = 3
+
+    @property
+    def words(self) -> str:
+        """Return the status as words."""
+        return self.name.lower().replace("_", " ").replace("period 2", "period-2 cycle")
+
+    @property
+    def advice(self) -> str:
+        """Return the knob to turn."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.SETTLED: "",
+    Status.STEP_LIMIT: "allow more steps (dynamics.free.max_steps, dynamics.nudged.max_steps) or raise the tolerance",
+    Status.PERIOD_2: "the state flips between two values at every step: lower dynamics.dt",
+    Status.DIVERGED: "lower dynamics.dt, or the nudge (learning.scheme.beta) if only nudged settlings diverge",
+}
+
+
+class Nudge(NamedTuple):
+    """A pull of the outputs towards their targets during a settling."""
+
+    beta: complex
+    """Size; positive real pulls towards lower cost."""
+
+    target: Array
+    """Target y, (batch, classes) or (batch, outputs)."""
+
+
+class Settled(NamedTuple):
+    """How one settling ended, per sample."""
+
+    status: NDArray[np.int64]
+    """Values of `Status`, (batch,)."""
+
+    steps: NDArray[np.int64]
+    """Steps taken, (batch,)."""
+
+    residual: Array
+    """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state."""
+
+
+class Readout(NamedTuple):
+    """The digital readout behind the output layer; known to the controller, which holds it."""
+
+    weight: Array
+    """Shape (outputs, classes)."""
+
+    bias: Array
+    """Shape (classes,)."""
+
+
+class Bench(Protocol):
+    """A chip on the bench: inputs, settlings and reads, nothing else.
+
+    No programmed or effective weight can be seen through it.
+    """
+
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """(pre, post) layer of every connection: the floor plan is public, the weights are not."""
+        ...
+
+    @property
+    def readout(self) -> Readout | None:
+        """The digital readout, for the cross-entropy cost; None for mse."""
+        ...
+
+    def set_input(self, x: Array) -> None:
+        """Clamp the input layer to `x`, shape (batch, inputs), until the next call."""
+        ...
+
+    def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> Settled:
+        """Let the chip settle, from zero or from the last free state, nudged or not."""
+        ...
+
+    def read(self) -> Mapping[str, State]:
+        """Return the activities now, per layer (batch, units), the clamped input included.
+
+        Complex after a complex nudge.
+        """
+        ...

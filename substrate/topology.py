@@ -1,0 +1,200 @@
+"""Layers, connections and the flat parameter vector they share.
+
+The first layer is the clamped input, the last one the output that is nudged. Any directed
+connection between layers is allowed: reciprocal, loop, skip, lateral. All unclamped units form
+one state vector; a layer is a range of its columns.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Connection(NamedTuple):
+    """A directed, dense connection; its weight is stored with shape (pre, post)."""
+
+    pre: str
+    post: str
+
+    @property
+    def name(self) -> str:
+        """Return ``pre-post``."""
+        return f"{self.pre}-{self.post}"
+
+    @property
+    def block(self) -> str:
+        """Return the name of its weight in the parameter vector."""
+        return f"weight/{self.name}"
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a wiring, and what to try."""
+
+    field: str
+    message: str
+    hint: str
+
+
+class Topology:
+    """The wiring of one network.
+
+    Parameters
+    ----------
+    layers : mapping of name to number of units
+        In order; the first is the clamped input, the last the output.
+    connections : sequence of str
+        ``"pre-post"``. A connection whose pre layer comes after its post layer is *feedback*.
+    classes : int, optional
+        Width of the dense readout behind the output layer; absent: no readout.
+
+    Raises
+    ------
+    ValueError
+        With every fault found by `faults`.
+    """
+
+    def __init__(self, layers: Mapping[str, int], connections: list[str], classes: int | None = None) -> None:
+        problems = faults(layers, connections)
+        if problems:
+            raise ValueError("; ".join(f"{p.field}: {p.message}, {p.hint}" for p in problems))
+        self.layers = dict(layers)
+        self.connections = [_parse(text) for text in connections]
+        self.classes = classes
+        names = list(layers)
+        self.input, self.output = names[0], names[-1]
+        self.names = names[1:]
+        """Unclamped layers, in order."""
+
+    @cached_property
+    def units(self) -> int:
+        """Number of unclamped units."""
+        return sum(self.layers[name] for name in self.names)
+
+    @cached_property
+    def columns(self) -> dict[str, slice]:
+        """Range of each unclamped layer in the state vector."""
+        stops = np.cumsum([self.layers[name] for name in self.names]).tolist()
+        return {name: slice(stop - self.layers[name], stop) for name, stop in zip(self.names, stops, strict=True)}
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every parameter block, in the order of the flat vector."""
+        shapes: dict[str, tuple[int, ...]] = {
+            c.block: (self.layers[c.pre], self.layers[c.post]) for c in self.connections
+        }
+        shapes |= {f"bias/{name}": (self.layers[name],) for name in self.names}
+        if self.classes is not None:
+            shapes |= {"readout/weight": (self.layers[self.output], self.classes), "readout/bias": (self.classes,)}
+        return shapes
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Position of every block in the flat vector."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return dict(zip(self.shapes, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+
+    @property
+    def size(self) -> int:
+        """Length of the flat parameter vector."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def blocks(self, flat: Array) -> dict[str, Array]:
+        """Return the named blocks of a flat parameter vector, as views."""
+        return {
+            name: flat[self.offsets[name] : self.offsets[name] + math.prod(shape)].reshape(shape)
+            for name, shape in self.shapes.items()
+        }
+
+    def split(self, state: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the layers of a state or any other array (..., unit), as views."""
+        return {name: state[..., columns] for name, columns in self.columns.items()}
+
+    def recurrent(self) -> Iterator[Connection]:
+        """Yield the connections between unclamped layers."""
+        return (c for c in self.connections if c.pre != self.input)
+
+    def is_feedback(self, connection: Connection) -> bool:
+        """Tell whether the pre layer comes after the post layer."""
+        order = list(self.layers)
+        return order.index(connection.pre) > order.index(connection.post)
+
+    def pairs(self) -> list[tuple[Connection, Connection]]:
+        """Return (forward, feedback) for every reciprocal pair."""
+        present = set(self.connections)
+        return [
+            (Connection(c.post, c.pre), c)
+            for c in self.connections
+            if self.is_feedback(c) and Connection(c.post, c.pre) in present
+        ]
+
+    def coupling(self, blocks: Mapping[str, Array]) -> Array:
+        """Return the dense coupling ``W[post, pre]`` between unclamped units, shape (units, units)."""
+        dense = np.zeros((self.units, self.units))
+        for connection in self.recurrent():
+            dense[self.columns[connection.post], self.columns[connection.pre]] = blocks[connection.block].T
+        return dense
+
+
+def _parse(text: str) -> Connection:
+    pre, _, post = text.partition("-")
+    return Connection(pre, post)
+
+
+def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
+    """Return everything wrong with a wiring; empty when it can be built."""
+    found = [
+        Fault(f"layers.{name}", "not a layer name", "use a small letter, then small letters, digits or '_'")
+        for name in layers
+        if not _LAYER_NAME.fullmatch(name)
+    ]
+    found += [
+        Fault(f"layers.{name}", f"{size} units", "a layer has at least 1 unit")
+        for name, size in layers.items()
+        if size < 1
+    ]
+    if len(layers) < 2:
+        return [*found, Fault("layers", f"{len(layers)} layer(s)", "give an input layer and an output layer at least")]
+    names = list(layers)
+    good = []
+    for i, text in enumerate(connections):
+        problem = _connection_fault(text, names, connections[:i])
+        if problem is not None:
+            found.append(Fault(f"connections.{i}", *problem))
+        else:
+            good.append(_parse(text))
+    fed, used = {c.post for c in good}, {c.pre for c in good}
+    if names[0] not in used:
+        found.append(
+            Fault("connections", f"nothing reads the input layer {names[0]!r}", f'add "{names[0]}-{names[1]}"')
+        )
+    found += [
+        Fault("connections", f"nothing feeds layer {name!r}", f'add a connection "<pre>-{name}" or remove the layer')
+        for name in names[1:]
+        if name not in fed
+    ]
+    return found
+
+
+def _connection_fault(text: str, names: list[str], earlier: list[str]) -> tuple[str, str] | None:
+    pre, dash, post = text.partition("-")
+    if not dash:
+        return f"{text!r} is not a connection", 'write "pre-post", such as "in-l1"'
+    unknown = [name for name in (pre, post) if name not in names]
+    if unknown:
+        return f"{text!r} names no layer {unknown[0]!r}", "layers are " + ", ".join(names)
+    if post == names[0]:
+        return f"{text!r} feeds the clamped input layer", "the first layer is the input; list it first and feed others"
+    if text in earlier:
+        return f"{text!r} stands twice", "remove one"
+    return None
