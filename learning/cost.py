@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from substrate.protocol import Readout
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def logits(readout: Readout | None, output: Array) -> Array:
@@ -26,7 +27,7 @@ def loss(readout: Readout | None, output: Array, target: Array) -> Array:
     z = logits(readout, output)
     if readout is None:
         return np.asarray(0.5 * np.sum((z - target) ** 2, axis=1))
-    return np.asarray(np.sum(target, axis=1) * _log_sum(z) - np.sum(target * z, axis=1))
+    return np.asarray(_log_sum(z) - np.sum(target * z, axis=1))
 
 
 def mistake(readout: Readout | None, output: Array, target: Array) -> Array:
@@ -44,7 +45,7 @@ def force(readout: Readout | None, output: Array, target: Array) -> Array:
 
 
 def gradients(
-    connections: Sequence[tuple[str, str]], presynaptic: Mapping[str, Array], delta: Mapping[str, Array], keep: Array
+    connections: Sequence[tuple[str, str]], presynaptic: Mapping[str, Array], delta: Mapping[str, Array], keep: Mask
 ) -> dict[str, Array]:
     """Return batch-mean gradients ``dL/dW = a_pre delta_post`` and ``dL/db = delta``.
 
@@ -69,7 +70,7 @@ def gradients(
     return blocks | {f"bias/{layer}": delta[layer][keep].sum(axis=0) * share for layer in delta}
 
 
-def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Array) -> dict[str, Array]:
+def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Mask) -> dict[str, Array]:
     """Return the batch-mean gradients of the digital readout; empty without one."""
     if readout is None:
         return {}
@@ -77,7 +78,7 @@ def readout_gradients(readout: Readout | None, output: Array, target: Array, kee
     return {"readout/weight": output[keep].T @ error * share, "readout/bias": error.sum(axis=0) * share}
 
 
-def _share(keep: Array) -> float:
+def _share(keep: Mask) -> float:
     count = int(np.count_nonzero(keep))
     return 1.0 / count if count else float("nan")
 

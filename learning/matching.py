@@ -3,11 +3,12 @@
 Feedback cells of relative spread sigma add to the coupling a random part with variances
 ``T_ij = sigma^2 W_ij^2``. Its action on an error vector `delta` has the covariance
 ``C = diag(T delta^2 + T^T delta^2) - (T + T^T) o (delta delta^T)``, and the EP error vector
-the covariance ``M C M^T`` with ``M = R (1 - W R)^-1``. The trace over a layer is the expected
-squared error there.
+the covariance ``M C M^T`` with ``M = R (1 - W R)^-1``. First order in sigma.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,22 @@ from .exact import Exact
 Array = NDArray[np.float64]
 
 
-def expected_square_error(nominal: Chip, exact: Exact, sigma: float) -> Array:
-    """Return the expected squared error of every unit's error vector, (batch, units).
+class Expected(NamedTuple):
+    """What to expect over chips of one spread; per layer, arrays (batch,)."""
+
+    square: dict[str, Array]
+    """Squared error of the layer's error vector."""
+
+    cosine: dict[str, Array]
+    """Cosine of the layer's error vector to the exact gradient."""
+
+
+def matching_rule(nominal: Chip, exact: Exact, sigma: float) -> Expected:
+    """Return squared error and cosine to expect from feedback cells of relative spread `sigma`.
+
+    With ``ep`` split along and across `delta`, ``cosine = along / sqrt(|ep|^2 + err^2)``, where `err`
+    counts only the part of the random error across `delta`: the part along it changes the size. For
+    a symmetric design and wide layers this is ``(1 + (err/|delta|)^2)^(-1/2)``.
 
     Parameters
     ----------
@@ -32,28 +47,31 @@ def expected_square_error(nominal: Chip, exact: Exact, sigma: float) -> Array:
         Relative spread of one feedback cell.
     """
     topology = nominal.topology
-    feedback = {
-        c.block: (nominal.programmed[c.block] * sigma) ** 2
-        if topology.is_feedback(c)
-        else 0.0 * nominal.programmed[c.block]
+    variance = {
+        c.block: (nominal.programmed[c.block] * (sigma if topology.is_feedback(c) else 0.0)) ** 2
         for c in topology.recurrent()
     }
-    spread = topology.coupling(feedback)
+    spread = topology.coupling(variance)
     both = spread + spread.T
-    squares = []
-    for sample, delta in enumerate(exact.delta):
-        covariance = np.diag(both @ delta**2) - both * np.outer(delta, delta)
-        response = exact.linear.inverse(sample)
-        squares.append(np.sum((response @ covariance) * response, axis=1))
-    return np.array(squares)
+    rows = [_one_sample(exact, sample, both, topology.columns) for sample in range(len(exact.delta))]
+    square, cosine = np.array(rows).transpose(1, 2, 0)
+    return Expected(dict(zip(topology.names, square, strict=True)), dict(zip(topology.names, cosine, strict=True)))
 
 
-def expected_cosine(exact: Exact, square: Array, columns: slice) -> Array:
-    """Return the cosine between estimate and exact gradient to expect in one layer, (batch,).
-
-    ``delta . ep / (|delta| sqrt(|ep|^2 + err^2))``, which is ``(1 + (err/|delta|)^2)^(-1/2)`` when the
-    nominal chip is symmetric.
-    """
-    delta, ep = exact.delta[:, columns], exact.ep[:, columns]
-    size = np.linalg.norm(delta, axis=1) * np.sqrt(np.sum(ep**2, axis=1) + square[:, columns].sum(axis=1))
-    return np.asarray(np.divide(np.sum(delta * ep, axis=1), size, out=np.full(len(size), np.nan), where=size > 0.0))
+def _one_sample(exact: Exact, sample: int, both: Array, layers: dict[str, slice]) -> tuple[list[float], list[float]]:
+    delta, ep = exact.delta[sample], exact.ep[sample]
+    covariance = np.diag(both @ delta**2) - both * np.outer(delta, delta)
+    response = exact.linear.inverse(sample)
+    squares, cosines = [], []
+    for columns in layers.values():
+        rows, size = response[columns], float(np.linalg.norm(delta[columns]))
+        square = float(np.sum((rows @ covariance) * rows))
+        squares.append(square)
+        if size == 0.0:
+            cosines.append(float("nan"))
+            continue
+        direction = delta[columns] / size
+        along = direction @ rows
+        across = max(0.0, square - float(along @ covariance @ along))
+        cosines.append(float(direction @ ep[columns] / np.sqrt(np.sum(ep[columns] ** 2) + across)))
+    return squares, cosines

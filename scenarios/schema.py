@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import tomlkit
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -182,3 +183,7 @@ class Scenario(Parameters):
                 'a measure needs a nudge scheme: add [learning] scheme = { kind = "centred", beta = 0.2 }',
             )
         return self
+
+    def to_toml(self) -> str:
+        """Return the scenario with every default filled in, as TOML."""
+        return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))

@@ -20,7 +20,7 @@ from .relaxation import Drive, Machine, activate, available_threads, relax
 from .topology import Topology
 
 Array = NDArray[np.float64]
-Recorder = Callable[[int, State], None]
+Recorder = Callable[[State], object]
 
 
 class Design(NamedTuple):
@@ -126,7 +126,7 @@ class Chip:
     ) -> Settled:
         """Let the chip settle, free or nudged, from zero or from the last free state.
 
-        `record` = (every, callback) calls ``callback(steps, state)`` along the way.
+        `record` = (every, callback) calls ``callback(state)`` at the start and after every so many steps.
         """
         begin = self._free if start == "free" else np.zeros_like(self._constant)
         if nudge is None:

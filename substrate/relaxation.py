@@ -60,7 +60,7 @@ def relax(
     start: State,
     phase: Phase,
     every: int | None = None,
-    record: Callable[[int, State], None] | None = None,
+    record: Callable[[State], object] | None = None,
 ) -> tuple[State, Settled]:
     """Let every sample settle.
 
@@ -75,7 +75,7 @@ def relax(
     phase : Phase
         When to stop.
     every, record : int, callable, optional
-        Call ``record(steps, state)`` at the start and after every so many steps.
+        Call ``record(state)`` at the start and after every so many steps.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def relax(
     with single_threaded_blas(), ThreadPoolExecutor(machine.threads) as pool:
         for done in range(0, limit, chunk):
             if record is not None:
-                record(done, _state(tiles))
+                record(_state(tiles))
             steps = min(chunk, limit - done)
             last = done + steps == limit
 
@@ -106,7 +106,7 @@ def relax(
             if all((tile.status != RUNNING).all() for tile in tiles):
                 break
         if record is not None:
-            record(done + steps, _state(tiles))
+            record(_state(tiles))
     status, taken, residual = (np.concatenate(parts) for parts in zip(*(t[6:9] for t in tiles), strict=True))
     return _state(tiles), Settled(status, taken, residual)
 

@@ -1,0 +1,186 @@
+"""From a validated scenario to a chip and its data: the only place where strings become objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+from substrate.topology import Topology
+
+from .arrays import DataError, fault, npz_parts, refuse_large
+from .datasets import Data, describe, load_task
+from .load import Loaded, faults_at
+from .schema import Network
+
+Array = NDArray[np.float64]
+Found = list[tuple[tuple[str | int, ...], str, str | None]]
+
+
+_CUT_SPREAD = 0.87962566103423978
+"""Standard deviation of a standard normal cut at 2."""
+
+
+class Parts(NamedTuple):
+    """Everything a scenario describes, before the chip is made; free of compiled code."""
+
+    topology: Topology
+    programmed: dict[str, Array]
+    data: Data
+
+
+def check(loaded: Loaded) -> None:
+    """Check what the schema cannot see: files, shapes and sizes, without loading the data.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault found.
+    """
+    scenario = loaded.scenario
+    found: Found = []
+    classes: int | None = None
+    try:
+        outline = describe(scenario.task, loaded.folder("task", "path"))
+        classes = outline.classes
+        found += _width_faults(scenario.network, outline.inputs)
+    except DataError as error:
+        found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
+    found += _parameter_faults(loaded, classes)
+    if found:
+        raise faults_at(loaded, found)
+
+
+def assemble(loaded: Loaded) -> Parts:
+    """Load the data and choose the programmed parameters of a scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If a file is missing or does not fit.
+    """
+    check(loaded)
+    scenario = loaded.scenario
+    network = scenario.network
+    names = list(network.layers)
+    outputs = network.layers[names[-1]] if network.cost == "mse" else None
+    try:
+        data = load_task(scenario.task, loaded.folder("task", "path"), network.layers[names[0]], outputs)
+    except DataError as error:
+        raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
+    if network.cost == "cross-entropy" and not _distributions(data.y):
+        hint = "give integer labels, or rows that are not negative and sum to 1"
+        raise faults_at(loaded, [(("task", "path"), "y does not hold class probabilities", hint)])
+    topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
+    if network.parameters is None:
+        programmed = initial_parameters(topology, network.asymmetry.angle, scenario.seed)
+    else:
+        programmed = _read_blocks(loaded.folder("network", "parameters") / network.parameters)
+        _refuse(loaded, _shape_faults(topology, programmed))
+    return Parts(topology, programmed, data)
+
+
+def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
+    """Return initial weights: truncated normal of variance 1/fan-in (LeCun), biases zero.
+
+    The feedback of a reciprocal pair becomes ``sin(angle) W_back + cos(angle) W_fwd^T``.
+
+    Parameters
+    ----------
+    topology : Topology
+        Blocks to fill.
+    angle : float
+        Nominal asymmetry in degrees.
+    seed : int
+        Seed of the scenario; every block has its own stream.
+    """
+    blocks = {
+        name: np.zeros(shape) if len(shape) == 1 else _lecun_normal(shape, Stream(seed, f"init/{name}"))
+        for name, shape in topology.shapes.items()
+    }
+    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+    for forward, feedback in topology.pairs():
+        blocks[feedback.block] = sine * blocks[feedback.block] + cosine * blocks[forward.block].T
+    return blocks
+
+
+def _lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
+    """Return normal numbers cut at two standard deviations, scaled to variance 1/shape[0]."""
+    drawn, size = stream.normal(shape), math.prod(shape)
+    attempt = 1
+    while (outside := np.abs(drawn) > 2.0).any():
+        drawn = np.where(outside, stream.normal(shape, first=attempt * size), drawn)
+        attempt += 1
+    return drawn / (_CUT_SPREAD * math.sqrt(shape[0]))
+
+
+def _width_faults(network: Network, inputs: int) -> Found:
+    first = next(iter(network.layers))
+    if network.layers[first] == inputs:
+        return []
+    return [
+        (
+            ("network", "layers", first),
+            f"{network.layers[first]} units, but the samples of the task have {inputs} inputs",
+            f"write {first} = {inputs}",
+        )
+    ]
+
+
+def _parameter_faults(loaded: Loaded, classes: int | None) -> Found:
+    network = loaded.scenario.network
+    if network.parameters is None:
+        return []
+    place = ("network", "parameters")
+    try:
+        blocks = _read_blocks(loaded.folder(*place) / network.parameters)
+    except DataError as error:
+        return [(place, error.message, "save it with numpy.savez(path, **blocks)")]
+    if network.cost == "mse":
+        classes = None
+    elif classes is None:
+        weight = blocks.get("readout/weight")
+        classes = weight.shape[-1] if weight is not None and weight.ndim == 2 else 2
+    return _shape_faults(Topology(network.layers, network.connections, classes), blocks)
+
+
+def _distributions(y: Array) -> bool:
+    return bool((y >= 0.0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0.0, atol=1e-6))
+
+
+def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
+    place = ("network", "parameters")
+    found: Found = []
+    for name, shape in topology.shapes.items():
+        if name not in blocks:
+            found.append((place, f"the file lacks {name!r}", f"add an array of shape {shape}"))
+        elif blocks[name].shape != shape:
+            found.append((place, f"{name!r} has shape {blocks[name].shape}", f"it must be {shape}, (pre, post) units"))
+        elif not np.isfinite(blocks[name]).all():
+            found.append((place, f"{name!r} has entries that are not finite", "replace nan and inf"))
+    found += [
+        (place, f"{name!r} belongs to nothing in this network", "blocks are " + ", ".join(topology.shapes))
+        for name in blocks
+        if name not in topology.shapes
+    ]
+    return found
+
+
+def _read_blocks(path: Path) -> dict[str, Array]:
+    blocks = {}
+    for name, part in npz_parts(path).items():
+        if part.dtype.kind not in "iuf":
+            raise fault(f"{part.where} has the type {part.dtype}", "give real numbers")
+        refuse_large(part)
+        blocks[name] = np.asarray(part.read(), dtype=np.float64)
+    return blocks
+
+
+def _refuse(loaded: Loaded, found: Found) -> None:
+    if found:
+        raise faults_at(loaded, found)

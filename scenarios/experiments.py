@@ -1,0 +1,105 @@
+"""The experiments themselves: what is done to the chip, and which labelled arrays come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.estimators import estimate, measure_free
+from learning.exact import exact
+from learning.ledger import complete_settling, ledger
+from learning.matching import matching_rule
+from learning.schemes import Scheme, label
+from substrate.chip import Chip
+from substrate.protocol import Nudge, Settled, State, Status
+
+from . import tables
+from .schema import Learning, Record
+from .store import Group, Variable
+from .tables import Batch, Measured
+
+Array = NDArray[np.float64]
+Say = Callable[[str], None]
+
+
+def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> dict[str, Group]:
+    """Estimate the gradients with every scheme and compare them with the exact ones.
+
+    Returns
+    -------
+    dict
+        Groups ``free``, ``signal``, ``gradient`` (with a child per connection), ``ledger``, ``devices/...``.
+    """
+    schemes = learning.all_schemes()
+    say(f"free settling of {len(batch.x)} samples")
+    free = measure_free(chip, batch.x)
+    state = chip.state
+    estimates = []
+    for scheme in schemes:
+        say(f"nudged settlings: {label(scheme)}")
+        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic))
+    say("exact gradients")
+    reference = exact(chip, batch.target)
+    complete = complete_settling(chip)
+    ledgers = []
+    for scheme, measured in zip(schemes, estimates, strict=True):
+        say(f"bias of {label(scheme)}")
+        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured))
+    nominal = chip.ideal()
+    measure_free(nominal, batch.x)
+    rule = matching_rule(nominal, exact(nominal, batch.target), chip.design.feedback.mismatch_sigma)
+    return tables.lay_out(chip, batch, schemes, Measured(free, state, reference, estimates, ledgers, rule))
+
+
+def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:
+    """Record the free settling, then every different nudge of the schemes, of the first samples.
+
+    Returns
+    -------
+    dict
+        Group ``settling``: membrane states over (phase, time, sample, unit), NaN after the end.
+    """
+    chip.set_input(batch.x[: record.samples])
+    target = batch.target[: record.samples]
+    betas = dict.fromkeys(node.beta for scheme in schemes for node in scheme.nodes() if node.beta != 0.0)
+    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in betas}
+    curves: list[State] = []
+    ends: list[Settled] = []
+    for nudge in phases.values():
+        states: list[State] = []
+        ends.append(chip.settle(nudge, "free" if nudge else "zero", (record.every_steps, states.append)))
+        curves.append(np.array(states))
+    longest = max(len(curve) for curve in curves)
+    padded = np.full((len(curves), longest, *curves[0].shape[1:]), np.nan, dtype=np.result_type(*curves))
+    for row, curve in zip(padded, curves, strict=True):
+        row[: len(curve)] = curve
+    distance = np.abs(padded - np.array([curve[-1] for curve in curves])[:, None]).max(axis=3)
+    owner = [name for name in chip.topology.names for _ in range(chip.topology.layers[name])]
+    dims = ("phase", "time", "sample", "unit")
+    group: Group = {
+        "phase": Variable(("phase",), np.array(list(phases)), long_name="settling"),
+        "time": Variable(("time",), np.arange(longest) * record.every_steps * chip.design.dynamics.dt, "tau", "time"),
+        "layer": Variable(("unit",), np.array(owner), long_name="layer of the unit"),
+        "state": Variable(dims, padded.real.astype(np.float32), long_name="membrane state, real part"),
+        "distance": Variable(dims[:3], distance, long_name="largest distance of a unit from the end of its settling"),
+        "status": Variable(
+            ("phase", "sample"),
+            np.array([end.status for end in ends]),
+            flags=Status,
+            long_name="how the settling ended",
+        ),
+        "steps": Variable(("phase", "sample"), np.array([end.steps for end in ends]), long_name="steps taken"),
+    }
+    if np.iscomplexobj(padded):
+        group["state_imaginary"] = Variable(
+            dims, padded.imag.astype(np.float32), long_name="membrane state, imaginary part"
+        )
+    return {"settling": group}
+
+
+def _short(beta: complex) -> str:
+    """Return a nudge as text, without the rounding of a vanishing part."""
+    z = complex(round(complex(beta).real, 12), round(complex(beta).imag, 12))
+    return f"beta {z.real:+.3g}" if z.imag == 0.0 else f"beta {z:.3g}"

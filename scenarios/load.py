@@ -1,0 +1,181 @@
+"""A scenario file and edits to it in, a checked `Scenario` or readable faults out."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from substrate import topology
+
+from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten
+from .files import Files, RefusalError, Tree, keys_of, unfit
+from .lines import Key
+from .schema import Scenario
+from .translation import translate
+
+_WEIGHTS_LIMIT = 4e9
+
+
+class Loaded(NamedTuple):
+    """A valid scenario and where every part of it was written."""
+
+    scenario: Scenario
+    data: dict[str, Any]
+    """What was written: bases and overrides applied, defaults not filled in."""
+
+    origins: dict[Key, Origin]
+    """Origin of every key, table and array item in `data`."""
+
+    path: Path
+    """The scenario file."""
+
+    def folder(self, *keys: str | int) -> Path:
+        """Return the folder that a relative path written at `keys` starts from."""
+        file = self.origins.get(keys, Origin(self.path)).file
+        return file.parent if isinstance(file, Path) else Path.cwd()
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
+    """Read and check a scenario.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file; ``extends`` in it names files it starts from, relative to it.
+    overrides : sequence of str
+        Edits such as ``learning.scheme.beta=0.1``, applied in order after the files.
+
+    Returns
+    -------
+    Loaded
+
+    Raises
+    ------
+    ScenarioError
+        With everything that is wrong. Files that cannot be read at all are reported alone.
+    """
+    try:
+        data, origins = Files().read(path, [])
+    except RefusalError as refusal:
+        raise ScenarioError([Fault((), refusal.message, refusal.hint, str(path))]) from refusal
+    faults = []
+    for text in overrides:
+        origin = Origin(f"--set {shorten(' '.join(text.split()))}")
+        try:
+            edited = _edit(data, text)
+        except RefusalError as refusal:
+            faults.append(Fault((), refusal.message, refusal.hint, str(origin.file)))
+        else:
+            origins = {edited[:n]: origin for n in range(1, len(edited))} | origins
+            origins |= {key: origin for key in keys_of(data) if key[: len(edited)] == edited}
+    origins = {key: origins[key] for key in keys_of(data)}
+    scenario, findings = _validate(data)
+    faults += place(findings, data, origins, path).faults
+    if scenario is None or faults:
+        raise ScenarioError(faults)
+    return Loaded(scenario, data, origins, path)
+
+
+def faults_at(loaded: Loaded, findings: Iterable[Finding]) -> ScenarioError:
+    """Return the error for faults found after loading, with the places where the keys were written.
+
+    Parameters
+    ----------
+    loaded : Loaded
+    findings : iterable of (path, message, hint)
+        `path` is a tuple of keys and item numbers; `hint` may be None.
+    """
+    return place(findings, loaded.data, loaded.origins, loaded.path)
+
+
+def _edit(data: Tree, text: str) -> Key:
+    """Apply one ``a.b.c=value`` to `data` in place and return the path."""
+    left, equals, right = text.partition("=")
+    keys = [key.strip() for key in left.split(".")]
+    if not equals or not all(keys) or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RefusalError("not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1")
+    if keys[0] == "extends":
+        raise RefusalError("`extends` cannot be set here", "write it in the file")
+    value = _value(right)
+    branch: Any = value
+    for key in reversed(keys):
+        branch = {key: branch}
+    fault = unfit(branch)
+    if fault:
+        raise RefusalError(*fault[1:])
+    node: Any = data
+    path: list[str | int] = []
+    for key in keys[:-1]:
+        path.append(_slot(node, key, path))
+        node = node.setdefault(key, {}) if isinstance(node, dict) else node[path[-1]]
+    path.append(_slot(node, keys[-1], path))
+    node[path[-1]] = value
+    return tuple(path)
+
+
+def _value(text: str) -> object:
+    """Return a TOML value, or the text itself where it is none."""
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text.strip()
+    return found["value"] if len(found) == 1 else text.strip()
+
+
+def _slot(node: object, key: str, path: list[str | int]) -> str | int:
+    """Return `key` as the table or array `node`, which stands at `path`, wants it."""
+    if isinstance(node, dict):
+        return key
+    if not isinstance(node, list):
+        raise RefusalError(f"{dotted(tuple(path))} is {named(node)}, not a table", "set it whole, or a key beside it")
+    if key not in map(str, range(len(node))):
+        raise RefusalError(f"{dotted(tuple(path))} has {len(node)} item(s), none numbered {key}", "the first item is 0")
+    return int(key)
+
+
+def _validate(data: Tree) -> tuple[Scenario | None, list[Finding]]:
+    """Return the scenario, if `data` is one, and everything found wrong."""
+    findings: list[Finding] = []
+    scenario = None
+    schema = data.get("schema")
+    if schema == 1 and type(schema) is not int:
+        findings.append((("schema",), f"must be a whole number, is {named(schema)}", "write schema = 1"))
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        findings += translate(error, Scenario, data, ("extends",))
+    return scenario, findings + _wiring_faults(data, {path for path, *_ in findings})
+
+
+def _wiring_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
+    """Return what is wrong with the layers and connections, except at the paths known to be `faulty`."""
+    wiring = _wiring(data.get("network"))
+    if wiring is None or {("network", "layers"), ("network", "connections")} & faulty:
+        return []
+    found: list[Finding] = []
+    for field, message, hint in topology.faults(*wiring):
+        group, _, item = field.partition(".")
+        last = (int(item) if group == "connections" else item,) if item else ()
+        found.append((("network", group, *last), message, hint))
+    if found or any(path[:2] == ("network", "layers") for path in faulty):
+        return [finding for finding in found if finding[0] not in faulty]
+    size = 8 * topology.Topology(*wiring).size
+    if size > _WEIGHTS_LIMIT:
+        message = f"the weights need {size / 1e9:.3g} GB, more than {_WEIGHTS_LIMIT / 1e9:g} GB"
+        found.append((("network", "layers"), message, "use fewer units or fewer connections"))
+    return found
+
+
+def _wiring(network: object) -> tuple[dict[str, int], list[str]] | None:
+    """Return layers and connections where they have the right types, whatever else is wrong."""
+    if not isinstance(network, dict):
+        return None
+    layers, connections = network.get("layers"), network.get("connections")
+    if not isinstance(layers, dict) or not isinstance(connections, list):
+        return None
+    good = all(type(size) is int for size in layers.values()) and all(isinstance(text, str) for text in connections)
+    return (layers, connections) if good else None

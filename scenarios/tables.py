@@ -1,0 +1,241 @@
+"""From measured arrays to the labelled tables of a result file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning import cost
+from learning.estimators import Estimate, Free
+from learning.exact import Exact
+from learning.ledger import TERMS, Ledger, cosines, joined, mean_defined, norm_ratios, rms
+from learning.matching import Expected
+from learning.schemes import Scheme, label
+from substrate.chip import Chip
+from substrate.linearisation import angle, symmetry
+from substrate.protocol import Status
+from substrate.topology import Topology
+
+from .store import Group, Variable
+
+Array = NDArray[np.float64]
+
+
+class Batch(NamedTuple):
+    """The samples of an experiment."""
+
+    x: Array
+    target: Array
+
+
+class Measured(NamedTuple):
+    """All that a measure found, before it is laid out for the file."""
+
+    free: Free
+    state: Array
+    """Membrane state of the free phase (batch, units)."""
+
+    reference: Exact
+    estimates: list[Estimate]
+    ledgers: list[Ledger]
+    rule: Expected
+    """What the matching rule expects over chips of this spread."""
+
+
+def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+    """Return all groups of a measure."""
+    return {
+        "free": _free_group(chip, found, batch),
+        "signal": _signal_group(chip.topology, found, schemes),
+        "gradient": _gradient_group(chip, found, schemes) | _quality(chip.topology, found) | _symmetry(chip),
+        **_connection_groups(chip, found, schemes, batch),
+        "ledger": _ledger_group(chip.topology, found, schemes),
+        **device_groups(chip),
+    }
+
+
+def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
+    """Return states, activities, losses and statuses of the free phase."""
+    topology, free = chip.topology, found.free
+    output = free.activity[topology.output]
+    group: Group = {
+        "logits": Variable(("sample", "class"), cost.logits(chip.readout, output), long_name="readout"),
+        "loss": Variable(("sample",), cost.loss(chip.readout, output, batch.target), long_name="cost of the sample"),
+        "status": Variable(("sample",), free.settled.status, flags=Status, long_name="how the settling ended"),
+        "steps": Variable(("sample",), free.settled.steps, long_name="steps taken"),
+        "residual": Variable(("sample",), free.settled.residual, long_name="largest drift |F| at the end"),
+    }
+    for name, state in topology.split(found.state).items():
+        group[f"state_{name}"] = Variable(("sample", f"unit_{name}"), state, long_name=f"membrane state of {name}")
+        group[f"activity_{name}"] = Variable(
+            ("sample", f"unit_{name}"), free.activity[name], long_name=f"activity of {name}"
+        )
+    return group
+
+
+def _labels(schemes: list[Scheme]) -> Variable:
+    return Variable(("scheme",), np.array([label(scheme) for scheme in schemes]), long_name="nudge scheme")
+
+
+def _layers(topology: Topology) -> Variable:
+    return Variable(("layer",), np.array(topology.names), long_name="layer")
+
+
+def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
+    keep = found.reference.equilibrium.reached
+    delta = topology.split(found.reference.delta[keep])
+    sizes = np.array([rms(delta[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
+    activity = [rms(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names]
+    beta = np.array([scheme.beta for scheme in schemes])
+    return {
+        "scheme": _labels(schemes),
+        "layer": _layers(topology),
+        "beta": Variable(("scheme",), beta, long_name="size of the nudge"),
+        "activity": Variable(("layer",), np.array(activity), long_name="rms activity of a unit"),
+        "delta": Variable(("layer",), sizes, long_name="rms exact error vector per unit"),
+        "evoked": Variable(("scheme", "layer"), np.outer(beta, sizes), long_name="rms change of activity to be read"),
+    }
+
+
+def _gradient_group(chip: Chip, found: Measured, schemes: list[Scheme]) -> Group:
+    topology, reference = chip.topology, found.reference
+    status = np.array([measured.status for measured in found.estimates])
+    group: Group = {
+        "scheme": _labels(schemes),
+        "layer": _layers(topology),
+        "status": Variable(("scheme", "sample"), status, flags=Status, long_name="worst status of all settlings"),
+        "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
+    }
+    estimated = [topology.split(joined(measured)) for measured in found.estimates]
+    for name in topology.names:
+        dims, columns = ("sample", f"unit_{name}"), topology.columns[name]
+        group[f"delta_estimated_{name}"] = Variable(("scheme", *dims), np.array([e[name] for e in estimated]))
+        group[f"delta_ep_{name}"] = Variable(dims, reference.ep[:, columns], long_name="EP, vanishing nudge")
+        group[f"delta_exact_{name}"] = Variable(dims, reference.delta[:, columns], long_name="exact dL/d drive")
+    return group
+
+
+def _quality(topology: Topology, found: Measured) -> Group:
+    """Return cosine and norm ratio of every scheme and layer, and the predictions beside them."""
+    reference = found.reference
+    shape = (len(found.ledgers), len(topology.names))
+    cosine, spread, ratio = np.empty(shape), np.empty(shape), np.empty(shape)
+    for s, book in enumerate(found.ledgers):
+        true, measured = book.steps[0][book.keep], book.steps[-1][book.keep]
+        for k, columns in enumerate(topology.columns.values()):
+            cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
+            ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))
+    reached = reference.equilibrium.reached
+    first = reference.delta + reference.first_order
+    rows = list(topology.columns.values())
+
+    def mean_cosine(a: Array, b: Array) -> Array:
+        return np.array([mean_defined(cosines(a[reached][:, c], b[reached][:, c]))[0] for c in rows])
+
+    rule = [mean_defined(found.rule.cosine[name][reached])[0] for name in topology.names]
+    dims = ("scheme", "layer")
+    return {
+        "cosine": Variable(dims, cosine, long_name="cosine to the exact gradient, mean over kept samples"),
+        "cosine_std": Variable(dims, spread, long_name="its standard deviation over samples"),
+        "norm_ratio": Variable(dims, ratio, long_name="size relative to the exact gradient, mean over kept samples"),
+        "cosine_ep": Variable(("layer",), mean_cosine(reference.ep, reference.delta), long_name="vanishing nudge"),
+        "cosine_first_order": Variable(
+            ("layer",), mean_cosine(first, reference.delta), long_name="vanishing nudge, to first order in asymmetry"
+        ),
+        "cosine_matching_rule": Variable(
+            ("layer",), np.array(rule), long_name="expected over chips of this spread, closed form"
+        ),
+    }
+
+
+def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch: Batch) -> dict[str, Group]:
+    """Return the batch-mean gradients of every weight and bias, and of the readout."""
+    topology, reference = chip.topology, found.reference
+    activity = found.free.activity
+    rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
+    reached = reference.equilibrium.reached
+    kinds = {
+        "exact": cost.gradients(chip.connections, rest, topology.split(reference.delta), reached),
+        "ep": cost.gradients(chip.connections, rest, topology.split(reference.ep), reached),
+    }
+    output = cost.readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
+    estimated = [
+        cost.gradients(chip.connections, measured.presynaptic, measured.delta, book.keep)
+        for measured, book in zip(found.estimates, found.ledgers, strict=True)
+    ]
+    groups: dict[str, Group] = {}
+    for c in topology.connections:
+        groups[f"gradient/{c.name}"] = {
+            "scheme": _labels(schemes),
+            "estimated": Variable(("scheme", "pre", "post"), np.array([e[c.block] for e in estimated])),
+            **{kind: Variable(("pre", "post"), blocks[c.block]) for kind, blocks in kinds.items()},
+        }
+    bias: Group = {"scheme": _labels(schemes)}
+    for name in topology.names:
+        block, unit = f"bias/{name}", f"unit_{name}"
+        bias[f"estimated_{name}"] = Variable(("scheme", unit), np.array([e[block] for e in estimated]))
+        bias |= {f"{kind}_{name}": Variable((unit,), blocks[block]) for kind, blocks in kinds.items()}
+    groups["gradient/bias"] = bias
+    if output:
+        groups["gradient/readout"] = {
+            "weight": Variable(("unit", "class"), output["readout/weight"], long_name="measured, digital"),
+            "bias": Variable(("class",), output["readout/bias"], long_name="measured, digital"),
+        }
+    return groups
+
+
+def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
+    shape = (len(found.ledgers), len(topology.names), len(TERMS))
+    size, relative, after = np.empty(shape), np.empty(shape), np.empty(shape)
+    unsettled = [np.count_nonzero(~book.keep) for book in found.ledgers]
+    for s, book in enumerate(found.ledgers):
+        terms = book.terms()
+        for k, columns in enumerate(topology.columns.values()):
+            true = book.steps[0][book.keep][:, columns]
+            for t, term in enumerate(TERMS):
+                size[s, k, t] = rms(terms[term][book.keep][:, columns])
+                relative[s, k, t] = size[s, k, t] / rms(true) if rms(true) > 0.0 else np.nan
+                after[s, k, t], _ = mean_defined(cosines(book.steps[t + 1][book.keep][:, columns], true))
+    dims = ("scheme", "layer", "term")
+    return {
+        "scheme": _labels(schemes),
+        "layer": _layers(topology),
+        "term": Variable(("term",), np.array(TERMS), long_name="cause of error"),
+        "rms": Variable(dims, size, long_name="rms norm of the error term"),
+        "relative": Variable(dims, relative, long_name="rms norm of the error term over that of the exact gradient"),
+        "cosine_after": Variable(dims, after, long_name="cosine to the exact gradient once this cause acts"),
+        "unsettled": Variable(("scheme",), np.array(unsettled), long_name="samples not counted"),
+    }
+
+
+def _symmetry(chip: Chip) -> Group:
+    topology = chip.topology
+    coupling = topology.coupling(chip.effective)
+    pairs = topology.pairs()
+    angles = [angle(chip.effective[forward.block], chip.effective[back.block]) for forward, back in pairs]
+    group: Group = {
+        "symmetry_couplings": Variable((), symmetry(coupling), long_name="|S|/(|S| + |A|) of the couplings W"),
+        "symmetry_reference": Variable(
+            (), symmetry(coupling - np.eye(topology.units)), long_name="|S|/(|S| + |A|) of W - 1"
+        ),
+    }
+    if pairs:
+        group["pair"] = Variable(("pair",), np.array([f"{f.name} / {b.name}" for f, b in pairs]))
+        group["angle_weights"] = Variable(
+            ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
+        )
+    return group
+
+
+def device_groups(chip: Chip) -> Mapping[str, Group]:
+    """Return programmed and effective weights of every connection."""
+    return {
+        f"devices/{c.name}": {
+            "programmed": Variable(("pre", "post"), chip.programmed[c.block], long_name="requested weight"),
+            "effective": Variable(("pre", "post"), chip.effective[c.block], long_name="weight as fabricated"),
+        }
+        for c in chip.topology.connections
+    }

@@ -1,0 +1,165 @@
+"""The errors of pydantic in our own words: what is allowed, and what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from .faults import Finding, close, did_you_mean, dotted, either, named, value_at
+from .lines import Key
+
+_WORDS = {
+    "float_type": "must be a number, is {given}",
+    "int_type": "must be a whole number, is {given}",
+    "string_type": "must be a string, is {given}",
+    "bool_type": "must be true or false, is {given}",
+    "list_type": "must be an array, is {given}",
+    "dict_type": "must be a table, is {given}",
+    "model_type": "must be a table, is {given}",
+    "model_attributes_type": "must be a table, is {given}",
+    "greater_than": "must be > {gt}",
+    "greater_than_equal": "must be >= {ge}",
+    "less_than": "must be < {lt}",
+    "less_than_equal": "must be <= {le}",
+    "finite_number": "must be finite",
+    "too_short": "must have at least {min_length} item(s)",
+    "too_long": "must have at most {max_length} item(s)",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+
+
+def translate(error: ValidationError, model: type[BaseModel], data: object, extra: tuple[str, ...]) -> list[Finding]:
+    """Return the errors of pydantic in our own words.
+
+    Parameters
+    ----------
+    error : ValidationError
+    model : subclass of BaseModel
+        What `data` was validated against; the unions of tables in it have the tag ``kind``.
+    data : dict
+        The tree that was validated.
+    extra : tuple of str
+        Keys that may stand at the top beside those of the model, for suggestions.
+    """
+    errors = error.errors(include_url=False, include_input=False)
+    located = [(_locate(e["loc"], model), e) for e in errors]
+    missing = {spot.path for spot, e in located if e["type"] == "missing"}
+    findings: list[Finding] = []
+    for spot, e in located:
+        if e["type"] == "extra_forbidden":
+            *table, key = spot.path
+            absent = [str(p[-1]) for p in missing if p[:-1] == tuple(table)]
+            meant = close(str(key), absent)
+            missing.discard((*table, meant or ""))
+            known = [*_fields(spot.owner), *(() if table else extra)]
+            hint = did_you_mean(meant or close(str(key), known)) or "known keys: " + ", ".join(known)
+            findings.append((spot.path, "unknown key", hint))
+        elif e["type"] != "missing":
+            findings.append(_words(spot, e, value_at(data, spot.path)))
+    findings += [(spot.path, "missing", _to_add(spot)) for spot, _ in located if spot.path in missing]
+    return findings
+
+
+class _Spot(NamedTuple):
+    """What the model says about the place of an error."""
+
+    path: Key
+    owner: type[BaseModel] | None
+    field: FieldInfo | None
+    tables: list[type[BaseModel]]
+
+
+def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
+    """Follow `loc` through the model; the tags that pydantic puts in there are no part of the path."""
+    spot = _Spot((), None, None, [model])
+    for part in loc:
+        if isinstance(part, int):
+            spot = spot._replace(path=(*spot.path, part))
+        elif len(spot.tables) > 1:
+            spot = spot._replace(tables=[table for table in spot.tables if part in _tags(table)])
+        elif spot.tables:
+            owner = spot.tables[0]
+            field = _fields(owner).get(part)
+            spot = _Spot((*spot.path, part), owner, field, _tables(field.annotation) if field else [])
+        else:
+            spot = spot._replace(path=(*spot.path, part))
+    return spot
+
+
+def _fields(table: type[BaseModel] | None) -> dict[str, FieldInfo]:
+    """Return the fields by the names used in files."""
+    return {field.alias or name: field for name, field in table.model_fields.items()} if table else {}
+
+
+def _tables(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in _tables(part)]
+
+
+def _choices(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [choice for part in get_args(annotation) for choice in _choices(part)]
+
+
+def _tags(table: type[BaseModel]) -> list[Any]:
+    field = table.model_fields.get("kind")
+    return _choices(field.annotation) if field else []
+
+
+def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
+    """Return one error that is neither an unknown nor a missing key."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return _tag_words(spot, value)
+    if kind == "literal_error":
+        choices = _choices(spot.field.annotation) if spot.field else []
+        return spot.path, f"must be {either(choices)}", did_you_mean(close(value, choices))
+    if kind == "unit":
+        message = error["msg"].removeprefix(f"'{context['text']}'").removeprefix(": ").strip()
+        return spot.path, message, f"write {context['example']}"
+    if kind in _WORDS:
+        message = _WORDS[kind].format(**context, given=named(value))
+        return spot.path, message, _conversion(kind, value) or _about(spot)
+    return spot.path, error["msg"], None
+
+
+def _tag_words(spot: _Spot, value: object) -> Finding:
+    """Return the fault of a table that does not say which of several it is."""
+    kinds = [tag for table in spot.tables for tag in _tags(table)]
+    keys = value if isinstance(value, dict) else {}
+    if "kind" in keys:
+        return (*spot.path, "kind"), f"must be {either(kinds)}", did_you_mean(close(keys["kind"], kinds))
+    known = {key for table in spot.tables for key in _fields(table)}
+    typo = close("kind", [key for key in keys if key not in known])
+    if typo:
+        return (*spot.path, typo), "unknown key", did_you_mean("kind")
+    return spot.path, "has no `kind`", f"add kind = {either(kinds)}"
+
+
+def _to_add(spot: _Spot) -> str | None:
+    """Return what to write for a missing key."""
+    kinds = [tag for table in spot.tables for tag in _tags(table)] if len(spot.tables) > 1 else []
+    if spot.tables:
+        return f"add a table [{dotted(spot.path)}]" + (f" with kind = {either(kinds)}" if kinds else "")
+    return _about(spot)
+
+
+def _about(spot: _Spot) -> str | None:
+    """Return the documentation of a field: meaning, unit, range."""
+    text = spot.field.description if spot.field else None
+    return " ".join(text.replace("``", "`").split()).removesuffix(".") if text else None
+
+
+def _conversion(kind: str, value: object) -> str | None:
+    """Return how a value of the wrong type would have to be written, where that is clear."""
+    if kind in {"float_type", "int_type"} and isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value):
+        return f"write {value} without quotes"
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
+    return f'write "{value}"' if kind == "string_type" and type(value) in {int, float} else None

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from learning.estimators import estimate, measure_free
+from learning.exact import exact
+from learning.ledger import TERMS, complete_settling, cosines, joined, ledger, mean_defined, norm_ratios, rms
+from learning.schemes import Centred, OneSided
+from substrate.methods import Phase
+from tests.networks import random_batch, random_chip
+
+
+def book_of(chip, scheme, samples=5):
+    x, y = random_batch(chip, samples)
+    free = measure_free(chip, x)
+    measured = estimate(chip, free, y, scheme)
+    reference = exact(chip, y)
+    return ledger(complete_settling(chip), x, y, reference, scheme, measured), joined(measured) - reference.delta
+
+
+@pytest.mark.parametrize("phase", [Phase(steps=15, tolerance=1.0), Phase(tolerance=1e-6)])
+def test_terms_sum_to_the_total_error(phase):
+    book, total = book_of(random_chip(sigma=0.2, phase=phase), OneSided(beta=0.5))
+    terms = book.terms()
+    assert tuple(terms) == TERMS
+    np.testing.assert_allclose(sum(terms.values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
+    assert all(np.abs(term).max() > 1e-9 for term in terms.values())
+
+
+def test_a_cause_that_is_off_leaves_nothing():
+    book, _ = book_of(random_chip(symmetric=True), Centred(beta=0.5))
+    terms = book.terms()
+    assert np.abs(terms["asymmetry"]).max() < 1e-14
+    assert np.abs(terms["settling"]).max() < 1e-11
+    assert np.abs(terms["finite_nudge"]).max() > 1e-5
+
+
+def test_a_sample_that_did_not_settle_is_not_kept():
+    book, _ = book_of(random_chip(phase=Phase(max_steps=30, tolerance=1e-6)), Centred(beta=0.5))
+    assert book.keep.all()
+    book, _ = book_of(random_chip(phase=Phase(max_steps=3, tolerance=1e-6)), Centred(beta=0.5))
+    assert not book.keep.any()
+
+
+def test_measures_of_vectors():
+    a = np.array([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]])
+    b = np.array([[6.0, 8.0], [1.0, 0.0], [0.0, 2.0]])
+    np.testing.assert_allclose(cosines(a, b), [1.0, np.nan, 0.0], atol=1e-15)
+    np.testing.assert_allclose(norm_ratios(a, b), [0.5, 0.0, 0.5], atol=1e-15)
+    np.testing.assert_allclose(norm_ratios(b, a), [2.0, np.nan, 2.0], atol=1e-15)
+    assert rms(a) == pytest.approx(np.sqrt(26.0 / 3.0))
+    assert np.isnan(rms(a[:0]))
+    assert mean_defined(np.array([1.0, np.nan, 3.0])) == (2.0, 1.0)
+    assert np.isnan(mean_defined(np.array([np.nan]))[0])

@@ -1,0 +1,60 @@
+"""The matching rule against chips really drawn, with their statistical error."""
+
+import numpy as np
+import pytest
+
+from learning.estimators import measure_free
+from learning.exact import exact
+from learning.ledger import cosines
+from learning.matching import matching_rule
+from tests.networks import random_batch, random_chip
+
+CHIPS = 300
+
+
+def squares_over_chips(sigma, **changes):
+    nominal = random_chip(sigma=0.0, **changes)
+    x, y = random_batch(nominal, 4)
+    measure_free(nominal, x)
+    designed = exact(nominal, y)
+    errors, cosine = [], []
+    for instance in range(CHIPS):
+        chip = random_chip(sigma=sigma, instance=instance, **changes)
+        measure_free(chip, x)
+        drawn = exact(chip, y)
+        errors.append(drawn.ep - drawn.delta)
+        cosine.append([cosines(drawn.ep[:, c], drawn.delta[:, c]) for c in chip.topology.columns.values()])
+    return nominal, designed, np.array(errors), np.array(cosine)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.3])
+def test_the_rule_is_what_drawn_chips_show(sigma):
+    nominal, designed, errors, cosine = squares_over_chips(sigma, symmetric=True)
+    rule = matching_rule(nominal, designed, sigma)
+    for k, (name, columns) in enumerate(nominal.topology.columns.items()):
+        drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
+        expected = rule.square[name].mean()
+        # Five standard errors (false alarms below 1e-6), and the next order in sigma.
+        allowed = 5.0 * drawn.std() / np.sqrt(CHIPS) + 2.0 * sigma**2 * expected
+        assert abs(drawn.mean() - expected) < allowed, name
+        shortfall = 5.0 * cosine[:, k].mean(axis=1).std() / np.sqrt(CHIPS) + 0.1 * (1.0 - rule.cosine[name].mean())
+        assert abs(rule.cosine[name].mean() - cosine[:, k].mean()) < shortfall + 1e-7, name
+
+
+def test_a_nominally_asymmetric_chip_keeps_its_own_error():
+    nominal, designed, _, cosine = squares_over_chips(0.1, symmetric=False)
+    rule = matching_rule(nominal, designed, 0.1)
+    for k, name in enumerate(nominal.topology.names):
+        assert rule.cosine[name].mean() == pytest.approx(cosine[:, k].mean(), abs=0.02)
+
+
+def test_no_spread_predicts_the_nominal_cosine():
+    chip = random_chip(seed=4)
+    x, y = random_batch(chip)
+    measure_free(chip, x)
+    designed = exact(chip, y)
+    rule = matching_rule(chip, designed, 0.0)
+    for name, columns in chip.topology.columns.items():
+        assert (rule.square[name] == 0.0).all()
+        expected = cosines(designed.ep[:, columns], designed.delta[:, columns])
+        np.testing.assert_allclose(rule.cosine[name], expected, rtol=1e-12)

@@ -1,0 +1,65 @@
+"""A good scenario file, and what the tests of reading do with it."""
+
+import pytest
+
+from scenarios.faults import ScenarioError
+from scenarios.load import load
+
+GOOD = """\
+schema = 1
+name = "good"
+seed = 7
+
+[network]
+layers = { in = 4, l1 = 8, out = 2 }
+connections = ["in-l1", "l1-out", "out-l1"]
+activation = "sigmoid"
+asymmetry = { angle = "90 degree" }
+
+[dynamics]
+dt = 0.25
+free = { steps = 10 }
+
+[devices.feedback]
+mismatch_sigma = "10 %"
+
+[learning]
+schemes = [
+  { kind = "centred", beta = 0.2 },
+  { kind = "circle", beta = 0.1, points = 4 },
+]
+
+[task]
+kind = "bundled"
+
+[experiment]
+kind = "measure"
+samples = 16
+"""
+
+
+def write(folder, text, name="s.toml"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def faults_of(path, *overrides):
+    with pytest.raises(ScenarioError) as caught:
+        load(path, overrides)
+    return caught.value.faults
+
+
+def only_fault(path, *overrides):
+    (fault,) = faults_of(path, *overrides)
+    return fault
+
+
+def changed(old, new):
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def line_of(text, part):
+    (line,) = [i for i, row in enumerate(text.split("\n"), 1) if part in row]
+    return line

@@ -1,0 +1,142 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from scenarios import store
+from scenarios.cli import CATALOGUE, main
+from tests.scenarios.files import MEASURE, SETTLE, write_scenario
+
+
+def call(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+BAD = [
+    ("unknown key", MEASURE.replace("mismatch_sigma", "mismatch_sigam"), "did you mean 'mismatch_sigma'?"),
+    ("wrong type", MEASURE.replace("in = 12", 'in = "12"'), "network.layers.in"),
+    ("wrong unit", MEASURE.replace("mismatch_sigma = 0.1", 'mismatch_sigma = "3 mS"'), "mismatch_sigma"),
+    ("missing file", MEASURE.replace("batch.npz", "none.npz"), "none.npz"),
+    ("not TOML", MEASURE.replace("schema = 1", "schema = "), "not valid TOML"),
+    ("wrong shape", MEASURE.replace("l1 = 8", "l1 = 9"), "has shape (12, 8)"),
+    ("nothing feeds", MEASURE.replace('"l1-l2", "l2-l1", "l2-out", "out-l2"', '"l1-out"'), "nothing feeds layer 'l2'"),
+    ("self-extending", MEASURE.replace("schema = 1", 'schema = 1\nextends = "small.toml"'), "extends"),
+    ("absurd size", MEASURE.replace("l1 = 8", "l1 = 900000").replace("l2 = 7", "l2 = 900000"), "GB"),
+    ("absurd number", MEASURE.replace("beta = 0.2 }, {", "beta = 1e300 }, {"), "learning.schemes.0.beta"),
+    ("not a number", MEASURE.replace("mismatch_sigma = 0.1", "mismatch_sigma = nan"), "mismatch_sigma"),
+    ("time with unit", MEASURE.replace("[devices]", '[dynamics]\ndt = "50 ns"\n[devices]'), "units of tau"),
+    ("no scheme", MEASURE[: MEASURE.index("[learning]")] + MEASURE[MEASURE.index("[task]") :], "needs a nudge scheme"),
+]
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(("text", "said"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_wrong_scenario_is_explained(tmp_path, monkeypatch, command, text, said):
+    monkeypatch.chdir(tmp_path)
+    result = call(command, write_scenario(tmp_path, text))
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert "small.toml" in result.stderr
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.glob("small-*"))
+
+
+@pytest.mark.parametrize("content", [b"\x00\xff\xfe", b"", b"schema = 2\n"])
+def test_a_file_that_is_no_scenario_is_explained(tmp_path, content):
+    path = tmp_path / "odd.toml"
+    path.write_bytes(content)
+    for name in (path, tmp_path, tmp_path / "none.toml"):
+        result = call("check", name)
+        assert result.exit_code == 2
+        assert isinstance(result.exception, SystemExit)
+        assert result.stderr
+
+
+def test_run_prints_the_answer_and_leaves_its_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call("run", write_scenario(tmp_path))
+    assert result.exit_code == 0, result.output
+    for words in ("Signal levels", "asymmetry", "finite nudge", "matching rule", "dominates", "All 4 samples settled"):
+        assert words in result.stdout, words
+    folder = next(tmp_path.glob("small-*"))
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == {"run.h5", "scenario.toml", "figures/cosine.svg", "figures/settling.svg"}
+    again = call("run", "small.toml")
+    assert again.stdout == result.stdout
+    assert "already complete" in again.stderr
+
+
+def test_run_refuses_another_folder_and_a_damaged_result(tmp_path):
+    path, out = write_scenario(tmp_path), tmp_path / "out"
+    assert call("run", path, "--out", out).exit_code == 0
+    other = call("run", path, "--out", out, "--set", "seed=1")
+    assert other.exit_code == 2
+    assert "another scenario" in other.stderr
+    (out / "run.h5").write_bytes(b"damaged")
+    damaged = call("run", path, "--out", out)
+    assert damaged.exit_code == 4
+    assert "run.h5" in damaged.stderr
+    assert call("run", path, "--out", out, "--force").exit_code == 0
+
+
+def test_a_diverging_network_is_reported_with_the_knob(tmp_path):
+    out = tmp_path / "out"
+    result = call("run", write_scenario(tmp_path), "--out", out, "--set", "dynamics.dt=3.0")
+    assert result.exit_code == 0, result.output
+    assert "No sample settled" in result.stdout
+    assert "4 diverged (lower dynamics.dt" in result.stdout
+    gradient = store.load(out / "run.h5")["gradient"]
+    assert not gradient["kept"].data.any()
+    assert all(value != value for value in gradient["cosine"].data.ravel())  # noqa: PLR0124  NaN, openly
+
+
+def test_unfinished_settlings_are_counted(tmp_path):
+    phase = "{ max_steps = 20, tolerance = 1e-9 }"
+    result = call("run", write_scenario(tmp_path), "--out", tmp_path / "out", "--set", f"dynamics.nudged={phase}")
+    assert "Not counted: 4 of 4 samples, 4 step limit (allow more steps" in result.stdout
+
+
+def test_settle_prints_its_table(tmp_path):
+    result = call("run", write_scenario(tmp_path, SETTLE), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "2 settled" in result.stdout
+    assert "dominates" not in result.stdout
+
+
+def test_show_prints_a_scenario_that_loads(tmp_path):
+    shown = call("show", write_scenario(tmp_path), "--set", "seed=7")
+    assert shown.exit_code == 0
+    assert "seed = 7" in shown.stdout
+    (tmp_path / "shown.toml").write_text(shown.stdout)
+    assert call("check", tmp_path / "shown.toml").stdout == "shown.toml: good\n"
+
+
+def test_the_catalogue_is_listed_and_good():
+    listed = call("list")
+    names = [path.stem for path in CATALOGUE.glob("*.toml")]
+    assert {"quickstart", "settling", "nudge-size"} <= set(names)
+    for name in names:
+        assert name in listed.stdout
+        assert call("check", name).exit_code == 0, name
+    assert len(listed.stdout.splitlines()) == len(names)
+
+
+def test_info_names_versions_threads_and_the_cache():
+    stdout = call("info").stdout
+    for words in ("nudgelab", "numba", "threads", "linear algebra", "openblas", "kernels-"):
+        assert words in stdout, words
+
+
+def test_unknown_commands_and_options_are_usage_errors():
+    assert call("rum").exit_code == 2
+    assert "run" in call("rum").stderr
+    assert call("run", "quickstart", "--threads", "0").exit_code == 2
+
+
+@pytest.mark.slow
+def test_quickstart_runs_from_a_fresh_process(tmp_path):
+    words = [sys.executable, "-m", "scenarios.cli", "run", "quickstart", "--out", str(tmp_path / "out")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "Feedback asymmetry dominates" in done.stdout
+    assert "784" not in done.stderr

@@ -1,0 +1,149 @@
+import json
+import tomllib
+import warnings
+
+import numpy as np
+import pytest
+import xarray
+
+from learning.ledger import TERMS
+from scenarios import store
+from scenarios.load import load
+from scenarios.run import RunError, run
+from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
+
+
+def quiet(_):
+    return None
+
+
+def compute(path, edits=(), out=None, **changes):
+    options = {"threads": 2, "force": False} | changes
+    return run(load(path, edits), out or path.parent / "out", options["threads"], options["force"], quiet)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("measured")
+    return compute(write_scenario(folder)).folder
+
+
+def test_a_measure_leaves_the_contracted_groups(measured):
+    result = store.load(measured / "run.h5")
+    assert result.attributes["status"] == "complete"
+    expected = {"free", "signal", "gradient", "gradient/in-l1", "gradient/bias", "gradient/readout", "ledger"}
+    assert expected | {"settling", "devices/l2-l1", "provenance"} <= set(result.groups)
+    assert result["gradient"]["delta_estimated_l1"].dims == ("scheme", "sample", "unit_l1")
+    assert result["ledger"]["relative"].dims == ("scheme", "layer", "term")
+    assert list(result["ledger"]["term"].data) == list(TERMS)
+    for group in result.groups.values():
+        for variable in group.values():
+            if variable.data.dtype.kind == "f" and "settling" not in str(variable.dims):
+                assert np.isfinite(variable.data).all() or "time" in variable.dims
+
+
+def test_the_file_opens_in_xarray_without_a_warning(measured):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with xarray.open_datatree(measured / "run.h5", engine="h5netcdf") as tree:
+            assert tree["gradient"]["cosine"].sel(layer="l1").shape == (2,)
+            assert list(tree["gradient/l1-l2"]["exact"].dims) == ["pre", "post"]
+
+
+def test_the_ideal_chip_gives_the_reference_numbers(tmp_path):
+    path = write_scenario(tmp_path)
+    tight = "{ max_steps = 20000, tolerance = 1e-14 }"
+    folder = compute(
+        path,
+        [
+            "devices.feedback.mismatch_sigma=0",
+            f"dynamics.free={tight}",
+            f"dynamics.nudged={tight}",
+            "learning.schemes.0.beta=0.5",
+            "learning.schemes.1.beta=0.05",
+        ],
+    ).folder
+    gradient = store.load(folder / "run.h5")["gradient"]
+    expected = np.load(DATA / "reciprocal_sigmoid_xent" / "expected.npz")
+    for layer in ("l1", "l2", "out"):
+        for kind in ("ep", "exact"):
+            wanted = expected[f"delta/{kind}/{layer}"]
+            np.testing.assert_allclose(gradient[f"delta_{kind}_{layer}"].data, wanted, rtol=0, atol=1e-9)
+        for s, key in enumerate(("beta_0.5/N_2", "beta_0.05/N_4")):
+            wanted = expected[f"delta/circle/{key}/{layer}"]
+            measured = gradient[f"delta_estimated_{layer}"].data[s]
+            np.testing.assert_allclose(measured, wanted, rtol=0, atol=1e-9 * np.abs(wanted).max())
+
+
+def test_a_settle_keeps_only_curves(tmp_path):
+    folder = compute(write_scenario(tmp_path, SETTLE)).folder
+    result = store.load(folder / "run.h5")
+    assert "gradient" not in result.groups
+    settling = result["settling"]
+    assert list(settling["phase"].data) == ["free", "beta +0.2", "beta -0.2", "beta 0+0.2j"]
+    state = settling["state"].data
+    assert state.shape[2:] == (2, 20)
+    assert (state[0, 0] == 0.0).all()
+    assert np.diff(settling["time"].data) == pytest.approx(1.0)
+    last = np.isfinite(state[0, :, 0, 0]).nonzero()[0][-1]
+    np.testing.assert_allclose(state[1, 0], state[0, last], rtol=0, atol=1e-6)
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == ["settling.svg"]
+
+
+def test_threads_do_not_change_a_bit(tmp_path, measured):
+    again = store.load(compute(write_scenario(tmp_path), threads=1).folder / "run.h5")
+    first = store.load(measured / "run.h5")
+    for name, group in first.groups.items():
+        if name != "provenance":
+            for key, variable in group.items():
+                np.testing.assert_array_equal(again[name][key].data, variable.data, err_msg=f"{name}/{key}")
+
+
+def test_a_complete_run_is_found_again_and_another_is_not_overwritten(tmp_path):
+    path = write_scenario(tmp_path)
+    first = compute(path)
+    stamp = (first.folder / "run.h5").stat().st_mtime_ns
+    again = compute(path)
+    assert (first.computed, again.computed) == (True, False)
+    assert (again.folder / "run.h5").stat().st_mtime_ns == stamp
+    with pytest.raises(RunError, match="another scenario"):
+        compute(path, ["seed=5"])
+    assert compute(path, ["seed=5"], force=True).computed
+
+
+def test_the_identity_follows_everything_that_matters(tmp_path):
+    path = write_scenario(tmp_path)
+    names = {compute(path, out=tmp_path / "a").folder.name}
+    folders = set()
+    for k, edit in enumerate([[], ["seed=1"], ["dynamics.dt=0.4"], ["experiment.samples=3"]]):
+        folder = compute(path, edit, out=tmp_path / f"run{k}").folder
+        folders.add(store.load(folder / "run.h5").attributes["id"])
+    blocks = dict(np.load(tmp_path / "parameters.npz"))
+    blocks["bias/l1"] += 0.1
+    np.savez(tmp_path / "parameters.npz", **blocks)
+    folders.add(store.load(compute(path, out=tmp_path / "other").folder / "run.h5").attributes["id"])
+    assert len(folders) == 5
+    assert names == {"a"}
+
+
+def test_the_resolved_scenario_in_the_folder_runs_again(tmp_path, measured):
+    copy = measured / "scenario.toml"
+    tomllib.loads(copy.read_text())
+    again = store.load(compute(copy, out=tmp_path / "again").folder / "run.h5")
+    first = store.load(measured / "run.h5")
+    np.testing.assert_array_equal(again["gradient"]["cosine"].data, first["gradient"]["cosine"].data)
+
+
+def test_provenance_tells_where_a_number_comes_from(measured):
+    group = store.load(measured / "run.h5")["provenance"]
+    assert str(group["scenario_toml"].data) == MEASURE
+    assert tomllib.loads(str(group["resolved_toml"].data))["dynamics"]["dt"] == 0.5
+    assert "numba" in json.loads(str(group["environment_json"].data))
+    assert len(str(group["data_sha256"].data)) == 64
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    path = write_scenario(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot make this folder"):
+        compute(path, out=tmp_path / "file" / "out")

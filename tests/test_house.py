@@ -1,0 +1,361 @@
+"""The rules of the house, kept by a machine: sizes, docstrings, forbidden code, arrows between packages.
+
+Each rule is a function of one source text that returns what it found as ``{place: complaint}``;
+each is also fed a text that breaks it.
+"""
+
+import ast
+import configparser
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("devices", "substrate", "learning", "scenarios")
+FOLDERS = (*PACKAGES, "tests", "benchmarks")
+
+EXCEPTIONS: dict[str, str] = {}
+"""Files and functions that may be longer, as ``path`` or ``path:function``, each with its reason."""
+
+FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 300, 500, 40, 60
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+
+
+def sources(folders):
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+def definitions(node, prefix=""):
+    """Yield every function and class below a node with its dotted name, ``outer.<in>.name`` inside a function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, DEFINITIONS):
+            yield prefix + child.name, child
+            inside = "<in>." if isinstance(child, FUNCTIONS) else ""
+            yield from definitions(child, f"{prefix}{child.name}.{inside}")
+        else:
+            yield from definitions(child, prefix)
+
+
+def test_sources_are_found():
+    assert {f"{package}/__init__.py" for package in PACKAGES} < sources(PACKAGES).keys()
+    assert "tests/test_house.py" in sources(FOLDERS)
+
+
+# Sizes
+
+
+def body_lines(function):
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def too_long(path, text):
+    found = {}
+    allowed = TEST_FILE_LINES if path.startswith("tests/") else FILE_LINES
+    if len(text.splitlines()) > allowed:
+        found[path] = f"{len(text.splitlines())} lines, at most {allowed}"
+    allowed = KERNEL_LINES if path == "substrate/kernels.py" else FUNCTION_LINES
+    for name, node in definitions(ast.parse(text)):
+        if isinstance(node, FUNCTIONS) and body_lines(node) > allowed:
+            found[f"{path}:{name}"] = f"{body_lines(node)} lines, at most {allowed}"
+    return found
+
+
+def test_sizes_keep_to_the_budget():
+    found = {}
+    for path, text in sources(FOLDERS).items():
+        found |= too_long(path, text)
+    assert {place: words for place, words in found.items() if place not in EXCEPTIONS} == {}
+    assert EXCEPTIONS.keys() - found.keys() == set(), "exceptions that are no longer needed"
+    assert all(EXCEPTIONS.values()), "an exception has a reason"
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [("devices/a.py", FILE_LINES), ("benchmarks/a.py", FILE_LINES), ("tests/a.py", TEST_FILE_LINES)],
+)
+def test_a_long_file_is_reported(path, lines):
+    assert too_long(path, "x = 1\n" * lines) == {}
+    assert too_long(path, "x = 1\n" * (lines + 1)).keys() == {path}
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [("devices/a.py", FUNCTION_LINES), ("substrate/kernels.py", KERNEL_LINES), ("tests/a.py", FUNCTION_LINES)],
+)
+def test_a_long_function_is_reported(path, lines):
+    head = 'class A:\n    def f(self):\n        """Say.\n\n        More.\n        """\n'
+    assert too_long(path, head + "        x = 1\n" * lines) == {}
+    assert too_long(path, head + "        x = 1\n" * (lines + 1)).keys() == {f"{path}:A.f"}
+
+
+# Docstrings
+
+
+def public(name):
+    """Tell whether a dotted name can be reached from outside its module by public names only."""
+    return not any(part.startswith(("_", "<in>")) for part in name.split("."))
+
+
+def parameters(node):
+    """Return the names a caller can give: arguments, or those of `__init__` and the declared fields."""
+    if isinstance(node, FUNCTIONS):
+        args = node.args
+        rest = [arg for arg in (args.vararg, args.kwarg) if arg is not None]
+        return {arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, *rest)}
+    fields = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+    makers = [item for item in node.body if isinstance(item, FUNCTIONS) and item.name == "__init__"]
+    return fields.union(*(parameters(maker) for maker in makers))
+
+
+def documented(docstring):
+    """Return the names in the Parameters section of a numpydoc docstring."""
+    flags = re.MULTILINE | re.DOTALL
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", inspect.cleandoc(docstring), flags)
+    entries = re.findall(r"^\S.*$", section[1], re.MULTILINE) if section else []
+    return [name.strip().lstrip("*") for entry in entries for name in entry.split(" :")[0].split(",")]
+
+
+def badly_documented(path, text):
+    found = {}
+    for name, node in definitions(ast.parse(text)):
+        docstring = ast.get_docstring(node)
+        if not public(name):
+            continue
+        if docstring is None:
+            found[f"{path}:{name}"] = "no docstring"
+        elif unknown := set(documented(docstring)) - parameters(node):
+            found[f"{path}:{name}"] = f"documents {sorted(unknown)}, which it does not take"
+    return found
+
+
+def test_public_names_are_documented():
+    found = {}
+    for path, text in sources(PACKAGES).items():
+        found |= badly_documented(path, text)
+    assert found == {}
+
+
+SECTION = '''"""Say.
+
+    Parameters
+    ----------
+    {} : int
+        More: here.
+
+    Returns
+    -------
+    z : int
+    """
+'''
+
+
+@pytest.mark.parametrize("names", ["a", "a, b", "*rest", "**options", "c"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(a, /, b, *rest, c, **options):\n    {}",
+        "class f:\n    {}\n    a: int\n    b: int\n    def __init__(self, *rest, c, **options): pass\n",
+    ],
+)
+def test_documented_parameters_that_exist_pass(text, names):
+    assert badly_documented("a.py", text.format(SECTION.format(names))) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(): pass",
+        "class f: pass",
+        "def f(a):\n    " + SECTION.format("b"),
+        "def f(a):\n    " + SECTION.format("a, b"),
+        "class f:\n    " + SECTION.format("a") + "\n    b: int\n",
+        "if True:\n    def f(a): pass",
+    ],
+)
+def test_a_bad_docstring_is_reported(text):
+    assert badly_documented("a.py", text).keys() == {"a.py:f"}
+
+
+def test_private_and_inner_names_need_no_docstring():
+    text = 'def _f(): pass\nclass _A:\n    def g(self): pass\ndef f():\n    """Say."""\n    def inner(): pass\n'
+    assert badly_documented("a.py", text) == {}
+    method = 'class A:\n    """Say."""\n    def g(self): pass\n'
+    assert badly_documented("a.py", method).keys() == {"a.py:A.g"}
+
+
+# Forbidden code
+
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
+RANDOM_NAMES = {"BitGenerator", "Generator", "PCG64", "Philox", "SeedSequence", "default_rng"}
+UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|Users|root|work|tmp|usr|opt|mnt|scratch)/\w|[\"'][A-Z]:[\\/]")
+
+
+def dotted(node):
+    """Return the text of a chain of attributes, such as ``np.random.normal``; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value)
+        return owner and f"{owner}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def forbidden_import(node):
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    else:
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    unsafe = [name for name in names if name.split(".")[0] in UNSAFE_MODULES]
+    state = [name for name in names if name.startswith("numpy.random.") and name.split(".")[2] not in RANDOM_NAMES]
+    return unsafe + state
+
+
+def forbidden_call(node):
+    name = dotted(node.func)
+    flags = [
+        f"{keyword.arg}=True"
+        for keyword in node.keywords
+        if keyword.arg in {"fastmath", "allow_pickle"}
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value is True
+    ]
+    unseeded = name.endswith("default_rng") and not node.args and not node.keywords
+    return flags + [f"{name}()"] * (name in {"eval", "exec"} or unseeded)
+
+
+def forbidden_node(node):
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return forbidden_import(node)
+    if isinstance(node, ast.Call):
+        return forbidden_call(node)
+    if isinstance(node, ast.ExceptHandler):
+        return ["bare except"] * (node.type is None)
+    match = re.fullmatch(r"(?:np|numpy)\.random\.(\w+)", dotted(node)) if isinstance(node, ast.Attribute) else None
+    return [match[0]] if match and match[1] not in RANDOM_NAMES else []
+
+
+def forbidden(path, text):
+    found = {f"{path}:{node.lineno}": words for node in ast.walk(ast.parse(text)) for words in forbidden_node(node)}
+    for number, line in enumerate(text.splitlines(), 1):
+        for pattern in (UNFINISHED, MACHINE_PATH):
+            if match := pattern.search(line):
+                found[f"{path}:{number}"] = match[0]
+    return found
+
+
+def test_nothing_forbidden_is_used():
+    found = {}
+    for path, text in sources(FOLDERS).items():
+        found |= forbidden(path, text)
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "f = njit(fastmath=True)",
+        "np.load(path, allow_pickle=True)",
+        "import pickle",
+        "from pickle import loads",
+        "import dill as safe",
+        "eval(text)",
+        "exec(text)",
+        "np.random.seed(1)",
+        "draw = numpy.random.normal",
+        "from numpy.random import normal",
+        "rng = np.random.default_rng()",
+        "rng = default_rng()",
+        "x = 1  # TO" + "DO later",
+        "x = 1  # FIX" + "ME",
+        "path = '/ho" + "me/someone/data'",
+        'path = "/t' + 'mp/data"',
+        "path = 'C:" + "\\\\data'",
+        "try:\n    pass\nexcept:\n    pass",
+    ],
+)
+def test_forbidden_code_is_reported(line):
+    assert len(forbidden("a.py", line)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "f = njit(fastmath={'contract'})",
+        "np.load(path, allow_pickle=False)",
+        "rng = np.random.Generator(np.random.Philox(key=1))",
+        "rng = np.random.default_rng(1)",
+        "from numpy.random import Generator, Philox",
+        "re.compile(text)",
+        "path = ROOT / 'home' / 'data'",
+        "url = 'https://example.org/home/page'",
+        "try:\n    pass\nexcept ValueError:\n    pass",
+    ],
+)
+def test_allowed_code_passes(line):
+    assert forbidden("a.py", line) == {}
+
+
+# Arrows
+
+PLANTS = {
+    "arrows point one way": ("substrate/topology.py", "import learning"),
+    "learning may only measure": ("learning/estimators.py", "import substrate.chip"),
+    "only exact and ledger know the oracle side": ("learning/cost.py", "import learning.exact"),
+    "numba is imported by substrate.compile only": ("devices/activation.py", "import numba"),
+    "h5py, matplotlib and tomllib live in scenarios only": ("substrate/field.py", "import h5py"),
+    "devices need numpy and pydantic only": ("devices/mismatch.py", "import scipy.linalg"),
+    "learning needs numpy and scipy only": ("learning/cost.py", "import pint"),
+}
+"""For each contract an import that breaks it."""
+
+
+def contracts():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return {config[name]["name"]: config[name] for name in config.sections() if "importlinter:contract" in name}
+
+
+def broken_contracts(folder):
+    """Return the names of the contracts that the sources in a folder break."""
+    script = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", script, "--config", "setup.cfg", "--no-cache", "--no-logo"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, encoding="utf-8")
+    broken = set(re.findall(r"^(.*) BROKEN$", result.stdout, re.MULTILINE))
+    assert "Contracts:" in result.stdout, result.stdout + result.stderr
+    assert (result.returncode != 0) == bool(broken), result.stdout
+    return broken
+
+
+def test_arrows_point_one_way():
+    assert broken_contracts(ROOT) == set()
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_import_breaks_its_contract(tmp_path, name):
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    path, line = PLANTS[name]
+    with (tmp_path / path).open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    assert name in broken_contracts(tmp_path)
+
+
+def test_every_contract_has_a_planted_import():
+    assert contracts().keys() == PLANTS.keys()
+
+
+def test_contracts_that_list_modules_list_all_of_them():
+    listed = set(contracts()["numba is imported by substrate.compile only"]["source_modules"].split())
+    modules = {f"substrate.{path.stem}" for path in (ROOT / "substrate").glob("*.py")} - {"substrate.__init__"}
+    assert modules - listed == {"substrate.compile"}

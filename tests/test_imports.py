@@ -1,0 +1,67 @@
+"""Opening the front door is free: no heavy library is loaded before it is needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("numba", "scipy", "h5py", "matplotlib", "pint")
+
+SCRIPT = """
+import json, sys
+try:
+    {code}
+except SystemExit as end:
+    if end.code:
+        raise
+print()
+print(json.dumps([name for name in {heavy} if name in sys.modules]))
+"""
+
+
+def loaded(code, folder):
+    """Run a line of code in a fresh process; return the heavy libraries it loaded."""
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(code=code, heavy=HEAVY)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def command(*arguments):
+    return f"sys.argv[1:] = {list(arguments)}; from scenarios.cli import main; sys.exit(main())"
+
+
+LIGHT = {
+    "packages": "import devices, substrate, learning, scenarios",
+    "load": "from scenarios.load import load",
+    "datasets": "from scenarios.datasets import load_task",
+    "help": command("--help"),
+    "check": command("check", "quickstart"),
+}
+
+
+@pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
+def test_light_work_loads_no_heavy_library(tmp_path, code):
+    assert loaded(code, tmp_path) == []
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_a_loaded_library_is_reported(tmp_path, library):
+    assert library in loaded(f"import {library}", tmp_path)
+
+
+@pytest.mark.parametrize("code", ["sys.exit(2)", "import no_such_module"])
+def test_code_that_fails_is_no_success(tmp_path, code):
+    with pytest.raises(AssertionError):
+        loaded(code, tmp_path)
