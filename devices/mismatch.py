@@ -24,21 +24,19 @@ class FeedbackDevices(Parameters):
     """Relative spread of one cell, one standard deviation; dimensionless, 0 to 10. On-chip pairs: 0.01 to 0.1."""
 
 
-def mismatched(programmed: Array, sigma: float, stream: Stream) -> Array:
-    """Return the weights that cells of relative spread `sigma` really hold.
+def cell_gains(shape: tuple[int, ...], sigma: float, stream: Stream) -> Array:
+    """Return what cells of relative spread `sigma` multiply their programmed weights with.
 
     ``effective = programmed * (1 + sigma * xi)`` with one standard normal `xi` per cell. The same
     stream gives the same `xi` at every `sigma`, so one chip can be followed while its spread grows.
 
     Parameters
     ----------
-    programmed : array, any shape
-        Requested weights, dimensionless.
+    shape : tuple of int
+        One cell per weight.
     sigma : float
-        Relative standard deviation of one cell; 0 returns `programmed` itself, bit for bit.
+        Relative standard deviation of one cell; 0 gives exactly 1 everywhere.
     stream : Stream
         Names the draw.
     """
-    if sigma == 0.0:
-        return programmed
-    return programmed * (1.0 + sigma * stream.normal(programmed.shape))
+    return 1.0 + sigma * stream.normal(shape) if sigma else np.ones(shape)

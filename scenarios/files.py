@@ -128,10 +128,10 @@ def _syntax_fault(path: Path, text: str, error: Exception) -> Fault:
     if match is None:
         return Fault((), f"not valid TOML: {shorten(str(error))}", None, str(path))
     if match[2] is None:
-        message, hint = "not valid TOML: the file ends too early", "close every bracket and quote"
-        return Fault((), message, hint, str(path), text.count("\n") + 1)
+        message, advice = "not valid TOML: the file ends too early", "close every bracket and quote"
+        return Fault((), message, advice, str(path), text.count("\n") + 1)
     rows, line = text.split("\n"), int(match[2])
-    hint = next((advice for start, advice in _SYNTAX_HINTS.items() if match[1].startswith(start)), None)
+    hint = next((words for start, words in _SYNTAX_HINTS.items() if match[1].startswith(start)), None)
     source = shorten(rows[line - 1].strip())
     return Fault((), f"not valid TOML: {shorten(match[1])} (column {match[3]})", hint, str(path), line, source)
 

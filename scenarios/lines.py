@@ -85,7 +85,8 @@ class _Walk:
 
     def array(self, path: Key, array: Array) -> None:
         text, start, position = array.as_string(), self.line, 1
-        for i, item in enumerate(array):
+        for i, value in enumerate(array):
+            item = tomlkit.item(value)  # some releases give plain booleans here
             gap = _GAP.match(text, position)
             position = gap.end() if gap else position
             self.line = start + text.count("\n", 0, position)

@@ -141,20 +141,21 @@ def _validate(data: Tree) -> tuple[Scenario | None, list[Finding]]:
     """Return the scenario, if `data` is one, and everything found wrong."""
     findings: list[Finding] = []
     scenario = None
-    schema = data.get("schema")
-    if schema == 1 and type(schema) is not int:
-        findings.append((("schema",), f"must be a whole number, is {named(schema)}", "write schema = 1"))
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        findings += translate(error, Scenario, data, ("extends",))
+        findings = translate(error, Scenario, data, ("extends",))
+    schema = data.get("schema")
+    if schema == 1 and type(schema) is not int:  # true and 1.0 are equal to 1, and pydantic may take them
+        findings = [finding for finding in findings if finding[0] != ("schema",)]
+        findings.append((("schema",), f"must be a whole number, is {named(schema)}", "write schema = 1"))
     return scenario, findings + _wiring_faults(data, {path for path, *_ in findings})
 
 
 def _wiring_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
     """Return what is wrong with the layers and connections, except at the paths known to be `faulty`."""
     wiring = _wiring(data.get("network"))
-    if wiring is None or {("network", "layers"), ("network", "connections")} & faulty:
+    if wiring is None:
         return []
     found: list[Finding] = []
     for field, message, hint in topology.faults(*wiring):

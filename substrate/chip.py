@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation, nudge
-from devices.mismatch import FeedbackDevices, mismatched
+from devices.mismatch import FeedbackDevices, cell_gains
 from devices.random import Stream
 
 from .compile import single_threaded_blas
 from .kernels import Circuit, Wiring
 from .methods import Dynamics, Phase
-from .protocol import Nudge, Readout, Settled, State
+from .protocol import Budget, Nudge, Readout, Settled, State
 from .relaxation import Drive, Machine, activate, available_threads, relax
-from .topology import Topology
+from .topology import Connection, Topology
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
@@ -70,8 +70,16 @@ class Chip:
         self.design = design
         self.topology = design.topology
         self.fabrication = fabrication
-        self.programmed = _checked(design.topology, programmed)
-        self.effective = {name: self._realised(name, block) for name, block in self.programmed.items()}
+        self.programmed = design.topology.blocks(np.empty(design.topology.size))
+        """Requested parameters by block."""
+        self._cells = np.empty(design.topology.size)
+        self.effective = design.topology.blocks(self._cells)
+        """Parameters the units really feel, by block."""
+        self._gains = {
+            c.block: self._drawn_gains(c) for c in design.topology.connections if design.topology.is_feedback(c)
+        }
+        self._programme(_checked(design.topology, programmed))
+        self._budget = Budget()
         self._machine = self._wire(threads or available_threads())
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -89,7 +97,7 @@ class Chip:
         """The digital readout, or None for the mse cost."""
         if self.topology.classes is None:
             return None
-        return Readout(self.programmed["readout/weight"], self.programmed["readout/bias"])
+        return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
 
     @property
     def constant_drive(self) -> Array:
@@ -137,11 +145,36 @@ class Chip:
         self.state, settled = relax(self._machine, Drive(self._constant, beta, target), begin, phase, every, callback)
         if nudge is None:
             self._free = self.state
+        time = float(settled.steps.sum()) * self.design.dynamics.dt
+        self._budget = self._budget.plus(Budget(settlings=len(begin), settled_time=time))
         return settled
 
     def read(self) -> dict[str, State]:
         """Return the activities now, per layer (batch, units), the clamped input included."""
+        planes = 2 if np.iscomplexobj(self.state) else 1
+        self._budget = self._budget.plus(Budget(reads=planes * len(self.state)))
         return {self.topology.input: self._input} | self.topology.split(self.activity_of(self.state))
+
+    def write(self, changes: Mapping[str, Array]) -> None:
+        """Add `changes` to the programmed parameters; every cell keeps its own mismatch.
+
+        Raises
+        ------
+        ValueError
+            If a block does not exist, has another shape or a change is not finite; nothing is written.
+        """
+        for name, change in changes.items():
+            if name not in self.programmed or change.shape != self.programmed[name].shape:
+                raise ValueError(f"{name!r} of shape {change.shape} is no block of this chip")
+            if not np.isfinite(change).all():
+                raise ValueError(f"the change of {name!r} is not finite")
+        self._programme({name: self.programmed[name] + change for name, change in changes.items()})
+        self._budget = self._budget.plus(Budget(writes=1))
+
+    @property
+    def budget(self) -> Budget:
+        """What has been asked of the chip so far."""
+        return self._budget
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
@@ -163,24 +196,29 @@ class Chip:
         """Return the chip as designed: the same programmed parameters, no imperfection."""
         return self.variant(feedback=FeedbackDevices())
 
-    def _realised(self, name: str, programmed: Array) -> Array:
-        feedback = {c.block for c in self.topology.connections if self.topology.is_feedback(c)}
-        if name not in feedback:
-            return programmed
-        stream = Stream(self.fabrication.seed, f"mismatch/{name}", self.fabrication.instance)
-        return mismatched(programmed, self.design.feedback.mismatch_sigma, stream)
+    def _drawn_gains(self, connection: Connection) -> Array:
+        stream = Stream(self.fabrication.seed, f"mismatch/{connection.block}", self.fabrication.instance)
+        return cell_gains(self.topology.shapes[connection.block], self.design.feedback.mismatch_sigma, stream)
+
+    def _programme(self, blocks: Mapping[str, Array]) -> None:
+        for name, block in blocks.items():
+            self.programmed[name][...] = block
+            self.effective[name][...] = block * self._gains[name] if name in self._gains else block
 
     def _wire(self, threads: int) -> Machine:
         topology = self.topology
-        edges, blocks, offset = [], [np.zeros(0)], 0
-        for c in topology.recurrent():
-            block = self.effective[c.block]
-            edges.append((topology.columns[c.pre].start, topology.columns[c.post].start, *block.shape, offset))
-            blocks.append(block.ravel())
-            offset += block.size
+        edges = [
+            (
+                topology.columns[c.pre].start,
+                topology.columns[c.post].start,
+                *topology.shapes[c.block],
+                topology.offsets[c.block],
+            )
+            for c in topology.recurrent()
+        ]
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
         return Machine(
-            wiring=Wiring(np.array(edges, dtype=np.int64).reshape(-1, 5), np.concatenate(blocks)),
+            wiring=Wiring(np.array(edges, dtype=np.int64).reshape(-1, 5), self._cells),
             circuit=Circuit(
                 nudge.CODES[self.design.cost], topology.columns[topology.output].start, readout.weight, readout.bias
             ),

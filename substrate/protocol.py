@@ -65,6 +65,29 @@ class Settled(NamedTuple):
     """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state."""
 
 
+class Budget(NamedTuple):
+    """What has been asked of a chip so far; everything counts per sample."""
+
+    settlings: int = 0
+    settled_time: float = 0.0
+    """Time spent settling, in tau."""
+
+    reads: int = 0
+    """Real reads of all units; a complex state costs two."""
+
+    writes: int = 0
+    """Programming events."""
+
+    def plus(self, other: Budget, sign: int = 1) -> Budget:
+        """Return the sum of two budgets, or their difference with `sign` -1."""
+        return Budget(
+            self.settlings + sign * other.settlings,
+            self.settled_time + sign * other.settled_time,
+            self.reads + sign * other.reads,
+            self.writes + sign * other.writes,
+        )
+
+
 class Readout(NamedTuple):
     """The digital readout behind the output layer; known to the controller, which holds it."""
 
@@ -76,7 +99,7 @@ class Readout(NamedTuple):
 
 
 class Bench(Protocol):
-    """A chip on the bench: inputs, settlings and reads, nothing else.
+    """A chip on the bench: inputs, settlings, reads and writes, nothing else.
 
     No programmed or effective weight can be seen through it.
     """
@@ -104,4 +127,13 @@ class Bench(Protocol):
 
         Complex after a complex nudge.
         """
+        ...
+
+    def write(self, changes: Mapping[str, Array]) -> None:
+        """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """What has been asked of the chip so far."""
         ...

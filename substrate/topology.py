@@ -167,8 +167,10 @@ def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
         return [*found, Fault("layers", f"{len(layers)} layer(s)", "give an input layer and an output layer at least")]
     names = list(layers)
     good = []
+    seen: set[str] = set()
     for i, text in enumerate(connections):
-        problem = _connection_fault(text, names, connections[:i])
+        problem = _connection_fault(text, names, seen)
+        seen.add(text)
         if problem is not None:
             found.append(Fault(f"connections.{i}", *problem))
         else:
@@ -186,7 +188,7 @@ def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
     return found
 
 
-def _connection_fault(text: str, names: list[str], earlier: list[str]) -> tuple[str, str] | None:
+def _connection_fault(text: str, names: list[str], earlier: set[str]) -> tuple[str, str] | None:
     pre, dash, post = text.partition("-")
     if not dash:
         return f"{text!r} is not a connection", 'write "pre-post", such as "in-l1"'

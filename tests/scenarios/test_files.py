@@ -43,12 +43,9 @@ def test_a_path_that_is_no_file_is_one_fault(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert only_fault(tmp_path).message == "is a folder, not a scenario file"
-    assert only_fault(tmp_path / "chp.toml")[1:4] == (
-        "no such file",
-        "did you mean 'chip.toml'?",
-        f"{tmp_path}/chp.toml",
-    )
-    for path in (loop, pipe, tmp_path / "nul\0", tmp_path / "a/b", tmp_path / ("long" * 100), tmp_path / "chip.toml/x"):
+    assert only_fault(tmp_path / "chp.toml")[1:3] == ("no such file", "did you mean 'chip.toml'?")
+    names = ["nul\0", "nul\0/a", "a/b", "long" * 100, "chip.toml/x"]
+    for path in (loop, pipe, *map(tmp_path.joinpath, names)):
         assert "no such file" in (fault := only_fault(path)).message or "cannot be read" in fault.message
 
 

@@ -1,0 +1,186 @@
+"""Training as a generator: one batch at a time, nothing hidden; knows no files and no clocks.
+
+Everything that a resumed training needs is in `Trainee` and in the chip's programmed parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.protocol import Bench, Budget, Status
+
+from . import cost
+from .estimators import estimate, measure_free
+from .schemes import Scheme
+from .updates import Sgd, requested_changes
+
+Array = NDArray[np.float64]
+
+
+class Gradient(NamedTuple):
+    """Gradient of one batch, and how the batch did."""
+
+    blocks: dict[str, Array]
+    """Batch means by block; readout included."""
+
+    loss: Array
+    """Cost per sample, (batch,)."""
+
+    wrong: NDArray[np.bool_]
+    """Whether the sample is in the wrong class, (batch,)."""
+
+    status: NDArray[np.int64]
+    """Worst status of all settlings, (batch,)."""
+
+
+Rule = Callable[[Array, Array], Gradient]
+"""From inputs (batch, inputs) and targets to a gradient, measured on a chip or not."""
+
+
+@dataclass
+class Tally:
+    """Sums over the samples of an epoch."""
+
+    samples: int = 0
+    used: int = 0
+    unsettled: int = 0
+    loss: float = 0.0
+    wrong: int = 0
+
+    def add(self, batch: Gradient) -> None:
+        """Count a batch; diverged samples count as unsettled and enter no mean."""
+        used = batch.status != Status.DIVERGED
+        self.samples += len(used)
+        self.used += int(np.count_nonzero(used))
+        self.unsettled += int(np.count_nonzero(batch.status != Status.SETTLED))
+        self.loss += float(batch.loss[used].sum())
+        self.wrong += int(np.count_nonzero(batch.wrong[used]))
+
+    def means(self) -> dict[str, float]:
+        """Return mean loss, error and unsettled fraction; NaN where nothing was counted."""
+        share = 1.0 / self.used if self.used else float("nan")
+        all_samples = 1.0 / self.samples if self.samples else float("nan")
+        return {"loss": self.loss * share, "error": self.wrong * share, "unsettled": self.unsettled * all_samples}
+
+
+@dataclass
+class Trainee:
+    """Where a training stands: `epoch` epochs are complete, and `batch` batches of the next one."""
+
+    epoch: int = 0
+    batch: int = 0
+    tally: Tally = field(default_factory=Tally)
+    memory: dict[str, Array] = field(default_factory=dict)
+    """Momentum by block."""
+
+    budget: Budget = field(default_factory=Budget)
+    """Spent on training; tests and measurements are not counted."""
+
+
+class Step(NamedTuple):
+    """What the generator yields after every batch."""
+
+    batch: int
+    batches: int
+    finished: dict[str, float] | None
+    """Means over the epoch that this batch completed, else None."""
+
+    failure: str
+    """Why training cannot go on; empty while it can."""
+
+
+def ep_rule(bench: Bench, scheme: Scheme, presynaptic: Literal["mean", "free"]) -> Rule:
+    """Return the rule that measures gradients on `bench` by equilibrium propagation.
+
+    Samples that diverged have no error vector and are left out; all others teach, as on a real chip
+    that reads whatever is there when the time is over.
+    """
+
+    def gradient(x: Array, target: Array) -> Gradient:
+        free = measure_free(bench, x)
+        measured = estimate(bench, free, target, scheme, presynaptic)
+        keep = measured.status != Status.DIVERGED
+        output = free.activity[next(reversed(measured.delta))]
+        blocks = cost.gradients(bench.connections, measured.presynaptic, measured.delta, keep)
+        blocks |= cost.readout_gradients(bench.readout, output, target, keep)
+        return judged(bench, output, target, blocks, measured.status)
+
+    return gradient
+
+
+def judged(bench: Bench, output: Array, target: Array, blocks: dict[str, Array], status: NDArray[np.int64]) -> Gradient:
+    """Return a gradient with loss and class of every sample, from the output activities (batch, outputs)."""
+    answer = cost.logits(bench.readout, output).argmax(axis=1)
+    wrong = np.asarray(answer != target.argmax(axis=1))
+    return Gradient(blocks, cost.loss(bench.readout, output, target), wrong, status)
+
+
+def evaluate(bench: Bench, x: Array, target: Array, rows: int = 256) -> dict[str, float]:
+    """Return mean loss, error and unsettled fraction of freely settled samples."""
+    tally = Tally()
+    for first in range(0, len(x), rows):
+        part = slice(first, first + rows)
+        free = measure_free(bench, x[part])
+        output = list(free.activity.values())[-1]
+        tally.add(judged(bench, output, target[part], {}, free.settled.status))
+    return tally.means()
+
+
+def train(
+    bench: Bench,
+    rule: Rule,
+    optimiser: Sgd,
+    batches: Callable[[int], list[tuple[Array, Array]]],
+    epochs: int,
+    trainee: Trainee,
+) -> Iterator[Step]:
+    """Train `bench`, yielding after every batch; `trainee` is kept up to date and may be resumed from.
+
+    Parameters
+    ----------
+    bench : Bench
+        Chip to be written.
+    rule : callable
+        Gives the gradient of a batch.
+    optimiser : Sgd
+        Turns gradients into requested changes.
+    batches : callable
+        ``batches(epoch)`` gives the (inputs, targets) of every batch, the same ones whenever it is asked.
+    epochs : int
+        Epochs in all.
+    trainee : Trainee
+        Where to begin.
+    """
+    while trainee.epoch < epochs:
+        parts = batches(trainee.epoch)
+        while trainee.batch < len(parts):
+            before = bench.budget
+            gradient = rule(*parts[trainee.batch])
+            failure = _failure(gradient)
+            if not failure:
+                bench.write(requested_changes(optimiser, gradient.blocks, trainee.memory))
+            trainee.tally.add(gradient)
+            trainee.budget = trainee.budget.plus(bench.budget.plus(before, -1))
+            trainee.batch += 1
+            done, finished = trainee.batch, None
+            if failure or done == len(parts):
+                finished, trainee.tally = trainee.tally.means(), Tally()
+                trainee.epoch, trainee.batch = trainee.epoch + 1, 0
+            yield Step(done, len(parts), finished, failure)
+            if failure:
+                return
+            if finished is not None:
+                break
+
+
+def _failure(gradient: Gradient) -> str:
+    if (gradient.status == Status.DIVERGED).all():
+        return "every sample of a batch diverged"
+    if not all(np.isfinite(block).all() for block in gradient.blocks.values()):
+        return "a gradient is not finite"
+    return ""
