@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _NUMBER_AND_UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*$")
 
@@ -24,8 +25,22 @@ _LONGEST = 100
 _FACTORS = {
     "degree": {"degree": 1.0, "degrees": 1.0, "deg": 1.0, "rad": 180.0 / math.pi},
     "1": {"1": 1.0, "%": 0.01},
+    "V": {"V": 1.0, "mV": 1e-3, "uV": 1e-6},
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
+    "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
+    "F": {"F": 1.0, "uF": 1e-6, "nF": 1e-9, "pF": 1e-12, "fF": 1e-15},
+    "K": {"K": 1.0},
 }
-_EXAMPLES = {"degree": '45 or "45 degree"', "1": '0.1 or "10 %"', "tau": "0.5"}
+_EXAMPLES = {
+    "degree": '45 or "45 degree"',
+    "1": '0.1 or "10 %"',
+    "tau": "0.5",
+    "V": '0.15 or "150 mV"',
+    "s": '1e-6 or "1 us"',
+    "S": '1e-6 or "1 uS"',
+    "F": '1e-12 or "1 pF"',
+    "K": '300 or "300 K"',
+}
 
 
 class Parameters(BaseModel):
@@ -82,11 +97,79 @@ def _factor_by_pint(name: str, unit: str, text: str) -> float:
     return one
 
 
-def _in_unit(unit: str) -> BeforeValidator:
-    def convert(value: object) -> object:
-        return _convert(value, unit) if isinstance(value, str) else value
+@dataclass(frozen=True)
+class _InUnit:
+    """Lets a field of plain numbers accept text with a unit, too."""
 
-    return BeforeValidator(convert)
+    unit: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.convert, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
+
+    def convert(self, value: object) -> object:
+        return _convert(value, self.unit) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time that was written in seconds; deliberately no number, so that nobody takes it for one in tau."""
+
+    seconds: float
+    text: str
+    """As written, such as ``50 ns``."""
+
+
+class Time:
+    """Marks a time in units of tau that may also be written in seconds: ``Annotated[float, ..., Time]``.
+
+    It stands last, so that the limits before it apply to plain numbers. Text becomes a `Span`,
+    which only `in_tau` turns into a number; to a type checker the field is a float.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            _time, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_as_written)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
+
+
+def _time(value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
+    if isinstance(value, str):
+        return Span(_convert(value, "s"), value)
+    return value if isinstance(value, Span) else number(value)
+
+
+def _as_written(value: object) -> object:
+    return value.text if isinstance(value, Span) else value
+
+
+def in_tau(time: float | Span, tau: float | None) -> float:
+    """Return a time in units of tau.
+
+    Parameters
+    ----------
+    time : float or Span
+        In units of tau, or as written in seconds.
+    tau : float or None
+        Membrane time constant in seconds.
+
+    Raises
+    ------
+    ValueError
+        If `time` is in seconds and `tau` is unknown.
+    """
+    if not isinstance(time, Span):
+        return time
+    if tau is None:
+        raise ValueError(f"{time.text!r} is in seconds: give tau in seconds, or the time in units of tau")
+    return float(f"{time.seconds / tau:.15g}")
 
 
 def _without_unit(value: object) -> object:
@@ -97,11 +180,26 @@ def _without_unit(value: object) -> object:
     return value
 
 
-Degrees = Annotated[float, _in_unit("degree")]
+Degrees = Annotated[float, _InUnit("degree")]
 """An angle, in degrees."""
 
-Ratio = Annotated[float, _in_unit("1")]
+Ratio = Annotated[float, _InUnit("1")]
 """A dimensionless ratio; ``"10 %"`` is 0.1."""
+
+Volts = Annotated[float, _InUnit("V")]
+"""A voltage, in volts."""
+
+Seconds = Annotated[float, _InUnit("s")]
+"""A time, in seconds."""
+
+Siemens = Annotated[float, _InUnit("S")]
+"""A conductance, in siemens."""
+
+Farads = Annotated[float, _InUnit("F")]
+"""A capacitance, in farads."""
+
+Kelvins = Annotated[float, _InUnit("K")]
+"""An absolute temperature, in kelvins."""
 
 Taus = Annotated[float, BeforeValidator(_without_unit)]
 """A time, in units of the membrane time constant tau."""

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from substrate.chip import Chip
 from substrate.linearisation import Equilibrium, Linearisation, equilibrium, linearise
+from substrate.protocol import Status
 
-from .cost import force
+from .cost import force, gradients, readout_gradients
+from .estimators import measure_free
+from .training import Gradient, Rule, judged
 
 Array = NDArray[np.float64]
 
@@ -41,10 +44,34 @@ def exact(chip: Chip, target: Array) -> Exact:
     target : array (batch, classes) or (batch, outputs)
         Targets of the cost.
     """
+    rest, linear, error = _around_rest(chip, target)
+    delta = linear.adjoint(error)
+    return Exact(delta, linear.response(error), linear.first_order(delta), rest, linear)
+
+
+def exact_rule(chip: Chip) -> Rule:
+    """Return the rule that trains `chip` with its exact gradients: the reference for every measured one.
+
+    Samples that do not come to rest are left out.
+    """
+    topology = chip.topology
+
+    def gradient(x: Array, target: Array) -> Gradient:
+        free = measure_free(chip, x)
+        rest, linear, error = _around_rest(chip, target)
+        activity = {topology.input: x} | topology.split(rest.activity)
+        blocks = gradients(chip.connections, activity, topology.split(linear.adjoint(error)), rest.reached)
+        blocks |= readout_gradients(chip.readout, activity[topology.output], target, rest.reached)
+        status = np.where(rest.reached, free.settled.status, Status.DIVERGED)
+        return judged(chip, free.activity[topology.output], target, blocks, status)
+
+    return gradient
+
+
+def _around_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
+    """Return the equilibrium, the linear responses there, and the force on all units (batch, units)."""
     rest = equilibrium(chip)
-    linear = linearise(chip, rest.state)
     error = np.zeros_like(rest.state)
     output = chip.topology.columns[chip.topology.output]
     error[:, output] = force(chip.readout, rest.activity[:, output], target)
-    delta = linear.adjoint(error)
-    return Exact(delta, linear.response(error), linear.first_order(delta), rest, linear)
+    return rest, linearise(chip, rest.state), error

@@ -21,6 +21,9 @@ from .updates import Sgd, requested_changes
 
 Array = NDArray[np.float64]
 
+RUNAWAY = 1e6
+"""A gradient entry beyond this ends the training as diverged."""
+
 
 class Gradient(NamedTuple):
     """Gradient of one batch, and how the batch did."""
@@ -181,6 +184,7 @@ def train(
 def _failure(gradient: Gradient) -> str:
     if (gradient.status == Status.DIVERGED).all():
         return "every sample of a batch diverged"
-    if not all(np.isfinite(block).all() for block in gradient.blocks.values()):
-        return "a gradient is not finite"
+    # A NaN compares as false with everything.
+    if not all((np.abs(block) <= RUNAWAY).all() for block in gradient.blocks.values()):
+        return f"a gradient is not finite or beyond {RUNAWAY:g}"
     return ""

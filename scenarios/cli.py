@@ -1,9 +1,7 @@
-"""The command line: check, show, list, run, info. Every command loads only what it needs."""
+"""The command line. Every command loads only what it needs."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from .faults import ScenarioError
 from .load import Loaded, load
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+PRESETS = Path(__file__).parent / "presets"
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
@@ -46,10 +45,12 @@ def main() -> None:
 
 @main.command("list")
 def list_() -> None:
-    """List the bundled scenarios."""
-    for path in sorted(CATALOGUE.glob("*.toml")):
-        title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        click.echo(f"{path.stem:<14} {title}")
+    """List the bundled scenarios and presets."""
+    for heading, folder in (("scenarios", CATALOGUE), ("presets", PRESETS)):
+        click.echo(f"{heading}:")
+        for path in sorted(folder.glob("*.toml")):
+            title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+            click.echo(f"  {path.stem:<14} {title}")
 
 
 @main.command()
@@ -71,8 +72,42 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
 @_scenario
 @_set
 def show(scenario: str, edits: tuple[str, ...]) -> None:
-    """Print a scenario with every default filled in, as TOML."""
-    click.echo(_load(scenario, edits).scenario.to_toml(), nl=False)
+    """Print a scenario with all defaults, where each value comes from, and what it will cost."""
+    from .explain import explain
+
+    click.echo(explain(_load(scenario, edits)), nl=False)
+
+
+@main.command()
+@click.option("--write", type=click.Path(path_type=Path, file_okay=False), help="Put it into this folder instead.")
+def schema(write: Path | None) -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from .json_schema import FILE, text
+
+    if write is None:
+        click.echo(text(), nl=False)
+        return
+    try:
+        write.mkdir(parents=True, exist_ok=True)
+        (write / FILE).write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise _stop(f"{write}: cannot write there ({error.strerror})", 1) from error
+    click.echo(str(write / FILE))
+
+
+@main.command()
+@click.argument("name", default="scenario")
+@click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
+def init(name: str, preset: str | None) -> None:
+    """Write a commented scenario file to start from, with its schema beside it."""
+    from .starter import StarterError, write_starter
+
+    try:
+        paths = write_starter(Path(), name, preset)
+    except StarterError as error:
+        raise _stop(str(error)) from error
+    for path in paths:
+        click.echo(str(path))
 
 
 @main.command()
@@ -81,31 +116,33 @@ def show(scenario: str, edits: tuple[str, ...]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; default ./<name>-<id>.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads that share a batch; default: all cores.")
 @click.option("--force", is_flag=True, help="Compute again even if the folder holds a result.")
-def run(scenario: str, edits: tuple[str, ...], out: Path | None, threads: int | None, force: bool) -> None:
-    """Run a scenario and print its answer."""
-    loaded = _load(scenario, edits)
-    from rich.console import Console
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--fail-on-divergence", is_flag=True, help="Exit with 1 if the training diverged.")
+def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Run a scenario and print its answer; the same command goes on with an interrupted run."""
+    from .running import Flags, run_and_tell
 
-    from .run import RESULT, RunError
-    from .run import run as compute
-    from .store import StoreError
-    from .store import load as load_result
-    from .summary import show as show_summary
+    raise click.exceptions.Exit(run_and_tell(find(scenario), edits, Flags(**flags)))
 
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def report(path: Path) -> None:
+    """Write report.html and the figures of a result again."""
+    from .figures import draw_all
+    from .report import write_report
+    from .store import StoreError, load
+
+    file = path / "run.h5" if path.is_dir() else path
     try:
-        done = compute(loaded, out, threads, force, _progress())
-        result = load_result(done.folder / RESULT)
-    except (ScenarioError, RunError) as error:
-        raise _stop(str(error)) from error
+        result = load(file)
+        write_report(result, file.with_name("report.html"))
+        files = [file.with_name("report.html"), *draw_all(result, file.parent / "figures")]
     except StoreError as error:
         raise _stop(str(error), 4) from error
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    show_summary(result, console)
-    console.print()
-    if not done.computed:
-        click.echo("This result was already complete; --force computes it again.", err=True)
-    for path in done.files:
-        click.echo(str(path))
+    for written in files:
+        click.echo(str(written))
 
 
 @main.command()
@@ -126,13 +163,6 @@ def info() -> None:
     }
     for name, value in rows.items():
         click.echo(f"{name:<17} {value}")
-
-
-def _progress() -> Callable[[str], None]:
-    def say(text: str) -> None:
-        click.echo(f"  {text}", err=True)
-
-    return say
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ class Outline(NamedTuple):
     inputs: int
     classes: int
     """Largest label + 1, or the width of the targets."""
+    test_samples: int
+    """0 when the source has no test part."""
 
 
 def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Data:
@@ -173,7 +175,8 @@ def _check(parts: Mapping[str, Part]) -> Outline:
             raise fault(f"{train} and {test} have the shapes {shapes}", "only the samples may differ in number")
     labels = [part for name, part in parts.items() if name[0] == "y" and len(part.shape) == 1]
     classes = max(_classes(part) for part in labels) if labels else parts["y"].shape[1]
-    return Outline(parts["x"].shape[0], parts["x"].shape[1], classes)
+    tests = parts["x_test"].shape[0] if "x_test" in parts else 0
+    return Outline(parts["x"].shape[0], parts["x"].shape[1], classes, tests)
 
 
 def _check_part(name: str, part: Part) -> None:

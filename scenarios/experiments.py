@@ -15,7 +15,6 @@ from learning.schemes import Scheme, label
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 
-from . import tables
 from .schema import Learning, Record
 from .store import Group, Variable
 from .tables import Batch, Measured
@@ -24,14 +23,8 @@ Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
-def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> dict[str, Group]:
-    """Estimate the gradients with every scheme and compare them with the exact ones.
-
-    Returns
-    -------
-    dict
-        Groups ``free``, ``signal``, ``gradient`` (with a child per connection), ``ledger``, ``devices/...``.
-    """
+def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
+    """Estimate the gradients with every scheme and compare them with the exact ones."""
     schemes = learning.all_schemes()
     say(f"free settling of {len(batch.x)} samples")
     free = measure_free(chip, batch.x)
@@ -50,7 +43,7 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> dict[str,
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     rule = matching_rule(nominal, exact(nominal, batch.target), chip.design.feedback.mismatch_sigma)
-    return tables.lay_out(chip, batch, schemes, Measured(free, state, reference, estimates, ledgers, rule))
+    return Measured(free, state, reference, estimates, ledgers, rule)
 
 
 def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:

@@ -1,131 +1,104 @@
-"""Figures, drawn from a result and nothing else."""
+"""Figures, drawn from a result and nothing else: which ones it has data for, and what they show."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .figures_measure import cosine, nudge, settling, signal
+from .figures_style import styled
+from .figures_train import angles, cosine_by_epoch, training
 from .store import Result
+from .views import latest, measured_epochs
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+__all__ = [
+    "CAPTIONS",
+    "angles",
+    "cosine",
+    "cosine_by_epoch",
+    "draw_all",
+    "figures_of",
+    "nudge",
+    "settling",
+    "signal",
+    "svg",
+    "training",
+]
 
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "nudgelab",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "font.size": 9,
+CAPTIONS = {
+    "training": (
+        "Training. Loss and share of wrong classes after each epoch; epoch 0 is the chip before training. A gap "
+        "between training and test samples is overfitting; a gap to the dashed curves, where they are drawn, is what "
+        "the measured gradients cost against exact ones."
+    ),
+    "angles": (
+        "Asymmetry. Angle between the forward weights and the transposed feedback weights of each pair: 0 degree is "
+        "the perfect match that equilibrium propagation assumes, 90 degree is no relation. Symmetry compares the "
+        "symmetric part of all couplings with the antisymmetric part; W - 1 includes the leak of the units."
+    ),
+    "cosine_by_epoch": (
+        "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the right "
+        "direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn."
+    ),
+    "cosine": (
+        "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. The grey band is what the "
+        "matching rule expects of chips with this spread, before any chip is drawn; the dashed line is what would be "
+        "left with a vanishing nudge. A marker below the dashed line can be raised by a better nudge or a longer "
+        "settling; the dashed line itself moves only with better matching. Of many schemes, the best nudge of each "
+        "kind is drawn; of a training, the last measured epoch."
+    ),
+    "nudge": (
+        "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the mismatch of the "
+        "feedback devices dominates, and a smaller nudge only makes the signals harder to read."
+    ),
+    "signal": (
+        "Signal levels. How large the activity of a unit is, and how small the change is that the readout has to "
+        "resolve for the gradient to be seen: noise and converter steps must stay well below the lowest curve. Of a "
+        "training, the last measured epoch."
+    ),
+    "settling": (
+        "Settling. Largest distance of any unit from the end of its own settling; a straight line is exponential "
+        "settling, its slope the slowest time constant. Thin lines are further samples."
+    ),
 }
+"""What every figure shows, in words."""
+
+
+def figures_of(result: Result) -> dict[str, Figure]:
+    """Return every figure the result has data for, in reading order; measured groups at their last epoch."""
+    last = latest(result)
+    found = {}
+    if "metrics" in result.groups:
+        found["training"] = training(result)
+        found["angles"] = angles(result)
+    if len(measured_epochs(result)) > 1:
+        found["cosine_by_epoch"] = cosine_by_epoch(result)
+    if "gradient" in last.groups:
+        found["cosine"] = cosine(result)
+        found["signal"] = signal(result)
+        if len(np.unique(last["signal"]["beta"].data)) > 2:
+            found["nudge"] = nudge(result)
+    if "settling" in result.groups:
+        found["settling"] = settling(result)
+    return found
 
 
 def draw_all(result: Result, folder: Path) -> list[Path]:
-    """Draw every figure the result has data for, as SVG; return the files."""
+    """Draw every figure the result has data for, as SVG files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {}
-    with mpl.rc_context(_STYLE):
-        if "settling" in result.groups:
-            figures["settling"] = settling(result)
-        if "gradient" in result.groups:
-            figures["cosine"] = cosine(result)
-            if len(np.unique(result["signal"]["beta"].data)) > 2:
-                figures["nudge"] = nudge(result)
-        paths = []
-        for name, figure in figures.items():
-            paths.append(folder / f"{name}.svg")
-            figure.savefig(paths[-1], metadata={"Date": None})
+    paths = []
+    for name, figure in figures_of(result).items():
+        paths.append(folder / f"{name}.svg")
+        paths[-1].write_text(svg(figure), encoding="utf-8")
     return paths
 
 
-def settling(result: Result) -> Figure:
-    """Draw how far each settling is from its end, against time."""
-    group = result["settling"]
-    time, distance = group["time"].data, group["distance"].data
-    figure, (axes,) = _axes(1, width=6.4)
-    for k, phase in enumerate(group["phase"].data):
-        for sample in range(distance.shape[2]):
-            curve = distance[k, :, sample]
-            axes.semilogy(
-                time,
-                np.where(curve > 0.0, curve, np.nan),
-                color=COLOURS[k % len(COLOURS)],
-                linestyle="-" if k < len(COLOURS) else "--",
-                linewidth=1.2 if sample == 0 else 0.6,
-                label=phase if sample == 0 else None,
-            )
-    axes.set_xlabel("time / tau")
-    axes.set_ylabel("largest distance of a unit\nfrom the end of its settling (state units)")
-    axes.legend(fontsize=7)
-    return figure
-
-
-def cosine(result: Result) -> Figure:
-    """Draw, per layer, the cosine of every scheme to the exact gradient, and what theory predicts."""
-    group = result["gradient"]
-    layers = group["layer"].data
-    place = np.arange(len(layers))
-    figure, (axes,) = _axes(1, width=6.4)
-    for name, text, style in (
-        ("cosine_matching_rule", "matching rule: expected for this spread", {"color": "0.6", "linewidth": 5}),
-        ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
-        ("cosine_ep", "vanishing nudge", {"color": "black", "linestyle": "--"}),
-    ):
-        axes.plot(place, group[name].data, label=text, zorder=1, **style)
-    schemes = group["scheme"].data
-    for s, scheme in enumerate(schemes):
-        shift = 0.3 * ((s + 0.5) / len(schemes) - 0.5)
-        value, spread = group["cosine"].data[s], group["cosine_std"].data[s]
-        axes.errorbar(
-            place + shift,
-            value,
-            [spread, np.minimum(spread, 1.0 - value)],
-            fmt=MARKERS[s % len(MARKERS)],
-            color=COLOURS[s % len(COLOURS)],
-            markersize=5,
-            linewidth=1,
-            label=f"{scheme} (bar: 1 std over samples)",
-        )
-    axes.set_xticks(place, layers)
-    axes.set_xlim(-0.5, len(layers) - 0.5)
-    axes.set_xlabel("layer")
-    axes.set_ylabel("cosine to the exact gradient")
-    axes.legend(fontsize=7, loc="lower right")
-    return figure
-
-
-def nudge(result: Result) -> Figure:
-    """Draw, per layer, the error of the finite nudge against its size, beside that of the asymmetry."""
-    ledger, beta = result["ledger"], result["signal"]["beta"].data
-    kinds = np.array([text.split(",")[0] for text in ledger["scheme"].data])
-    terms = list(ledger["term"].data)
-    finite, asymmetry = (ledger["relative"].data[..., terms.index(t)] for t in ("finite_nudge", "asymmetry"))
-    layers = ledger["layer"].data
-    figure, panels = _axes(len(layers), width=2.4 * len(layers) + 0.8)
-    for k, axes in enumerate(panels):
-        for i, kind in enumerate(dict.fromkeys(kinds)):
-            chosen = np.flatnonzero(kinds == kind)
-            chosen = chosen[np.argsort(beta[chosen])]
-            axes.loglog(
-                beta[chosen], finite[chosen, k], marker=MARKERS[i % 7], color=COLOURS[i % 7], label=kind, markersize=4
-            )
-        if asymmetry[0, k] > 0.0:
-            axes.axhline(asymmetry[0, k], color="black", linestyle="--", label="asymmetry")
-        axes.set_xticks(np.unique(beta), [f"{b:g}" for b in np.unique(beta)])
-        axes.set_xticks([], minor=True)
-        axes.set_title(str(layers[k]), fontsize=9)
-        axes.set_xlabel("nudge beta")
-    panels[0].set_ylabel("error / exact gradient")
-    panels[0].legend(fontsize=7)
-    return figure
-
-
-def _axes(count: int, width: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, 3.4), layout="constrained")
-    grid = figure.subplots(1, count, sharey=True, squeeze=False)
-    return figure, list(grid[0])
+@styled
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG text, the same for the same figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return buffer.getvalue()

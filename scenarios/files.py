@@ -15,9 +15,15 @@ from .schema import SCHEMA
 Tree = dict[str, Any]
 Origins = dict[Key, Origin]
 
+PRESETS = Path(__file__).parent / "presets"
+"""Packaged files to start from, as ``extends = "preset:NAME"``."""
+
 _FILE_LIMIT = 1_000_000
 _FILES_LIMIT = 32
 _DEPTH_LIMIT = 16
+
+_ALTERNATIVES = ({"steps", "max_steps", "duration"}, {"scheme", "schemes"})
+"""Keys of one table that exclude each other: one of them replaces those of a base."""
 
 _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _SYNTAX_HINTS = {
@@ -172,13 +178,34 @@ def _base_path(path: Path, name: object) -> Path:
     if not isinstance(name, str):
         raise RefusalError(f"must be the name of a file, is {named(name)}", 'write extends = "base.toml"')
     if name.startswith("preset:"):
-        raise RefusalError("presets are not part of this release", "name a file")
+        return preset(name.removeprefix("preset:"))
     return path.parent / name
 
 
+def presets() -> list[Path]:
+    """Return the packaged files, in order of their names."""
+    return sorted(PRESETS.glob("*.toml"))
+
+
+def preset(name: str) -> Path:
+    """Return the packaged file of this name.
+
+    Raises
+    ------
+    RefusalError
+        If there is none.
+    """
+    known = {path.stem: path for path in presets()}
+    if name not in known:
+        hint = did_you_mean(close(name, known)) or "presets are " + ", ".join(known)
+        raise RefusalError(f"there is no preset {shorten(name)!r}", hint)
+    return known[name]
+
+
 def _merged(below: Tree, above: Tree, path: Key = ()) -> Tree:
-    """Return `above` on top of `below`: tables merge, anything else is replaced."""
-    merged = dict(below)
+    """Return `above` on top of `below`: tables merge, anything else is replaced, alternatives make way."""
+    chosen = [group for group in _ALTERNATIVES if group & above.keys()]
+    merged = {key: value for key, value in below.items() if key in above or not any(key in group for group in chosen)}
     for key, value in above.items():
         old, here = below.get(key), (*path, key)
         if isinstance(old, dict) and isinstance(value, dict) and _same_thing(old, value, here):

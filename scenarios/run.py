@@ -8,30 +8,51 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from substrate.chip import Chip, Design, Fabrication
 from substrate.compile import blas_description
-from substrate.topology import Topology
 
 from . import figures, store
 from .build import Parts, assemble
 from .experiments import measure, settling
 from .load import Loaded
+from .report import write_report
 from .schema import Scenario
 from .store import Group, Variable
-from .tables import Batch, device_groups
+from .tables import Batch, lay_out
+from .tables_train import device_groups
+from .train import Job, Watch, evaluate_chips, run_training
+
+Array = NDArray[np.float64]
 
 RESULT = "run.h5"
+REPORT = "report.html"
+CHECKPOINT = "run.ckpt.h5"
+LOG = "run.log"
 
 
 class RunError(Exception):
     """The run cannot be done or kept; the text says why and what to try."""
+
+
+class Options(NamedTuple):
+    """How to run, not what: none of these changes a result."""
+
+    out: Path | None = None
+    """Folder of the result; absent: ``./<name>-<id>``."""
+
+    threads: int | None = None
+    """Threads that share a batch; absent: all cores."""
+
+    force: bool = False
+    """Compute again, and replace the result of another scenario in the same folder."""
 
 
 class Finished(NamedTuple):
@@ -44,44 +65,48 @@ class Finished(NamedTuple):
     files: list[Path]
 
 
-def run(loaded: Loaded, out: Path | None, threads: int | None, force: bool, say: Callable[[str], None]) -> Finished:
-    """Run a scenario, or find its complete result.
+def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
+    """Run a scenario, go on with it, or find its complete result.
 
     Parameters
     ----------
     loaded : Loaded
         The scenario.
-    out : Path, optional
-        Folder of the result; absent: ``./<name>-<id>``.
-    threads : int, optional
-        Threads that share a batch; absent: all cores. Never changes a result.
-    force : bool
-        Compute again, and replace the result of another scenario in the same folder.
-    say : callable
-        Receives one line of progress at a time.
+    options : Options
+        Where and how.
+    watch : Watch
+        Progress and interruption.
 
     Raises
     ------
     ScenarioError
         If a file of the scenario does not fit.
     RunError
-        If the folder holds the result of another scenario.
+        If the folder holds the result of another scenario or cannot be made.
     StoreError
         If the result cannot be written or the folder holds an unreadable one.
+    Interrupted
+        If the watch asked to stop; a training has left a checkpoint.
     """
     parts = assemble(loaded)
     identity = run_id(loaded.scenario, parts)
-    folder = out or Path(f"{loaded.scenario.name}-{identity}")
+    folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path = folder / RESULT
-    if path.exists() and not force:
+    if path.exists() and not options.force:
         found = store.load(path).attributes.get("id")
         if found == identity:
             return Finished(folder, False, _files(folder))
         raise RunError(f"{path} holds the result of another scenario ({found}): choose another --out or add --force")
-    groups = _experiment(loaded.scenario, parts, threads, say)
+    _make(folder)
+    watch.log_to(folder / LOG)
+    kept = folder / CHECKPOINT
+    if options.force:
+        kept.unlink(missing_ok=True)
+    groups, failure = _experiment(loaded.scenario, parts, Setting(options.threads, kept, identity), watch)
     groups["provenance"] = _provenance(loaded, parts)
-    say(f"writing {folder}")
-    _keep(loaded, folder, groups, identity)
+    watch.say(f"writing {folder}")
+    _keep(loaded, folder, groups, {"id": identity, **_ending(groups, failure)})
+    kept.unlink(missing_ok=True)
     return Finished(folder, True, _files(folder))
 
 
@@ -94,38 +119,69 @@ def run_id(scenario: Scenario, parts: Parts) -> str:
     return digest.hexdigest()[:8]
 
 
-def make_chip(scenario: Scenario, topology: Topology, parts: Parts, threads: int | None) -> Chip:
-    """Return the chip a scenario describes."""
-    network = scenario.network
-    design = Design(topology, network.activation, network.cost, scenario.dynamics, scenario.devices.feedback)
-    return Chip(design, parts.programmed, Fabrication(scenario.seed, scenario.chip.instance), threads)
+class Setting(NamedTuple):
+    """What an experiment needs beside its scenario."""
+
+    threads: int | None
+    kept: Path
+    identity: str
 
 
-def _experiment(scenario: Scenario, parts: Parts, threads: int | None, say: Callable[[str], None]) -> dict[str, Group]:
-    experiment = scenario.experiment
-    chip = make_chip(scenario, parts.topology, parts, threads)
-    schemes = scenario.learning.all_schemes()
-    groups: dict[str, Group] = {}
+def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], str]:
+    """Return the groups of the experiment, and why it diverged."""
+    experiment, data = scenario.experiment, parts.data
+
+    def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
+        return make_chip(scenario, parts, programmed or parts.programmed, instance, setting.threads)
+
+    if experiment.kind == "train":
+        trained = run_training(Job(scenario, experiment, make, data, setting.kept, setting.identity, watch))
+        return trained.groups, trained.failure
+    if experiment.kind == "evaluate":
+        first = scenario.chip.instance
+        chips = (make(instance=first + k) for k in range(experiment.chips))
+        return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, ""
+    chip, schemes = make(), scenario.learning.all_schemes()
+    groups = device_groups(chip)
     if experiment.kind == "measure":
-        count = min(experiment.samples, len(parts.data.x))
-        groups |= measure(chip, Batch(parts.data.x[:count], parts.data.y[:count]), scenario.learning, say)
-    else:
-        groups |= device_groups(chip)
+        batch = Batch(data.x[: experiment.samples], data.y[: experiment.samples])
+        groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say))
     if experiment.record is not None:
-        say("settling curves")
-        groups |= settling(chip, Batch(parts.data.x, parts.data.y), schemes, experiment.record)
-    return groups
+        watch.say("settling curves")
+        groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
+    return groups, ""
 
 
-def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], identity: str) -> None:
+def make_chip(
+    scenario: Scenario, parts: Parts, programmed: Mapping[str, Array], instance: int, threads: int | None
+) -> Chip:
+    """Return a chip of the scenario's design with the given parameters."""
+    network = scenario.network
+    design = Design(parts.topology, network.activation, network.cost, scenario.dynamics, scenario.devices.feedback)
+    return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
+
+
+def _ending(groups: Mapping[str, Group], failure: str) -> dict[str, str | int | float]:
+    if not failure:
+        return {"status": "complete"}
+    last = int(groups["metrics"]["epoch"].data[-1])
+    return {"status": "diverged", "reason": failure, "last_epoch": last}
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot make this folder ({error.strerror}): choose another --out") from error
-    attributes = {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}", "id": identity}
-    store.save(folder / RESULT, groups, {**attributes, "status": "complete"})
+
+
+def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: dict[str, str | int | float]) -> None:
+    ending |= {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
+    store.save(folder / RESULT, groups, ending)
     (folder / "scenario.toml").write_text(_relocated(loaded, folder).to_toml(), encoding="utf-8")
-    figures.draw_all(store.load(folder / RESULT), folder / "figures")
+    result = store.load(folder / RESULT)
+    figures.draw_all(result, folder / "figures")
+    write_report(result, folder / REPORT)
 
 
 def _relocated(loaded: Loaded, folder: Path) -> Scenario:
@@ -178,4 +234,4 @@ def _git_commit() -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [folder / RESULT, folder / "scenario.toml", *sorted((folder / "figures").glob("*.svg"))]
+    return [folder / RESULT, folder / REPORT, folder / "scenario.toml", *sorted((folder / "figures").glob("*.svg"))]

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import tomlkit
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.mismatch import FeedbackDevices
 from devices.parameters import Degrees, Parameters
 from learning.schemes import Scheme
+from learning.updates import Sgd
+from substrate import times
 from substrate.methods import Dynamics
+from substrate.physical import Physical
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+"""What the name of a scenario looks like."""
 
 
 class Init(Parameters):
@@ -82,6 +88,9 @@ class Learning(Parameters):
     schemes: Annotated[list[Scheme], Field(min_length=1, max_length=64)] | None = None
     """Several nudge schemes, measured side by side."""
 
+    optimiser: Sgd = Sgd()
+    """How gradients become writes; only used in training."""
+
     presynaptic: Literal["mean", "free"] = "mean"
     """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
 
@@ -96,7 +105,12 @@ class Learning(Parameters):
         return self.schemes or ([self.scheme] if self.scheme else [])
 
 
-class BundledTask(Parameters):
+class _AnyTask(Parameters):
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Samples per batch of a training."""
+
+
+class BundledTask(_AnyTask):
     """A small data set inside the program."""
 
     kind: Literal["bundled"]
@@ -104,7 +118,7 @@ class BundledTask(Parameters):
     """`fashion-small`: 2,000 training and 500 test images of Fashion-MNIST."""
 
 
-class IdxTask(Parameters):
+class IdxTask(_AnyTask):
     """MNIST-like IDX files, plain or gzip."""
 
     kind: Literal["idx"]
@@ -112,7 +126,7 @@ class IdxTask(Parameters):
     """Folder with ``train-images-idx3-ubyte[.gz]`` and the three files beside it; relative to the scenario file."""
 
 
-class ArraysTask(Parameters):
+class ArraysTask(_AnyTask):
     """Your own arrays."""
 
     kind: Literal["arrays"]
@@ -152,7 +166,54 @@ class Measure(Parameters):
     """Settling curves to keep beside; absent: none."""
 
 
-Experiment = Annotated[Settle | Measure, Field(discriminator="kind")]
+class LedgerPlan(Parameters):
+    """When a training stops to measure where its gradient error comes from."""
+
+    every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Measure before training, then every so many epochs and after the last."""
+
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """The first so many training samples."""
+
+
+class Train(Parameters):
+    """Train the chip through its own measurements."""
+
+    kind: Literal["train"]
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Passes over the training samples."""
+
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Train on the first so many samples; absent: all."""
+
+    test_samples: Annotated[int, Field(ge=1)] | None = None
+    """Test on the first so many samples; absent: all."""
+
+    ledger: LedgerPlan | None = None
+    """Measurements along the way; absent: none."""
+
+    reference: bool = False
+    """Train the same chip once more with its exact gradients, from the same start, to compare with."""
+
+    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] = 60.0
+    """Keep a checkpoint after every epoch, and within an epoch at least this often; seconds."""
+
+    record: Record | None = None
+    """Settling curves of the trained chip; absent: none."""
+
+
+class Evaluate(Parameters):
+    """Accuracy of the given parameters over many fabricated chips; nothing is learned."""
+
+    kind: Literal["evaluate"]
+    chips: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Number of chips, from `chip.instance` on."""
+
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Test on the first so many samples; absent: all."""
+
+
+Experiment = Annotated[Settle | Measure | Train | Evaluate, Field(discriminator="kind")]
 
 
 class Scenario(Parameters):
@@ -161,13 +222,14 @@ class Scenario(Parameters):
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     """Version of the scenario language; 1."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     """Name of the run; letters, digits, ``_ . -``."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of everything random; 0 to 2^63 - 1."""
 
     network: Network
+    physical: Physical | None = None
     chip: Chip = Chip()
     dynamics: Dynamics = Dynamics()
     devices: Devices = Devices()
@@ -177,12 +239,35 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:
-        if self.experiment.kind == "measure" and not self.learning.all_schemes():
+        if self.experiment.kind in ("measure", "train") and not self.learning.all_schemes():
             raise PydanticCustomError(
                 "no_scheme",
-                'a measure needs a nudge scheme: add [learning] scheme = { kind = "centred", beta = 0.2 }',
+                'measure and train need a nudge scheme: add [learning] scheme = { kind = "centred", beta = 0.2 }',
             )
         return self
+
+    @model_validator(mode="after")
+    def _times_in_tau(self) -> Scenario:
+        faults = times.faults(self.dynamics, self._tau)
+        if faults:
+            details = [
+                InitErrorDetails(
+                    type=PydanticCustomError("time", "{words}", {"words": fault.message, "hint": fault.hint}),
+                    loc=("dynamics", *fault.path),
+                    input=self.dynamics,
+                )
+                for fault in faults
+            ]
+            raise ValidationError.from_exception_data("Scenario", details)
+        return self
+
+    @property
+    def _tau(self) -> float | None:
+        return self.physical.resolved().tau if self.physical else None
+
+    def dynamics_in_tau(self) -> Dynamics:
+        """Return the dynamics as the substrate takes them: times in units of tau, durations as numbers of steps."""
+        return times.in_steps(self.dynamics, self._tau)
 
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -46,15 +45,29 @@ class Measured(NamedTuple):
 
 
 def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
-    """Return all groups of a measure."""
+    """Return all groups of a measure: free, signal, gradient (with a child per connection), ledger."""
+    short = assessment(chip, schemes, found)
     return {
         "free": _free_group(chip, found, batch),
-        "signal": _signal_group(chip.topology, found, schemes),
-        "gradient": _gradient_group(chip, found, schemes) | _quality(chip.topology, found) | _symmetry(chip),
+        **short,
+        "gradient": _gradient_group(chip, found) | short["gradient"],
         **_connection_groups(chip, found, schemes, batch),
-        "ledger": _ledger_group(chip.topology, found, schemes),
-        **device_groups(chip),
     }
+
+
+def assessment(chip: Chip, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+    """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger."""
+    labels: Group = {"scheme": _labels(schemes), "layer": layer_names(chip.topology)}
+    return {
+        "signal": _signal_group(chip.topology, found, schemes),
+        "gradient": labels | _quality(chip.topology, found) | symmetry_group(chip),
+        "ledger": _ledger_group(chip.topology, found, schemes),
+    }
+
+
+def pair_names(topology: Topology) -> Variable:
+    """Return the names of the reciprocal pairs."""
+    return Variable(("pair",), np.array([f"{f.name} / {b.name}" for f, b in topology.pairs()]))
 
 
 def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
@@ -80,7 +93,8 @@ def _labels(schemes: list[Scheme]) -> Variable:
     return Variable(("scheme",), np.array([label(scheme) for scheme in schemes]), long_name="nudge scheme")
 
 
-def _layers(topology: Topology) -> Variable:
+def layer_names(topology: Topology) -> Variable:
+    """Return the names of the unclamped layers."""
     return Variable(("layer",), np.array(topology.names), long_name="layer")
 
 
@@ -92,7 +106,7 @@ def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
     beta = np.array([scheme.beta for scheme in schemes])
     return {
         "scheme": _labels(schemes),
-        "layer": _layers(topology),
+        "layer": layer_names(topology),
         "beta": Variable(("scheme",), beta, long_name="size of the nudge"),
         "activity": Variable(("layer",), np.array(activity), long_name="rms activity of a unit"),
         "delta": Variable(("layer",), sizes, long_name="rms exact error vector per unit"),
@@ -100,12 +114,10 @@ def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
     }
 
 
-def _gradient_group(chip: Chip, found: Measured, schemes: list[Scheme]) -> Group:
+def _gradient_group(chip: Chip, found: Measured) -> Group:
     topology, reference = chip.topology, found.reference
     status = np.array([measured.status for measured in found.estimates])
     group: Group = {
-        "scheme": _labels(schemes),
-        "layer": _layers(topology),
         "status": Variable(("scheme", "sample"), status, flags=Status, long_name="worst status of all settlings"),
         "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
     }
@@ -202,7 +214,7 @@ def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
     dims = ("scheme", "layer", "term")
     return {
         "scheme": _labels(schemes),
-        "layer": _layers(topology),
+        "layer": layer_names(topology),
         "term": Variable(("term",), np.array(TERMS), long_name="cause of error"),
         "rms": Variable(dims, size, long_name="rms norm of the error term"),
         "relative": Variable(dims, relative, long_name="rms norm of the error term over that of the exact gradient"),
@@ -211,7 +223,8 @@ def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
     }
 
 
-def _symmetry(chip: Chip) -> Group:
+def symmetry_group(chip: Chip) -> Group:
+    """Return the angle of every reciprocal pair and both symmetry figures."""
     topology = chip.topology
     coupling = topology.coupling(chip.effective)
     pairs = topology.pairs()
@@ -223,19 +236,8 @@ def _symmetry(chip: Chip) -> Group:
         ),
     }
     if pairs:
-        group["pair"] = Variable(("pair",), np.array([f"{f.name} / {b.name}" for f, b in pairs]))
+        group["pair"] = pair_names(topology)
         group["angle_weights"] = Variable(
             ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
         )
     return group
-
-
-def device_groups(chip: Chip) -> Mapping[str, Group]:
-    """Return programmed and effective weights of every connection."""
-    return {
-        f"devices/{c.name}": {
-            "programmed": Variable(("pre", "post"), chip.programmed[c.block], long_name="requested weight"),
-            "effective": Variable(("pre", "post"), chip.effective[c.block], long_name="weight as fabricated"),
-        }
-        for c in chip.topology.connections
-    }

@@ -126,7 +126,7 @@ def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
     if kind in _WORDS:
         message = _WORDS[kind].format(**context, given=named(value))
         return spot.path, message, _conversion(kind, value) or _about(spot)
-    return spot.path, error["msg"], None
+    return spot.path, error["msg"], context.get("hint")
 
 
 def _tag_words(spot: _Spot, value: object) -> Finding:

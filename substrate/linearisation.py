@@ -112,10 +112,18 @@ def _newton_step(chip: Chip, coupling: Array, state: Array) -> Array:
     drift = _drift(chip, coupling, state)
     step = np.zeros_like(state)
     # A sample that is still far from rest must not be thrown into another basin.
-    for i in np.flatnonzero(np.abs(drift).max(axis=1) < 1e-6):
+    size = np.abs(drift).max(axis=1)
+    for i in np.flatnonzero((size >= _REACHED) & (size < 1e-6)):
         jacobian = coupling * np.asarray(activation.slope(code, state[i])) - np.eye(state.shape[1])
         step[i] = np.linalg.solve(jacobian, drift[i])
     return step
+
+
+def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
+    """Tell which units (batch, units) have less than 5 % of the largest slope of their activation."""
+    code = activation.CODES[chip.design.activation]
+    largest = np.max(activation.slope(code, np.linspace(-8.0, 8.0, 1601)))
+    return np.asarray(activation.slope(code, state) < 0.05 * largest)
 
 
 def angle(forward: Array, feedback: Array) -> float:

@@ -48,6 +48,9 @@ LIGHT = {
     "datasets": "from scenarios.datasets import load_task",
     "help": command("--help"),
     "check": command("check", "quickstart"),
+    "schema": "from scenarios.json_schema import text; text()",
+    "starter": "from scenarios.starter import starter; starter('x', 'rate-mlp')",
+    "explain": "from scenarios.explain import explain; from scenarios.cli import _load; explain(_load('settling', ()))",
 }
 
 

@@ -6,7 +6,8 @@ import pytest
 from scenarios import store
 from scenarios.cli import CATALOGUE
 from scenarios.load import load
-from scenarios.run import run
+from scenarios.progress import Progress
+from scenarios.run import Options, run
 
 REDUCED = {"measure": ["experiment.samples=4"], "settle": ["experiment.record.every_steps=200"]}
 
@@ -14,7 +15,7 @@ REDUCED = {"measure": ["experiment.samples=4"], "settle": ["experiment.record.ev
 @pytest.mark.parametrize("path", sorted(CATALOGUE.glob("*.toml")), ids=lambda path: path.stem)
 def test_scenario_runs(path, tmp_path):
     kind = load(path).scenario.experiment.kind
-    done = run(load(path, REDUCED[kind]), tmp_path / "out", None, False, lambda _: None)
+    done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))
     result = store.load(done.folder / "run.h5")
     assert all(file.stat().st_size > 100 for file in done.files)
     if kind == "measure":
@@ -27,9 +28,8 @@ def test_scenario_runs(path, tmp_path):
 
 
 def test_nudge_size_shows_the_orders(tmp_path):
-    done = run(
-        load(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"]), tmp_path / "out", None, False, lambda _: None
-    )
+    scenario = load(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"])
+    done = run(scenario, Options(tmp_path / "out"), Progress(quiet=True))
     result = store.load(done.folder / "run.h5")
     beta, kinds = result["signal"]["beta"].data, [text.split(",")[0] for text in result["ledger"]["scheme"].data]
     finite = result["ledger"]["relative"].data[..., 1]

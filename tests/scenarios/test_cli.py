@@ -1,5 +1,8 @@
+import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -7,6 +10,8 @@ from click.testing import CliRunner
 from scenarios import store
 from scenarios.cli import CATALOGUE, main
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
+
+DRAWN = ("cosine", "settling", "signal")
 
 
 def call(*words):
@@ -26,7 +31,7 @@ BAD = [
     ("absurd number", MEASURE.replace("beta = 0.2 }, {", "beta = 1e300 }, {"), "learning.schemes.0.beta"),
     ("not a number", MEASURE.replace("mismatch_sigma = 0.1", "mismatch_sigma = nan"), "mismatch_sigma"),
     ("time with unit", MEASURE.replace("[devices]", '[dynamics]\ndt = "50 ns"\n[devices]'), "units of tau"),
-    ("no scheme", MEASURE[: MEASURE.index("[learning]")] + MEASURE[MEASURE.index("[task]") :], "needs a nudge scheme"),
+    ("no scheme", MEASURE[: MEASURE.index("[learning]")] + MEASURE[MEASURE.index("[task]") :], "need a nudge scheme"),
 ]
 
 
@@ -61,7 +66,7 @@ def test_run_prints_the_answer_and_leaves_its_files(tmp_path, monkeypatch):
         assert words in result.stdout, words
     folder = next(tmp_path.glob("small-*"))
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {"run.h5", "scenario.toml", "figures/cosine.svg", "figures/settling.svg"}
+    assert names == {"run.h5", "report.html", "run.log", "scenario.toml"} | {f"figures/{name}.svg" for name in DRAWN}
     again = call("run", "small.toml")
     assert again.stdout == result.stdout
     assert "already complete" in again.stderr
@@ -119,7 +124,7 @@ def test_the_catalogue_is_listed_and_good():
     for name in names:
         assert name in listed.stdout
         assert call("check", name).exit_code == 0, name
-    assert len(listed.stdout.splitlines()) == len(names)
+    assert "rate-mlp" in listed.stdout
 
 
 def test_info_names_versions_threads_and_the_cache():
@@ -132,6 +137,66 @@ def test_unknown_commands_and_options_are_usage_errors():
     assert call("rum").exit_code == 2
     assert "run" in call("rum").stderr
     assert call("run", "quickstart", "--threads", "0").exit_code == 2
+
+
+TRAIN = MEASURE[: MEASURE.index("[experiment]")] + '[experiment]\nkind = "train"\nepochs = 200\n'
+
+
+def test_json_is_one_object_with_stable_keys(tmp_path):
+    done = call("run", write_scenario(tmp_path), "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["status"] == "complete"
+    assert any(name.endswith("run.h5") for name in found["files"])
+    assert 0.9 < found["metrics"]["gradient/cosine/centred, beta 0.2/out"] <= 1.0
+    bad = call("run", write_scenario(tmp_path, BAD[0][1]), "--json")
+    assert bad.exit_code == 2
+    (fault,) = json.loads(bad.stdout)["error"]["faults"]
+    assert fault["line"] == 10
+    assert "mismatch_sigma" in fault["hint"]
+
+
+def test_a_divergence_is_a_result_unless_asked(tmp_path):
+    words = ["run", write_scenario(tmp_path, TRAIN), "--out", tmp_path / "out", "--set", "dynamics.dt=3.0", "-q"]
+    done = call(*words)
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    assert "diverged" in done.stdout
+    assert call(*words, "--fail-on-divergence").exit_code == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path, number):
+    path, out = write_scenario(tmp_path, TRAIN.replace("epochs = 200", "epochs = 100000")), tmp_path / "out"
+    words = [sys.executable, "-m", "scenarios.cli", "run", str(path), "--out", str(out)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / "run.ckpt.h5").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert "the same command goes on from here" in errors
+    assert "stopping with a checkpoint" in (out / "run.log").read_text()
+    assert store.load(out / "run.ckpt.h5").attributes["stage"] == "metrics"
+
+
+def test_report_and_schema_and_init_write_their_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call("run", write_scenario(tmp_path), "--out", "out")
+    (tmp_path / "out" / "report.html").unlink()
+    assert call("report", "out").exit_code == 0
+    assert "Signal levels" in (tmp_path / "out" / "report.html").read_text()
+    assert call("report", "none").exit_code == 4
+    assert json.loads(call("schema").stdout)["properties"]["network"]
+    assert call("schema", "--write", "there").exit_code == 0
+    assert (tmp_path / "there" / "nudgelab.schema.json").read_text() == call("schema").stdout
+    made = call("init", "mine", "--from", "rate-mlp")
+    assert made.exit_code == 0
+    assert call("check", "mine.toml").exit_code == 0
+    assert call("init", "mine").exit_code == 2
+    assert "rate-mlp" in call("init", "other", "--from", "rate-mpl").stderr
 
 
 @pytest.mark.slow

@@ -117,7 +117,7 @@ def test_reference_batch_is_read_as_it_is():
     assert data.labels is None
     assert data.x_test.shape == (0, 12)
     assert data.y_test.shape == (0, 3)
-    assert describe(task, BATCH.parent) == (4, 12, 3)
+    assert describe(task, BATCH.parent) == (4, 12, 3, 0)
 
 
 def test_labels_become_targets(tmp_path):

@@ -122,7 +122,7 @@ def test_a_fault_in_a_base_is_told_there(tmp_path):
     [
         ('"nope.toml"', "no such file"),
         ('"."', "is a folder"),
-        ('"preset:rram"', "presets are not part of this release"),
+        ('"preset:rram"', "there is no preset 'rram'"),
         ('"s.toml"', "extends itself: s.toml -> s.toml"),
         ('"./s.toml"', "extends itself: s.toml -> s.toml"),
         ('"loop.toml"', "extends itself: s.toml -> loop.toml -> s.toml"),

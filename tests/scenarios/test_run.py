@@ -9,17 +9,13 @@ import xarray
 from learning.ledger import TERMS
 from scenarios import store
 from scenarios.load import load
-from scenarios.run import RunError, run
+from scenarios.progress import Progress
+from scenarios.run import Options, RunError, run
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
 
 
-def quiet(_):
-    return None
-
-
-def compute(path, edits=(), out=None, **changes):
-    options = {"threads": 2, "force": False} | changes
-    return run(load(path, edits), out or path.parent / "out", options["threads"], options["force"], quiet)
+def compute(path, edits=(), out=None, threads=2, force=False):
+    return run(load(path, edits), Options(out or path.parent / "out", threads, force), Progress(quiet=True))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,147 @@
+"""The answer in sentences, read from a result and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.protocol import Status
+
+from .store import Group, Result
+from .views import latest, measured_epochs, number, percent
+
+CAUSES = {
+    "asymmetry": (
+        "Feedback asymmetry",
+        "better matched feedback devices; a smaller nudge will not help",
+    ),
+    "finite_nudge": ("The finite nudge", "a smaller beta or a scheme of higher order (centred, circle)"),
+    "settling": (
+        "Incomplete settling",
+        "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged)",
+    ),
+}
+"""Name of every term of the ledger, and what makes it smaller."""
+
+_NEGLIGIBLE = 1e-6
+_DIVERGED_ADVICE = (
+    "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
+)
+
+
+def answer(result: Result) -> str:
+    """Return the one sentence a reader should take home."""
+    if diverged(result):
+        return _divergence(result)
+    if "metrics" in result.groups:
+        return _training(result)
+    if "evaluate" in result.groups:
+        return _chips(result["evaluate"])
+    if "gradient" in result.groups:
+        return sentence(result)
+    if "settling" in result.groups:
+        return _settling(result["settling"])
+    return "This result holds no experiment."
+
+
+def remarks(result: Result) -> list[str]:
+    """Return what else has to be said: the causes of error after a training, and samples that were not counted."""
+    last, epochs = latest(result), measured_epochs(result)
+    if "gradient" not in last.groups:
+        return []
+    if not epochs:
+        return [unsettled(last["gradient"]["status"].data)]
+    missed = int(last["ledger"]["unsettled"].data.max())
+    counted = [f"Not counted there: {missed} samples that did not settle."] if missed else []
+    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted]
+
+
+def diverged(result: Result) -> bool:
+    """Return whether a training ended early."""
+    return result.attributes.get("status") == "diverged"
+
+
+def sentence(result: Result) -> str:
+    """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
+    ledger, gradient = result["ledger"], result["gradient"]
+    relative, layers, terms = ledger["relative"].data, ledger["layer"].data, list(ledger["term"].data)
+    if not np.isfinite(relative).any():
+        return "No sample settled, so there is no gradient to judge."
+    best = int(np.nanargmin(np.max(np.sum(relative**2, axis=2), axis=1)))
+    k, t = (int(i) for i in np.unravel_index(np.nanargmax(relative[best]), relative[best].shape))
+    if relative[best, k, t] < _NEGLIGIBLE:
+        return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
+    name, remedy = CAUSES[terms[t]]
+    others = [f"{CAUSES[c][0].lower()} {percent(relative[best, k, i])}" for i, c in enumerate(terms) if i != t]
+    return (
+        f"{name} dominates: with {ledger['scheme'].data[best]} it makes an error of {percent(relative[best, k, t])} "
+        f"of the exact gradient in layer {layers[k]} (cosine {gradient['cosine'].data[best, k]:.4f}), against "
+        f"{' and '.join(others)}. What would help: {remedy}."
+    )
+
+
+def unsettled(status: NDArray[np.int64]) -> str:
+    """Return how many samples were not counted, why, and the knob to turn; status is (scheme, sample)."""
+    worst = status.max(axis=0)
+    counts = Counter(Status(int(value)) for value in worst if value != Status.SETTLED)
+    if not counts:
+        return f"All {len(worst)} samples settled."
+    return f"Not counted: {sum(counts.values())} of {len(worst)} samples, {_reasons(counts)}."
+
+
+def _reasons(counts: Counter[Status]) -> str:
+    return "; ".join(f"{n} {s.words} ({s.advice})" for s, n in sorted(counts.items()))
+
+
+def _divergence(result: Result) -> str:
+    reason = str(result.attributes.get("reason", "the state is not finite")).rstrip(".")
+    epoch = result.attributes.get("last_epoch", 0)
+    return f"Training diverged in epoch {epoch}: {reason}. What would help: {_DIVERGED_ADVICE}."
+
+
+def _training(result: Result) -> str:
+    group, exact = result["metrics"], result.groups.get("metrics_exact")
+    epochs, name, what, show = int(group["epoch"].data[-1]), "error_test", "test error", percent
+    if not np.isfinite(group[name].data).any():
+        name, what, show = "loss_test", "test loss", number
+    value = group[name].data
+    text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} took the {what} from {show(value[0])} to {show(value[-1])}"
+    if np.isfinite(value).any() and np.nanmin(value) < value[-1]:
+        best = int(np.nanargmin(value))
+        text += f" (best: {show(value[best])} after epoch {group['epoch'].data[best]})"
+    if exact:
+        text += f"; the same training with exact gradients reaches {show(exact[name].data[-1])}"
+    return f"{text}."
+
+
+def _chips(group: Group) -> str:
+    value, chips = group["error"].data, group["chip"].data
+    what, show = "error", percent
+    if not np.isfinite(value).any():
+        value, what, show = group["loss"].data, "loss", number
+    good = value[np.isfinite(value)]
+    if not good.size:
+        return f"None of {len(chips)} chips settled, so there is no error to judge."
+    if len(chips) == 1:
+        return f"Chip {chips[0]} has a test {what} of {show(good[0])}."
+    spread = f", standard deviation {show(float(good.std(ddof=1)))}" if good.size > 1 else ""
+    worst = int(np.nanargmax(value))
+    failed = f"; {len(value) - good.size} chips gave no number" if good.size < len(value) else ""
+    return (
+        f"The test {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
+        f"{chips[worst]}, has {show(value[worst])}{failed}."
+    )
+
+
+def _settling(group: Group) -> str:
+    status, steps = group["status"].data, group["steps"].data
+    counts = Counter(Status(int(value)) for value in status.ravel() if value != Status.SETTLED)
+    if counts:
+        return f"{sum(counts.values())} of {status.size} recorded settlings did not settle: {_reasons(counts)}."
+    slowest = int(np.unravel_index(steps.argmax(), steps.shape)[0])
+    return (
+        f"All {status.size} recorded settlings settled; the slowest, {group['phase'].data[slowest]}, took "
+        f"{steps.max()} steps."
+    )

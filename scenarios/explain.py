@@ -1,0 +1,124 @@
+"""The resolved scenario as text that can be run: where each value was written, and what a run will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from devices.parameters import Span
+from substrate.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
+
+from .arrays import DataError
+from .datasets import describe
+from .faults import Origin, value_at
+from .files import PRESETS
+from .lines import Key, line_map
+from .load import Loaded
+from .schema import Scenario
+from .workload import Workload, workload
+
+RATE = 1e10
+"""Assumed floating point operations per second."""
+
+
+def explain(loaded: Loaded) -> str:
+    """Return a scenario with every default filled in, as TOML that loads as the same scenario.
+
+    Each value that was written carries its place as a comment. Estimates follow in comment lines:
+    parameters, settlings, time, memory, and the physical scales where they are known.
+    """
+    text = loaded.scenario.to_toml()
+    lines, rows = line_map(text), text.rstrip("\n").split("\n")
+    for row, places in _places(loaded, lines).items():
+        rows[row - 1] += "    # " + ", ".join(places)
+    return "\n".join([*rows, "", *(f"# {line}".rstrip() for line in _estimates(loaded)), ""])
+
+
+def _places(loaded: Loaded, lines: dict[Key, int]) -> dict[int, list[str]]:
+    """Return the places that each line of the text comes from."""
+    found: dict[int, list[str]] = {}
+    for key, origin in loaded.origins.items():
+        value = value_at(loaded.data, key)
+        table = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
+        if table or key not in lines:
+            continue
+        places = found.setdefault(lines[key], [])
+        # The items of an array stand on its line; only an edit of one of them is worth telling.
+        if _place(origin) not in places and (not places or not isinstance(origin.file, Path)):
+            places.append(_place(origin))
+    return found
+
+
+def _place(origin: Origin) -> str:
+    if not isinstance(origin.file, Path):
+        return "--set"
+    name = f"preset:{origin.file.stem}" if origin.file.parent == PRESETS else origin.file.name
+    place = name if origin.line is None else f"{name}:{origin.line}"
+    return "".join(letter if letter.isprintable() else "?" for letter in place)
+
+
+def _estimates(loaded: Loaded) -> Iterator[str]:
+    scenario = loaded.scenario
+    try:
+        load = workload(scenario, describe(scenario.task, loaded.folder("task", "path")))
+    except DataError as error:
+        yield " ".join(f"No estimates, the data cannot be read: {error.message}".split())
+    else:
+        yield from _costs(scenario, load)
+    yield from _scales(scenario)
+
+
+def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
+    yield f"parameters  {load.topology.size:,} ({load.topology.units:,} units settle)"
+    if load.estimates:
+        yield f"settlings   1 free and {load.nudges} nudged for each estimate; {load.settlings:,} in the whole run"
+    else:
+        yield f"settlings   {load.settlings:,}, all of them free"
+    if scenario.experiment.kind == "train":
+        per_epoch = load.estimates // scenario.experiment.epochs * (1 + load.nudges)
+        yield f"            {per_epoch:,} of them in each epoch of training"
+    seconds = load.operations / RATE
+    most = "at most " if load.bounded and seconds >= 1.0 else ""
+    rate = f"{load.operations:.2g} operations at an assumed {RATE:.0e} per second"
+    yield f"time        {most}{_duration(seconds)}: {rate}"
+    if scenario.experiment.kind in {"measure", "train"}:
+        yield "            the exact gradients and complete settlings that estimates are compared with come on top"
+    yield f"memory      {_size(load.memory)} for parameters, data and states"
+    yield f"result      about {_size(load.result)} before compression"
+
+
+def _scales(scenario: Scenario) -> Iterator[str]:
+    """Yield the physical scales, where they are known."""
+    if scenario.physical is None:
+        return
+    physical = scenario.physical.resolved()
+    dynamics = scenario.dynamics_in_tau()
+    if physical.tau is not None:
+        yield f"tau         {physical.tau:.4g} s"
+        if isinstance(scenario.dynamics.dt, Span):
+            yield f"dt          {dynamics.dt:.4g} tau"
+    if physical.volt_scale is not None:
+        yield f"state       1 is {volts_of_state(physical, 1.0):.4g} V"
+        if physical.capacitance is not None:
+            yield f"noise       {thermal_noise(physical):.2g} of a state, thermal, on a bare leak"
+    if physical.activity_volts is not None:
+        yield f"activity    1 is {volts_of_activity(physical, 1.0):.4g} V"
+        if physical.volt_scale is not None and physical.leak is not None:
+            yield f"weight      1 is {siemens_of_weight(physical, 1.0):.4g} S"
+            if physical.weight_range is not None:
+                largest = siemens_of_weight(physical, physical.weight_range)
+                yield f"            {physical.weight_range:.4g}, the largest, is {largest:.4g} S"
+
+
+def _duration(seconds: float) -> str:
+    for name, size in {"days": 86_400.0, "hours": 3600.0, "minutes": 60.0}.items():
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s" if seconds >= 1.0 else "less than a second"
+
+
+def _size(count: int) -> str:
+    for name, size in {"GB": 1e9, "MB": 1e6}.items():
+        if count >= size:
+            return f"{count / size:.3g} {name}"
+    return f"{count / 1e3:.3g} kB"

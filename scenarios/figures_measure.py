@@ -1,0 +1,130 @@
+"""Figures of one chip as it is: how it settles, how large its signals are, how good its gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+from numpy.typing import NDArray
+
+from .figures_style import COLOURS, DASHES, by_layer, key_below, look, panels, plain, styled
+from .store import Group, Result
+from .views import extremes, latest
+
+_SAMPLES = 4
+_PHASES = len(COLOURS) * 2
+_SCHEMES = len(COLOURS)
+
+
+@styled
+def settling(result: Result) -> Figure:
+    """Draw how far each settling is from its end, against time; of many samples and settlings only the first."""
+    group = result["settling"]
+    time, distance = group["time"].data, group["distance"].data
+    figure, (axes,) = panels(1, width=6.4)
+    for k, phase in enumerate(group["phase"].data[:_PHASES]):
+        for sample in range(min(distance.shape[2], _SAMPLES)):
+            curve = distance[k, :, sample]
+            axes.semilogy(
+                time,
+                np.where(curve > 0.0, curve, np.nan),
+                color=COLOURS[k % len(COLOURS)],
+                linestyle=DASHES[k % len(DASHES)],
+                linewidth=1.4 if sample == 0 else 0.7,
+                label=plain(phase) if sample == 0 else None,
+            )
+    axes.set_xlabel("time (tau)")
+    axes.set_ylabel("largest distance of a unit\nfrom the end of its settling (state units)")
+    key_below(figure, [axes])
+    return figure
+
+
+@styled
+def signal(result: Result) -> Figure:
+    """Draw, per layer, the activity of a unit, its exact error signal and the change that has to be read."""
+    group = latest(result)["signal"]
+    layers, betas = group["layer"].data, group["beta"].data
+    curves = {"activity": group["activity"].data, "exact dL/d drive": group["delta"].data}
+    for s in extremes(group):
+        curves[f"change to be read at beta {betas[s]:g}"] = group["evoked"].data[s]
+    figure, (axes,) = panels(1, width=6.4)
+    for k, (name, value) in enumerate(curves.items()):
+        shown = np.where(value > 0.0, value, np.nan)
+        axes.semilogy(np.arange(len(layers)), shown, linestyle=DASHES[k % len(DASHES)], label=name, **look(k))
+    by_layer(figure, axes, layers)
+    axes.set_ylabel("rms per unit (state units)")
+    key_below(figure, [axes])
+    return figure
+
+
+@styled
+def cosine(result: Result) -> Figure:
+    """Draw, per layer, the cosine of the schemes to the exact gradient, and what theory predicts."""
+    group = latest(result)["gradient"]
+    layers = group["layer"].data
+    place = np.arange(len(layers))
+    figure, (axes,) = panels(1, width=6.4)
+    theory: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("cosine_matching_rule", "matching rule: expected for this spread", {"color": "0.7", "linewidth": 5}),
+        ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
+        ("cosine_ep", "vanishing nudge", {"color": "black", "linestyle": "--"}),
+    )
+    for name, text, style in theory:
+        axes.plot(place, group[name].data, label=text, zorder=1, **style)
+    chosen = _shown_schemes(group)
+    for i, s in enumerate(chosen):
+        shift = 0.3 * ((i + 0.5) / len(chosen) - 0.5)
+        value, spread = group["cosine"].data[s], group["cosine_std"].data[s]
+        bars = [spread, np.maximum(np.minimum(spread, 1.0 - value), 0.0)]
+        style = look(i)
+        fmt = style.pop("marker")
+        axes.errorbar(place + shift, value, bars, fmt=fmt, linewidth=1, label=plain(group["scheme"].data[s]), **style)
+    by_layer(figure, axes, layers)
+    axes.set_ylabel("cosine to the exact gradient\n(bar: 1 std over samples)")
+    key_below(figure, [axes])
+    return figure
+
+
+def _shown_schemes(group: Group) -> list[int]:
+    """Return all schemes or, when they are too many for one figure, the best nudge of each kind."""
+    worst = np.nan_to_num(group["cosine"].data, nan=-1.0).min(axis=1)
+    if len(worst) <= _SCHEMES:
+        return list(range(len(worst)))
+    kinds = kinds_of(group["scheme"].data)
+    best = [max(np.flatnonzero(kinds == kind), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
+    return [int(s) for s in best[:_SCHEMES]]
+
+
+def kinds_of(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return the kind in every label of a scheme: ``circle 4`` of ``circle 4, beta 0.2``."""
+    return np.array([str(text).rpartition(", beta ")[0] or str(text) for text in schemes])
+
+
+@styled
+def nudge(result: Result) -> Figure:
+    """Draw, per layer, the error of the finite nudge against its size, beside that of the asymmetry."""
+    last = latest(result)
+    ledger, beta = last["ledger"], last["signal"]["beta"].data
+    kinds = kinds_of(ledger["scheme"].data)
+    terms = list(ledger["term"].data)
+    finite, asymmetry = (ledger["relative"].data[..., terms.index(t)] for t in ("finite_nudge", "asymmetry"))
+    layers = ledger["layer"].data
+    figure, axes_list = panels(len(layers), width=2.1 * len(layers) + 0.8)
+    for k, axes in enumerate(axes_list):
+        for i, kind in enumerate(dict.fromkeys(kinds)):
+            chosen = np.flatnonzero(kinds == kind)
+            chosen = chosen[np.argsort(beta[chosen])]
+            axes.loglog(beta[chosen], finite[chosen, k], label=plain(kind), **look(i))
+        if asymmetry[0, k] > 0.0:
+            axes.axhline(asymmetry[0, k], color="black", linestyle="--", label="asymmetry")
+        ticks = np.unique(beta)
+        ticks = ticks[:: -(-len(ticks) // 5)]
+        axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(plain(layers[k]), fontsize=9)
+        axes.set_xlabel("nudge beta")
+    axes_list[0].set_ylabel("error / exact gradient")
+    key_below(figure, axes_list[:1])
+    return figure

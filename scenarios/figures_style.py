@@ -1,0 +1,83 @@
+"""The look that all figures share: readable in grey, units on every axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+DASHES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nudgelab",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "font.size": 9,
+}
+
+styled = mpl.rc_context(STYLE)
+"""Decorator of every function that draws."""
+
+
+def panels(count: int, width: float, share: bool = True) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `count` axes side by side, `width` inches wide, with one y axis if they `share` it."""
+    figure = Figure(figsize=(width, 3.1), layout="constrained")
+    grid = figure.subplots(1, count, sharey=share, squeeze=False)
+    return figure, list(grid[0])
+
+
+def plain(text: object, longest: int = 40) -> str:
+    """Return text that the font has, that is not too long and that matplotlib does not take for a formula."""
+    words = "".join(c if " " <= c <= "~" else "?" for c in str(text))
+    words = words if len(words) <= longest else f"{words[: longest - 3]}..."
+    return words.replace("$", r"\$")
+
+
+def look(k: int) -> dict[str, Any]:
+    """Return colour and marker of the k-th thing; both differ, for readers without colour."""
+    turn = k // len(COLOURS)
+    return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[(k + turn) % len(MARKERS)], "markersize": 4.5}
+
+
+def by_layer(figure: Figure, axes: Axes, layers: NDArray[np.str_]) -> None:
+    """Name the ticks of the x axis after the layers; many names are set aslant and get room."""
+    names = [plain(layer, 16) for layer in layers]
+    crowded = sum(len(name) + 2 for name in names) > 80
+    if crowded:
+        figure.set_figheight(figure.get_figheight() + 0.8)
+    axes.set_xticks(np.arange(len(layers)), names, rotation=60 if crowded else 0)
+    axes.set_xlim(-0.5, len(layers) - 0.5)
+    axes.set_xlabel("layer")
+
+
+def by_epoch(axes: Axes, epoch: NDArray[np.int64], value: Array, k: int, label: str, dashed: bool = False) -> None:
+    """Draw the k-th curve over epochs; `dashed` curves have hollow markers, so that they differ in print."""
+    style = look(k) | ({"linestyle": "--", "markerfacecolor": "white", "zorder": 1.5} if dashed else {})
+    shown = np.where(np.isfinite(value), value, np.nan)
+    every = max(1, len(epoch) // 12)
+    axes.plot(epoch, shown, label=plain(label), markevery=every, linewidth=1.2, **style)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+
+
+def key_below(figure: Figure, axes: list[Axes]) -> None:
+    """Put the keys of some axes below the whole figure, where they hide nothing, and give them room."""
+    entries = [entry for a in axes for entry in zip(*a.get_legend_handles_labels(), strict=True)]
+    if not entries:
+        return
+    width, height = figure.get_size_inches()
+    columns = max(1, min(len(entries), int(14.0 * width) // (8 + max(len(label) for _, label in entries))))
+    figure.set_figheight(height + 0.18 * -(-len(entries) // columns))
+    figure.legend(*zip(*entries, strict=True), loc="outside lower center", ncols=columns)

@@ -1,0 +1,122 @@
+"""The report: one HTML file that needs nothing else, made from a result and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.dom import minidom
+
+from jinja2 import Environment, StrictUndefined
+
+from .answer import answer, remarks
+from .figures import CAPTIONS, figures_of, svg
+from .sheets import sheets
+from .store import Result, StoreError
+from .summary import open_lines
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+_EPOCHS = 50
+
+# A slash, drive or tilde where a word begins, and what follows it; URLs and "a/b" begin otherwise.
+_ABSOLUTE = re.compile(
+    r"""(?<![\w.:/\\~<-])(?:file://)?(?:[A-Za-z]:[\\/]+|\\\\|~?/)"""
+    r"""(?:[^\s"'`,;:()\[\]<>|/\\]+[\\/]+)*([^\s"'`,;:()\[\]<>|/\\]+)"""
+)
+
+
+class _Plot(NamedTuple):
+    """A figure in the page."""
+
+    name: str
+    svg: str
+    """Not escaped again: matplotlib escaped every text in it."""
+
+    caption: str
+
+
+def write_report(result: Result, path: Path, console_text: str = "") -> None:
+    """Write the report of a result, as a whole: afterwards either the new or the earlier file is there.
+
+    Parameters
+    ----------
+    result : Result
+        Of any experiment.
+    path : Path
+        The HTML file; `run.h5` and `scenario.toml` are linked as its neighbours.
+    console_text : str, optional
+        What the terminal showed.
+
+    Raises
+    ------
+    StoreError
+        When the system refuses; the temporary file is removed.
+    """
+    page = render(result, console_text).encode("utf-8", "backslashreplace")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            temporary.write_bytes(page)
+            os.replace(temporary, path)  # noqa: PTH105
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
+
+
+def render(result: Result, console_text: str = "") -> str:
+    """Return the report as HTML text; no absolute path of a machine is in it."""
+    provenance = {name: str(variable.data) for name, variable in result.groups.get("provenance", {}).items()}
+    head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
+    content: dict[str, Any] = {
+        **head,
+        "answer": answer(result),
+        "remarks": remarks(result),
+        "plots": [_Plot(name, _inline(name, svg(f)), CAPTIONS[name]) for name, f in figures_of(result).items()],
+        "sheets": sheets(result, _EPOCHS),
+        "terminal": without_paths(console_text).strip(),
+        "written": without_paths(provenance.get("scenario_toml", "")),
+        "resolved": without_paths(provenance.get("resolved_toml", "")),
+        "open_lines": open_lines(Path("run.h5")),
+        "facts": _facts(provenance),
+    }
+    shown = {"Figures": "plots", "Tables": "sheets", "Terminal": "terminal", "Scenario": "written", "Files": "title"}
+    shown["Provenance"] = "facts"
+    content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(content)
+
+
+def without_paths(text: str) -> str:
+    """Return text with every absolute path shortened to ``.../`` and its last part."""
+    return _ABSOLUTE.sub(r".../\1", text)
+
+
+def _facts(provenance: dict[str, str]) -> dict[str, str]:
+    """Return where the result comes from, in words; what is not known is left out."""
+    if not provenance:
+        return {}
+    facts = {
+        "command": " ".join(without_paths(part) for part in json.loads(provenance["arguments"])),
+        "data, SHA-256": provenance["data_sha256"],
+        "git commit": provenance["git_commit"],
+        **{name.replace("_", " "): str(value) for name, value in json.loads(provenance["environment_json"]).items()},
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _inline(name: str, text: str) -> str:
+    """Return a figure for the middle of a page: ids of its own, and a name for readers who cannot see it."""
+    document = minidom.parseString(text)  # noqa: S318  our own text
+    for element in document.getElementsByTagName("*"):
+        for attribute in element.attributes.values():
+            if attribute.name == "id":
+                attribute.value = f"{name}-{attribute.value}"
+            attribute.value = re.sub(r"^#|(?<=url\()#", f"#{name}-", attribute.value)
+    root = document.getElementsByTagName("svg")[0]
+    root.setAttribute("role", "img")
+    root.setAttribute("aria-label", CAPTIONS[name].partition(".")[0])
+    return root.toxml()

@@ -1,0 +1,105 @@
+"""Run a scenario from the command line: signals, progress, the answer, exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from .answer import answer, diverged
+from .faults import ScenarioError
+from .load import load
+from .progress import Progress
+from .run import RESULT, Finished, Options, RunError, run
+from .store import Result, StoreError
+from .store import load as load_result
+from .summary import metrics, open_lines, show
+from .train import Interrupted
+
+DONE, FAILED, INVALID, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 4, 75, 130
+"""Exit codes."""
+
+
+class Flags(NamedTuple):
+    """Options of the command."""
+
+    out: Path | None = None
+    threads: int | None = None
+    force: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    fail_on_divergence: bool = False
+
+
+def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
+    """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
+    try:
+        loaded = load(path, edits)
+        resumable = loaded.scenario.experiment.kind == "train"
+        with Progress(quiet=flags.quiet or flags.as_json) as progress, _stopping(progress, resumable):
+            done = run(loaded, Options(flags.out, flags.threads, flags.force), progress)
+        result = load_result(done.folder / RESULT)
+    except ScenarioError as error:
+        faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
+        return _fail(flags, "invalid", str(error), INVALID, faults=faults)
+    except RunError as error:
+        return _fail(flags, "invalid", str(error), INVALID)
+    except StoreError as error:
+        return _fail(flags, "unreadable", str(error), UNREADABLE)
+    except Interrupted as error:
+        return _fail(flags, "interrupted", str(error), RESUMABLE)
+    except KeyboardInterrupt:
+        return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
+    if flags.as_json:
+        found: dict[str, Any] = {"status": result.attributes["status"], "answer": answer(result)}
+        print(json.dumps(found | {"files": [str(file) for file in done.files], "metrics": metrics(result)}))
+    else:
+        _tell(result, done)
+    return FAILED if flags.fail_on_divergence and diverged(result) else DONE
+
+
+def _tell(result: Result, done: Finished) -> None:
+    show(result, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+    print()
+    for file in done.files:
+        print(file)
+    print()
+    print(open_lines(done.folder / RESULT))
+    if not done.computed:
+        print("This result was already complete; --force computes it again.", file=sys.stderr)
+
+
+def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
+    if flags.as_json:
+        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+    else:
+        print(text, file=sys.stderr)
+    return code
+
+
+@contextmanager
+def _stopping(progress: Progress, resumable: bool) -> Iterator[None]:
+    """Let the first interrupt or termination end a training with a checkpoint, the second one at once."""
+    caught = (signal.SIGINT, signal.SIGTERM) if resumable else ()
+    before = {number: signal.getsignal(number) for number in caught}
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if progress.stopped():
+            raise KeyboardInterrupt
+        progress.stop()
+        progress.say("stopping with a checkpoint; once more stops at once")
+
+    for number in caught:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])

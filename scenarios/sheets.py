@@ -1,0 +1,157 @@
+"""The tables of a result as plain text cells: for the terminal and for the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from substrate.protocol import Status
+
+from .store import Group, Result
+from .views import extremes, latest, measured_epochs, percent
+
+
+class Sheet(NamedTuple):
+    """A table of texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    words: int = 1
+    """The first so many columns are words, set left; the others numbers, set right."""
+
+    note: str = ""
+    """What a reader has to know to read it."""
+
+
+def sheets(result: Result, epochs: int) -> list[Sheet]:
+    """Return every table the result has data for; of longer trainings only about `epochs` rows."""
+    last, when = latest(result), measured_epochs(result)
+    found = []
+    if "metrics" in result.groups:
+        found.append(_metrics(result["metrics"], epochs))
+        found.append(_budget(result["metrics"]))
+    if "evaluate" in result.groups:
+        found.append(_chips(result["evaluate"]))
+    if "gradient" in last.groups:
+        after = f" after epoch {when[-1]}" if when else ""
+        found.append(_signal(last["signal"], after))
+        found.append(_ledger(last, after))
+    if "settling" in last.groups:
+        found.append(_settlings(last["settling"]))
+    return found
+
+
+def _metrics(group: Group, limit: int) -> Sheet:
+    """Return the first, some and the last epochs of a training."""
+    count = len(group["epoch"].data)
+    shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
+    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated", "symmetry W"]
+    pairs = group["pair"].data if "pair" in group else []
+    rows = [
+        [
+            str(group["epoch"].data[e]),
+            *(_fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
+            *(_share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
+            _share(group["saturation"].data[e].max()),
+            _fixed(group["symmetry_couplings"].data[e], 3),
+            *(_fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
+        ]
+        for e in shown
+    ]
+    note = "unsettled: training samples that did not settle; saturated: units without slope, worst layer"
+    if len(pairs):
+        note += "; angle: between forward and feedback weights, degree"
+    if len(shown) < count:
+        note += f"; {len(shown)} of {count} epochs, all are in the group metrics of the result file"
+    return Sheet("Training by epoch", columns + [f"angle {pair}" for pair in pairs], rows, note=note)
+
+
+def _budget(group: Group) -> Sheet:
+    """Return what the training asked of the chip, in all."""
+    epochs = max(1, int(group["epoch"].data[-1]))
+    asked = {
+        "settlings of one sample": group["settlings"].data[-1],
+        "time spent settling (tau)": group["settled_time"].data[-1],
+        "reads of all units": group["reads"].data[-1],
+        "writes of all weights": group["writes"].data[-1],
+        "time of the simulation (s)": np.nansum(group["wall_s"].data),
+    }
+    rows = [[words, f"{value:,.0f}", f"{value / epochs:,.1f}"] for words, value in asked.items()]
+    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows)
+
+
+def _chips(group: Group) -> Sheet:
+    rows = [
+        [
+            str(chip),
+            _fixed(group["loss"].data[i], 4),
+            _share(group["error"].data[i]),
+            _share(group["unsettled"].data[i]),
+        ]
+        for i, chip in enumerate(group["chip"].data)
+    ]
+    return Sheet("Test samples on every chip", ["chip", "loss", "error", "unsettled"], rows)
+
+
+def _signal(signal: Group, after: str) -> Sheet:
+    shown = extremes(signal)
+    betas = [f"to be read at beta {signal['beta'].data[s]:g}" for s in shown]
+    rows = [
+        [
+            str(layer),
+            f"{signal['activity'].data[k]:.3f}",
+            f"{signal['delta'].data[k]:.2e}",
+            *(f"{signal['evoked'].data[s, k]:.2e}" for s in shown),
+        ]
+        for k, layer in enumerate(signal["layer"].data)
+    ]
+    title = f"Signal levels{after}, rms per unit (state units)"
+    return Sheet(title, ["layer", "activity", "exact dL/d drive", *betas], rows)
+
+
+def _ledger(result: Result, after: str) -> Sheet:
+    ledger, gradient = result["ledger"], result["gradient"]
+    terms = [str(term).replace("_", " ") for term in ledger["term"].data]
+    rows = [
+        [
+            str(scheme) if k == 0 else "",
+            str(layer),
+            f"{gradient['cosine'].data[s, k]:.4f}",
+            f"{gradient['norm_ratio'].data[s, k]:.3f}",
+            *(percent(value) for value in ledger["relative"].data[s, k]),
+            f"{gradient['cosine_matching_rule'].data[k]:.4f}",
+        ]
+        for s, scheme in enumerate(ledger["scheme"].data)
+        for k, layer in enumerate(ledger["layer"].data)
+    ]
+    return Sheet(
+        f"Error of each cause{after}, in % of the exact gradient (rms over settled samples)",
+        ["scheme", "layer", "cosine", "norm ratio", *terms, "matching rule"],
+        rows,
+        words=2,
+        note="cosine: to the exact gradient; matching rule: cosine to expect from chips of this spread",
+    )
+
+
+def _settlings(group: Group) -> Sheet:
+    rows = []
+    for k, phase in enumerate(group["phase"].data):
+        counts = Counter(Status(int(value)) for value in group["status"].data[k])
+        words = ", ".join(f"{n} {status.words}" for status, n in sorted(counts.items()))
+        steps = group["steps"].data[k]
+        rows.append([str(phase), words, f"{steps.min()} to {steps.max()}"])
+    missed = sorted({Status(int(value)) for value in group["status"].data.ravel()} - {Status.SETTLED})
+    note = "; ".join(f"{status.words}: {status.advice}" for status in missed)
+    return Sheet("Settling of the recorded samples", ["settling", "status", "steps"], rows, words=2, note=note)
+
+
+def _fixed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "-"
+
+
+def _share(value: float) -> str:
+    return f"{100.0 * value:.1f} %" if np.isfinite(value) else "-"

@@ -1,0 +1,86 @@
+"""Labelled tables of a training and of the chip itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip import Chip
+from substrate.topology import Topology
+
+from .store import Group, Variable
+from .tables import layer_names, pair_names
+
+Array = NDArray[np.float64]
+
+_EPOCH_NAMES = {
+    "loss_train": "mean cost while training",
+    "error_train": "share of wrong classes while training",
+    "unsettled_train": "share of samples that did not settle while training",
+    "loss_test": "mean cost of the test samples",
+    "error_test": "share of wrong classes of the test samples",
+    "unsettled_test": "share of test samples that did not settle",
+    "saturation": "share of units with less than 5 % of the largest slope",
+    "settlings": "settlings so far, per sample",
+    "settled_time": "time spent settling so far, over all samples",
+    "reads": "real reads of all units so far",
+    "writes": "programming events so far",
+    "wall_s": "time the computation took",
+}
+_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "wall_s": "s"}
+
+
+def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
+    """Return the figures of every epoch as one group."""
+    group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]))}
+    group["layer"] = layer_names(topology)
+    if topology.pairs():
+        group["pair"] = pair_names(topology)
+    inner = {"saturation": ("layer",), "angle_weights": ("pair",)}
+    for name in rows[0]:
+        if name != "epoch":
+            data = np.stack([row[name] for row in rows])
+            dims = ("epoch", *inner.get(name, ()))
+            group[name] = Variable(dims, data, _EPOCH_UNITS.get(name, "1"), _EPOCH_NAMES.get(name, ""))
+    return group
+
+
+def stacked(epochs: list[int], groups: list[Group]) -> Group:
+    """Return one group out of the same group at several epochs, with a leading epoch dimension."""
+    group: Group = {"epoch": Variable(("epoch",), np.array(epochs), long_name="epochs completed")}
+    for name, variable in groups[0].items():
+        if variable.dims == (name,) or name == "beta":
+            group[name] = variable
+        else:
+            data = np.stack([np.asarray(other[name].data) for other in groups])
+            group[name] = variable._replace(dims=("epoch", *variable.dims), data=data)
+    return group
+
+
+def device_groups(chip: Chip) -> dict[str, Group]:
+    """Return programmed and effective weights of every connection."""
+    return {
+        f"devices/{c.name}": {
+            "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
+            "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
+        }
+        for c in chip.topology.connections
+    }
+
+
+def parameter_groups(chip: Chip) -> dict[str, Group]:
+    """Return the programmed parameters: a group per connection, the biases, the readout."""
+    blocks = chip.programmed
+    groups: dict[str, Group] = {
+        f"weights/{c.name}": {"programmed": Variable(("pre", "post"), blocks[c.block].copy())}
+        for c in chip.topology.connections
+    }
+    groups["weights/bias"] = {
+        name: Variable((f"unit_{name}",), blocks[f"bias/{name}"].copy()) for name in chip.topology.names
+    }
+    if chip.readout is not None:
+        groups["weights/readout"] = {
+            "weight": Variable(("unit", "class"), blocks["readout/weight"].copy()),
+            "bias": Variable(("class",), blocks["readout/bias"].copy()),
+        }
+    return groups

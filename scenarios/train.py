@@ -1,0 +1,194 @@
+"""Train a chip, measure along the way, and survive being stopped at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+from learning.estimators import measure_free
+from learning.exact import exact_rule
+from learning.training import Step, Tally, ep_rule, evaluate, train
+from substrate.chip import Chip
+from substrate.linearisation import saturated
+
+from . import checkpoint
+from .checkpoint import REFERENCE, TRAINING, Log
+from .datasets import Data
+from .experiments import measure, settling
+from .schema import Scenario, Train
+from .store import Group, Variable
+from .tables import Batch, assessment, symmetry_group
+from .tables_train import device_groups, parameter_groups
+
+Array = NDArray[np.float64]
+
+PROBE = 64
+"""Samples whose free states tell how many units are saturated."""
+
+
+class Watch(Protocol):
+    """Who is told how far a run is, and can stop it."""
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        ...
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """Tell how much of the work is done."""
+        ...
+
+    def log_to(self, path: Path) -> None:
+        """Keep what is told in a file, too."""
+        ...
+
+    def stopped(self) -> bool:
+        """Tell whether the run should end now, with a checkpoint."""
+        ...
+
+
+class Interrupted(Exception):  # noqa: N818  not an error: the run goes on when it is started again
+    """The run was asked to stop and left a checkpoint."""
+
+
+class Job(NamedTuple):
+    """One training run: what to do, on which chip, with which data."""
+
+    scenario: Scenario
+    plan: Train
+    make: Callable[[Mapping[str, Array] | None], Chip]
+    """Fabricates the chip, programmed as at the start or with the given parameters."""
+
+    data: Data
+    kept: Path
+    """Checkpoint: continued from if it is there and belongs to `identity`."""
+
+    identity: str
+    """Name of everything the result depends on."""
+
+    watch: Watch
+
+
+class Trained(NamedTuple):
+    """What a training leaves."""
+
+    groups: dict[str, Group]
+    failure: str
+    """Why it diverged; empty if it did not."""
+
+
+def run_training(job: Job) -> Trained:
+    """Train a chip through its own measurements and then, if asked, another like it with exact gradients.
+
+    Raises
+    ------
+    Interrupted
+        When the watch asked to stop; the checkpoint is complete.
+    """
+    saved = checkpoint.load(job.kept, job.identity)
+    log, programmed = checkpoint.resume(saved) if saved else (Log(TRAINING, job.identity, {}), None)
+    if saved:
+        job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
+    chip = job.make(programmed)
+    failure = _run_stage(job, log, chip)
+    groups = log.finished | log.groups(chip.topology)
+    if log.stage == REFERENCE:
+        return Trained(groups, "")
+    groups |= parameter_groups(chip) | device_groups(chip)
+    if job.plan.record is not None:
+        batch = Batch(job.data.x, job.data.y)
+        groups |= settling(chip.variant(), batch, job.scenario.learning.all_schemes(), job.plan.record)
+    if failure or not job.plan.reference:
+        return Trained(groups, failure)
+    log = Log(REFERENCE, job.identity, groups)
+    failure = _run_stage(job, log, job.make(None))
+    return Trained(groups | log.groups(chip.topology), failure and f"with exact gradients: {failure}")
+
+
+def _run_stage(job: Job, log: Log, chip: Chip) -> str:
+    """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
+    plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
+    rule = exact_rule(chip)
+    if log.stage == TRAINING:
+        rule = ep_rule(chip, learning.all_schemes()[0], learning.presynaptic)
+    if not log.rows:
+        _end_epoch(job, log, chip, Tally().means(), 0.0)
+    begin = saved = time.monotonic()
+    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee):
+        now = time.monotonic()
+        if step.finished is not None:
+            _end_epoch(job, log, chip, step.finished, now - begin)
+            begin = time.monotonic()
+        _tell(job, log, step)
+        if step.failure:
+            return step.failure
+        stopped = job.watch.stopped()
+        if stopped or step.finished is not None or now - saved > plan.checkpoint_seconds:
+            checkpoint.save(job.kept, log, chip)
+            saved = now
+        if stopped:
+            raise Interrupted(f"stopped after {trainee.epoch} epochs: the same command goes on from here")
+    return ""
+
+
+def _batches(job: Job, epoch: int) -> list[tuple[Array, Array]]:
+    x, y = job.data.x[: job.plan.samples], job.data.y[: job.plan.samples]
+    order = np.argsort(Stream(job.scenario.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
+    size = job.scenario.task.batch
+    return [(x[order[i : i + size]], y[order[i : i + size]]) for i in range(0, len(x), size)]
+
+
+def _tell(job: Job, log: Log, step: Step) -> None:
+    epochs, stages = job.plan.epochs, 2 if job.plan.reference else 1
+    before = epochs if log.stage == REFERENCE else 0
+    whole = log.trainee.epoch * step.batches + log.trainee.batch
+    kind = "exact gradients" if log.stage == REFERENCE else "training"
+    error = 100.0 * float(log.rows[-1]["error_test"])
+    text = f"{kind}, {log.trainee.epoch} epochs done, test error {error:.1f} %"
+    job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
+
+
+def _end_epoch(job: Job, log: Log, chip: Chip, means: dict[str, float], wall: float) -> None:
+    """Add the row of the epoch that just ended, and measure the gradients if the plan says so."""
+    # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
+    epoch, bystander, data = log.trainee.epoch, chip.variant(), job.data
+    test = evaluate(bystander, data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples])
+    measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE])
+    shares = chip.topology.split(saturated(bystander, bystander.state))
+    numbers = {
+        "epoch": epoch,
+        **{f"{name}_train": value for name, value in means.items()},
+        **{f"{name}_test": value for name, value in test.items()},
+        "saturation": [float(share.mean()) for share in shares.values()],
+        **{name: variable.data for name, variable in symmetry_group(chip).items() if name != "pair"},
+        **log.trainee.budget._asdict(),
+        "wall_s": wall,
+    }
+    log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
+    ledger = job.plan.ledger
+    if log.stage != TRAINING or ledger is None:
+        return
+    if epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs:
+        schemes = job.scenario.learning.all_schemes()
+        batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
+        found = measure(bystander, batch, job.scenario.learning, lambda _: None)
+        log.measured[epoch] = assessment(bystander, schemes, found)
+        job.watch.say(f"measured the gradients after {epoch} epochs")
+
+
+def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int | None, watch: Watch) -> Group:
+    """Return loss, error and unsettled fraction of every chip, on the test samples if there are any."""
+    x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
+    instances, rows = [], []
+    for chip in chips:
+        rows.append(evaluate(chip, x[:samples], y[:samples]))
+        instances.append(chip.fabrication.instance)
+        watch.advance(len(rows), count, f"chip {instances[-1]}")
+    group: Group = {"chip": Variable(("chip",), np.array(instances), long_name="fabricated chip")}
+    return group | {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}

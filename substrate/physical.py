@@ -1,0 +1,122 @@
+"""From volts and siemens to the model: what one unit of state, activity, weight and time is on a chip.
+
+A membrane with capacitance C and leak g_L is driven through differential pairs of conductances:
+
+    C dV/dt = -g_L V + sum_j (G+ - G-)_j V_A a_j + I
+
+With ``u = V/V_u`` and ``tau = C/g_L`` this is the additive law, ``W = (G+ - G-) V_A/(g_L V_u)`` and
+``b = I/(g_L V_u)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from devices.parameters import Farads, Kelvins, Parameters, Seconds, Siemens, Volts
+
+Real = TypeVar("Real", float, NDArray[np.float64])
+
+BOLTZMANN = 1.380649e-23
+"""In joules per kelvin."""
+
+_AGREE = 1e-6
+_POSITIVE = Field(ge=1e-24, le=1e6)
+
+
+class Physical(Parameters):
+    """The chip in volts, siemens and seconds; without it everything is dimensionless.
+
+    What is not given is unknown, and whoever needs it says so. All values lie between 1e-24 and 1e6.
+    """
+
+    volt_scale: Annotated[Volts, _POSITIVE] | None = None
+    """Membrane voltage V_u of one unit of state; volts. A subthreshold pair under `sigmoid` has 0.15."""
+
+    activity_volts: Annotated[Volts, _POSITIVE] | None = None
+    """Voltage V_A of one unit of activity, as it drives the weights; volts."""
+
+    tau: Annotated[Seconds, _POSITIVE] | None = None
+    """Membrane time constant, C/g_L; seconds. Follows from `capacitance` and `leak` where they are given."""
+
+    capacitance: Annotated[Farads, _POSITIVE] | None = None
+    """Membrane capacitance C; farads."""
+
+    leak: Annotated[Siemens, _POSITIVE] | None = None
+    """Membrane leak g_L; siemens."""
+
+    temperature: Annotated[Kelvins, _POSITIVE] = 300.0
+    """Absolute temperature, for thermal noise; kelvins."""
+
+    excess_noise: Annotated[float, Field(ge=0.0)] = 1.0
+    """Thermal noise power over that of a plain resistor, gamma; dimensionless."""
+
+    weight_range: Annotated[float, _POSITIVE] | None = None
+    """Largest weight ``|W|`` that a pair of cells can hold; dimensionless."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Physical:
+        if self.tau and self.capacitance and self.leak:
+            tau = self.capacitance / self.leak
+            if not math.isclose(self.tau, tau, rel_tol=_AGREE):
+                raise PydanticCustomError(
+                    "physical",
+                    "`tau`, `capacitance` and `leak` contradict each other: C/g_L is {tau} s",
+                    {"tau": f"{tau:.6g}", "hint": "leave one of the three out"},
+                )
+        return self
+
+    def resolved(self) -> Physical:
+        """Return the same mapping with the third of `tau`, `capacitance` and `leak` where two are given."""
+        tau, capacitance, leak = self.tau, self.capacitance, self.leak
+        if tau is None and capacitance and leak:
+            tau = capacitance / leak
+        elif capacitance is None and tau and leak:
+            capacitance = tau * leak
+        elif leak is None and tau and capacitance:
+            leak = capacitance / tau
+        return self.model_copy(update={"tau": tau, "capacitance": capacitance, "leak": leak})
+
+
+def volts_of_state(physical: Physical, state: Real) -> Real:
+    """Return the membrane voltage of a state, or the change of one."""
+    return state * _known(physical, "volt_scale")
+
+
+def volts_of_activity(physical: Physical, activity: Real) -> Real:
+    """Return the output voltage of an activity, or the change of one."""
+    return activity * _known(physical, "activity_volts")
+
+
+def siemens_of_weight(physical: Physical, weight: Real) -> Real:
+    """Return the differential conductance ``G+ - G-`` of a weight, or the change of one."""
+    return weight * _siemens(physical)
+
+
+def gradient_per_siemens(physical: Physical, gradient: Real) -> Real:
+    """Return ``dL/dG`` of a gradient ``dL/dW``."""
+    return gradient / _siemens(physical)
+
+
+def thermal_noise(physical: Physical) -> float:
+    """Return the standard deviation of the thermal noise on a leaking membrane, in units of the state."""
+    power = physical.excess_noise * BOLTZMANN * physical.temperature / _known(physical, "capacitance")
+    return math.sqrt(power) / _known(physical, "volt_scale")
+
+
+def _siemens(physical: Physical) -> float:
+    """Return the differential conductance of a weight of 1."""
+    return _known(physical, "leak") * _known(physical, "volt_scale") / _known(physical, "activity_volts")
+
+
+def _known(physical: Physical, name: str) -> float:
+    value: float | None = getattr(physical.resolved(), name)
+    if value is None:
+        more = ", or two of tau, capacitance and leak" if name in {"capacitance", "leak"} else ""
+        raise ValueError(f"physical.{name} is not given: add it to [physical]{more}")
+    return value

@@ -1,0 +1,73 @@
+"""Times of the dynamics: from what was written, in tau or in seconds, to plain numbers in tau."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from devices.parameters import Span, in_tau
+
+from .methods import LONGEST_STEP, MOST_STEPS, Dynamics, Phase
+
+
+class Fault(NamedTuple):
+    """One time that cannot be used, and what to try."""
+
+    path: tuple[str, ...]
+    """Keys below the dynamics."""
+
+    message: str
+    hint: str
+
+
+def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
+    """Return every time that cannot be used with a membrane time constant of `tau` seconds (None: unknown)."""
+    durations: dict[tuple[str, ...], float] = {
+        (name, "duration"): phase.duration for name, phase in _phases(dynamics).items() if phase.duration
+    }
+    written = {("dt",): dynamics.dt} | durations
+    spans = {path: time for path, time in written.items() if isinstance(time, Span)}
+    found = [fault for path, time in spans.items() if (fault := _span_fault(path, time, tau))]
+    if found:
+        return found
+    dt = in_tau(dynamics.dt, tau)
+    if not 0.0 < dt <= LONGEST_STEP:
+        return [Fault(("dt",), f"is {dt:.4g} tau, must be > 0 and <= {LONGEST_STEP:g}", "take another step")]
+    counts = {path: in_tau(time, tau) / dt for path, time in durations.items()}
+    return [
+        Fault(path, f"is {count:.3g} steps of `dt`, must be <= {MOST_STEPS:,}", "shorten it or take larger steps")
+        for path, count in counts.items()
+        if count > MOST_STEPS
+    ]
+
+
+def _span_fault(path: tuple[str, ...], time: Span, tau: float | None) -> Fault | None:
+    if not 0.0 < time.seconds < math.inf:
+        return Fault(path, "must be > 0 and finite", 'write a time such as "50 ns"')
+    if tau is None:
+        hint = 'add tau = "1 us" (or capacitance and leak) to [physical], or write a plain number in units of tau'
+        return Fault(path, "is in seconds, which needs [physical] tau", hint)
+    return None
+
+
+def in_steps(dynamics: Dynamics, tau: float | None) -> Dynamics:
+    """Return the same dynamics with `dt` as a plain number in tau and each duration as ``ceil(duration/dt)`` steps.
+
+    Raises
+    ------
+    ValueError
+        If a time is in seconds and `tau` is unknown; `faults` tells before.
+    """
+    dt = in_tau(dynamics.dt, tau)
+    phases = {}
+    for name, phase in _phases(dynamics).items():
+        phases[name] = phase
+        if phase.duration is not None:
+            # Rounded, because 5 us of 50 ns are 100 steps, not 101.
+            steps = math.ceil(float(f"{in_tau(phase.duration, tau) / dt:.12g}"))
+            phases[name] = Phase(steps=max(1, steps), tolerance=phase.tolerance)
+    return dynamics.model_copy(update={"dt": dt, **phases})
+
+
+def _phases(dynamics: Dynamics) -> dict[str, Phase]:
+    return {"free": dynamics.free, "nudged": dynamics.nudged}
