@@ -55,7 +55,9 @@ def remarks(result: Result) -> list[str]:
         return [unsettled(last["gradient"]["status"].data)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle."] if missed else []
-    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted]
+    failure = result.attributes.get("reference_failure")
+    reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
+    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference]
 
 
 def diverged(result: Result) -> bool:

@@ -172,6 +172,8 @@ def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
 
 
 def _read_blocks(path: Path) -> dict[str, Array]:
+    if path.suffix in (".h5", ".hdf5"):
+        return _blocks_of_run(path)
     blocks = {}
     for name, part in npz_parts(path).items():
         if part.dtype.kind not in "iuf":
@@ -184,3 +186,20 @@ def _read_blocks(path: Path) -> dict[str, Array]:
 def _refuse(loaded: Loaded, found: Found) -> None:
     if found:
         raise faults_at(loaded, found)
+
+
+def _blocks_of_run(path: Path) -> dict[str, Array]:
+    """Return the programmed parameters that a training left in its result file."""
+    from .store import StoreError, load
+
+    try:
+        groups = load(path).groups
+    except StoreError as error:
+        raise fault(str(error), "give the run.h5 of a training, or an npz file") from error
+    found = {name.removeprefix("weights/"): group for name, group in groups.items() if name.startswith("weights/")}
+    if not found:
+        raise fault(f"{path} holds no weights", "give the run.h5 of a training")
+    blocks = {f"bias/{name}": v.data for name, v in found.pop("bias").items() if not name.startswith("unit_")}
+    blocks |= {f"readout/{name}": found["readout"][name].data for name in ("weight", "bias") if "readout" in found}
+    found.pop("readout", None)
+    return blocks | {f"weight/{name}": group["programmed"].data for name, group in found.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ from .faults import ScenarioError
 from .load import Loaded, load
 
 CATALOGUE = Path(__file__).parent / "catalogue"
-PRESETS = Path(__file__).parent / "presets"
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
@@ -41,14 +42,19 @@ def _stop(text: str, code: int = 2) -> click.exceptions.Exit:
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
     """Simulate analog hardware that settles, and see where the error of its gradients comes from."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command("list")
 def list_() -> None:
     """List the bundled scenarios and presets."""
-    for heading, folder in (("scenarios", CATALOGUE), ("presets", PRESETS)):
+    from .files import presets
+
+    for heading, paths in (("scenarios", sorted(CATALOGUE.glob("*.toml"))), ("presets", presets())):
         click.echo(f"{heading}:")
-        for path in sorted(folder.glob("*.toml")):
+        for path in paths:
             title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
             click.echo(f"  {path.stem:<14} {title}")
 
@@ -96,7 +102,7 @@ def schema(write: Path | None) -> None:
 
 
 @main.command()
-@click.argument("name", default="scenario")
+@click.argument("name", default="my-chip")
 @click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
 def init(name: str, preset: str | None) -> None:
     """Write a commented scenario file to start from, with its schema beside it."""

@@ -67,7 +67,7 @@ def cosine(result: Result) -> Figure:
     place = np.arange(len(layers))
     figure, (axes,) = panels(1, width=6.4)
     theory: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("cosine_matching_rule", "matching rule: expected for this spread", {"color": "0.7", "linewidth": 5}),
+        ("cosine_matching_rule", "matching rule for this spread", {"color": "0.7", "linewidth": 5}),
         ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
         ("cosine_ep", "vanishing nudge", {"color": "black", "linestyle": "--"}),
     )

@@ -55,9 +55,10 @@ def by_layer(figure: Figure, axes: Axes, layers: NDArray[np.str_]) -> None:
     """Name the ticks of the x axis after the layers; many names are set aslant and get room."""
     names = [plain(layer, 16) for layer in layers]
     crowded = sum(len(name) + 2 for name in names) > 80
+    aslant: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
     if crowded:
         figure.set_figheight(figure.get_figheight() + 0.8)
-    axes.set_xticks(np.arange(len(layers)), names, rotation=60 if crowded else 0)
+    axes.set_xticks(np.arange(len(layers)), names, **(aslant if crowded else {}))
     axes.set_xlim(-0.5, len(layers) - 0.5)
     axes.set_xlabel("layer")
 
@@ -70,6 +71,12 @@ def by_epoch(axes: Axes, epoch: NDArray[np.int64], value: Array, k: int, label: 
     axes.plot(epoch, shown, label=plain(label), markevery=every, linewidth=1.2, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
+
+
+def from_zero(axes: Axes) -> None:
+    """Begin the y axis at 0, with room for a marker above the largest value."""
+    _, top = axes.get_ylim()
+    axes.set_ylim(0.0, 1.03 * top)
 
 
 def key_below(figure: Figure, axes: list[Axes]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .figures_style import by_epoch, key_below, panels, plain, styled
+from .figures_style import by_epoch, from_zero, key_below, panels, plain, styled
 from .store import Group, Result
 
 _SCHEMES = 3
@@ -39,7 +39,7 @@ def _log_if_wide(axes: Axes) -> None:
     if values.size and values.min() > 0.0 and values.max() > 100.0 * values.min():
         axes.set_yscale("log")
     else:
-        axes.set_ylim(bottom=0.0)
+        from_zero(axes)
 
 
 @styled
@@ -52,7 +52,7 @@ def angles(result: Result) -> Figure:
         for k, pair in enumerate(group["pair"].data):
             by_epoch(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
         axes_list[0].set_ylabel("angle between forward\nand feedback weights (degree)")
-        axes_list[0].set_ylim(bottom=0.0)
+        from_zero(axes_list[0])
     last, first = axes_list[-1], len(group["pair"].data) if paired else 0
     for k, (name, words) in enumerate((("couplings", "symmetry of W"), ("reference", "symmetry of W - 1")), first):
         by_epoch(last, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)

@@ -28,7 +28,7 @@ from .schema import Scenario
 from .store import Group, Variable
 from .tables import Batch, lay_out
 from .tables_train import device_groups
-from .train import Job, Watch, evaluate_chips, run_training
+from .train import Job, Trained, Watch, evaluate_chips, run_training
 
 Array = NDArray[np.float64]
 
@@ -36,6 +36,11 @@ RESULT = "run.h5"
 REPORT = "report.html"
 CHECKPOINT = "run.ckpt.h5"
 LOG = "run.log"
+
+Ending = dict[str, str | int | float]
+"""How a run ended: attributes of the result file."""
+
+COMPLETE: Ending = {"status": "complete"}
 
 
 class RunError(Exception):
@@ -102,10 +107,10 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     kept = folder / CHECKPOINT
     if options.force:
         kept.unlink(missing_ok=True)
-    groups, failure = _experiment(loaded.scenario, parts, Setting(options.threads, kept, identity), watch)
+    groups, ending = _experiment(loaded.scenario, parts, Setting(options.threads, kept, identity), watch)
     groups["provenance"] = _provenance(loaded, parts)
     watch.say(f"writing {folder}")
-    _keep(loaded, folder, groups, {"id": identity, **_ending(groups, failure)})
+    _keep(loaded, folder, groups, {"id": identity, **ending})
     kept.unlink(missing_ok=True)
     return Finished(folder, True, _files(folder))
 
@@ -127,8 +132,8 @@ class Setting(NamedTuple):
     identity: str
 
 
-def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], str]:
-    """Return the groups of the experiment, and why it diverged."""
+def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+    """Return the groups of the experiment, and how it ended."""
     experiment, data = scenario.experiment, parts.data
 
     def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
@@ -136,11 +141,11 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
 
     if experiment.kind == "train":
         trained = run_training(Job(scenario, experiment, make, data, setting.kept, setting.identity, watch))
-        return trained.groups, trained.failure
+        return trained.groups, _ending(trained)
     if experiment.kind == "evaluate":
         first = scenario.chip.instance
         chips = (make(instance=first + k) for k in range(experiment.chips))
-        return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, ""
+        return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, COMPLETE
     chip, schemes = make(), scenario.learning.all_schemes()
     groups = device_groups(chip)
     if experiment.kind == "measure":
@@ -149,7 +154,7 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     if experiment.record is not None:
         watch.say("settling curves")
         groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
-    return groups, ""
+    return groups, COMPLETE
 
 
 def make_chip(
@@ -157,15 +162,17 @@ def make_chip(
 ) -> Chip:
     """Return a chip of the scenario's design with the given parameters."""
     network = scenario.network
-    design = Design(parts.topology, network.activation, network.cost, scenario.dynamics, scenario.devices.feedback)
+    design = Design(
+        parts.topology, network.activation, network.cost, scenario.dynamics_in_tau(), scenario.devices.feedback
+    )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 
 
-def _ending(groups: Mapping[str, Group], failure: str) -> dict[str, str | int | float]:
-    if not failure:
-        return {"status": "complete"}
-    last = int(groups["metrics"]["epoch"].data[-1])
-    return {"status": "diverged", "reason": failure, "last_epoch": last}
+def _ending(trained: Trained) -> Ending:
+    if trained.failure:
+        last = int(trained.groups["metrics"]["epoch"].data[-1])
+        return {"status": "diverged", "reason": trained.failure, "last_epoch": last}
+    return COMPLETE | ({"reference_failure": trained.reference_failure} if trained.reference_failure else {})
 
 
 def _make(folder: Path) -> None:
@@ -175,8 +182,8 @@ def _make(folder: Path) -> None:
         raise RunError(f"{folder}: cannot make this folder ({error.strerror}): choose another --out") from error
 
 
-def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: dict[str, str | int | float]) -> None:
-    ending |= {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
+def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: Ending) -> None:
+    ending = ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
     store.save(folder / RESULT, groups, ending)
     (folder / "scenario.toml").write_text(_relocated(loaded, folder).to_toml(), encoding="utf-8")
     result = store.load(folder / RESULT)
@@ -234,4 +241,5 @@ def _git_commit() -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [folder / RESULT, folder / REPORT, folder / "scenario.toml", *sorted((folder / "figures").glob("*.svg"))]
+    named = [folder / name for name in (RESULT, REPORT, "scenario.toml")]
+    return [path for path in named if path.exists()] + sorted((folder / "figures").glob("*.svg"))

@@ -79,8 +79,11 @@ class Trained(NamedTuple):
     """What a training leaves."""
 
     groups: dict[str, Group]
-    failure: str
+    failure: str = ""
     """Why it diverged; empty if it did not."""
+
+    reference_failure: str = ""
+    """Why the training with exact gradients diverged."""
 
 
 def run_training(job: Job) -> Trained:
@@ -99,7 +102,7 @@ def run_training(job: Job) -> Trained:
     failure = _run_stage(job, log, chip)
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
-        return Trained(groups, "")
+        return Trained(groups, "", failure)
     groups |= parameter_groups(chip) | device_groups(chip)
     if job.plan.record is not None:
         batch = Batch(job.data.x, job.data.y)
@@ -108,7 +111,7 @@ def run_training(job: Job) -> Trained:
         return Trained(groups, failure)
     log = Log(REFERENCE, job.identity, groups)
     failure = _run_stage(job, log, job.make(None))
-    return Trained(groups | log.groups(chip.topology), failure and f"with exact gradients: {failure}")
+    return Trained(groups | log.groups(chip.topology), "", failure)
 
 
 def _run_stage(job: Job, log: Log, chip: Chip) -> str:

@@ -18,7 +18,7 @@ from .methods import Phase
 
 Array = NDArray[np.float64]
 
-TIGHT = Phase(max_steps=20_000, tolerance=1e-12)
+TIGHT = Phase(max_steps=20_000, tolerance=1e-13)
 """A settling long enough to count as complete."""
 
 _REACHED = 1e-11

@@ -63,7 +63,7 @@ def in_steps(dynamics: Dynamics, tau: float | None) -> Dynamics:
     for name, phase in _phases(dynamics).items():
         phases[name] = phase
         if phase.duration is not None:
-            # Rounded, because 5 us of 50 ns are 100 steps, not 101.
+            # Rounded, because 2.1 / 0.3 is a little more than 7.
             steps = math.ceil(float(f"{in_tau(phase.duration, tau) / dt:.12g}"))
             phases[name] = Phase(steps=max(1, steps), tolerance=phase.tolerance)
     return dynamics.model_copy(update={"dt": dt, **phases})

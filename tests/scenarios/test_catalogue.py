@@ -9,7 +9,16 @@ from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, run
 
-REDUCED = {"measure": ["experiment.samples=4"], "settle": ["experiment.record.every_steps=200"]}
+REDUCED = {
+    "measure": ["experiment.samples=4"],
+    "settle": ["experiment.record.every_steps=200"],
+    "train": [
+        "experiment.samples=40",
+        "experiment.test_samples=20",
+        "experiment.epochs=2",
+        "experiment.ledger.samples=4",
+    ],
+}
 
 
 @pytest.mark.parametrize("path", sorted(CATALOGUE.glob("*.toml")), ids=lambda path: path.stem)
@@ -17,14 +26,18 @@ def test_scenario_runs(path, tmp_path):
     kind = load(path).scenario.experiment.kind
     done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))
     result = store.load(done.folder / "run.h5")
+    assert result.attributes["status"] == "complete"
     assert all(file.stat().st_size > 100 for file in done.files)
+    if kind == "settle":
+        assert (result["settling"]["status"].data == 0).all()
+        return
+    ledger = result["ledger"]
+    assert np.isfinite(ledger["relative"].data).all()
+    assert (ledger["relative"].data[..., 0] > 0.01).all()
     if kind == "measure":
-        ledger = result["ledger"]
-        assert np.isfinite(ledger["relative"].data).all()
-        assert (ledger["relative"].data[..., 0] > 0.01).all()
         assert int(ledger["unsettled"].data.sum()) == 0
     else:
-        assert (result["settling"]["status"].data == 0).all()
+        assert np.isfinite(result["metrics"]["loss_train"].data[1:]).all()
 
 
 def test_nudge_size_shows_the_orders(tmp_path):

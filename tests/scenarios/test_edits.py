@@ -65,7 +65,7 @@ def test_a_path_set_by_an_edit_starts_from_the_current_folder(tmp_path, monkeypa
         ("a=" + "[" * 50 + "]" * 50, "nested too deeply"),
         ("seed=0x" + "f" * 5000, "is beyond 64 bits"),
         ("dynamics.dtt=3", "unknown key"),
-        ("dynamics.dt=", "times are plain numbers"),
+        ("dynamics.dt=", "is not a number with a unit"),
         ("seed=[", "must be a whole number, is a string"),
         ("seed=1\nname=2", "must be a whole number, is a string"),
         ("seed=" + "9" * 5000, "must be a whole number, is a string"),

@@ -45,7 +45,7 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted(tmp_path):
         ('"bundled"', "[1]", "task.kind", "must be 'bundled', 'idx' or 'arrays'", None),
         ('kind = "bundled"', 'knd = "idx"', "task.knd", "unknown key", "did you mean 'kind'?"),
         ("dt = 0.25", "dt = true", "dynamics.dt", "must be a number, is a boolean", "units of tau"),
-        ("dt = 0.25", 'dt = "10 ns"', "dynamics.dt", "times are plain numbers in units of tau", "write 0.5"),
+        ("dt = 0.25", 'dt = "10 ns"', "dynamics.dt", "is in seconds, which needs [physical] tau", "add tau"),
         ("dt = 0.25", "dt = 0", "dynamics.dt", "must be > 0", "0 to 10"),
         ("dt = 0.25", "dt = 11", "dynamics.dt", "must be <= 10", "0 to 10"),
         ("dt = 0.25", "dt = nan", "dynamics.dt", "must be finite", "0 to 10"),
@@ -133,8 +133,8 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
     with pytest.raises(ScenarioError) as caught:
         load(Path("bad.toml"))
     assert str(caught.value) == (
-        'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, chip, dynamics, devices, '
-        "learning, task, experiment, extends\n"
+        'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, physical, chip, dynamics, '
+        "devices, learning, task, experiment, extends\n"
         '    | "odd key" = 7\n'
         "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid' or 'dsilu' - did you mean 'sigmoid'?\n"
         '    | activation = "sigmiod"'

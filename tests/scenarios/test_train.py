@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scenarios import checkpoint, store
+from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.run import Options, run
 from scenarios.train import Interrupted
@@ -158,6 +159,18 @@ def test_evaluate_tells_the_spread_over_chips(tmp_path):
     assert len(set(group["loss"].data)) == 5
     ideal = compute(tmp_path, ["devices.feedback.mismatch_sigma=0"], text=text, out="ideal")
     assert len(set(store.load(ideal.folder / "run.h5")["evaluate"]["loss"].data)) == 1
+
+
+def test_the_weights_of_a_training_can_be_evaluated(tmp_path, undisturbed):
+    text = MEASURE[: MEASURE.index("[experiment]")] + '[experiment]\nkind = "evaluate"\nchips = 1\n'
+    text = text.replace('"parameters.npz"', f'"{undisturbed}"')
+    group = store.load(compute(tmp_path, text=text).folder / "run.h5")["evaluate"]
+    trained = store.load(undisturbed)["metrics"]
+    assert group["loss"].data[0] < trained["loss_train"].data[1]
+    assert not compute(tmp_path, text=text).computed
+    settled = compute(tmp_path, text=MEASURE, out="measured").folder / "run.h5"
+    with pytest.raises(ScenarioError, match="holds no weights"):
+        compute(tmp_path, text=text.replace(str(undisturbed), str(settled)), out="other")
 
 
 @pytest.mark.slow

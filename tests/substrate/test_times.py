@@ -16,7 +16,14 @@ def test_plain_numbers_need_no_tau():
 
 @pytest.mark.parametrize(
     ("dt", "duration", "steps"),
-    [("50 ns", "5 us", 100), ("50 ns", "5.01 us", 101), (0.05, "5 us", 100), ("30 ns", 1.0, 34), (0.5, 1e-300, 1)],
+    [
+        ("50 ns", "5 us", 100),
+        ("50 ns", "5.01 us", 101),
+        (0.05, "5 us", 100),
+        ("30 ns", 1.0, 34),
+        (0.3, 2.1, 7),
+        (0.5, 1e-300, 1),
+    ],
 )
 def test_a_duration_is_rounded_up_to_whole_steps(dt, duration, steps):
     dynamics = Dynamics(dt=dt, nudged=Phase(duration=duration, tolerance=1e-3))
