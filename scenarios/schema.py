@@ -59,7 +59,7 @@ class Network(Parameters):
     """Initial weights."""
 
     parameters: str | None = None
-    """npz file or run.h5 of a training with the weights to programme instead of `init`; relative to the scenario file."""
+    """npz file or run.h5 of a training: the weights to programme instead of `init`; relative to the scenario file."""
 
     asymmetry: Asymmetry = Asymmetry()
     """Nominal asymmetry, applied to `init` only."""
