@@ -108,6 +108,10 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     if options.force:
         kept.unlink(missing_ok=True)
     groups, ending = _experiment(loaded.scenario, parts, Setting(options.threads, kept, identity), watch)
+    physical = loaded.scenario.physical
+    if "signal" in groups and physical is not None and physical.activity_volts is not None:
+        text = "output voltage of one unit of activity"
+        groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
     groups["provenance"] = _provenance(loaded, parts)
     watch.say(f"writing {folder}")
     _keep(loaded, folder, groups, {"id": identity, **ending})

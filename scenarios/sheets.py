@@ -109,6 +109,11 @@ def _signal(signal: Group, after: str) -> Sheet:
         ]
         for k, layer in enumerate(signal["layer"].data)
     ]
+    if "activity_volts" in signal:
+        volts = float(signal["activity_volts"].data)
+        betas += [f"{beta} (mV)" for beta in betas]
+        for k, row in enumerate(rows):
+            row += [f"{1e3 * volts * signal['evoked'].data[s, k]:.3g}" for s in shown]
     title = f"Signal levels{after}, rms per unit (state units)"
     return Sheet(title, ["layer", "activity", "exact dL/d drive", *betas], rows)
 

@@ -103,6 +103,24 @@ def test_unfinished_settlings_are_counted(tmp_path):
     assert "Not counted: 4 of 4 samples, 4 step limit (allow more steps" in result.stdout
 
 
+def test_signal_levels_in_volts_where_the_scenario_says_so(tmp_path):
+    physical = [
+        "--set",
+        'physical.tau="1 us"',
+        "--set",
+        'physical.activity_volts="500 mV"',
+        "--set",
+        'dynamics.dt="500 ns"',
+    ]
+    out = tmp_path / "out"
+    result = call("run", write_scenario(tmp_path), "--out", out, *physical)
+    assert result.exit_code == 0, result.output
+    signal = store.load(out / "run.h5")["signal"]
+    assert signal["activity_volts"].units == "V"
+    assert f"{500.0 * signal['evoked'].data[0, 0]:.3g}" in result.stdout
+    assert "beta 0.2 (mV)" in " ".join(result.stdout.split())
+
+
 def test_settle_prints_its_table(tmp_path):
     result = call("run", write_scenario(tmp_path, SETTLE), "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
