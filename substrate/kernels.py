@@ -16,7 +16,7 @@ from devices import activation, nudge
 
 from . import field
 from .compile import add_product, elementwise, kernel, law
-from .vector import activity_row, slope_row
+from .vector import activity_rows, slope_rows
 
 Array = NDArray[np.float64]
 Reals = NDArray[Any]
@@ -124,12 +124,9 @@ def activate_range(u: Reals, a: Reals, slope: Reals, cell: Law, active: int, fir
     """Write activity, and slope where the law needs it, of the columns ``first:stop`` of the active samples."""
     sloped = slope.shape[0] > 0
     if cell.planes == 1:
-        for r in range(active):
-            activity_row(cell.activation, cell.table, u[r, first:stop], a[r, first:stop])
-            if sloped:
-                slope_row(
-                    cell.activation, cell.table, u[r, first:stop], a[r, first:stop], slope[r, first:stop]
-                )
+        activity_rows(cell.activation, cell.table, u, a, active, first, stop)
+        if sloped:
+            slope_rows(cell.activation, cell.table, u, a, slope, active, first, stop)
         return
     for r in range(0, 2 * active, 2):
         for i in range(first, stop):
@@ -205,36 +202,65 @@ def respond(tile: Tile, state: Reals, wiring: Wiring, circuit: Circuit, cell: La
     """Write activity and drive of the active samples in `state`, the nudge included."""
     units = tile.a.shape[1]
     activate_range(state, tile.a, tile.slope, cell, active, 0, units)
-    for r in range(cell.planes * active):
-        tile.h[r] = tile.constant[r]
+    copy_rows(tile.constant, cell.planes * active, tile.h)
     connect(tile, wiring, cell, active)
     pull(tile, circuit, cell, active)
 
 
 @elementwise
-def _law_row(u: Reals, h: Reals, slope: Reals, cell: Law, drift: Reals) -> None:
-    if cell.law == field.ADDITIVE:
-        for i in range(u.shape[0]):
-            drift[i] = field.additive_drift(u[i], h[i])
-    else:
-        for i in range(u.shape[0]):
-            drift[i] = field.hopfield_drift(u[i], h[i], slope[i])
+def _additive(u: Reals, h: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+    for r in range(rows):
+        for i in range(first, stop):
+            drift[r, i] = field.additive_drift(u[r, i], h[r, i])
 
 
 @elementwise
-def drift_rows(tile: Tile, state: Reals, cell: Law, r: int, first: int, stop: int, drift: Reals) -> None:
-    """Write the drift ``F`` of the columns ``first:stop`` of sample `r`."""
-    row = cell.planes * r
-    if cell.planes == 1 or cell.law == field.ADDITIVE:
-        for p in range(row, row + cell.planes):
-            slope = tile.slope[p, first:stop] if tile.slope.shape[0] > 0 else tile.a[p, first:stop]
-            _law_row(state[p, first:stop], tile.h[p, first:stop], slope, cell, drift[p, first:stop])
-        return
-    for i in range(first, stop):
-        x, y = tile.h[row, i], tile.h[row + 1, i]
-        p, q = tile.slope[row, i], tile.slope[row + 1, i]
-        drift[row, i] = field.additive_drift(state[row, i], p * x - q * y)
-        drift[row + 1, i] = field.additive_drift(state[row + 1, i], p * y + q * x)
+def _hopfield(u: Reals, h: Reals, slope: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+    for r in range(rows):
+        for i in range(first, stop):
+            drift[r, i] = field.hopfield_drift(u[r, i], h[r, i], slope[r, i])
+
+
+@elementwise
+def _hopfield_planes(u: Reals, h: Reals, slope: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+    for r in range(0, rows, 2):
+        for i in range(first, stop):
+            x, y, p, q = h[r, i], h[r + 1, i], slope[r, i], slope[r + 1, i]
+            drift[r, i] = field.additive_drift(u[r, i], p * x - q * y)
+            drift[r + 1, i] = field.additive_drift(u[r + 1, i], p * y + q * x)
+
+
+# Loops over whole tiles: taking a row out of an array costs as much as working through fifty units of it.
+
+
+@elementwise
+def drifts(u: Reals, h: Reals, slope: Reals, cell: Law, rows: int, first: int, stop: int, drift: Reals) -> None:
+    """Write the drift ``F`` of the columns ``first:stop`` of the first rows."""
+    if cell.law == field.ADDITIVE:
+        _additive(u, h, rows, first, stop, drift)
+    elif cell.planes == 1:
+        _hopfield(u, h, slope, rows, first, stop, drift)
+    else:
+        _hopfield_planes(u, h, slope, rows, first, stop, drift)
+
+
+@elementwise
+def square_sums(x: Reals, samples: int, planes: int, total: Array) -> None:
+    """Write the sum of squares of every sample: unlike a maximum it is vectorised, and it does not skip NaN."""
+    for r in range(samples):
+        part = x.dtype.type(0.0)
+        for p in range(planes * r, planes * (r + 1)):
+            for i in range(x.shape[1]):
+                part += x[p, i] * x[p, i]
+        total[r] = part
+
+
+@elementwise
+def copy_rows(x: Reals, rows: int, out: Reals) -> None:
+    """Copy the first rows of an array."""
+    for r in range(rows):
+        for i in range(x.shape[1]):
+            out[r, i] = x[r, i]
 
 
 @elementwise

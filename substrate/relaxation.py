@@ -141,12 +141,15 @@ def _plan(machine: Machine) -> Plan:
 
 def _options(machine: Machine, beta: complex, phase: Phase, length: _Length) -> Options:
     dynamics = machine.dynamics
-    end = phase.duration if phase.duration is not None and dynamics.method == "rk45" else np.inf
+    adaptive = dynamics.method == "rk45"
+    # A sample that stops at its residual, or chooses its steps, is judged at every step; noise has no cycles.
+    watch = length.limit - LATE * (not machine.noise.on) if phase.fixed and not adaptive else 0
+    end = phase.duration if phase.duration is not None and adaptive else np.inf
     return Options(
         tolerance=float(phase.end(dynamics.precision, beta)),
         stop_early=not phase.fixed,
-        watch=int(max(0, length.limit - LATE)),
-        adaptive=dynamics.method == "rk45",
+        watch=int(max(0, watch)),
+        adaptive=adaptive,
         accuracy=float(dynamics.accuracy),
         end=float(end),
     )
@@ -164,6 +167,7 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
         drift=np.zeros((stages, rows, width), dtype=machine.dtype),
         stage=np.zeros((rows, width), dtype=machine.dtype),
         reference=np.zeros((rows, width), dtype=machine.dtype),
+        total=np.zeros(count),
         track=track,
         dt=np.full(count, 1.0 if dynamics.method == "exponential" else dynamics.dt),
         time=np.zeros(count),

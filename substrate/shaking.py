@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .compile import elementwise
 from .kernels import Array, Integers, Reals, Tile
-from .vector import normal_row
+from .vector import normals
 
 BLOCKS = 16
 """Blocks of an averaging window; their spread gives the standard error of the mean."""
@@ -75,34 +75,49 @@ class Window(NamedTuple):
 @elementwise
 def _slow(noise: Noise, r: int, step: int, units: int) -> None:
     """Advance the slow processes by one step, exactly; their mean over the step is the trapezoid of both ends."""
-    T = noise.push.dtype.type
-    noise.push[r] = T(0.0)
+    slow, push, numbers, sample = noise.slow, noise.push, noise.numbers, noise.ids[r]
+    T = push.dtype.type
+    for i in range(units):
+        push[r, i] = T(0.0)
     for k in range(noise.memory.shape[0]):
-        x = noise.slow[k, r]
+        first, second = noise.keys[2 + k, 0], noise.keys[2 + k, 1]
         if step == 0:
-            normal_row(noise.keys[2 + k], _START, noise.ids[r], noise.words, noise.numbers, units)
+            normals(first, second, _START, sample, noise.words, numbers, units)
+            size = T(noise.size[k])
             for i in range(units):
-                x[i] = T(noise.size[k]) * noise.numbers[i]
-        normal_row(noise.keys[2 + k], step, noise.ids[r], noise.words, noise.numbers, units)
+                slow[k, r, i] = size * numbers[i]
+        normals(first, second, step, sample, noise.words, numbers, units)
         keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
         for i in range(units):
-            after = keep * x[i] + fresh * noise.numbers[i]
-            noise.push[r, i] += T(0.5) * (x[i] + after)
-            x[i] = after
+            after = keep * slow[k, r, i] + fresh * numbers[i]
+            push[r, i] += T(0.5) * (slow[k, r, i] + after)
+            slow[k, r, i] = after
 
 
 @elementwise
-def shake(noise: Noise, r: int, step: int) -> None:
-    """Draw the noise of one step of sample `r`: its kick and its push."""
+def _white(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
+    for i in range(kick.shape[1]):
+        kick[r, i] = scale[i] * numbers[i]
+
+
+@elementwise
+def _shared(scale: Reals, number: float, r: int, kick: Reals) -> None:
+    for i in range(kick.shape[1]):
+        kick[r, i] += scale[i] * number
+
+
+@elementwise
+def shake(noise: Noise, first: int, stop: int, steps: Integers) -> None:
+    """Draw the noise of one step of the samples ``first:stop``: their kicks and pushes."""
     units = noise.white.shape[0]
-    _slow(noise, r, step, units)
-    normal_row(noise.keys[0], step, noise.ids[r], noise.words, noise.numbers, units)
-    for i in range(units):
-        noise.kick[r, i] = noise.white[i] * noise.numbers[i]
-    normal_row(noise.keys[1], step, noise.ids[r], noise.words[:, :1], noise.numbers[:4], 1)
-    shared = noise.numbers[0]
-    for i in range(units):
-        noise.kick[r, i] += noise.common[i] * shared
+    for r in range(first, stop):
+        if noise.memory.shape[0] > 0:
+            _slow(noise, r, steps[r], units)
+        normals(noise.keys[0, 0], noise.keys[0, 1], steps[r], noise.ids[r], noise.words, noise.numbers, units)
+        _white(noise.white, noise.numbers, r, noise.kick)
+        if noise.common[0] > 0.0:
+            normals(noise.keys[1, 0], noise.keys[1, 1], steps[r], noise.ids[r], noise.words, noise.numbers, 1)
+            _shared(noise.common, noise.numbers[0], r, noise.kick)
 
 
 @elementwise

@@ -24,7 +24,7 @@ from .kernels import (
     Wiring,
     activate_range,
     connect,
-    drift_rows,
+    drifts,
     largest,
     pull,
     swap_places,
@@ -321,12 +321,6 @@ def _activate(tile: Tile, cell: Law, layers: Integers, colour: int) -> None:
             activate_range(tile.y, tile.a, tile.slope, cell, tile.active[0], layers[k, 0], layers[k, 1])
 
 
-@elementwise
-def _drifts(tile: Tile, search: Search, cell: Law) -> None:
-    for r in range(tile.active[0]):
-        drift_rows(tile, tile.y, cell, r, 0, tile.a.shape[1], search.drift)
-
-
 @kernel
 def search_rest(
     tile: Tile,
@@ -339,7 +333,7 @@ def search_rest(
     options: Options,
 ) -> None:
     """Sweep until every sample has a status; `first` and `second` are the law with the colour of a half sweep."""
-    planes, last = first.planes, options.colours - 1
+    planes, last, units = first.planes, options.colours - 1, tile.a.shape[1]
     scratch, right = np.zeros((DEPTH, DEPTH)), np.zeros(DEPTH)
     _activate(tile, first, layers, -1)
     if options.colours == 2:
@@ -347,7 +341,7 @@ def search_rest(
     for sweep in range(options.max_sweeps + 1):
         _half(tile, search, wiring, circuit, first, layers, options.colours == 1)
         _nudge(tile, search, circuit, first)
-        _drifts(tile, search, first)
+        drifts(tile.y, tile.h, tile.slope, first, planes * tile.active[0], 0, units, search.drift)
         for r in range(tile.active[0]):
             if tile.status[r] == RUNNING:
                 search.memory[r, _SKIP] = 0.0
@@ -361,7 +355,7 @@ def search_rest(
             _activate(tile, first, layers, -1)
             _half(tile, search, wiring, circuit, second, layers, True)
             _nudge(tile, search, circuit, second)
-            _drifts(tile, search, second)
+            drifts(tile.y, tile.h, tile.slope, second, planes * tile.active[0], 0, units, search.drift)
         for r in range(tile.active[0]):
             _pack(tile, layers, last, planes, r, search.x[r])
         _update(tile, search, circuit, second, options, layers, last)

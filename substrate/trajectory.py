@@ -16,14 +16,20 @@ from .kernels import (
     RUNNING,
     Array,
     Circuit,
+    Integers,
     Law,
     Reals,
     Tile,
     Wiring,
-    drift_rows,
+    activate_range,
+    connect,
+    copy_rows,
+    drifts,
     largest,
+    pull,
     respond,
     square_sum,
+    square_sums,
     swap,
     swap_places,
     swap_rows,
@@ -47,8 +53,11 @@ STALL = 1000
 FLOOR_STEPS, FLOOR = 50, 64.0
 """So it is after fewer steps when its residual is so many rounding errors of its state."""
 
-LATE = 32
+LATE = 16
 """A settling of fixed length looks for cycles in so many last steps."""
+
+CHUNK = 8
+"""Samples that take their step together."""
 
 _REFERENCE, _REACH, _BEST, _BEST_STEP, _FOUND = 0, 1, 2, 3, 4
 
@@ -103,6 +112,9 @@ class Course(NamedTuple):
 
     reference: Reals
     """A former state, to find cycles (rows, width)."""
+
+    total: Array
+    """Sum of the squares of the drift (samples,)."""
 
     track: Array
     """Step of the former state, reach since, best residual, its step, cycle found (samples, 5)."""
@@ -168,12 +180,10 @@ def _stall(tile: Tile, course: Course, r: int, planes: int, total: float) -> int
 @elementwise
 def _judge(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
     """Return the status of sample `r` at its present drift; RUNNING if none applies."""
-    total = 0.0
-    for p in range(planes * r, planes * r + planes):
-        total += square_sum(course.drift[0, p])
+    total = course.total[r]
     if not total <= RUNAWAY**2:
         return _DIVERGED
-    if noisy or not (options.stop_early or tile.steps[r] >= options.watch):
+    if noisy or tile.steps[r] < options.watch:
         return RUNNING
     if total < options.tolerance**2 * planes * tile.y.shape[1] and _residual(course, r, planes) < options.tolerance:
         return _SETTLED
@@ -196,18 +206,30 @@ def _residual(course: Course, r: int, planes: int) -> float:
 
 
 @elementwise
-def _drift(tile: Tile, state: Reals, cell: Law, noise: Noise, r: int, drift: Reals) -> None:
-    """Write the drift of sample `r` over the whole width: membranes, then synaptic poles."""
-    units, width = tile.a.shape[1], tile.y.shape[1]
-    if width > units:
-        for p in range(cell.planes * r, cell.planes * (r + 1)):
-            for i in range(units):
-                drift[p, units + i] = tile.h[p, i] - state[p, units + i]
-                tile.h[p, i] = state[p, units + i]
-    drift_rows(tile, state, cell, r, 0, units, drift)
-    if noise.on:
+def _poles(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
+    """Write the drift of the synaptic poles and put them in the place of the drive."""
+    for r in range(rows):
         for i in range(units):
-            drift[cell.planes * r, i] += noise.push[r, i]
+            drift[r, units + i] = h[r, i] - state[r, units + i]
+            h[r, i] = state[r, units + i]
+
+
+@elementwise
+def _add_push(push: Reals, samples: int, planes: int, drift: Reals) -> None:
+    for r in range(samples):
+        for i in range(push.shape[1]):
+            drift[planes * r, i] += push[r, i]
+
+
+@elementwise
+def _drifts(tile: Tile, state: Reals, cell: Law, noise: Noise, drift: Reals) -> None:
+    """Write the drift of the active samples over the whole width: membranes, then synaptic poles."""
+    units, active = tile.a.shape[1], tile.active[0]
+    if tile.y.shape[1] > units:
+        _poles(state, tile.h, cell.planes * active, units, drift)
+    drifts(state, tile.h, tile.slope, cell, cell.planes * active, 0, units, drift)
+    if noise.on and noise.memory.shape[0] > 0:
+        _add_push(noise.push, active, cell.planes, drift)
 
 
 @elementwise
@@ -232,30 +254,49 @@ def _move(tile: Tile, course: Course, plan: Plan, noise: Noise, weights: Array, 
 
 @elementwise
 def _error(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int) -> float:
-    """Return the root mean square error of an adaptive step, in units of what is allowed."""
-    total = 0.0
+    """Return the root mean square error of an adaptive step, in units of what is allowed.
+
+    Near rest a tenth of the drift is allowed at most: else steps grow until errors alone keep the sample moving.
+    """
+    total, most = 0.0, 0.1 * _residual(course, r, planes)
     for p in range(planes * r, planes * r + planes):
         for i in range(tile.y.shape[1]):
             e = 0.0
             for j in range(plan.error.shape[0]):
                 e += plan.error[j] * course.drift[j, p, i]
-            e *= course.dt[r] * plan.gain[i] / (options.accuracy * (1.0 + abs(tile.y[p, i])))
+            e *= course.dt[r] * plan.gain[i] / min(options.accuracy * (1.0 + abs(tile.y[p, i])), most)
             total += e * e
     return np.sqrt(total / (planes * tile.y.shape[1]))
 
 
 @elementwise
-def _euler(tile: Tile, course: Course, plan: Plan, noise: Noise, r: int, planes: int) -> None:
+def _euler(y: Reals, f: Reals, gain: Reals, dt: Array, status: Integers, samples: int, planes: int) -> None:
     """Take a step of one stage in place."""
-    h = tile.y.dtype.type(course.dt[r])
-    for p in range(planes * r, planes * r + planes):
-        y, f = tile.y[p], course.drift[0, p]
-        for i in range(y.shape[0]):
-            y[i] += h * plan.gain[i] * f[i]
+    for r in range(samples):
+        if status[r] == RUNNING:
+            h = y.dtype.type(dt[r])
+            for p in range(planes * r, planes * (r + 1)):
+                for i in range(y.shape[1]):
+                    y[p, i] += h * gain[i] * f[p, i]
+
+
+@elementwise
+def _kick(y: Reals, kick: Reals, status: Integers, samples: int, planes: int) -> None:
+    for r in range(samples):
+        if status[r] == RUNNING:
+            for i in range(kick.shape[1]):
+                y[planes * r, i] += kick[r, i]
+
+
+@elementwise
+def _single(tile: Tile, course: Course, plan: Plan, noise: Noise, planes: int) -> None:
+    """Take a step of one stage with every running sample."""
+    active = tile.active[0]
+    _euler(tile.y, course.drift[0], plan.gain, course.dt, tile.status, active, planes)
     if noise.on:
-        y = tile.y[planes * r]
-        for i in range(noise.kick.shape[1]):
-            y[i] += noise.kick[r, i]
+        _kick(tile.y, noise.kick, tile.status, active, planes)
+    for r in range(active):
+        tile.steps[r] += tile.status[r] == RUNNING
 
 
 @elementwise
@@ -270,9 +311,6 @@ def _accept(tile: Tile, course: Course, plan: Plan, options: Options, noise: Noi
             course.dt[r] *= min(grow, 0.9)
             return
     course.time[r] += course.dt[r]
-    if plan.b.shape[0] == 1:
-        _euler(tile, course, plan, noise, r, planes)
-        return
     _move(tile, course, plan, noise, plan.b, noise.on, r, planes)
     for p in range(planes * r, planes * r + planes):
         tile.y[p] = course.stage[p]
@@ -308,11 +346,13 @@ def _begin(
 ) -> int:
     """Judge every sample at its present state; return how many run on."""
     running = 0
+    _drifts(tile, tile.y, cell, noise, course.drift[0])
+    square_sums(course.drift[0], tile.active[0], cell.planes, course.total)
     for r in range(tile.active[0]):
         if tile.status[r] != RUNNING:
             continue
-        _drift(tile, tile.y, cell, noise, r, course.drift[0])
-        gather(window, tile, r, cell.planes)
+        if tile.steps[r] >= window.first:
+            gather(window, tile, r, cell.planes)
         status = _judge(tile, course, plan, options, r, cell.planes, noise.on)
         over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))
         if status == _DIVERGED or (status != RUNNING and options.stop_early) or over:
@@ -323,9 +363,60 @@ def _begin(
             tile.status[r] = status
         else:
             running += 1
-            if plan.b.shape[0] == 1:
-                _accept(tile, course, plan, options, noise, r, cell.planes)
     return running
+
+
+@elementwise
+def _coast_rows(
+    tile: Tile, course: Course, plan: Plan, noise: Noise, window: Window, cell: Law, first: int, stop: int
+) -> None:
+    """Take a step of one stage with the samples ``first:stop`` and prepare their next products."""
+    planes, units = cell.planes, tile.a.shape[1]
+    top, end, rows = planes * first, planes * stop, planes * (stop - first)
+    y, h, a, drift = tile.y[top:end], tile.h[top:end], tile.a[top:end], course.stage[:rows]
+    slope = tile.slope[top:end]
+    if noise.on:
+        shake(noise, first, stop, tile.steps)
+    if y.shape[1] > units:
+        _poles(y, h, rows, units, drift)
+    drifts(y, h, slope, cell, rows, 0, units, drift)
+    if noise.on and noise.memory.shape[0] > 0:
+        _add_push(noise.push[first:stop], stop - first, planes, drift)
+    for r in range(first, stop):
+        if tile.steps[r] >= window.first:
+            gather(window, tile, r, planes)
+        tile.steps[r] += 1
+    _euler(y, drift, plan.gain, course.dt[first:stop], tile.status[first:stop], stop - first, planes)
+    if noise.on:
+        _kick(y, noise.kick[first:stop], tile.status[first:stop], stop - first, planes)
+    activate_range(y, a, slope, cell, stop - first, 0, units)
+    copy_rows(tile.constant[top:end], rows, h)
+
+
+@elementwise
+def _coast(
+    tile: Tile,
+    course: Course,
+    wiring: Wiring,
+    circuit: Circuit,
+    cell: Law,
+    plan: Plan,
+    noise: Noise,
+    window: Window,
+    steps: int,
+) -> None:
+    """Take steps of one stage without looking for an end.
+
+    A few samples at a time go through everything that follows a product, while they are in the first-level cache.
+    """
+    active = tile.active[0]
+    activate_range(tile.y, tile.a, tile.slope, cell, active, 0, tile.a.shape[1])
+    copy_rows(tile.constant, cell.planes * active, tile.h)
+    for _ in range(steps):
+        connect(tile, wiring, cell, active)
+        pull(tile, circuit, cell, active)
+        for first in range(0, active, CHUNK):
+            _coast_rows(tile, course, plan, noise, window, cell, first, min(first + CHUNK, active))
 
 
 @kernel
@@ -343,21 +434,25 @@ def advance(
     last: bool,
 ) -> None:
     """Advance every running sample by at most `steps` steps; after the `last` ones give each its status."""
-    for k in range(steps + 1):
+    blind = 0
+    if plan.b.shape[0] == 1 and tile.active[0] > 0:
+        blind = min(steps, max(0, options.watch - tile.steps[0]))
+        _coast(tile, course, wiring, circuit, cell, plan, noise, window, blind)
+    for k in range(blind, steps + 1):
         if (k == steps and not last) or tile.active[0] == 0:
             return
         if noise.on:
-            for r in range(tile.active[0]):
-                shake(noise, r, tile.steps[r])
+            shake(noise, 0, tile.active[0], tile.steps)
         respond(tile, tile.y, wiring, circuit, cell, tile.active[0])
         running = _begin(tile, course, plan, options, noise, window, cell, k == steps)
         for s in range(1, plan.b.shape[0] if running > 0 else 1):
             for r in range(tile.active[0]):
                 _move(tile, course, plan, noise, plan.a[s, :s], noise.on and plan.c[s] > 0.0, r, cell.planes)
             respond(tile, course.stage, wiring, circuit, cell, tile.active[0])
-            for r in range(tile.active[0]):
-                _drift(tile, course.stage, cell, noise, r, course.drift[s])
-        if plan.b.shape[0] > 1:
+            _drifts(tile, course.stage, cell, noise, course.drift[s])
+        if plan.b.shape[0] == 1:
+            _single(tile, course, plan, noise, cell.planes)
+        else:
             for r in range(tile.active[0]):
                 if tile.status[r] == RUNNING:
                     _accept(tile, course, plan, options, noise, r, cell.planes)

@@ -16,6 +16,7 @@ from devices import activation
 from .compile import elementwise, exponent, power_of_two
 
 Row = NDArray[Any]
+Rows = NDArray[Any]
 
 
 @elementwise
@@ -54,60 +55,74 @@ def logistic(x: float) -> float:
 
 
 @elementwise
-def activity_row(code: int, table: Row, u: Row, a: Row) -> None:
-    """Write the activity of the states `u` to `a`; `table` (2, points) is the measured curve, empty if there is none."""
+def activity_rows(code: int, table: Rows, u: Rows, a: Rows, rows: int, first: int, stop: int) -> None:
+    """Write the activity of the columns ``first:stop`` of `u` to `a`; `table` (2, points) is a measured curve."""
     T = u.dtype.type
-    n = u.shape[0]
     if code == activation.SIGMOID:
-        for i in range(n):
-            a[i] = logistic(T(4.0) * u[i] - T(2.0))
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = logistic(T(4.0) * u[r, i] - T(2.0))
     elif code == activation.DSILU:
-        for i in range(n):
-            half = T(0.5) * u[i]
-            a[i] = half * logistic(u[i]) + (T(1.0) - half) * logistic(u[i] - T(2.0))
+        for r in range(rows):
+            for i in range(first, stop):
+                half = T(0.5) * u[r, i]
+                a[r, i] = half * logistic(u[r, i]) + (T(1.0) - half) * logistic(u[r, i] - T(2.0))
     elif code == activation.TANH:
-        for i in range(n):
-            a[i] = T(2.0) * logistic(u[i] + u[i]) - T(1.0)
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = T(2.0) * logistic(u[r, i] + u[r, i]) - T(1.0)
     elif code == activation.HARD_SIGMOID:
-        for i in range(n):
-            a[i] = min(max(u[i], T(0.0)), T(1.0))
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = min(max(u[r, i], T(0.0)), T(1.0))
     elif code == activation.SOFTPLUS:
-        for i in range(n):
-            a[i] = max(u[i], T(0.0)) + log(T(1.0) + exp2(T(-1.4426950408889634) * abs(u[i])))
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = max(u[r, i], T(0.0)) + log(T(1.0) + exp2(T(-1.4426950408889634) * abs(u[r, i])))
     elif code == activation.IDENTITY:
-        a[:] = u
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = u[r, i]
     else:
-        for i in range(n):
-            a[i] = T(activation.interpolate(table[0], table[1], u[i]))
+        for r in range(rows):
+            for i in range(first, stop):
+                a[r, i] = T(activation.interpolate(table[0], table[1], u[r, i]))
 
 
 @elementwise
-def slope_row(code: int, table: Row, u: Row, a: Row, slope: Row) -> None:
+def slope_rows(code: int, table: Rows, u: Rows, a: Rows, slope: Rows, rows: int, first: int, stop: int) -> None:
     """Write ``rho'(u)`` of states `u` with activities `a`."""
     T = u.dtype.type
-    n = u.shape[0]
     if code == activation.SIGMOID:
-        for i in range(n):
-            slope[i] = T(4.0) * a[i] * (T(1.0) - a[i])
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = T(4.0) * a[r, i] * (T(1.0) - a[r, i])
     elif code == activation.DSILU:
-        for i in range(n):
-            s, t = logistic(u[i]), logistic(u[i] - T(2.0))
-            half = T(0.5) * u[i]
-            slope[i] = T(0.5) * (s - t) + half * s * (T(1.0) - s) + (T(1.0) - half) * t * (T(1.0) - t)
+        for r in range(rows):
+            for i in range(first, stop):
+                s, t = logistic(u[r, i]), logistic(u[r, i] - T(2.0))
+                half = T(0.5) * u[r, i]
+                slope[r, i] = T(0.5) * (s - t) + half * s * (T(1.0) - s) + (T(1.0) - half) * t * (T(1.0) - t)
     elif code == activation.TANH:
-        for i in range(n):
-            slope[i] = T(1.0) - a[i] * a[i]
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = T(1.0) - a[r, i] * a[r, i]
     elif code == activation.HARD_SIGMOID:
-        for i in range(n):
-            slope[i] = T(1.0) if T(0.0) < u[i] < T(1.0) else T(0.0)
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = T(1.0) if T(0.0) < u[r, i] < T(1.0) else T(0.0)
     elif code == activation.SOFTPLUS:
-        for i in range(n):
-            slope[i] = logistic(u[i])
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = logistic(u[r, i])
     elif code == activation.IDENTITY:
-        slope[:] = T(1.0)
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = T(1.0)
     else:
-        for i in range(n):
-            slope[i] = T(activation.interpolated_slope(table[0], table[1], u[i]))
+        for r in range(rows):
+            for i in range(first, stop):
+                slope[r, i] = T(activation.interpolated_slope(table[0], table[1], u[r, i]))
 
 
 _ROUND_0, _ROUND_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -124,12 +139,12 @@ def _round(
 
 
 @elementwise
-def words_row(key: NDArray[np.uint64], step: int, sample: int, words: NDArray[np.uint64]) -> None:
-    """Write Philox4x32-10 of the counters (step low, step high, sample, j) to `words` (4, j)."""
+def philox(key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: NDArray[np.uint64], count: int) -> None:
+    """Write Philox4x32-10 of the counters (step low, step high, sample, j), j < count, to `words` (4, count)."""
     step64, sample64 = np.uint64(step), np.uint64(sample) & _LOW
     low, high = step64 & _LOW, step64 >> _32
-    first, second = key[0] & _LOW, key[1] & _LOW
-    for j in range(words.shape[1]):
+    first, second = key_0 & _LOW, key_1 & _LOW
+    for j in range(count):
         c0, c1, c2, c3 = low, high, sample64, np.uint64(j) & _LOW
         k0, k1 = first, second
         # Ten calls, not a loop: only the innermost loop is vectorised.
@@ -156,13 +171,13 @@ def words_row(key: NDArray[np.uint64], step: int, sample: int, words: NDArray[np
 
 
 @elementwise
-def _pair_row(size: NDArray[np.uint64], turn: NDArray[np.uint64], first: Row, second: Row) -> None:
+def _pairs(words: NDArray[np.uint64], k: int, count: int, numbers: Row, first: int, second: int) -> None:
     """Write two normal numbers per pair of words (Box and Muller); 31 bits of size, 32 of angle."""
-    T = first.dtype.type
-    for j in range(size.shape[0]):
-        uniform = (T(np.int32(size[j] >> np.uint64(1))) + T(0.5)) * T(2.0**-31)
+    T = numbers.dtype.type
+    for j in range(count):
+        uniform = (T(np.int32(words[k, j] >> np.uint64(1))) + T(0.5)) * T(2.0**-31)
         radius = np.sqrt(T(-2.0) * log(uniform))
-        t = T(np.int32(np.int64(turn[j]) - np.int64(2**31))) * T(2.0**-31)
+        t = T(np.int32(np.int64(words[k + 1, j]) - np.int64(2**31))) * T(2.0**-31)
         # Angle pi t; beyond a quarter turn both functions follow by reflection.
         far = abs(t) > T(0.5)
         s = (T(1.0) if t > T(0.0) else T(-1.0)) - t if far else t
@@ -172,13 +187,13 @@ def _pair_row(size: NDArray[np.uint64], turn: NDArray[np.uint64], first: Row, se
         p = T(0.2353254367875966) + q * (T(-0.025776317139388986) + q * T(0.0018399903949882304))
         p = T(4.058712107539018) + q * (T(-1.3352623152877476) + q * p)
         cosine = T(0.9999999999992482) + q * (T(-4.9348022002498855) + q * p)
-        first[j] = radius * (-cosine if far else cosine)
-        second[j] = radius * sine
+        numbers[first + j] = radius * (-cosine if far else cosine)
+        numbers[second + j] = radius * sine
 
 
 @elementwise
-def normal_row(
-    key: NDArray[np.uint64], step: int, sample: int, words: NDArray[np.uint64], numbers: Row, units: int
+def normals(
+    key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: NDArray[np.uint64], numbers: Row, units: int
 ) -> None:
     """Write standard normal numbers of one step and sample to ``numbers[:units]``.
 
@@ -186,6 +201,6 @@ def normal_row(
     up. `words` (4, c) is scratch; `numbers` has 4c places.
     """
     count = (units + 3) // 4
-    words_row(key, step, sample, words[:, :count])
-    _pair_row(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
-    _pair_row(words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count])
+    philox(key_0, key_1, step, sample, words, count)
+    _pairs(words, 0, count, numbers, 0, count)
+    _pairs(words, 2, count, numbers, 2 * count, 3 * count)
