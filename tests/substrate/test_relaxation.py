@@ -107,7 +107,7 @@ def test_every_status_is_reached_and_named(dt, phase, expected):
     chip.set_input(np.ones((2, 1)))
     settled = chip.settle()
     assert (settled.status == expected).all()
-    assert (settled.residual < phase.tolerance).all() == (expected == Status.SETTLED)
+    assert (settled.residual < (phase.tolerance or 1e-9)).all() == (expected == Status.SETTLED)
     assert bool(expected.advice) == (expected != Status.SETTLED)
     if phase.steps is not None and expected != Status.DIVERGED:
         assert (settled.steps == phase.steps).all()
@@ -194,4 +194,5 @@ def test_the_stepping_loop_is_compiled_once():
     chip.settle(Nudge(0.1, y), "free")
     chip.settle(Nudge(0.1j, y), "free")
     flipping_chip(0.5, Phase()).set_input(np.ones((1, 1)))
-    assert len(trajectory.advance.signatures) == 1
+    # Once per precision: nothing in a scenario starts another compilation.
+    assert len(trajectory.advance.signatures) <= 2
