@@ -36,7 +36,14 @@ def mse_force(real: Array, imaginary: Array, target: Array, force: Array) -> Non
 
 
 def cross_entropy_force(
-    real: Array, imaginary: Array, target: Array, weight: Array, bias: Array, probability: Array, force: Array
+    real: Array,
+    imaginary: Array,
+    target: Array,
+    weight: Array,
+    bias: Array,
+    probability: Array,
+    force: Array,
+    complex_plane: bool = True,
 ) -> None:
     """Write ``e = V (softmax(a V + b) - y)`` of one sample, ``C = -y . log softmax(a V + b)``.
 
@@ -52,6 +59,8 @@ def cross_entropy_force(
         Scratch.
     force : array (2, outputs)
         Receives `e`, both planes.
+    complex_plane : bool
+        False: the imaginary activity counts as 0.
     """
     outputs, classes = weight.shape
     largest = -math.inf
@@ -59,14 +68,17 @@ def cross_entropy_force(
         x, y = bias[c], 0.0
         for i in range(outputs):
             x += real[i] * weight[i, c]
-            y += imaginary[i] * weight[i, c]
+            if complex_plane:
+                y += imaginary[i] * weight[i, c]
         probability[0, c], probability[1, c] = x, y
         largest = max(largest, x)
     # The common factor exp(largest) leaves the quotient as it is, in the complex plane too.
     sum_real, sum_imaginary = 0.0, 0.0
     for c in range(classes):
         size, phase = math.exp(probability[0, c] - largest), probability[1, c]
-        probability[0, c], probability[1, c] = size * math.cos(phase), size * math.sin(phase)
+        probability[0, c], probability[1, c] = size, 0.0
+        if complex_plane:
+            probability[0, c], probability[1, c] = size * math.cos(phase), size * math.sin(phase)
         sum_real += probability[0, c]
         sum_imaginary += probability[1, c]
     scale = 1.0 / (sum_real * sum_real + sum_imaginary * sum_imaginary)

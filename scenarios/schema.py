@@ -267,7 +267,7 @@ class Scenario(Parameters):
 
     def dynamics_in_tau(self) -> Dynamics:
         """Return the dynamics as the substrate takes them: times in units of tau, durations as numbers of steps."""
-        return times.in_steps(self.dynamics, self._tau)
+        return times.plain(self.dynamics, self._tau)
 
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
@@ -10,27 +11,40 @@ from numpy.typing import NDArray
 
 from devices import activation, nudge
 from devices.mismatch import FeedbackDevices, cell_gains
+from devices.neurons import NeuronDevices, time_constants
+from devices.noise import Noise
 from devices.random import Stream
 
+from .averages import Average
 from .compile import single_threaded_blas
-from .kernels import Circuit, Wiring
+from .equilibrium import Audit, settle_by_sweeps
+from .kernels import Circuit, forces
 from .methods import Dynamics, Phase
 from .protocol import Budget, Nudge, Readout, Settled, State
-from .relaxation import Drive, Machine, activate, available_threads, relax
+from .recording import Recording
+from .relaxation import activate, relax
+from .tiles import Drive, Machine, available_threads
 from .topology import Connection, Topology
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
 
 
+class LooseTolerance(UserWarning):
+    """A nudged tolerance is so large that it decides the estimate."""
+
+
 class Design(NamedTuple):
     """What every chip of one kind has in common."""
 
     topology: Topology
-    activation: str
+    activation: str | activation.Curve
     cost: str
     dynamics: Dynamics
     feedback: FeedbackDevices = FeedbackDevices()
+    law: str = "additive"
+    neurons: NeuronDevices = NeuronDevices()
+    noise: Noise = Noise()
 
 
 class Fabrication(NamedTuple):
@@ -57,7 +71,8 @@ class Chip:
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape.
+        If a block is missing or has the wrong shape, a time constant is not positive, or the dynamics
+        cannot be run with the noise.
     """
 
     def __init__(
@@ -85,7 +100,13 @@ class Chip:
         self._constant = np.zeros((0, self.topology.units))
         self.state: State = np.zeros((0, self.topology.units))
         """Membrane state at the end of the last settling, (batch, units)."""
-        self._free = self.state
+        self._free = self._full = self.state
+        self._ids: NDArray[np.int64] | None = None
+        self._names = (0, 0)
+        self.average: Average | None = None
+        """Mean activity over the window of the last settling, if its phase has one."""
+        self.audit = Audit()
+        """What audits of the equilibrium mode have found since the chip was made."""
 
     @property
     def connections(self) -> list[tuple[str, str]]:
@@ -104,8 +125,13 @@ class Chip:
         """Drive of the clamped input plus bias, (batch, units)."""
         return self._constant
 
-    def set_input(self, x: Array) -> None:
-        """Clamp the input layer to `x`, shape (batch, inputs), and reset all membranes to zero.
+    def set_input(
+        self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0
+    ) -> None:
+        """Clamp the input layer to `x`, shape (batch, inputs).
+
+        All membranes go to zero, unless ``dynamics.start`` is `previous` and the batch is as large as
+        the last one. `ids` (batch,), `epoch` and `repeat` name the draw of the noise.
 
         Raises
         ------
@@ -116,7 +142,7 @@ class Chip:
         inputs = self.topology.layers[self.topology.input]
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
-        self._input = x
+        self._input, self._ids, self._names = x, ids, (epoch, repeat)
         self._constant = np.tile(
             np.concatenate([self.effective[f"bias/{n}"] for n in self.topology.names]), (len(x), 1)
         )
@@ -124,36 +150,57 @@ class Chip:
             for c in self.topology.connections:
                 if c.pre == self.topology.input:
                     self._constant[:, self.topology.columns[c.post]] += x @ self.effective[c.block]
-        self.state = self._free = np.zeros((len(x), self.topology.units))
+        if self.design.dynamics.start == "zero" or len(self._full) != len(x):
+            self._full = np.zeros((len(x), self.topology.units))
+        self.state = self._free = self._full = self._full.real.copy()
 
     def settle(
         self,
         nudge: Nudge | None = None,
         start: Literal["zero", "free"] = "zero",
-        record: tuple[int, Recorder] | None = None,
+        record: tuple[int, Recorder] | Recording | None = None,
     ) -> Settled:
-        """Let the chip settle, free or nudged, from zero or from the last free state.
+        """Let the chip settle, free or nudged, from its start or from the last free state.
 
-        `record` = (every, callback) calls ``callback(state)`` at the start and after every so many steps.
+        `record` = (every, callback) calls ``callback(state)`` at the start and after every so many
+        steps; a `Recording` keeps selected samples and units.
+
+        Raises
+        ------
+        ValueError
+            If the activation has no complex values and the nudge is complex, the dynamics cannot be
+            run with the noise, or the recording would need too much memory.
         """
-        begin = self._free if start == "free" else np.zeros_like(self._constant)
-        if nudge is None:
-            phase, beta, target = self.design.dynamics.free, 0.0 + 0.0j, np.zeros((len(begin), 0))
+        dynamics = self.design.dynamics
+        phase = dynamics.free if nudge is None else dynamics.nudged
+        begin = self._begin(start)
+        drive = self._drive(nudge, begin)
+        if isinstance(record, Recording):
+            record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
+        if dynamics.mode == "equilibrium":
+            if record is not None:
+                raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
+            end = settle_by_sweeps(self._machine, drive, begin, phase)
+            self.audit = self.audit.plus(end.audit)
+            relaxed = end.relaxed
         else:
-            phase, beta, target = self.design.dynamics.nudged, complex(nudge.beta), nudge.target
-        every, callback = record or (None, None)
-        self.state, settled = relax(self._machine, Drive(self._constant, beta, target), begin, phase, every, callback)
+            relaxed = relax(self._machine, drive, begin, phase, *(record or (None, None)))
+        self.state, self._full, self.average = relaxed.state, relaxed.full, relaxed.average
         if nudge is None:
-            self._free = self.state
-        time = float(settled.steps.sum()) * self.design.dynamics.dt
+            self._free = self._full
+        time = float(relaxed.settled.time.sum())
         self._budget = self._budget.plus(Budget(settlings=len(begin), settled_time=time))
-        return settled
+        return relaxed.settled
 
     def read(self) -> dict[str, State]:
-        """Return the activities now, per layer (batch, units), the clamped input included."""
+        """Return the activities per layer (batch, units), the clamped input included.
+
+        As they are now, or their mean over the window of the last settling.
+        """
         planes = 2 if np.iscomplexobj(self.state) else 1
         self._budget = self._budget.plus(Budget(reads=planes * len(self.state)))
-        return {self.topology.input: self._input} | self.topology.split(self.activity_of(self.state))
+        activity = self.activity_of(self.state) if self.average is None else self.average.mean
+        return {self.topology.input: self._input} | self.topology.split(activity)
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Add `changes` to the programmed parameters; every cell keeps its own mismatch.
@@ -178,23 +225,74 @@ class Chip:
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
-        return activate(self._machine.activation, state)
+        return activate(self._machine, state)
 
     def continue_free(self, phase: Phase) -> State:
-        """Return where the last free settling would end under another `phase`; the chip stays as it is."""
-        nothing = np.zeros((len(self._free), 0))
-        return relax(self._machine, Drive(self._constant, 0.0, nothing), self._free, phase)[0]
+        """Return where the last free settling would end under another `phase`; the chip stays as it is.
 
-    def variant(self, *, dynamics: Dynamics | None = None, feedback: FeedbackDevices | None = None) -> Chip:
-        """Return the same silicon and programmed parameters under other dynamics or feedback devices."""
-        design = self.design._replace(
-            dynamics=dynamics or self.design.dynamics, feedback=feedback or self.design.feedback
+        In double precision, without noise, by following the trajectory.
+        """
+        dynamics = self.design.dynamics.model_copy(update={"precision": "double", "mode": "trajectory"})
+        machine = self._machine._replace(dynamics=dynamics, noise=Noise())
+        drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
+        return relax(machine, drive, self._free, phase).state
+
+    def variant(
+        self,
+        *,
+        dynamics: Dynamics | None = None,
+        feedback: FeedbackDevices | None = None,
+        neurons: NeuronDevices | None = None,
+        noise: Noise | None = None,
+    ) -> Chip:
+        """Return the same silicon and programmed parameters under other dynamics, devices or noise."""
+        design = self.design
+        design = design._replace(
+            dynamics=dynamics or design.dynamics,
+            feedback=feedback or design.feedback,
+            neurons=neurons or design.neurons,
+            noise=noise or design.noise,
         )
         return Chip(design, self.programmed, self.fabrication, self._machine.threads)
 
     def ideal(self) -> Chip:
         """Return the chip as designed: the same programmed parameters, no imperfection."""
-        return self.variant(feedback=FeedbackDevices())
+        return self.variant(feedback=FeedbackDevices(), neurons=NeuronDevices(), noise=Noise())
+
+    @property
+    def time_constants(self) -> Array:
+        """Time constant of every membrane, in units of tau, (units,)."""
+        return self._machine.tau
+
+    def _begin(self, start: Literal["zero", "free"]) -> State:
+        if start == "free":
+            return self._free
+        previous = self.design.dynamics.start == "previous"
+        return self._full.real if previous else np.zeros_like(self._constant)
+
+    def _drive(self, nudge: Nudge | None, begin: State) -> Drive:
+        """Return what is applied; a held nudge is a constant drive, with the force at the free state."""
+        epoch, repeat = self._names
+        design = self.design
+        if design.noise.on and design.dynamics.noise_fault():
+            raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
+        beta = 0.0 + 0.0j if nudge is None else complex(nudge.beta)
+        phase = "" if design.noise.phases == "common" else f"{beta.real:.17g} {beta.imag:.17g}"
+        names = (self.fabrication.seed, self.fabrication.instance, f"{epoch}/{repeat}/{phase}")
+        if nudge is None:
+            return Drive(self._constant, 0.0, np.zeros((len(begin), 0)), self._ids, names)
+        if beta.imag != 0.0 and not activation.is_holomorphic(design.activation):
+            raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
+        if design.dynamics.looseness(beta):
+            warnings.warn(design.dynamics.looseness(beta), LooseTolerance, stacklevel=3)
+        if design.dynamics.nudge == "continuous":
+            return Drive(self._constant, beta, nudge.target, self._ids, names)
+        held = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
+        free = np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
+        force = np.empty((len(free), self.topology.layers[self.topology.output]))
+        forces(free, np.ascontiguousarray(nudge.target, dtype=np.float64), self._machine.circuit, force)
+        held[:, self.topology.columns[self.topology.output]] -= (beta if beta.imag != 0.0 else beta.real) * force
+        return Drive(held, 0.0, nudge.target, self._ids, names)
 
     def _drawn_gains(self, connection: Connection) -> Array:
         stream = Stream(self.fabrication.seed, f"mismatch/{connection.block}", self.fabrication.instance)
@@ -206,24 +304,34 @@ class Chip:
             self.effective[name][...] = block * self._gains[name] if name in self._gains else block
 
     def _wire(self, threads: int) -> Machine:
-        topology = self.topology
+        topology, design = self.topology, self.design
+        colours, columns = topology.colours(), topology.columns
         edges = [
             (
-                topology.columns[c.pre].start,
-                topology.columns[c.post].start,
+                columns[c.pre].start,
+                columns[c.post].start,
                 *topology.shapes[c.block],
                 topology.offsets[c.block],
+                colours[c.post],
             )
             for c in topology.recurrent()
         ]
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
+        stream = Stream(self.fabrication.seed, "neurons/tau", self.fabrication.instance)
         return Machine(
-            wiring=Wiring(np.array(edges, dtype=np.int64).reshape(-1, 5), self._cells),
+            edges=np.array(edges, dtype=np.int64).reshape(-1, 6),
+            weights=self._cells,
+            layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(
-                nudge.CODES[self.design.cost], topology.columns[topology.output].start, readout.weight, readout.bias
+                nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias
             ),
-            activation=activation.CODES[self.design.activation],
-            dt=self.design.dynamics.dt,
+            law=design.law,
+            activation=activation.code_of(design.activation),
+            table=activation.table_of(design.activation),
+            dynamics=design.dynamics,
+            tau=time_constants(topology.units, design.neurons.tau_sigma, stream),
+            synapse_tau=design.neurons.synapse_tau,
+            noise=design.noise,
             threads=threads,
         )
 

@@ -18,11 +18,13 @@ import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  the library behind the kernels' products: load it before limiting threads
 import threadpoolctl
+from llvmlite import ir
 from numba import types
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
+Reals = NDArray[Any]
 
 
 def _digest() -> str:
@@ -49,7 +51,9 @@ def _cache_folder() -> Path:
 CACHE = _cache_folder()
 numba.config.CACHE_DIR = str(CACHE)
 
-# No fastmath: it would turn the test for non-finite states into a constant.
+# Never all of fastmath: it would turn the test for non-finite states into a constant. These flags let
+# sums and polynomials be vectorised.
+_FLAGS = {"reassoc", "contract", "nsz"}
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
@@ -62,6 +66,12 @@ def kernel(function: F) -> F:
 def law(function: F) -> F:
     """Let kernels call the plain `function` of `devices`; the function itself stays as it is."""
     registered: F = register_jitable(**_OPTIONS)(function)
+    return registered
+
+
+def elementwise(function: F) -> F:
+    """Let kernels call `function`, with floating point operations that may be reordered and fused."""
+    registered: F = register_jitable(fastmath=_FLAGS, **_OPTIONS)(function)
     return registered
 
 
@@ -86,15 +96,13 @@ def blas_description() -> str:
     return "; ".join(sorted(set(rows)))
 
 
-def add_product_by_dot(
-    c: NDArray[np.float64], c_first: int, a: NDArray[np.float64], a_first: int, b: NDArray[np.float64]
-) -> None:
-    """Add ``a[:, a_first : a_first + k] @ b`` to ``c[:, c_first : c_first + n]``; `b` is (k, n), C order.
+def add_product_by_dot(c: Reals, c_first: int, a: Reals, a_first: int, b: Reals, rows: int, one: Reals) -> None:  # noqa: ARG001
+    """Add ``a[:rows, a_first : a_first + k] @ b`` to ``c[:rows, c_first : c_first + n]``; `b` is (k, n), C order.
 
-    The portable form: it copies both column ranges.
+    The portable form: it copies both column ranges. `one` is an array (1,) that holds 1.
     """
     k, n = b.shape
-    c[:, c_first : c_first + n] += np.dot(np.ascontiguousarray(a[:, a_first : a_first + k]), b)
+    c[:rows, c_first : c_first + n] += np.dot(np.ascontiguousarray(a[:rows, a_first : a_first + k]), b)
 
 
 # The BLAS entry behind Numba's own `np.dot` takes leading dimensions, so that column ranges of the
@@ -112,21 +120,18 @@ _gemm = types.ExternalFunction(
         types.intp,
     ),
 )
-_KIND, _PLAIN = np.int8(ord("d")), np.int8(ord("n"))
+_DOUBLE, _SINGLE, _PLAIN = np.int8(ord("d")), np.int8(ord("s")), np.int8(ord("n"))
 
 
-def add_product_in_place(
-    c: NDArray[np.float64], c_first: int, a: NDArray[np.float64], a_first: int, b: NDArray[np.float64]
-) -> None:
+def add_product_in_place(c: Reals, c_first: int, a: Reals, a_first: int, b: Reals, rows: int, one: Reals) -> None:
     """Do what `add_product_by_dot` does, without a copy; row-major ``C = A B`` is column-major ``C' = B' A'``."""
     k, n = b.shape
-    one = np.ones(1)
     _gemm(
-        _KIND,
+        _DOUBLE if c.itemsize == 8 else _SINGLE,
         _PLAIN,
         _PLAIN,
         n,
-        c.shape[0],
+        rows,
         k,
         one.ctypes,
         b.ctypes,
@@ -140,3 +145,52 @@ def add_product_in_place(
 
 
 add_product = law(add_product_by_dot if numba.config.DISABLE_JIT else add_product_in_place)
+
+
+# What LLVM needs to see to vectorise exponentials and logarithms: the exponent field as an integer.
+
+
+def _bits_of(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
+    """Return integer type, float type, bits of the fraction, bias, and the bits of sqrt(1/2)."""
+    if kind == types.float32:
+        return ir.IntType(32), ir.FloatType(), 23, 127, 0x3F3504F3
+    return ir.IntType(64), ir.DoubleType(), 52, 1023, 0x3FE6A09E667F3BCD
+
+
+@intrinsic
+def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
+    integer, real, fraction, bias, _ = _bits_of(k)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        whole = builder.fptosi(arguments[0], integer)
+        raised = builder.shl(builder.add(whole, integer(bias)), integer(fraction))
+        return builder.bitcast(raised, real)
+
+    return k(k), generate
+
+
+@intrinsic
+def _exponent(typing: Any, x: Any) -> Any:  # noqa: ARG001
+    integer, real, fraction, _, root = _bits_of(x)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        distance = builder.sub(builder.bitcast(arguments[0], integer), integer(root))
+        return builder.sitofp(builder.ashr(distance, integer(fraction)), real)
+
+    return x(x), generate
+
+
+def _power_of_two_plain(k: float) -> Any:
+    return type(k)(np.ldexp(1.0, int(k)))
+
+
+def _exponent_plain(x: float) -> Any:
+    fraction, exponent = np.frexp(x)
+    return type(x)(exponent - (fraction < np.sqrt(0.5)))
+
+
+power_of_two = _power_of_two_plain if numba.config.DISABLE_JIT else _power_of_two
+"""Return ``2^k`` of a float that holds an integer, of the same type; no check of the range."""
+
+exponent = _exponent_plain if numba.config.DISABLE_JIT else _exponent
+"""Return the `e` for which ``x 2^-e`` lies in [sqrt(1/2), sqrt(2)), as a float of the type of `x` > 0."""

@@ -7,14 +7,19 @@ symbol    meaning                                                               
 ``a``     activity ``rho(u)``, the measured output of a unit                     (batch, units)
 ``W``     effective coupling ``W[post, pre]``; blocks are stored (pre, post)     (units, units)
 ``I``     drive of the clamped input plus bias, constant during a settling       (batch, units)
-``h``     net drive ``W a + I``                                                  (batch, units)
-``F``     drift: ``tau du/dt = F``                                               (batch, units)
-``beta``  nudge; positive pulls towards lower cost                               scalar
+``h``     net drive ``W a + I``; that of the outputs gets the nudge              (batch, units)
+``F``     drift: ``tau du/dt = F``, `tau` per unit                               (batch, units)
+``beta``  nudge; positive pulls towards lower cost: ``-beta e``                  scalar
 ``e``     ``dC/da`` of one sample's cost `C`, never averaged over the batch      (batch, outputs)
+``s``     drive behind a synaptic pole: ``synapse_tau ds/dt = h - s``            (batch, units)
 ========= ====================================================================== ==============
 
-Additive law: ``F = -u + h``, where the drive of the outputs gets ``-beta e``. Its linearisation in
-the coordinates of the drive is ``1 - W R`` with ``R = diag rho'(u)``.
+Additive law: ``F = -u + h``. Its linearisation in the coordinates of the drive is ``1 - W R`` with
+``R = diag rho'(u)``. Hopfield law: ``F = -u + rho'(u) h``, for symmetric `W` minus the gradient of
+``E = |u|^2/2 - a W a/2 - I a``; its linearisation is ``-1 + diag(rho'' h) + R W R``. With a synaptic
+pole, `s` stands in the place of `h`; rest points stay where they are.
+
+Noise: ``tau du = F dt + sigma sqrt(2 tau) dB``; on a bare leak `u` has the standard deviation `sigma`.
 
 Times are in units of tau, errors and gradients are ``dL/d...``: positive means that lowering the
 quantity lowers the cost.
@@ -22,7 +27,16 @@ quantity lowers the cost.
 
 from __future__ import annotations
 
+ADDITIVE = 0
+HOPFIELD = 1
+CODES = {"additive": ADDITIVE, "hopfield": HOPFIELD}
+
 
 def additive_drift(u: float, h: float) -> float:
     """Return the drift ``F = -u + h`` of the additive law."""
     return h - u
+
+
+def hopfield_drift(u: float, h: float, slope: float) -> float:
+    """Return the drift ``F = -u + rho'(u) h`` of the hopfield law."""
+    return slope * h - u

@@ -1,7 +1,17 @@
 """The oracle side of a chip: its true equilibrium, and the linear algebra around it.
 
 All forms are inverse-free in the slopes ``R = diag rho'(u*)``, so a saturated unit is no problem.
-Dense, one solve per sample.
+Dense, one solve per sample. What differs between the laws is the response `M` of the activities to
+the drives:
+
+========= ================================== =======================================
+law       linearisation ``J_u``              ``M``, response of activities to drives
+========= ================================== =======================================
+additive  ``-1 + W R``                       ``R (1 - W R)^-1``
+hopfield  ``-1 + D + R W R``                 ``R (1 - D - R W R)^-1 R``
+========= ================================== =======================================
+
+with ``D = diag(rho'' h)``. EP with a vanishing nudge finds ``M e``, the exact error vector is ``M^T e``.
 """
 
 from __future__ import annotations
@@ -9,6 +19,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from devices import activation
@@ -39,7 +51,7 @@ class Equilibrium(NamedTuple):
 
 
 class Linearisation(NamedTuple):
-    """Linear responses of the additive law around an equilibrium."""
+    """Linear responses around an equilibrium."""
 
     coupling: Array
     """Effective coupling ``W[post, pre]`` (units, units)."""
@@ -47,8 +59,11 @@ class Linearisation(NamedTuple):
     slopes: Array
     """``rho'(u*)`` (batch, units)."""
 
+    bend: Array | None = None
+    """``rho''(u*) h`` (batch, units) of the hopfield law; None for the additive law."""
+
     def response(self, force: Array) -> Array:
-        """Return ``R (1 - W R)^-1 e``: minus the derivative of the activities with respect to beta.
+        """Return ``M e``: minus the derivative of the activities with respect to beta.
 
         Parameters
         ----------
@@ -58,27 +73,72 @@ class Linearisation(NamedTuple):
         return self._solve(self.coupling, force)
 
     def adjoint(self, force: Array) -> Array:
-        """Return ``R (1 - W^T R)^-1 e``: backpropagation through the equilibrium, ``dC/d drive``."""
+        """Return ``M^T e``: backpropagation through the equilibrium, ``dC/d drive``."""
         return self._solve(self.coupling.T, force)
 
     def first_order(self, delta: Array) -> Array:
-        """Return ``2 R (1 - S R)^-1 A delta``: the asymmetry error to first order in ``A = (W - W^T)/2``.
+        """Return ``2 M_S A delta``: the asymmetry error to first order in ``A = (W - W^T)/2``.
 
-        Laborieux & Zenke 2024, equation for the error of the vector-field derivative; `delta` is the
-        adjoint, (batch, units).
+        `M_S` is the response with ``S = (W + W^T)/2`` in place of `W`; `delta` is the adjoint,
+        (batch, units). Laborieux & Zenke 2024, equation for the error of the vector-field derivative.
         """
         symmetric, antisymmetric = 0.5 * (self.coupling + self.coupling.T), 0.5 * (self.coupling - self.coupling.T)
         return self._solve(symmetric, 2.0 * delta @ antisymmetric.T)
 
     def inverse(self, sample: int) -> Array:
-        """Return ``R (1 - W R)^-1`` of one sample, (units, units): response of the activities to the drives."""
+        """Return `M` of one sample, (units, units): response of the activities to the drives."""
         slopes = self.slopes[sample]
-        return np.asarray(slopes[:, None] * np.linalg.inv(np.eye(len(slopes)) - self.coupling * slopes))
+        before = np.eye(len(slopes)) if self.bend is None else np.diag(slopes)
+        return np.asarray(slopes[:, None] * np.linalg.solve(-self._inner(self.coupling, sample), before))
+
+    def jacobian(self, sample: int) -> Array:
+        """Return ``J_u = dF/du`` of one sample, (units, units)."""
+        return self._inner(self.coupling, sample)
+
+    def _inner(self, coupling: Array, sample: int) -> Array:
+        slopes = self.slopes[sample]
+        if self.bend is None:
+            return np.asarray(coupling * slopes - np.eye(len(slopes)))
+        return np.asarray(slopes[:, None] * coupling * slopes + np.diag(self.bend[sample] - 1.0))
 
     def _solve(self, coupling: Array, right: Array) -> Array:
-        one = np.eye(coupling.shape[0])
-        pairs = zip(self.slopes, right, strict=True)
-        return np.array([r * np.linalg.solve(one - coupling * r, e) for r, e in pairs])
+        before = np.ones_like(self.slopes) if self.bend is None else self.slopes
+        return np.array(
+            [
+                self.slopes[i] * np.linalg.solve(-self._inner(coupling, i), before[i] * right[i])
+                for i in range(len(right))
+            ]
+        )
+
+
+DENSE = 300
+"""Units up to which all eigenvalues are computed; beyond, ARPACK looks for the rightmost one."""
+
+
+def rightmost(chip: Chip, state: Array) -> Array:
+    """Return the real part of the rightmost eigenvalue of the motion around each rest point, (batch,).
+
+    Below 0 the sample can stay where it is; in units of 1/tau, time constants included, without the
+    synaptic pole.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip, clamped.
+    state : array (batch, units)
+        Rest points.
+    """
+    linear = linearise(chip, state)
+    values = []
+    for i in range(len(state)):
+        motion = linear.jacobian(i) / chip.time_constants[:, None]
+        if len(motion) <= DENSE:
+            values.append(scipy.linalg.eigvals(motion).real.max())
+        else:
+            start = np.ones(len(motion))
+            found = scipy.sparse.linalg.eigs(motion, k=1, which="LR", v0=start, return_eigenvectors=False)
+            values.append(found.real.max())
+    return np.array(values)
 
 
 def equilibrium(chip: Chip) -> Equilibrium:
@@ -90,32 +150,41 @@ def equilibrium(chip: Chip) -> Equilibrium:
     state = chip.continue_free(TIGHT)
     finite = np.asarray(np.isfinite(state).all(axis=1))
     state = np.where(finite[:, None], state, 0.0)
-    coupling = chip.topology.coupling(chip.effective)
     for _ in range(_NEWTON_STEPS):
-        state = state - _newton_step(chip, coupling, state)
-    residual = np.abs(_drift(chip, coupling, state)).max(axis=1)
+        state = state - _newton_step(chip, state)
+    residual = np.abs(_drift(chip, state)).max(axis=1)
     return Equilibrium(state, np.asarray(chip.activity_of(state)), np.logical_and(finite, residual < _REACHED))
 
 
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
-    code = activation.CODES[chip.design.activation]
-    return Linearisation(chip.topology.coupling(chip.effective), np.asarray(activation.slope(code, state)))
+    code, table = activation.code_of(chip.design.activation), activation.table_of(chip.design.activation)
+    coupling = chip.topology.coupling(chip.effective)
+    slopes = np.asarray(activation.slope(code, state, table))
+    if chip.design.law == "additive":
+        return Linearisation(coupling, slopes)
+    return Linearisation(coupling, slopes, np.asarray(activation.curvature(code, state) * _net_drive(chip, state)))
 
 
-def _drift(chip: Chip, coupling: Array, state: Array) -> Array:
-    return np.asarray(chip.activity_of(state) @ coupling.T + chip.constant_drive - state)
+def _net_drive(chip: Chip, state: Array) -> Array:
+    coupling = chip.topology.coupling(chip.effective)
+    return np.asarray(chip.activity_of(state) @ coupling.T + chip.constant_drive)
 
 
-def _newton_step(chip: Chip, coupling: Array, state: Array) -> Array:
-    code = activation.CODES[chip.design.activation]
-    drift = _drift(chip, coupling, state)
+def _drift(chip: Chip, state: Array) -> Array:
+    drive = _net_drive(chip, state)
+    if chip.design.law == "additive":
+        return drive - state
+    return linearise(chip, state).slopes * drive - state
+
+
+def _newton_step(chip: Chip, state: Array) -> Array:
+    drift, linear = _drift(chip, state), linearise(chip, state)
     step = np.zeros_like(state)
     # A sample that is still far from rest must not be thrown into another basin.
     size = np.abs(drift).max(axis=1)
     for i in np.flatnonzero((size >= _REACHED) & (size < 1e-6)):
-        jacobian = coupling * np.asarray(activation.slope(code, state[i])) - np.eye(state.shape[1])
-        step[i] = np.linalg.solve(jacobian, drift[i])
+        step[i] = np.linalg.solve(linear.jacobian(i), drift[i])
     return step
 
 

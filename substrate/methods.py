@@ -1,9 +1,12 @@
-"""How a settling is integrated and when it ends: the parameters of the dynamics."""
+"""How a settling is integrated and when it ends: the parameters of the dynamics, and the tables of the methods."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -15,21 +18,47 @@ LONGEST_STEP = 10.0
 MOST_STEPS = 10_000_000
 """Longest phase, in time steps."""
 
+Array = NDArray[np.float64]
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+
+TOLERANCE = {"double": 1e-9, "single": 1e-5}
+"""Tolerance of a free settling when none is given."""
+
+NUDGED_TOLERANCE = 1e-3
+"""Tolerance of a nudged settling per unit of beta when none is given: the error of a contrast is about 1e-3."""
+
+LOOSE = 1e-2
+"""A tolerance above this fraction of beta makes the estimate a matter of settling."""
+
+NOISY_STEP = 0.05
+"""Largest step of Euler-Maruyama in tau: its stationary variance is too large by ``2 / (2 - dt/tau)``."""
+
 
 class Phase(Parameters):
-    """The end of one settling: at a residual, or after a fixed number of steps or a fixed time."""
+    """The end of one settling: at a residual, after a fixed number of steps, or after a fixed time."""
 
-    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = None
+    steps: Steps | None = None
     """Exactly this many steps, whatever the residual; absent: stop at `tolerance`."""
 
     duration: Annotated[Taus, Field(gt=0.0), Time] | None = None
-    """Exactly this long, ``ceil(duration/dt)`` steps; in units of tau, or in seconds such as "5 us"."""
+    """Exactly this long, in units of tau, or in seconds such as "5 us" (fixed steps: rounded up to whole ones)."""
 
-    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 2000
+    window: Annotated[Taus, Field(ge=0.0), Time] = 0.0
+    """Go on for so long after `steps` or `duration` and read the mean activity of that time; as `duration`."""
+
+    max_steps: Steps = 2000
     """Give up after this many steps (status `step limit`)."""
 
-    tolerance: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-9
-    """A sample is settled when the largest drift ``|F|`` of its units is below this; units of the state."""
+    tolerance: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """A sample is settled when the largest drift ``|F|`` of its units is below this; units of the state.
+
+    Absent: 1e-9 (single precision: 1e-5), nudged 1e-3 beta.
+    """
+
+    @property
+    def fixed(self) -> bool:
+        """Tell whether the length is fixed, whatever the residual."""
+        return self.steps is not None or self.duration is not None
 
     @model_validator(mode="after")
     def _one_end(self) -> Phase:
@@ -37,25 +66,34 @@ class Phase(Parameters):
             raise PydanticCustomError("phase", "`steps` and `max_steps` exclude each other: fixed length or limit")
         if self.duration is not None and self.model_fields_set & {"steps", "max_steps"}:
             raise PydanticCustomError("phase", "`duration` excludes `steps` and `max_steps`: one way to end a phase")
+        if self.window and not self.fixed:
+            raise PydanticCustomError("phase", "`window` needs a fixed length before it: add `duration` or `steps`")
         return self
 
     @model_serializer(mode="wrap")
     def _without_limit(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the step limit out where another key excludes it, so that what is written can be read."""
         fields: dict[str, Any] = dump(self)
-        if self.steps is not None or self.duration is not None:
+        if self.fixed:
             fields.pop("max_steps", None)
         return fields
+
+    def end(self, precision: str, beta: complex = 0.0) -> float:
+        """Return the tolerance of a settling under the nudge `beta`."""
+        if self.tolerance is not None:
+            return self.tolerance
+        usual = TOLERANCE[precision]
+        return max(NUDGED_TOLERANCE * abs(beta), 1e-14 if precision == "double" else usual) if beta != 0.0 else usual
 
 
 class Dynamics(Parameters):
     """The settling of the chip."""
 
-    mode: Literal["trajectory"] = "trajectory"
-    """`trajectory`: follow the physics from its start to its rest."""
+    mode: Literal["trajectory", "equilibrium"] = "trajectory"
+    """`trajectory`: follow the physics; `equilibrium`: find the rest point by sweeps, which may be another one."""
 
-    method: Literal["euler"] = "euler"
-    """Integration method of the trajectory."""
+    method: Literal["euler", "heun", "rk4", "exponential", "rk45"] = "euler"
+    """Integration of a trajectory; `exponential`: exact leak; `rk45`: every sample chooses its own steps."""
 
     dt: Annotated[Taus, Field(gt=0.0, le=LONGEST_STEP), Time] = 0.5
     """Time step in units of tau, 0 to 10, or in seconds such as "50 ns".
@@ -63,14 +101,131 @@ class Dynamics(Parameters):
     Euler needs dt < 2/(1 - lambda) for the most negative eigenvalue lambda.
     """
 
+    accuracy: Annotated[float, Field(ge=1e-12, le=1e-1)] = 1e-6
+    """Error per step of `rk45`, relative to ``1 + |u|``."""
+
     free: Phase = Phase()
     """End of the free settling."""
 
     nudged: Phase = Phase()
     """End of each nudged settling, which starts from the free state."""
 
-    start: Literal["zero"] = "zero"
-    """State before the free settling: `zero`, all membranes at 0."""
+    nudge: Literal["continuous", "held"] = "continuous"
+    """`continuous`: the force follows the state; `held`: computed once from the free outputs, then constant."""
 
-    precision: Literal["double"] = "double"
+    start: Literal["zero", "previous"] = "zero"
+    """State before the free settling: `zero`, all membranes at 0; `previous`, where the last settling ended."""
+
+    precision: Literal["double", "single"] = "double"
     """Floating point format of the simulation."""
+
+    acceleration: Literal["anderson", "none"] = "anderson"
+    """Acceleration of the sweeps of the equilibrium mode."""
+
+    audit: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Samples per equilibrium settling that also follow their trajectory, to count those that rest elsewhere."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Dynamics:
+        for name, phase in (("free", self.free), ("nudged", self.nudged)):
+            if self.mode == "equilibrium" and phase.fixed:
+                raise PydanticCustomError(
+                    "phase",
+                    'mode "equilibrium" has no time: give {name}.tolerance and max_steps, not `steps` or `duration`',
+                    {"name": name},
+                )
+            if self.method == "rk45" and (phase.steps is not None or phase.window):
+                raise PydanticCustomError(
+                    "phase", "rk45 chooses its steps: give {name}.duration, no `steps` or `window`", {"name": name}
+                )
+        return self
+
+    def looseness(self, beta: complex) -> str:
+        """Return a warning if the nudged tolerance is too large for the nudge `beta`, else an empty text."""
+        tolerance = self.nudged.tolerance
+        if self.nudged.fixed or tolerance is None or tolerance <= LOOSE * abs(beta) or beta == 0.0:
+            return ""
+        return (
+            f"dynamics.nudged.tolerance = {tolerance:g} is more than 1e-2 of the nudge {abs(beta):g}: the error of the "
+            f"estimate is about tolerance/beta; give at most {LOOSE * abs(beta):g}, or leave it out"
+        )
+
+    def noise_fault(self) -> str:
+        """Return why these dynamics cannot be run with noise; an empty text if they can."""
+        if self.mode == "equilibrium":
+            return 'noise needs mode = "trajectory": with noise there is no rest point'
+        if not (self.free.fixed and self.nudged.fixed):
+            return "with noise no residual vanishes: give free.duration and nudged.duration, and a window to average"
+        if self.method in {"rk4", "rk45"}:
+            return f'method = "{self.method}" has no form for noise: use "exponential", "heun" or "euler"'
+        if self.method == "euler" and self.dt > NOISY_STEP:
+            return f'dt = {self.dt:g} makes the variance of "euler" too large: use "exponential" or dt <= {NOISY_STEP}'
+        return ""
+
+
+class Table(NamedTuple):
+    """An explicit method (E. Hairer, S. P. Nørsett, G. Wanner, "Solving ordinary differential equations I")."""
+
+    order: int
+    a: Array
+    """Stage weights (stages, stages)."""
+
+    b: Array
+    """Weights of the step (stages,)."""
+
+    error: Array
+    """Weights of the error estimate (stages,); zeros without one."""
+
+    @property
+    def c(self) -> Array:
+        """Stage times."""
+        return np.asarray(self.a.sum(axis=1))
+
+
+def _table(order: int, rows: list[list[float]], b: list[float], lower: list[float] | None = None) -> Table:
+    """Return a table after checking that it is explicit and keeps the order conditions up to 4."""
+    a = np.zeros((len(b), len(b)))
+    for i, row in enumerate(rows, 1):
+        a[i, : len(row)] = row
+    w, c = np.array(b), a.sum(axis=1)
+    conditions = [
+        (1, w.sum() - 1.0),
+        (2, w @ c - 1.0 / 2.0),
+        (3, w @ c**2 - 1.0 / 3.0),
+        (3, w @ a @ c - 1.0 / 6.0),
+        (4, w @ c**3 - 1.0 / 4.0),
+        (4, w @ (c * (a @ c)) - 1.0 / 8.0),
+        (4, w @ a @ c**2 - 1.0 / 12.0),
+        (4, w @ a @ a @ c - 1.0 / 24.0),
+    ]
+    if any(abs(defect) > 1e-14 for degree, defect in conditions if degree <= order) or np.triu(a).any():
+        raise ValueError(f"the weights {b} are no explicit method of order {order}")
+    return Table(order, a, w, w - np.array(lower) if lower else np.zeros(len(b)))
+
+
+_EULER = _table(1, [], [1.0])
+TABLES = {
+    "euler": _EULER,
+    "exponential": _EULER,
+    "heun": _table(2, [[1.0]], [0.5, 0.5]),
+    "rk4": _table(4, [[0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+    "rk45": _table(
+        5,
+        [
+            [1 / 5],
+            [3 / 40, 9 / 40],
+            [44 / 45, -56 / 15, 32 / 9],
+            [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
+            [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
+            [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
+        ],
+        [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0.0],
+        [5179 / 57600, 0.0, 7571 / 16695, 393 / 640, -92097 / 339200, 187 / 2100, 1 / 40],
+    ),
+}
+"""Explicit methods; `exponential` is Euler with ``1 - exp(-dt/tau)`` in place of ``dt/tau``."""
+
+
+def whole_steps(duration: float, dt: float) -> int:
+    """Return the steps that cover a duration; rounding does not add one."""
+    return math.ceil(duration / dt * (1.0 - 1e-12))

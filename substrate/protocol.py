@@ -22,6 +22,8 @@ class Status(IntEnum):
     STEP_LIMIT = 1
     PERIOD_2 = 2
     DIVERGED = 3
+    STALLED = 4
+    CYCLE = 5
 
     @property
     def words(self) -> str:
@@ -38,6 +40,9 @@ _ADVICE = {
     Status.SETTLED: "",
     Status.STEP_LIMIT: "allow more steps (dynamics.free.max_steps, dynamics.nudged.max_steps) or raise the tolerance",
     Status.PERIOD_2: "the state flips between two values at every step: lower dynamics.dt",
+    Status.STALLED: "the residual falls no further: raise the tolerance (dynamics.free.tolerance), use double precision",
+    Status.CYCLE: "the state returns to where it was, again and again: a smaller dynamics.dt may end that; if it does not, "
+    "the network oscillates",
     Status.DIVERGED: "lower dynamics.dt, or the nudge (learning.scheme.beta) if only nudged settlings diverge",
 }
 
@@ -63,6 +68,9 @@ class Settled(NamedTuple):
 
     residual: Array
     """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state."""
+
+    time: Array
+    """Time the sample took, in tau, (batch,); 0 in equilibrium mode, which has none."""
 
 
 class Budget(NamedTuple):

@@ -1,57 +1,56 @@
-"""Trajectory mode: follow the state of a batch from its start to its rest.
-
-The batch is cut into tiles whose size depends on the batch alone; tiles run on Python threads over
-kernels that release the lock. A sample's result is the same bits for any number of threads.
-"""
+"""Trajectory mode: follow the state of a batch from its start to its rest."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernels
-from .compile import single_threaded_blas
-from .kernels import RUNNING, Circuit, Options, Tile, Wiring
-from .methods import Phase
+from . import trajectory
+from .averages import Average, average, make_noise, make_window
+from .kernels import Tile, activate as activate_rows
+from .methods import TABLES, Phase, whole_steps
 from .protocol import Settled, State
+from .shaking import Noise, Window
+from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share, to_rows
+from .trajectory import LATE, RUNNING, Course, Options, Plan
 
 Array = NDArray[np.float64]
 
 
-class Machine(NamedTuple):
-    """What stays the same over all settlings of one chip."""
+class Relaxed(NamedTuple):
+    """Where a settling led."""
 
-    wiring: Wiring
-    circuit: Circuit
-    activation: int
-    dt: float
-    threads: int
+    state: State
+    """Membrane state (batch, units); complex if the nudge or the start is."""
 
+    settled: Settled
+    full: State
+    """The same with the synaptic poles behind the membranes (batch, width)."""
 
-class Drive(NamedTuple):
-    """What is applied to a batch during one settling."""
-
-    constant: Array
-    """Drive of the clamped input plus bias, (batch, units)."""
-
-    beta: complex
-    target: Array
-    """(batch, classes or outputs); not read when beta is 0."""
+    average: Average | None = None
+    """Activity over the window of the phase, if it has one."""
 
 
-def available_threads() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class _Part(NamedTuple):
+    """All the arrays of one tile."""
+
+    tile: Tile
+    course: Course
+    noise: Noise
+    window: Window
 
 
-def tile_rows(batch: int) -> int:
-    """Return the rows of a tile: half the batch in multiples of 16, from 16 to 128."""
-    return min(128, max(16, -(-batch // 32) * 16))
+class _Length(NamedTuple):
+    """Steps of a settling."""
+
+    limit: int
+    first: int
+    """Step at which the window opens."""
+
+    window: int
 
 
 def relax(
@@ -61,106 +60,142 @@ def relax(
     phase: Phase,
     every: int | None = None,
     record: Callable[[State], object] | None = None,
-) -> tuple[State, Settled]:
-    """Let every sample settle.
+) -> Relaxed:
+    """Let every sample follow its trajectory.
 
     Parameters
     ----------
     machine : Machine
-        Wiring, nudge circuit, activation and time step.
+        The chip and its dynamics.
     drive : Drive
         Inputs, nudge and targets; a complex nudge makes the state complex.
-    start : array (batch, units)
-        State at the beginning; left as it is.
+    start : array (batch, units) or (batch, width)
+        State at the beginning; left as it is. Synaptic poles that are not given start at 0.
     phase : Phase
         When to stop.
     every, record : int, callable, optional
         Call ``record(state)`` at the start and after every so many steps.
-
-    Returns
-    -------
-    state : array (batch, units)
-        Complex if the nudge or the start is.
-    settled : Settled
-        Status, steps and residual per sample.
     """
-    planes = 2 if np.iscomplexobj(start) or complex(drive.beta).imag != 0.0 else 1
-    batch = start.shape[0]
-    rows = tile_rows(batch)
-    tiles = [_tile(drive, start, slice(first, first + rows), planes) for first in range(0, batch, rows)]
-    options = _options(machine, drive.beta, phase, planes)
-    limit = phase.steps or phase.max_steps
-    chunk = every or limit
-
-    with single_threaded_blas(), ThreadPoolExecutor(machine.threads) as pool:
-        for done in range(0, limit, chunk):
-            if record is not None:
-                record(_state(tiles))
-            steps = min(chunk, limit - done)
-            last = done + steps == limit
-
-            def advance(tile: Tile, steps: int = steps, last: bool = last) -> None:
-                kernels.advance(tile, machine.wiring, machine.circuit, options, steps, last)
-
-            list(pool.map(advance, tiles))
-            if all((tile.status != RUNNING).all() for tile in tiles):
-                break
+    planes = planes_of(drive, start)
+    length = _length(machine, phase)
+    parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(len(start))]
+    wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
+    plan, options = _plan(machine), _options(machine, drive.beta, phase, length)
+    units = machine.tau.shape[0]
+    chunk = every or length.limit
+    for done in range(0, length.limit, chunk):
         if record is not None:
-            record(_state(tiles))
-    status, taken, residual = (np.concatenate(parts) for parts in zip(*(t[6:9] for t in tiles), strict=True))
-    return _state(tiles), Settled(status, taken, residual)
+            record(_state(parts, planes)[:, :units])
+        steps = min(chunk, length.limit - done)
+        last = done + steps == length.limit
+
+        def advance(part: _Part, steps: int = steps, last: bool = last) -> None:
+            tile, course, noise, window = part
+            trajectory.advance(
+                tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last
+            )
+
+        share(advance, parts, machine.threads)
+        if all(part.tile.active[0] == 0 or (part.tile.status != RUNNING).all() for part in parts):
+            break
+    full = _state(parts, planes)
+    if record is not None:
+        record(full[:, :units])
+    return Relaxed(full[:, :units], _settled(machine, parts), full, _average(machine, parts, planes, length))
 
 
-def activate(code: int, state: State) -> State:
-    """Return the activity ``rho(u)`` of a state (batch, units), real or complex."""
+def activate(machine: Machine, state: State) -> State:
+    """Return the activity ``rho(u)`` of a state (batch, units), real or complex, in double precision."""
     planes = 2 if np.iscomplexobj(state) else 1
-    u = np.ascontiguousarray(np.concatenate([state.real, state.imag]) if planes == 2 else state)
+    u = np.empty((planes * len(state), state.shape[1]))
+    to_rows(state, u, planes)
     a = np.empty_like(u)
-    kernels.activate(u, a, code, planes)
-    return a if planes == 1 else _complex(a[: len(state)], a[len(state) :])
+    activate_rows(u, a, cell_law(machine, 0.0, planes))
+    return from_rows(a, np.arange(len(state)), planes)
 
 
-def _complex(real: Array, imaginary: Array) -> State:
-    z = real.astype(np.complex128)
-    z.imag = imaginary
-    return z
+def planes_of(drive: Drive, start: State) -> int:
+    """Return 2 if the settling happens in the complex plane, else 1."""
+    return 2 if np.iscomplexobj(start) or np.iscomplexobj(drive.constant) or complex(drive.beta).imag != 0.0 else 1
 
 
-def _options(machine: Machine, beta: complex, phase: Phase, planes: int) -> Options:
-    beta = complex(beta)
+def _length(machine: Machine, phase: Phase) -> _Length:
+    dt = machine.dynamics.dt
+    window = whole_steps(phase.window, dt)
+    if machine.dynamics.method == "rk45":
+        return _Length(phase.max_steps, 0, 0)
+    if phase.fixed:
+        first = phase.steps or whole_steps(phase.duration or 0.0, dt)
+        return _Length(first + window, first, window)
+    return _Length(phase.max_steps, 0, 0)
+
+
+def _plan(machine: Machine) -> Plan:
+    dynamics, tau = machine.dynamics, machine.tau
+    if machine.synapse_tau > 0.0:
+        tau = np.concatenate([tau, np.full(len(tau), machine.synapse_tau)])
+    table = TABLES[dynamics.method]
+    gain = -np.expm1(-dynamics.dt / tau) if dynamics.method == "exponential" else 1.0 / tau
+    return Plan(table.a, table.b, table.c, table.error, gain.astype(machine.dtype))
+
+
+def _options(machine: Machine, beta: complex, phase: Phase, length: _Length) -> Options:
+    dynamics = machine.dynamics
+    adaptive = dynamics.method == "rk45"
+    # A sample that stops at its residual, or chooses its steps, is judged at every step; noise has no cycles.
+    watch = length.limit - LATE * (not machine.noise.on) if phase.fixed and not adaptive else 0
+    end = phase.duration if phase.duration is not None and adaptive else np.inf
     return Options(
-        dt=float(machine.dt),
-        tolerance=float(phase.tolerance),
-        activation=int(machine.activation),
-        planes=planes,
-        beta_real=beta.real,
-        beta_imaginary=beta.imag,
-        stop_early=phase.steps is None,
+        tolerance=float(phase.end(dynamics.precision, beta)),
+        stop_early=not phase.fixed,
+        watch=int(max(0, watch)),
+        adaptive=adaptive,
+        accuracy=float(dynamics.accuracy),
+        end=float(end),
     )
 
 
-def _tile(drive: Drive, start: State, rows: slice, planes: int) -> Tile:
-    part = start[rows]
-    u = np.ascontiguousarray(part.real if planes == 1 else np.concatenate([part.real, part.imag]), dtype=np.float64)
-    if u is start or np.shares_memory(u, start):
-        u = u.copy()
-    samples = part.shape[0]
-    return Tile(
-        u=u,
-        drift=np.zeros_like(u),
-        a=np.empty_like(u),
-        h=np.empty_like(u),
-        constant=np.ascontiguousarray(drive.constant[rows]),
-        target=np.ascontiguousarray(drive.target[rows], dtype=np.float64),
-        status=np.full(samples, RUNNING, dtype=np.int64),
-        steps=np.zeros(samples, dtype=np.int64),
-        residual=np.zeros(samples),
+def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: int, length: _Length) -> _Part:
+    dynamics, units = machine.dynamics, machine.tau.shape[0]
+    width = units * (2 if machine.synapse_tau > 0.0 else 1)
+    tile = make_tile(machine, drive, start, samples, planes, width)
+    rows, count = len(tile.y), len(tile.status)
+    stages = len(TABLES[dynamics.method].b)
+    track = np.zeros((count, 5))
+    track[:, 2] = np.inf
+    course = Course(
+        drift=np.zeros((stages, rows, width), dtype=machine.dtype),
+        stage=np.zeros((rows, width), dtype=machine.dtype),
+        reference=np.zeros((rows, width), dtype=machine.dtype),
+        total=np.zeros(count),
+        track=track,
+        dt=np.full(count, 1.0 if dynamics.method == "exponential" else dynamics.dt),
+        time=np.zeros(count),
+    )
+    noise = make_noise(machine, drive, samples, count)
+    return _Part(tile, course, noise, make_window(rows, units, length.first, length.window))
+
+
+def _state(parts: list[_Part], planes: int) -> State:
+    return np.concatenate([from_rows(part.tile.y, part.tile.index, planes) for part in parts])
+
+
+def _settled(machine: Machine, parts: list[_Part]) -> Settled:
+    def of(values: Callable[[_Part], NDArray[np.generic]]) -> NDArray[np.generic]:
+        return np.concatenate([in_order(values(part), part.tile.index) for part in parts])
+
+    steps = np.asarray(of(lambda part: part.tile.steps), dtype=np.int64)
+    time = of(lambda part: part.course.time) if machine.dynamics.method == "rk45" else steps * machine.dynamics.dt
+    return Settled(
+        np.asarray(of(lambda part: part.tile.status), dtype=np.int64),
+        steps,
+        np.asarray(of(lambda part: part.tile.residual), dtype=np.float64),
+        np.asarray(time, dtype=np.float64),
     )
 
 
-def _state(tiles: list[Tile]) -> State:
-    """Return the state of the whole batch, a copy."""
-    real = np.concatenate([tile.u[: tile.status.shape[0]] for tile in tiles])
-    if tiles[0].u.shape[0] == tiles[0].status.shape[0]:
-        return real
-    return _complex(real, np.concatenate([tile.u[tile.status.shape[0] :] for tile in tiles]))
+def _average(machine: Machine, parts: list[_Part], planes: int, length: _Length) -> Average | None:
+    if length.window == 0:
+        return None
+    rows = [average(p.window, p.tile.index, planes, length.window, machine.dynamics.dt) for p in parts]
+    return Average(*(np.concatenate(column) for column in zip(*rows, strict=True)))

@@ -23,7 +23,10 @@ class Fault(NamedTuple):
 def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
     """Return every time that cannot be used with a membrane time constant of `tau` seconds (None: unknown)."""
     durations: dict[tuple[str, ...], float] = {
-        (name, "duration"): phase.duration for name, phase in _phases(dynamics).items() if phase.duration
+        (name, key): time
+        for name, phase in _phases(dynamics).items()
+        for key in ("duration", "window")
+        if (time := getattr(phase, key))
     }
     written = {("dt",): dynamics.dt} | durations
     spans = {path: time for path, time in written.items() if isinstance(time, Span)}
@@ -50,23 +53,19 @@ def _span_fault(path: tuple[str, ...], time: Span, tau: float | None) -> Fault |
     return None
 
 
-def in_steps(dynamics: Dynamics, tau: float | None) -> Dynamics:
-    """Return the same dynamics with `dt` as a plain number in tau and each duration as ``ceil(duration/dt)`` steps.
+def plain(dynamics: Dynamics, tau: float | None) -> Dynamics:
+    """Return the same dynamics with every time as a plain number in tau.
 
     Raises
     ------
     ValueError
         If a time is in seconds and `tau` is unknown; `faults` tells before.
     """
-    dt = in_tau(dynamics.dt, tau)
     phases = {}
     for name, phase in _phases(dynamics).items():
-        phases[name] = phase
-        if phase.duration is not None:
-            # Rounded, because 2.1 / 0.3 is a little more than 7.
-            steps = math.ceil(float(f"{in_tau(phase.duration, tau) / dt:.12g}"))
-            phases[name] = Phase(steps=max(1, steps), tolerance=phase.tolerance)
-    return dynamics.model_copy(update={"dt": dt, **phases})
+        times = {key: in_tau(time, tau) for key in ("duration", "window") if (time := getattr(phase, key))}
+        phases[name] = phase.model_copy(update=times)
+    return dynamics.model_copy(update={"dt": in_tau(dynamics.dt, tau), **phases})
 
 
 def _phases(dynamics: Dynamics) -> dict[str, Phase]:

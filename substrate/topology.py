@@ -138,6 +138,28 @@ class Topology:
             if self.is_feedback(c) and Connection(c.post, c.pre) in present
         ]
 
+    def colours(self) -> dict[str, int]:
+        """Return 0 or 1 per unclamped layer so that no connection joins equals; all 0 if that is impossible.
+
+        The output layer has colour 1 in the first case: sweeps update it last.
+        """
+        near: dict[str, set[str]] = {name: set() for name in self.names}
+        for c in self.recurrent():
+            near[c.pre].add(c.post)
+            near[c.post].add(c.pre)
+        colour: dict[str, int] = {}
+        for first in reversed(self.names):
+            waiting = [first] if first not in colour else []
+            colour.setdefault(first, 1)
+            while waiting:
+                name = waiting.pop()
+                for other in near[name]:
+                    if other not in colour:
+                        colour[other] = 1 - colour[name]
+                        waiting.append(other)
+        clash = any(colour[c.pre] == colour[c.post] for c in self.recurrent())
+        return dict.fromkeys(self.names, 0) if clash or len(set(colour.values())) == 1 else colour
+
     def coupling(self, blocks: Mapping[str, Array]) -> Array:
         """Return the dense coupling ``W[post, pre]`` between unclamped units, shape (units, units)."""
         dense = np.zeros((self.units, self.units))

@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from devices.mismatch import FeedbackDevices
+from devices.neurons import NeuronDevices
+from devices.noise import Noise
 from substrate.chip import Chip, Design, Fabrication
 from substrate.methods import Dynamics, Phase
 from substrate.topology import Topology
@@ -22,8 +24,8 @@ WIRINGS = {
 LAYERS = {"in": 6, "l1": 7, "l2": 5, "out": 4}
 
 
-def dynamics(dt: float = 0.5, phase: Phase = TIGHT) -> Dynamics:
-    return Dynamics(dt=dt, free=phase, nudged=phase)
+def dynamics(dt: float = 0.5, phase: Phase = TIGHT, **more: object) -> Dynamics:
+    return Dynamics(**{"dt": dt, "free": phase, "nudged": phase, **more})
 
 
 def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str, np.ndarray]:
@@ -35,7 +37,11 @@ def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str
 
 
 def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) -> Chip:
-    """Return a chip with random weights; keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric."""
+    """Return a chip with random weights.
+
+    Keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric, instance, law, neurons, noise, and
+    `dynamics`, more keywords of `Dynamics`.
+    """
     cost = changes.get("cost", "cross-entropy")
     topology = Topology(LAYERS, WIRINGS[wiring], None if cost == "mse" else 3)
     blocks = random_blocks(topology, seed, changes.get("scale", 0.5))
@@ -46,8 +52,11 @@ def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) ->
         topology,
         changes.get("activation", "sigmoid"),
         cost,
-        dynamics(changes.get("dt", 0.5), changes.get("phase", TIGHT)),
+        dynamics(changes.get("dt", 0.5), changes.get("phase", TIGHT), **changes.get("dynamics", {})),
         FeedbackDevices(mismatch_sigma=changes.get("sigma", 0.0)),
+        changes.get("law", "additive"),
+        changes.get("neurons", NeuronDevices()),
+        changes.get("noise", Noise()),
     )
     return Chip(design, blocks, Fabrication(seed, changes.get("instance", 0)), changes.get("threads", 2))
 

@@ -8,7 +8,9 @@ from substrate.chip import Chip, Design
 from substrate.compile import add_product_by_dot, add_product_in_place, kernel
 from substrate.methods import Phase
 from substrate.protocol import Nudge, Status
-from substrate.relaxation import Drive, relax, tile_rows
+from substrate import trajectory
+from substrate.relaxation import relax
+from substrate.tiles import Drive, tile_rows
 from substrate.topology import Topology
 from tests.networks import WIRINGS, dynamics, random_batch, random_chip, slope_of
 
@@ -105,7 +107,7 @@ def test_every_status_is_reached_and_named(dt, phase, expected):
     chip.set_input(np.ones((2, 1)))
     settled = chip.settle()
     assert (settled.status == expected).all()
-    assert (settled.residual < phase.tolerance).all() == (expected == Status.SETTLED)
+    assert (settled.residual < (phase.tolerance or 1e-9)).all() == (expected == Status.SETTLED)
     assert bool(expected.advice) == (expected != Status.SETTLED)
     if phase.steps is not None and expected != Status.DIVERGED:
         assert (settled.steps == phase.steps).all()
@@ -119,7 +121,7 @@ def test_a_pole_or_a_number_out_of_range_is_a_divergence(start):
     states = np.zeros_like(chip.constant_drive, dtype=complex)
     states[0, 3] = start
     drive = Drive(chip.constant_drive, 0.0, np.zeros((2, 0)))
-    _, settled = relax(chip._machine, drive, states, Phase())
+    settled = relax(chip._machine, drive, states, Phase()).settled
     assert list(settled.status) == [Status.DIVERGED, Status.SETTLED]
     assert settled.residual[0] > kernels.RUNAWAY
 
@@ -168,7 +170,7 @@ def test_recording_changes_nothing_and_sees_every_state():
     np.testing.assert_array_equal(seen[-1], end)
 
 
-@pytest.mark.parametrize(("batch", "rows"), [(1, 16), (32, 16), (33, 32), (64, 32), (250, 128), (5000, 128)])
+@pytest.mark.parametrize(("batch", "rows"), [(1, 1), (16, 16), (17, 9), (50, 25), (500, 250), (512, 256), (513, 129), (5000, 250)])
 def test_tiles_depend_on_the_batch_alone(batch, rows):
     assert tile_rows(batch) == rows
 
@@ -180,7 +182,7 @@ def test_both_forms_of_the_product_agree():
     expected[:, 6:9] += a[:, 2:6] @ b
     for form in (add_product_by_dot, add_product_in_place):
         got = c.copy()
-        kernel(form)(got, 6, a, 2, b)
+        kernel(form)(got, 6, a, 2, b, 5, np.ones(1))
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-14)
 
 
@@ -192,4 +194,5 @@ def test_the_stepping_loop_is_compiled_once():
     chip.settle(Nudge(0.1, y), "free")
     chip.settle(Nudge(0.1j, y), "free")
     flipping_chip(0.5, Phase()).set_input(np.ones((1, 1)))
-    assert len(kernels.advance.signatures) == 1
+    # Once per precision: nothing in a scenario starts another compilation.
+    assert len(trajectory.advance.signatures) <= 2

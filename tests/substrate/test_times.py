@@ -2,16 +2,15 @@ import pytest
 from pydantic import ValidationError
 
 from devices.parameters import Span, in_tau
-from substrate.methods import Dynamics, Phase
-from substrate.times import faults, in_steps
+from substrate.methods import Dynamics, Phase, whole_steps
+from substrate.times import faults, plain
 
 
 def test_plain_numbers_need_no_tau():
     dynamics = Dynamics(dt=0.25, free=Phase(duration=10), nudged=Phase(steps=7))
     assert faults(dynamics, None) == []
-    resolved = in_steps(dynamics, None)
-    assert (resolved.dt, resolved.free.steps, resolved.nudged.steps) == (0.25, 40, 7)
-    assert resolved.free.duration is None
+    resolved = plain(dynamics, None)
+    assert (resolved.dt, resolved.free.duration, resolved.nudged.steps) == (0.25, 10, 7)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +27,13 @@ def test_plain_numbers_need_no_tau():
 def test_a_duration_is_rounded_up_to_whole_steps(dt, duration, steps):
     dynamics = Dynamics(dt=dt, nudged=Phase(duration=duration, tolerance=1e-3))
     assert faults(dynamics, 1e-6) == []
-    assert in_steps(dynamics, 1e-6).nudged == Phase(steps=steps, tolerance=1e-3)
+    resolved = plain(dynamics, 1e-6)
+    assert whole_steps(resolved.nudged.duration, resolved.dt) == steps
+    assert resolved.nudged.tolerance == 1e-3
 
 
 def test_dynamics_without_written_times_stay_as_they_are():
-    assert in_steps(Dynamics(), 1e-6) == Dynamics()
+    assert plain(Dynamics(), 1e-6) == Dynamics()
 
 
 def test_a_span_is_no_number():

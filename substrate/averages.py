@@ -1,0 +1,82 @@
+"""Noise and averaging windows of a settling: from parameters to what the kernels take, and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.noise import white_kick
+from devices.random import Stream
+
+from .protocol import State
+from .shaking import BLOCKS, Noise, Window
+from .tiles import Drive, Machine, from_rows
+
+Array = NDArray[np.float64]
+NEVER = 2**62
+
+
+class Average(NamedTuple):
+    """Mean activity over a window; arrays (batch, units), complex if the state is."""
+
+    mean: State
+    error: Array
+    """Standard error of the mean, by batch means (of both planes together if complex)."""
+
+    autocorrelation: Array
+    """Integrated autocorrelation time in tau: the error of the mean over so much correlated signal."""
+
+
+def make_noise(machine: Machine, drive: Drive, samples: slice, count: int) -> Noise:
+    """Return the noise of one tile."""
+    noise, units, dtype, dt = machine.noise, machine.tau.shape[0], machine.dtype, machine.dynamics.dt
+    on = noise.on
+    times, sizes = noise.processes()
+    seed, instance, phase = drive.names
+    exact = machine.dynamics.method == "exponential"
+    keys = [Stream(seed, f"noise/{source}/{phase}", instance).key() for source in noise.sources()]
+    ids = np.arange(samples.start, samples.start + count) if drive.ids is None else drive.ids[samples]
+    quarter = (units + 3) // 4
+    places, shown = (count, units) if on else (1, 1)
+    return Noise(
+        on=on,
+        keys=np.array(keys, dtype=np.uint64),
+        ids=np.array(ids, dtype=np.int64),
+        white=white_kick(noise.thermal, dt, machine.tau, exact).astype(dtype),
+        common=white_kick(noise.common, dt, machine.tau, exact).astype(dtype),
+        memory=np.exp(-dt / times),
+        size=sizes,
+        slow=np.zeros((max(len(times), 1), places, shown), dtype=dtype),
+        push=np.zeros((places, shown), dtype=dtype),
+        kick=np.zeros((places, shown), dtype=dtype),
+        words=np.zeros((4, quarter), dtype=np.uint64),
+        numbers=np.zeros(4 * quarter, dtype=dtype),
+    )
+
+
+def make_window(rows: int, units: int, first: int, steps: int) -> Window:
+    """Return an averaging window that opens at step `first`; 0 steps: never."""
+    if steps == 0:
+        return Window(NEVER, 1, np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    blocks = min(BLOCKS, steps)
+    return Window(first, steps // blocks, np.zeros((blocks, rows, units)), np.zeros((rows, units)))
+
+
+def average(window: Window, index: NDArray[np.int64], planes: int, steps: int, dt: float) -> Average:
+    """Return mean, standard error and autocorrelation time of one tile."""
+    blocks = window.sums.shape[0]
+    # The last block also holds the steps that do not fill a block.
+    lengths = np.full(blocks, float(window.block))
+    lengths[-1] += steps - blocks * window.block
+    parts = np.array([from_rows(total, index, planes) for total in window.sums])
+    mean = parts.sum(axis=0) / steps
+    weights = (lengths / steps)[:, None, None]
+    spread = np.sum(weights * np.abs(parts / lengths[:, None, None] - mean) ** 2, axis=0)
+    squares = from_rows(window.squares, index, planes)
+    variance = np.maximum(np.real(squares) + np.imag(squares), 0.0) / steps - np.abs(mean) ** 2
+    error = np.sqrt(spread / max(blocks - 1, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        time = np.where(variance > 0.0, 0.5 * steps * dt * error**2 / variance, 0.0)
+    return Average(mean, error, time)

@@ -1,0 +1,144 @@
+"""Equilibrium mode: find the rest point of every sample without following time.
+
+Far cheaper than a trajectory, but where several rest points exist it may find another one than the
+machine would, even one the machine could not stay in. An audit counts how often.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+
+
+from .methods import Phase
+from .protocol import Settled, State, Status
+from .relaxation import Relaxed, planes_of, relax
+from .sweeps import DEPTH, MEMORY, Options, Search, search_rest
+from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
+
+Array = NDArray[np.float64]
+
+DAMPING = 0.5
+"""Share of a sweep that is taken where a whole one need not converge."""
+
+ELSEWHERE = 1e-3
+"""Two rest points further apart than this (largest unit, state units) are not the same one."""
+
+
+class Audit(NamedTuple):
+    """What following the trajectory of some samples showed."""
+
+    checked: int = 0
+    elsewhere: int = 0
+    """Came to rest at another point than the sweeps found."""
+
+    restless: int = 0
+    """Did not come to rest within ten times the steps allowed."""
+
+    def plus(self, other: Audit) -> Audit:
+        """Return the sum of two audits."""
+        return Audit(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class Found(NamedTuple):
+    """What a search found."""
+
+    relaxed: Relaxed
+    audit: Audit
+
+
+def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase) -> Found:
+    """Find the rest point of every sample of a batch.
+
+    Parameters
+    ----------
+    machine : Machine
+        The chip; time constants do not matter.
+    drive : Drive
+        Inputs, nudge and targets; a complex nudge makes the state complex.
+    start : array (batch, units)
+        Where to start from.
+    phase : Phase
+        Tolerance, and how many sweeps at most.
+    """
+    units = machine.tau.shape[0]
+    start = start[:, :units]
+    planes = planes_of(drive, start)
+    parts = [_part(machine, drive, start, samples, planes) for samples in cut(len(start))]
+    wiring = machine.wiring()
+    last = int(machine.layers[:, 2].max())
+    first_law = cell_law(machine, drive.beta, planes, 0)
+    second_law = cell_law(machine, drive.beta, planes, last)
+    options = _options(machine, drive, phase, last)
+
+    def find(part: tuple[object, object]) -> None:
+        tile, search = part
+        search_rest(tile, search, wiring, machine.circuit, first_law, second_law, machine.layers, options)
+
+    share(find, parts, machine.threads)
+    tiles = [tile for tile, _ in parts]
+    state = np.concatenate([from_rows(tile.y, tile.index, planes) for tile in tiles])
+    status, steps, residual = (
+        np.concatenate([in_order(getattr(tile, name), tile.index) for tile in tiles])
+        for name in ("status", "steps", "residual")
+    )
+    relaxed = Relaxed(state, Settled(status, steps, residual, np.zeros(len(state))), state)
+    return Found(relaxed, _audit(machine, drive, start, phase, relaxed))
+
+
+def _options(machine: Machine, drive: Drive, phase: Phase, last: int) -> Options:
+    dynamics = machine.dynamics
+    whole = machine.law == "additive" and last == 1
+    return Options(
+        tolerance=float(phase.end(dynamics.precision, drive.beta)),
+        damping=1.0 if whole else DAMPING,
+        output_damping=1.0 / (1.0 + abs(complex(drive.beta))),
+        colours=last + 1,
+        accelerate=dynamics.acceleration == "anderson",
+        max_sweeps=int(phase.max_steps),
+    )
+
+
+def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: int) -> tuple[object, Search]:
+    units, layers, dtype = machine.tau.shape[0], machine.layers, machine.dtype
+    tile = make_tile(machine, drive, start, samples, planes, units)
+    rows, count = len(tile.y), len(tile.status)
+    last = layers[:, 2].max()
+    n = planes * int((layers[:, 1] - layers[:, 0])[layers[:, 2] == last].sum())
+    memory = np.zeros((count, MEMORY))
+    whole = machine.law == "additive" and last == 1
+    memory[:, 0] = 1.0 if whole else DAMPING
+    memory[:, 2:4] = np.inf
+    memory[:, 8] = 1.0
+    search = Search(
+        drift=np.zeros((rows, units), dtype=dtype),
+        bare=np.zeros((rows, units - machine.circuit.first_output), dtype=dtype),
+        best=tile.y.copy(),
+        **{name: np.zeros((count, n), dtype=dtype) for name in ("x", "g", "f", "old_g", "old_f")},
+        dg=np.zeros((count, DEPTH * n), dtype=dtype),
+        df=np.zeros((count, DEPTH * n), dtype=dtype),
+        gram=np.zeros((count, DEPTH * DEPTH)),
+        memory=memory,
+    )
+    return tile, search
+
+
+def _audit(machine: Machine, drive: Drive, start: State, phase: Phase, found: Relaxed) -> Audit:
+    """Follow the trajectories of some settled samples and compare."""
+    count = min(machine.dynamics.audit, len(start))
+    if count == 0:
+        return Audit()
+    seed, instance, name = drive.names
+    order = np.argsort(Stream(seed, f"audit/{name}", instance).uniform((len(start),)))[:count]
+    ids = None if drive.ids is None else drive.ids[order]
+    part = drive._replace(constant=drive.constant[order], target=drive.target[order], ids=ids)
+    dynamics = machine.dynamics.model_copy(update={"mode": "trajectory", "method": "exponential"})
+    limit = phase.model_copy(update={"max_steps": 10 * phase.max_steps})
+    followed = relax(machine._replace(dynamics=dynamics), part, start[order], limit)
+    distance = np.abs(followed.state - found.state[order]).max(axis=1)
+    rested = (followed.settled.status == Status.SETTLED) & (found.settled.status[order] == Status.SETTLED)
+    return Audit(count, int(np.sum(rested & (distance > ELSEWHERE))), int(np.sum(~rested)))

@@ -1,0 +1,135 @@
+"""Noise on the membranes, compiled: draws that depend on names and indices, and averages over a window."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compile import elementwise
+from .kernels import Array, Integers, Reals, Tile
+from .vector import normals
+
+BLOCKS = 16
+"""Blocks of an averaging window; their spread gives the standard error of the mean."""
+
+_START = 2**40
+"""Step number under which slow noise draws its value before the first step."""
+
+
+class Noise(NamedTuple):
+    """Noise of one tile; sources are white, common-mode, then one per Ornstein-Uhlenbeck process."""
+
+    on: bool
+    keys: NDArray[np.uint64]
+    """Philox keys (sources, 2)."""
+
+    ids: Integers
+    """Names of the samples (samples,)."""
+
+    white: Reals
+    """Standard deviation of the white kick per step and unit (units,)."""
+
+    common: Reals
+    """The same for the kick that all units share."""
+
+    memory: Array
+    """Share of a slow process that survives a step, (processes,)."""
+
+    size: Array
+    """Standard deviation of a slow process, (processes,)."""
+
+    slow: Reals
+    """Slow processes (processes, samples, units); changed in place."""
+
+    push: Reals
+    """Their mean over the present step, added to the drift (samples, units)."""
+
+    kick: Reals
+    """White kick of the present step, added to the state (samples, units)."""
+
+    words: NDArray[np.uint64]
+    """Scratch (4, a quarter of the units)."""
+
+    numbers: Reals
+    """Scratch (all units, rounded up to a multiple of four)."""
+
+
+class Window(NamedTuple):
+    """Running sums of the activity over the last steps of a settling."""
+
+    first: int
+    """Step at which the window opens; beyond the last step: never."""
+
+    block: int
+    """Steps per block."""
+
+    sums: Array
+    """Sum of the activity (blocks, rows, units); changed in place."""
+
+    squares: Array
+    """Sum of its square (rows, units); changed in place."""
+
+
+@elementwise
+def _slow(noise: Noise, r: int, step: int, units: int) -> None:
+    """Advance the slow processes by one step, exactly; their mean over the step is the trapezoid of both ends."""
+    slow, push, numbers, sample = noise.slow, noise.push, noise.numbers, noise.ids[r]
+    T = push.dtype.type
+    for i in range(units):
+        push[r, i] = T(0.0)
+    for k in range(noise.memory.shape[0]):
+        first, second = noise.keys[2 + k, 0], noise.keys[2 + k, 1]
+        if step == 0:
+            normals(first, second, _START, sample, noise.words, numbers, units)
+            size = T(noise.size[k])
+            for i in range(units):
+                slow[k, r, i] = size * numbers[i]
+        normals(first, second, step, sample, noise.words, numbers, units)
+        keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
+        for i in range(units):
+            after = keep * slow[k, r, i] + fresh * numbers[i]
+            push[r, i] += T(0.5) * (slow[k, r, i] + after)
+            slow[k, r, i] = after
+
+
+@elementwise
+def _white(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
+    for i in range(kick.shape[1]):
+        kick[r, i] = scale[i] * numbers[i]
+
+
+@elementwise
+def _shared(scale: Reals, number: float, r: int, kick: Reals) -> None:
+    for i in range(kick.shape[1]):
+        kick[r, i] += scale[i] * number
+
+
+@elementwise
+def shake(noise: Noise, first: int, stop: int, steps: Integers) -> None:
+    """Draw the noise of one step of the samples ``first:stop``: their kicks and pushes."""
+    units = noise.white.shape[0]
+    for r in range(first, stop):
+        if noise.memory.shape[0] > 0:
+            _slow(noise, r, steps[r], units)
+        normals(noise.keys[0, 0], noise.keys[0, 1], steps[r], noise.ids[r], noise.words, noise.numbers, units)
+        _white(noise.white, noise.numbers, r, noise.kick)
+        if noise.common[0] > 0.0:
+            normals(noise.keys[1, 0], noise.keys[1, 1], steps[r], noise.ids[r], noise.words, noise.numbers, 1)
+            _shared(noise.common, noise.numbers[0], r, noise.kick)
+
+
+@elementwise
+def gather(window: Window, tile: Tile, r: int, planes: int) -> None:
+    """Add the present activity of sample `r` to its block of the window."""
+    step = tile.steps[r] - window.first
+    if step < 0:
+        return
+    block = min(step // window.block, window.sums.shape[0] - 1)
+    for p in range(planes * r, planes * r + planes):
+        total, square, a = window.sums[block, p], window.squares[p], tile.a[p]
+        for i in range(a.shape[0]):
+            x = np.float64(a[i])
+            total[i] += x
+            square[i] += x * x

@@ -1,0 +1,189 @@
+"""How a batch is cut into tiles and shared between threads; what all settlings need from a chip.
+
+Tile sizes depend on the batch alone, and tiles run on Python threads over kernels that release the
+lock. So a sample's result is the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.noise import Noise
+
+from . import field
+from .compile import single_threaded_blas
+from .kernels import ROW_BLOCK, RUNNING, Circuit, Law, Tile, Wiring
+from .methods import Dynamics
+from .protocol import State
+
+Array = NDArray[np.float64]
+Item = TypeVar("Item")
+
+LARGEST = 256
+"""Most samples in a tile: larger ones leave the second-level cache."""
+
+SMALLEST = 16
+"""A batch up to this size is one tile."""
+
+
+class Machine(NamedTuple):
+    """What stays the same over all settlings of one chip."""
+
+    edges: NDArray[np.int64]
+    """One row (first pre column, first post column, pre, post, offset, colour of post) per recurrent connection."""
+
+    weights: Array
+    """Effective weights, flat."""
+
+    layers: NDArray[np.int64]
+    """One row (first column, last column + 1, colour) per unclamped layer."""
+
+    circuit: Circuit
+    law: str
+    activation: int
+    table: Array
+    """Points of a measured transfer curve, or (2, 0)."""
+
+    dynamics: Dynamics
+    tau: Array
+    """Time constant per unit (units,)."""
+
+    synapse_tau: float
+    """Time constant of the synaptic pole; 0: none."""
+
+    noise: Noise
+    threads: int
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """Number type of the simulation."""
+        return np.float64 if self.dynamics.precision == "double" else np.float32
+
+    def wiring(self) -> Wiring:
+        """Return the connections in the precision of the simulation."""
+        return Wiring(self.edges, self.weights.astype(self.dtype, copy=False), np.ones(1, dtype=self.dtype))
+
+
+class Drive(NamedTuple):
+    """What is applied to a batch during one settling."""
+
+    constant: State
+    """Drive of the clamped input plus bias, (batch, units); complex with a held complex nudge."""
+
+    beta: complex
+    """Continuous nudge."""
+
+    target: Array
+    """(batch, classes or outputs); not read when beta is 0."""
+
+    ids: NDArray[np.int64] | None = None
+    """Names of the samples, for their noise, (batch,); absent: their numbers in the batch."""
+
+    names: tuple[int, int, str] = (0, 0, "")
+    """Seed, instance and phase, for the noise."""
+
+
+def available_threads() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tile_rows(batch: int) -> int:
+    """Return the samples of a tile: an even number of equal tiles of at most 256, or one of at most 16."""
+    if batch <= SMALLEST:
+        return max(batch, 1)
+    return -(-batch // (2 * -(-batch // (2 * LARGEST))))
+
+
+def cut(batch: int) -> list[slice]:
+    """Return the tiles of a batch as ranges of samples."""
+    rows = tile_rows(batch)
+    return [slice(first, min(first + rows, batch)) for first in range(0, max(batch, 1), rows)]
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
+
+
+def share(work: Callable[[Item], object], items: list[Item], threads: int) -> None:
+    """Do `work` on every item, on the threads of a pool that stays."""
+    with single_threaded_blas():
+        if threads == 1 or len(items) == 1:
+            for item in items:
+                work(item)
+        else:
+            list(_pool(threads).map(work, items))
+
+
+def cell_law(machine: Machine, beta: complex, planes: int, colour: int = -1) -> Law:
+    """Return what a unit does with its drive, as the kernels take it."""
+    return Law(
+        law=int(field.CODES[machine.law]),
+        activation=int(machine.activation),
+        table=machine.table,
+        planes=int(planes),
+        beta_real=float(complex(beta).real),
+        beta_imaginary=float(complex(beta).imag),
+        colour=int(colour),
+    )
+
+
+def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, planes: int, width: int) -> Tile:
+    """Return one tile of the batch, state and drive copied in the precision of the simulation."""
+    part, target = start[samples], np.array(drive.target[samples], dtype=np.float64, order="C")
+    count, units = len(part), machine.tau.shape[0]
+    rows = planes * count
+    if machine.dtype is np.float64:
+        rows = -(-rows // ROW_BLOCK) * ROW_BLOCK
+    y = np.zeros((rows, width), dtype=machine.dtype)
+    constant = np.zeros((rows, units), dtype=machine.dtype)
+    with np.errstate(over="ignore"):
+        to_rows(part, y[:, : part.shape[1]], planes)
+        to_rows(drive.constant[samples], constant, planes)
+    sloped = field.CODES[machine.law] != field.ADDITIVE
+    return Tile(
+        y=y,
+        a=np.zeros((rows, units), dtype=machine.dtype),
+        h=np.zeros((rows, units), dtype=machine.dtype),
+        slope=np.zeros((rows if sloped else 0, units), dtype=machine.dtype),
+        constant=constant,
+        target=target,
+        index=np.arange(count, dtype=np.int64),
+        active=np.full(1, count, dtype=np.int64),
+        status=np.full(count, RUNNING, dtype=np.int64),
+        steps=np.zeros(count, dtype=np.int64),
+        residual=np.zeros(count),
+    )
+
+
+def to_rows(z: State, rows: NDArray[Any], planes: int) -> None:
+    """Write samples (batch, n) to rows, the imaginary plane of a sample after its real one."""
+    rows[: planes * len(z) : planes] = z.real
+    if planes == 2:
+        rows[1 : 2 * len(z) : 2] = z.imag
+
+
+def from_rows(rows: NDArray[Any], index: NDArray[np.int64], planes: int) -> State:
+    """Return the samples (batch, n) of rows, in their original order, in double precision."""
+    count = len(index)
+    z = rows[: planes * count : planes].astype(np.float64 if planes == 1 else np.complex128)
+    if planes == 2:
+        z.imag = rows[1 : 2 * count : 2]
+    ordered = np.empty_like(z)
+    ordered[index] = z
+    return ordered
+
+
+def in_order(values: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the numbers per place of a tile in the order of its samples."""
+    ordered = np.empty_like(values)
+    ordered[index] = values
+    return ordered
