@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Bench, Nudge, Settled, State
 
-from .schemes import Node, Scheme
+from .schemes import Node, Scheme, unfolded
 
 Array = NDArray[np.float64]
 
@@ -43,15 +43,23 @@ class Estimate(NamedTuple):
     """Steps over all nudged settlings of the sample, (batch,)."""
 
 
-def measure_free(bench: Bench, x: Array) -> Free:
-    """Clamp the inputs `x` (batch, inputs), let the chip settle from zero and read it."""
-    bench.set_input(x)
+def measure_free(bench: Bench, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0) -> Free:
+    """Clamp the inputs `x` (batch, inputs), let the chip settle freely and read it.
+
+    `ids` (batch,) and `epoch` say which presentation of which sample this is (absent: in order, the first).
+    """
+    bench.set_input(x, ids, epoch)
     settled = bench.settle()
     return Free({name: np.real(a) for name, a in bench.read().items()}, settled)
 
 
 def estimate(
-    bench: Bench, free: Free, target: Array, scheme: Scheme, presynaptic: Literal["mean", "free"] = "mean"
+    bench: Bench,
+    free: Free,
+    target: Array,
+    scheme: Scheme,
+    presynaptic: Literal["mean", "free"] = "mean",
+    mirror: bool = True,
 ) -> Estimate:
     """Estimate the error vectors of the batch that is clamped now.
 
@@ -70,11 +78,13 @@ def estimate(
         Nodes and weights.
     presynaptic : {"mean", "free"}
         Factor of the weight gradients: mean over the nodes, or the free activity.
+    mirror : bool
+        Whether a settling may stand for its conjugate; with noise both are settled.
     """
     total = {name: np.zeros_like(a) for name, a in free.activity.items()}
     mean = {name: np.zeros_like(a) for name, a in free.activity.items()}
     status, steps = free.settled.status, np.zeros_like(free.settled.steps)
-    nodes = scheme.nodes()
+    nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
     count = sum(1 + node.mirrored for node in nodes)
     for node in nodes:
         activity: Mapping[str, State] = free.activity

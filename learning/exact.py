@@ -13,7 +13,7 @@ from substrate.protocol import Status
 
 from .cost import force, gradients, readout_gradients
 from .estimators import measure_free
-from .training import Gradient, Rule, judged
+from .training import Gradient, Rule, Samples, judged
 
 Array = NDArray[np.float64]
 
@@ -56,8 +56,9 @@ def exact_rule(chip: Chip) -> Rule:
     """
     topology = chip.topology
 
-    def gradient(x: Array, target: Array) -> Gradient:
-        free = measure_free(chip, x)
+    def gradient(samples: Samples) -> Gradient:
+        x, target = samples.x, samples.target
+        free = measure_free(chip, x, samples.ids, samples.epoch)
         rest, linear, error = _around_rest(chip, target)
         activity = {topology.input: x} | topology.split(rest.activity)
         blocks = gradients(chip.connections, activity, topology.split(linear.adjoint(error)), rest.reached)

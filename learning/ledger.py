@@ -8,7 +8,7 @@ step           what is run                                                      
 exact          backpropagation through the equilibrium of the chip as it is
 limit          EP for a vanishing nudge                                          asymmetry
 full           the scheme's finite nudges, settled completely                    finite nudge
-estimate       the scenario's own settling                                       settling
+estimate       the scenario's own settling, with its noise                       settling
 ============== ================================================================= ==================
 """
 
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
@@ -46,7 +47,9 @@ class Ledger(NamedTuple):
         return dict(zip(TERMS, np.diff(np.array(self.steps), axis=0), strict=True))
 
 
-def ledger(complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate) -> Ledger:
+def ledger(
+    complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate, noisy: bool = False
+) -> Ledger:
     """Split the error of `measured` into its causes.
 
     Parameters
@@ -61,16 +64,23 @@ def ledger(complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme
         The scheme that was measured.
     measured : Estimate
         What was measured.
+    noisy : bool
+        Whether it was measured with noise.
     """
     full = estimate(complete, measure_free(complete, x), target, scheme)
-    keep = (measured.status == Status.SETTLED) & (full.status == Status.SETTLED) & exact.equilibrium.reached
+    # With noise nothing comes to rest: then only a divergence leaves a sample out.
+    good = measured.status == Status.SETTLED
+    if noisy:
+        good = measured.status != Status.DIVERGED
+    keep = good & (full.status == Status.SETTLED) & exact.equilibrium.reached
     return Ledger((exact.delta, exact.ep, joined(full), joined(measured)), np.asarray(keep))
 
 
 def complete_settling(chip: Chip) -> Chip:
-    """Return the same chip with phases long enough to count as complete."""
-    dynamics = chip.design.dynamics.model_copy(update={"free": TIGHT, "nudged": TIGHT})
-    return chip.variant(dynamics=dynamics)
+    """Return the same chip without noise, in double precision, with phases long enough to count as complete."""
+    complete = {"free": TIGHT, "nudged": TIGHT, "mode": "trajectory", "precision": "double", "audit": 0}
+    dynamics = chip.design.dynamics.model_copy(update=complete)
+    return chip.variant(dynamics=dynamics, noise=Noise())
 
 
 def joined(measured: Estimate) -> Array:

@@ -89,6 +89,17 @@ class Circle(Parameters):
         return nodes
 
 
+def unfolded(nodes: list[Node]) -> list[Node]:
+    """Return the nodes with every mirrored one as two."""
+    both = []
+    for node in nodes:
+        both.append(node._replace(mirrored=False))
+        if node.mirrored:
+            beta, weight = complex(node.beta).conjugate(), complex(node.weight).conjugate()
+            both.append(Node(beta, weight, False))
+    return both
+
+
 Scheme = Annotated[OneSided | Backward | Centred | Circle, Field(discriminator="kind")]
 
 

@@ -41,8 +41,24 @@ class Gradient(NamedTuple):
     """Worst status of all settlings, (batch,)."""
 
 
-Rule = Callable[[Array, Array], Gradient]
-"""From inputs (batch, inputs) and targets to a gradient, measured on a chip or not."""
+class Samples(NamedTuple):
+    """One batch, as it is presented."""
+
+    x: Array
+    """Inputs (batch, inputs)."""
+
+    target: Array
+    """Targets (batch, classes) or (batch, outputs)."""
+
+    ids: NDArray[np.int64] | None = None
+    """Which samples these are, (batch,); absent: in order."""
+
+    epoch: int = 0
+    """How often they have been presented before."""
+
+
+Rule = Callable[[Samples], Gradient]
+"""From a batch to a gradient, measured on a chip or not."""
 
 
 @dataclass
@@ -97,16 +113,16 @@ class Step(NamedTuple):
     """Why training cannot go on; empty while it can."""
 
 
-def ep_rule(bench: Bench, scheme: Scheme, presynaptic: Literal["mean", "free"]) -> Rule:
+def ep_rule(bench: Bench, scheme: Scheme, presynaptic: Literal["mean", "free"], mirror: bool = True) -> Rule:
     """Return the rule that measures gradients on `bench` by equilibrium propagation.
 
     Samples that diverged have no error vector and are left out; all others teach, as on a real chip
     that reads whatever is there when the time is over.
     """
 
-    def gradient(x: Array, target: Array) -> Gradient:
-        free = measure_free(bench, x)
-        measured = estimate(bench, free, target, scheme, presynaptic)
+    def gradient(samples: Samples) -> Gradient:
+        free, target = measure_free(bench, samples.x, samples.ids, samples.epoch), samples.target
+        measured = estimate(bench, free, target, scheme, presynaptic, mirror)
         keep = measured.status != Status.DIVERGED
         output = free.activity[next(reversed(measured.delta))]
         blocks = cost.gradients(bench.connections, measured.presynaptic, measured.delta, keep)
@@ -138,7 +154,7 @@ def train(
     bench: Bench,
     rule: Rule,
     optimiser: Sgd,
-    batches: Callable[[int], list[tuple[Array, Array]]],
+    batches: Callable[[int], list[Samples]],
     epochs: int,
     trainee: Trainee,
 ) -> Iterator[Step]:
@@ -153,7 +169,7 @@ def train(
     optimiser : Sgd
         Turns gradients into requested changes.
     batches : callable
-        ``batches(epoch)`` gives the (inputs, targets) of every batch, the same ones whenever it is asked.
+        ``batches(epoch)`` gives every batch of an epoch, the same ones whenever it is asked.
     epochs : int
         Epochs in all.
     trainee : Trainee
@@ -163,7 +179,7 @@ def train(
         parts = batches(trainee.epoch)
         while trainee.batch < len(parts):
             before = bench.budget
-            gradient = rule(*parts[trainee.batch])
+            gradient = rule(parts[trainee.batch])
             failure = _failure(gradient)
             if not failure:
                 bench.write(requested_changes(optimiser, gradient.blocks, trainee.memory))

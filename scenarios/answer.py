@@ -50,14 +50,26 @@ def remarks(result: Result) -> list[str]:
     """Return what else has to be said: the causes of error after a training, and samples that were not counted."""
     last, epochs = latest(result), measured_epochs(result)
     if "gradient" not in last.groups:
-        return []
+        return _audited(last)
     if not epochs:
-        return [unsettled(last["gradient"]["status"].data)]
+        return [unsettled(last["gradient"]["status"].data), *_audited(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
-    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference]
+    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference, *_audited(last)]
+
+
+def _audited(last: Result) -> list[str]:
+    """Return what the audit of the equilibrium mode found, if there was one."""
+    if "audit" in last.groups:
+        checked, elsewhere = (int(last["audit"][name].data) for name in ("checked", "elsewhere"))
+    elif "audit_checked" in last.groups.get("metrics", {}):
+        checked, elsewhere = (int(last["metrics"][f"audit_{name}"].data) for name in ("checked", "elsewhere"))
+    else:
+        return []
+    words = f"Audit: {elsewhere} of {checked} settlings rest at another point when they are followed in time"
+    return [f'{words}: use dynamics.mode = "trajectory".' if elsewhere else f"{words}."]
 
 
 def diverged(result: Result) -> bool:

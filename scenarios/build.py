@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.activation import Curve, read_curve
 from devices.random import Stream
 from substrate.topology import Topology
 
@@ -32,6 +33,7 @@ class Parts(NamedTuple):
     topology: Topology
     programmed: dict[str, Array]
     data: Data
+    activation: str | Curve
 
 
 def check(loaded: Loaded) -> None:
@@ -52,6 +54,7 @@ def check(loaded: Loaded) -> None:
     except DataError as error:
         found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
     found += _parameter_faults(loaded, classes)
+    found += _curve_faults(loaded)
     if found:
         raise faults_at(loaded, found)
 
@@ -82,7 +85,7 @@ def assemble(loaded: Loaded) -> Parts:
     else:
         programmed = _read_blocks(loaded.folder("network", "parameters") / network.parameters)
         _refuse(loaded, _shape_faults(topology, programmed))
-    return Parts(topology, programmed, data)
+    return Parts(topology, programmed, data, activation_law(loaded))
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
@@ -151,6 +154,29 @@ def _parameter_faults(loaded: Loaded, classes: int | None) -> Found:
 
 def _distributions(y: Array) -> bool:
     return bool((y >= 0.0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0.0, atol=1e-6))
+
+
+def _curve_faults(loaded: Loaded) -> Found:
+    place = ("network", "activation", "table")
+    try:
+        activation_law(loaded)
+    except ValueError as error:
+        return [(place, str(error), "give a CSV file of two columns: state (increasing), activity (never falling)")]
+    except OSError as error:
+        return [(place, f"cannot be read ({error.strerror})", "paths start at the scenario file")]
+    return []
+
+
+def activation_law(loaded: Loaded) -> str | Curve:
+    """Return the activation by name, or the measured curve that the scenario names.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read or holds no such curve.
+    """
+    law = loaded.scenario.network.activation
+    return law if isinstance(law, str) else read_curve(loaded.folder("network", "activation", "table") / law.table)
 
 
 def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:

@@ -14,6 +14,7 @@ from learning.matching import matching_rule
 from learning.schemes import Scheme, label
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
+from substrate.recording import Recording
 
 from .schema import Learning, Record
 from .store import Group, Variable
@@ -28,18 +29,18 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     schemes = learning.all_schemes()
     say(f"free settling of {len(batch.x)} samples")
     free = measure_free(chip, batch.x)
-    state = chip.state
+    state, noisy = chip.state, chip.design.noise.on
     estimates = []
     for scheme in schemes:
         say(f"nudged settlings: {label(scheme)}")
-        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic))
+        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic, not noisy))
     say("exact gradients")
     reference = exact(chip, batch.target)
     complete = complete_settling(chip)
     ledgers = []
     for scheme, measured in zip(schemes, estimates, strict=True):
         say(f"bias of {label(scheme)}")
-        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured))
+        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured, noisy))
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     rule = matching_rule(nominal, exact(nominal, batch.target), chip.design.feedback.mismatch_sigma)
@@ -58,18 +59,19 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
     target = batch.target[: record.samples]
     betas = dict.fromkeys(node.beta for scheme in schemes for node in scheme.nodes() if node.beta != 0.0)
     phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in betas}
+    units = np.array([i for c in chip.topology.columns.values() for i in range(c.start, c.stop)[: record.units]])
     curves: list[State] = []
     ends: list[Settled] = []
     for nudge in phases.values():
-        states: list[State] = []
-        ends.append(chip.settle(nudge, "free" if nudge else "zero", (record.every_steps, states.append)))
-        curves.append(np.array(states))
+        kept = Recording(record.every_steps, units=units, limit=record.limit_mb * 2**20)
+        ends.append(chip.settle(nudge, "free" if nudge else "zero", kept))
+        curves.append(kept.states)
     longest = max(len(curve) for curve in curves)
     padded = np.full((len(curves), longest, *curves[0].shape[1:]), np.nan, dtype=np.result_type(*curves))
     for row, curve in zip(padded, curves, strict=True):
         row[: len(curve)] = curve
     distance = np.abs(padded - np.array([curve[-1] for curve in curves])[:, None]).max(axis=3)
-    owner = [name for name in chip.topology.names for _ in range(chip.topology.layers[name])]
+    owner = [name for name in chip.topology.names for _ in range(chip.topology.layers[name])[: record.units]]
     dims = ("phase", "time", "sample", "unit")
     group: Group = {
         "phase": Variable(("phase",), np.array(list(phases)), long_name="settling"),

@@ -27,7 +27,7 @@ from .report import write_report
 from .schema import Scenario
 from .store import Group, Variable
 from .tables import Batch, lay_out
-from .tables_train import device_groups
+from .tables_train import audit_group, device_groups
 from .train import Job, Trained, Watch, evaluate_chips, run_training
 
 Array = NDArray[np.float64]
@@ -123,7 +123,8 @@ def run_id(scenario: Scenario, parts: Parts) -> str:
     """Return eight hex digits that name everything the result depends on."""
     content = [scenario.model_dump(by_alias=True, mode="json"), parts.data.sha256, store.FORMAT]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for block in parts.programmed.values():
+    curve = [] if isinstance(parts.activation, str) else list(parts.activation)
+    for block in [*parts.programmed.values(), *curve]:
         digest.update(np.ascontiguousarray(block).tobytes())
     return digest.hexdigest()[:8]
 
@@ -143,6 +144,9 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
         return make_chip(scenario, parts, programmed or parts.programmed, instance, setting.threads)
 
+    loose = {text for s in scenario.learning.all_schemes() if (text := scenario.dynamics_in_tau().looseness(s.beta))}
+    for text in sorted(loose):
+        watch.say(f"warning: {text}")
     if experiment.kind == "train":
         trained = run_training(Job(scenario, experiment, make, data, setting.kept, setting.identity, watch))
         return trained.groups, _ending(trained)
@@ -155,6 +159,8 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     if experiment.kind == "measure":
         batch = Batch(data.x[: experiment.samples], data.y[: experiment.samples])
         groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say))
+        if scenario.dynamics.mode == "equilibrium":
+            groups["audit"] = audit_group(chip.audit)
     if experiment.record is not None:
         watch.say("settling curves")
         groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
@@ -165,9 +171,16 @@ def make_chip(
     scenario: Scenario, parts: Parts, programmed: Mapping[str, Array], instance: int, threads: int | None
 ) -> Chip:
     """Return a chip of the scenario's design with the given parameters."""
-    network = scenario.network
+    network, devices = scenario.network, scenario.devices
     design = Design(
-        parts.topology, network.activation, network.cost, scenario.dynamics_in_tau(), scenario.devices.feedback
+        parts.topology,
+        parts.activation,
+        network.cost,
+        scenario.dynamics_in_tau(),
+        devices.feedback,
+        network.law,
+        devices.neurons,
+        devices.noise,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 

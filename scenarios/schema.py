@@ -8,7 +8,10 @@ import tomlkit
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from devices.activation import HOLOMORPHIC, Named
 from devices.mismatch import FeedbackDevices
+from devices.neurons import NeuronDevices
+from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
 from learning.schemes import Scheme
 from learning.updates import Sgd
@@ -40,11 +43,11 @@ class Asymmetry(Parameters):
 class Network(Parameters):
     """Layers, connections, activation and cost."""
 
-    law: Literal["additive"] = "additive"
-    """Drift of a unit: `additive`, ``F = -u + h``."""
+    law: Literal["additive", "hopfield"] = "additive"
+    """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
-    activation: Literal["sigmoid", "dsilu"] = "sigmoid"
-    """``sigmoid(4u - 2)`` or the double-sided SiLU of the seed paper."""
+    activation: Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"] | Named = "sigmoid"
+    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, another law, or ``{ table = "neuron.csv" }``."""
 
     layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
     """Units per layer, in order: the first is the clamped input, the last the output."""
@@ -77,6 +80,12 @@ class Devices(Parameters):
 
     feedback: FeedbackDevices = FeedbackDevices()
     """Devices of the feedback connections."""
+
+    neurons: NeuronDevices = NeuronDevices()
+    """Membranes."""
+
+    noise: Noise = Noise()
+    """Noise of the membranes while they settle."""
 
 
 class Learning(Parameters):
@@ -145,6 +154,12 @@ class Record(Parameters):
 
     every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Keep every so many steps."""
+
+    units: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Of every layer the first so many units; absent: all."""
+
+    limit_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 2048
+    """Refuse to record more than this, in MiB per settling."""
 
 
 class Settle(Parameters):
@@ -249,16 +264,27 @@ class Scenario(Parameters):
     @model_validator(mode="after")
     def _times_in_tau(self) -> Scenario:
         faults = times.faults(self.dynamics, self._tau)
-        if faults:
-            details = [
-                InitErrorDetails(
-                    type=PydanticCustomError("time", "{words}", {"words": fault.message, "hint": fault.hint}),
-                    loc=("dynamics", *fault.path),
-                    input=self.dynamics,
-                )
-                for fault in faults
-            ]
-            raise ValidationError.from_exception_data("Scenario", details)
+        _refuse([(("dynamics", *fault.path), fault.message, fault.hint) for fault in faults])
+        return self
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Scenario:
+        """Refuse combinations that have no meaning; each at the key that can be changed."""
+        found: list[tuple[tuple[str | int, ...], str, str]] = []
+        holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
+        one = self.learning.scheme is not None
+        for k, scheme in enumerate(self.learning.all_schemes()):
+            place = ("learning", "scheme") if one else ("learning", "schemes", k)
+            if not holomorphic and any(complex(node.beta).imag for node in scheme.nodes()):
+                hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
+                found.append((place, "needs complex states, which this activation does not have", hint))
+        record = getattr(self.experiment, "record", None)
+        if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
+            hint = 'set dynamics.mode = "trajectory" and a method of fixed steps'
+            found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
+        if self.devices.noise.on and (fault := self.dynamics_in_tau().noise_fault()):
+            found.append((("devices", "noise"), "does not go with these dynamics", fault))
+        _refuse(found)
         return self
 
     @property
@@ -272,3 +298,15 @@ class Scenario(Parameters):
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _refuse(found: list[tuple[tuple[str | int, ...], str, str]]) -> None:
+    """Raise one error for (place, message, hint) of everything found."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("fit", "{words}", {"words": words, "hint": hint}), loc=place, input=None
+        )
+        for place, words, hint in found
+    ]
+    if details:
+        raise ValidationError.from_exception_data("Scenario", details)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
+from substrate.equilibrium import Audit
 from substrate.topology import Topology
 
 from .store import Group, Variable
@@ -84,3 +85,12 @@ def parameter_groups(chip: Chip) -> dict[str, Group]:
             "bias": Variable(("class",), blocks["readout/bias"].copy()),
         }
     return groups
+
+
+def audit_group(audit: Audit) -> Group:
+    """Return what following some trajectories showed about the rest points found without time."""
+    return {
+        "checked": Variable((), audit.checked, long_name="settlings that were followed in time, too"),
+        "elsewhere": Variable((), audit.elsewhere, long_name="of these: the trajectory rests at another point"),
+        "restless": Variable((), audit.restless, long_name="of these: the trajectory does not come to rest"),
+    }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
-from learning.training import Step, Tally, ep_rule, evaluate, train
+from learning.training import Samples, Step, Tally, ep_rule, evaluate, train
 from substrate.chip import Chip
 from substrate.linearisation import saturated
 
@@ -98,7 +98,7 @@ def run_training(job: Job) -> Trained:
     log, programmed = checkpoint.resume(saved) if saved else (Log(TRAINING, job.identity, {}), None)
     if saved:
         job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
-    chip = job.make(programmed)
+    chip = _in_training(job, programmed)
     failure = _run_stage(job, log, chip)
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
@@ -110,8 +110,14 @@ def run_training(job: Job) -> Trained:
     if failure or not job.plan.reference:
         return Trained(groups, failure)
     log = Log(REFERENCE, job.identity, groups)
-    failure = _run_stage(job, log, job.make(None))
+    failure = _run_stage(job, log, _in_training(job, None))
     return Trained(groups | log.groups(chip.topology), "", failure)
+
+
+def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
+    """Return the chip that is trained; audits are left to the bystander that is tested after every epoch."""
+    chip = job.make(programmed)
+    return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
 
 
 def _run_stage(job: Job, log: Log, chip: Chip) -> str:
@@ -119,7 +125,8 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
     rule = exact_rule(chip)
     if log.stage == TRAINING:
-        rule = ep_rule(chip, learning.all_schemes()[0], learning.presynaptic)
+        mirror = not job.scenario.devices.noise.on
+        rule = ep_rule(chip, learning.all_schemes()[0], learning.presynaptic, mirror)
     if not log.rows:
         _end_epoch(job, log, chip, Tally().means(), 0.0)
     begin = saved = time.monotonic()
@@ -140,11 +147,12 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     return ""
 
 
-def _batches(job: Job, epoch: int) -> list[tuple[Array, Array]]:
+def _batches(job: Job, epoch: int) -> list[Samples]:
     x, y = job.data.x[: job.plan.samples], job.data.y[: job.plan.samples]
     order = np.argsort(Stream(job.scenario.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
     size = job.scenario.task.batch
-    return [(x[order[i : i + size]], y[order[i : i + size]]) for i in range(0, len(x), size)]
+    parts = [order[i : i + size] for i in range(0, len(x), size)]
+    return [Samples(x[ids], y[ids], ids, epoch) for ids in parts]
 
 
 def _tell(job: Job, log: Log, step: Step) -> None:
@@ -160,7 +168,8 @@ def _tell(job: Job, log: Log, step: Step) -> None:
 def _end_epoch(job: Job, log: Log, chip: Chip, means: dict[str, float], wall: float) -> None:
     """Add the row of the epoch that just ended, and measure the gradients if the plan says so."""
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
-    epoch, bystander, data = log.trainee.epoch, chip.variant(), job.data
+    epoch, data = log.trainee.epoch, job.data
+    bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())
     test = evaluate(bystander, data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples])
     measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE])
     shares = chip.topology.split(saturated(bystander, bystander.state))
@@ -173,6 +182,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip, means: dict[str, float], wall: fl
         **log.trainee.budget._asdict(),
         "wall_s": wall,
     }
+    if bystander.design.dynamics.mode == "equilibrium":
+        numbers |= {"audit_checked": bystander.audit.checked, "audit_elsewhere": bystander.audit.elsewhere}
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
     ledger = job.plan.ledger
     if log.stage != TRAINING or ledger is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from learning.schemes import Node, Scheme
-from substrate.methods import Phase
+from substrate.methods import Phase, whole_steps
 from substrate.topology import Topology
 
 from .datasets import Outline
@@ -75,9 +75,9 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     betas = _nudges(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
-    nudged_steps = sum(_planes(node) for node in betas) * _limit(dynamics.nudged)
+    nudged_steps = sum(_planes(node) for node in betas) * _limit(dynamics.nudged, dynamics.dt)
     free = counts.free + counts.estimates
-    steps = free * _limit(dynamics.free) + counts.estimates * nudged_steps
+    steps = free * _limit(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
     states = _STATES * counts.rows * topology.units * (2 if any(_planes(node) == 2 for node in betas) else 1)
     return Workload(
@@ -88,7 +88,7 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         operations=2.0 * (steps * recurrent + free * clamped),
         memory=BYTES * (3 * topology.size + data + states),
         result=_result(scenario, topology, counts, betas),
-        bounded=dynamics.free.steps is None or dynamics.nudged.steps is None,
+        bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
     )
 
 
@@ -122,8 +122,10 @@ def _planes(node: Node) -> int:
     return 2 if complex(node.beta).imag != 0.0 else 1
 
 
-def _limit(phase: Phase) -> int:
-    return phase.steps or phase.max_steps
+def _limit(phase: Phase, dt: float) -> int:
+    if not phase.fixed:
+        return phase.max_steps
+    return (phase.steps or whole_steps(phase.duration or 0.0, dt)) + whole_steps(phase.window, dt)
 
 
 def _result(scenario: Scenario, topology: Topology, counts: _Counts, betas: Iterable[Node]) -> int:
@@ -137,7 +139,7 @@ def _result(scenario: Scenario, topology: Topology, counts: _Counts, betas: Iter
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.
         phases = {complex(node.beta): node for node in betas}.values()
-        longest = max([_limit(dynamics.free), *(_limit(dynamics.nudged) for _ in phases)])
+        longest = max([_limit(dynamics.free, dynamics.dt), *(_limit(dynamics.nudged, dynamics.dt) for _ in phases)])
         planes = max([1, *(_planes(node) for node in phases)])
         times = longest // record.every_steps + 2
         total += 4 * planes * (1 + len(phases)) * times * record.samples * topology.units

@@ -122,8 +122,11 @@ class Dynamics(Parameters):
     acceleration: Literal["anderson", "none"] = "anderson"
     """Acceleration of the sweeps of the equilibrium mode."""
 
-    audit: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Samples per equilibrium settling that also follow their trajectory, to count those that rest elsewhere."""
+    audit: Annotated[int, Field(ge=0, le=1000)] = 2
+    """Samples per equilibrium settling that also follow their trajectory, to count those that rest elsewhere.
+
+    In a training only the tests after every epoch are audited.
+    """
 
     @model_validator(mode="after")
     def _possible(self) -> Dynamics:

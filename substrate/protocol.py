@@ -122,8 +122,11 @@ class Bench(Protocol):
         """The digital readout, for the cross-entropy cost; None for mse."""
         ...
 
-    def set_input(self, x: Array) -> None:
-        """Clamp the input layer to `x`, shape (batch, inputs), until the next call."""
+    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0) -> None:
+        """Clamp the input layer to `x`, shape (batch, inputs), until the next call.
+
+        `ids` (batch,) and `epoch` say which presentation of which sample this is: each has noise of its own.
+        """
         ...
 
     def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> Settled:
