@@ -50,7 +50,8 @@ class Noise(Parameters):
 
     @model_validator(mode="after")
     def _used(self) -> Noise:
-        given = self.model_fields_set
+        # A value equal to the default says nothing: a resolved scenario spells out all of them.
+        given = {name for name, f in Noise.model_fields.items() if getattr(self, name) != f.default}
         if "tau_c" in given and self.coloured == 0.0:
             raise PydanticCustomError("noise", "`tau_c` belongs to `coloured`, which is 0: give its standard deviation")
         if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == 0.0:

@@ -6,7 +6,7 @@ from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.ledger import cosines
 from learning.schemes import Centred
-from learning.training import Tally, Trainee, ep_rule, evaluate, train
+from learning.training import Samples, Tally, Trainee, ep_rule, evaluate, train
 from learning.updates import Sgd, requested_changes
 from substrate.methods import Phase
 from substrate.protocol import Budget, Status
@@ -18,7 +18,7 @@ EP = Centred(beta=0.05)
 
 def halves(chip, samples=8):
     x, y = random_batch(chip, samples)
-    return lambda epoch: [(x[k::2], y[k::2]) for k in ((epoch % 2), 1 - (epoch % 2))]
+    return lambda epoch: [Samples(x[k::2], y[k::2]) for k in ((epoch % 2), 1 - (epoch % 2))]
 
 
 def flat(chip):
@@ -36,8 +36,7 @@ def test_momentum_is_the_published_recursion():
 def test_a_step_goes_down_the_measured_gradient():
     chip = random_chip(symmetric=True)
     batches = halves(chip)
-    x, y = batches(0)[0]
-    gradient = ep_rule(chip, EP, "mean")(x, y)
+    gradient = ep_rule(chip, EP, "mean")(batches(0)[0])
     before = flat(chip)
     next(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.1, momentum=0.0), batches, 1, Trainee()))
     moved = np.concatenate([gradient.blocks[name].ravel() for name in chip.programmed])
@@ -50,7 +49,7 @@ def test_training_lowers_the_loss(kind):
     x, y = random_batch(chip, 8)
     if kind == "cross-entropy":
         x = x + 2.0 * np.repeat(y, 2, axis=1)
-    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.3), lambda _: [(x, y)], 40, Trainee()))
+    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.3), lambda _: [Samples(x, y)], 40, Trainee()))
     means = [step.finished["loss"] for step in steps if step.finished]
     assert len(steps) == len(means) == 40
     assert means[-1] < 0.7 * means[0]
@@ -60,7 +59,7 @@ def test_training_lowers_the_loss(kind):
 def test_the_exact_rule_is_the_gradient_that_ep_tends_to():
     chip = random_chip(symmetric=True)
     x, y = random_batch(chip)
-    measured, true = ep_rule(chip, Centred(beta=1e-3), "free")(x, y), exact_rule(chip)(x, y)
+    measured, true = ep_rule(chip, Centred(beta=1e-3), "free")(Samples(x, y)), exact_rule(chip)(Samples(x, y))
     assert set(measured.blocks) == set(true.blocks) == set(chip.topology.shapes)
     for name, block in true.blocks.items():
         np.testing.assert_allclose(measured.blocks[name], block, rtol=0, atol=1e-5 * np.abs(block).max())
@@ -125,7 +124,7 @@ def test_the_budget_counts_settlings_reads_and_writes_per_sample():
     chip = random_chip(phase=Phase(steps=10))
     x, y = random_batch(chip, 3)
     assert chip.budget == Budget()
-    gradient = ep_rule(chip, EP, "mean")(x, y)
+    gradient = ep_rule(chip, EP, "mean")(Samples(x, y))
     chip.write(requested_changes(Sgd(), gradient.blocks, {}))
     assert chip.budget == Budget(settlings=9, settled_time=9 * 10 * 0.5, reads=9, writes=1)
 
@@ -146,8 +145,8 @@ def test_a_runaway_gradient_is_not_written(value):
     before = flat(chip)
     usual = ep_rule(chip, EP, "mean")
 
-    def runaway(x, y):
-        gradient = usual(x, y)
+    def runaway(samples):
+        gradient = usual(samples)
         gradient.blocks["bias/l1"][2] = value
         return gradient
 
@@ -159,7 +158,7 @@ def test_a_runaway_gradient_is_not_written(value):
 def test_a_tally_counts_what_did_not_settle_and_averages_what_did_not_diverge():
     chip = random_chip(phase=Phase(max_steps=20, tolerance=1e-4))
     x, y = random_batch(chip)
-    gradient = ep_rule(chip, EP, "mean")(x, y)
+    gradient = ep_rule(chip, EP, "mean")(Samples(x, y))
     status = np.array([Status.SETTLED, Status.STEP_LIMIT, Status.DIVERGED, Status.SETTLED, Status.SETTLED])
     loss = np.array([1.0, 2.0, np.nan, 3.0, 4.0])
     tally = Tally()
@@ -180,6 +179,6 @@ def test_evaluation_does_not_depend_on_its_chunks():
 def test_ep_on_a_mismatched_chip_stays_close_to_its_exact_gradient():
     chip = random_chip(symmetric=True, sigma=0.1)
     x, y = random_batch(chip)
-    measured, true = ep_rule(chip, EP, "free")(x, y).blocks, exact_rule(chip)(x, y).blocks
+    measured, true = ep_rule(chip, EP, "free")(Samples(x, y)).blocks, exact_rule(chip)(Samples(x, y)).blocks
     for name, block in true.items():
         assert cosines(measured[name].reshape(1, -1), block.reshape(1, -1))[0] > 0.95, name
