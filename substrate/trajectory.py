@@ -351,7 +351,7 @@ def _begin(
     for r in range(tile.active[0]):
         if tile.status[r] != RUNNING:
             continue
-        if tile.steps[r] >= window.first:
+        if tile.steps[r] >= window.first and not last:
             gather(window, tile, r, cell.planes)
         status = _judge(tile, course, plan, options, r, cell.planes, noise.on)
         over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))

@@ -84,8 +84,7 @@ def test_common_noise_is_shared_by_the_units_of_a_sample():
     assert_mean(both.state[:, 0] * both.state[:, 1], 0.04, np.sqrt(0.13**2 + 0.04**2))
 
 
-@pytest.mark.parametrize("synapse_free", [True])
-def test_coupled_units_have_the_covariance_of_lyapunov(synapse_free):
+def test_coupled_units_have_the_covariance_of_lyapunov():
     """Linear units: ``J S + S J^T + 2 sigma^2 = 0``; every entry of S, false alarms 1e-6 in all."""
     weight = np.array([[0.0, 0.6, -0.4], [0.3, 0.0, 0.5], [-0.5, 0.2, 0.0]])
     topology = Topology({"in": 1, "out": 3}, ["in-out", "out-out"])
@@ -226,7 +225,7 @@ def test_a_window_of_a_quiet_chip_is_its_rest_point():
 def test_noise_refuses_what_it_cannot_do(change, complaint):
     phase = Phase() if "mode" in change else Phase(duration=1.0)
     settings = {"method": "exponential", "free": phase, "nudged": phase, **change}
-    chip = random_chip(noise=Noise(thermal=0.1), dynamics=settings)
+    chip = random_chip(noise=Noise(thermal=0.1), dt=settings.pop("dt", 0.5), dynamics=settings)
     chip.set_input(random_batch(chip, 2)[0])
     with pytest.raises(ValueError, match=complaint):
         chip.settle()
