@@ -70,8 +70,10 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
 def growth(threads: int) -> None:
     """Print how the time of a step grows with batch and width."""
     print("\ngrowth of 150 euler steps, single: time per sample in us")
-    for label, sizes in (("batch", [(256, b) for b in (16, 64, 256, 1024)]), ("width", [(w, 128) for w in (64, 128, 256,
-                                                                                                          512)])):
+    for label, sizes in (
+        ("batch", [(256, b) for b in (16, 64, 256, 1024)]),
+        ("width", [(w, 128) for w in (64, 128, 256, 512)]),
+    ):
         calls = {
             f"{width} wide, batch {batch}": (cases.Case((784, width, width, 10), batch, "single", threads), batch)
             for width, batch in sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Case:
     def __init__(self, widths: tuple[int, ...], batch: int, precision: str, threads: int) -> None:
         names = ["in", *(f"l{k}" for k in range(1, len(widths) - 1)), "out"]
         wires = [f"{names[0]}-{names[1]}"]
-        for pre, post in zip(names[1:], names[2:], strict=False):
+        for pre, post in pairwise(names[1:]):
             wires += [f"{pre}-{post}", f"{post}-{pre}"]
         self.topology = Topology(dict(zip(names, widths, strict=True)), wires, classes=10)
         self.blocks = {

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from scipy import integrate
 
 from .cases import DT, Case
 
@@ -97,8 +98,6 @@ def jax_loops(case: Case, steps: int) -> dict[str, Callable[[], object]]:
 
 def solve_ivp(case: Case, steps: int) -> Callable[[], object]:
     """Return SciPy's RK45 over the same time, the whole batch as one system."""
-    from scipy import integrate
-
     edges, constant, _ = _layers(case)
     sizes = [c.shape[1] for c in constant]
     batch, stops = len(case.x), np.cumsum(sizes)[:-1]

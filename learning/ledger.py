@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
@@ -68,9 +69,9 @@ def ledger(complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme
 
 
 def complete_settling(chip: Chip) -> Chip:
-    """Return the same chip with phases long enough to count as complete."""
-    dynamics = chip.design.dynamics.model_copy(update={"free": TIGHT, "nudged": TIGHT})
-    return chip.variant(dynamics=dynamics)
+    """Return the same chip without noise, in double precision, with phases long enough to count as complete."""
+    complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
+    return chip.variant(dynamics=chip.design.dynamics.model_copy(update=complete), noise=Noise())
 
 
 def joined(measured: Estimate) -> Array:

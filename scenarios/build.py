@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.activation import Curve, read_curve
 from devices.random import Stream
 from substrate.topology import Topology
 
@@ -32,6 +33,7 @@ class Parts(NamedTuple):
     topology: Topology
     programmed: dict[str, Array]
     data: Data
+    activation: str | Curve = "sigmoid"
 
 
 def check(loaded: Loaded) -> None:
@@ -52,6 +54,10 @@ def check(loaded: Loaded) -> None:
     except DataError as error:
         found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
     found += _parameter_faults(loaded, classes)
+    try:
+        _activation(loaded)
+    except (OSError, ValueError) as error:
+        found.append((("network", "activation", "table"), str(error), "give two columns, u and a, one point per line"))
     if found:
         raise faults_at(loaded, found)
 
@@ -82,7 +88,7 @@ def assemble(loaded: Loaded) -> Parts:
     else:
         programmed = _read_blocks(loaded.folder("network", "parameters") / network.parameters)
         _refuse(loaded, _shape_faults(topology, programmed))
-    return Parts(topology, programmed, data)
+    return Parts(topology, programmed, data, _activation(loaded))
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
@@ -107,6 +113,12 @@ def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str,
     for forward, feedback in topology.pairs():
         blocks[feedback.block] = sine * blocks[feedback.block] + cosine * blocks[forward.block].T
     return blocks
+
+
+def _activation(loaded: Loaded) -> str | Curve:
+    """Return the name of the activation, or the measured curve."""
+    law = loaded.scenario.network.activation
+    return law if isinstance(law, str) else read_curve(loaded.folder("network", "activation") / law.table)
 
 
 def _lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:

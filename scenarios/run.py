@@ -97,7 +97,17 @@ def run_id(scenario: Scenario, parts: Parts) -> str:
 def make_chip(scenario: Scenario, topology: Topology, parts: Parts, threads: int | None) -> Chip:
     """Return the chip a scenario describes."""
     network = scenario.network
-    design = Design(topology, network.activation, network.cost, scenario.dynamics, scenario.devices.feedback)
+    devices = scenario.devices
+    design = Design(
+        topology,
+        parts.activation,
+        network.cost,
+        scenario.dynamics,
+        devices.feedback,
+        network.law,
+        devices.neurons,
+        devices.noise,
+    )
     return Chip(design, parts.programmed, Fabrication(scenario.seed, scenario.chip.instance), threads)
 
 

@@ -8,7 +8,10 @@ import tomlkit
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from devices.activation import HOLOMORPHIC, Named
 from devices.mismatch import FeedbackDevices
+from devices.neurons import NeuronDevices
+from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
 from learning.schemes import Scheme
 from substrate.methods import Dynamics
@@ -34,11 +37,11 @@ class Asymmetry(Parameters):
 class Network(Parameters):
     """Layers, connections, activation and cost."""
 
-    law: Literal["additive"] = "additive"
-    """Drift of a unit: `additive`, ``F = -u + h``."""
+    law: Literal["additive", "hopfield"] = "additive"
+    """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
-    activation: Literal["sigmoid", "dsilu"] = "sigmoid"
-    """``sigmoid(4u - 2)`` or the double-sided SiLU of the seed paper."""
+    activation: Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"] | Named = "sigmoid"
+    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., or a measured ``{ table = "neuron.csv" }``."""
 
     layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
     """Units per layer, in order: the first is the clamped input, the last the output."""
@@ -71,6 +74,12 @@ class Devices(Parameters):
 
     feedback: FeedbackDevices = FeedbackDevices()
     """Devices of the feedback connections."""
+
+    neurons: NeuronDevices = NeuronDevices()
+    """Membranes, and the poles in front of them."""
+
+    noise: Noise = Noise()
+    """Noise of the membranes while they settle."""
 
 
 class Learning(Parameters):
@@ -181,6 +190,21 @@ class Scenario(Parameters):
             raise PydanticCustomError(
                 "no_scheme",
                 'a measure needs a nudge scheme: add [learning] scheme = { kind = "centred", beta = 0.2 }',
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _possible_physics(self) -> Scenario:
+        fault = self.dynamics.noise_fault() if self.devices.noise.on else ""
+        if fault:
+            raise PydanticCustomError("noise", "{fault}", {"fault": fault})
+        schemes = self.learning.all_schemes()
+        complex_nudges = any(node.beta.imag != 0.0 for scheme in schemes for node in scheme.nodes())
+        if complex_nudges and self.network.activation not in HOLOMORPHIC:
+            raise PydanticCustomError(
+                "activation",
+                "network.activation has no complex values, but a circle scheme nudges with complex numbers: use a "
+                "scheme with real nudges, such as centred",
             )
         return self
 

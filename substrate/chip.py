@@ -117,9 +117,7 @@ class Chip:
         """Drive of the clamped input plus bias, (batch, units)."""
         return self._constant
 
-    def set_input(
-        self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0
-    ) -> None:
+    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0) -> None:
         """Clamp the input layer to `x`, shape (batch, inputs).
 
         All membranes go to zero, unless ``dynamics.start`` is `previous` and the batch is as large as
@@ -283,9 +281,7 @@ class Chip:
             edges=np.array(edges, dtype=np.int64).reshape(-1, 6),
             weights=np.concatenate(blocks),
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
-            circuit=Circuit(
-                nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias
-            ),
+            circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
             law=design.law,
             activation=activation.code_of(design.activation),
             table=activation.table_of(design.activation),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 
-
 from .methods import Phase
 from .protocol import Settled, State, Status
 from .relaxation import Relaxed, planes_of, relax

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from . import trajectory
 from .averages import Average, average, make_noise, make_window
-from .kernels import Tile, activate as activate_rows
+from .kernels import Tile
+from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
 from .protocol import Settled, State
 from .shaking import Noise, Window
@@ -91,9 +92,7 @@ def relax(
 
         def advance(part: _Part, steps: int = steps, last: bool = last) -> None:
             tile, course, noise, window = part
-            trajectory.advance(
-                tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last
-            )
+            trajectory.advance(tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last)
 
         share(advance, parts, machine.threads)
         if all(part.tile.active[0] == 0 or (part.tile.status != RUNNING).all() for part in parts):

@@ -21,7 +21,7 @@ Rows = NDArray[Any]
 
 @elementwise
 def exp2(t: float) -> float:
-    """Return ``2^t``, `t` cut to [-126, 126]; the polynomial interpolates ``2^f`` at Chebyshev points of [-1/2, 1/2]."""
+    """Return ``2^t``, `t` cut to [-126, 126]; the polynomial meets ``2^f`` at Chebyshev points of [-1/2, 1/2]."""
     T = type(t)
     t = min(max(t, T(-126.0)), T(126.0))
     k = np.floor(t + T(0.5))

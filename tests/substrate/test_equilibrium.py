@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from substrate import equilibrium as module
 from substrate.chip import Chip, Design
 from substrate.equilibrium import Audit
 from substrate.linearisation import Linearisation, equilibrium, linearise, rightmost
@@ -92,10 +93,10 @@ def test_the_audit_counts_samples_that_rest_elsewhere():
 
 def test_the_audit_sees_another_basin(monkeypatch):
     """The trajectory is made to start in the other basin: every sample must be counted."""
-    from substrate import equilibrium as module
-
     follow = module.relax
-    monkeypatch.setattr(module, "relax", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase))
+    monkeypatch.setattr(
+        module, "relax", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
+    )
     chip = bistable(1.5, FINE, mode="equilibrium", audit=12)
     chip._free = np.full((12, 4), 3.0)
     chip.settle(start="free")
@@ -171,8 +172,9 @@ def test_the_targets_and_inputs_of_the_caller_are_left_alone():
     np.testing.assert_array_equal(y, kept[1])
 
 
-@pytest.mark.parametrize(("wiring", "colours"), [("reciprocal", 2), ("loop", 1), ("lateral", 1), ("skip", 1),
-                                                  ("forward", 2)])
+@pytest.mark.parametrize(
+    ("wiring", "colours"), [("reciprocal", 2), ("loop", 1), ("lateral", 1), ("skip", 1), ("forward", 2)]
+)
 def test_layers_are_coloured_when_they_can_be(wiring, colours):
     topology = random_chip(wiring).topology
     found = topology.colours()
@@ -197,8 +199,9 @@ def test_the_certificate_is_the_rate_of_return(law):
         slow.append(np.real(vectors[:, values.real.argmax()]))
     chip._free = rest + 1e-6 * np.array(slow)
     moved = chip.continue_free(Phase(duration=1.0)) - rest
-    np.testing.assert_allclose(np.log(np.abs(moved).max(axis=1) / np.abs(1e-6 * np.array(slow)).max(axis=1)), rate,
-                               rtol=1e-3)
+    np.testing.assert_allclose(
+        np.log(np.abs(moved).max(axis=1) / np.abs(1e-6 * np.array(slow)).max(axis=1)), rate, rtol=1e-3
+    )
 
 
 def test_a_point_that_cannot_hold_is_found_out():

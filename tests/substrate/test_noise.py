@@ -28,8 +28,10 @@ def leaks(noise, units=64, batch=64, duration=12.0, dt=0.25, method="exponential
     return chip
 
 
-@pytest.mark.parametrize(("method", "dt", "ratio"), [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0),
-                                                      ("euler", 0.05, 2.0 / 1.95), ("heun", 0.05, 1.0)])
+@pytest.mark.parametrize(
+    ("method", "dt", "ratio"),
+    [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0), ("euler", 0.05, 2.0 / 1.95), ("heun", 0.05, 1.0)],
+)
 def test_a_bare_leak_has_the_variance_it_was_given(method, dt, ratio):
     """Stationary variance of each scheme in closed form (Heun to third order in dt); false alarms 1e-6."""
     chip = leaks(Noise(thermal=0.3), method=method, dt=dt)
@@ -144,8 +146,9 @@ def test_weak_order_one_of_the_mean():
 def noisy(threads=2, method="exponential", ids=None, rows=slice(None), **more):
     phase = Phase(duration=3.0)
     noise = more.pop("noise", Noise(thermal=0.1, coloured=0.1, common=0.05))
-    chip = random_chip(phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})},
-                       dt=0.05)
+    chip = random_chip(
+        phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})}, dt=0.05
+    )
     x, y = random_batch(chip, 40)
     chip.set_input(x[rows], ids, **more)
     chip.settle()
