@@ -114,7 +114,7 @@ def info() -> None:
     import platform
 
     from substrate.compile import CACHE, blas_description
-    from substrate.relaxation import available_threads
+    from substrate.tiles import available_threads
 
     rows: dict[str, Any] = {
         "nudgelab": version("nudgelab"),

@@ -252,7 +252,7 @@ class Chip:
             warnings.warn(design.dynamics.looseness(beta), LooseTolerance, stacklevel=3)
         if design.dynamics.nudge == "continuous":
             return Drive(self._constant, beta, nudge.target, self._ids, names)
-        held = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
+        held: State = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
         free = np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
         force = np.empty((len(free), self.topology.layers[self.topology.output]))
         forces(free, np.ascontiguousarray(nudge.target, dtype=np.float64), self._machine.circuit, force)

@@ -179,11 +179,11 @@ def _drift(chip: Chip, state: Array) -> Array:
 
 
 def _newton_step(chip: Chip, state: Array) -> Array:
-    drift, linear = _drift(chip, state), linearise(chip, state)
+    drift, linear = np.asarray(_drift(chip, state), dtype=np.float64), linearise(chip, state)
     step = np.zeros_like(state)
     # A sample that is still far from rest must not be thrown into another basin.
     for i in np.flatnonzero(np.abs(drift).max(axis=1) < 1e-6):
-        step[i] = np.linalg.solve(linear.jacobian(i), drift[i])
+        step[i] = np.linalg.solve(linear.jacobian(int(i)), drift[i])
     return step
 
 

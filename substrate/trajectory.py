@@ -272,7 +272,7 @@ def _error(tile: Tile, course: Course, plan: Plan, options: Options, r: int, pla
                 e += plan.error[j] * course.drift[j, p, i]
             e *= course.dt[r] * plan.gain[i] / min(options.accuracy * (1.0 + abs(tile.y[p, i])), most)
             total += e * e
-    return np.sqrt(total / (planes * tile.y.shape[1]))
+    return float(np.sqrt(total / (planes * tile.y.shape[1])))
 
 
 @elementwise
