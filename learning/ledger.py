@@ -78,9 +78,8 @@ def ledger(
 
 def complete_settling(chip: Chip) -> Chip:
     """Return the same chip without noise, in double precision, with phases long enough to count as complete."""
-    complete = {"free": TIGHT, "nudged": TIGHT, "mode": "trajectory", "precision": "double", "audit": 0}
-    dynamics = chip.design.dynamics.model_copy(update=complete)
-    return chip.variant(dynamics=dynamics, noise=Noise())
+    complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
+    return chip.variant(dynamics=chip.design.dynamics.model_copy(update=complete), noise=Noise())
 
 
 def joined(measured: Estimate) -> Array:

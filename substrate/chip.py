@@ -125,9 +125,7 @@ class Chip:
         """Drive of the clamped input plus bias, (batch, units)."""
         return self._constant
 
-    def set_input(
-        self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0
-    ) -> None:
+    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0) -> None:
         """Clamp the input layer to `x`, shape (batch, inputs).
 
         All membranes go to zero, unless ``dynamics.start`` is `previous` and the batch is as large as
@@ -287,7 +285,7 @@ class Chip:
             warnings.warn(design.dynamics.looseness(beta), LooseTolerance, stacklevel=3)
         if design.dynamics.nudge == "continuous":
             return Drive(self._constant, beta, nudge.target, self._ids, names)
-        held = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
+        held: State = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
         free = np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
         force = np.empty((len(free), self.topology.layers[self.topology.output]))
         forces(free, np.ascontiguousarray(nudge.target, dtype=np.float64), self._machine.circuit, force)
@@ -322,9 +320,7 @@ class Chip:
             edges=np.array(edges, dtype=np.int64).reshape(-1, 6),
             weights=self._cells,
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
-            circuit=Circuit(
-                nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias
-            ),
+            circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
             law=design.law,
             activation=activation.code_of(design.activation),
             table=activation.table_of(design.activation),

@@ -157,7 +157,7 @@ def _bits_of(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
     return ir.IntType(64), ir.DoubleType(), 52, 1023, 0x3FE6A09E667F3BCD
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
     integer, real, fraction, bias, _ = _bits_of(k)
 
@@ -169,7 +169,7 @@ def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
     return k(k), generate
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _exponent(typing: Any, x: Any) -> Any:  # noqa: ARG001
     integer, real, fraction, _, root = _bits_of(x)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 
-
+from .kernels import Tile
 from .methods import Phase
 from .protocol import Settled, State, Status
 from .relaxation import Relaxed, planes_of, relax
@@ -75,15 +75,15 @@ def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase)
     second_law = cell_law(machine, drive.beta, planes, last)
     options = _options(machine, drive, phase, last)
 
-    def find(part: tuple[object, object]) -> None:
+    def find(part: tuple[Tile, Search]) -> None:
         tile, search = part
         search_rest(tile, search, wiring, machine.circuit, first_law, second_law, machine.layers, options)
 
     share(find, parts, machine.threads)
     tiles = [tile for tile, _ in parts]
-    state = np.concatenate([from_rows(tile.y, tile.index, planes) for tile in tiles])
+    state = np.concatenate([from_rows(tile.y, tile.sample, planes) for tile in tiles])
     status, steps, residual = (
-        np.concatenate([in_order(getattr(tile, name), tile.index) for tile in tiles])
+        np.concatenate([in_order(getattr(tile, name), tile.sample) for tile in tiles])
         for name in ("status", "steps", "residual")
     )
     relaxed = Relaxed(state, Settled(status, steps, residual, np.zeros(len(state))), state)
@@ -103,7 +103,7 @@ def _options(machine: Machine, drive: Drive, phase: Phase, last: int) -> Options
     )
 
 
-def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: int) -> tuple[object, Search]:
+def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: int) -> tuple[Tile, Search]:
     units, layers, dtype = machine.tau.shape[0], machine.layers, machine.dtype
     tile = make_tile(machine, drive, start, samples, planes, units)
     rows, count = len(tile.y), len(tile.status)

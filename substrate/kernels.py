@@ -103,7 +103,7 @@ class Tile(NamedTuple):
     target: Array
     """Target (samples, classes or outputs)."""
 
-    index: Integers
+    sample: Integers
     """Which sample of the tile a place holds, (samples,)."""
 
     active: Integers
@@ -290,7 +290,7 @@ def swap_rows(x: Reals, i: int, j: int, count: int) -> None:
 
 
 @elementwise
-def swap(x: Array, i: int, j: int) -> None:
+def swap(x: NDArray[Any], i: int, j: int) -> None:
     """Exchange two numbers of an array."""
     x[i], x[j] = x[j], x[i]
 
@@ -301,6 +301,6 @@ def swap_places(tile: Tile, i: int, j: int, planes: int) -> None:
     swap_rows(tile.y, i, j, planes)
     swap_rows(tile.constant, i, j, planes)
     swap_rows(tile.target, i, j, 1)
-    for x in (tile.index, tile.status, tile.steps):
+    for x in (tile.sample, tile.status, tile.steps):
         swap(x, i, j)
     swap(tile.residual, i, j)

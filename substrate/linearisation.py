@@ -131,7 +131,7 @@ def rightmost(chip: Chip, state: Array) -> Array:
     linear = linearise(chip, state)
     values = []
     for i in range(len(state)):
-        motion = linear.jacobian(i) / chip.time_constants[:, None]
+        motion = linear.jacobian(int(i)) / chip.time_constants[:, None]
         if len(motion) <= DENSE:
             values.append(scipy.linalg.eigvals(motion).real.max())
         else:
@@ -179,12 +179,12 @@ def _drift(chip: Chip, state: Array) -> Array:
 
 
 def _newton_step(chip: Chip, state: Array) -> Array:
-    drift, linear = _drift(chip, state), linearise(chip, state)
+    drift, linear = np.asarray(_drift(chip, state), dtype=np.float64), linearise(chip, state)
     step = np.zeros_like(state)
     # A sample that is still far from rest must not be thrown into another basin.
     size = np.abs(drift).max(axis=1)
     for i in np.flatnonzero((size >= _REACHED) & (size < 1e-6)):
-        step[i] = np.linalg.solve(linear.jacobian(i), drift[i])
+        step[i] = np.linalg.solve(linear.jacobian(int(i)), drift[i])
     return step
 
 

@@ -40,9 +40,8 @@ _ADVICE = {
     Status.SETTLED: "",
     Status.STEP_LIMIT: "allow more steps (dynamics.free.max_steps, dynamics.nudged.max_steps) or raise the tolerance",
     Status.PERIOD_2: "the state flips between two values at every step: lower dynamics.dt",
-    Status.STALLED: "the residual falls no further: raise the tolerance (dynamics.free.tolerance), use double precision",
-    Status.CYCLE: "the state returns to where it was, again and again: a smaller dynamics.dt may end that; if it does not, "
-    "the network oscillates",
+    Status.STALLED: "the residual falls no further: raise dynamics.free.tolerance or use double precision",
+    Status.CYCLE: "the state returns to where it was: lower dynamics.dt; if it still does, the network oscillates",
     Status.DIVERGED: "lower dynamics.dt, or the nudge (learning.scheme.beta) if only nudged settlings diverge",
 }
 

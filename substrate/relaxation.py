@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from . import trajectory
 from .averages import Average, average, make_noise, make_window
-from .kernels import Tile, activate as activate_rows
+from .kernels import RUNNING, Tile
+from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
 from .protocol import Settled, State
 from .shaking import Noise, Window
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share, to_rows
-from .trajectory import LATE, RUNNING, Course, Options, Plan
+from .trajectory import LATE, Course, Options, Plan
 
 Array = NDArray[np.float64]
 
@@ -91,9 +92,7 @@ def relax(
 
         def advance(part: _Part, steps: int = steps, last: bool = last) -> None:
             tile, course, noise, window = part
-            trajectory.advance(
-                tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last
-            )
+            trajectory.advance(tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last)
 
         share(advance, parts, machine.threads)
         if all(part.tile.active[0] == 0 or (part.tile.status != RUNNING).all() for part in parts):
@@ -177,12 +176,12 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
 
 
 def _state(parts: list[_Part], planes: int) -> State:
-    return np.concatenate([from_rows(part.tile.y, part.tile.index, planes) for part in parts])
+    return np.concatenate([from_rows(part.tile.y, part.tile.sample, planes) for part in parts])
 
 
 def _settled(machine: Machine, parts: list[_Part]) -> Settled:
     def of(values: Callable[[_Part], NDArray[np.generic]]) -> NDArray[np.generic]:
-        return np.concatenate([in_order(values(part), part.tile.index) for part in parts])
+        return np.concatenate([in_order(values(part), part.tile.sample) for part in parts])
 
     steps = np.asarray(of(lambda part: part.tile.steps), dtype=np.int64)
     time = of(lambda part: part.course.time) if machine.dynamics.method == "rk45" else steps * machine.dynamics.dt
@@ -197,5 +196,5 @@ def _settled(machine: Machine, parts: list[_Part]) -> Settled:
 def _average(machine: Machine, parts: list[_Part], planes: int, length: _Length) -> Average | None:
     if length.window == 0:
         return None
-    rows = [average(p.window, p.tile.index, planes, length.window, machine.dynamics.dt) for p in parts]
+    rows = [average(p.window, p.tile.sample, planes, length.window, machine.dynamics.dt) for p in parts]
     return Average(*(np.concatenate(column) for column in zip(*rows, strict=True)))

@@ -51,8 +51,11 @@ REST = 5
 STALL = 200
 """A sample that came no tenth closer to rest in so many sweeps is stalled."""
 
-_DAMPING, _LAST, _BEST, _MARK, _MARK_STEP, _COUNT, _NEXT, _COOL, _RATE, _SKIP = range(10)
-MEMORY = 10
+PATIENCE = 25
+"""After so many plain sweeps without gain a sample is damped more."""
+
+_DAMPING, _LAST, _BEST, _MARK, _MARK_STEP, _COUNT, _NEXT, _COOL, _RATE, _SKIP, _FAST = range(11)
+MEMORY = 11
 
 
 class Options(NamedTuple):
@@ -254,7 +257,8 @@ def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int) ->
         total = 0.0
         for i in range(search.drift.shape[1]):
             total += search.drift[p, i]
-        sane = sane and np.isfinite(total)
+        # A comparison: the flags of elementwise code turn isfinite into a constant.
+        sane = sane and abs(total) < 1e300
         residual = max(residual, largest(search.drift[p]))
     tile.residual[r] = residual if sane else np.inf
     if not tile.residual[r] <= RUNAWAY:
@@ -267,22 +271,25 @@ def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int) ->
         return _STALLED
     memory[_RATE] = max(residual / memory[_LAST], 0.5 * memory[_RATE]) if memory[_LAST] > 0.0 else 1.0
     memory[_LAST] = residual
-    if residual < memory[_BEST]:
+    idle = tile.steps[r] - int(memory[_MARK_STEP])
+    if memory[_FAST] > 0.0 and residual > WORSE * memory[_BEST]:
+        _fall_back(tile, search, r, planes)
+    elif memory[_FAST] == 0.0 or residual < memory[_BEST]:
+        # A plain sweep may grow: that is how a sample leaves a point where it cannot stay.
         memory[_BEST] = residual
         for p in range(planes * r, planes * (r + 1)):
             search.best[p] = tile.y[p]
-    elif residual > WORSE * memory[_BEST]:
-        _fall_back(tile, search, r, planes)
+        if memory[_FAST] == 0.0 and idle % PATIENCE == PATIENCE - 1:
+            memory[_DAMPING] = max(0.5 * memory[_DAMPING], 0.05)
     return RUNNING
 
 
 @elementwise
 def _fall_back(tile: Tile, search: Search, r: int, planes: int) -> None:
-    """Go back to the best state, forget the history; damp a sample that grew without acceleration."""
+    """Go back to the best state and forget the history."""
     memory = search.memory[r]
-    if memory[_COOL] > 0.0:
-        memory[_DAMPING] = max(0.5 * memory[_DAMPING], 0.05)
     memory[_COUNT], memory[_NEXT], memory[_COOL], memory[_SKIP], memory[_LAST] = 0.0, 0.0, REST, 1.0, 0.0
+    memory[_FAST] = 0.0
     for p in range(planes * r, planes * (r + 1)):
         tile.y[p] = search.best[p]
 
@@ -367,7 +374,8 @@ def search_rest(
             _pack(tile, layers, last, planes, r, search.g[r])
             if options.accelerate:
                 close = memory[_LAST] < SWITCH or (memory[_RATE] < CONTRACTION and tile.steps[r] > 2)
-                _combine(search, r, close and memory[_COOL] == 0.0, scratch, right)
+                memory[_FAST] = 1.0 if close and memory[_COOL] == 0.0 else 0.0
+                _combine(search, r, memory[_FAST] > 0.0, scratch, right)
                 _unpack(tile, layers, last, planes, r, search.x[r])
             memory[_COOL] = max(0.0, memory[_COOL] - 1.0)
         _activate(tile, first, layers, -1 if options.colours == 1 else last)

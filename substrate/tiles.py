@@ -156,7 +156,7 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
         slope=np.zeros((rows if sloped else 0, units), dtype=machine.dtype),
         constant=constant,
         target=target,
-        index=np.arange(count, dtype=np.int64),
+        sample=np.arange(count, dtype=np.int64),
         active=np.full(1, count, dtype=np.int64),
         status=np.full(count, RUNNING, dtype=np.int64),
         steps=np.zeros(count, dtype=np.int64),

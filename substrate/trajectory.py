@@ -145,9 +145,13 @@ def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
     found = RUNNING
     if lag >= 2 and away <= CYCLE**2 * reach:
         found = _PERIOD_2 if lag == 2 else _CYCLE
-    elif lag >= 8 and move <= SHORT**2 * reach and 0.0 <= along <= move:
-        if away - along * along / move <= ORBIT**2 * reach:
-            found = _CYCLE
+    elif (
+        lag >= 8
+        and move <= SHORT**2 * reach
+        and 0.0 <= along <= move
+        and (away - along * along / move <= ORBIT**2 * reach)
+    ):
+        found = _CYCLE
     if step >= 2 * track[_REFERENCE]:
         track[_REFERENCE], track[_REACH] = max(step, 1), 0.0
         for p in range(planes * r, planes * r + planes):
@@ -233,7 +237,9 @@ def _drifts(tile: Tile, state: Reals, cell: Law, noise: Noise, drift: Reals) -> 
 
 
 @elementwise
-def _move(tile: Tile, course: Course, plan: Plan, noise: Noise, weights: Array, kicks: bool, r: int, planes: int) -> None:
+def _move(
+    tile: Tile, course: Course, plan: Plan, noise: Noise, weights: Array, kicks: bool, r: int, planes: int
+) -> None:
     """Write ``y + gain dt (weights . drifts)``, with the kick of the step, to the stage row of sample `r`."""
     T = tile.y.dtype.type
     for p in range(planes * r, planes * r + planes):
@@ -266,7 +272,7 @@ def _error(tile: Tile, course: Course, plan: Plan, options: Options, r: int, pla
                 e += plan.error[j] * course.drift[j, p, i]
             e *= course.dt[r] * plan.gain[i] / min(options.accuracy * (1.0 + abs(tile.y[p, i])), most)
             total += e * e
-    return np.sqrt(total / (planes * tile.y.shape[1]))
+    return float(np.sqrt(total / (planes * tile.y.shape[1])))
 
 
 @elementwise
@@ -306,7 +312,7 @@ def _accept(tile: Tile, course: Course, plan: Plan, options: Options, noise: Noi
     tile.steps[r] += 1
     if options.adaptive:
         error = _error(tile, course, plan, options, r, planes)
-        grow = min(5.0, max(0.2, 0.9 * max(error, 1e-10) ** -0.2)) if error == error else 0.2
+        grow = min(5.0, max(0.2, 0.9 * max(error, 1e-10) ** -0.2)) if error < np.inf else 0.2
         if not error <= 1.0:
             course.dt[r] *= min(grow, 0.9)
             return
@@ -351,7 +357,7 @@ def _begin(
     for r in range(tile.active[0]):
         if tile.status[r] != RUNNING:
             continue
-        if tile.steps[r] >= window.first:
+        if tile.steps[r] >= window.first and not last:
             gather(window, tile, r, cell.planes)
         status = _judge(tile, course, plan, options, r, cell.planes, noise.on)
         over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))

@@ -20,8 +20,8 @@ Rows = NDArray[Any]
 
 
 @elementwise
-def exp2(t: float) -> float:
-    """Return ``2^t``, `t` cut to [-126, 126]; the polynomial interpolates ``2^f`` at Chebyshev points of [-1/2, 1/2]."""
+def exp2(t: Any) -> Any:
+    """Return ``2^t``, `t` cut to [-126, 126]; the polynomial meets ``2^f`` at Chebyshev points of [-1/2, 1/2]."""
     T = type(t)
     t = min(max(t, T(-126.0)), T(126.0))
     k = np.floor(t + T(0.5))
@@ -35,7 +35,7 @@ def exp2(t: float) -> float:
 
 
 @elementwise
-def log(x: float) -> float:
+def log(x: Any) -> Any:
     """Return the natural logarithm of a positive number, from ``log m = 2 artanh((m - 1)/(m + 1))``."""
     T = type(x)
     e = exponent(x)
@@ -48,7 +48,7 @@ def log(x: float) -> float:
 
 
 @elementwise
-def logistic(x: float) -> float:
+def logistic(x: Any) -> Any:
     """Return ``1 / (1 + exp(-x))``."""
     T = type(x)
     return T(1.0) / (T(1.0) + exp2(T(-1.4426950408889634) * x))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from substrate import equilibrium as module
 from substrate.chip import Chip, Design
 from substrate.equilibrium import Audit
 from substrate.linearisation import Linearisation, equilibrium, linearise, rightmost
@@ -55,7 +56,7 @@ def test_the_accelerator_accelerates(activation):
     steps = {}
     for acceleration in ("anderson", "none"):
         chip = random_chip(
-            activation=activation, phase=FINE, scale=0.5, dynamics={**SWEEPS, "acceleration": acceleration}
+            activation=activation, phase=FINE, scale=0.7, dynamics={**SWEEPS, "acceleration": acceleration}
         )
         chip.set_input(random_batch(chip, 24)[0])
         settled = chip.settle()
@@ -92,10 +93,10 @@ def test_the_audit_counts_samples_that_rest_elsewhere():
 
 def test_the_audit_sees_another_basin(monkeypatch):
     """The trajectory is made to start in the other basin: every sample must be counted."""
-    from substrate import equilibrium as module
-
     follow = module.relax
-    monkeypatch.setattr(module, "relax", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase))
+    monkeypatch.setattr(
+        module, "relax", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
+    )
     chip = bistable(1.5, FINE, mode="equilibrium", audit=12)
     chip._free = np.full((12, 4), 3.0)
     chip.settle(start="free")
@@ -171,8 +172,9 @@ def test_the_targets_and_inputs_of_the_caller_are_left_alone():
     np.testing.assert_array_equal(y, kept[1])
 
 
-@pytest.mark.parametrize(("wiring", "colours"), [("reciprocal", 2), ("loop", 1), ("lateral", 1), ("skip", 1),
-                                                  ("forward", 2)])
+@pytest.mark.parametrize(
+    ("wiring", "colours"), [("reciprocal", 2), ("loop", 1), ("lateral", 1), ("skip", 1), ("forward", 2)]
+)
 def test_layers_are_coloured_when_they_can_be(wiring, colours):
     topology = random_chip(wiring).topology
     found = topology.colours()
@@ -197,8 +199,9 @@ def test_the_certificate_is_the_rate_of_return(law):
         slow.append(np.real(vectors[:, values.real.argmax()]))
     chip._free = rest + 1e-6 * np.array(slow)
     moved = chip.continue_free(Phase(duration=1.0)) - rest
-    np.testing.assert_allclose(np.log(np.abs(moved).max(axis=1) / np.abs(1e-6 * np.array(slow)).max(axis=1)), rate,
-                               rtol=1e-3)
+    np.testing.assert_allclose(
+        np.log(np.abs(moved).max(axis=1) / np.abs(1e-6 * np.array(slow)).max(axis=1)), rate, rtol=1e-3
+    )
 
 
 def test_a_point_that_cannot_hold_is_found_out():
@@ -254,7 +257,7 @@ def test_hopfield_response_is_the_derivative_with_respect_to_the_nudge(wiring):
         chip.settle(Nudge(beta, y), "free")
         ends.append(chip.activity_of(chip.state))
     linear = linearise(chip, rest.state)
-    np.testing.assert_allclose(linear.response(force), (ends[1] - ends[0]) / 2e-4, rtol=0, atol=2e-8)
+    np.testing.assert_allclose(linear.response(force), (ends[1] - ends[0]) / 2e-4, rtol=0, atol=2e-7)
     p, q = np.random.default_rng(0).normal(size=(2, *force.shape))
     np.testing.assert_allclose(
         np.sum(p * linear.response(q), axis=1), np.sum(linear.adjoint(p) * q, axis=1), rtol=1e-10

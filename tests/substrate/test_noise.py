@@ -28,8 +28,10 @@ def leaks(noise, units=64, batch=64, duration=12.0, dt=0.25, method="exponential
     return chip
 
 
-@pytest.mark.parametrize(("method", "dt", "ratio"), [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0),
-                                                      ("euler", 0.05, 2.0 / 1.95), ("heun", 0.05, 1.0)])
+@pytest.mark.parametrize(
+    ("method", "dt", "ratio"),
+    [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0), ("euler", 0.05, 2.0 / 1.95), ("heun", 0.05, 1.0)],
+)
 def test_a_bare_leak_has_the_variance_it_was_given(method, dt, ratio):
     """Stationary variance of each scheme in closed form (Heun to third order in dt); false alarms 1e-6."""
     chip = leaks(Noise(thermal=0.3), method=method, dt=dt)
@@ -84,8 +86,7 @@ def test_common_noise_is_shared_by_the_units_of_a_sample():
     assert_mean(both.state[:, 0] * both.state[:, 1], 0.04, np.sqrt(0.13**2 + 0.04**2))
 
 
-@pytest.mark.parametrize("synapse_free", [True])
-def test_coupled_units_have_the_covariance_of_lyapunov(synapse_free):
+def test_coupled_units_have_the_covariance_of_lyapunov():
     """Linear units: ``J S + S J^T + 2 sigma^2 = 0``; every entry of S, false alarms 1e-6 in all."""
     weight = np.array([[0.0, 0.6, -0.4], [0.3, 0.0, 0.5], [-0.5, 0.2, 0.0]])
     topology = Topology({"in": 1, "out": 3}, ["in-out", "out-out"])
@@ -145,8 +146,9 @@ def test_weak_order_one_of_the_mean():
 def noisy(threads=2, method="exponential", ids=None, rows=slice(None), **more):
     phase = Phase(duration=3.0)
     noise = more.pop("noise", Noise(thermal=0.1, coloured=0.1, common=0.05))
-    chip = random_chip(phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})},
-                       dt=0.05)
+    chip = random_chip(
+        phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})}, dt=0.05
+    )
     x, y = random_batch(chip, 40)
     chip.set_input(x[rows], ids, **more)
     chip.settle()
@@ -226,7 +228,7 @@ def test_a_window_of_a_quiet_chip_is_its_rest_point():
 def test_noise_refuses_what_it_cannot_do(change, complaint):
     phase = Phase() if "mode" in change else Phase(duration=1.0)
     settings = {"method": "exponential", "free": phase, "nudged": phase, **change}
-    chip = random_chip(noise=Noise(thermal=0.1), dynamics=settings)
+    chip = random_chip(noise=Noise(thermal=0.1), dt=settings.pop("dt", 0.5), dynamics=settings)
     chip.set_input(random_batch(chip, 2)[0])
     with pytest.raises(ValueError, match=complaint):
         chip.settle()

@@ -3,12 +3,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from devices import activation
-from substrate import kernels
+from substrate import kernels, trajectory
 from substrate.chip import Chip, Design
 from substrate.compile import add_product_by_dot, add_product_in_place, kernel
 from substrate.methods import Phase
 from substrate.protocol import Nudge, Status
-from substrate import trajectory
 from substrate.relaxation import relax
 from substrate.tiles import Drive, tile_rows
 from substrate.topology import Topology
@@ -170,7 +169,9 @@ def test_recording_changes_nothing_and_sees_every_state():
     np.testing.assert_array_equal(seen[-1], end)
 
 
-@pytest.mark.parametrize(("batch", "rows"), [(1, 1), (16, 16), (17, 9), (50, 25), (500, 250), (512, 256), (513, 129), (5000, 250)])
+@pytest.mark.parametrize(
+    ("batch", "rows"), [(1, 1), (16, 16), (17, 9), (50, 25), (500, 250), (512, 256), (513, 129), (5000, 250)]
+)
 def test_tiles_depend_on_the_batch_alone(batch, rows):
     assert tile_rows(batch) == rows
 

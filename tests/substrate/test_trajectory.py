@@ -89,8 +89,10 @@ def test_time_constants_spread_over_a_hundred(method):
     tau = np.array([0.02, 0.3, 2.0])
 
     def spread(phase, **more):
-        made = Chip(chip.design._replace(dynamics=Dynamics(method=method, free=phase, nudged=phase, **more)), blocks
-                    | {"bias/out": np.zeros(3)})
+        made = Chip(
+            chip.design._replace(dynamics=Dynamics(method=method, free=phase, nudged=phase, **more)),
+            blocks | {"bias/out": np.zeros(3)},
+        )
         made._machine = made._machine._replace(tau=tau)
         made.set_input(np.array([[0.7, -0.4]]))
         return made

@@ -88,6 +88,9 @@ def test_normals_are_normal_and_independent(dtype):
 
 
 def test_other_keys_steps_and_samples_draw_other_numbers():
-    drawn = [normals(np.float64, *place, 8, key)[1] for place in ((0, 0), (1, 0), (2**32, 0), (0, 1)) for key in
-             ((0, 0), (1, 0), (0, 1))]
+    drawn = [
+        normals(np.float64, *place, 8, key)[1]
+        for place in ((0, 0), (1, 0), (2**32, 0), (0, 1))
+        for key in ((0, 0), (1, 0), (0, 1))
+    ]
     assert len({float(x) for numbers in drawn for x in numbers}) == 8 * 12

@@ -1,0 +1,104 @@
+"""Compare the engine with its limit, with NumPy, JAX and SciPy: interleaved rounds, medians, ratios within one run."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from substrate.compile import blas_description
+from substrate.tiles import available_threads
+
+from . import cases, peers
+
+NETWORKS: list[tuple[tuple[int, ...], int]] = [
+    ((784, 256, 256, 10), 50),
+    ((784, 256, 256, 10), 500),
+    ((32, 64, 64, 10), 1),
+    ((32, 64, 64, 10), 24),
+    ((784, 2048, 2048, 10), 128),
+]
+ROUNDS = 7
+
+
+def medians(entries: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median time of every entry in ms; the rounds are interleaved, the first call does not count."""
+    times: dict[str, list[float]] = {name: [] for name in entries}
+    for call in entries.values():
+        call()
+    for _ in range(rounds):
+        for name, call in entries.items():
+            begin = time.perf_counter()
+            call()
+            times[name].append(1e3 * (time.perf_counter() - begin))
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, threads: int) -> None:
+    """Print one table."""
+    case = cases.Case(widths, batch, precision, threads)
+    steps = cases.STEPS if max(widths[1:]) < 1000 else cases.STEPS // 10
+    entries = {
+        "products alone": case.products(steps),
+        "euler": case.steps("euler", steps),
+        "exponential": case.steps("exponential", steps),
+        "exponential, noisy": case.steps("exponential", steps, noisy=True),
+        "equilibrium to 1e-6": case.equilibrium(),
+        "numpy": peers.numpy_loop(case, steps),
+        **peers.jax_loops(case, steps),
+    }
+    if max(widths) < 100:
+        entries["solve_ivp"] = peers.solve_ivp(case, steps)
+    found = medians(entries, rounds)
+    print(f"\n{'-'.join(map(str, widths))}, batch {batch}, {precision}, {steps} steps")
+    for name, value in found.items():
+        print(f"  {name:24s} {value:10.3f} ms   {value / found['euler']:7.2f} x euler")
+    print(f"  products/euler {found['products alone'] / found['euler']:.2f}", end="")
+    print(f"   noisy/quiet {found['exponential, noisy'] / found['exponential']:.2f}", end="")
+    for peer in ("jax euler", "jax to 1e-6"):
+        if peer in found:
+            own = "euler" if peer == "jax euler" else "equilibrium to 1e-6"
+            print(f"   {peer}/own {found[peer] / found[own]:.2f}", end="")
+    if "jax euler" in found:
+        print(f"   jax euler/equilibrium {found['jax euler'] / found['equilibrium to 1e-6']:.2f}", end="")
+    print(f"\n  peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def growth(threads: int) -> None:
+    """Print how the time of a step grows with batch and width."""
+    print("\ngrowth of 150 euler steps, single: time per sample in us")
+    for label, sizes in (
+        ("batch", [(256, b) for b in (16, 64, 256, 1024)]),
+        ("width", [(w, 128) for w in (64, 128, 256, 512)]),
+    ):
+        calls = {
+            f"{width} wide, batch {batch}": (cases.Case((784, width, width, 10), batch, "single", threads), batch)
+            for width, batch in sizes
+        }
+        found = medians({name: case.steps("euler", cases.STEPS) for name, (case, _) in calls.items()}, 3)
+        print(f"  {label}: " + ", ".join(f"{n}: {1e3 * t / calls[n][1]:.1f}" for n, t in found.items()))
+
+
+def main() -> None:
+    """Run everything, or one network."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--precision", choices=["single", "double"], default="single")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--threads", type=int, default=available_threads())
+    parser.add_argument("--quick", action="store_true", help="the first two networks only, no growth")
+    options = parser.parse_args()
+    print(f"linear algebra: {blas_description()}\nthreads: {options.threads}\njax: {peers.jax_version()}")
+    begin = time.perf_counter()
+    cases.Case((8, 4, 3), 2, options.precision, 1).warm()
+    print(f"first settlings of this process, compilation or loading included: {time.perf_counter() - begin:.2f} s")
+    for widths, batch in NETWORKS[: 2 if options.quick else None]:
+        measure(widths, batch, options.precision, max(options.rounds, 1), options.threads)
+    if not options.quick:
+        growth(options.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The networks of the benchmark, as the engine runs them, and the matrix products they cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.noise import Noise
+from devices.random import Stream
+from substrate.chip import Chip, Design
+from substrate.compile import add_product, kernel
+from substrate.kernels import ROW_BLOCK, Wiring
+from substrate.methods import Dynamics, Phase
+from substrate.tiles import cut, share
+from substrate.topology import Topology
+
+STEPS = 150
+DT = 0.5
+
+
+@kernel
+def multiply(h: NDArray[Any], a: NDArray[Any], wiring: Wiring, rows: int, steps: int) -> None:
+    """Do all products of `steps` steps of one tile, and nothing else."""
+    for _ in range(steps):
+        for k in range(wiring.edges.shape[0]):
+            first_pre, first_post, pre, post, offset, _ = wiring.edges[k]
+            block = wiring.weights[offset : offset + pre * post].reshape((pre, post))
+            add_product(h, first_post, a, first_pre, block, rows, wiring.one)
+
+
+class Case:
+    """One network and one batch."""
+
+    def __init__(self, widths: tuple[int, ...], batch: int, precision: str, threads: int) -> None:
+        names = ["in", *(f"l{k}" for k in range(1, len(widths) - 1)), "out"]
+        wires = [f"{names[0]}-{names[1]}"]
+        for pre, post in pairwise(names[1:]):
+            wires += [f"{pre}-{post}", f"{post}-{pre}"]
+        self.topology = Topology(dict(zip(names, widths, strict=True)), wires, classes=10)
+        self.blocks = {
+            name: Stream(0, name).normal(shape) / np.sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape)
+            for name, shape in self.topology.shapes.items()
+        }
+        self.x = Stream(0, "x").uniform((batch, widths[0]))
+        self.precision, self.threads = precision, threads
+
+    def chip(self, noise: Noise | None = None, **dynamics: object) -> Chip:
+        """Return the network, clamped to its batch."""
+        settings = Dynamics.model_validate({"precision": self.precision, "dt": DT, **dynamics})
+        design = Design(self.topology, "sigmoid", "cross-entropy", settings, noise=noise or Noise())
+        chip = Chip(design, self.blocks, threads=self.threads)
+        chip.set_input(self.x)
+        return chip
+
+    def steps(self, method: str, steps: int, noisy: bool = False) -> Callable[[], object]:
+        """Return a settling of a fixed number of steps."""
+        phase = Phase(steps=steps)
+        noise = Noise(thermal=0.1) if noisy else None
+        return self.chip(noise, method=method, free=phase, nudged=phase).settle
+
+    def equilibrium(self, tolerance: float = 1e-6) -> Callable[[], object]:
+        """Return a settling by sweeps."""
+        return self.chip(mode="equilibrium", free=Phase(tolerance=tolerance)).settle
+
+    def warm(self) -> None:
+        """Compile or load everything once."""
+        self.steps("euler", 2)()
+        self.equilibrium()()
+
+    def products(self, steps: int) -> Callable[[], None]:
+        """Return the same products on the same tiles and threads, without anything between them."""
+        machine = self.chip()._machine  # noqa: SLF001  the limit is measured on the very same arrays
+        wiring, tiles = machine.wiring(), []
+        for samples in cut(len(self.x)):
+            rows = samples.stop - samples.start
+            if machine.dtype is np.float64:
+                rows = -(-rows // ROW_BLOCK) * ROW_BLOCK
+            a = Stream(0, "a").uniform((rows, self.topology.units)).astype(machine.dtype)
+            tiles.append((np.zeros_like(a), a, rows))
+
+        def run() -> None:
+            share(lambda tile: multiply(tile[0], tile[1], wiring, tile[2], steps), tiles, self.threads)
+
+        return run
