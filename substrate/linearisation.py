@@ -190,9 +190,9 @@ def _newton_step(chip: Chip, state: Array) -> Array:
 
 def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
     """Tell which units (batch, units) have less than 5 % of the largest slope of their activation."""
-    code = activation.CODES[chip.design.activation]
-    largest = np.max(activation.slope(code, np.linspace(-8.0, 8.0, 1601)))
-    return np.asarray(activation.slope(code, state) < 0.05 * largest)
+    code, table = activation.code_of(chip.design.activation), activation.table_of(chip.design.activation)
+    largest = np.max(activation.slope(code, np.linspace(-8.0, 8.0, 1601), table))
+    return np.asarray(np.abs(activation.slope(code, state, table)) < 0.05 * largest)
 
 
 def angle(forward: Array, feedback: Array) -> float:
