@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from substrate.chip import Chip
 from substrate.linearisation import Equilibrium, Linearisation, equilibrium, linearise
-from substrate.protocol import Status
 
 from .cost import force, gradients, readout_gradients
 from .estimators import measure_free
@@ -63,8 +62,8 @@ def exact_rule(chip: Chip) -> Rule:
         activity = {topology.input: x} | topology.split(rest.activity)
         blocks = gradients(chip.connections, activity, topology.split(linear.adjoint(error)), rest.reached)
         blocks |= readout_gradients(chip.readout, activity[topology.output], target, rest.reached)
-        status = np.where(rest.reached, free.settled.status, Status.DIVERGED)
-        return judged(chip, free.activity[topology.output], target, blocks, status)
+        output = free.activity[topology.output]
+        return judged(chip, output, target, blocks, free.settled.status, rest.reached)
 
     return gradient
 

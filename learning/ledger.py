@@ -29,6 +29,10 @@ from .exact import Exact
 from .schemes import Scheme
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_TINY = 1e-30
+"""A vector below this has no direction."""
 
 TERMS = ("asymmetry", "finite_nudge", "settling")
 
@@ -39,7 +43,7 @@ class Ledger(NamedTuple):
     steps: tuple[Array, ...]
     """Exact, limit, full and estimate."""
 
-    keep: NDArray[np.bool_]
+    keep: Mask
     """Samples that settled in every step, (batch,); only these are averaged."""
 
     def terms(self) -> dict[str, Array]:
@@ -48,7 +52,7 @@ class Ledger(NamedTuple):
 
 
 def ledger(
-    complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate, noisy: bool = False
+    complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate, restless: bool = False
 ) -> Ledger:
     """Split the error of `measured` into its causes.
 
@@ -64,16 +68,26 @@ def ledger(
         The scheme that was measured.
     measured : Estimate
         What was measured.
-    noisy : bool
-        Whether it was measured with noise.
+    restless : bool
+        Whether a settling ends by the clock, or never rests because of noise: what is missing is then
+        part of the settling term, and only a sample that diverged or cycles is left out.
     """
     full = estimate(complete, measure_free(complete, x), target, scheme)
-    # With noise nothing comes to rest: then only a divergence leaves a sample out.
-    good = measured.status == Status.SETTLED
-    if noisy:
-        good = measured.status != Status.DIVERGED
-    keep = good & (full.status == Status.SETTLED) & exact.equilibrium.reached
+    accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if restless else [Status.SETTLED]
+    keep = np.isin(measured.status, accepted) & (full.status == Status.SETTLED) & exact.equilibrium.reached
     return Ledger((exact.delta, exact.ep, joined(full), joined(measured)), np.asarray(keep))
+
+
+def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
+    """Return the ledgers over one common set of samples, and that set, (batch,).
+
+    A sample counts if it settled under every scheme under which any did, and is in `reached`.
+    """
+    keep = reached.copy()
+    for book in ledgers:
+        if (book.keep & reached).any():
+            keep &= book.keep
+    return [book._replace(keep=book.keep & keep) for book in ledgers], keep
 
 
 def complete_settling(chip: Chip) -> Chip:
@@ -90,13 +104,13 @@ def joined(measured: Estimate) -> Array:
 def cosines(a: Array, b: Array) -> Array:
     """Return the cosine between the rows of `a` and `b`; NaN where one of them vanishes."""
     size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.asarray(np.divide(np.sum(a * b, axis=1), size, out=np.full(len(size), np.nan), where=size > 0.0))
+    return np.asarray(np.divide(np.sum(a * b, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY))
 
 
 def norm_ratios(a: Array, b: Array) -> Array:
     """Return ``|a| / |b|`` row by row; NaN where `b` vanishes."""
     size = np.linalg.norm(b, axis=1)
-    return np.asarray(np.divide(np.linalg.norm(a, axis=1), size, out=np.full(len(size), np.nan), where=size > 0.0))
+    return np.asarray(np.divide(np.linalg.norm(a, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY))
 
 
 def rms(a: Array) -> float:

@@ -34,11 +34,14 @@ class Gradient(NamedTuple):
     loss: Array
     """Cost per sample, (batch,)."""
 
-    wrong: NDArray[np.bool_]
-    """Whether the sample is in the wrong class, (batch,)."""
+    wrong: Array
+    """1 where the sample is in the wrong class, else 0; NaN if the targets are no classes, (batch,)."""
 
     status: NDArray[np.int64]
     """Worst status of all settlings, (batch,)."""
+
+    used: NDArray[np.bool_]
+    """Samples that the gradient is the mean of, (batch,)."""
 
 
 class Samples(NamedTuple):
@@ -69,22 +72,22 @@ class Tally:
     used: int = 0
     unsettled: int = 0
     loss: float = 0.0
-    wrong: int = 0
+    wrong: float = 0.0
 
     def add(self, batch: Gradient) -> None:
-        """Count a batch; diverged samples count as unsettled and enter no mean."""
-        used = batch.status != Status.DIVERGED
-        self.samples += len(used)
-        self.used += int(np.count_nonzero(used))
+        """Count a batch; a diverged sample is wrong, unsettled, and has no cost."""
+        finite = batch.status != Status.DIVERGED
+        self.samples += len(finite)
+        self.used += int(np.count_nonzero(finite))
         self.unsettled += int(np.count_nonzero(batch.status != Status.SETTLED))
-        self.loss += float(batch.loss[used].sum())
-        self.wrong += int(np.count_nonzero(batch.wrong[used]))
+        self.loss += float(batch.loss[finite].sum())
+        self.wrong += float(np.where(finite | np.isnan(batch.wrong), batch.wrong, 1.0).sum())
 
     def means(self) -> dict[str, float]:
         """Return mean loss, error and unsettled fraction; NaN where nothing was counted."""
         share = 1.0 / self.used if self.used else float("nan")
         all_samples = 1.0 / self.samples if self.samples else float("nan")
-        return {"loss": self.loss * share, "error": self.wrong * share, "unsettled": self.unsettled * all_samples}
+        return {"loss": self.loss * share, "error": self.wrong * all_samples, "unsettled": self.unsettled * all_samples}
 
 
 @dataclass
@@ -127,16 +130,24 @@ def ep_rule(bench: Bench, scheme: Scheme, presynaptic: Literal["mean", "free"], 
         output = free.activity[next(reversed(measured.delta))]
         blocks = cost.gradients(bench.connections, measured.presynaptic, measured.delta, keep)
         blocks |= cost.readout_gradients(bench.readout, output, target, keep)
-        return judged(bench, output, target, blocks, measured.status)
+        return judged(bench, output, target, blocks, measured.status, keep)
 
     return gradient
 
 
-def judged(bench: Bench, output: Array, target: Array, blocks: dict[str, Array], status: NDArray[np.int64]) -> Gradient:
+def judged(
+    bench: Bench,
+    output: Array,
+    target: Array,
+    blocks: dict[str, Array],
+    status: NDArray[np.int64],
+    used: NDArray[np.bool_],
+) -> Gradient:
     """Return a gradient with loss and class of every sample, from the output activities (batch, outputs)."""
     answer = cost.logits(bench.readout, output).argmax(axis=1)
-    wrong = np.asarray(answer != target.argmax(axis=1))
-    return Gradient(blocks, cost.loss(bench.readout, output, target), wrong, status)
+    classes = target.shape[1] > 1 and bool((np.isin(target, (0.0, 1.0)) & (target.sum(axis=1) == 1.0)[:, None]).all())
+    wrong = np.where(answer != target.argmax(axis=1), 1.0, 0.0) if classes else np.full(len(target), np.nan)
+    return Gradient(blocks, cost.loss(bench.readout, output, target), wrong, status, used)
 
 
 def evaluate(bench: Bench, x: Array, target: Array, rows: int = 256) -> dict[str, float]:
@@ -146,7 +157,8 @@ def evaluate(bench: Bench, x: Array, target: Array, rows: int = 256) -> dict[str
         part = slice(first, first + rows)
         free = measure_free(bench, x[part])
         output = list(free.activity.values())[-1]
-        tally.add(judged(bench, output, target[part], {}, free.settled.status))
+        status = free.settled.status
+        tally.add(judged(bench, output, target[part], {}, status, status != Status.DIVERGED))
     return tally.means()
 
 
@@ -198,8 +210,9 @@ def train(
 
 
 def _failure(gradient: Gradient) -> str:
-    if (gradient.status == Status.DIVERGED).all():
-        return "every sample of a batch diverged"
+    if not gradient.used.any():
+        diverged = (gradient.status == Status.DIVERGED).all()
+        return "every sample of a batch diverged" if diverged else "no sample of a batch came to rest"
     # A NaN compares as false with everything.
     if not all((np.abs(block) <= RUNAWAY).all() for block in gradient.blocks.values()):
         return f"a gradient is not finite or beyond {RUNAWAY:g}"

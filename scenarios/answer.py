@@ -25,6 +25,11 @@ CAUSES = {
 }
 """Name of every term of the ledger, and what makes it smaller."""
 
+_KEEP_SYMMETRIC = (
+    "a rule that keeps forward and feedback weights alike while they learn; without any spread of the devices the "
+    "error would still be {share}"
+)
+
 _NEGLIGIBLE = 1e-6
 _DIVERGED_ADVICE = (
     "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
@@ -52,9 +57,9 @@ def remarks(result: Result) -> list[str]:
     if "gradient" not in last.groups:
         return _audited(last)
     if not epochs:
-        return [unsettled(last["gradient"]["status"].data), *_audited(last)]
+        return [unsettled(last["gradient"]["status"].data, last["gradient"]["kept"].data), *_audited(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
-    counted = [f"Not counted there: {missed} samples that did not settle."] if missed else []
+    counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
     return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference, *_audited(last)]
@@ -83,26 +88,40 @@ def sentence(result: Result) -> str:
     relative, layers, terms = ledger["relative"].data, ledger["layer"].data, list(ledger["term"].data)
     if not np.isfinite(relative).any():
         return "No sample settled, so there is no gradient to judge."
-    best = int(np.nanargmin(np.max(np.sum(relative**2, axis=2), axis=1)))
-    k, t = (int(i) for i in np.unravel_index(np.nanargmax(relative[best]), relative[best].shape))
-    if relative[best, k, t] < _NEGLIGIBLE:
+    # The median decides: one sample close to an instability can carry most of the rms.
+    typical = np.where(np.isfinite(ledger["median"].data), ledger["median"].data, -1.0)
+    alive = np.isfinite(relative).any(axis=(1, 2))
+    best = int(np.argmin(np.where(alive, typical.max(axis=(1, 2)), np.inf)))
+    k, t = (int(i) for i in np.unravel_index(np.argmax(typical[best]), typical[best].shape))
+    if typical[best, k, t] < _NEGLIGIBLE:
         return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
     name, remedy = CAUSES[terms[t]]
-    others = [f"{CAUSES[c][0].lower()} {percent(relative[best, k, i])}" for i, c in enumerate(terms) if i != t]
+    programmed = float(ledger["asymmetry_programmed"].data[k])
+    if terms[t] == "asymmetry" and programmed > 0.5 * relative[best, k, t]:
+        name, remedy = "Asymmetry of the programmed weights", _KEEP_SYMMETRIC.format(share=percent(programmed))
+    shown = [f"{percent(typical[best, k, i])} ({percent(relative[best, k, i])} rms)" for i in range(len(terms))]
+    others = [f"{CAUSES[c][0].lower()} {shown[i]}" for i, c in enumerate(terms) if i != t]
     return (
-        f"{name} dominates: with {ledger['scheme'].data[best]} it makes an error of {percent(relative[best, k, t])} "
-        f"of the exact gradient in layer {layers[k]} (cosine {gradient['cosine'].data[best, k]:.4f}), against "
+        f"{name} dominates: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
+        f"in layer {layers[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f}), against "
         f"{' and '.join(others)}. What would help: {remedy}."
     )
 
 
-def unsettled(status: NDArray[np.int64]) -> str:
-    """Return how many samples were not counted, why, and the knob to turn; status is (scheme, sample)."""
-    worst = status.max(axis=0)
-    counts = Counter(Status(int(value)) for value in worst if value != Status.SETTLED)
-    if not counts:
-        return f"All {len(worst)} samples settled."
-    return f"Not counted: {sum(counts.values())} of {len(worst)} samples, {_reasons(counts)}."
+def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_]) -> str:
+    """Return how many samples were not counted, why, and the knob to turn; both are (scheme, sample)."""
+    worst, counted = status.max(axis=0), kept.any(axis=0)
+    counts = Counter(Status(int(value)) for value in worst[~counted] if value != Status.SETTLED)
+    reasons = [_reasons(counts)] if counts else []
+    alone = int(np.count_nonzero(~counted)) - sum(counts.values())
+    if alone:
+        reasons.append(f"{alone} settled, but no rest point was found to compare with")
+    moving = int(np.count_nonzero(worst[counted] != Status.SETTLED))
+    still = f"{moving} samples were still moving when their time was over; what is missing is the settling error. "
+    if not reasons:
+        return f"{still}All {len(worst)} are counted." if moving else f"All {len(worst)} samples settled."
+    missed = int(np.count_nonzero(~counted))
+    return f"{still * (moving > 0)}Not counted: {missed} of {len(worst)} samples, {'; '.join(reasons)}."
 
 
 def _reasons(counts: Counter[Status]) -> str:
@@ -118,8 +137,9 @@ def _divergence(result: Result) -> str:
 def _training(result: Result) -> str:
     group, exact = result["metrics"], result.groups.get("metrics_exact")
     epochs, name, what, show = int(group["epoch"].data[-1]), "error_test", "test error", percent
-    if not np.isfinite(group[name].data).any():
-        name, what, show = "loss_test", "test loss", number
+    figures = {"error_test": percent, "loss_test": number, "error_train": percent, "loss_train": number}
+    name = next((key for key in figures if np.isfinite(group[key].data).any()), name)
+    what, show = " ".join(reversed(name.split("_"))).replace("train ", "training "), figures[name]
     value = group[name].data
     text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} took the {what} from {show(value[0])} to {show(value[-1])}"
     if np.isfinite(value).any() and np.nanmin(value) < value[-1]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import complete_settling, ledger
+from learning.ledger import compared, complete_settling, ledger
 from learning.matching import matching_rule
 from learning.schemes import Scheme, label
 from substrate.chip import Chip
@@ -29,7 +29,8 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     schemes = learning.all_schemes()
     say(f"free settling of {len(batch.x)} samples")
     free = measure_free(chip, batch.x)
-    state, noisy = chip.state, chip.design.noise.on
+    state, noisy, dynamics = chip.state, chip.design.noise.on, chip.design.dynamics
+    restless = noisy or dynamics.free.fixed or dynamics.nudged.fixed
     estimates = []
     for scheme in schemes:
         say(f"nudged settlings: {label(scheme)}")
@@ -40,11 +41,13 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     ledgers = []
     for scheme, measured in zip(schemes, estimates, strict=True):
         say(f"bias of {label(scheme)}")
-        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured, noisy))
+        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured, restless))
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
-    rule = matching_rule(nominal, exact(nominal, batch.target), chip.design.feedback.mismatch_sigma)
-    return Measured(free, state, reference, estimates, ledgers, rule)
+    designed = exact(nominal, batch.target)
+    rule = matching_rule(nominal, designed, chip.design.feedback.mismatch_sigma)
+    ledgers, keep = compared(ledgers, reference.equilibrium.reached & designed.equilibrium.reached)
+    return Measured(free, state, reference, estimates, ledgers, keep, designed, rule)
 
 
 def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:
@@ -65,7 +68,10 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
     for nudge in phases.values():
         kept = Recording(record.every_steps, units=units, limit=record.limit_mb * 2**20)
         ends.append(chip.settle(nudge, "free" if nudge else "zero", kept))
-        curves.append(kept.states)
+        phase = chip.design.dynamics.nudged if nudge else chip.design.dynamics.free
+        # A fixed length that is no whole number of intervals ends between two of the times.
+        between = phase.fixed and (len(kept.states) - 1) * record.every_steps > ends[-1].steps.max()
+        curves.append(kept.states[:-1] if between else kept.states)
     longest = max(len(curve) for curve in curves)
     padded = np.full((len(curves), longest, *curves[0].shape[1:]), np.nan, dtype=np.result_type(*curves))
     for row, curve in zip(padded, curves, strict=True):
@@ -97,4 +103,4 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
 def _short(beta: complex) -> str:
     """Return a nudge as text, without the rounding of a vanishing part."""
     z = complex(round(complex(beta).real, 12), round(complex(beta).imag, 12))
-    return f"beta {z.real:+.3g}" if z.imag == 0.0 else f"beta {z:.3g}"
+    return f"beta {z.real:+.6g}" if z.imag == 0.0 else f"beta {z:.6g}"

@@ -128,6 +128,7 @@ def _ledger(result: Result, after: str) -> Sheet:
             f"{gradient['cosine'].data[s, k]:.4f}",
             f"{gradient['norm_ratio'].data[s, k]:.3f}",
             *(percent(value) for value in ledger["relative"].data[s, k]),
+            percent(ledger["total"].data[s, k]),
             f"{gradient['cosine_matching_rule'].data[k]:.4f}",
         ]
         for s, scheme in enumerate(ledger["scheme"].data)
@@ -135,10 +136,11 @@ def _ledger(result: Result, after: str) -> Sheet:
     ]
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient (rms over settled samples)",
-        ["scheme", "layer", "cosine", "norm ratio", *terms, "matching rule"],
+        ["scheme", "layer", "cosine", "norm ratio", *terms, "total", "matching rule"],
         rows,
         words=2,
-        note="cosine: to the exact gradient; matching rule: cosine to expect from chips of this spread",
+        note="cosine: to the exact gradient; total: the causes are vectors, so their sizes do not add; matching rule: cosine "
+        "to expect from chips of this spread",
     )
 
 

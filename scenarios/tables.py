@@ -40,6 +40,12 @@ class Measured(NamedTuple):
     reference: Exact
     estimates: list[Estimate]
     ledgers: list[Ledger]
+    keep: NDArray[np.bool_]
+    """Samples that every figure is an average of, (batch,)."""
+
+    designed: Exact
+    """Exact error vectors of the chip as designed, before any spread."""
+
     rule: Expected
     """What the matching rule expects over chips of this spread."""
 
@@ -99,9 +105,12 @@ def layer_names(topology: Topology) -> Variable:
 
 
 def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
-    keep = found.reference.equilibrium.reached
-    delta = topology.split(found.reference.delta[keep])
-    sizes = np.array([rms(delta[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
+    keep = found.keep
+
+    def per_unit(vectors: Array) -> Array:
+        parts = topology.split(vectors[keep])
+        return np.array([rms(parts[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
+
     activity = [rms(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names]
     beta = np.array([scheme.beta for scheme in schemes])
     return {
@@ -109,8 +118,12 @@ def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
         "layer": layer_names(topology),
         "beta": Variable(("scheme",), beta, long_name="size of the nudge"),
         "activity": Variable(("layer",), np.array(activity), long_name="rms activity of a unit"),
-        "delta": Variable(("layer",), sizes, long_name="rms exact error vector per unit"),
-        "evoked": Variable(("scheme", "layer"), np.outer(beta, sizes), long_name="rms change of activity to be read"),
+        "delta": Variable(("layer",), per_unit(found.reference.delta), long_name="rms exact error vector per unit"),
+        "evoked": Variable(
+            ("scheme", "layer"),
+            np.outer(beta, per_unit(found.reference.ep)),
+            long_name="rms change of activity to read",
+        ),
     }
 
 
@@ -140,7 +153,7 @@ def _quality(topology: Topology, found: Measured) -> Group:
         for k, columns in enumerate(topology.columns.values()):
             cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
             ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))
-    reached = reference.equilibrium.reached
+    reached = found.keep
     first = reference.delta + reference.first_order
     rows = list(topology.columns.values())
 
@@ -168,7 +181,7 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
     topology, reference = chip.topology, found.reference
     activity = found.free.activity
     rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
-    reached = reference.equilibrium.reached
+    reached = found.keep
     kinds = {
         "exact": cost.gradients(chip.connections, rest, topology.split(reference.delta), reached),
         "ep": cost.gradients(chip.connections, rest, topology.split(reference.ep), reached),
@@ -200,26 +213,45 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
 
 
 def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
-    shape = (len(found.ledgers), len(topology.names), len(TERMS))
+    layers = list(topology.columns.values())
+    shape = (len(found.ledgers), len(layers), len(TERMS))
     size, relative, after = np.empty(shape), np.empty(shape), np.empty(shape)
-    unsettled = [np.count_nonzero(~book.keep) for book in found.ledgers]
+    total, typical = np.empty(shape[:2]), np.empty(shape)
     for s, book in enumerate(found.ledgers):
-        terms = book.terms()
-        for k, columns in enumerate(topology.columns.values()):
-            true = book.steps[0][book.keep][:, columns]
+        terms, steps = book.terms(), [step[book.keep] for step in book.steps]
+        # A layer that no error reaches has round-off instead of a gradient.
+        silent = 1e-12 * max(rms(steps[0][:, columns]) for columns in layers)
+        for k, columns in enumerate(layers):
+            true, measured = steps[0][:, columns], steps[-1][:, columns]
+            unit = rms(true) if rms(true) > silent else np.nan
+            total[s, k] = rms(measured - true) / unit
             for t, term in enumerate(TERMS):
                 size[s, k, t] = rms(terms[term][book.keep][:, columns])
-                relative[s, k, t] = size[s, k, t] / rms(true) if rms(true) > 0.0 else np.nan
-                after[s, k, t], _ = mean_defined(cosines(book.steps[t + 1][book.keep][:, columns], true))
-    dims = ("scheme", "layer", "term")
+                relative[s, k, t] = size[s, k, t] / unit
+                ratios = norm_ratios(terms[term][book.keep][:, columns], true)
+                typical[s, k, t] = np.median(ratios) if len(ratios) and np.isfinite(unit) else np.nan
+                after[s, k, t], _ = mean_defined(cosines(steps[t + 1][:, columns], true))
+    designed, dims = found.designed, ("scheme", "layer", "term")
+    programmed = [
+        rms((designed.ep - designed.delta)[found.keep][:, c]) / rms(designed.delta[found.keep][:, c]) for c in layers
+    ]
     return {
         "scheme": _labels(schemes),
         "layer": layer_names(topology),
         "term": Variable(("term",), np.array(TERMS), long_name="cause of error"),
         "rms": Variable(dims, size, long_name="rms norm of the error term"),
         "relative": Variable(dims, relative, long_name="rms norm of the error term over that of the exact gradient"),
+        "median": Variable(dims, typical, long_name="the same for the median sample, which outliers do not move"),
+        "total": Variable(dims[:2], total, long_name="rms norm of the whole error over that of the exact gradient"),
+        "asymmetry_programmed": Variable(
+            dims[1:2], np.array(programmed), long_name="asymmetry error of the chip as programmed, without spread"
+        ),
         "cosine_after": Variable(dims, after, long_name="cosine to the exact gradient once this cause acts"),
-        "unsettled": Variable(("scheme",), np.array(unsettled), long_name="samples not counted"),
+        "unsettled": Variable(
+            dims[:1],
+            np.array([np.count_nonzero(~book.keep) for book in found.ledgers]),
+            long_name="samples not counted",
+        ),
     }
 
 

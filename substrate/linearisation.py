@@ -153,7 +153,11 @@ def equilibrium(chip: Chip) -> Equilibrium:
     for _ in range(_NEWTON_STEPS):
         state = state - _newton_step(chip, state)
     residual = np.abs(_drift(chip, state)).max(axis=1)
-    return Equilibrium(state, np.asarray(chip.activity_of(state)), np.logical_and(finite, residual < _REACHED))
+    return Equilibrium(
+        state,
+        np.asarray(chip.activity_of(state)),
+        np.logical_and(finite, residual < _REACHED * np.maximum(1.0, np.abs(state).max(axis=1))),
+    )
 
 
 def linearise(chip: Chip, state: Array) -> Linearisation:

@@ -38,7 +38,7 @@ class Status(IntEnum):
 
 _ADVICE = {
     Status.SETTLED: "",
-    Status.STEP_LIMIT: "allow more steps (dynamics.free.max_steps, dynamics.nudged.max_steps) or raise the tolerance",
+    Status.STEP_LIMIT: "allow more time (max_steps, steps or duration of the free or nudged phase) or raise the tolerance",
     Status.PERIOD_2: "the state flips between two values at every step: lower dynamics.dt",
     Status.STALLED: "the residual falls no further: raise dynamics.free.tolerance or use double precision",
     Status.CYCLE: "the state returns to where it was: lower dynamics.dt; if it still does, the network oscillates",
