@@ -89,10 +89,10 @@ def jax_loops(case: Case, steps: int) -> dict[str, Callable[[], object]]:
 
         return jax.lax.while_loop(far, step, (u, drift(u, constant, weights), 0))
 
-    weights = [weight for _, _, weight in edges]
+    given = (start, constant, [weight for _, _, weight in edges])
     return {
-        "jax euler": lambda: jax.block_until_ready(fixed(start, constant, weights)),
-        "jax to 1e-6": lambda: jax.block_until_ready(settled(start, constant, weights)),
+        "jax euler": lambda: jax.block_until_ready(fixed(*given)),
+        "jax to 1e-6": lambda: jax.block_until_ready(settled(*given)),
     }
 
 

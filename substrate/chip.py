@@ -66,13 +66,12 @@ class Chip:
     fabrication : Fabrication
         Names the draw of the devices.
     threads : int, optional
-        Threads that share the tiles of a batch; absent: all available cores. Never changes a result.
+        Threads that share a batch; absent: all available cores. Never changes a result.
 
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape, a time constant is not positive, or the dynamics
-        cannot be run with the noise.
+        If a block is missing or has the wrong shape, or a time constant is not positive.
     """
 
     def __init__(
@@ -158,8 +157,8 @@ class Chip:
         Raises
         ------
         ValueError
-            If the activation has no complex values and the nudge is complex, the dynamics cannot be
-            run with the noise, or the recording would need too much memory.
+            If a complex nudge meets an activation without complex values, the noise does not fit the
+            dynamics, or the recording would need too much memory.
         """
         dynamics = self.design.dynamics
         phase = dynamics.free if nudge is None else dynamics.nudged
@@ -193,10 +192,7 @@ class Chip:
         return activate(self._machine, state)
 
     def continue_free(self, phase: Phase) -> State:
-        """Return where the last free settling would end under another `phase`; the chip stays as it is.
-
-        In double precision, without noise, by following the trajectory.
-        """
+        """Return where the last free settling would go under `phase`, in double precision and without noise."""
         dynamics = self.design.dynamics.model_copy(update={"precision": "double", "mode": "trajectory"})
         machine = self._machine._replace(dynamics=dynamics, noise=Noise())
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
