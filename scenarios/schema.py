@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import tomlkit
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
@@ -34,13 +34,20 @@ class Asymmetry(Parameters):
     """Feedback starts as ``sin(angle) W_back + cos(angle) W_fwd^T``; degree, 0 (symmetric) to 180; 90: independent."""
 
 
+_ActivationName = Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"]
+Activation = Annotated[
+    Annotated[_ActivationName, Tag("<name>")] | Annotated[Named, Tag("<table>")],
+    Discriminator(lambda value: "<table>" if isinstance(value, dict | Named) else "<name>"),
+]
+
+
 class Network(Parameters):
     """Layers, connections, activation and cost."""
 
     law: Literal["additive", "hopfield"] = "additive"
     """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
-    activation: Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"] | Named = "sigmoid"
+    activation: Activation = "sigmoid"
     """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., or a measured ``{ table = "neuron.csv" }``."""
 
     layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
