@@ -42,6 +42,7 @@ from .kernels import (
     drifts,
     largest,
     pull,
+    square_sum,
     swap_places,
     swap_rows,
 )
@@ -145,25 +146,28 @@ def _unpack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, valu
 
 
 @elementwise
-def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int) -> int:
+def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int, last: bool) -> int:
     """Return the status of sample `r` at its present drift; keep its best state; RUNNING if none applies."""
-    memory, residual, sane = search.memory[r], 0.0, True
+    memory, total = search.memory[r], 0.0
     for p in range(planes * r, planes * (r + 1)):
-        total = 0.0
-        for i in range(search.drift.shape[1]):
-            total += search.drift[p, i]
-        # A comparison: the flags of elementwise code turn isfinite into a constant.
-        sane = sane and abs(total) < 1e300
-        residual = max(residual, largest(search.drift[p]))
-    tile.residual[r] = residual if sane else np.inf
-    if not tile.residual[r] <= RUNAWAY:
-        return _DIVERGED
-    if residual < options.tolerance:
-        return _SETTLED
+        total += square_sum(search.drift[p])
+    # The largest drift is not vectorised: it is looked for only when it can matter.
+    close = total < options.tolerance**2 * planes * search.drift.shape[1]
+    stalled = tile.steps[r] - memory[MARK_STEP] >= STALL
+    if close or stalled or last or not total <= RUNAWAY**2:
+        tile.residual[r] = 0.0
+        for p in range(planes * r, planes * (r + 1)):
+            tile.residual[r] = max(tile.residual[r], largest(search.drift[p]))
+        if not total <= RUNAWAY**2:
+            tile.residual[r] = tile.residual[r] if tile.residual[r] > RUNAWAY else np.inf
+            return _DIVERGED
+        if tile.residual[r] < options.tolerance:
+            return _SETTLED
+        if last or stalled:
+            return _STEP_LIMIT if last else _STALLED
+    residual = np.sqrt(total)
     if residual < 0.9 * memory[MARK]:
         memory[MARK], memory[MARK_STEP] = residual, tile.steps[r]
-    if tile.steps[r] - memory[MARK_STEP] >= STALL:
-        return _STALLED
     memory[RATE] = max(residual / memory[LAST], 0.5 * memory[RATE]) if memory[LAST] > 0.0 else 1.0
     memory[LAST] = residual
     idle = tile.steps[r] - int(memory[MARK_STEP])
@@ -247,9 +251,7 @@ def search_rest(
         for r in range(tile.active[0]):
             if tile.status[r] == RUNNING:
                 search.memory[r, SKIP] = 0.0
-                status = _judge(tile, search, options, r, planes)
-                over = sweep == options.max_sweeps and status == RUNNING
-                tile.status[r] = _STEP_LIMIT if over else status
+                tile.status[r] = _judge(tile, search, options, r, planes, sweep == options.max_sweeps)
         if _compact(tile, search, planes) == 0:
             return
         if options.colours == 2:
