@@ -180,10 +180,7 @@ class Chip:
         return relaxed.settled
 
     def read(self) -> dict[str, State]:
-        """Return the activities per layer (batch, units), the clamped input included.
-
-        As they are now, or their mean over the window of the last settling.
-        """
+        """Return the activities per layer (batch, units), now or averaged over the window of the last settling."""
         activity = self.activity_of(self.state) if self.average is None else self.average.mean
         return {self.topology.input: self._input} | self.topology.split(activity)
 
