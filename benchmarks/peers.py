@@ -62,7 +62,6 @@ def jax_loops(case: Case, steps: int) -> dict[str, Callable[[], object]]:
     edges, constant, _ = _layers(case)
     constant = [jnp.asarray(c) for c in constant]
     edges = [(pre, post, jnp.asarray(weight)) for pre, post, weight in edges]
-    start = [jnp.zeros_like(c) for c in constant]
 
     def drift(u: Any, constant: Any, weights: Any) -> Any:
         a = [jax.nn.sigmoid(4 * v - 2) for v in u]
@@ -89,10 +88,10 @@ def jax_loops(case: Case, steps: int) -> dict[str, Callable[[], object]]:
 
         return jax.lax.while_loop(far, step, (u, drift(u, constant, weights), 0))
 
-    weights = [weight for _, _, weight in edges]
+    given = ([jnp.zeros_like(c) for c in constant], constant, [weight for _, _, weight in edges])
     return {
-        "jax euler": lambda: jax.block_until_ready(fixed(start, constant, weights)),
-        "jax to 1e-6": lambda: jax.block_until_ready(settled(start, constant, weights)),
+        "jax euler": lambda: jax.block_until_ready(fixed(*given)),
+        "jax to 1e-6": lambda: jax.block_until_ready(settled(*given)),
     }
 
 

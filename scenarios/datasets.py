@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import LARGEST, DataError, Part, fault, npz_parts, reading, refuse_large
-from .schema import ArraysTask, BundledTask, IdxTask, Task
+from .schema_experiment import ArraysTask, BundledTask, IdxTask, Task
 
 _STEMS = {
     "x": "train-images-idx3-ubyte",

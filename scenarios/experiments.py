@@ -16,7 +16,8 @@ from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
 
-from .schema import Learning, Record
+from .schema import Learning
+from .schema_experiment import Record
 from .store import Group, Variable
 from .tables import Batch, Measured
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import tomlkit
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
@@ -18,6 +18,8 @@ from learning.updates import Sgd
 from substrate import times
 from substrate.methods import Dynamics
 from substrate.physical import Physical
+
+from .schema_experiment import Experiment, Task
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
@@ -40,14 +42,21 @@ class Asymmetry(Parameters):
     """Feedback starts as ``sin(angle) W_back + cos(angle) W_fwd^T``; degree, 0 (symmetric) to 180; 90: independent."""
 
 
+_ActivationName = Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"]
+Activation = Annotated[
+    Annotated[_ActivationName, Tag("<name>")] | Annotated[Named, Tag("<table>")],
+    Discriminator(lambda value: "<table>" if isinstance(value, dict | Named) else "<name>"),
+]
+
+
 class Network(Parameters):
     """Layers, connections, activation and cost."""
 
     law: Literal["additive", "hopfield"] = "additive"
     """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
-    activation: Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"] | Named = "sigmoid"
-    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, another law, or ``{ table = "neuron.csv" }``."""
+    activation: Activation = "sigmoid"
+    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., or a measured ``{ table = "neuron.csv" }``."""
 
     layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
     """Units per layer, in order: the first is the clamped input, the last the output."""
@@ -112,123 +121,6 @@ class Learning(Parameters):
     def all_schemes(self) -> list[Scheme]:
         """Return the schemes, however they were written."""
         return self.schemes or ([self.scheme] if self.scheme else [])
-
-
-class _AnyTask(Parameters):
-    batch: Annotated[int, Field(ge=1, le=100_000)] = 50
-    """Samples per batch of a training."""
-
-
-class BundledTask(_AnyTask):
-    """A small data set inside the program."""
-
-    kind: Literal["bundled"]
-    name: Literal["fashion-small"] = "fashion-small"
-    """`fashion-small`: 2,000 training and 500 test images of Fashion-MNIST."""
-
-
-class IdxTask(_AnyTask):
-    """MNIST-like IDX files, plain or gzip."""
-
-    kind: Literal["idx"]
-    path: str
-    """Folder with ``train-images-idx3-ubyte[.gz]`` and the three files beside it; relative to the scenario file."""
-
-
-class ArraysTask(_AnyTask):
-    """Your own arrays."""
-
-    kind: Literal["arrays"]
-    path: str
-    """npz file, relative to the scenario file: ``x`` (samples, inputs); ``y`` (samples, classes) or integer labels."""
-
-
-Task = Annotated[BundledTask | IdxTask | ArraysTask, Field(discriminator="kind")]
-
-
-class Record(Parameters):
-    """Which settling curves are kept."""
-
-    samples: Annotated[int, Field(ge=1, le=1000)] = 2
-    """The first so many samples."""
-
-    every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """Keep every so many steps."""
-
-    units: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Of every layer the first so many units; absent: all."""
-
-    limit_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 2048
-    """Refuse to record more than this, in MiB per settling."""
-
-
-class Settle(Parameters):
-    """Record settling curves: the free phase, then every nudge of every scheme."""
-
-    kind: Literal["settle"]
-    record: Record = Record()
-    """Which curves."""
-
-
-class Measure(Parameters):
-    """Measure gradients on the chip and compare them with the exact ones; nothing is learned."""
-
-    kind: Literal["measure"]
-    samples: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """The first so many training samples."""
-
-    record: Record | None = None
-    """Settling curves to keep beside; absent: none."""
-
-
-class LedgerPlan(Parameters):
-    """When a training stops to measure where its gradient error comes from."""
-
-    every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """Measure before training, then every so many epochs and after the last."""
-
-    samples: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """The first so many training samples."""
-
-
-class Train(Parameters):
-    """Train the chip through its own measurements."""
-
-    kind: Literal["train"]
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 10
-    """Passes over the training samples."""
-
-    samples: Annotated[int, Field(ge=1)] | None = None
-    """Train on the first so many samples; absent: all."""
-
-    test_samples: Annotated[int, Field(ge=1)] | None = None
-    """Test on the first so many samples; absent: all."""
-
-    ledger: LedgerPlan | None = None
-    """Measurements along the way; absent: none."""
-
-    reference: bool = False
-    """Train the same chip once more with its exact gradients, from the same start, to compare with."""
-
-    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] = 60.0
-    """Keep a checkpoint after every epoch, and within an epoch at least this often; seconds."""
-
-    record: Record | None = None
-    """Settling curves of the trained chip; absent: none."""
-
-
-class Evaluate(Parameters):
-    """Accuracy of the given parameters over many fabricated chips; nothing is learned."""
-
-    kind: Literal["evaluate"]
-    chips: Annotated[int, Field(ge=1, le=100_000)] = 10
-    """Number of chips, from `chip.instance` on."""
-
-    samples: Annotated[int, Field(ge=1)] | None = None
-    """Test on the first so many samples; absent: all."""
-
-
-Experiment = Annotated[Settle | Measure | Train | Evaluate, Field(discriminator="kind")]
 
 
 class Scenario(Parameters):

@@ -22,7 +22,8 @@ from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
 from .datasets import Data
 from .experiments import measure, settling
-from .schema import Scenario, Train
+from .schema import Scenario
+from .schema_experiment import Train
 from .store import Group, Variable
 from .tables import Batch, assessment, symmetry_group
 from .tables_train import device_groups, parameter_groups

@@ -77,6 +77,8 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
     """Follow `loc` through the model; the tags that pydantic puts in there are no part of the path."""
     spot = _Spot((), None, None, [model])
     for part in loc:
+        if str(part).startswith("<"):
+            continue
         if isinstance(part, int):
             spot = spot._replace(path=(*spot.path, part))
         elif len(spot.tables) > 1:

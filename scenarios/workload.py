@@ -11,7 +11,8 @@ from substrate.methods import Phase, whole_steps
 from substrate.topology import Topology
 
 from .datasets import Outline
-from .schema import Evaluate, Measure, Record, Scenario, Settle, Train
+from .schema import Scenario
+from .schema_experiment import Evaluate, Measure, Record, Settle, Train
 
 BYTES = 8
 """Of a real number in double precision."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from devices.random import Stream
 
 from .averages import Average
 from .compile import single_threaded_blas
+from .design import Design, Fabrication, checked
 from .equilibrium import Audit, settle_by_sweeps
 from .kernels import Circuit, forces
 from .methods import Dynamics, Phase
@@ -24,7 +25,7 @@ from .protocol import Budget, Nudge, Readout, Settled, State
 from .recording import Recording
 from .relaxation import activate, relax
 from .tiles import Drive, Machine, available_threads
-from .topology import Connection, Topology
+from .topology import Connection
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
@@ -32,26 +33,6 @@ Recorder = Callable[[State], object]
 
 class LooseTolerance(UserWarning):
     """A nudged tolerance is so large that it decides the estimate."""
-
-
-class Design(NamedTuple):
-    """What every chip of one kind has in common."""
-
-    topology: Topology
-    activation: str | activation.Curve
-    cost: str
-    dynamics: Dynamics
-    feedback: FeedbackDevices = FeedbackDevices()
-    law: str = "additive"
-    neurons: NeuronDevices = NeuronDevices()
-    noise: Noise = Noise()
-
-
-class Fabrication(NamedTuple):
-    """Which piece of silicon: the same seed and instance give the same devices."""
-
-    seed: int = 0
-    instance: int = 0
 
 
 class Chip:
@@ -66,13 +47,12 @@ class Chip:
     fabrication : Fabrication
         Names the draw of the devices.
     threads : int, optional
-        Threads that share the tiles of a batch; absent: all available cores. Never changes a result.
+        Threads that share a batch; absent: all available cores. Never changes a result.
 
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape, a time constant is not positive, or the dynamics
-        cannot be run with the noise.
+        If a block is missing or has the wrong shape, or a time constant is not positive.
     """
 
     def __init__(
@@ -93,7 +73,7 @@ class Chip:
         self._gains = {
             c.block: self._drawn_gains(c) for c in design.topology.connections if design.topology.is_feedback(c)
         }
-        self._programme(_checked(design.topology, programmed))
+        self._programme(checked(design.topology, programmed))
         self._budget = Budget()
         self._machine = self._wire(threads or available_threads())
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
@@ -166,8 +146,8 @@ class Chip:
         Raises
         ------
         ValueError
-            If the activation has no complex values and the nudge is complex, the dynamics cannot be
-            run with the noise, or the recording would need too much memory.
+            If a complex nudge meets an activation without complex values, the noise does not fit the
+            dynamics, or the recording would need too much memory.
         """
         dynamics = self.design.dynamics
         phase = dynamics.free if nudge is None else dynamics.nudged
@@ -191,10 +171,7 @@ class Chip:
         return relaxed.settled
 
     def read(self) -> dict[str, State]:
-        """Return the activities per layer (batch, units), the clamped input included.
-
-        As they are now, or their mean over the window of the last settling.
-        """
+        """Return the activities per layer (batch, units), now or averaged over the window of the last settling."""
         planes = 2 if np.iscomplexobj(self.state) else 1
         self._budget = self._budget.plus(Budget(reads=planes * len(self.state)))
         activity = self.activity_of(self.state) if self.average is None else self.average.mean
@@ -226,10 +203,7 @@ class Chip:
         return activate(self._machine, state)
 
     def continue_free(self, phase: Phase) -> State:
-        """Return where the last free settling would end under another `phase`; the chip stays as it is.
-
-        In double precision, without noise, by following the trajectory.
-        """
+        """Return where the last free settling would go under `phase`, in double precision and without noise."""
         dynamics = self.design.dynamics.model_copy(update={"precision": "double", "mode": "trajectory"})
         machine = self._machine._replace(dynamics=dynamics, noise=Noise())
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
@@ -330,15 +304,3 @@ class Chip:
             noise=design.noise,
             threads=threads,
         )
-
-
-def _checked(topology: Topology, programmed: Mapping[str, Array]) -> dict[str, Array]:
-    blocks = {}
-    for name, shape in topology.shapes.items():
-        if name not in programmed:
-            raise ValueError(f"programmed parameters lack {name!r}, shape {shape}")
-        block = np.array(programmed[name], dtype=np.float64, order="C")
-        if block.shape != shape:
-            raise ValueError(f"{name!r} has shape {block.shape}: must be {shape}")
-        blocks[name] = block
-    return blocks

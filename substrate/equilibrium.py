@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 
+from .anderson import DEPTH, MEMORY, Search
 from .kernels import Tile
 from .methods import Phase
 from .protocol import Settled, State, Status
 from .relaxation import Relaxed, planes_of, relax
-from .sweeps import DEPTH, MEMORY, Options, Search, search_rest
+from .sweeps import Options, search_rest
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
 
 Array = NDArray[np.float64]

@@ -1,8 +1,7 @@
 """What every settling needs, compiled: activities, drives, the nudge and the drift of one tile of samples.
 
-A tile is a C-ordered array (rows, units) of all unclamped units; layers are column ranges. Under a
-complex nudge the imaginary plane of a sample is the row after its real one, so every product stays
-real. Samples that have ended are moved behind the active ones, so products see active rows only.
+A tile is a C-ordered array (rows, units); layers are column ranges. The imaginary plane of a sample
+is the row after its real one. Samples that have ended lie behind the active ones.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ RUNAWAY = 1e8
 """A drift beyond this counts as diverged; units of the state."""
 
 ROW_BLOCK = 16
-"""In double, products take whole blocks of rows: then a row's bits do not depend on the rows beside it."""
+"""In double, products take blocks of rows: then a row's bits do not depend on the rows beside it."""
 
 
 class Wiring(NamedTuple):
@@ -96,7 +95,6 @@ class Tile(NamedTuple):
 
     slope: Reals
     """Scratch: slope (rows, units) for the hopfield law, else (0, units)."""
-
     constant: Reals
     """Drive of the clamped input, bias and held nudge (rows, units)."""
 
@@ -111,10 +109,8 @@ class Tile(NamedTuple):
 
     status: Integers
     """Status per place; changed in place."""
-
     steps: Integers
     """Steps or sweeps per place; changed in place."""
-
     residual: Array
     """Largest drift per place; changed in place."""
 
@@ -228,9 +224,6 @@ def _hopfield_planes(u: Reals, h: Reals, slope: Reals, rows: int, first: int, st
             x, y, p, q = h[r, i], h[r + 1, i], slope[r, i], slope[r + 1, i]
             drift[r, i] = field.additive_drift(u[r, i], p * x - q * y)
             drift[r + 1, i] = field.additive_drift(u[r + 1, i], p * y + q * x)
-
-
-# Loops over whole tiles: taking a row out of an array costs as much as working through fifty units of it.
 
 
 @elementwise

@@ -16,14 +16,14 @@ State = NDArray[Any]
 
 
 class Status(IntEnum):
-    """How a settling ended; the values are stored in result files."""
+    """How a settling ended, the worst last; the values are stored in result files."""
 
     SETTLED = 0
     STEP_LIMIT = 1
-    PERIOD_2 = 2
-    DIVERGED = 3
-    STALLED = 4
-    CYCLE = 5
+    STALLED = 2
+    PERIOD_2 = 3
+    CYCLE = 4
+    DIVERGED = 5
 
     @property
     def words(self) -> str:
@@ -38,7 +38,7 @@ class Status(IntEnum):
 
 _ADVICE = {
     Status.SETTLED: "",
-    Status.STEP_LIMIT: "allow more time (max_steps, steps or duration of the free or nudged phase) or raise the tolerance",
+    Status.STEP_LIMIT: "allow more time (max_steps, steps or duration of the phase) or raise the tolerance",
     Status.PERIOD_2: "the state flips between two values at every step: lower dynamics.dt",
     Status.STALLED: "the residual falls no further: raise dynamics.free.tolerance or use double precision",
     Status.CYCLE: "the state returns to where it was: lower dynamics.dt; if it still does, the network oscillates",

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from . import trajectory
 from .averages import Average, average, make_noise, make_window
+from .ends import LATE, Course, Options, Plan
 from .kernels import RUNNING, Tile
 from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
 from .protocol import Settled, State
 from .shaking import Noise, Window
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share, to_rows
-from .trajectory import LATE, Course, Options, Plan
 
 Array = NDArray[np.float64]
 

@@ -6,11 +6,10 @@ returns to where it was, gets no closer to rest, runs away, or when its time is 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .compile import elementwise, kernel
+from .ends import DIVERGED, SETTLED, STEP_LIMIT, Course, Options, Plan, judge, worst_drift
 from .kernels import (
     RUNAWAY,
     RUNNING,
@@ -25,10 +24,8 @@ from .kernels import (
     connect,
     copy_rows,
     drifts,
-    largest,
     pull,
     respond,
-    square_sum,
     square_sums,
     swap,
     swap_places,
@@ -36,177 +33,8 @@ from .kernels import (
 )
 from .shaking import Noise, Window, gather, shake
 
-_SETTLED, _STEP_LIMIT, _PERIOD_2, _DIVERGED, _STALLED, _CYCLE = 0, 1, 2, 3, 4, 5
-
-CYCLE = 1e-4
-"""A sample is on a cycle when it returns to a former state, to this fraction of the way it went between."""
-
-ORBIT = 2e-3
-"""The same for a smooth orbit, which passes its former state between two steps."""
-
-SHORT = 0.2
-"""An orbit is smooth when a step is at most this fraction of its size."""
-
-STALL = 1000
-"""A sample that came no tenth closer to rest in so many steps is stalled."""
-
-FLOOR_STEPS, FLOOR = 50, 64.0
-"""So it is after fewer steps when its residual is so many rounding errors of its state."""
-
-LATE = 16
-"""A settling of fixed length looks for cycles in so many last steps."""
-
 CHUNK = 8
 """Samples that take their step together."""
-
-_REFERENCE, _REACH, _BEST, _BEST_STEP, _FOUND = 0, 1, 2, 3, 4
-
-
-class Options(NamedTuple):
-    """Scalars of one settling."""
-
-    tolerance: float
-    stop_early: bool
-    """End a sample as soon as its end is known; otherwise it takes all steps."""
-
-    watch: int
-    """Look for cycles and stalls from this step on."""
-
-    adaptive: bool
-    """Every sample chooses its own step."""
-
-    accuracy: float
-    """Error per adaptive step, relative to ``1 + |u|``."""
-
-    end: float
-    """Time at which an adaptive sample ends, in tau."""
-
-
-class Plan(NamedTuple):
-    """An explicit method with the time constants of the units in it."""
-
-    a: Array
-    """Stage weights (stages, stages)."""
-
-    b: Array
-    """Weights of the step (stages,)."""
-
-    c: Array
-    """Stage times (stages,)."""
-
-    error: Array
-    """Weights of the error of an adaptive step (stages,)."""
-
-    gain: Reals
-    """Change of the state per unit of drift and step, (width,)."""
-
-
-class Course(NamedTuple):
-    """What stepping keeps per sample beside its tile."""
-
-    drift: Reals
-    """Drift of every stage (stages, rows, width)."""
-
-    stage: Reals
-    """State of a stage (rows, width)."""
-
-    reference: Reals
-    """A former state, to find cycles (rows, width)."""
-
-    total: Array
-    """Sum of the squares of the drift (samples,)."""
-
-    track: Array
-    """Step of the former state, reach since, best residual, its step, cycle found (samples, 5)."""
-
-    dt: Array
-    """Step per sample (samples,)."""
-
-    time: Array
-    """Time per sample (samples,)."""
-
-
-@elementwise
-def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
-    """Return the status of a sample that is back where it was, else RUNNING; keep a state at doubling steps (Brent)."""
-    track, step = course.track[r], tile.steps[r]
-    away, along, move = 0.0, 0.0, 0.0
-    h = tile.y.dtype.type(course.dt[r])
-    for p in range(planes * r, planes * r + planes):
-        y, past, f = tile.y[p], course.reference[p], course.drift[0, p]
-        x, s, m = h - h, h - h, h - h
-        for i in range(y.shape[0]):
-            d, v = past[i] - y[i], h * plan.gain[i] * f[i]
-            x, s, m = x + d * d, s + d * v, m + v * v
-        away, along, move = away + x, along + s, move + m
-    lag = step - int(track[_REFERENCE])
-    track[_REACH] = max(track[_REACH], away)
-    reach = track[_REACH]
-    found = RUNNING
-    if lag >= 2 and away <= CYCLE**2 * reach:
-        found = _PERIOD_2 if lag == 2 else _CYCLE
-    elif (
-        lag >= 8
-        and move <= SHORT**2 * reach
-        and 0.0 <= along <= move
-        and (away - along * along / move <= ORBIT**2 * reach)
-    ):
-        found = _CYCLE
-    if step >= 2 * track[_REFERENCE]:
-        track[_REFERENCE], track[_REACH] = max(step, 1), 0.0
-        for p in range(planes * r, planes * r + planes):
-            course.reference[p] = tile.y[p]
-    return found
-
-
-@elementwise
-def _at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
-    """Tell whether the drift of a sample is rounding of its state."""
-    size = 0.0
-    for p in range(planes * r, planes * r + planes):
-        size += square_sum(tile.y[p]) + tile.y.shape[1]
-    rounding = 2.0**-52 if tile.y.itemsize == 8 else 2.0**-23
-    return total <= (FLOOR * rounding) ** 2 * size
-
-
-@elementwise
-def _stall(tile: Tile, course: Course, r: int, planes: int, total: float) -> int:
-    """Return STALLED for a sample that gets no closer to rest, else RUNNING."""
-    track, step = course.track[r], tile.steps[r]
-    if total < 0.81 * track[_BEST]:
-        track[_BEST], track[_BEST_STEP] = total, step
-    idle = step - int(track[_BEST_STEP])
-    if idle >= STALL or (idle >= FLOOR_STEPS and _at_floor(tile, r, planes, total)):
-        return _STALLED
-    return RUNNING
-
-
-@elementwise
-def _judge(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
-    """Return the status of sample `r` at its present drift; RUNNING if none applies."""
-    total = course.total[r]
-    if not total <= RUNAWAY**2:
-        return _DIVERGED
-    if noisy or tile.steps[r] < options.watch:
-        return RUNNING
-    if total < options.tolerance**2 * planes * tile.y.shape[1] and _residual(course, r, planes) < options.tolerance:
-        return _SETTLED
-    stalled = _stall(tile, course, r, planes, total)
-    if stalled != RUNNING or options.adaptive:
-        return stalled
-    found = _return(tile, course, plan, r, planes)
-    # A state that moves by rounding alone returns too, but that is no cycle of the machine.
-    if found != RUNNING and course.track[r, _FOUND] == 0.0 and not _at_floor(tile, r, planes, total):
-        course.track[r, _FOUND] = found
-    return int(course.track[r, _FOUND]) if course.track[r, _FOUND] > 0.0 else RUNNING
-
-
-@elementwise
-def _residual(course: Course, r: int, planes: int) -> float:
-    most = 0.0
-    for p in range(planes * r, planes * r + planes):
-        most = max(most, largest(course.drift[0, p]))
-    return most
 
 
 @elementwise
@@ -264,7 +92,7 @@ def _error(tile: Tile, course: Course, plan: Plan, options: Options, r: int, pla
 
     Near rest a tenth of the drift is allowed at most: else steps grow until errors alone keep the sample moving.
     """
-    total, most = 0.0, 0.1 * _residual(course, r, planes)
+    total, most = 0.0, 0.1 * worst_drift(course, r, planes)
     for p in range(planes * r, planes * r + planes):
         for i in range(tile.y.shape[1]):
             e = 0.0
@@ -359,13 +187,13 @@ def _begin(
             continue
         if tile.steps[r] >= window.first and not last:
             gather(window, tile, r, cell.planes)
-        status = _judge(tile, course, plan, options, r, cell.planes, noise.on)
+        status = judge(tile, course, plan, options, r, cell.planes, noise.on)
         over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))
-        if status == _DIVERGED or (status != RUNNING and options.stop_early) or over:
-            residual = _residual(course, r, cell.planes)
-            tile.residual[r] = residual if status != _DIVERGED or residual > RUNAWAY else np.inf
+        if status == DIVERGED or (status != RUNNING and options.stop_early) or over:
+            residual = worst_drift(course, r, cell.planes)
+            tile.residual[r] = residual if status != DIVERGED or residual > RUNAWAY else np.inf
             if status == RUNNING:
-                status = _SETTLED if noise.on or residual < options.tolerance else _STEP_LIMIT
+                status = SETTLED if noise.on or residual < options.tolerance else STEP_LIMIT
             tile.status[r] = status
         else:
             running += 1

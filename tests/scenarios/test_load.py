@@ -31,8 +31,20 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "path", "message", "hint"),
     [
-        ("sigmoid", "sigmiod", "network.activation", "must be 'sigmoid' or 'dsilu'", "did you mean 'sigmoid'?"),
-        ("sigmoid", "DSILU", "network.activation", "must be 'sigmoid' or 'dsilu'", "did you mean 'dsilu'?"),
+        (
+            "sigmoid",
+            "sigmiod",
+            "network.activation",
+            "must be 'sigmoid', 'dsilu', 'tanh', 'hard-sigmoid', 'softplus' or 'identity'",
+            "did you mean 'sigmoid'?",
+        ),
+        (
+            "sigmoid",
+            "Dsilu",
+            "network.activation",
+            "must be 'sigmoid', 'dsilu', 'tanh', 'hard-sigmoid', 'softplus' or 'identity'",
+            "did you mean 'dsilu'?",
+        ),
         ("seed = 7", "sede = 7", "sede", "unknown key", "did you mean 'seed'?"),
         ("seed = 7", 'extend = "x.toml"', "extend", "unknown key", "did you mean 'extends'?"),
         ("seed = 7", "schema_version = 1", "schema_version", "unknown key", "did you mean 'schema'?"),
@@ -136,7 +148,8 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
         'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, physical, chip, dynamics, '
         "devices, learning, task, experiment, extends\n"
         '    | "odd key" = 7\n'
-        "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid' or 'dsilu' - did you mean 'sigmoid'?\n"
+        "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid', 'dsilu', 'tanh', "
+        "'hard-sigmoid', 'softplus' or 'identity' - did you mean 'sigmoid'?\n"
         '    | activation = "sigmiod"'
     )
     assert copy.deepcopy(caught.value).faults == caught.value.faults

@@ -1,0 +1,178 @@
+"""How a trajectory ends, compiled: at rest, on a cycle, stalled or run away."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .compile import elementwise
+from .kernels import RUNAWAY, RUNNING, Array, Reals, Tile, largest, square_sum
+
+SETTLED, STEP_LIMIT, STALLED, PERIOD_2, ON_CYCLE, DIVERGED = 0, 1, 2, 3, 4, 5
+
+CYCLE = 1e-4
+"""A sample is on a cycle when it returns to a former state, to this fraction of the way it went between."""
+
+ORBIT = 2e-3
+"""The same for a smooth orbit, which passes its former state between two steps."""
+
+SHORT = 0.2
+"""An orbit is smooth when a step is at most this fraction of its size."""
+
+STALL = 1000
+"""A sample that came no tenth closer to rest in so many steps is stalled."""
+
+FLOOR_STEPS, FLOOR = 50, 64.0
+"""So it is after fewer steps when its residual is so many rounding errors of its state."""
+
+LATE = 16
+"""A settling of fixed length looks for cycles in so many last steps."""
+
+_REFERENCE, _REACH, _BEST, _BEST_STEP, _FOUND = 0, 1, 2, 3, 4
+
+
+class Options(NamedTuple):
+    """Scalars of one settling."""
+
+    tolerance: float
+    stop_early: bool
+    """End a sample as soon as its end is known; otherwise it takes all steps."""
+
+    watch: int
+    """Look for cycles and stalls from this step on."""
+
+    adaptive: bool
+    """Every sample chooses its own step."""
+
+    accuracy: float
+    """Error per adaptive step, relative to ``1 + |u|``."""
+
+    end: float
+    """Time at which an adaptive sample ends, in tau."""
+
+
+class Plan(NamedTuple):
+    """An explicit method with the time constants of the units in it."""
+
+    a: Array
+    """Stage weights (stages, stages)."""
+
+    b: Array
+    """Weights of the step (stages,)."""
+
+    c: Array
+    """Stage times (stages,)."""
+
+    error: Array
+    """Weights of the error of an adaptive step (stages,)."""
+
+    gain: Reals
+    """Change of the state per unit of drift and step, (width,)."""
+
+
+class Course(NamedTuple):
+    """What stepping keeps per sample beside its tile."""
+
+    drift: Reals
+    """Drift of every stage (stages, rows, width)."""
+
+    stage: Reals
+    """State of a stage (rows, width)."""
+
+    reference: Reals
+    """A former state, to find cycles (rows, width)."""
+
+    total: Array
+    """Sum of the squares of the drift (samples,)."""
+
+    track: Array
+    """Step of the former state, reach since, best residual, its step, cycle found (samples, 5)."""
+
+    dt: Array
+    """Step per sample (samples,)."""
+
+    time: Array
+    """Time per sample (samples,)."""
+
+
+@elementwise
+def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
+    """Return the status of a sample that is back where it was, else RUNNING; keep a state at doubling steps (Brent)."""
+    track, step = course.track[r], tile.steps[r]
+    away, along, move = 0.0, 0.0, 0.0
+    h = tile.y.dtype.type(course.dt[r])
+    for p in range(planes * r, planes * r + planes):
+        y, past, f = tile.y[p], course.reference[p], course.drift[0, p]
+        x, s, m = h - h, h - h, h - h
+        for i in range(y.shape[0]):
+            d, v = past[i] - y[i], h * plan.gain[i] * f[i]
+            x, s, m = x + d * d, s + d * v, m + v * v
+        away, along, move = away + x, along + s, move + m
+    lag = step - int(track[_REFERENCE])
+    track[_REACH] = max(track[_REACH], away)
+    reach = track[_REACH]
+    found = RUNNING
+    if lag >= 2 and away <= CYCLE**2 * reach:
+        found = PERIOD_2 if lag == 2 else ON_CYCLE
+    elif (
+        lag >= 8
+        and move <= SHORT**2 * reach
+        and 0.0 <= along <= move
+        and (away - along * along / move <= ORBIT**2 * reach)
+    ):
+        found = ON_CYCLE
+    if step >= 2 * track[_REFERENCE]:
+        track[_REFERENCE], track[_REACH] = max(step, 1), 0.0
+        for p in range(planes * r, planes * r + planes):
+            course.reference[p] = tile.y[p]
+    return found
+
+
+@elementwise
+def _at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
+    """Tell whether the drift of a sample is rounding of its state."""
+    size = 0.0
+    for p in range(planes * r, planes * r + planes):
+        size += square_sum(tile.y[p]) + tile.y.shape[1]
+    rounding = 2.0**-52 if tile.y.itemsize == 8 else 2.0**-23
+    return total <= (FLOOR * rounding) ** 2 * size
+
+
+@elementwise
+def _stall(tile: Tile, course: Course, r: int, planes: int, total: float) -> int:
+    """Return STALLED for a sample that gets no closer to rest, else RUNNING."""
+    track, step = course.track[r], tile.steps[r]
+    if total < 0.81 * track[_BEST]:
+        track[_BEST], track[_BEST_STEP] = total, step
+    idle = step - int(track[_BEST_STEP])
+    if idle >= STALL or (idle >= FLOOR_STEPS and _at_floor(tile, r, planes, total)):
+        return STALLED
+    return RUNNING
+
+
+@elementwise
+def judge(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
+    """Return the status of sample `r` at its present drift; RUNNING if none applies."""
+    total = course.total[r]
+    if not total <= RUNAWAY**2:
+        return DIVERGED
+    if noisy or tile.steps[r] < options.watch:
+        return RUNNING
+    if total < options.tolerance**2 * planes * tile.y.shape[1] and worst_drift(course, r, planes) < options.tolerance:
+        return SETTLED
+    stalled = _stall(tile, course, r, planes, total)
+    if stalled != RUNNING or options.adaptive:
+        return stalled
+    found = _return(tile, course, plan, r, planes)
+    # A state that moves by rounding alone returns too, but that is no cycle of the machine.
+    if found != RUNNING and course.track[r, _FOUND] == 0.0 and not _at_floor(tile, r, planes, total):
+        course.track[r, _FOUND] = found
+    return int(course.track[r, _FOUND]) if course.track[r, _FOUND] > 0.0 else RUNNING
+
+
+@elementwise
+def worst_drift(course: Course, r: int, planes: int) -> float:
+    """Return the largest drift of sample `r`."""
+    most = 0.0
+    for p in range(planes * r, planes * r + planes):
+        most = max(most, largest(course.drift[0, p]))
+    return most
