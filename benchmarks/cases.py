@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from devices.noise import Noise
 from devices.random import Stream
-from substrate.chip import Chip, Design
+from substrate.chip import Chip
 from substrate.compile import add_product, kernel
+from substrate.design import Design
 from substrate.kernels import ROW_BLOCK, Wiring
 from substrate.methods import Dynamics, Phase
 from substrate.tiles import cut, share

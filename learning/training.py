@@ -150,10 +150,17 @@ def judged(
     return Gradient(blocks, cost.loss(bench.readout, output, target), wrong, status, used)
 
 
-def evaluate(bench: Bench, x: Array, target: Array, rows: int = 256) -> dict[str, float]:
-    """Return mean loss, error and unsettled fraction of freely settled samples."""
+def evaluate(
+    bench: Bench, x: Array, target: Array, rows: int = 256, pause: Callable[[], None] | None = None
+) -> dict[str, float]:
+    """Return mean loss, error and unsettled fraction of freely settled samples.
+
+    `rows` samples at a time; `pause` is called before each part, and may raise to end it all.
+    """
     tally = Tally()
     for first in range(0, len(x), rows):
+        if pause is not None:
+            pause()
         part = slice(first, first + rows)
         free = measure_free(bench, x[part])
         output = list(free.activity.values())[-1]

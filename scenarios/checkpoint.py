@@ -14,7 +14,7 @@ from substrate.protocol import Budget
 from substrate.topology import Topology
 
 from . import store
-from .store import Group, Result, StoreError, Variable
+from .store import Group, Result, Variable
 from .tables_train import metrics_group, stacked
 
 Array = NDArray[np.float64]
@@ -39,18 +39,29 @@ class Log:
 
     trainee: Trainee = field(default_factory=Trainee)
     rows: list[dict[str, Array]] = field(default_factory=list)
-    """Figures of every completed epoch, the one before training first."""
+    """Figures of every completed and tested epoch, the one before training first."""
 
     measured: dict[int, dict[str, Group]] = field(default_factory=dict)
     """Measurements by epoch."""
 
+    means: dict[str, float] = field(default_factory=lambda: Tally().means())
+    """Means over the samples of the last completed epoch."""
+
+    wall: float = 0.0
+    """Seconds the last completed epoch took."""
+
+    failure: str = ""
+    """Why training ended with the last completed epoch; empty if it did not."""
+
     def groups(self, topology: Topology) -> dict[str, Group]:
         """Return the groups of this stage, with a leading epoch dimension."""
-        groups = {self.stage: metrics_group(self.rows, topology)}
+        return {self.stage: metrics_group(self.rows, topology), **self.stacked()}
+
+    def stacked(self) -> dict[str, Group]:
+        """Return the measurements of all epochs, with a leading epoch dimension."""
         epochs = list(self.measured)
-        for name in next(iter(self.measured.values()), {}):
-            groups[name] = stacked(epochs, [self.measured[epoch][name] for epoch in epochs])
-        return groups
+        names = next(iter(self.measured.values()), {})
+        return {name: stacked(epochs, [self.measured[epoch][name] for epoch in epochs]) for name in names}
 
 
 def save(path: Path, log: Log, chip: Chip) -> None:
@@ -58,7 +69,7 @@ def save(path: Path, log: Log, chip: Chip) -> None:
 
     Raises
     ------
-    StoreError
+    StoreWriteError
         If it cannot be written; the one before is still there.
     """
     trainee = log.trainee
@@ -67,25 +78,15 @@ def save(path: Path, log: Log, chip: Chip) -> None:
         "position": {name: Variable((), value) for name, value in numbers.items()},
         **{f"programmed/{name}": _block(block) for name, block in chip.programmed.items()},
         **{f"memory/{name}": _block(block) for name, block in trainee.memory.items()},
-        **{
-            f"rows/{k}": {n: Variable((f"{n}_index",)[: v.ndim], v) for n, v in row.items()}
-            for k, row in enumerate(log.rows)
-        },
+        "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
+        **{f"measured/{name}": group for name, group in log.stacked().items()},
     }
-    for epoch, measured in log.measured.items():
-        groups |= {f"measured/{epoch}/{name}": group for name, group in measured.items()}
+    if log.rows:
+        columns = {name: np.stack([row[name] for row in log.rows]) for name in log.rows[0]}
+        groups["rows"] = {n: Variable(("row_index", f"{n}_index")[: c.ndim], c) for n, c in columns.items()}
     attributes = {"title": "checkpoint", "software": "nudgelab checkpoint", "id": log.identity, "stage": log.stage}
-    store.save(path, groups, attributes)
-
-
-def load(path: Path, identity: str) -> Result | None:
-    """Return the checkpoint at `path` if it is whole and belongs to this scenario."""
-    try:
-        saved = store.load(path)
-    except StoreError:
-        return None
-    return saved if saved.attributes.get("id") == identity else None
+    store.save(path, groups, {**attributes, "wall_s": log.wall, "failure": log.failure})
 
 
 def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
@@ -94,17 +95,20 @@ def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
     tally = Tally(**{name: position[name] for name in vars(Tally())})
     budget = Budget(**{name: position[name] for name in Budget._fields})
     trainee = Trainee(position["epoch"], position["batch"], tally, _blocks(saved, "memory/"), budget)
-    rows = _numbered(saved, "rows/")
+    columns = {n: v.data for n, v in saved.groups.get("rows", {}).items() if not n.endswith("_index")}
     log = Log(
         stage=str(saved.attributes["stage"]),
         identity=str(saved.attributes["id"]),
         finished=_below(saved, "finished/"),
         trainee=trainee,
-        rows=[{n: v.data for n, v in row.items() if not n.endswith("_index")} for row in rows],
+        rows=[{n: np.asarray(c[k]) for n, c in columns.items()} for k in range(len(columns.get("epoch", ())))],
+        means={name: variable.data.item() for name, variable in saved["means"].items()},
+        wall=float(saved.attributes["wall_s"]),
+        failure=str(saved.attributes["failure"]),
     )
     for name, group in _below(saved, "measured/").items():
-        epoch, _, rest = name.partition("/")
-        log.measured.setdefault(int(epoch), {})[rest] = group
+        for k, epoch in enumerate(group["epoch"].data.tolist()):
+            log.measured.setdefault(epoch, {})[name] = _at(group, k)
     return log, _blocks(saved, "programmed/")
 
 
@@ -120,6 +124,10 @@ def _blocks(saved: Result, prefix: str) -> dict[str, Array]:
     return {name: group["value"].data for name, group in _below(saved, prefix).items()}
 
 
-def _numbered(saved: Result, prefix: str) -> list[Group]:
-    rows = _below(saved, prefix)
-    return [rows[str(k)] for k in range(len(rows))]
+def _at(group: Group, k: int) -> Group:
+    """Return what was stacked as the k-th of all epochs."""
+    return {
+        name: v._replace(dims=v.dims[1:], data=v.data[k]) if v.dims[:1] == ("epoch",) else v
+        for name, v in group.items()
+        if name != "epoch"
+    }

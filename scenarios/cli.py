@@ -138,15 +138,17 @@ def report(path: Path) -> None:
     """Write report.html and the figures of a result again."""
     from .figures import draw_all
     from .report import write_report
-    from .store import StoreError, load
+    from .store import StoreReadError, StoreWriteError, load
 
     file = path / "run.h5" if path.is_dir() else path
     try:
         result = load(file)
         write_report(result, file.with_name("report.html"))
         files = [file.with_name("report.html"), *draw_all(result, file.parent / "figures")]
-    except StoreError as error:
+    except StoreReadError as error:
         raise _stop(str(error), 4) from error
+    except StoreWriteError as error:
+        raise _stop(str(error), 1) from error
     for written in files:
         click.echo(str(written))
 

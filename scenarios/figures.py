@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from .disk import write, writing
 from .figures_measure import cosine, nudge, settling, signal
 from .figures_style import styled
 from .figures_train import angles, cosine_by_epoch, training
@@ -87,13 +88,21 @@ def figures_of(result: Result) -> dict[str, Figure]:
 
 
 def draw_all(result: Result, folder: Path) -> list[Path]:
-    """Draw every figure the result has data for, as SVG files; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, figure in figures_of(result).items():
-        paths.append(folder / f"{name}.svg")
-        paths[-1].write_text(svg(figure), encoding="utf-8")
-    return paths
+    """Draw every figure the result has data for, as the only SVG files of a folder; return their paths.
+
+    Raises
+    ------
+    StoreWriteError
+        When the system refuses.
+    """
+    drawn = {folder / f"{name}.svg": svg(figure) for name, figure in figures_of(result).items()}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in set(folder.glob("*.svg")) - drawn.keys():
+            stale.unlink()
+    for path, text in drawn.items():
+        write(path, text.encode())
+    return list(drawn)
 
 
 @styled

@@ -33,6 +33,9 @@ class Loaded(NamedTuple):
     path: Path
     """The scenario file."""
 
+    text: str
+    """What it held when it was read."""
+
     def folder(self, *keys: str | int) -> Path:
         """Return the folder that a relative path written at `keys` starts from."""
         file = self.origins.get(keys, Origin(self.path)).file
@@ -60,13 +63,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     """
     try:
         data, origins = Files().read(path, [])
+        text = path.read_text(encoding="utf-8")
     except RefusalError as refusal:
         raise ScenarioError([Fault((), refusal.message, refusal.hint, str(path))]) from refusal
     faults = []
-    for text in overrides:
-        origin = Origin(f"--set {shorten(' '.join(text.split()))}")
+    for override in overrides:
+        origin = Origin(f"--set {shorten(' '.join(override.split()))}")
         try:
-            edited = _edit(data, text)
+            edited = _edit(data, override)
         except RefusalError as refusal:
             faults.append(Fault((), refusal.message, refusal.hint, str(origin.file)))
         else:
@@ -77,7 +81,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     faults += place(findings, data, origins, path).faults
     if scenario is None or faults:
         raise ScenarioError(faults)
-    return Loaded(scenario, data, origins, path)
+    return Loaded(scenario, data, origins, path, text)
 
 
 def faults_at(loaded: Loaded, findings: Iterable[Finding]) -> ScenarioError:

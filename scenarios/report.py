@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,10 @@ from xml.dom import minidom
 from jinja2 import Environment, StrictUndefined
 
 from .answer import answer, remarks
+from .disk import write
 from .figures import CAPTIONS, figures_of, svg
 from .sheets import sheets
-from .store import Result, StoreError
+from .store import Result
 from .summary import open_lines
 
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -51,20 +51,10 @@ def write_report(result: Result, path: Path, console_text: str = "") -> None:
 
     Raises
     ------
-    StoreError
+    StoreWriteError
         When the system refuses; the temporary file is removed.
     """
-    page = render(result, console_text).encode("utf-8", "backslashreplace")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            temporary.write_bytes(page)
-            os.replace(temporary, path)  # noqa: PTH105
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
+    write(path, render(result, console_text).encode("utf-8", "backslashreplace"))
 
 
 def render(result: Result, console_text: str = "") -> str:

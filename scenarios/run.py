@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,16 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip, Design, Fabrication
-from substrate.compile import blas_description
+from substrate.chip import Chip
+from substrate.design import Design, Fabrication
 
 from . import figures, store
 from .build import Parts, assemble
+from .disk import remove, write
 from .experiments import measure, settling
 from .load import Loaded
+from .provenance import provenance, run_id
 from .report import write_report
 from .schema import Scenario
-from .store import Group, Variable
+from .store import Group, Result, StoreReadError, Variable
 from .tables import Batch, lay_out
 from .tables_train import audit_group, device_groups
 from .train import Job, Trained, Watch, evaluate_chips, run_training
@@ -34,6 +31,8 @@ Array = NDArray[np.float64]
 
 RESULT = "run.h5"
 REPORT = "report.html"
+SCENARIO = "scenario.toml"
+FIGURES = "figures"
 CHECKPOINT = "run.ckpt.h5"
 LOG = "run.log"
 
@@ -87,46 +86,60 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     ScenarioError
         If a file of the scenario does not fit.
     RunError
-        If the folder holds the result of another scenario or cannot be made.
-    StoreError
-        If the result cannot be written or the folder holds an unreadable one.
+        If the folder holds the result or checkpoint of another scenario or cannot be made.
+    StoreReadError
+        If the folder holds an unreadable result.
+    StoreWriteError
+        If a file cannot be written; a result file that was written stays.
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
     parts = assemble(loaded)
     identity = run_id(loaded.scenario, parts)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
-    path = folder / RESULT
+    path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:
-        found = store.load(path).attributes.get("id")
-        if found == identity:
-            return Finished(folder, False, _files(folder))
-        raise RunError(f"{path} holds the result of another scenario ({found}): choose another --out or add --force")
+        _refuse_another(path, store.load(path), identity)
+        _complete(loaded, folder, watch)
+        return Finished(folder, False, _files(folder))
+    saved = None if path.exists() else _checkpoint(kept, identity, options.force, watch)
     _make(folder)
     watch.log_to(folder / LOG)
-    kept = folder / CHECKPOINT
-    if options.force:
-        kept.unlink(missing_ok=True)
-    groups, ending = _experiment(loaded.scenario, parts, Setting(options.threads, kept, identity), watch)
+    if path.exists():
+        remove(kept)
+        remove(path)
+    groups, ending = _experiment(loaded.scenario, parts, Setting(options.threads, kept, saved, identity), watch)
     physical = loaded.scenario.physical
     if "signal" in groups and physical is not None and physical.activity_volts is not None:
         text = "output voltage of one unit of activity"
         groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
-    groups["provenance"] = _provenance(loaded, parts)
+    groups["provenance"] = provenance(loaded, parts)
     watch.say(f"writing {folder}")
     _keep(loaded, folder, groups, {"id": identity, **ending})
-    kept.unlink(missing_ok=True)
+    remove(kept)
     return Finished(folder, True, _files(folder))
 
 
-def run_id(scenario: Scenario, parts: Parts) -> str:
-    """Return eight hex digits that name everything the result depends on."""
-    content = [scenario.model_dump(by_alias=True, mode="json"), parts.data.sha256, store.FORMAT]
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    curve = [] if isinstance(parts.activation, str) else list(parts.activation)
-    for block in [*parts.programmed.values(), *curve]:
-        digest.update(np.ascontiguousarray(block).tobytes())
-    return digest.hexdigest()[:8]
+def _checkpoint(path: Path, identity: str, force: bool, watch: Watch) -> Result | None:
+    """Return the checkpoint to go on from, if there is one."""
+    if not path.exists():
+        return None
+    try:
+        saved = store.load(path)
+    except StoreReadError as error:
+        watch.say(f"starting anew: {error}")
+        return None
+    if force and saved.attributes.get("id") != identity:
+        return None
+    _refuse_another(path, saved, identity)
+    return saved
+
+
+def _refuse_another(path: Path, found: Result, identity: str) -> None:
+    other = found.attributes.get("id")
+    if other != identity:
+        text = f"{path} is from another scenario, or from another release ({other}, not {identity})"
+        raise RunError(f"{text}: choose another --out or add --force")
 
 
 class Setting(NamedTuple):
@@ -134,6 +147,7 @@ class Setting(NamedTuple):
 
     threads: int | None
     kept: Path
+    saved: Result | None
     identity: str
 
 
@@ -148,7 +162,9 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     for text in sorted(loose):
         watch.say(f"warning: {text}")
     if experiment.kind == "train":
-        trained = run_training(Job(scenario, experiment, make, data, setting.kept, setting.identity, watch))
+        trained = run_training(
+            Job(scenario, experiment, make, data, setting.kept, setting.saved, setting.identity, watch)
+        )
         return trained.groups, _ending(trained)
     if experiment.kind == "evaluate":
         first = scenario.chip.instance
@@ -201,11 +217,26 @@ def _make(folder: Path) -> None:
 
 def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: Ending) -> None:
     ending = ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
+    remove(folder / REPORT)
     store.save(folder / RESULT, groups, ending)
-    (folder / "scenario.toml").write_text(_relocated(loaded, folder).to_toml(), encoding="utf-8")
+    _show(loaded, folder)
+
+
+def _show(loaded: Loaded, folder: Path) -> None:
+    """Write what is made from the result file; the report last, as a sign that all is there."""
     result = store.load(folder / RESULT)
-    figures.draw_all(result, folder / "figures")
+    write(folder / SCENARIO, _relocated(loaded, folder).to_toml().encode())
+    figures.draw_all(result, folder / FIGURES)
     write_report(result, folder / REPORT)
+
+
+def _complete(loaded: Loaded, folder: Path, watch: Watch) -> None:
+    """Make up for what a run that ended just after its result file did not do."""
+    if not all((folder / name).exists() for name in (SCENARIO, FIGURES, REPORT)):
+        watch.log_to(folder / LOG)
+        watch.say(f"making report and figures in {folder} again")
+        _show(loaded, folder)
+    remove(folder / CHECKPOINT)
 
 
 def _relocated(loaded: Loaded, folder: Path) -> Scenario:
@@ -222,41 +253,6 @@ def _relocated(loaded: Loaded, folder: Path) -> Scenario:
     return scenario
 
 
-def _provenance(loaded: Loaded, parts: Parts) -> Group:
-    packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
-    environment = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "linear_algebra": blas_description(),
-        **{name: version(name) for name in packages},
-    }
-    texts = {
-        "scenario_toml": loaded.path.read_text(encoding="utf-8"),
-        "resolved_toml": loaded.scenario.to_toml(),
-        "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "environment_json": json.dumps(environment),
-        "data_sha256": parts.data.sha256,
-        "git_commit": _git_commit(),
-    }
-    return {name: Variable((), text) for name, text in texts.items()}
-
-
-def _git_commit() -> str:
-    """Return the commit of the checkout the program runs from; empty when installed."""
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
-
-
 def _files(folder: Path) -> list[Path]:
-    named = [folder / name for name in (RESULT, REPORT, "scenario.toml")]
-    return [path for path in named if path.exists()] + sorted((folder / "figures").glob("*.svg"))
+    named = [folder / name for name in (RESULT, REPORT, SCENARIO)]
+    return [path for path in named if path.exists()] + sorted((folder / FIGURES).glob("*.svg"))

@@ -18,13 +18,21 @@ from .faults import ScenarioError
 from .load import load
 from .progress import Progress
 from .run import RESULT, Finished, Options, RunError, run
-from .store import Result, StoreError
+from .store import Result, StoreReadError, StoreWriteError
 from .store import load as load_result
 from .summary import metrics, open_lines, show
 from .train import Interrupted
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 4, 75, 130
 """Exit codes."""
+
+_FAILURES: dict[type[Exception], tuple[str, int]] = {
+    RunError: ("invalid", INVALID),
+    StoreReadError: ("unreadable", UNREADABLE),
+    StoreWriteError: ("failed", FAILED),
+    Interrupted: ("interrupted", RESUMABLE),
+}
+"""Status and exit code of the errors that end a run."""
 
 
 class Flags(NamedTuple):
@@ -49,12 +57,9 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
         return _fail(flags, "invalid", str(error), INVALID, faults=faults)
-    except RunError as error:
-        return _fail(flags, "invalid", str(error), INVALID)
-    except StoreError as error:
-        return _fail(flags, "unreadable", str(error), UNREADABLE)
-    except Interrupted as error:
-        return _fail(flags, "interrupted", str(error), RESUMABLE)
+    except (RunError, StoreReadError, StoreWriteError, Interrupted) as error:
+        status, code = _FAILURES[type(error)]
+        return _fail(flags, status, str(error), code)
     except KeyboardInterrupt:
         return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
     if flags.as_json:

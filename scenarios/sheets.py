@@ -139,8 +139,8 @@ def _ledger(result: Result, after: str) -> Sheet:
         ["scheme", "layer", "cosine", "norm ratio", *terms, "total", "matching rule"],
         rows,
         words=2,
-        note="cosine: to the exact gradient; total: causes are vectors, so their sizes do not add; matching rule: cosine "
-        "to expect from chips of this spread",
+        note="cosine: to the exact gradient; total: causes are vectors, so sizes do not add; matching rule: cosine to "
+        "expect from chips of this spread",
     )
 
 

@@ -7,7 +7,6 @@ Format 1: every axis of every array has a dimension scale in its own group; bool
 from __future__ import annotations
 
 import errno
-import glob
 import io
 import math
 import os
@@ -21,9 +20,20 @@ from typing import Any
 import h5py
 import numpy as np
 
+from .disk import StoreError, StoreReadError, StoreWriteError, write
 from .variables import Group, Variable, complete, parents, refuse_text
 
-__all__ = ["FORMAT", "Group", "Result", "StoreError", "Variable", "load", "save"]
+__all__ = [
+    "FORMAT",
+    "Group",
+    "Result",
+    "StoreError",
+    "StoreReadError",
+    "StoreWriteError",
+    "Variable",
+    "load",
+    "save",
+]
 
 FORMAT = 1
 """Version of the file layout that this release writes and reads."""
@@ -31,10 +41,6 @@ FORMAT = 1
 _COMPRESS_ABOVE = 32 * 1024
 _CHUNK = 1024 * 1024
 _LOCKED = {errno.EAGAIN, errno.ENOLCK, 524}  # 524: a network file system without locks; it has no name
-
-
-class StoreError(Exception):
-    """A result file cannot be read or written; the text says why and what to try."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +75,10 @@ def save(path: Path, groups: Mapping[str, Group], attributes: Mapping[str, str |
     ------
     ValueError
         When something cannot be stored: bad names, sizes that disagree, objects. Nothing is written.
-    StoreError
+    StoreWriteError
         When the system refuses: disk full, folder missing or read-only. The temporary file is removed.
     """
-    image = _image(complete(groups), _head(path, attributes))
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        _remove_stale(path)
-        try:
-            with temporary.open("wb") as file:
-                file.write(image)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)  # noqa: PTH105
-            _sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
+    write(path, _image(complete(groups), _head(path, attributes)))
 
 
 def load(path: Path) -> Result:
@@ -107,7 +98,7 @@ def load(path: Path) -> Result:
 
     Raises
     ------
-    StoreError
+    StoreReadError
         When the file is missing, unreadable, truncated, unfinished, not ours or of another format.
     """
     try:
@@ -116,9 +107,9 @@ def load(path: Path) -> Result:
             attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
             return Result(attributes, dict(_groups(file)))
     except FileNotFoundError as error:
-        raise StoreError(f"{path} does not exist; check the name, or run the scenario that writes it") from error
+        raise StoreReadError(f"{path} does not exist; check the name, or run the scenario that writes it") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
+        raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
@@ -135,12 +126,12 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 def _refuse_foreign(path: Path, attributes: h5py.AttributeManager) -> None:
     found = attributes.get("format")
     if not str(attributes.get("software")).startswith("nudgelab") or not isinstance(found, np.integer):
-        raise StoreError(f"{path} is an HDF5 file, but not a result file of nudgelab; choose another file")
+        raise StoreReadError(f"{path} is an HDF5 file, but not a result file of nudgelab; choose another file")
     if found != FORMAT:
         advice = "install a newer release" if found > FORMAT else "repeat the run with this release"
-        raise StoreError(f"{path} has format {found}, this release reads format {FORMAT}; {advice}")
+        raise StoreReadError(f"{path} has format {found}, this release reads format {FORMAT}; {advice}")
     if "status" not in attributes:
-        raise StoreError(f"{path} was not finished: it has no status; repeat the run")
+        raise StoreReadError(f"{path} was not finished: it has no status; repeat the run")
 
 
 def _head(path: Path, attributes: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
@@ -243,29 +234,3 @@ def _flags(attributes: h5py.AttributeManager) -> Any:
     meanings = attributes["flag_meanings"].upper().split()
     members: Any = list(zip(meanings, attributes["flag_values"].tolist(), strict=True))
     return IntEnum("Flags", members)
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove temporaries of this file whose process is gone."""
-    for temporary in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
-        owner = temporary.name[len(path.name) + 1 : -len(".tmp")]
-        if owner.isdecimal() and not _lives(int(owner)):
-            temporary.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

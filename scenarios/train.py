@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
-from learning.training import Samples, Step, Tally, ep_rule, evaluate, train
+from learning.training import Samples, Step, ep_rule, evaluate, train
 from substrate.chip import Chip
 from substrate.linearisation import saturated
 
@@ -24,7 +24,7 @@ from .datasets import Data
 from .experiments import measure, settling
 from .schema import Scenario
 from .schema_experiment import Train
-from .store import Group, Variable
+from .store import Group, Result, StoreWriteError, Variable
 from .tables import Batch, assessment, symmetry_group
 from .tables_train import device_groups, parameter_groups
 
@@ -68,7 +68,10 @@ class Job(NamedTuple):
 
     data: Data
     kept: Path
-    """Checkpoint: continued from if it is there and belongs to `identity`."""
+    """Where checkpoints are kept."""
+
+    saved: Result | None
+    """The checkpoint to go on from, if there is one."""
 
     identity: str
     """Name of everything the result depends on."""
@@ -94,10 +97,11 @@ def run_training(job: Job) -> Trained:
     ------
     Interrupted
         When the watch asked to stop; the checkpoint is complete.
+    StoreWriteError
+        When the watch asked to stop and no checkpoint can be written.
     """
-    saved = checkpoint.load(job.kept, job.identity)
-    log, programmed = checkpoint.resume(saved) if saved else (Log(TRAINING, job.identity, {}), None)
-    if saved:
+    log, programmed = checkpoint.resume(job.saved) if job.saved else (Log(TRAINING, job.identity, {}), None)
+    if job.saved:
         job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
     chip = _in_training(job, programmed)
     failure = _run_stage(job, log, chip)
@@ -128,24 +132,38 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     if log.stage == TRAINING:
         mirror = not job.scenario.devices.noise.on
         rule = ep_rule(chip, learning.all_schemes()[0], learning.presynaptic, mirror)
-    if not log.rows:
-        _end_epoch(job, log, chip, Tally().means(), 0.0)
+    if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
+        _end_epoch(job, log, chip)
+    if log.failure:
+        return log.failure
     begin = saved = time.monotonic()
     for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee):
-        now = time.monotonic()
         if step.finished is not None:
-            _end_epoch(job, log, chip, step.finished, now - begin)
+            log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
+            _end_epoch(job, log, chip)
             begin = time.monotonic()
         _tell(job, log, step)
         if step.failure:
-            return step.failure
-        stopped = job.watch.stopped()
-        if stopped or step.finished is not None or now - saved > plan.checkpoint_seconds:
-            checkpoint.save(job.kept, log, chip)
-            saved = now
-        if stopped:
-            raise Interrupted(f"stopped after {trainee.epoch} epochs: the same command goes on from here")
-    return ""
+            break
+        _pause(job, log, chip)
+        if step.finished is not None or time.monotonic() - saved > plan.checkpoint_seconds:
+            _keep(job, log, chip)
+            saved = time.monotonic()
+    return log.failure
+
+
+def _pause(job: Job, log: Log, chip: Chip) -> None:
+    """Leave with a checkpoint if the watch asks to stop."""
+    if job.watch.stopped():
+        checkpoint.save(job.kept, log, chip)
+        raise Interrupted(f"stopped after {log.trainee.epoch} epochs: the same command goes on from here")
+
+
+def _keep(job: Job, log: Log, chip: Chip) -> None:
+    try:
+        checkpoint.save(job.kept, log, chip)
+    except StoreWriteError as error:
+        job.watch.say(f"the training goes on without a new checkpoint: {error}")
 
 
 def _batches(job: Job, epoch: int) -> list[Samples]:
@@ -166,35 +184,37 @@ def _tell(job: Job, log: Log, step: Step) -> None:
     job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
 
 
-def _end_epoch(job: Job, log: Log, chip: Chip, means: dict[str, float], wall: float) -> None:
-    """Add the row of the epoch that just ended, and measure the gradients if the plan says so."""
+def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
+    """Add the row of the epoch that just ended, and measure the gradients if the plan says so.
+
+    The log changes at the very end only, so that `pause` can leave at any time before.
+    """
+    pause = partial(_pause, job, log, chip)
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
     epoch, data = log.trainee.epoch, job.data
     bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())
-    test = evaluate(bystander, data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples])
+    test = evaluate(bystander, data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples], pause=pause)
     measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE])
     shares = chip.topology.split(saturated(bystander, bystander.state))
     numbers = {
         "epoch": epoch,
-        **{f"{name}_train": value for name, value in means.items()},
+        **{f"{name}_train": value for name, value in log.means.items()},
         **{f"{name}_test": value for name, value in test.items()},
         "saturation": [float(share.mean()) for share in shares.values()],
         **{name: variable.data for name, variable in symmetry_group(chip).items() if name != "pair"},
         **log.trainee.budget._asdict(),
-        "wall_s": wall,
+        "wall_s": log.wall,
     }
     if bystander.design.dynamics.mode == "equilibrium":
         numbers |= {"audit_checked": bystander.audit.checked, "audit_elsewhere": bystander.audit.elsewhere}
-    log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
     ledger = job.plan.ledger
-    if log.stage != TRAINING or ledger is None:
-        return
-    if epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs:
+    if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
         schemes = job.scenario.learning.all_schemes()
         batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
-        found = measure(bystander, batch, job.scenario.learning, lambda _: None)
+        found = measure(bystander, batch, job.scenario.learning, lambda _: pause())
         log.measured[epoch] = assessment(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
+    log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
 
 
 def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int | None, watch: Watch) -> Group:

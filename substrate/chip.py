@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -29,10 +28,6 @@ from .topology import Connection
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
-
-
-class LooseTolerance(UserWarning):
-    """A nudged tolerance is so large that it decides the estimate."""
 
 
 class Chip:
@@ -255,8 +250,6 @@ class Chip:
             return Drive(self._constant, 0.0, np.zeros((len(begin), 0)), self._ids, names)
         if beta.imag != 0.0 and not activation.is_holomorphic(design.activation):
             raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
-        if design.dynamics.looseness(beta):
-            warnings.warn(design.dynamics.looseness(beta), LooseTolerance, stacklevel=3)
         if design.dynamics.nudge == "continuous":
             return Drive(self._constant, beta, nudge.target, self._ids, names)
         held: State = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)

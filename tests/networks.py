@@ -9,7 +9,8 @@ import numpy as np
 from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
-from substrate.chip import Chip, Design, Fabrication
+from substrate.chip import Chip
+from substrate.design import Design, Fabrication
 from substrate.methods import Dynamics, Phase
 from substrate.topology import Topology
 

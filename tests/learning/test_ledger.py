@@ -3,7 +3,18 @@ import pytest
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import TERMS, complete_settling, cosines, joined, ledger, mean_defined, norm_ratios, rms
+from learning.ledger import (
+    TERMS,
+    Ledger,
+    compared,
+    complete_settling,
+    cosines,
+    joined,
+    ledger,
+    mean_defined,
+    norm_ratios,
+    rms,
+)
 from learning.schemes import Centred, OneSided
 from substrate.methods import Phase
 from tests.networks import random_batch, random_chip
@@ -39,6 +50,26 @@ def test_a_sample_that_did_not_settle_is_not_kept():
     assert book.keep.all()
     book, _ = book_of(random_chip(phase=Phase(max_steps=3, tolerance=1e-6)), Centred(beta=0.5))
     assert not book.keep.any()
+
+
+def test_settling_by_the_clock_is_counted_and_its_shortfall_is_a_term():
+    chip = random_chip(phase=Phase(steps=8, tolerance=1e-9))
+    x, y = random_batch(chip)
+    measured = estimate(chip, measure_free(chip, x), y, Centred(beta=0.5))
+    book = ledger(complete_settling(chip), x, y, exact(chip, y), Centred(beta=0.5), measured, restless=True)
+    assert book.keep.all()
+    assert np.abs(book.terms()["settling"]).max() > 1e-4
+    assert not book_of(chip, Centred(beta=0.5))[0].keep.any()
+
+
+def test_all_figures_are_averages_over_the_same_samples():
+    def book(*keep):
+        return Ledger((np.zeros((4, 2)),) * 4, np.array(keep, dtype=bool))
+
+    reached = np.array([True, True, True, False])
+    books, common = compared([book(1, 1, 0, 1), book(0, 1, 1, 1), book(0, 0, 0, 1)], reached)
+    assert list(common) == [False, True, False, False]
+    assert [list(b.keep) for b in books] == [[False, True, False, False]] * 2 + [[False] * 4]
 
 
 def test_measures_of_vectors():

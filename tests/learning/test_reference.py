@@ -9,7 +9,8 @@ from learning import cost
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.schemes import Backward, Circle
-from substrate.chip import Chip, Design
+from substrate.chip import Chip
+from substrate.design import Design
 from substrate.topology import Topology
 from tests.networks import WIRINGS, dynamics
 

@@ -162,8 +162,8 @@ def test_a_tally_counts_what_did_not_settle_and_averages_what_did_not_diverge():
     status = np.array([Status.SETTLED, Status.STEP_LIMIT, Status.DIVERGED, Status.SETTLED, Status.SETTLED])
     loss = np.array([1.0, 2.0, np.nan, 3.0, 4.0])
     tally = Tally()
-    tally.add(gradient._replace(status=status, loss=loss, wrong=np.array([True, True, True, False, False])))
-    assert tally.means() == pytest.approx({"loss": 2.5, "error": 0.5, "unsettled": 0.4})
+    tally.add(gradient._replace(status=status, loss=loss, wrong=np.array([1.0, 1.0, 0.0, 0.0, 0.0])))
+    assert tally.means() == pytest.approx({"loss": 2.5, "error": 0.6, "unsettled": 0.4})
 
 
 def test_evaluation_does_not_depend_on_its_chunks():

@@ -60,10 +60,7 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
     cosine = 1.0 - 0.01 * np.outer(1.0 / s, depth)
     beta = np.array([float(text.rpartition(" ")[2]) for text in schemes])
     relative = np.stack([np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2)
-    axes: Group = {
-        "scheme": Variable(("scheme",), np.array(schemes)),
-        "layer": Variable(("layer",), np.array(layers)),
-    }
+    axes: Group = {"scheme": Variable(("scheme",), np.array(schemes)), "layer": Variable(("layer",), np.array(layers))}
     both = ("scheme", "layer")
     return {
         "signal": {
@@ -84,11 +81,15 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
             "symmetry_couplings": Variable((), 0.9),
             "symmetry_reference": Variable((), 0.97),
             "status": Variable(("scheme", "sample"), np.zeros((len(schemes), 4), dtype=np.int8)),
+            "kept": Variable(("scheme", "sample"), np.ones((len(schemes), 4), dtype=bool)),
         },
         "ledger": {
             **axes,
             "term": Variable(("term",), np.array(TERMS)),
             "relative": Variable((*both, "term"), relative),
+            "median": Variable((*both, "term"), 0.5 * relative),
+            "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+            "asymmetry_programmed": Variable(("layer",), 0.0 * depth),
             "unsettled": Variable(("scheme",), np.zeros(len(schemes), dtype=np.int64)),
         },
     }
@@ -104,7 +105,7 @@ def over_epochs(groups: dict[str, Group], epochs: list[int]) -> dict[str, Group]
             **{
                 name: v if name in fixed else v._replace(dims=("epoch", *v.dims), data=_repeated(name, v.data, fall))
                 for name, v in group.items()
-                if name != "status"
+                if name not in ("status", "kept")
             },
         }
         for path, group in groups.items()

@@ -86,6 +86,28 @@ def test_run_refuses_another_folder_and_a_damaged_result(tmp_path):
     assert call("run", path, "--out", out, "--force").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["run.h5", "report.html", "cosine.svg", "scenario.toml"])
+def test_a_full_disk_is_a_failure_in_words(tmp_path, monkeypatch, name):
+    path, out = write_scenario(tmp_path), tmp_path / "out"
+    replace = os.replace
+
+    def refuse(source, target):
+        if target.name == name:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    failed = call("run", path, "--out", out)
+    assert failed.exit_code == 1
+    assert failed.stderr.splitlines()[-1].startswith(f"cannot write {out}")
+    assert "No space left on device" in failed.stderr
+    assert (out / "run.h5").exists() == (name != "run.h5")
+    found = json.loads(call("run", path, "--out", out, "--json").stdout)
+    assert found["status"] == "failed"
+    if name in ("report.html", "cosine.svg"):
+        assert call("report", out).exit_code == 1
+
+
 def test_a_diverging_network_is_reported_with_the_knob(tmp_path):
     out = tmp_path / "out"
     result = call("run", write_scenario(tmp_path), "--out", out, "--set", "dynamics.dt=3.0")

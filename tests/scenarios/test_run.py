@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import tomllib
 import warnings
 
@@ -7,9 +9,12 @@ import pytest
 import xarray
 
 from learning.ledger import TERMS
-from scenarios import store
+from scenarios import provenance, store
+from scenarios import run as run_module
+from scenarios.build import assemble
 from scenarios.load import load
 from scenarios.progress import Progress
+from scenarios.provenance import run_id
 from scenarios.run import Options, RunError, run
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
 
@@ -120,6 +125,100 @@ def test_the_identity_follows_everything_that_matters(tmp_path):
     folders.add(store.load(compute(path, out=tmp_path / "other").folder / "run.h5").attributes["id"])
     assert len(folders) == 5
     assert names == {"a"}
+
+
+def identity(path, edits=()):
+    loaded = load(path, edits)
+    return run_id(loaded.scenario, assemble(loaded))
+
+
+def test_the_identity_ignores_where_files_lie_and_how_often_a_checkpoint_is_kept(tmp_path):
+    text = MEASURE[: MEASURE.index("[experiment]")] + '[experiment]\nkind = "train"\n'
+    path = write_scenario(tmp_path, text)
+    first = identity(path)
+    moved = write_scenario(tmp_path, text.replace("batch.npz", "./batch.npz").replace("parameters.", "./parameters."))
+    assert identity(moved, ["experiment.checkpoint_seconds=3"]) == first
+    assert identity(path, ["experiment.epochs=3"]) != first
+
+
+@pytest.mark.parametrize(("release", "same"), [("0.1.0", True), ("0.1.7", True), ("0.2.0", False), ("1.1.0", False)])
+def test_the_identity_names_the_release(tmp_path, monkeypatch, release, same):
+    path = write_scenario(tmp_path)
+    monkeypatch.setattr(provenance, "version", lambda _: "0.1.3")
+    first = identity(path)
+    monkeypatch.setattr(provenance, "version", lambda _: release)
+    assert (identity(path) == first) == same
+
+
+def test_the_curve_of_an_activation_belongs_to_the_identity_and_its_path_does_not(tmp_path):
+    names = []
+    for name, slope in (("a.csv", 1.0), ("b.csv", 1.0), ("b.csv", 0.5)):
+        u = np.linspace(-2.0, 2.0, 9)
+        np.savetxt(tmp_path / name, np.column_stack([u, 1.0 / (1.0 + np.exp(-slope * u))]), delimiter=",")
+        text = MEASURE.replace("[network]", f'[network]\nactivation = {{ table = "{name}" }}').replace(
+            ', { kind = "circle", points = 4, beta = 0.2 }', ""
+        )
+        names.append(identity(write_scenario(tmp_path, text)))
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize("lost", ["report.html", "scenario.toml", "figures"])
+def test_what_a_killed_run_did_not_write_is_made_again(tmp_path, lost):
+    path = write_scenario(tmp_path)
+    out = compute(path).folder
+    files, stamp = sorted(out.rglob("*")), (out / "run.h5").stat().st_mtime_ns
+    (out / "report.html").unlink()
+    if lost == "figures":
+        shutil.rmtree(out / lost)
+    (out / lost).unlink(missing_ok=True)
+    (out / "run.ckpt.h5").write_bytes(b"stale")
+    done = compute(path)
+    assert not done.computed
+    assert sorted(out.rglob("*")) == files
+    assert (out / "run.h5").stat().st_mtime_ns == stamp
+
+
+def test_an_old_report_is_gone_before_a_new_result_is_there(tmp_path, monkeypatch):
+    path = write_scenario(tmp_path)
+    out = compute(path).folder
+    monkeypatch.setattr(run_module, "_show", lambda *_: None)
+    compute(path, ["seed=5"], force=True)
+    assert not (out / "report.html").exists()
+
+
+def test_force_leaves_no_figure_of_the_earlier_result(tmp_path):
+    path = write_scenario(tmp_path)
+    assert len(compute(path).files) > 4
+    done = compute(write_scenario(tmp_path, SETTLE), force=True)
+    assert [file.name for file in done.files if file.suffix == ".svg"] == ["settling.svg"]
+
+
+@pytest.mark.parametrize("name", ["scenario.toml", "settling.svg", "report.html"])
+def test_a_disk_that_fills_up_after_the_result_keeps_it(tmp_path, monkeypatch, name):
+    replace = os.replace
+
+    def refuse(source, target):
+        if target.name == name:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    path = write_scenario(tmp_path, SETTLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(store.StoreWriteError, match=f"cannot write .*{name}: No space left"):
+            compute(path)
+    assert store.load(tmp_path / "out" / "run.h5").attributes["status"] == "complete"
+    done = compute(path)
+    assert not done.computed
+    assert (tmp_path / "out" / "report.html") in done.files
+
+
+def test_provenance_holds_the_scenario_as_it_was_read(tmp_path):
+    path = write_scenario(tmp_path)
+    loaded = load(path)
+    path.write_text("changed")
+    folder = run(loaded, Options(tmp_path / "out"), Progress(quiet=True)).folder
+    assert str(store.load(folder / "run.h5")["provenance"]["scenario_toml"].data) == MEASURE
 
 
 def test_the_resolved_scenario_in_the_folder_runs_again(tmp_path, measured):

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from scenarios.store import StoreError, Variable, load, save
+from scenarios.store import StoreReadError, StoreWriteError, Variable, load, save
 
 ROOT = Path(__file__).parents[2]
 HEAD = {"software": "nudgelab 0.1.0"}
@@ -70,7 +70,7 @@ def test_a_failed_save_keeps_the_earlier_file(path, monkeypatch, call):
 
     before = path.read_bytes()
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(StoreError, match=r"cannot write .*No space left on device; free some space"):
+    with pytest.raises(StoreWriteError, match=r"cannot write .*No space left on device; free some space"):
         save(path, {}, HEAD)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
@@ -92,7 +92,7 @@ def test_the_system_refusing_bytes_keeps_the_earlier_file(path):
     large = {"g": {"v": Variable(("x",), np.random.default_rng(0).standard_normal(100_000))}}
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:
-        with pytest.raises(StoreError, match="File too large"):
+        with pytest.raises(StoreWriteError, match="File too large"):
             save(path, large, HEAD)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -101,38 +101,38 @@ def test_the_system_refusing_bytes_keeps_the_earlier_file(path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(StoreError, match=r"No such file or directory; .*another folder"):
+    with pytest.raises(StoreWriteError, match=r"No such file or directory; .*another folder"):
         save(tmp_path / "none" / "run.h5", {}, HEAD)
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(StoreError, match=r"none\.h5 does not exist"):
+    with pytest.raises(StoreReadError, match=r"none\.h5 does not exist"):
         load(tmp_path / "none.h5")
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(StoreError, match="Is a directory"):
+    with pytest.raises(StoreReadError, match="Is a directory"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not data at all\n"])
 def test_not_hdf5(tmp_path, content):
     (tmp_path / "x.h5").write_bytes(content)
-    with pytest.raises(StoreError, match="not an HDF5 file"):
+    with pytest.raises(StoreReadError, match="not an HDF5 file"):
         load(tmp_path / "x.h5")
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
 def test_truncated(path, part):
     os.truncate(path, int(part * path.stat().st_size))
-    with pytest.raises(StoreError, match="truncated or damaged"):
+    with pytest.raises(StoreReadError, match="truncated or damaged"):
         load(path)
 
 
 def test_locked(path):
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(StoreError, match="it is locked; close"):
+        with pytest.raises(StoreReadError, match="it is locked; close"):
             load(path)
 
 
@@ -155,12 +155,12 @@ def test_foreign_root_attributes(path, changes, message):
                 del file.attrs[name]
             else:
                 file.attrs[name] = value
-    with pytest.raises(StoreError, match=message):
+    with pytest.raises(StoreReadError, match=message):
         load(path)
 
 
 def test_a_missing_scale_is_damage(path):
     with h5py.File(path, "r+") as file:
         file["g"].create_dataset("stray", data=[1.0])
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreReadError, match="damaged"):
         load(path)

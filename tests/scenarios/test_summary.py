@@ -91,7 +91,7 @@ def test_samples_that_were_not_counted_are_told():
     result = results.trained(4)
     missed = changed(result, "ledger", unsettled=[[0], [0], [7]])
     assert len(remarks(result)) == 1
-    assert remarks(missed)[1] == "Not counted there: 7 samples that did not settle."
+    assert remarks(missed)[1] == "Not counted there: 7 samples that did not settle or have no rest point."
 
 
 def test_a_divergence_names_reason_and_knob():
@@ -143,8 +143,8 @@ def test_settlings_are_summed_up():
     assert answer(settled([[0, 0], [0, 0]])) == (
         "All 4 recorded settlings settled; the slowest, beta +0.2, took 9 steps."
     )
-    assert answer(settled([[0, 0], [1, 3]])).startswith("2 of 4 recorded settlings did not settle: 1 step limit (allow")
-    assert "1 diverged (lower dynamics.dt" in answer(settled([[0, 0], [1, 3]]))
+    assert answer(settled([[0, 0], [1, 5]])).startswith("2 of 4 recorded settlings did not settle: 1 step limit (allow")
+    assert "1 diverged (lower dynamics.dt" in answer(settled([[0, 0], [1, 5]]))
 
 
 def test_an_empty_result_says_so():

@@ -1,7 +1,6 @@
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 from scenarios import checkpoint, store
 from scenarios.faults import ScenarioError
 from scenarios.load import load
-from scenarios.run import Options, run
+from scenarios.run import Options, RunError, run
+from scenarios.running import Flags, run_and_tell
 from scenarios.train import Interrupted
 from tests.scenarios.files import MEASURE, write_scenario
 
@@ -31,10 +31,10 @@ class Watch:
     """Counts batches, and asks to stop after some of them."""
 
     def __init__(self, stop_after=None):
-        self.batches, self.stop_after = 0, stop_after
+        self.batches, self.stop_after, self.lines = 0, stop_after, []
 
     def say(self, text):
-        assert text
+        self.lines.append(text)
 
     def log_to(self, path):
         assert path.name == "run.log"
@@ -47,9 +47,21 @@ class Watch:
         return self.stop_after is not None and self.batches >= self.stop_after
 
 
-def compute(folder, edits=(), text=TRAIN, watch=None, out="out"):
+class Impatient(Watch):
+    """Asks to stop when it has been looked at so many times."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def stopped(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+def compute(folder, edits=(), text=TRAIN, watch=None, out="out", force=False):
     path = write_scenario(folder, text)
-    return run(load(path, edits), Options(folder / out), watch or Watch())
+    return run(load(path, edits), Options(folder / out, force=force), watch or Watch())
 
 
 def assert_same(a, b):
@@ -115,31 +127,97 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, undisturbed, stop_afte
     assert not (done.folder / "run.ckpt.h5").exists()
 
 
-def test_a_checkpoint_of_another_scenario_or_a_damaged_one_is_not_used(tmp_path, undisturbed):
-    for content in (b"damaged", None):
+@pytest.mark.parametrize("looks", [1, 2, 4, 5, 6, 7, 14, 29])
+def test_a_training_stopped_amid_its_tests_goes_on_bit_for_bit(tmp_path, undisturbed, looks):
+    """Looks 1 to 7 come before the first batch: around the test, then within the measurement."""
+    with pytest.raises(Interrupted):
+        compute(tmp_path, watch=Impatient(looks))
+    log, _ = checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))
+    assert len(log.rows) - log.trainee.epoch in (0, 1)
+    assert looks > 7 or not log.rows
+    assert_same(undisturbed, compute(tmp_path).folder / "run.h5")
+
+
+def test_a_divergence_stopped_amid_its_tests_stays_one(tmp_path):
+    edits, watch = ["dynamics.dt=3.0"], Impatient(9)
+    with pytest.raises(Interrupted):
+        compute(tmp_path, edits, watch=watch)
+    assert checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))[0].failure
+    stopped, whole = compute(tmp_path, edits), compute(tmp_path, edits, out="whole")
+    assert_same(whole.folder / "run.h5", stopped.folder / "run.h5")
+
+
+def test_a_damaged_checkpoint_is_told_and_not_used(tmp_path, undisturbed):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run.ckpt.h5").write_bytes(b"damaged")
+    watch = Watch()
+    done = compute(tmp_path, watch=watch)
+    assert any(line.startswith("starting anew: cannot read") for line in watch.lines)
+    assert watch.batches == 24
+    assert_same(undisturbed, done.folder / "run.h5")
+
+
+def test_the_checkpoint_of_another_scenario_is_not_overwritten(tmp_path):
+    with pytest.raises(Interrupted):
+        compute(tmp_path, ["seed=9"], watch=Watch(3))
+    path = tmp_path / "out" / "run.ckpt.h5"
+    before = path.read_bytes()
+    for text in (TRAIN, MEASURE):
+        with pytest.raises(RunError, match=r"run\.ckpt\.h5 is from another scenario.* --force"):
+            compute(tmp_path, text=text)
+    assert path.read_bytes() == before
+    watch = Watch()
+    assert compute(tmp_path, watch=watch, force=True).computed
+    assert (watch.batches, path.exists()) == (24, False)
+
+
+def test_a_forced_training_goes_on_too(tmp_path, undisturbed):
+    compute(tmp_path)
+    with pytest.raises(Interrupted):
+        compute(tmp_path, watch=Watch(5), force=True)
+    assert not (tmp_path / "out" / "run.h5").exists()
+    watch = Watch()
+    done = compute(tmp_path, watch=watch, force=True)
+    assert watch.batches == 19
+    assert_same(undisturbed, done.folder / "run.h5")
+
+
+def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, undisturbed, monkeypatch):
+    replace = os.replace
+
+    def refuse(source, target):
+        if target.name == "run.ckpt.h5":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    watch = Watch()
+    done = compute(tmp_path, watch=watch)
+    assert sum("goes on without a new checkpoint" in line and "No space" in line for line in watch.lines) == 12
+    assert_same(undisturbed, done.folder / "run.h5")
+    with pytest.raises(store.StoreWriteError, match="No space"):
+        compute(tmp_path, watch=Watch(3), out="other")
+
+
+def test_a_checkpoint_has_as_many_arrays_after_many_epochs(tmp_path):
+    sizes = []
+    for stop_after in (3, 11):
         with pytest.raises(Interrupted):
-            compute(tmp_path, ["seed=9"] if content is None else (), watch=Watch(3))
-        if content is not None:
-            (tmp_path / "out" / "run.ckpt.h5").write_bytes(content)
-        watch = Watch()
-        done = compute(tmp_path, watch=watch)
-        assert watch.batches == 24
-        assert_same(undisturbed, done.folder / "run.h5")
-        (done.folder / "run.h5").unlink()
+            compute(tmp_path, ["experiment.ledger.every_epochs=1"], watch=Watch(stop_after), out=f"out{stop_after}")
+        groups = store.load(tmp_path / f"out{stop_after}" / "run.ckpt.h5").groups
+        sizes.append(sum(len(group) for group in groups.values()))
+    assert sizes[0] == sizes[1]
 
 
 def test_a_checkpoint_reads_back_as_it_was(tmp_path):
     with pytest.raises(Interrupted):
         compute(tmp_path, watch=Watch(9))
     path = tmp_path / "out" / "run.ckpt.h5"
-    identity = store.load(path).attributes["id"]
-    log, programmed = checkpoint.resume(checkpoint.load(path, identity))
+    log, programmed = checkpoint.resume(store.load(path))
     assert (log.trainee.epoch, log.trainee.batch) == (4, 1)
     assert list(log.measured) == [0, 4]
     assert [int(row["epoch"]) for row in log.rows] == [0, 1, 2, 3, 4]
     assert set(programmed) == set(log.trainee.memory)
-    assert checkpoint.load(path, "another") is None
-    assert checkpoint.load(tmp_path / "none", identity) is None
 
 
 def test_a_diverging_training_is_a_result_with_a_reason(tmp_path):
@@ -174,25 +252,38 @@ def test_the_weights_of_a_training_can_be_evaluated(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
-def test_kill_9_at_random_moments_loses_nothing(tmp_path, undisturbed):
-    """Twenty kills of the whole process, then the same arrays as an undisturbed run."""
-    path = write_scenario(tmp_path, TRAIN)
-    out = tmp_path / "out"
-    words = [sys.executable, "-m", "scenarios.cli", "run", str(path), "--out", str(out), "-q"]
-    rng = np.random.default_rng(7)
-    whole = time.monotonic()
-    subprocess.run([*words[:-1], "--out", str(tmp_path / "timed")], check=True, capture_output=True)
-    whole = time.monotonic() - whole
-    kills = 0
-    while kills < 20:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(float(rng.uniform(0.3, 1.0)) * whole)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        kills += 1
-        if (out / "run.h5").exists():
+def test_kill_9_at_random_moments_loses_nothing(tmp_path):
+    """Twenty processes killed amid the work, in two trainings or more: the same arrays as an undisturbed run."""
+    text = TRAIN.replace("epochs = 6", "epochs = 200\ncheckpoint_seconds = 0.01").replace(
+        "every_epochs = 4", "every_epochs = 40"
+    )
+    undisturbed = compute(tmp_path, text=text, out="undisturbed").folder / "run.h5"
+    out, kept = tmp_path / "out", tmp_path / "out" / "run.ckpt.h5"
+    # Children of a server that has everything imported: a start takes a fraction of the training.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scenarios.running"])
+    rng, kills, whole = np.random.default_rng(7), 0, 0
+
+    def stamp():
+        return kept.stat().st_mtime_ns if kept.exists() else 0
+
+    while kills < 20 or not (out / "report.html").exists():
+        process = context.Process(target=run_and_tell, args=(tmp_path / "small.toml", [], Flags(out=out, quiet=True)))
+        before = stamp()
+        process.start()
+        while process.is_alive() and stamp() == before:
+            time.sleep(0.005)
+        process.join(float(rng.uniform(0.0, 0.8)) if kills < 20 else None)
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        if process.exitcode == 0:
+            whole += 1
+            assert (out / "report.html").exists()
+            assert not kept.exists()
             assert_same(undisturbed, out / "run.h5")
-            (out / "run.h5").unlink()
-    subprocess.run(words, check=True, capture_output=True)
+            if kills < 20:
+                (out / "run.h5").unlink()
+                (out / "report.html").unlink()
     assert_same(undisturbed, out / "run.h5")
+    print(kills, whole)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from substrate import equilibrium as module
-from substrate.chip import Chip, Design
+from substrate.chip import Chip
+from substrate.design import Design
 from substrate.equilibrium import Audit
 from substrate.linearisation import Linearisation, equilibrium, linearise, rightmost
 from substrate.methods import Phase

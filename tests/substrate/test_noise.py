@@ -8,7 +8,8 @@ from scipy.linalg import solve_continuous_lyapunov
 from devices import activation
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
-from substrate.chip import Chip, Design
+from substrate.chip import Chip
+from substrate.design import Design
 from substrate.methods import Dynamics, Phase
 from substrate.protocol import Nudge, Status
 from substrate.recording import Recording

@@ -4,8 +4,9 @@ from scipy.integrate import solve_ivp
 
 from devices import activation
 from substrate import kernels, trajectory
-from substrate.chip import Chip, Design
+from substrate.chip import Chip
 from substrate.compile import add_product_by_dot, add_product_in_place, kernel
+from substrate.design import Design
 from substrate.methods import Phase
 from substrate.protocol import Nudge, Status
 from substrate.relaxation import relax
