@@ -122,7 +122,7 @@ def test_a_diverging_network_is_reported_with_the_knob(tmp_path):
 def test_unfinished_settlings_are_counted(tmp_path):
     phase = "{ max_steps = 20, tolerance = 1e-9 }"
     result = call("run", write_scenario(tmp_path), "--out", tmp_path / "out", "--set", f"dynamics.nudged={phase}")
-    assert "Not counted: 4 of 4 samples, 4 step limit (allow more steps" in result.stdout
+    assert "Not counted: 4 of 4 samples, 4 step limit (allow more time" in result.stdout
 
 
 def test_signal_levels_in_volts_where_the_scenario_says_so(tmp_path):
