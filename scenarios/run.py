@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.activation import Named
 from substrate.chip import Chip
 from substrate.design import Design, Fabrication
 
@@ -245,6 +246,12 @@ def _relocated(loaded: Loaded, folder: Path) -> Scenario:
     if scenario.network.parameters is not None:
         path = os.path.relpath(loaded.folder("network", "parameters") / scenario.network.parameters, folder)
         network = scenario.network.model_copy(update={"parameters": path})
+        scenario = scenario.model_copy(update={"network": network})
+    if isinstance(scenario.network.activation, Named):
+        path = os.path.relpath(
+            loaded.folder("network", "activation", "table") / scenario.network.activation.table, folder
+        )
+        network = scenario.network.model_copy(update={"activation": Named(table=path)})
         scenario = scenario.model_copy(update={"network": network})
     if scenario.task.kind != "bundled":
         path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)

@@ -229,6 +229,21 @@ def test_the_resolved_scenario_in_the_folder_runs_again(tmp_path, measured):
     np.testing.assert_array_equal(again["gradient"]["cosine"].data, first["gradient"]["cosine"].data)
 
 
+def test_a_measured_curve_is_found_from_the_copy_too(tmp_path):
+    path = write_scenario(tmp_path, MEASURE.replace("points = 4", "points = 2"))
+    u = np.linspace(-4.0, 5.0, 400)
+    np.savetxt(tmp_path / "neuron.csv", np.column_stack([u, 1.0 / (1.0 + np.exp(2.0 - 4.0 * u))]), delimiter=",")
+    text = path.read_text().replace("[network]", '[network]\nactivation = { table = "neuron.csv" }')
+    path.write_text(text)
+    first = compute(path).folder
+    again = store.load(compute(first / "scenario.toml", out=tmp_path / "again").folder / "run.h5")
+    expected = store.load(first / "run.h5")["gradient"]["cosine"].data
+    np.testing.assert_array_equal(again["gradient"]["cosine"].data, expected)
+    path.write_text(MEASURE.replace("points = 4", "points = 2"))
+    sigmoid = store.load(compute(path, out=tmp_path / "sigmoid").folder / "run.h5")["gradient"]["cosine"].data
+    np.testing.assert_allclose(expected, sigmoid, rtol=0, atol=0.02)
+
+
 def test_provenance_tells_where_a_number_comes_from(measured):
     group = store.load(measured / "run.h5")["provenance"]
     assert str(group["scenario_toml"].data) == MEASURE
