@@ -184,7 +184,7 @@ class Scenario(Parameters):
         return self.physical.resolved().tau if self.physical else None
 
     def dynamics_in_tau(self) -> Dynamics:
-        """Return the dynamics as the substrate takes them: times in units of tau, durations as numbers of steps."""
+        """Return the dynamics as the substrate takes them: every time a plain number in units of tau."""
         return times.plain(self.dynamics, self._tau)
 
     def to_toml(self) -> str:
