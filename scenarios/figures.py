@@ -48,12 +48,12 @@ CAPTIONS = {
         "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. The grey band is what the "
         "matching rule expects of chips with this spread, before any chip is drawn; the dashed line is what would be "
         "left with a vanishing nudge. A marker below the dashed line can be raised by a better nudge or a longer "
-        "settling; the dashed line itself moves only with better matching. Of many schemes, the best nudge of each "
-        "kind is drawn; of a training, the last measured epoch."
+        "settling; the dashed line itself moves only with more symmetric weights. Of many schemes, the best nudge of "
+        "each kind is drawn; of a training, the last measured epoch."
     ),
     "nudge": (
-        "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the mismatch of the "
-        "feedback devices dominates, and a smaller nudge only makes the signals harder to read."
+        "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the asymmetry of the "
+        "feedback dominates, and a smaller nudge only makes the signals harder to read."
     ),
     "signal": (
         "Signal levels. How large the activity of a unit is, and how small the change is that the readout has to "
