@@ -371,3 +371,32 @@ def test_every_learning_module_measures_or_is_named_as_oracle():
 
 def is_oracle(path):
     return path.read_text(encoding="utf-8").startswith('"""Oracle side:')
+
+
+# Compiled code
+
+
+def imports_of(path):
+    """Return the sources of ours that a source imports."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            package = str(Path(path).parent) if node.level else ""
+            base = "/".join(part for part in (package, (node.module or "").replace(".", "/")) if part)
+            names = [f"{base}.py", *(f"{base}/{name.name}.py" for name in node.names)]
+            found |= {name for name in names if (ROOT / name).is_file() and not name.endswith("__init__.py")}
+    return found
+
+
+def test_the_cache_of_kernels_knows_every_source_of_them():
+    from substrate.compile import COMPILED
+
+    makers = {"kernel", "elementwise", "law", "intrinsic"}
+    for folder in ("devices", "substrate"):
+        for path in (ROOT / folder).glob("*.py"):
+            tree, name = ast.parse(path.read_text(encoding="utf-8")), f"{folder}/{path.name}"
+            used = {x.id for node in ast.walk(tree) for x in getattr(node, "decorator_list", []) if hasattr(x, "id")}
+            assert name in COMPILED or not used & makers, name
+    for path in COMPILED:
+        # The classes of parameters define no functions that kernels could call.
+        assert imports_of(path) <= {*COMPILED, "devices/parameters.py"}, path
