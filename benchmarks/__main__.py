@@ -23,6 +23,9 @@ NETWORKS: list[tuple[tuple[int, ...], int]] = [
 ]
 ROUNDS = 7
 
+PAUSE = 0.05
+"""Seconds before a measurement: threads of other libraries go on spinning for a while after their work."""
+
 
 def medians(entries: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Return the median time of every entry in ms; the rounds are interleaved, the first call does not count."""
@@ -31,6 +34,7 @@ def medians(entries: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
         call()
     for _ in range(rounds):
         for name, call in entries.items():
+            time.sleep(PAUSE)
             begin = time.perf_counter()
             call()
             times[name].append(1e3 * (time.perf_counter() - begin))
@@ -43,6 +47,7 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
     steps = cases.STEPS if max(widths[1:]) < 1000 else cases.STEPS // 10
     entries = {
         "products alone": case.products(steps),
+        "library products alone": case.library_products(steps),
         "euler": case.steps("euler", steps),
         "exponential": case.steps("exponential", steps),
         "exponential, noisy": case.steps("exponential", steps, noisy=True),

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from devices.noise import Noise
 from devices.random import Stream
 from substrate.chip import Chip
-from substrate.compile import add_product, kernel
+from substrate.compile import kernel
 from substrate.design import Design
-from substrate.kernels import ROW_BLOCK, Wiring
+from substrate.kernels import Wiring
 from substrate.methods import Dynamics, Phase
+from substrate.product import add_product, columns, whole_rows
 from substrate.tiles import cut, share
 from substrate.topology import Topology
 
@@ -24,13 +25,12 @@ DT = 0.5
 
 
 @kernel
-def multiply(h: NDArray[Any], a: NDArray[Any], wiring: Wiring, rows: int, steps: int) -> None:
+def multiply(h: NDArray[Any], a: NDArray[Any], wiring: Wiring, rest: NDArray[Any], rows: int, steps: int) -> None:
     """Do all products of `steps` steps of one tile, and nothing else."""
     for _ in range(steps):
         for k in range(wiring.edges.shape[0]):
-            first_pre, first_post, pre, post, offset, _ = wiring.edges[k]
-            block = wiring.weights[offset : offset + pre * post].reshape((pre, post))
-            add_product(h, first_post, a, first_pre, block, rows, wiring.one)
+            first_pre, first_post, pre, post, offset, _, _ = wiring.edges[k]
+            add_product(h, h, first_post, a, first_pre, wiring.panels[offset:], pre, post, rows, rest)
 
 
 class Case:
@@ -77,13 +77,29 @@ class Case:
         machine = self.chip()._machine  # noqa: SLF001  the limit is measured on the very same arrays
         wiring, tiles = machine.wiring(), []
         for samples in cut(len(self.x)):
-            rows = samples.stop - samples.start
-            if machine.dtype is np.float64:
-                rows = -(-rows // ROW_BLOCK) * ROW_BLOCK
+            rows = whole_rows(samples.stop - samples.start)
             a = Stream(0, "a").uniform((rows, self.topology.units)).astype(machine.dtype)
-            tiles.append((np.zeros_like(a), a, rows))
+            tiles.append((np.zeros_like(a), a, np.zeros((rows, columns(a.itemsize)), dtype=a.dtype), rows))
 
         def run() -> None:
-            share(lambda tile: multiply(tile[0], tile[1], wiring, tile[2], steps), tiles, self.threads)
+            share(lambda tile: multiply(tile[0], tile[1], wiring, tile[2], tile[3], steps), tiles, self.threads)
 
         return run
+
+    def library_products(self, steps: int) -> Callable[[], None]:
+        """Return the same products by the linear-algebra library, the batch in one tile per thread."""
+        edges, dtype = self.topology.recurrent(), np.float32 if self.precision == "single" else np.float64
+        weights = [np.ascontiguousarray(self.blocks[c.block], dtype=dtype) for c in edges]
+        tiles = []
+        for x in np.array_split(self.x, self.threads):
+            ends = [
+                (np.ones((len(x), len(w)), dtype=dtype), np.empty((len(x), w.shape[1]), dtype=dtype)) for w in weights
+            ]
+            tiles.append(ends)
+
+        def multiply_all(ends: list[tuple[Any, Any]]) -> None:
+            for _ in range(steps):
+                for (a, h), weight in zip(ends, weights, strict=True):
+                    np.dot(a, weight, out=h)
+
+        return lambda: share(multiply_all, tiles, self.threads)

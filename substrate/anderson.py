@@ -32,7 +32,7 @@ class Search(NamedTuple):
     """Drive of the outputs without the nudge (rows, outputs)."""
 
     best: Reals
-    """Best state so far (rows, units)."""
+    """Best state so far of the colour updated last (samples, n)."""
 
     x: Reals
     """State before the sweep (samples, n)."""
@@ -62,11 +62,22 @@ class Search(NamedTuple):
     """Damping, residuals, counters (samples, MEMORY)."""
 
 
+class Work(NamedTuple):
+    """Scratch of the normal equations."""
+
+    gram: Array
+    """(DEPTH, DEPTH)."""
+
+    right: Array
+    """(DEPTH,)."""
+
+
 @elementwise
-def _dot(x: Reals, y: Reals) -> float:
+def _dot(x: Reals, first: np.uint64, y: Reals, second: np.uint64, n: np.uint64) -> float:
+    """Return the product of ``x[first : first + n]`` and ``y[second : second + n]``."""
     total = 0.0
-    for i in range(x.shape[0]):
-        total += np.float64(x[i]) * np.float64(y[i])
+    for i in range(n):
+        total += np.float64(x[first + i]) * np.float64(y[second + i])
     return total
 
 
@@ -99,35 +110,35 @@ def _solve(gram: Array, right: Array, count: int) -> bool:
 
 
 @elementwise
-def combine(search: Search, r: int, ready: bool, scratch: Array, right: Array) -> None:
+def combine(search: Search, r: int, ready: bool, work: Work) -> None:
     """Leave the next state of sample `r` in ``search.x``: the sweep's, or Anderson's combination."""
-    memory, n = search.memory[r], search.x.shape[1]
-    x, g, f = search.x[r], search.g[r], search.f[r]
+    memory, n, nothing = search.memory[r], np.uint64(search.x.shape[1]), np.uint64(0)
+    x, g, f, old_g, old_f = search.x[r], search.g[r], search.f[r], search.old_g[r], search.old_f[r]
+    dg, df, gram = search.dg[r], search.df[r], search.gram[r]
     count, place = int(memory[COUNT]), int(memory[NEXT])
+    filled, at = min(count, DEPTH), np.uint64(place) * n
     for i in range(n):
         f[i] = g[i] - x[i]
     if count > 0:
-        dg, df = search.dg[r, place * n : (place + 1) * n], search.df[r, place * n : (place + 1) * n]
         for i in range(n):
-            dg[i] = g[i] - search.old_g[r, i]
-            df[i] = f[i] - search.old_f[r, i]
-        filled = min(count, DEPTH)
-        gram = search.gram[r].reshape((DEPTH, DEPTH))
+            dg[at + i] = g[i] - old_g[i]
+            df[at + i] = f[i] - old_f[i]
         for j in range(filled):
-            gram[place, j] = gram[j, place] = _dot(df, search.df[r, j * n : (j + 1) * n])
+            product = _dot(df, at, df, np.uint64(j) * n, n)
+            gram[place * DEPTH + j] = product
+            gram[j * DEPTH + place] = product
         memory[NEXT] = (place + 1) % DEPTH
-    search.old_g[r] = g
-    search.old_f[r] = f
-    x[:] = g
+    for i in range(n):
+        old_g[i], old_f[i], x[i] = g[i], f[i], g[i]
     memory[COUNT] = min(count + 1, DEPTH)
     if not ready or count == 0:
         return
-    filled = min(count, DEPTH)
-    scratch[:] = search.gram[r].reshape((DEPTH, DEPTH))
     for j in range(filled):
-        right[j] = _dot(search.df[r, j * n : (j + 1) * n], f)
-    if _solve(scratch, right, filled):
+        work.right[j] = _dot(df, np.uint64(j) * n, f, nothing, n)
+        for i in range(filled):
+            work.gram[j, i] = gram[j * DEPTH + i]
+    if _solve(work.gram, work.right, filled):
         for j in range(filled):
-            share, dg = x.dtype.type(right[j]), search.dg[r, j * n : (j + 1) * n]
+            share, begin = x.dtype.type(work.right[j]), np.uint64(j) * n
             for i in range(n):
-                x[i] -= share * dg[i]
+                x[i] -= share * dg[begin + i]

@@ -56,12 +56,17 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int) -> No
     )
 
 
-def make_window(rows: int, units: int, first: int, steps: int) -> Window:
-    """Return an averaging window that opens at step `first`; 0 steps: never."""
+def make_window(rows: int, units: int, first: int, steps: int, blocks: int = BLOCKS) -> Window:
+    """Return an averaging window that opens at step `first`, of at most so many blocks; 0 steps: never."""
     if steps == 0:
         return Window(NEVER, 1, np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    blocks = min(BLOCKS, steps)
+    blocks = min(blocks, steps)
     return Window(first, steps // blocks, np.zeros((blocks, rows, units)), np.zeros((rows, units)))
+
+
+def cycle(window: Window, index: NDArray[np.int64], planes: int) -> State:
+    """Return the activity of every step of a window with one step per block, (steps, samples, units)."""
+    return np.array([from_rows(total, index, planes) for total in window.sums])
 
 
 def average(window: Window, index: NDArray[np.int64], planes: int, steps: int, dt: float) -> Average:

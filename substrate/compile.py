@@ -1,4 +1,4 @@
-"""The only import of Numba: how kernels are compiled, cached, and call the matrix product.
+"""How kernels are compiled and cached.
 
 Numba does not notice that a function in another file changed. The cache folder is therefore named
 by a digest of all sources that can end up in a kernel, so an edit of one of them starts a fresh cache.
@@ -35,7 +35,10 @@ COMPILED = (
     "substrate/ends.py",
     "substrate/field.py",
     "substrate/kernels.py",
+    "substrate/product.py",
+    "substrate/rows.py",
     "substrate/shaking.py",
+    "substrate/stages.py",
     "substrate/sweeps.py",
     "substrate/trajectory.py",
     "substrate/vector.py",
@@ -109,57 +112,6 @@ def blas_description() -> str:
         if library.get("user_api") == "blas"
     ]
     return "; ".join(sorted(set(rows)))
-
-
-def add_product_by_dot(c: Reals, c_first: int, a: Reals, a_first: int, b: Reals, rows: int, one: Reals) -> None:  # noqa: ARG001
-    """Add ``a[:rows, a_first : a_first + k] @ b`` to ``c[:rows, c_first : c_first + n]``; `b` is (k, n), C order.
-
-    The portable form: it copies both column ranges. `one` is an array (1,) that holds 1.
-    """
-    k, n = b.shape
-    c[:rows, c_first : c_first + n] += np.dot(np.ascontiguousarray(a[:rows, a_first : a_first + k]), b)
-
-
-# The BLAS entry behind Numba's own `np.dot` takes leading dimensions, so that column ranges of the
-# state are used in place: kind, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc.
-_gemm = types.ExternalFunction(
-    "numba_xxgemm",
-    types.intc(
-        *[types.int8] * 3,
-        *[types.intp] * 3,
-        *[types.voidptr] * 2,
-        types.intp,
-        types.voidptr,
-        types.intp,
-        *[types.voidptr] * 2,
-        types.intp,
-    ),
-)
-_DOUBLE, _SINGLE, _PLAIN = np.int8(ord("d")), np.int8(ord("s")), np.int8(ord("n"))
-
-
-def add_product_in_place(c: Reals, c_first: int, a: Reals, a_first: int, b: Reals, rows: int, one: Reals) -> None:
-    """Do what `add_product_by_dot` does, without a copy; row-major ``C = A B`` is column-major ``C' = B' A'``."""
-    k, n = b.shape
-    _gemm(
-        _DOUBLE if c.itemsize == 8 else _SINGLE,
-        _PLAIN,
-        _PLAIN,
-        n,
-        rows,
-        k,
-        one.ctypes,
-        b.ctypes,
-        n,
-        a[0, a_first:].ctypes,
-        a.shape[1],
-        one.ctypes,
-        c[0, c_first:].ctypes,
-        c.shape[1],
-    )
-
-
-add_product = law(add_product_by_dot if numba.config.DISABLE_JIT else add_product_in_place)
 
 
 # What LLVM needs to see to vectorise exponentials and logarithms: the exponent field as an integer.

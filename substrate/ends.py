@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from .compile import elementwise
-from .kernels import RUNAWAY, RUNNING, Array, Reals, Tile, largest, square_sum
+from .kernels import RUNAWAY, RUNNING, Array, Reals, Tile
+from .rows import largest, square_sum, square_sums
 
 SETTLED, STEP_LIMIT, STALLED, PERIOD_2, ON_CYCLE, DIVERGED = 0, 1, 2, 3, 4, 5
 
@@ -123,7 +126,8 @@ def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
     if step >= 2 * track[_REFERENCE]:
         track[_REFERENCE], track[_REACH] = max(step, 1), 0.0
         for p in range(planes * r, planes * r + planes):
-            course.reference[p] = tile.y[p]
+            for i in range(tile.y.shape[1]):
+                course.reference[p, i] = tile.y[p, i]
     return found
 
 
@@ -150,14 +154,23 @@ def _stall(tile: Tile, course: Course, r: int, planes: int, total: float) -> int
 
 
 @elementwise
-def judge(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
+def _at_rest(course: Course, options: Options, r: int, planes: int, width: int) -> bool:
+    """Tell whether the largest drift is below the tolerance; it lies between the root mean square and the root sum."""
+    total, limit = course.total[r], options.tolerance**2
+    if total < limit or total >= limit * planes * width:
+        return bool(total < limit)
+    return worst_drift(course, r, planes) < options.tolerance
+
+
+@elementwise
+def _status(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
     """Return the status of sample `r` at its present drift; RUNNING if none applies."""
     total = course.total[r]
     if not total <= RUNAWAY**2:
         return DIVERGED
     if noisy or tile.steps[r] < options.watch:
         return RUNNING
-    if total < options.tolerance**2 * planes * tile.y.shape[1] and worst_drift(course, r, planes) < options.tolerance:
+    if _at_rest(course, options, r, planes, tile.y.shape[1]):
         return SETTLED
     stalled = _stall(tile, course, r, planes, total)
     if stalled != RUNNING or options.adaptive:
@@ -176,3 +189,34 @@ def worst_drift(course: Course, r: int, planes: int) -> float:
     for p in range(planes * r, planes * r + planes):
         most = max(most, largest(course.drift[0, p]))
     return most
+
+
+@elementwise
+def judge(
+    tile: Tile,
+    course: Course,
+    plan: Plan,
+    options: Options,
+    noisy: bool,
+    planes: int,
+    first: int,
+    stop: int,
+    last: bool,
+) -> int:
+    """Judge the running samples among ``first:stop`` at their present drift; return how many run on."""
+    running = 0
+    square_sums(course.drift[0], first, stop, planes, course.total)
+    for r in range(first, stop):
+        if tile.status[r] != RUNNING:
+            continue
+        status = _status(tile, course, plan, options, r, planes, noisy)
+        over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))
+        if status == DIVERGED or (status != RUNNING and options.stop_early) or over:
+            residual = worst_drift(course, r, planes)
+            tile.residual[r] = residual if status != DIVERGED or residual > RUNAWAY else np.inf
+            if status == RUNNING:
+                status = SETTLED if noisy or residual < options.tolerance else STEP_LIMIT
+            tile.status[r] = status
+        else:
+            running += 1
+    return running

@@ -95,9 +95,9 @@ def _options(machine: Machine, drive: Drive, phase: Phase, last: int) -> Options
     dynamics = machine.dynamics
     whole = machine.law == "additive" and last == 1
     return Options(
-        tolerance=float(phase.end(dynamics.precision, drive.beta)),
+        tolerance=float(phase.end(dynamics.precision, drive.size)),
         damping=1.0 if whole else DAMPING,
-        output_damping=1.0 / (1.0 + abs(complex(drive.beta))),
+        output_damping=1.0 / (1.0 + drive.size),
         colours=last + 1,
         accelerate=dynamics.acceleration == "anderson",
         max_sweeps=int(phase.max_steps),
@@ -118,8 +118,7 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
     search = Search(
         drift=np.zeros((rows, units), dtype=dtype),
         bare=np.zeros((rows, units - machine.circuit.first_output), dtype=dtype),
-        best=tile.y.copy(),
-        **{name: np.zeros((count, n), dtype=dtype) for name in ("x", "g", "f", "old_g", "old_f")},
+        **{name: np.zeros((count, n), dtype=dtype) for name in ("best", "x", "g", "f", "old_g", "old_f")},
         dg=np.zeros((count, DEPTH * n), dtype=dtype),
         df=np.zeros((count, DEPTH * n), dtype=dtype),
         gram=np.zeros((count, DEPTH * DEPTH)),

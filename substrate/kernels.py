@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from devices import activation, nudge
 
 from . import field
-from .compile import add_product, elementwise, kernel, law
+from .compile import elementwise, kernel, law
+from .product import ROWS, add_product
 from .vector import activity_rows, slope_rows
 
 Array = NDArray[np.float64]
@@ -42,19 +43,18 @@ RUNNING = -1
 RUNAWAY = 1e8
 """A drift beyond this counts as diverged; units of the state."""
 
-ROW_BLOCK = 16
-"""In double, products take blocks of rows: then a row's bits do not depend on the rows beside it."""
-
 
 class Wiring(NamedTuple):
-    """Recurrent connections: one row (first pre column, first post, pre, post, offset, colour of post) each."""
+    """Recurrent connections."""
 
     edges: Integers
-    weights: Reals
-    """Effective weights, flat; a block (pre, post) starts at its offset."""
+    """One row each: first pre column, first post, pre, post, offset, colour of post, whether the first into its layer.
 
-    one: Reals
-    """The number 1, shape (1,)."""
+    A layer without connections has a row with no pre units.
+    """
+
+    panels: Reals
+    """Effective weights, packed; those of a connection start at its offset."""
 
 
 class Circuit(NamedTuple):
@@ -75,8 +75,9 @@ class Law(NamedTuple):
     """Points of a measured transfer curve (2, points); else (2, 0)."""
 
     planes: int
-    beta_real: float
-    beta_imaginary: float
+    beta: Array
+    """Nudge, real and imaginary part, of every step of a cycle; a constant nudge has one (steps, 2)."""
+
     colour: int
     """Products go to layers of this colour only; -1: to all."""
 
@@ -95,11 +96,17 @@ class Tile(NamedTuple):
 
     slope: Reals
     """Scratch: slope (rows, units) for the hopfield law, else (0, units)."""
+    rest: Reals
+    """Scratch of the products (rows, columns of a panel)."""
+
     constant: Reals
     """Drive of the clamped input, bias and held nudge (rows, units)."""
 
     target: Array
     """Target (samples, classes or outputs)."""
+
+    sign: Array
+    """Factor of the nudge, (samples,)."""
 
     sample: Integers
     """Which sample of the tile a place holds, (samples,)."""
@@ -140,15 +147,24 @@ def activate(u: Array, a: Array, cell: Law) -> None:
 
 @elementwise
 def connect(tile: Tile, wiring: Wiring, cell: Law, active: int) -> None:
-    """Add ``W a`` of the active rows to the drive of all layers, or of those of one colour."""
-    rows = active * cell.planes
-    if tile.y.itemsize == 8:
-        rows = -(-rows // ROW_BLOCK) * ROW_BLOCK
+    """Write the drive ``W a + constant`` of the active rows to all layers, or to those of one colour."""
+    rows = -(-active * cell.planes // ROWS) * ROWS
     for k in range(wiring.edges.shape[0]):
-        first_pre, first_post, pre, post, offset, colour = wiring.edges[k]
-        if cell.colour in (-1, colour):
-            block = wiring.weights[offset : offset + pre * post].reshape((pre, post))
-            add_product(tile.h, first_post, tile.a, first_pre, block, rows, wiring.one)
+        first_pre, first_post, pre, post, offset, colour, first = wiring.edges[k]
+        if cell.colour not in (-1, colour):
+            continue
+        if pre == 0:
+            _copy_columns(tile.constant, rows, np.uint64(first_post), np.uint64(first_post + post), tile.h)
+            continue
+        before = tile.constant if first == 1 else tile.h
+        add_product(tile.h, before, first_post, tile.a, first_pre, wiring.panels[offset:], pre, post, rows, tile.rest)
+
+
+@elementwise
+def _copy_columns(x: Reals, rows: int, first: np.uint64, stop: np.uint64, out: Reals) -> None:
+    for r in range(rows):
+        for i in range(first, stop):
+            out[r, i] = x[r, i]
 
 
 @elementwise
@@ -176,21 +192,20 @@ def forces(a: Array, target: Array, circuit: Circuit, out: Array) -> None:
 @elementwise
 def pull(tile: Tile, circuit: Circuit, cell: Law, active: int) -> None:
     """Add the nudge ``-beta e`` to the drive of the output units."""
-    if cell.beta_real == 0.0 and cell.beta_imaginary == 0.0:
+    if cell.beta.shape[0] == 0:
         return
+    step = tile.steps[0] % cell.beta.shape[0]
     outputs = tile.a.shape[1] - circuit.first_output
     force = np.empty((2, outputs))
     probability = np.empty((2, circuit.bias.shape[0]))
     for r in range(active):
         force_of(tile.a, r, tile.target, circuit, cell.planes, probability, force)
-        row = cell.planes * r
+        row, x, y = cell.planes * r, tile.sign[r] * cell.beta[step, 0], tile.sign[r] * cell.beta[step, 1]
         for i in range(outputs):
             column = circuit.first_output + i
-            if cell.planes == 1:
-                tile.h[row, column] -= cell.beta_real * force[0, i]
-            else:
-                tile.h[row, column] -= cell.beta_real * force[0, i] - cell.beta_imaginary * force[1, i]
-                tile.h[row + 1, column] -= cell.beta_real * force[1, i] + cell.beta_imaginary * force[0, i]
+            tile.h[row, column] -= x * force[0, i] - y * force[1, i]
+            if cell.planes == 2:
+                tile.h[row + 1, column] -= x * force[1, i] + y * force[0, i]
 
 
 @elementwise
@@ -198,27 +213,28 @@ def respond(tile: Tile, state: Reals, wiring: Wiring, circuit: Circuit, cell: La
     """Write activity and drive of the active samples in `state`, the nudge included."""
     units = tile.a.shape[1]
     activate_range(state, tile.a, tile.slope, cell, active, 0, units)
-    copy_rows(tile.constant, cell.planes * active, tile.h)
     connect(tile, wiring, cell, active)
     pull(tile, circuit, cell, active)
 
 
 @elementwise
-def _additive(u: Reals, h: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+def _additive(u: Reals, h: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
     for r in range(rows):
         for i in range(first, stop):
             drift[r, i] = field.additive_drift(u[r, i], h[r, i])
 
 
 @elementwise
-def _hopfield(u: Reals, h: Reals, slope: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+def _hopfield(u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
     for r in range(rows):
         for i in range(first, stop):
             drift[r, i] = field.hopfield_drift(u[r, i], h[r, i], slope[r, i])
 
 
 @elementwise
-def _hopfield_planes(u: Reals, h: Reals, slope: Reals, rows: int, first: int, stop: int, drift: Reals) -> None:
+def _hopfield_planes(
+    u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals
+) -> None:
     for r in range(0, rows, 2):
         for i in range(first, stop):
             x, y, p, q = h[r, i], h[r + 1, i], slope[r, i], slope[r + 1, i]
@@ -229,71 +245,11 @@ def _hopfield_planes(u: Reals, h: Reals, slope: Reals, rows: int, first: int, st
 @elementwise
 def drifts(u: Reals, h: Reals, slope: Reals, cell: Law, rows: int, first: int, stop: int, drift: Reals) -> None:
     """Write the drift ``F`` of the columns ``first:stop`` of the first rows."""
+    # Without sign: an index that might be negative prevents vectors.
+    begin, end = np.uint64(first), np.uint64(stop)
     if cell.law == field.ADDITIVE:
-        _additive(u, h, rows, first, stop, drift)
+        _additive(u, h, rows, begin, end, drift)
     elif cell.planes == 1:
-        _hopfield(u, h, slope, rows, first, stop, drift)
+        _hopfield(u, h, slope, rows, begin, end, drift)
     else:
-        _hopfield_planes(u, h, slope, rows, first, stop, drift)
-
-
-@elementwise
-def square_sums(x: Reals, samples: int, planes: int, total: Array) -> None:
-    """Write the sum of squares of every sample: unlike a maximum it is vectorised, and it does not skip NaN."""
-    for r in range(samples):
-        part = x.dtype.type(0.0)
-        for p in range(planes * r, planes * (r + 1)):
-            for i in range(x.shape[1]):
-                part += x[p, i] * x[p, i]
-        total[r] = part
-
-
-@elementwise
-def copy_rows(x: Reals, rows: int, out: Reals) -> None:
-    """Copy the first rows of an array."""
-    for r in range(rows):
-        for i in range(x.shape[1]):
-            out[r, i] = x[r, i]
-
-
-@elementwise
-def square_sum(x: Reals) -> float:
-    """Return the sum of squares of a row: unlike a maximum it is vectorised, and it does not skip NaN."""
-    total = x.dtype.type(0.0)
-    for i in range(x.shape[0]):
-        total += x[i] * x[i]
-    return float(total)
-
-
-@elementwise
-def largest(x: Reals) -> float:
-    """Return the largest magnitude in a row."""
-    most = 0.0
-    for i in range(x.shape[0]):
-        most = max(most, float(abs(x[i])))
-    return most
-
-
-@elementwise
-def swap_rows(x: Reals, i: int, j: int, count: int) -> None:
-    """Exchange the rows ``i * count ...`` and ``j * count ...`` of an array, `count` each."""
-    for p in range(count):
-        for k in range(x.shape[1]):
-            x[i * count + p, k], x[j * count + p, k] = x[j * count + p, k], x[i * count + p, k]
-
-
-@elementwise
-def swap(x: NDArray[Any], i: int, j: int) -> None:
-    """Exchange two numbers of an array."""
-    x[i], x[j] = x[j], x[i]
-
-
-@elementwise
-def swap_places(tile: Tile, i: int, j: int, planes: int) -> None:
-    """Exchange two samples of a tile; scratch that is written before it is read stays."""
-    swap_rows(tile.y, i, j, planes)
-    swap_rows(tile.constant, i, j, planes)
-    swap_rows(tile.target, i, j, 1)
-    for x in (tile.sample, tile.status, tile.steps):
-        swap(x, i, j)
-    swap(tile.residual, i, j)
+        _hopfield_planes(u, h, slope, rows, begin, end, drift)

@@ -45,7 +45,7 @@ class Recording:
         return self._kept[: self._count]
 
     def reserve(
-        self, state: State, dynamics: Dynamics, phase: Phase, constant: State, beta: complex
+        self, state: State, dynamics: Dynamics, phase: Phase, constant: State, beta: complex | State
     ) -> tuple[int, Callable[[State], object]]:
         """Make room for one settling; return what `relax` takes.
 
@@ -62,7 +62,7 @@ class Recording:
             steps += whole_steps(phase.window, dynamics.dt)
         samples = len(state) if self.samples is None else len(self.samples)
         units = state.shape[1] if self.units is None else len(self.units)
-        planar = np.iscomplexobj(state) or np.iscomplexobj(constant) or complex(beta).imag != 0.0
+        planar = np.iscomplexobj(state) or np.iscomplexobj(constant) or np.asarray(np.iscomplex(beta)).any()
         shape = (2 + -(-steps // self.every), samples, units)
         size = int(np.prod(shape, dtype=object)) * (16 if planar else 8)
         if size > self.limit:

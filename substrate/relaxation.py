@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import trajectory
-from .averages import Average, average, make_noise, make_window
+from .averages import Average, average, cycle, make_noise, make_window
 from .ends import LATE, Course, Options, Plan
 from .kernels import RUNNING, Tile
 from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
 from .protocol import Settled, State
-from .shaking import Noise, Window
+from .shaking import BLOCKS, Noise, Window
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share, to_rows
 
 Array = NDArray[np.float64]
@@ -33,6 +33,9 @@ class Relaxed(NamedTuple):
 
     average: Average | None = None
     """Activity over the window of the phase, if it has one."""
+
+    cycle: State | None = None
+    """Activity at every step of the last cycle of a nudge that swings, (steps, batch, units)."""
 
 
 class _Part(NamedTuple):
@@ -52,6 +55,8 @@ class _Length(NamedTuple):
     """Step at which the window opens."""
 
     window: int
+    blocks: int = BLOCKS
+    """Parts of the window that are summed one by one, at most."""
 
 
 def relax(
@@ -78,10 +83,10 @@ def relax(
         Call ``record(state)`` at the start and after every so many steps.
     """
     planes = planes_of(drive, start)
-    length = _length(machine, phase)
+    length = _swing(drive) if drive.cycles else _length(machine, phase)
     parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(len(start))]
     wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
-    plan, options = _plan(machine), _options(machine, drive.beta, phase, length)
+    plan, options = _plan(machine), _options(machine, drive.size, phase, length)
     units = machine.tau.shape[0]
     chunk = every or length.limit
     for done in range(0, length.limit, chunk):
@@ -100,7 +105,11 @@ def relax(
     full = _state(parts, planes)
     if record is not None:
         record(full[:, :units])
-    return Relaxed(full[:, :units], _settled(machine, parts), full, _average(machine, parts, planes, length))
+    settled = _settled(machine, parts)
+    if drive.cycles:
+        kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
+        return Relaxed(full[:, :units], settled, full, cycle=kept)
+    return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length))
 
 
 def activate(machine: Machine, state: State) -> State:
@@ -115,7 +124,11 @@ def activate(machine: Machine, state: State) -> State:
 
 def planes_of(drive: Drive, start: State) -> int:
     """Return 2 if the settling happens in the complex plane, else 1."""
-    return 2 if np.iscomplexobj(start) or np.iscomplexobj(drive.constant) or complex(drive.beta).imag != 0.0 else 1
+    return (
+        2
+        if np.iscomplexobj(start) or np.iscomplexobj(drive.constant) or np.asarray(np.iscomplex(drive.beta)).any()
+        else 1
+    )
 
 
 def _length(machine: Machine, phase: Phase) -> _Length:
@@ -129,6 +142,12 @@ def _length(machine: Machine, phase: Phase) -> _Length:
     return _Length(phase.max_steps, 0, 0)
 
 
+def _swing(drive: Drive) -> _Length:
+    """Return the length of a settling under a nudge that swings; the last cycle is kept step by step."""
+    steps = len(np.atleast_1d(drive.beta))
+    return _Length((drive.cycles + 1) * steps, drive.cycles * steps, steps, steps)
+
+
 def _plan(machine: Machine) -> Plan:
     dynamics, tau = machine.dynamics, machine.tau
     if machine.synapse_tau > 0.0:
@@ -138,7 +157,7 @@ def _plan(machine: Machine) -> Plan:
     return Plan(table.a, table.b, table.c, table.error, gain.astype(machine.dtype))
 
 
-def _options(machine: Machine, beta: complex, phase: Phase, length: _Length) -> Options:
+def _options(machine: Machine, beta: float, phase: Phase, length: _Length) -> Options:
     dynamics = machine.dynamics
     adaptive = dynamics.method == "rk45"
     # A sample that stops at its residual, or chooses its steps, is judged at every step; noise has no cycles.
@@ -172,7 +191,7 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
         time=np.zeros(count),
     )
     noise = make_noise(machine, drive, samples, count)
-    return _Part(tile, course, noise, make_window(rows, units, length.first, length.window))
+    return _Part(tile, course, noise, make_window(rows, units, length.first, length.window, length.blocks))
 
 
 def _state(parts: list[_Part], planes: int) -> State:

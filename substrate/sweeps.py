@@ -25,6 +25,7 @@ from .anderson import (
     SKIP,
     SLOT_DAMPING,
     Search,
+    Work,
     combine,
 )
 from .compile import elementwise, kernel
@@ -40,12 +41,9 @@ from .kernels import (
     activate_range,
     connect,
     drifts,
-    largest,
     pull,
-    square_sum,
-    swap_places,
-    swap_rows,
 )
+from .rows import largest, square_sum, swap_places, swap_rows
 
 _SETTLED, _STEP_LIMIT, _STALLED, _DIVERGED = 0, 1, 2, 5
 
@@ -65,6 +63,10 @@ PATIENCE = 25
 """After so many plain sweeps without gain a sample is damped more."""
 
 
+CHUNK = 4
+"""Samples that are worked on together between two products."""
+
+
 class Options(NamedTuple):
     """Scalars of one search."""
 
@@ -77,48 +79,38 @@ class Options(NamedTuple):
 
 
 @elementwise
-def _half(
-    tile: Tile, search: Search, wiring: Wiring, circuit: Circuit, cell: Law, layers: Integers, last: bool
-) -> None:
-    """Write the drive of the layers of one colour; keep that of the outputs before the nudge."""
-    active = tile.active[0]
-    for k in range(layers.shape[0]):
-        if layers[k, 2] == cell.colour:
-            for r in range(cell.planes * active):
-                tile.h[r, layers[k, 0] : layers[k, 1]] = tile.constant[r, layers[k, 0] : layers[k, 1]]
+def _half(tile: Tile, search: Search, wiring: Wiring, circuit: Circuit, cell: Law, outputs: int) -> None:
+    """Write the drive of the layers of one colour, and the nudge at the present outputs to theirs."""
+    active, nudged = tile.active[0], cell.beta.shape[0] > 0
     connect(tile, wiring, cell, active)
-    if last:
-        for r in range(cell.planes * active):
-            search.bare[r] = tile.h[r, circuit.first_output :]
-
-
-@elementwise
-def _nudge(tile: Tile, search: Search, circuit: Circuit, cell: Law) -> None:
-    """Put the nudge at the present outputs into their drive."""
-    for r in range(cell.planes * tile.active[0]):
-        tile.h[r, circuit.first_output :] = search.bare[r]
-    pull(tile, circuit, cell, tile.active[0])
+    if not nudged:
+        return
+    # The outputs move between the halves, and their nudge with them: their drive without it is kept.
+    begin, end, first = np.uint64(0), np.uint64(search.bare.shape[1]), np.uint64(circuit.first_output)
+    for r in range(cell.planes * active):
+        for i in range(begin, end):
+            if cell.colour == outputs:
+                search.bare[r, i] = tile.h[r, first + i]
+            else:
+                tile.h[r, first + i] = search.bare[r, i]
+    pull(tile, circuit, cell, active)
 
 
 @elementwise
 def _update(
-    tile: Tile, search: Search, circuit: Circuit, cell: Law, options: Options, layers: Integers, colour: int
+    tile: Tile, search: Search, circuit: Circuit, options: Options, layers: Integers, colour: int, planes: int, r: int
 ) -> None:
-    """Move the layers of one colour along their drift."""
-    for r in range(tile.active[0]):
-        if tile.status[r] != RUNNING or search.memory[r, SKIP] > 0.0:
+    """Move the layers of one colour of sample `r` along their drift."""
+    for k in range(layers.shape[0]):
+        if layers[k, 2] != colour:
             continue
-        for p in range(cell.planes * r, cell.planes * (r + 1)):
-            y, f = tile.y[p], search.drift[p]
-            for k in range(layers.shape[0]):
-                if layers[k, 2] != colour:
-                    continue
-                share = search.memory[r, SLOT_DAMPING]
-                if layers[k, 0] == circuit.first_output:
-                    share *= options.output_damping
-                step = y.dtype.type(share)
-                for i in range(layers[k, 0], layers[k, 1]):
-                    y[i] += step * f[i]
+        share = search.memory[r, SLOT_DAMPING]
+        if layers[k, 0] == circuit.first_output:
+            share *= options.output_damping
+        step = tile.y.dtype.type(share)
+        for p in range(planes * r, planes * (r + 1)):
+            for i in range(np.uint64(layers[k, 0]), np.uint64(layers[k, 1])):
+                tile.y[p, i] += step * search.drift[p, i]
 
 
 @elementwise
@@ -128,9 +120,11 @@ def _pack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, out: R
     for p in range(planes * r, planes * (r + 1)):
         for k in range(layers.shape[0]):
             if layers[k, 2] == colour:
-                n = layers[k, 1] - layers[k, 0]
-                out[at : at + n] = tile.y[p, layers[k, 0] : layers[k, 1]]
-                at += n
+                y = tile.y[p, layers[k, 0] : layers[k, 1]]
+                part = out[at : at + y.shape[0]]
+                for i in range(y.shape[0]):
+                    part[i] = y[i]
+                at += y.shape[0]
 
 
 @elementwise
@@ -140,13 +134,15 @@ def _unpack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, valu
     for p in range(planes * r, planes * (r + 1)):
         for k in range(layers.shape[0]):
             if layers[k, 2] == colour:
-                n = layers[k, 1] - layers[k, 0]
-                tile.y[p, layers[k, 0] : layers[k, 1]] = values[at : at + n]
-                at += n
+                y = tile.y[p, layers[k, 0] : layers[k, 1]]
+                part = values[at : at + y.shape[0]]
+                for i in range(y.shape[0]):
+                    y[i] = part[i]
+                at += y.shape[0]
 
 
 @elementwise
-def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int, last: bool) -> int:
+def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int, last: bool) -> int:
     """Return the status of sample `r` at its present drift; keep its best state; RUNNING if none applies."""
     memory, total = search.memory[r], 0.0
     for p in range(planes * r, planes * (r + 1)):
@@ -172,25 +168,23 @@ def _judge(tile: Tile, search: Search, options: Options, r: int, planes: int, la
     memory[LAST] = residual
     idle = tile.steps[r] - int(memory[MARK_STEP])
     if memory[FAST] > 0.0 and residual > WORSE * memory[BEST]:
-        _fall_back(tile, search, r, planes)
+        _fall_back(tile, search, options, layers, r, planes)
     elif memory[FAST] == 0.0 or residual < memory[BEST]:
         # A plain sweep may grow: that is how a sample leaves a point where it cannot stay.
         memory[BEST] = residual
-        for p in range(planes * r, planes * (r + 1)):
-            search.best[p] = tile.y[p]
+        _pack(tile, layers, options.colours - 1, planes, r, search.best[r])
         if memory[FAST] == 0.0 and idle % PATIENCE == PATIENCE - 1:
             memory[SLOT_DAMPING] = max(0.5 * memory[SLOT_DAMPING], 0.05)
     return RUNNING
 
 
 @elementwise
-def _fall_back(tile: Tile, search: Search, r: int, planes: int) -> None:
-    """Go back to the best state and forget the history."""
+def _fall_back(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int) -> None:
+    """Go back to the best state and forget the history; the other colour follows from the last one."""
     memory = search.memory[r]
     memory[COUNT], memory[NEXT], memory[COOL], memory[SKIP], memory[LAST] = 0.0, 0.0, REST, 1.0, 0.0
     memory[FAST] = 0.0
-    for p in range(planes * r, planes * (r + 1)):
-        tile.y[p] = search.best[p]
+    _unpack(tile, layers, options.colours - 1, planes, r, search.best[r])
 
 
 @elementwise
@@ -207,11 +201,11 @@ def _compact(tile: Tile, search: Search, planes: int) -> int:
             r += 1
             continue
         swap_places(tile, r, last, planes)
-        for rows in (tile.a, tile.h, search.drift, search.best, search.bare):
+        for rows in (tile.a, tile.h, search.bare):
             swap_rows(rows, r, last, planes)
         if tile.slope.shape[0] > 0:
             swap_rows(tile.slope, r, last, planes)
-        for rows in (search.old_g, search.old_f, search.dg, search.df):
+        for rows in (search.best, search.old_g, search.old_f, search.dg, search.df):
             swap_rows(rows, r, last, 1)
         swap_rows(search.gram, r, last, 1)
         swap_rows(search.memory, r, last, 1)
@@ -221,10 +215,33 @@ def _compact(tile: Tile, search: Search, planes: int) -> int:
 
 
 @elementwise
-def _activate(tile: Tile, cell: Law, layers: Integers, colour: int) -> None:
+def _activate(tile: Tile, cell: Law, layers: Integers, colour: int, first: int, stop: int) -> None:
+    """Write activity and slope of the layers of one colour, of the samples ``first:stop``."""
+    top, end = cell.planes * first, cell.planes * stop
+    y, a, slope = tile.y[top:end], tile.a[top:end], tile.slope[top:end]
     for k in range(layers.shape[0]):
-        if layers[k, 2] == colour or colour < 0:
-            activate_range(tile.y, tile.a, tile.slope, cell, tile.active[0], layers[k, 0], layers[k, 1])
+        if layers[k, 2] == colour:
+            activate_range(y, a, slope, cell, stop - first, layers[k, 0], layers[k, 1])
+
+
+@elementwise
+def _drift(tile: Tile, search: Search, cell: Law, first: int, stop: int) -> None:
+    """Write the drift of the samples ``first:stop``."""
+    top, end = cell.planes * first, cell.planes * stop
+    drift = search.drift[top:end]
+    drifts(tile.y[top:end], tile.h[top:end], tile.slope[top:end], cell, end - top, 0, tile.a.shape[1], drift)
+
+
+@elementwise
+def _leap(tile: Tile, search: Search, options: Options, layers: Integers, planes: int, r: int, work: Work) -> None:
+    """Put the combination of the last sweeps of sample `r` in the place of the sweep."""
+    memory, last = search.memory[r], options.colours - 1
+    _pack(tile, layers, last, planes, r, search.g[r])
+    close = memory[LAST] < SWITCH or (memory[RATE] < CONTRACTION and tile.steps[r] > 2)
+    memory[FAST] = 1.0 if close and memory[COOL] == 0.0 else 0.0
+    combine(search, r, memory[FAST] > 0.0, work)
+    _unpack(tile, layers, last, planes, r, search.x[r])
+    memory[COOL] = max(0.0, memory[COOL] - 1.0)
 
 
 @kernel
@@ -239,40 +256,39 @@ def search_rest(
     options: Options,
 ) -> None:
     """Sweep until every sample has a status; `first` and `second` are the law with the colour of a half sweep."""
-    planes, last, units = first.planes, options.colours - 1, tile.a.shape[1]
-    scratch, right = np.zeros((DEPTH, DEPTH)), np.zeros(DEPTH)
-    _activate(tile, first, layers, -1)
+    planes, last, outputs = first.planes, options.colours - 1, layers[layers.shape[0] - 1, 2]
+    work = Work(np.zeros((DEPTH, DEPTH)), np.zeros(DEPTH))
+    for colour in range(options.colours):
+        _activate(tile, first, layers, colour, 0, tile.active[0])
     if options.colours == 2:
-        _half(tile, search, wiring, circuit, second, layers, True)
+        _half(tile, search, wiring, circuit, second, outputs)
     for sweep in range(options.max_sweeps + 1):
-        _half(tile, search, wiring, circuit, first, layers, options.colours == 1)
-        _nudge(tile, search, circuit, first)
-        drifts(tile.y, tile.h, tile.slope, first, planes * tile.active[0], 0, units, search.drift)
-        for r in range(tile.active[0]):
-            if tile.status[r] == RUNNING:
-                search.memory[r, SKIP] = 0.0
-                tile.status[r] = _judge(tile, search, options, r, planes, sweep == options.max_sweeps)
+        _half(tile, search, wiring, circuit, first, outputs)
+        # A few samples at a time, so that they stay in the first-level cache.
+        for begin in range(0, tile.active[0], CHUNK):
+            end = min(begin + CHUNK, tile.active[0])
+            _drift(tile, search, first, begin, end)
+            for r in range(begin, end):
+                if tile.status[r] == RUNNING:
+                    search.memory[r, SKIP] = 0.0
+                    tile.status[r] = _judge(tile, search, options, layers, r, planes, sweep == options.max_sweeps)
+                if options.colours == 2 and tile.status[r] == RUNNING and search.memory[r, SKIP] == 0.0:
+                    _update(tile, search, circuit, options, layers, 0, planes, r)
+            if options.colours == 2:
+                _activate(tile, first, layers, 0, begin, end)
+        if options.colours == 2:
+            _half(tile, search, wiring, circuit, second, outputs)
+        for begin in range(0, tile.active[0], CHUNK):
+            end = min(begin + CHUNK, tile.active[0])
+            if options.colours == 2:
+                _drift(tile, search, second, begin, end)
+            for r in range(begin, end):
+                tile.steps[r] += tile.status[r] == RUNNING
+                if tile.status[r] == RUNNING and search.memory[r, SKIP] == 0.0:
+                    _pack(tile, layers, last, planes, r, search.x[r])
+                    _update(tile, search, circuit, options, layers, last, planes, r)
+                    if options.accelerate:
+                        _leap(tile, search, options, layers, planes, r, work)
+            _activate(tile, first, layers, last, begin, end)
         if _compact(tile, search, planes) == 0:
             return
-        if options.colours == 2:
-            _update(tile, search, circuit, first, options, layers, 0)
-            _activate(tile, first, layers, -1)
-            _half(tile, search, wiring, circuit, second, layers, True)
-            _nudge(tile, search, circuit, second)
-            drifts(tile.y, tile.h, tile.slope, second, planes * tile.active[0], 0, units, search.drift)
-        for r in range(tile.active[0]):
-            _pack(tile, layers, last, planes, r, search.x[r])
-        _update(tile, search, circuit, second, options, layers, last)
-        for r in range(tile.active[0]):
-            memory = search.memory[r]
-            tile.steps[r] += tile.status[r] == RUNNING
-            if tile.status[r] != RUNNING or memory[SKIP] > 0.0:
-                continue
-            _pack(tile, layers, last, planes, r, search.g[r])
-            if options.accelerate:
-                close = memory[LAST] < SWITCH or (memory[RATE] < CONTRACTION and tile.steps[r] > 2)
-                memory[FAST] = 1.0 if close and memory[COOL] == 0.0 else 0.0
-                combine(search, r, memory[FAST] > 0.0, scratch, right)
-                _unpack(tile, layers, last, planes, r, search.x[r])
-            memory[COOL] = max(0.0, memory[COOL] - 1.0)
-        _activate(tile, first, layers, -1 if options.colours == 1 else last)

@@ -19,15 +19,16 @@ from devices.noise import Noise
 
 from . import field
 from .compile import single_threaded_blas
-from .kernels import ROW_BLOCK, RUNNING, Circuit, Law, Tile, Wiring
+from .kernels import RUNNING, Circuit, Law, Tile, Wiring
 from .methods import Dynamics
+from .product import columns, packed, whole_rows
 from .protocol import State
 
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
 
-LARGEST = 256
-"""Most samples in a tile: larger ones leave the second-level cache."""
+LARGEST = 32
+"""Most samples in a tile: then all of its arrays stay in the second-level cache."""
 
 SMALLEST = 16
 """A batch up to this size is one tile."""
@@ -68,7 +69,13 @@ class Machine(NamedTuple):
 
     def wiring(self) -> Wiring:
         """Return the connections in the precision of the simulation."""
-        return Wiring(self.edges, self.weights.astype(self.dtype, copy=False), np.ones(1, dtype=self.dtype))
+        panels, starts = packed(self.weights.astype(self.dtype, copy=False), self.edges)
+        fed, rows = set(), []
+        for (first_pre, first_post, pre, post, _, colour), start in zip(self.edges.tolist(), starts, strict=True):
+            rows.append((first_pre, first_post, pre, post, int(start), colour, int(first_post not in fed)))
+            fed.add(first_post)
+        rows += [(0, first, 0, stop - first, 0, c, 1) for first, stop, c in self.layers.tolist() if first not in fed]
+        return Wiring(np.array(rows, dtype=np.int64), panels)
 
 
 class Drive(NamedTuple):
@@ -77,8 +84,8 @@ class Drive(NamedTuple):
     constant: State
     """Drive of the clamped input plus bias, (batch, units); complex with a held complex nudge."""
 
-    beta: complex
-    """Continuous nudge."""
+    beta: complex | NDArray[np.complex128]
+    """Continuous nudge; or that of every step of a cycle which repeats, (steps,)."""
 
     target: Array
     """(batch, classes or outputs); not read when beta is 0."""
@@ -89,6 +96,17 @@ class Drive(NamedTuple):
     names: tuple[int, int, str] = (0, 0, "")
     """Seed, instance and phase, for the noise."""
 
+    signs: Array | None = None
+    """Factor of the nudge per sample, (batch,); absent: 1."""
+
+    cycles: int = 0
+    """Cycles of a nudge that swings before the one that is kept."""
+
+    @property
+    def size(self) -> float:
+        """Largest magnitude of the nudge."""
+        return float(np.abs(self.beta).max())
+
 
 def available_threads() -> int:
     """Return the number of cores this process may use."""
@@ -96,7 +114,7 @@ def available_threads() -> int:
 
 
 def tile_rows(batch: int) -> int:
-    """Return the samples of a tile: an even number of equal tiles of at most 256, or one of at most 16."""
+    """Return the samples of a tile: an even number of equal ones up to `LARGEST`, or one up to `SMALLEST`."""
     if batch <= SMALLEST:
         return max(batch, 1)
     return -(-batch // (2 * -(-batch // (2 * LARGEST))))
@@ -123,15 +141,15 @@ def share(work: Callable[[Item], object], items: list[Item], threads: int) -> No
             list(_pool(threads).map(work, items))
 
 
-def cell_law(machine: Machine, beta: complex, planes: int, colour: int = -1) -> Law:
-    """Return what a unit does with its drive, as the kernels take it."""
+def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes: int, colour: int = -1) -> Law:
+    """Return what a unit does with its drive, as the kernels take it; `nudges` as in `Drive`."""
+    real = np.ascontiguousarray(nudges, dtype=np.complex128).view(np.float64).reshape(-1, 2)
     return Law(
         law=int(field.CODES[machine.law]),
         activation=int(machine.activation),
         table=machine.table,
         planes=int(planes),
-        beta_real=float(complex(beta).real),
-        beta_imaginary=float(complex(beta).imag),
+        beta=real if real.any() else real[:0],
         colour=int(colour),
     )
 
@@ -140,9 +158,7 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
     """Return one tile of the batch, state and drive copied in the precision of the simulation."""
     part, target = start[samples], np.array(drive.target[samples], dtype=np.float64, order="C")
     count, units = len(part), machine.tau.shape[0]
-    rows = planes * count
-    if machine.dtype is np.float64:
-        rows = -(-rows // ROW_BLOCK) * ROW_BLOCK
+    rows = whole_rows(planes * count)
     y = np.zeros((rows, width), dtype=machine.dtype)
     constant = np.zeros((rows, units), dtype=machine.dtype)
     with np.errstate(over="ignore"):
@@ -154,8 +170,10 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
         a=np.zeros((rows, units), dtype=machine.dtype),
         h=np.zeros((rows, units), dtype=machine.dtype),
         slope=np.zeros((rows if sloped else 0, units), dtype=machine.dtype),
+        rest=np.zeros((rows, columns(machine.dtype().itemsize)), dtype=machine.dtype),
         constant=constant,
         target=target,
+        sign=np.ones(count) if drive.signs is None else np.array(drive.signs[samples], dtype=np.float64),
         sample=np.arange(count, dtype=np.int64),
         active=np.full(1, count, dtype=np.int64),
         status=np.full(count, RUNNING, dtype=np.int64),

@@ -2,6 +2,7 @@
 
 `devices.activation` and `devices.random` are the specification; tests hold both side by side. All
 numbers take the type of the row: one literal in double would halve the width of every vector.
+Columns that do not begin at 0 are counted without sign: an index that might be negative prevents vectors.
 """
 
 from __future__ import annotations
@@ -57,71 +58,71 @@ def logistic(x: Any) -> Any:
 @elementwise
 def activity_rows(code: int, table: Rows, u: Rows, a: Rows, rows: int, first: int, stop: int) -> None:
     """Write the activity of the columns ``first:stop`` of `u` to `a`; `table` (2, points) is a measured curve."""
-    T = u.dtype.type
+    T, columns = u.dtype.type, range(np.uint64(first), np.uint64(stop))
     if code == activation.SIGMOID:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = logistic(T(4.0) * u[r, i] - T(2.0))
     elif code == activation.DSILU:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 half = T(0.5) * u[r, i]
                 a[r, i] = half * logistic(u[r, i]) + (T(1.0) - half) * logistic(u[r, i] - T(2.0))
     elif code == activation.TANH:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = T(2.0) * logistic(u[r, i] + u[r, i]) - T(1.0)
     elif code == activation.HARD_SIGMOID:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = min(max(u[r, i], T(0.0)), T(1.0))
     elif code == activation.SOFTPLUS:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = max(u[r, i], T(0.0)) + log(T(1.0) + exp2(T(-1.4426950408889634) * abs(u[r, i])))
     elif code == activation.IDENTITY:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = u[r, i]
     else:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 a[r, i] = T(activation.interpolate(table[0], table[1], u[r, i]))
 
 
 @elementwise
 def slope_rows(code: int, table: Rows, u: Rows, a: Rows, slope: Rows, rows: int, first: int, stop: int) -> None:
     """Write ``rho'(u)`` of states `u` with activities `a`."""
-    T = u.dtype.type
+    T, columns = u.dtype.type, range(np.uint64(first), np.uint64(stop))
     if code == activation.SIGMOID:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = T(4.0) * a[r, i] * (T(1.0) - a[r, i])
     elif code == activation.DSILU:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 s, t = logistic(u[r, i]), logistic(u[r, i] - T(2.0))
                 half = T(0.5) * u[r, i]
                 slope[r, i] = T(0.5) * (s - t) + half * s * (T(1.0) - s) + (T(1.0) - half) * t * (T(1.0) - t)
     elif code == activation.TANH:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = T(1.0) - a[r, i] * a[r, i]
     elif code == activation.HARD_SIGMOID:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = T(1.0) if T(0.0) < u[r, i] < T(1.0) else T(0.0)
     elif code == activation.SOFTPLUS:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = logistic(u[r, i])
     elif code == activation.IDENTITY:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = T(1.0)
     else:
         for r in range(rows):
-            for i in range(first, stop):
+            for i in columns:
                 slope[r, i] = T(activation.interpolated_slope(table[0], table[1], u[r, i]))
 
 
@@ -171,13 +172,13 @@ def philox(key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: ND
 
 
 @elementwise
-def _pairs(words: NDArray[np.uint64], k: int, count: int, numbers: Row, first: int, second: int) -> None:
+def _pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, others: Row) -> None:
     """Write two normal numbers per pair of words (Box and Muller); 31 bits of size, 32 of angle."""
     T = numbers.dtype.type
-    for j in range(count):
-        uniform = (T(np.int32(words[k, j] >> np.uint64(1))) + T(0.5)) * T(2.0**-31)
+    for j in range(numbers.shape[0]):
+        uniform = (T(np.int32(sizes[j] >> np.uint64(1))) + T(0.5)) * T(2.0**-31)
         radius = np.sqrt(T(-2.0) * log(uniform))
-        t = T(np.int32(np.int64(words[k + 1, j]) - np.int64(2**31))) * T(2.0**-31)
+        t = T(np.int32(np.int64(angles[j]) - np.int64(2**31))) * T(2.0**-31)
         # Angle pi t; beyond a quarter turn both functions follow by reflection.
         far = abs(t) > T(0.5)
         s = (T(1.0) if t > T(0.0) else T(-1.0)) - t if far else t
@@ -187,8 +188,8 @@ def _pairs(words: NDArray[np.uint64], k: int, count: int, numbers: Row, first: i
         p = T(0.2353254367875966) + q * (T(-0.025776317139388986) + q * T(0.0018399903949882304))
         p = T(4.058712107539018) + q * (T(-1.3352623152877476) + q * p)
         cosine = T(0.9999999999992482) + q * (T(-4.9348022002498855) + q * p)
-        numbers[first + j] = radius * (-cosine if far else cosine)
-        numbers[second + j] = radius * sine
+        numbers[j] = radius * (-cosine if far else cosine)
+        others[j] = radius * sine
 
 
 @elementwise
@@ -202,5 +203,5 @@ def normals(
     """
     count = (units + 3) // 4
     philox(key_0, key_1, step, sample, words, count)
-    _pairs(words, 0, count, numbers, 0, count)
-    _pairs(words, 2, count, numbers, 2 * count, 3 * count)
+    _pairs(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
+    _pairs(words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count])

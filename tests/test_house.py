@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from substrate.compile import COMPILED
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("devices", "substrate", "learning", "scenarios")
 FOLDERS = (*PACKAGES, "tests", "benchmarks")
@@ -317,8 +319,8 @@ PLANTS = [
     ("learning may only measure", "learning/estimators.py", "import substrate.chip"),
     ("learning may only measure", "learning/training.py", "import devices.random"),
     ("learning may only measure", "learning/cost.py", "import learning.exact"),
-    ("numba is imported by substrate.compile only", "devices/activation.py", "import numba"),
-    ("numba is imported by substrate.compile only", "substrate/kernels.py", "import numba"),
+    ("numba is imported by substrate.compile and substrate.product only", "devices/activation.py", "import numba"),
+    ("numba is imported by substrate.compile and substrate.product only", "substrate/kernels.py", "import numba"),
     ("h5py, matplotlib and tomllib live in scenarios only", "substrate/field.py", "import h5py"),
     ("devices need numpy and pydantic only", "devices/mismatch.py", "import scipy.linalg"),
     ("learning needs numpy and scipy only", "learning/cost.py", "import pint"),
@@ -389,8 +391,6 @@ def imports_of(path):
 
 
 def test_the_cache_of_kernels_knows_every_source_of_them():
-    from substrate.compile import COMPILED
-
     makers = {"kernel", "elementwise", "law", "intrinsic"}
     for folder in ("devices", "substrate"):
         for path in (ROOT / folder).glob("*.py"):
