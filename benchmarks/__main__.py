@@ -21,6 +21,14 @@ NETWORKS: list[tuple[tuple[int, ...], int]] = [
     ((32, 64, 64, 10), 24),
     ((784, 2048, 2048, 10), 128),
 ]
+RATIOS = {
+    "library products alone": "euler",
+    "jax euler": "euler",
+    "jax to 1e-6": "equilibrium to 1e-6",
+    "brian2, noisy": "exponential, noisy",
+}
+"""Who is compared with what of ours."""
+
 ROUNDS = 7
 
 PAUSE = 0.05
@@ -57,15 +65,15 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
     }
     if max(widths) < 100:
         entries["solve_ivp"] = peers.solve_ivp(case, steps)
+        entries |= peers.brian2_steps(case, steps)
     found = medians(entries, rounds)
     print(f"\n{'-'.join(map(str, widths))}, batch {batch}, {precision}, {steps} steps")
     for name, value in found.items():
         print(f"  {name:24s} {value:10.3f} ms   {value / found['euler']:7.2f} x euler")
     print(f"  products/euler {found['products alone'] / found['euler']:.2f}", end="")
     print(f"   noisy/quiet {found['exponential, noisy'] / found['exponential']:.2f}", end="")
-    for peer in ("jax euler", "jax to 1e-6"):
+    for peer, own in RATIOS.items():
         if peer in found:
-            own = "euler" if peer == "jax euler" else "equilibrium to 1e-6"
             print(f"   {peer}/own {found[peer] / found[own]:.2f}", end="")
     if "jax euler" in found:
         print(f"   jax euler/equilibrium {found['jax euler'] / found['equilibrium to 1e-6']:.2f}", end="")

@@ -22,6 +22,7 @@ from substrate.topology import Topology
 
 STEPS = 150
 DT = 0.5
+NOISE = 0.1
 
 
 @kernel
@@ -60,12 +61,12 @@ class Case:
     def steps(self, method: str, steps: int, noisy: bool = False) -> Callable[[], object]:
         """Return a settling of a fixed number of steps."""
         phase = Phase(steps=steps)
-        noise = Noise(thermal=0.1) if noisy else None
+        noise = Noise(thermal=NOISE) if noisy else None
         return self.chip(noise, method=method, free=phase, nudged=phase).settle
 
     def equilibrium(self, tolerance: float = 1e-6) -> Callable[[], object]:
         """Return a settling by sweeps."""
-        return self.chip(mode="equilibrium", free=Phase(tolerance=tolerance)).settle
+        return self.chip(mode="equilibrium", audit=0, free=Phase(tolerance=tolerance)).settle
 
     def warm(self) -> None:
         """Compile or load everything once."""

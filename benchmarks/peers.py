@@ -1,4 +1,4 @@
-"""The same settlings by other means: a plain NumPy loop, JAX, SciPy."""
+"""The same settlings by other means: a plain NumPy loop, JAX, SciPy, Brian 2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate
 
-from .cases import DT, Case
+from .cases import DT, NOISE, Case
 
 
 def _layers(case: Case) -> tuple[list[tuple[int, int, Any]], Any, Any]:
@@ -110,3 +110,37 @@ def solve_ivp(case: Case, steps: int) -> Callable[[], object]:
         return np.concatenate([g - v for g, v in zip(h, u, strict=True)], axis=1).ravel()
 
     return lambda: integrate.solve_ivp(rate, (0.0, steps * DT), np.zeros(batch * sum(sizes)), rtol=1e-6, atol=1e-6)
+
+
+def brian2_steps(case: Case, steps: int) -> dict[str, Callable[[], object]]:
+    """Return Brian 2's loop over the same noisy network, one group for all samples; empty without Brian 2."""
+    try:
+        import brian2
+    except (ImportError, AttributeError):
+        # Releases of Brian 2 that are older than the installed NumPy fail with the latter.
+        return {}
+    edges, constant, _ = _layers(case)
+    brian2.prefs.codegen.target = "cython"
+    batch, clock = len(case.x), brian2.Clock(dt=DT * brian2.second)
+    equations = f"""
+    du/dt = (h + drive - u) / second + {NOISE} * sqrt(2 / second) * xi : 1
+    a = 1 / (1 + exp(-(4 * u - 2))) : 1
+    h : 1
+    drive : 1
+    """
+    offsets = np.cumsum([0, *(c.shape[1] for c in constant)])
+    units = int(offsets[-1])
+    group = brian2.NeuronGroup(batch * units, equations, method="euler", clock=clock)
+    group.drive = np.concatenate(constant, axis=1).ravel()
+    synapses = brian2.Synapses(group, group, "w : 1\nh_post = w * a_pre : 1 (summed)", clock=clock)
+    pre, post, weights = [], [], []
+    for source, sink, weight in edges:
+        i, j = np.meshgrid(*(np.arange(n) for n in weight.shape), indexing="ij")
+        for sample in range(batch):
+            pre.append((sample * units + offsets[source] + i).ravel())
+            post.append((sample * units + offsets[sink] + j).ravel())
+            weights.append(weight.ravel())
+    synapses.connect(i=np.concatenate(pre), j=np.concatenate(post))
+    synapses.w = np.concatenate(weights)
+    network = brian2.Network(group, synapses)
+    return {"brian2, noisy": lambda: network.run(steps * DT * brian2.second)}

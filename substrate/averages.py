@@ -29,20 +29,21 @@ class Average(NamedTuple):
     """Integrated autocorrelation time in tau: the error of the mean over so much correlated signal."""
 
 
-def make_noise(machine: Machine, drive: Drive, samples: slice, count: int) -> Noise:
+def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> Noise:
     """Return the noise of one tile."""
     noise, units, dtype, dt = machine.noise, machine.tau.shape[0], machine.dtype, machine.dynamics.dt
     on = noise.on
     times, sizes = noise.processes()
     seed, instance, phase = drive.names
     exact = machine.dynamics.method == "exponential"
-    keys = [Stream(seed, f"noise/{source}/{phase}", instance).key() for source in noise.sources()]
+    names = [f"noise{plane}/{source}/{phase}" for plane in ("", "-imaginary")[:planes] for source in noise.sources()]
+    keys = np.array([Stream(seed, name, instance).key() for name in names], dtype=np.uint64)
     ids = np.arange(samples.start, samples.start + count) if drive.ids is None else drive.ids[samples]
     quarter = (units + 3) // 4
-    places, shown = (count, units) if on else (1, 1)
+    places, shown = (planes * count, units) if on else (1, 1)
     return Noise(
         on=on,
-        keys=np.array(keys, dtype=np.uint64),
+        keys=keys.reshape(planes, -1, 2),
         ids=np.array(ids, dtype=np.int64),
         white=white_kick(noise.thermal, dt, machine.tau, exact).astype(dtype),
         common=white_kick(noise.common, dt, machine.tau, exact).astype(dtype),

@@ -190,7 +190,7 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
         dt=np.full(count, 1.0 if dynamics.method == "exponential" else dynamics.dt),
         time=np.zeros(count),
     )
-    noise = make_noise(machine, drive, samples, count)
+    noise = make_noise(machine, drive, samples, count, planes)
     return _Part(tile, course, noise, make_window(rows, units, length.first, length.window, length.blocks))
 
 

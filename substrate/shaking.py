@@ -23,7 +23,7 @@ class Noise(NamedTuple):
 
     on: bool
     keys: NDArray[np.uint64]
-    """Philox keys (sources, 2)."""
+    """Philox keys (planes, sources, 2): the imaginary plane is a machine of its own, with noise of its own."""
 
     ids: Integers
     """Names of the samples (samples,)."""
@@ -41,13 +41,13 @@ class Noise(NamedTuple):
     """Standard deviation of a slow process, (processes,)."""
 
     slow: Reals
-    """Slow processes (processes, samples, units); changed in place."""
+    """Slow processes (processes, rows, units); changed in place."""
 
     push: Reals
-    """Their mean over the present step, added to the drift (samples, units)."""
+    """Their mean over the present step, added to the drift (rows, units)."""
 
     kick: Reals
-    """White kick of the present step, added to the state (samples, units)."""
+    """White kick of the present step, added to the state (rows, units)."""
 
     words: NDArray[np.uint64]
     """Scratch (4, a quarter of the units)."""
@@ -73,25 +73,25 @@ class Window(NamedTuple):
 
 
 @elementwise
-def _slow(noise: Noise, r: int, step: int, units: int) -> None:
+def _slow(noise: Noise, keys: NDArray[np.uint64], row: int, sample: int, step: int, units: int) -> None:
     """Advance the slow processes by one step, exactly; their mean over the step is the trapezoid of both ends."""
-    slow, push, numbers, sample = noise.slow, noise.push, noise.numbers, noise.ids[r]
+    slow, push, numbers = noise.slow, noise.push, noise.numbers
     T = push.dtype.type
     for i in range(units):
-        push[r, i] = T(0.0)
+        push[row, i] = T(0.0)
     for k in range(noise.memory.shape[0]):
-        first, second = noise.keys[2 + k, 0], noise.keys[2 + k, 1]
+        first, second = keys[2 + k, 0], keys[2 + k, 1]
         if step == 0:
             normals(first, second, _START, sample, noise.words, numbers, units)
             size = T(noise.size[k])
             for i in range(units):
-                slow[k, r, i] = size * numbers[i]
+                slow[k, row, i] = size * numbers[i]
         normals(first, second, step, sample, noise.words, numbers, units)
         keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
         for i in range(units):
-            after = keep * slow[k, r, i] + fresh * numbers[i]
-            push[r, i] += T(0.5) * (slow[k, r, i] + after)
-            slow[k, r, i] = after
+            after = keep * slow[k, row, i] + fresh * numbers[i]
+            push[row, i] += T(0.5) * (slow[k, row, i] + after)
+            slow[k, row, i] = after
 
 
 @elementwise
@@ -108,16 +108,19 @@ def _shared(scale: Reals, number: float, r: int, kick: Reals) -> None:
 
 @elementwise
 def shake(noise: Noise, first: int, stop: int, steps: Integers) -> None:
-    """Draw the noise of one step of the samples ``first:stop``: their kicks and pushes."""
-    units = noise.white.shape[0]
+    """Draw the noise of one step of the samples ``first:stop``: the kicks and pushes of all their planes."""
+    units, planes = noise.white.shape[0], noise.keys.shape[0]
     for r in range(first, stop):
-        if noise.memory.shape[0] > 0:
-            _slow(noise, r, steps[r], units)
-        normals(noise.keys[0, 0], noise.keys[0, 1], steps[r], noise.ids[r], noise.words, noise.numbers, units)
-        _white(noise.white, noise.numbers, r, noise.kick)
-        if noise.common[0] > 0.0:
-            normals(noise.keys[1, 0], noise.keys[1, 1], steps[r], noise.ids[r], noise.words, noise.numbers, 1)
-            _shared(noise.common, noise.numbers[0], r, noise.kick)
+        sample, step = noise.ids[r], steps[r]
+        for plane in range(planes):
+            row, keys = planes * r + plane, noise.keys[plane]
+            if noise.memory.shape[0] > 0:
+                _slow(noise, keys, row, sample, step, units)
+            normals(keys[0, 0], keys[0, 1], step, sample, noise.words, noise.numbers, units)
+            _white(noise.white, noise.numbers, row, noise.kick)
+            if noise.common[0] > 0.0:
+                normals(keys[1, 0], keys[1, 1], step, sample, noise.words, noise.numbers, 1)
+                _shared(noise.common, noise.numbers[0], row, noise.kick)
 
 
 @elementwise

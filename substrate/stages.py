@@ -20,10 +20,10 @@ def _poles(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
 
 
 @elementwise
-def _add_push(push: Reals, samples: int, planes: int, drift: Reals) -> None:
-    for r in range(samples):
+def _add_push(push: Reals, drift: Reals) -> None:
+    for r in range(push.shape[0]):
         for i in range(push.shape[1]):
-            drift[planes * r, i] += push[r, i]
+            drift[r, i] += push[r, i]
 
 
 @elementwise
@@ -36,7 +36,7 @@ def full_drift(tile: Tile, state: Reals, cell: Law, noise: Noise, out: Reals, fi
         _poles(y, h, end - top, units, f)
     drifts(y, h, tile.slope[top:end], cell, end - top, 0, units, f)
     if noise.on and noise.memory.shape[0] > 0:
-        _add_push(noise.push[first:stop], stop - first, planes, f)
+        _add_push(noise.push[top:end], f)
 
 
 @elementwise
@@ -57,9 +57,9 @@ def move(
                     out[i] += share * f[i]
         for i in range(out.shape[0]):
             out[i] = y[i] + plan.gain[i] * out[i]
-        if kicks and p == planes * r:
+        if kicks:
             for i in range(noise.kick.shape[1]):
-                out[i] += noise.kick[r, i]
+                out[i] += noise.kick[p, i]
 
 
 @elementwise

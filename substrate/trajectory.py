@@ -57,8 +57,9 @@ def _glide(y: Reals, h: Reals, gain: Reals, dt: Array, status: Integers, samples
 def _kick(y: Reals, kick: Reals, status: Integers, samples: int, planes: int) -> None:
     for r in range(samples):
         if status[r] == RUNNING:
-            for i in range(kick.shape[1]):
-                y[planes * r, i] += kick[r, i]
+            for p in range(planes * r, planes * (r + 1)):
+                for i in range(kick.shape[1]):
+                    y[p, i] += kick[p, i]
 
 
 @elementwise
@@ -123,7 +124,7 @@ def _one_stage(
     else:
         _euler(y, course.drift[0, top:end], plan.gain, dt, status, count, planes)
     if noise.on:
-        _kick(y, noise.kick[first:stop], status, count, planes)
+        _kick(y, noise.kick[top:end], status, count, planes)
     for r in range(first, stop):
         tile.steps[r] += tile.status[r] == RUNNING
     activate_range(y, tile.a[top:end], tile.slope[top:end], cell, count, 0, units)
