@@ -13,6 +13,7 @@ from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
+from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
 from substrate import times
@@ -106,6 +107,9 @@ class Learning(Parameters):
     schemes: Annotated[list[Scheme], Field(min_length=1, max_length=64)] | None = None
     """Several nudge schemes, measured side by side."""
 
+    rule: LearningRule = ErrorVector()
+    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
+
     optimiser: Sgd = Sgd()
     """How gradients become writes; only used in training."""
 
@@ -117,6 +121,11 @@ class Learning(Parameters):
         if self.scheme is not None and self.schemes is not None:
             raise PydanticCustomError("schemes", "`scheme` and `schemes` exclude each other: one scheme or a list")
         return self
+
+    @property
+    def correction(self) -> Literal["none", "programmed", "exact"]:
+        """What the chip corrects its asymmetry with in nudged settlings."""
+        return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
 
     def all_schemes(self) -> list[Scheme]:
         """Return the schemes, however they were written."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from substrate.protocol import Budget, Settled
+from learning.exact import exact
+from substrate.protocol import Budget, Settled, Status
 from tests.learning.test_estimators import OnlyBench
 
 GRID = 512
@@ -83,3 +84,16 @@ class SignedBench(OnlyBench):
 
     def read(self):
         return self._chip.read() if self._activity is None else self._activity
+
+
+class AdjointBench(OnlyBench):
+    """A chip with a second state that settles to the exact adjoint."""
+
+    def settle_errors(self, target):
+        found = exact(self._chip, target)
+        self._errors = self._chip.topology.split(found.delta)
+        status = np.where(found.equilibrium.reached, Status.SETTLED, Status.STEP_LIMIT)
+        return Settled(status, np.ones(len(target), dtype=np.int64), np.zeros(len(target)), np.zeros(len(target)))
+
+    def read_errors(self):
+        return self._errors
