@@ -61,9 +61,7 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
     """
     chip.set_input(batch.x[: record.samples])
     target = batch.target[: record.samples]
-    constant = [scheme for scheme in schemes if not isinstance(scheme, LockIn | Rotation)]
-    betas = dict.fromkeys(node.beta for scheme in constant for node in scheme.nodes() if node.beta != 0.0)
-    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in betas}
+    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in _constant_nudges(schemes)}
     units = np.array([i for c in chip.topology.columns.values() for i in range(c.start, c.stop)[: record.units]])
     curves: list[State] = []
     ends: list[Settled] = []
@@ -100,6 +98,12 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
             dims, padded.imag.astype(np.float32), long_name="membrane state, imaginary part"
         )
     return {"settling": group}
+
+
+def _constant_nudges(schemes: list[Scheme]) -> list[complex]:
+    """Return the different nudges of all schemes that do not swing."""
+    nodes = [node for s in schemes if not isinstance(s, LockIn | Rotation) for node in s.nodes()]
+    return list(dict.fromkeys(node.beta for node in nodes if node.beta != 0.0))
 
 
 def _short(beta: complex) -> str:
