@@ -3,8 +3,10 @@ import pytest
 
 from devices.noise import Noise
 from learning.best_nudge import Allowance, best_nudge
+from learning.estimators import Free, estimate
 from learning.exact import exact
-from learning.schemes import Centred, Chebyshev, Circle, OneSided, demand
+from learning.ledger import joined
+from learning.schemes import Centred, Chebyshev, Circle, OneSided, RandomSign, demand
 from substrate.methods import Phase
 from tests.networks import random_batch, random_chip, slope_of
 from tests.statistics import assert_variance_ratio
@@ -72,6 +74,35 @@ def test_the_bias_is_seen_through_the_noise(study):
     assert large.sum() > 5  # so that the comparison says something
 
 
+def test_a_bias_below_the_noise_is_not_made_of_noise():
+    """Over so many samples the noise of the mean alone, not subtracted, would be many standard errors."""
+    chip = noisy_chip(symmetric=True)
+    x, y = random_batch(chip, 200)
+    found = best_nudge(chip, x, y, [Centred(beta=0.05)], 6)
+    assert (found.bias < 5.0 * found.bias_error).all()
+    noise_of_mean = found.variance * found.averaged / 6
+    assert (noise_of_mean > 7.0 * found.bias_error).all()
+
+
+def test_moments_are_those_of_repeats_by_hand():
+    chip = noisy_chip(sigma=0.3)
+    x, y = random_batch(chip, 3)
+    found = best_nudge(chip, x, y, [Centred(beta=0.5)], 4, Allowance(settlings=30, reads=30))
+    chip.set_input(x)
+    chip.settle()
+    true, errors = exact(chip, y).delta, []
+    for repeat in range(4):
+        chip.set_input(x, repeat=repeat)
+        free = Free(chip.read(), chip.settle())
+        errors.append(joined(estimate(chip, free, y, Centred(beta=0.5))) - true)
+    mean, variance = np.mean(errors, axis=0), np.var(errors, axis=0, ddof=1)
+    for k, columns in enumerate(chip.topology.columns.values()):
+        size = np.sum(true[:, columns] ** 2)
+        assert found.variance[0, k] == pytest.approx(np.sum(variance[:, columns]) / 10 / size, rel=1e-9)
+        square = np.sum(mean[:, columns] ** 2 - variance[:, columns] / 4) / size
+        assert found.bias[0, k] == pytest.approx(max(square, 0.0), rel=1e-9)
+
+
 def test_the_best_nudge_lies_between_too_noisy_and_too_large(study):
     np.testing.assert_allclose(study.mse, study.bias + study.variance, rtol=1e-15)
     worst = study.mse.max(axis=1)
@@ -115,6 +146,14 @@ def test_the_asymmetry_is_what_remains_of_a_vanishing_nudge():
         expected = np.sum((true.ep - true.delta)[:, columns] ** 2) / np.sum(true.delta[:, columns] ** 2)
         assert found.asymmetry[k] == pytest.approx(expected, rel=1e-9)
         assert found.bias[0, k] == pytest.approx(expected, rel=1e-3, abs=1e-9)
+
+
+def test_signs_are_drawn_anew_in_every_repeat():
+    chip = random_chip(seed=2)
+    x, y = random_batch(chip)
+    drawn, fixed = (best_nudge(chip, x, y, [kind(beta=0.4)], 8).variance for kind in (RandomSign, OneSided))
+    assert (drawn > 1e-6).all()
+    assert (fixed < 1e-15).all()
 
 
 def test_two_studies_are_the_same():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from learning.estimators import estimate, measure_free
-from learning.ledger import joined
+from learning.exact import exact
+from learning.ledger import complete_settling, joined, ledger
 from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
 from substrate.chip import Chip
 from substrate.methods import Phase
@@ -75,6 +76,18 @@ def test_one_cycle_is_one_settling():
     bench, x = FunctionBench(), np.zeros((2, 1))
     measured = estimate(bench, measure_free(bench, x), x, LockIn(beta=0.1, period=9.0))
     np.testing.assert_array_equal(measured.steps, [1, 1])
+
+
+@pytest.mark.parametrize("kind", WAVES)
+def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
+    chip = random_chip(sigma=0.2)
+    x, y = random_batch(chip)
+    free = measure_free(chip, x)
+    scheme = kind(beta=0.3, period=9.0)
+    measured = estimate(chip, free, y, Slow(scheme))
+    book = ledger(complete_settling(chip), x, y, exact(chip, y), scheme, measured)
+    np.testing.assert_allclose(book.steps[2], joined(measured), rtol=0, atol=1e-10)
+    assert book.keep.all()
 
 
 def swinging_chip(**changes):
