@@ -5,7 +5,7 @@ Nothing here knows a weight, a device or a Jacobian; whatever works here works o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Bench, Nudge, Settled, State
 
-from .schemes import Node, Scheme, unfolded
+from .schemes import LockIn, NodeScheme, RandomSign, Rotation, Scheme, Slow, WaveScheme, unfolded
 
 Array = NDArray[np.float64]
 
@@ -25,6 +25,35 @@ class Free(NamedTuple):
     """Per layer (batch, unit), the clamped input included."""
 
     settled: Settled
+
+    ids: NDArray[np.int64] | None = None
+    """Which samples these are, (batch,); absent: in order."""
+
+    epoch: int = 0
+    """How often they have been presented before."""
+
+
+class Reading(NamedTuple):
+    """Activities at one nudge, and their part in the estimate."""
+
+    weight: complex | State
+    """Weight c; per sample (batch, 1) where signs are drawn."""
+
+    share: float
+    """Part in the phase mean."""
+
+    mirrored: bool
+    """Stands also for its conjugate."""
+
+    activity: Mapping[str, State]
+    """Per layer (batch, unit), the clamped input included."""
+
+    settled: Settled | None
+    """How the nudged settling ended; None where there was none."""
+
+    def both(self, values: State) -> Array:
+        """Return the real part of a contribution, with that of its conjugate if it is mirrored."""
+        return np.asarray((1.0 + self.mirrored) * np.real(values))
 
 
 class Estimate(NamedTuple):
@@ -50,20 +79,27 @@ def measure_free(bench: Bench, x: Array, ids: NDArray[np.int64] | None = None, e
     """
     bench.set_input(x, ids, epoch)
     settled = bench.settle()
-    return Free({name: np.real(a) for name, a in bench.read().items()}, settled)
+    return Free({name: np.real(a) for name, a in bench.read().items()}, settled, ids, epoch)
+
+
+def readings(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool = True) -> Iterator[Reading]:
+    """Nudge, settle and read as `scheme` says, one reading after the other; parameters as in `estimate`."""
+    if isinstance(scheme, LockIn | Rotation):
+        return _through_a_cycle(bench, target, scheme)
+    return _at_nodes(bench, free, target, scheme, mirror)
 
 
 def estimate(
     bench: Bench,
     free: Free,
     target: Array,
-    scheme: Scheme,
+    scheme: Scheme | Slow,
     presynaptic: Literal["mean", "free"] = "mean",
     mirror: bool = True,
 ) -> Estimate:
     """Estimate the error vectors of the batch that is clamped now.
 
-    ``delta = -sum_k c_k a*(beta_k)`` over the nodes of `scheme`; a mirrored node stands for itself
+    ``delta = -sum_k c_k a*(beta_k)`` over the readings of `scheme`; a mirrored node stands for itself
     and its conjugate, whose state is the conjugate state.
 
     Parameters
@@ -74,27 +110,28 @@ def estimate(
         Its free phase; the node at zero uses it.
     target : array (batch, classes) or (batch, outputs)
         Targets of the cost.
-    scheme : Scheme
-        Nodes and weights.
+    scheme : Scheme or Slow
+        Nudges and weights.
     presynaptic : {"mean", "free"}
-        Factor of the weight gradients: mean over the nodes, or the free activity.
+        Factor of the weight gradients: mean over the nodes (or the read cycle), or the free activity.
     mirror : bool
         Whether a settling may stand for its conjugate; with noise both are settled.
+
+    Raises
+    ------
+    ValueError
+        If the chip reads too few points of a cycle for the scheme.
     """
     total = {name: np.zeros_like(a) for name, a in free.activity.items()}
     mean = {name: np.zeros_like(a) for name, a in free.activity.items()}
     status, steps = free.settled.status, np.zeros_like(free.settled.steps)
-    nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
-    count = sum(1 + node.mirrored for node in nodes)
-    for node in nodes:
-        activity: Mapping[str, State] = free.activity
-        if node.beta != 0.0:
-            settled = bench.settle(Nudge(node.beta, target), start="free")
-            status, steps = np.maximum(status, settled.status), steps + settled.steps
-            activity = bench.read()
-        for name, a in activity.items():
-            total[name] -= _both(node, node.weight, a)
-            mean[name] += _both(node, 1.0 / count, a)
+    for reading in readings(bench, free, target, scheme, mirror):
+        if reading.settled is not None:
+            status = np.maximum(status, reading.settled.status)
+            steps = steps + reading.settled.steps
+        for name, a in reading.activity.items():
+            total[name] -= reading.both(reading.weight * a)
+            mean[name] += reading.both(reading.share * a)
     fed = {post for _, post in bench.connections}
     return Estimate(
         delta={name: a for name, a in total.items() if name in fed},
@@ -104,6 +141,33 @@ def estimate(
     )
 
 
-def _both(node: Node, weight: complex, activity: State) -> Array:
-    """Return the contribution of a node, with that of its conjugate if it is mirrored."""
-    return np.asarray((1.0 + node.mirrored) * np.real(weight * activity))
+def _at_nodes(bench: Bench, free: Free, target: Array, scheme: NodeScheme | Slow, mirror: bool) -> Iterator[Reading]:
+    """Settle at every node but the free one, each from the free state."""
+    nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
+    share = 1.0 / sum(1 + node.mirrored for node in nodes)
+    signs = _signs(free, scheme)
+    for node in nodes:
+        settled: Settled | None = None
+        activity: Mapping[str, State] = free.activity
+        if node.beta != 0.0:
+            settled = bench.settle(Nudge(node.beta, target, signs), start="free")
+            activity = bench.read()
+        weight: complex | State = node.weight if signs is None else node.weight * signs[:, None]
+        yield Reading(weight, share, node.mirrored, activity, settled)
+
+
+def _through_a_cycle(bench: Bench, target: Array, scheme: WaveScheme) -> Iterator[Reading]:
+    """Let the nudge swing, from the free state on, and weigh every point of its last cycle."""
+    settled: Settled | None = bench.settle(Nudge(scheme.beta, target, wave=scheme.wave()), start="free")
+    cycle = bench.read_cycle()
+    points = len(next(iter(cycle.values())))
+    for k, node in enumerate(scheme.nodes(points)):
+        yield Reading(node.weight, 1.0 / points, False, {name: a[k] for name, a in cycle.items()}, settled)
+        settled = None
+
+
+def _signs(free: Free, scheme: NodeScheme | Slow) -> Array | None:
+    if not isinstance(scheme, RandomSign):
+        return None
+    ids = np.arange(len(free.settled.status)) if free.ids is None else free.ids
+    return scheme.signs(ids, free.epoch)

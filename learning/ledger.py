@@ -7,7 +7,8 @@ step           what is run                                                      
 ============== ================================================================= ==================
 exact          backpropagation through the equilibrium of the chip as it is
 limit          EP for a vanishing nudge                                          asymmetry
-full           the scheme's finite nudges, settled completely                    finite nudge
+full           the scheme's finite nudges, settled completely; a swinging        finite nudge
+               nudge stopped at every point of its cycle
 estimate       the scenario's own settling, with its noise                       settling
 ============== ================================================================= ==================
 """
@@ -26,7 +27,7 @@ from substrate.protocol import Status
 
 from .estimators import Estimate, estimate, measure_free
 from .exact import Exact
-from .schemes import Scheme
+from .schemes import LockIn, Rotation, Scheme, Slow
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -72,7 +73,8 @@ def ledger(
         Whether a settling ends by the clock, or never rests because of noise: what is missing is then
         part of the settling term, and only a sample that diverged or cycles is left out.
     """
-    full = estimate(complete, measure_free(complete, x), target, scheme)
+    still = Slow(scheme) if isinstance(scheme, LockIn | Rotation) else scheme
+    full = estimate(complete, measure_free(complete, x), target, still)
     accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if restless else [Status.SETTLED]
     keep = np.isin(measured.status, accepted) & (full.status == Status.SETTLED) & exact.equilibrium.reached
     return Ledger((exact.delta, exact.ep, joined(full), joined(measured)), np.asarray(keep))

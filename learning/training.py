@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from substrate.protocol import Bench, Budget, Status
 
 from . import cost
-from .estimators import estimate, measure_free
-from .schemes import Scheme
+from .estimators import measure_free
 from .updates import Sgd, requested_changes
 
 Array = NDArray[np.float64]
@@ -114,25 +113,6 @@ class Step(NamedTuple):
 
     failure: str
     """Why training cannot go on; empty while it can."""
-
-
-def ep_rule(bench: Bench, scheme: Scheme, presynaptic: Literal["mean", "free"], mirror: bool = True) -> Rule:
-    """Return the rule that measures gradients on `bench` by equilibrium propagation.
-
-    Samples that diverged have no error vector and are left out; all others teach, as on a real chip
-    that reads whatever is there when the time is over.
-    """
-
-    def gradient(samples: Samples) -> Gradient:
-        free, target = measure_free(bench, samples.x, samples.ids, samples.epoch), samples.target
-        measured = estimate(bench, free, target, scheme, presynaptic, mirror)
-        keep = measured.status != Status.DIVERGED
-        output = free.activity[next(reversed(measured.delta))]
-        blocks = cost.gradients(bench.connections, measured.presynaptic, measured.delta, keep)
-        blocks |= cost.readout_gradients(bench.readout, output, target, keep)
-        return judged(bench, output, target, blocks, measured.status, keep)
-
-    return gradient
 
 
 def judged(

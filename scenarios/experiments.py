@@ -11,7 +11,7 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.ledger import compared, complete_settling, ledger
 from learning.matching import matching_rule
-from learning.schemes import Scheme, label
+from learning.schemes import LockIn, Rotation, Scheme, label
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
@@ -52,7 +52,7 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
 
 
 def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:
-    """Record the free settling, then every different nudge of the schemes, of the first samples.
+    """Record the free settling, then every different constant nudge of the schemes, of the first samples.
 
     Returns
     -------
@@ -61,8 +61,7 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
     """
     chip.set_input(batch.x[: record.samples])
     target = batch.target[: record.samples]
-    betas = dict.fromkeys(node.beta for scheme in schemes for node in scheme.nodes() if node.beta != 0.0)
-    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in betas}
+    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in _constant_nudges(schemes)}
     units = np.array([i for c in chip.topology.columns.values() for i in range(c.start, c.stop)[: record.units]])
     curves: list[State] = []
     ends: list[Settled] = []
@@ -99,6 +98,12 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) ->
             dims, padded.imag.astype(np.float32), long_name="membrane state, imaginary part"
         )
     return {"settling": group}
+
+
+def _constant_nudges(schemes: list[Scheme]) -> list[complex]:
+    """Return the different nudges of all schemes that do not swing."""
+    nodes = [node for s in schemes if not isinstance(s, LockIn | Rotation) for node in s.nodes()]
+    return list(dict.fromkeys(node.beta for node in nodes if node.beta != 0.0))
 
 
 def _short(beta: complex) -> str:

@@ -13,10 +13,11 @@ from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
-from learning.schemes import Scheme
+from learning.rules import AsymEP, ErrorVector, LearningRule
+from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
 from substrate import times
-from substrate.methods import Dynamics
+from substrate.methods import Dynamics, whole_steps
 from substrate.physical import Physical
 
 from .schema_experiment import Experiment, Task
@@ -106,6 +107,9 @@ class Learning(Parameters):
     schemes: Annotated[list[Scheme], Field(min_length=1, max_length=64)] | None = None
     """Several nudge schemes, measured side by side."""
 
+    rule: LearningRule = ErrorVector()
+    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
+
     optimiser: Sgd = Sgd()
     """How gradients become writes; only used in training."""
 
@@ -117,6 +121,11 @@ class Learning(Parameters):
         if self.scheme is not None and self.schemes is not None:
             raise PydanticCustomError("schemes", "`scheme` and `schemes` exclude each other: one scheme or a list")
         return self
+
+    @property
+    def correction(self) -> Literal["none", "programmed", "exact"]:
+        """What the chip corrects its asymmetry with in nudged settlings."""
+        return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
 
     def all_schemes(self) -> list[Scheme]:
         """Return the schemes, however they were written."""
@@ -167,9 +176,11 @@ class Scenario(Parameters):
         one = self.learning.scheme is not None
         for k, scheme in enumerate(self.learning.all_schemes()):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
-            if not holomorphic and any(complex(node.beta).imag for node in scheme.nodes()):
+            if not holomorphic and needs_complex(scheme):
                 hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
                 found.append((place, "needs complex states, which this activation does not have", hint))
+            if isinstance(scheme, LockIn | Rotation):
+                found += [(place, *words) for words in _swing_faults(scheme, self.dynamics_in_tau())]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
             hint = 'set dynamics.mode = "trajectory" and a method of fixed steps'
@@ -190,6 +201,18 @@ class Scenario(Parameters):
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics) -> list[tuple[str, str]]:
+    """Return why a swinging nudge does not go with the dynamics, and what to try."""
+    if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
+        hint = 'set dynamics.mode = "trajectory" and a method of fixed steps, or take circle or chebyshev'
+        return [("a swinging nudge needs a trajectory of fixed steps", hint)]
+    points = whole_steps(scheme.period, dynamics.dt)
+    if points < scheme.fewest_points:
+        hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"
+        return [(f"its cycle has {points} steps, {scheme.fewest_points} are needed", hint)]
+    return []
 
 
 def _refuse(found: list[tuple[tuple[str | int, ...], str, str]]) -> None:

@@ -26,9 +26,11 @@ _EPOCH_NAMES = {
     "settled_time": "time spent settling so far, over all samples",
     "reads": "real reads of all units so far",
     "writes": "programming events so far",
+    "pulses": "cells stepped so far",
+    "energy": "energy spent so far",
     "wall_s": "time the computation took",
 }
-_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "wall_s": "s"}
+_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s"}
 
 
 def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:

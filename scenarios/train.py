@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
-from learning.training import Samples, Step, ep_rule, evaluate, train
+from learning.rules import Method, rule_named
+from learning.training import Samples, Step, evaluate, train
 from substrate.chip import Chip
 from substrate.linearisation import saturated
 
@@ -131,7 +132,8 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     rule = exact_rule(chip)
     if log.stage == TRAINING:
         mirror = not job.scenario.devices.noise.on
-        rule = ep_rule(chip, learning.all_schemes()[0], learning.presynaptic, mirror)
+        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, lambda: chip.programmed)
+        rule = rule_named(learning.rule, chip, how)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:

@@ -134,6 +134,8 @@ def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
 def _tag_words(spot: _Spot, value: object) -> Finding:
     """Return the fault of a table that does not say which of several it is."""
     kinds = [tag for table in spot.tables for tag in _tags(table)]
+    if isinstance(value, str):
+        return spot.path, f"must be {either(kinds)}", did_you_mean(close(value, kinds))
     keys = value if isinstance(value, dict) else {}
     if "kind" in keys:
         return (*spot.path, "kind"), f"must be {either(kinds)}", did_you_mean(close(keys["kind"], kinds))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from learning.schemes import Node, Scheme
+from learning.schemes import LockIn, Rotation, Scheme
 from substrate.methods import Phase, whole_steps
 from substrate.topology import Topology
 
@@ -60,6 +60,18 @@ class _Counts(NamedTuple):
     schemes: list[Scheme]
 
 
+class _Nudged(NamedTuple):
+    """One nudged settling."""
+
+    beta: complex
+    planes: int
+    """Real states that it carries."""
+
+    steps: int
+    points: int = 0
+    """Points of a cycle that are read; 0 if the nudge is constant."""
+
+
 def workload(scenario: Scenario, outline: Outline) -> Workload:
     """Return what a run will cost.
 
@@ -73,22 +85,22 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
     counts = _counts(scenario, outline)
-    betas = _nudges(scenario, counts.schemes)
+    nudged = _nudges(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
-    nudged_steps = sum(_planes(node) for node in betas) * _limit(dynamics.nudged, dynamics.dt)
+    nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
     free = counts.free + counts.estimates
     steps = free * _limit(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
-    states = _STATES * counts.rows * topology.units * (2 if any(_planes(node) == 2 for node in betas) else 1)
+    arrays = max([_STATES, *(settling.planes * (_STATES + settling.points) for settling in nudged)])
     return Workload(
         topology=topology,
         estimates=counts.estimates,
-        nudges=len(betas),
-        settlings=free + counts.estimates * len(betas),
+        nudges=len(nudged),
+        settlings=free + counts.estimates * len(nudged),
         operations=2.0 * (steps * recurrent + free * clamped),
-        memory=BYTES * (3 * topology.size + data + states),
-        result=_result(scenario, topology, counts, betas),
+        memory=BYTES * (3 * topology.size + data + arrays * counts.rows * topology.units),
+        result=_result(scenario, topology, counts, nudged),
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
     )
 
@@ -112,15 +124,20 @@ def _counts(scenario: Scenario, outline: Outline) -> _Counts:
             return _Counts(0, tests * experiment.chips, tests, [])
 
 
-def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[Node]:
-    """Return the nodes that are settled for one sample; recorded curves show equal nudges once."""
-    nodes = [node for scheme in schemes for node in scheme.nodes() if node.beta != 0.0]
-    return list({node.beta: node for node in nodes}.values()) if isinstance(scenario.experiment, Settle) else nodes
-
-
-def _planes(node: Node) -> int:
-    """Return how many real states a settling carries."""
-    return 2 if complex(node.beta).imag != 0.0 else 1
+def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[_Nudged]:
+    """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
+    recorded = isinstance(scenario.experiment, Settle)
+    dynamics, found = scenario.dynamics_in_tau(), []
+    for scheme in schemes:
+        if not isinstance(scheme, LockIn | Rotation):
+            limit = _limit(dynamics.nudged, dynamics.dt)
+            betas = [complex(node.beta) for node in scheme.nodes() if node.beta != 0.0]
+            found += [_Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
+        elif not recorded:
+            points = whole_steps(scheme.period, dynamics.dt)
+            planes = 2 if isinstance(scheme, Rotation) else 1
+            found.append(_Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
+    return list({settling.beta: settling for settling in found}.values()) if recorded else found
 
 
 def _limit(phase: Phase, dt: float) -> int:
@@ -129,7 +146,7 @@ def _limit(phase: Phase, dt: float) -> int:
     return (phase.steps or whole_steps(phase.duration or 0.0, dt)) + whole_steps(phase.window, dt)
 
 
-def _result(scenario: Scenario, topology: Topology, counts: _Counts, betas: Iterable[Node]) -> int:
+def _result(scenario: Scenario, topology: Topology, counts: _Counts, nudged: Iterable[_Nudged]) -> int:
     """Return the bytes of the large arrays of the result file."""
     experiment, dynamics = scenario.experiment, scenario.dynamics_in_tau()
     total = 3 * BYTES * topology.size
@@ -139,9 +156,9 @@ def _result(scenario: Scenario, topology: Topology, counts: _Counts, betas: Iter
     record: Record | None = None if isinstance(experiment, Evaluate) else experiment.record
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.
-        phases = {complex(node.beta): node for node in betas}.values()
-        longest = max([_limit(dynamics.free, dynamics.dt), *(_limit(dynamics.nudged, dynamics.dt) for _ in phases)])
-        planes = max([1, *(_planes(node) for node in phases)])
+        phases = {settling.beta: settling for settling in nudged if not settling.points}.values()
+        longest = max([_limit(dynamics.free, dynamics.dt), *(settling.steps for settling in phases)])
+        planes = max([1, *(settling.planes for settling in phases)])
         times = longest // record.every_steps + 2
         total += 4 * planes * (1 + len(phases)) * times * record.samples * topology.units
     return total

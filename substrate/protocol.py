@@ -46,6 +46,19 @@ _ADVICE = {
 }
 
 
+class Wave(NamedTuple):
+    """A nudge that swings while the chip settles; the clock starts at phase 0."""
+
+    kind: Literal["cosine", "rotation"]
+    """`cosine`: ``beta cos(omega t)`` on the real chip; `rotation`: ``beta exp(i omega t)`` on complex states."""
+
+    period: float
+    """Time of one cycle, in tau; the chip rounds it to a whole number of steps."""
+
+    cycles: int
+    """Whole cycles before the one that is read, 0 or more."""
+
+
 class Nudge(NamedTuple):
     """A pull of the outputs towards their targets during a settling."""
 
@@ -54,6 +67,12 @@ class Nudge(NamedTuple):
 
     target: Array
     """Target y, (batch, classes) or (batch, outputs)."""
+
+    signs: Array | None = None
+    """Factor of `beta` per sample, +1 or -1, (batch,); absent: +1."""
+
+    wave: Wave | None = None
+    """How it swings; absent: it is constant."""
 
 
 class Settled(NamedTuple):
@@ -85,6 +104,12 @@ class Budget(NamedTuple):
     writes: int = 0
     """Programming events."""
 
+    pulses: int = 0
+    """Cells that were stepped, over all programming events."""
+
+    energy: float = 0.0
+    """Energy spent, in joule; 0 where no device says what it takes."""
+
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
         return Budget(
@@ -92,6 +117,8 @@ class Budget(NamedTuple):
             self.settled_time + sign * other.settled_time,
             self.reads + sign * other.reads,
             self.writes + sign * other.writes,
+            self.pulses + sign * other.pulses,
+            self.energy + sign * other.energy,
         )
 
 
@@ -137,6 +164,25 @@ class Bench(Protocol):
 
         Complex after a complex nudge.
         """
+        ...
+
+    def read_cycle(self) -> Mapping[str, State]:
+        """Return the activities through the last cycle of a swinging nudge, the clamped input included.
+
+        Per layer (points, batch, units), point k at phase ``2 pi k / points``; complex under a rotation.
+        Every point is a real read per plane.
+        """
+        ...
+
+    def settle_errors(self, target: Array) -> Settled:
+        """Let a second, adjoint state settle on transposed weights around the last free state.
+
+        `target` is (batch, classes) or (batch, outputs). Additive law: ``tau dd/dt = -d + rho' (W^T d + e)``.
+        """
+        ...
+
+    def read_errors(self) -> Mapping[str, Array]:
+        """Return the error vectors ``dL/d drive`` that `settle_errors` found, per unclamped layer (batch, units)."""
         ...
 
     def write(self, changes: Mapping[str, Array]) -> None:

@@ -22,6 +22,12 @@ def assert_normal_variance(samples: np.ndarray, expected: float) -> None:
     assert low < ratio < high, f"variance {samples.var(ddof=1):.6g}, expected {expected:.6g}"
 
 
+def assert_variance_ratio(a: float, b: float, expected: float, freedom: int) -> None:
+    """Assert the ratio of two independent variances of at least `freedom` degrees of freedom; false alarms: 1e-6."""
+    low, high = stats.f.ppf([ALARM / 2, 1 - ALARM / 2], freedom, freedom)
+    assert low < a / b / expected < high, f"ratio {a / b:.4g}, expected {expected:.4g}, within {low:.3g} to {high:.3g}"
+
+
 def assert_distribution(samples: np.ndarray, cdf: str) -> None:
     """Assert the distribution by Kolmogorov and Smirnov; false alarms: 1e-6."""
     p = stats.kstest(samples.ravel(), cdf).pvalue

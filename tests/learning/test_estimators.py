@@ -25,7 +25,8 @@ class OnlyBench:
 
 
 def test_the_bench_shows_no_weight():
-    assert {"connections", "readout", "set_input", "settle", "read", "write", "budget"} == PORTS
+    settling = {"set_input", "settle", "read", "read_cycle", "settle_errors", "read_errors"}
+    assert {"connections", "readout", *settling, "write", "budget"} == PORTS
 
 
 @pytest.mark.parametrize("scheme", [OneSided(beta=0.2), Centred(beta=0.2), Circle(beta=0.2, points=5)])

@@ -5,8 +5,9 @@ from learning import cost
 from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.ledger import cosines
+from learning.rules import ErrorVector, Method, rule_named
 from learning.schemes import Centred
-from learning.training import Samples, Tally, Trainee, ep_rule, evaluate, train
+from learning.training import Samples, Tally, Trainee, evaluate, train
 from learning.updates import Sgd, requested_changes
 from substrate.methods import Phase
 from substrate.protocol import Budget, Status
@@ -14,6 +15,10 @@ from tests.learning.test_estimators import OnlyBench
 from tests.networks import random_batch, random_chip
 
 EP = Centred(beta=0.05)
+
+
+def ep_rule(bench, scheme, presynaptic):
+    return rule_named(ErrorVector(), bench, Method(scheme, presynaptic))
 
 
 def halves(chip, samples=8):

@@ -1,0 +1,232 @@
+"""Oracle side: which nudge is best on one chip, from repeats with its noise, at equal budget.
+
+Bias falls with a smaller nudge or more points, variance rises as ``G / beta^2``; what counts is their sum
+after one budget has been spent: a scheme that asks for less is repeated more often, and averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip import Chip
+from substrate.protocol import Budget, Status
+
+from .estimators import Free, estimate
+from .exact import exact
+from .ledger import joined
+from .schemes import Scheme, label
+
+Array = NDArray[np.float64]
+
+
+_USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
+"""With noise nothing comes to rest: what is read when the time is over counts."""
+
+_TINY = 1e-30
+
+
+class Allowance(NamedTuple):
+    """What every scheme may spend on one sample; free settlings and free reads count."""
+
+    settlings: int = 120
+    reads: int = 120
+    """Real reads of all units; a complex state costs two."""
+
+    time: float = math.inf
+    """Settled time, in tau."""
+
+    def pays(self, one: Budget) -> int:
+        """Return how many estimates it pays, of which one costs `one` per sample."""
+        limits = [self.settlings // one.settlings, self.reads // one.reads]
+        if math.isfinite(self.time) and one.settled_time > 0.0:
+            limits.append(int(self.time / one.settled_time))
+        return min(limits)
+
+
+class NudgeStudy(NamedTuple):
+    """What the schemes make of one allowance; squares are relative to the mean square of the exact error vector.
+
+    Arrays (scheme, layer) unless said otherwise.
+    """
+
+    schemes: list[Scheme]
+    layers: list[str]
+    beta: Array
+    """Size of the nudge, (scheme,)."""
+
+    averaged: NDArray[np.int64]
+    """Estimates that the allowance pays, (scheme,)."""
+
+    settlings: NDArray[np.int64]
+    """Settlings of one estimate, the free one included, (scheme,)."""
+
+    reads: NDArray[np.int64]
+    """Real reads of one estimate, the free one included, (scheme,)."""
+
+    bias: Array
+    """Squared bias against the exact gradient, without the noise of the repeats; at least 0."""
+
+    bias_error: Array
+    """Standard error of `bias`."""
+
+    variance: Array
+    """Variance of the average."""
+
+    mse: Array
+    """Mean squared error, ``bias + variance``."""
+
+    cosine: Array
+    """Cosine of the average to the exact error vector, as the moments give it."""
+
+    asymmetry: Array
+    """Squared bias of EP with a vanishing nudge, (layer,): what no scheme can undo."""
+
+    keep: NDArray[np.bool_]
+    """Samples that counted, (batch,)."""
+
+    best: int
+    """Scheme whose worst layer has the smallest mean squared error."""
+
+    answer: str
+    """The best scheme in one line."""
+
+
+class _Moments(NamedTuple):
+    """Moments of the error of one scheme over the repeats; arrays (batch, units)."""
+
+    mean: Array
+    variance: Array
+    repeats: int
+    status: NDArray[np.int64]
+    """Worst status of all settlings, (batch,)."""
+
+    cost: Budget
+    """Of one estimate, per sample."""
+
+
+def best_nudge(
+    chip: Chip,
+    x: Array,
+    target: Array,
+    schemes: Sequence[Scheme],
+    repeats: int = 64,
+    allowance: Allowance = Allowance(),  # noqa: B008  immutable
+) -> NudgeStudy:
+    """Return bias, variance and mean squared error of every scheme and layer at equal budget.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip, with its noise.
+    x, target : array (batch, inputs), (batch, classes or outputs)
+        The batch.
+    schemes : sequence of Scheme
+        What to compare: kinds, numbers of points and sizes of the nudge.
+    repeats : int
+        Estimates with noise of their own from which the moments are taken; at least 2. A bias is seen down to
+        the noise of their mean: take as many as the allowance pays.
+    allowance : Allowance
+        What every scheme may spend on one sample.
+
+    Raises
+    ------
+    ValueError
+        If there are no schemes or fewer than two repeats, if the allowance does not pay one estimate, or if
+        no sample settles under all schemes.
+    """
+    if not schemes or repeats < 2:
+        raise ValueError(f"{len(schemes)} schemes, repeats = {repeats}: give at least 1 scheme and 2 repeats")
+    chip.set_input(x)
+    chip.settle()
+    reference = exact(chip, target)
+    found = [_moments(chip, x, target, scheme, repeats, reference.delta) for scheme in schemes]
+    averaged = np.array([_paid(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)])
+    keep = np.logical_and.reduce([reference.equilibrium.reached, *(np.isin(m.status, _USABLE) for m in found)])
+    if not keep.any():
+        raise ValueError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
+    layers = chip.topology.columns
+    rows = [[_layer(m, reference.delta, keep, columns) for columns in layers.values()] for m in found]
+    bias, bias_error, variance, along = np.moveaxis(np.array(rows), 2, 0)
+    variance = variance / averaged[:, None]
+    mse = bias + variance
+    best = int(mse.max(axis=1).argmin())
+    asymmetry, size = (chip.topology.split(a[keep]) for a in (reference.ep - reference.delta, reference.delta))
+    return NudgeStudy(
+        schemes=list(schemes),
+        layers=list(layers),
+        beta=np.array([scheme.beta for scheme in schemes]),
+        averaged=averaged,
+        settlings=np.array([m.cost.settlings for m in found]),
+        reads=np.array([m.cost.reads for m in found]),
+        bias=bias,
+        bias_error=bias_error,
+        variance=variance,
+        mse=mse,
+        # |mean|^2 = |exact|^2 + 2 exact (mean - exact) + |mean - exact|^2
+        cosine=(1.0 + along) / np.sqrt(np.maximum(1.0 + 2.0 * along + mse, _TINY)),
+        asymmetry=np.array([np.sum(asymmetry[name] ** 2) / np.sum(size[name] ** 2) for name in layers]),
+        keep=keep,
+        best=best,
+        answer=_answer(label(schemes[best]), int(averaged[best]), list(layers), bias[best], variance[best]),
+    )
+
+
+def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, exact_delta: Array) -> _Moments:
+    """Repeat one estimate with noise of its own; drawn signs are drawn anew, too."""
+    total, squares = np.zeros_like(exact_delta), np.zeros_like(exact_delta)
+    status = np.zeros(len(x), dtype=np.int64)
+    before = chip.budget
+    for repeat in range(repeats):
+        chip.set_input(x, repeat=repeat)
+        settled = chip.settle()
+        free = Free({name: np.real(a) for name, a in chip.read().items()}, settled, epoch=repeat)
+        measured = estimate(chip, free, target, scheme, mirror=not chip.design.noise.on)
+        error = joined(measured) - exact_delta
+        total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
+    mean = total / repeats
+    variance = np.maximum(squares - repeats * mean**2, 0.0) / (repeats - 1)
+    spent, count = chip.budget.plus(before, -1), repeats * len(x)
+    cost = Budget(spent.settlings // count, spent.settled_time / count, spent.reads // count)
+    return _Moments(mean, variance, repeats, status, cost)
+
+
+def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
+    """Return how many estimates the allowance pays."""
+    count = allowance.pays(cost)
+    if count < 1:
+        raise ValueError(
+            f"the allowance of {allowance.settlings} settlings, {allowance.reads} reads and {allowance.time:g} tau "
+            f"does not pay one estimate of {label(scheme)}: give at least {cost.settlings} settlings, "
+            f"{cost.reads} reads and {cost.settled_time:g} tau"
+        )
+    return count
+
+
+def _layer(moments: _Moments, delta: Array, keep: NDArray[np.bool_], columns: slice) -> tuple[float, ...]:
+    """Return squared bias, its standard error, variance of one estimate and bias along `delta`, of one layer.
+
+    All relative to the mean square of `delta`.
+    """
+    exact_part, mean = delta[keep, columns], moments.mean[keep, columns]
+    noise = moments.variance[keep, columns] / moments.repeats  # of the mean over the repeats
+    unit = float(np.sum(exact_part**2))
+    # Each component of the mean is normal: Var(m^2) = 2 v^2 + 4 mu^2 v, with mu^2 seen as m^2 - v.
+    square = mean**2 - noise
+    error = math.sqrt(float(np.sum(2.0 * noise**2 + 4.0 * np.maximum(square, 0.0) * noise)))
+    bias = max(0.0, float(np.sum(square)))
+    variance = float(np.sum(moments.variance[keep, columns]))
+    return bias / unit, error / unit, variance / unit, float(np.sum(exact_part * mean)) / unit
+
+
+def _answer(scheme: str, averaged: int, layers: list[str], bias: Array, variance: Array) -> str:
+    worst = int((bias + variance).argmax())
+    total, wrong, noise = (100.0 * math.sqrt(v) for v in ((bias + variance)[worst], bias[worst], variance[worst]))
+    return (
+        f"Best nudge: {scheme}, mean of {averaged} estimates; the worst layer, {layers[worst]}, has an error of "
+        f"{total:.2g} % of the exact gradient (bias {wrong:.2g} %, noise {noise:.2g} %)."
+    )
