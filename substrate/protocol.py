@@ -85,6 +85,12 @@ class Budget(NamedTuple):
     writes: int = 0
     """Programming events."""
 
+    pulses: int = 0
+    """Cells that were stepped, over all programming events."""
+
+    energy: float = 0.0
+    """Energy spent, in joule; 0 where no device says what it takes."""
+
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
         return Budget(
@@ -92,6 +98,8 @@ class Budget(NamedTuple):
             self.settled_time + sign * other.settled_time,
             self.reads + sign * other.reads,
             self.writes + sign * other.writes,
+            self.pulses + sign * other.pulses,
+            self.energy + sign * other.energy,
         )
 
 

@@ -11,6 +11,7 @@ from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase
+from substrate.phases import Phases
 from substrate.protocol import Nudge, Status
 from substrate.recording import Recording
 from substrate.topology import Topology
@@ -147,8 +148,14 @@ def test_weak_order_one_of_the_mean():
 def noisy(threads=2, method="exponential", ids=None, rows=slice(None), **more):
     phase = Phase(duration=3.0)
     noise = more.pop("noise", Noise(thermal=0.1, coloured=0.1, common=0.05))
+    phases = more.pop("phases", Phases())
     chip = random_chip(
-        phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})}, dt=0.05
+        phase=phase,
+        phases=phases,
+        threads=threads,
+        noise=noise,
+        dynamics={"method": method, **more.pop("dynamics", {})},
+        dt=0.05,
     )
     x, y = random_batch(chip, 40)
     chip.set_input(x[rows], ids, **more)
@@ -175,7 +182,7 @@ def test_epochs_repeats_and_phases_draw_anew_unless_told_otherwise():
     for name in ({"epoch": 1}, {"repeat": 1}):
         assert np.abs(noisy(**name)[0].state - first).max() > 0.05
     for kind, same in (("independent", False), ("common", True)):
-        chip, y = noisy(noise=Noise(thermal=0.1, phases=kind))
+        chip, y = noisy(noise=Noise(thermal=0.1), phases=Phases(noise=kind))
         free = chip.state
         chip.settle(Nudge(1e-9, y), "zero")
         assert (np.abs(chip.state - free).max() < 1e-6) == same
@@ -187,7 +194,7 @@ def test_single_and_double_precision_feel_the_same_noise():
 
 
 def test_noise_in_the_complex_plane_shakes_the_real_drive():
-    chip, y = noisy(noise=Noise(thermal=0.1, phases="common"))
+    chip, y = noisy(noise=Noise(thermal=0.1), phases=Phases(noise="common"))
     chip.settle(Nudge(0.2 + 0.1j, y), "free")
     up = chip.state
     chip.settle(Nudge(0.2 - 0.1j, y), "free")
