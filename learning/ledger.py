@@ -8,7 +8,7 @@ step           what is run                                                      
 exact          backpropagation through the equilibrium of the chip as it is
 limit          EP for a vanishing nudge                                          asymmetry
 full           the scheme's finite nudges, settled completely                    finite nudge
-estimate       the scenario's own settling, with its noise                       settling
+estimate       the scenario's own settling, with its noise and its readout       settling
 ============== ================================================================= ==================
 """
 
@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
@@ -91,9 +90,10 @@ def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
 
 
 def complete_settling(chip: Chip) -> Chip:
-    """Return the same chip without noise, in double precision, with phases long enough to count as complete."""
+    """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
     complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
-    return chip.variant(dynamics=chip.design.dynamics.model_copy(update=complete), noise=Noise())
+    ideal = chip.without("noise", "read-noise", "adc", "hold", "nudge-circuit")
+    return ideal.variant(dynamics=chip.design.dynamics.model_copy(update=complete))
 
 
 def joined(measured: Estimate) -> Array:
