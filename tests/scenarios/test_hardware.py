@@ -64,6 +64,15 @@ def test_a_scenario_without_devices_makes_an_ideal_chip(tmp_path):
     assert fabricated(write_scenario(tmp_path), "devices.feedback.mismatch_sigma=0").causes == []
 
 
+def test_devices_in_volts_are_written_as_they_were(tmp_path):
+    hardware = HARDWARE.replace('full_scale = "500 mV"', 'range = ["-50 mV", "450 mV"]')
+    scenario = load(write(tmp_path, GOOD + hardware + PHYSICAL)).scenario
+    again = load(write(tmp_path, scenario.to_toml(), "again.toml")).scenario
+    assert again == scenario
+    assert again.devices_in_units() == scenario.devices_in_units()
+    assert again.devices_in_units().converters.readout.ends == (-0.1, 0.9)
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [("dynamics.nudge=held", "did you mean 'phases.nudge'?"), ("devices.noise.phases=common", "'phases.noise'?")],

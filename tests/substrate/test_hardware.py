@@ -216,3 +216,23 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
 def test_an_unknown_cause_is_refused_with_the_names():
     with pytest.raises(ValueError, match="'adcs' is no cause of error: take one of mismatch, neurons, noise, read-"):
         random_chip().without("adcs")
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+def test_a_chip_made_anew_goes_on_as_the_one_it_replaces(rounding):
+    """What a batch reads and writes depends on its names alone, so that a stopped training can be resumed."""
+    parts = EVERYTHING | {"update": ConstantStep(step=0.01, rounding=rounding)}
+    chip = chip_with(**parts)
+    x, y = random_batch(chip, 6)
+
+    def batch(chip, ids, epoch):
+        free = measure_free(chip, x[ids], ids, epoch)
+        found = estimate(chip, free, y[ids], Centred(beta=0.2))
+        chip.write({"bias/l1": -found.delta["l1"].mean(axis=0)})
+        return found.delta["l1"]
+
+    first, second = np.arange(3), np.arange(3, 6)
+    batch(chip, first, 0)
+    anew = type(chip)(chip.design, chip.programmed, chip.fabrication)
+    np.testing.assert_array_equal(batch(anew, second, 1), batch(chip, second, 1))
+    np.testing.assert_array_equal(anew.programmed["bias/l1"], chip.programmed["bias/l1"])

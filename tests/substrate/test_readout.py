@@ -101,6 +101,21 @@ def test_a_converter_rounds_what_is_read_and_counts_what_it_cuts():
     assert narrow.clipped.conversions == 3 * true.size
 
 
+def test_the_imaginary_plane_is_converted_around_zero():
+    plain = random_chip()
+    chip = plain.variant(converters=Converters(readout=Adc(bits=10)))
+    x, y = random_batch(plain, 20)
+    found = []
+    for c in (plain, chip):
+        measure_free(c, x)
+        c.settle(Nudge(0.3j, y), "free")
+        found.append(c.read()["out"])
+    assert found[0].imag.min() < -0.01 < 0.01 < found[0].imag.max()
+    for plane in (np.real, np.imag):
+        np.testing.assert_allclose(plane(found[1]), plane(found[0]), rtol=0, atol=0.5 / 1024 + 1e-12)
+    assert chip.clipped.outside == 0
+
+
 def test_stochastic_rounding_belongs_to_the_sample():
     chip = random_chip(converters=Converters(readout=Adc(bits=4, stochastic=True)))
     x, _ = random_batch(chip, 30)
