@@ -19,8 +19,9 @@ CAUSES = {
     ),
     "finite_nudge": ("The finite nudge", "a smaller beta or a scheme of higher order (centred, circle)"),
     "settling": (
-        "Incomplete settling",
-        "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged)",
+        "Settling, noise and readout",
+        "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged); where noise and readout are not "
+        "ideal, better ones (devices.noise, .converters, .hold)",
     ),
 }
 """Name of every term of the ledger, and what makes it smaller."""
