@@ -70,10 +70,7 @@ class Chip:
         self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
-        self.constant_drive = np.zeros((0, self.topology.units))
-        """Drive of the clamped input plus bias, (batch, units)."""
-        self.time_constants = self._machine.tau
-        """Time constant of every membrane, in units of tau, (units,)."""
+        self._constant = np.zeros((0, self.topology.units))
         self.state: State = np.zeros((0, self.topology.units))
         """Membrane state at the end of the last settling, (batch, units)."""
         self._free = self._full = self.state
@@ -96,6 +93,11 @@ class Chip:
         """The digital readout, or None for the mse cost."""
         return self._fabric.readout
 
+    @property
+    def constant_drive(self) -> Array:
+        """Drive of the clamped input plus bias, (batch, units)."""
+        return self._constant
+
     def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0) -> None:
         """Clamp the input layer to `x`, shape (batch, inputs).
 
@@ -117,7 +119,7 @@ class Chip:
         self._reader.restart(named, self._names)
         # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
         self._fabric.restart(f"{self._names}/{named[0] if len(named) else 0}")
-        self.constant_drive = self._fabric.constant_drive(x)
+        self._constant = self._fabric.constant_drive(x)
         if self.design.dynamics.start == "zero" or len(self._full) != len(x):
             self._full = np.zeros((len(x), self.topology.units))
         self.state = self._free = self._full = self._full.real.copy()
@@ -143,7 +145,7 @@ class Chip:
         phase = dynamics.free if nudge is None else dynamics.nudged
         begin = self._begin(start)
         machine = self._machine
-        drive = free_drive(self.design, self.fabrication, self.constant_drive, self._ids, self._names, nudge)
+        drive = free_drive(self.design, self.fabrication, self._constant, self._ids, self._names, nudge)
         if nudge is not None:
             free = self._free_activity()
             drive = nudged(drive, nudge, self.design, machine, free)
@@ -189,7 +191,7 @@ class Chip:
         free = self._free[:, : self.topology.units].real
         force = adjoint_force(self.design, self._machine, self._free_activity(), target)
         coupling = self.topology.coupling(self.effective)
-        found = relax_errors(self._machine, coupling, free, self.constant_drive, force, self.design.dynamics.nudged)
+        found = relax_errors(self._machine, coupling, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
         return found.settled
@@ -232,7 +234,7 @@ class Chip:
         """Return where the last free settling would go under `phase`, in double precision and without noise."""
         dynamics = self.design.dynamics.model_copy(update={"precision": "double", "mode": "trajectory"})
         machine = self._machine._replace(dynamics=dynamics, noise=Noise())
-        drive = Drive(self.constant_drive, 0.0, np.zeros((len(self._free), 0)))
+        drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
         return relax(machine, drive, self._free, phase).state
 
     def variant(self, **parts: Any) -> Chip:
@@ -276,11 +278,16 @@ class Chip:
         exact = self.design.correction == "exact"
         return correction_matrix(self.topology, self.effective if exact else self.programmed)
 
+    @property
+    def time_constants(self) -> Array:
+        """Time constant of every membrane, in units of tau, (units,)."""
+        return self._machine.tau
+
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":
             return self._free
         previous = self.design.dynamics.start == "previous"
-        return self._full.real if previous else np.zeros_like(self.constant_drive)
+        return self._full.real if previous else np.zeros_like(self._constant)
 
     def _free_activity(self) -> Array:
         """Return the activities of the last free state, (batch, units)."""

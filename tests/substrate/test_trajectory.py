@@ -146,7 +146,7 @@ def test_manufactured_fixed_points_of_the_hopfield_law(wiring, name):
         code, wanted
     )
     chip.set_input(np.zeros((1, 6)))
-    chip.constant_drive = drive[None]
+    chip._constant = drive[None]
     chip._free = wanted[None] + 1e-3
     assert linearise(chip, wanted[None]).jacobian(0).shape == (16, 16)
     stable = np.linalg.eigvals(linearise(chip, wanted[None]).jacobian(0)).real.max() < -0.02
