@@ -1,4 +1,4 @@
-"""Noise of the membranes while they settle: what is added, how much, and how fast it changes.
+"""Noise of the membranes while they settle, and of reads: what is added, how much, and how fast it changes.
 
 White noise enters as ``tau du = F dt + sigma sqrt(2 tau) dB``: on a bare leak `u` then has the
 standard deviation `sigma`. Slow noise is an Ornstein-Uhlenbeck process added to the drift. Noise
@@ -8,21 +8,21 @@ with a 1/f spectrum is a sum of such processes, one per octave, of equal varianc
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .parameters import Parameters, Taus
+from .parameters import Level, Parameters, Taus
 
 Array = NDArray[np.float64]
 Sigma = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class Noise(Parameters):
-    """Noise in the dynamics; every standard deviation is in units of the state, 0 means none."""
+    """Noise of membranes and reads; standard deviations in units of the state where not said, 0 means none."""
 
     thermal: Sigma = 0.0
     """White noise of every unit: standard deviation of `u` on a bare leak."""
@@ -45,8 +45,8 @@ class Noise(Parameters):
     flicker_octaves: Annotated[int, Field(ge=1, le=20)] = 8
     """How many octaves the 1/f noise spans, upwards from the shortest correlation time."""
 
-    phases: Literal["independent", "common"] = "independent"
-    """`independent`: every settling draws anew, as hardware does; `common`: all phases of a batch share one draw."""
+    read: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
+    """Noise of every single read of a unit: its standard deviation; units of the activity, or volts."""
 
     @model_validator(mode="after")
     def _used(self) -> Noise:
@@ -60,8 +60,13 @@ class Noise(Parameters):
 
     @property
     def on(self) -> bool:
-        """Tell whether there is any noise."""
+        """Tell whether the membranes are noisy; the noise of a read does not count."""
         return max(self.thermal, self.common, self.coloured, self.flicker) > 0.0
+
+    @property
+    def random(self) -> bool:
+        """Tell whether anything differs from one measurement to the next."""
+        return self.on or self.read != 0.0
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""

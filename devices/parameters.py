@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -30,6 +30,8 @@ _FACTORS = {
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
     "F": {"F": 1.0, "uF": 1e-6, "nF": 1e-9, "pF": 1e-12, "fF": 1e-15},
     "K": {"K": 1.0},
+    "J": {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "nJ": 1e-9, "pJ": 1e-12, "fJ": 1e-15},
+    "W": {"W": 1.0, "mW": 1e-3, "uW": 1e-6, "nW": 1e-9, "pW": 1e-12},
 }
 _EXAMPLES = {
     "degree": '45 or "45 degree"',
@@ -40,6 +42,8 @@ _EXAMPLES = {
     "S": '1e-6 or "1 uS"',
     "F": '1e-12 or "1 pF"',
     "K": '300 or "300 K"',
+    "J": '1e-12 or "1 pJ"',
+    "W": '1e-6 or "1 uW"',
 }
 
 
@@ -147,7 +151,7 @@ def _time(value: object, number: core_schema.ValidatorFunctionWrapHandler) -> ob
 
 
 def _as_written(value: object) -> object:
-    return value.text if isinstance(value, Span) else value
+    return value.text if isinstance(value, Span | Potential) else value
 
 
 def in_tau(time: float | Span, tau: float | None) -> float:
@@ -170,6 +174,45 @@ def in_tau(time: float | Span, tau: float | None) -> float:
     if tau is None:
         raise ValueError(f"{time.text!r} is in seconds: give tau in seconds, or the time in units of tau")
     return float(f"{time.seconds / tau:.15g}")
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A level that was written in volts; no number, so that nobody takes it for a state or an activity."""
+
+    volts: float
+    text: str
+    """As written, such as ``2 mV``."""
+
+    scale: str
+    """The key of ``[physical]`` that says how many volts one unit is."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Marks a level in units of the model that may also be written in volts: ``Annotated[float, ..., Level(scale)]``.
+
+    It stands last, so that the limits before it apply to plain numbers, and to the volts alike. Text
+    becomes a `Potential`, which only `substrate.units` turns into a number; to a type checker the
+    field is a float.
+    """
+
+    scale: Literal["activity_volts", "volt_scale"]
+    """The key of ``[physical]`` that says how many volts one unit is."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            self.convert, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_as_written)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
+
+    def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
+        """Return a plain number as it is, and text in volts as a `Potential`."""
+        if isinstance(value, str):
+            return Potential(number(_convert(value, "V")), value, self.scale)
+        return value if isinstance(value, Potential) else number(value)
 
 
 def _without_unit(value: object) -> object:
@@ -200,6 +243,12 @@ Farads = Annotated[float, _InUnit("F")]
 
 Kelvins = Annotated[float, _InUnit("K")]
 """An absolute temperature, in kelvins."""
+
+Joules = Annotated[float, _InUnit("J")]
+"""An energy, in joules."""
+
+Watts = Annotated[float, _InUnit("W")]
+"""A power, in watts."""
 
 Taus = Annotated[float, BeforeValidator(_without_unit)]
 """A time, in units of the membrane time constant tau."""

@@ -72,14 +72,17 @@ class Estimate(NamedTuple):
     """Steps over all nudged settlings of the sample, (batch,)."""
 
 
-def measure_free(bench: Bench, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0) -> Free:
+def measure_free(
+    bench: Bench, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, waits: bool = True
+) -> Free:
     """Clamp the inputs `x` (batch, inputs), let the chip settle freely and read it.
 
-    `ids` (batch,) and `epoch` say which presentation of which sample this is (absent: in order, the first).
+    `ids` (batch,) and `epoch` say which presentation of which sample this is (absent: in order, the
+    first); `waits`: nudged reads follow, for which this one is held.
     """
     bench.set_input(x, ids, epoch)
     settled = bench.settle()
-    return Free({name: np.real(a) for name, a in bench.read().items()}, settled, ids, epoch)
+    return Free({name: np.real(a) for name, a in bench.read(waits).items()}, settled, ids, epoch)
 
 
 def readings(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool = True) -> Iterator[Reading]:
@@ -142,16 +145,17 @@ def estimate(
 
 
 def _at_nodes(bench: Bench, free: Free, target: Array, scheme: NodeScheme | Slow, mirror: bool) -> Iterator[Reading]:
-    """Settle at every node but the free one, each from the free state."""
+    """Settle at every node but the free one, each from the free state; all reads but the last wait for it."""
     nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
     share = 1.0 / sum(1 + node.mirrored for node in nodes)
     signs = _signs(free, scheme)
-    for node in nodes:
+    last = max(k for k, node in enumerate(nodes) if node.beta != 0.0)
+    for k, node in enumerate(nodes):
         settled: Settled | None = None
         activity: Mapping[str, State] = free.activity
         if node.beta != 0.0:
             settled = bench.settle(Nudge(node.beta, target, signs), start="free")
-            activity = bench.read()
+            activity = bench.read(waits=k != last)
         weight: complex | State = node.weight if signs is None else node.weight * signs[:, None]
         yield Reading(weight, share, node.mirrored, activity, settled)
 

@@ -9,7 +9,7 @@ exact          backpropagation through the equilibrium of the chip as it is
 limit          EP for a vanishing nudge                                          asymmetry
 full           the scheme's finite nudges, settled completely; a swinging        finite nudge
                nudge stopped at every point of its cycle
-estimate       the scenario's own settling, with its noise                       settling
+estimate       the scenario's own settling, with its noise and its readout       settling
 ============== ================================================================= ==================
 """
 
@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
@@ -93,9 +92,10 @@ def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
 
 
 def complete_settling(chip: Chip) -> Chip:
-    """Return the same chip without noise, in double precision, with phases long enough to count as complete."""
+    """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
     complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
-    return chip.variant(dynamics=chip.design.dynamics.model_copy(update=complete), noise=Noise())
+    ideal = chip.without("noise", "read-noise", "adc", "hold", "nudge-circuit")
+    return ideal.variant(dynamics=chip.design.dynamics.model_copy(update=complete))
 
 
 def joined(measured: Estimate) -> Array:

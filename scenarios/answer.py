@@ -19,8 +19,11 @@ CAUSES = {
     ),
     "finite_nudge": ("The finite nudge", "a smaller beta or a scheme of higher order (centred, circle)"),
     "settling": (
-        "Incomplete settling",
-        "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged)",
+        "Settling, noise and readout",
+        (
+            "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged); where noise and readout "
+            "are not ideal, better ones (devices.noise, .converters, .hold)"
+        ),
     ),
 }
 """Name of every term of the ledger, and what makes it smaller."""
@@ -55,14 +58,15 @@ def remarks(result: Result) -> list[str]:
     """Return what else has to be said: the causes of error after a training, and samples that were not counted."""
     last, epochs = latest(result), measured_epochs(result)
     if "gradient" not in last.groups:
-        return _audited(last)
+        return [*_audited(last), *_clipped(last)]
     if not epochs:
-        return [unsettled(last["gradient"]["status"].data, last["gradient"]["kept"].data), *_audited(last)]
+        left_out = unsettled(last["gradient"]["status"].data, last["gradient"]["kept"].data)
+        return [left_out, *_audited(last), *_clipped(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
-    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference, *_audited(last)]
+    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference, *_audited(last), *_clipped(last)]
 
 
 def _audited(last: Result) -> list[str]:
@@ -75,6 +79,17 @@ def _audited(last: Result) -> list[str]:
         return []
     words = f"Audit: {elsewhere} of {checked} settlings rest at another point when they are followed in time"
     return [f'{words}: use dynamics.mode = "trajectory".' if elsewhere else f"{words}."]
+
+
+def _clipped(last: Result) -> list[str]:
+    """Return how often the readout converter met a value outside its range, if it ever did."""
+    share, metrics = 0.0, last.groups.get("metrics", {})
+    if "readout" in last.groups:
+        share = float(last["readout"]["clipped"].data) / max(1, int(last["readout"]["conversions"].data))
+    elif "clipped" in metrics:
+        share = float(metrics["clipped"].data[-1])
+    words = f"Readout: {percent(share)} of the conversions were outside the range of the converter"
+    return [f"{words}: widen devices.converters.readout."] if share else []
 
 
 def diverged(result: Result) -> bool:

@@ -31,11 +31,12 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     say(f"free settling of {len(batch.x)} samples")
     free = measure_free(chip, batch.x)
     state, noisy, dynamics = chip.state, chip.design.noise.on, chip.design.dynamics
+    mirror = not chip.design.noise.random
     restless = noisy or dynamics.free.fixed or dynamics.nudged.fixed
     estimates = []
     for scheme in schemes:
         say(f"nudged settlings: {label(scheme)}")
-        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic, not noisy))
+        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic, mirror))
     say("exact gradients")
     reference = exact(chip, batch.target)
     complete = complete_settling(chip)

@@ -66,6 +66,7 @@ def _estimates(loaded: Loaded) -> Iterator[str]:
     else:
         yield from _costs(scenario, load)
     yield from _scales(scenario)
+    yield from _reading(scenario)
 
 
 def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
@@ -108,6 +109,19 @@ def _scales(scenario: Scenario) -> Iterator[str]:
             if physical.weight_range is not None:
                 largest = siemens_of_weight(physical, physical.weight_range)
                 yield f"            {physical.weight_range:.4g}, the largest, is {largest:.4g} S"
+
+
+def _reading(scenario: Scenario) -> Iterator[str]:
+    """Yield what a read can resolve."""
+    devices, physical = scenario.devices_in_units(), scenario.physical
+    levels = {"noise of one read, standard deviation,": devices.noise.read}
+    if (adc := devices.converters.readout) is not None:
+        levels = {"1 LSB": adc.step} | levels
+    for words, level in levels.items():
+        known = physical is not None and physical.activity_volts is not None
+        volts = f", {volts_of_activity(physical, level):.3g} V" if known and physical else ""
+        if level:
+            yield f"readout     {words} is {level:.3g} of an activity{volts}"
 
 
 def _duration(seconds: float) -> str:

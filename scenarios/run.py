@@ -17,6 +17,7 @@ from substrate.design import Design, Fabrication
 
 from . import figures, store
 from .build import Parts, assemble
+from .checkpoint import REFERENCE, TRAINING
 from .disk import remove, write
 from .experiments import measure, settling
 from .load import Loaded
@@ -25,7 +26,7 @@ from .report import write_report
 from .schema import Scenario
 from .store import Group, Result, StoreReadError, Variable
 from .tables import Batch, lay_out
-from .tables_train import audit_group, device_groups
+from .tables_train import audit_group, device_groups, readout_group
 from .train import Job, Trained, Watch, evaluate_chips, run_training
 
 Array = NDArray[np.float64]
@@ -114,11 +115,20 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     if "signal" in groups and physical is not None and physical.activity_volts is not None:
         text = "output voltage of one unit of activity"
         groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
+    if (tau := loaded.scenario.tau) is not None:
+        _add_seconds(groups, tau)
     groups["provenance"] = provenance(loaded, parts)
     watch.say(f"writing {folder}")
     _keep(loaded, folder, groups, {"id": identity, **ending})
     remove(kept)
     return Finished(folder, True, _files(folder))
+
+
+def _add_seconds(groups: dict[str, Group], tau: float) -> None:
+    """Add the settled time in seconds to the figures of every epoch."""
+    for name in {TRAINING, REFERENCE} & groups.keys():
+        seconds = groups[name]["settled_time"].data * tau
+        groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")
 
 
 def _checkpoint(path: Path, identity: str, force: bool, watch: Watch) -> Result | None:
@@ -178,6 +188,8 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
         groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say))
         if scenario.dynamics.mode == "equilibrium":
             groups["audit"] = audit_group(chip.audit)
+        if scenario.devices.converters.readout is not None:
+            groups["readout"] = readout_group(chip.clipped)
     if experiment.record is not None:
         watch.say("settling curves")
         groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
@@ -188,7 +200,7 @@ def make_chip(
     scenario: Scenario, parts: Parts, programmed: Mapping[str, Array], instance: int, threads: int | None
 ) -> Chip:
     """Return a chip of the scenario's design with the given parameters."""
-    network, devices = scenario.network, scenario.devices
+    network, devices = scenario.network, scenario.devices_in_units()
     design = Design(
         parts.topology,
         parts.activation,
@@ -198,6 +210,13 @@ def make_chip(
         network.law,
         devices.neurons,
         devices.noise,
+        scenario.phases_in_tau(),
+        devices.converters,
+        devices.hold,
+        devices.update,
+        correction=scenario.learning.correction,
+        energy=scenario.energy,
+        tau=scenario.tau,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 

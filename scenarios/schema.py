@@ -9,15 +9,20 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
+from devices.converter import Converters
+from devices.energy import Energy
+from devices.memory import ConstantStep
 from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
+from devices.sampling import Hold
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
-from substrate import times
+from substrate import times, units
 from substrate.methods import Dynamics, whole_steps
+from substrate.phases import Phases
 from substrate.physical import Physical
 
 from .schema_experiment import Experiment, Task
@@ -95,7 +100,16 @@ class Devices(Parameters):
     """Membranes."""
 
     noise: Noise = Noise()
-    """Noise of the membranes while they settle."""
+    """Noise of the membranes while they settle, and of reads."""
+
+    converters: Converters = Converters()
+    """Readout converter, and the circuit that applies the nudge."""
+
+    hold: Hold = Hold()
+    """Capacitors in which reads wait for others."""
+
+    update: ConstantStep | None = None
+    """How cells are written; absent: exactly as requested."""
 
 
 class Learning(Parameters):
@@ -148,7 +162,9 @@ class Scenario(Parameters):
     physical: Physical | None = None
     chip: Chip = Chip()
     dynamics: Dynamics = Dynamics()
+    phases: Phases = Phases()
     devices: Devices = Devices()
+    energy: Energy = Energy()
     learning: Learning = Learning()
     task: Task
     experiment: Experiment
@@ -163,9 +179,13 @@ class Scenario(Parameters):
         return self
 
     @model_validator(mode="after")
-    def _times_in_tau(self) -> Scenario:
-        faults = times.faults(self.dynamics, self._tau)
-        _refuse([(("dynamics", *fault.path), fault.message, fault.hint) for fault in faults])
+    def _known_units(self) -> Scenario:
+        found = {
+            "dynamics": times.faults(self.dynamics, self._tau),
+            "phases": units.faults(self.phases, self.physical),
+            "devices": units.faults(self.devices, self.physical),
+        }
+        _refuse([((table, *f.path), f.message, f.hint) for table, faults in found.items() for f in faults])
         return self
 
     @model_validator(mode="after")
@@ -187,8 +207,21 @@ class Scenario(Parameters):
             found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
         if self.devices.noise.on and (fault := self.dynamics_in_tau().noise_fault()):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
-        _refuse(found)
+        _refuse(found + self._idle())
         return self
+
+    def _idle(self) -> list[tuple[tuple[str | int, ...], str, str]]:
+        """Return what would have no effect without another key."""
+        found: list[tuple[tuple[str | int, ...], str, str]] = []
+        if self.devices.hold.droop_tau is not None and self.phases.hold_time == 0.0:
+            found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+        if self.energy.static and self._tau is None:
+            hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
+            found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))
+        if self.energy.per_pulse and self.devices.update is None:
+            hint = 'add devices.update = { kind = "constant-step", step = 0.001 }'
+            found.append((("energy", "per_pulse"), "writes have no pulses", hint))
+        return found
 
     @property
     def _tau(self) -> float | None:
@@ -197,6 +230,19 @@ class Scenario(Parameters):
     def dynamics_in_tau(self) -> Dynamics:
         """Return the dynamics as the substrate takes them: every time a plain number in units of tau."""
         return times.plain(self.dynamics, self._tau)
+
+    def devices_in_units(self) -> Devices:
+        """Return the devices as the substrate takes them: levels and times in units of the model."""
+        return units.plain(self.devices, self.physical)
+
+    def phases_in_tau(self) -> Phases:
+        """Return the phases as the substrate takes them: times in units of tau."""
+        return units.plain(self.phases, self.physical)
+
+    @property
+    def tau(self) -> float | None:
+        """Membrane time constant in seconds, where it is known."""
+        return self._tau
 
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""

@@ -76,11 +76,12 @@ def _budget(group: Group) -> Sheet:
     asked = {
         "settlings of one sample": group["settlings"].data[-1],
         "time spent settling (tau)": group["settled_time"].data[-1],
+        **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
-    rows = [[words, f"{value:,.0f}", f"{value / epochs:,.1f}"] for words, value in asked.items()]
+    rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
     return Sheet("Budget of the training", ["", "in all", "per epoch"], rows)
 
 
@@ -154,6 +155,10 @@ def _settlings(group: Group) -> Sheet:
     missed = sorted({Status(int(value)) for value in group["status"].data.ravel()} - {Status.SETTLED})
     note = "; ".join(f"{status.words}: {status.advice}" for status in missed)
     return Sheet("Settling of the recorded samples", ["settling", "status", "steps"], rows, words=2, note=note)
+
+
+def _amount(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}" if value == 0.0 or abs(value) >= 1.0 else f"{value:.3g}"
 
 
 def _fixed(value: float, digits: int) -> str:

@@ -53,8 +53,20 @@ _REST = """
 [chip]
 instance = 0                  # which fabricated chip: the same seed and instance are the same chip
 
+# [phases]                    # what the settlings of one estimate have to do with each other
+# nudge = "held"              # a constant force from the free outputs; "continuous" follows the state
+# hold_time = 1.0             # how long a read waits in devices.hold; in tau, or "1 us"
+
 [devices]                     # imperfections; what is absent is ideal
 feedback = { mismatch_sigma = "5 %" }    # relative spread of one feedback cell
+# noise = { read = 0.001 }    # of every read, in units of the activity; or "1 mV" where [physical] says what that is
+# converters = { readout = { bits = 10 }, nudge = { offset = 0.001 } }    # ADC over 0 to 1, circuit of the nudge
+# hold = { pedestal = 0.001 }    # added to a read that waits for another
+# update = { kind = "constant-step", step = 0.001 }    # cells change by whole pulses
+
+# [energy]                    # what the chip takes, for the budget of a training
+# per_read = "1 pJ"           # one unit read once
+# static = "1 uW"             # the whole chip while it settles; needs tau in seconds
 
 [learning]                    # several nudge schemes are measured side by side
 schemes = [

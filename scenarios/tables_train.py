@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.converter import Clipped
 from substrate.chip import Chip
 from substrate.equilibrium import Audit
 from substrate.topology import Topology
@@ -22,6 +23,7 @@ _EPOCH_NAMES = {
     "error_test": "share of wrong classes of the test samples",
     "unsettled_test": "share of test samples that did not settle",
     "saturation": "share of units with less than 5 % of the largest slope",
+    "clipped": "share of the conversions of the tests outside the range of the readout converter",
     "settlings": "settlings so far, per sample",
     "settled_time": "time spent settling so far, over all samples",
     "reads": "real reads of all units so far",
@@ -87,6 +89,14 @@ def parameter_groups(chip: Chip) -> dict[str, Group]:
             "bias": Variable(("class",), blocks["readout/bias"].copy()),
         }
     return groups
+
+
+def readout_group(clipped: Clipped) -> Group:
+    """Return what the readout converter met."""
+    return {
+        "conversions": Variable((), clipped.conversions, long_name="values converted, per unit and plane"),
+        "clipped": Variable((), clipped.outside, long_name="of these: outside the range of the converter"),
+    }
 
 
 def audit_group(audit: Audit) -> Group:

@@ -131,7 +131,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
     rule = exact_rule(chip)
     if log.stage == TRAINING:
-        mirror = not job.scenario.devices.noise.on
+        mirror = not job.scenario.devices.noise.random
         how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, lambda: chip.programmed)
         rule = rule_named(learning.rule, chip, how)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
@@ -209,6 +209,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     }
     if bystander.design.dynamics.mode == "equilibrium":
         numbers |= {"audit_checked": bystander.audit.checked, "audit_elsewhere": bystander.audit.elsewhere}
+    if bystander.clipped.conversions:
+        numbers["clipped"] = bystander.clipped.outside / bystander.clipped.conversions
     ledger = job.plan.ledger
     if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
         schemes = job.scenario.learning.all_schemes()

@@ -32,6 +32,10 @@ _WORDS = {
 }
 
 
+_MOVED = {"dynamics.nudge": "phases.nudge", "devices.noise.phases": "phases.noise"}
+"""Keys that stand in another table than one would think."""
+
+
 def translate(error: ValidationError, model: type[BaseModel], data: object, extra: tuple[str, ...]) -> list[Finding]:
     """Return the errors of pydantic in our own words.
 
@@ -56,7 +60,8 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
             meant = close(str(key), absent)
             missing.discard((*table, meant or ""))
             known = [*_fields(spot.owner), *(() if table else extra)]
-            hint = did_you_mean(meant or close(str(key), known)) or "known keys: " + ", ".join(known)
+            moved = _MOVED.get(dotted(spot.path))
+            hint = did_you_mean(moved or meant or close(str(key), known)) or "known keys: " + ", ".join(known)
             findings.append((spot.path, "unknown key", hint))
         elif e["type"] != "missing":
             findings.append(_words(spot, e, value_at(data, spot.path)))

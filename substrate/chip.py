@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation, nudge
-from devices.mismatch import FeedbackDevices, cell_gains
-from devices.neurons import NeuronDevices, time_constants
+from devices.converter import Clipped
 from devices.noise import Noise
-from devices.random import Stream
 
+from .account import Account
+from .adjoint import relax_errors
 from .averages import Average
-from .compile import single_threaded_blas
-from .design import Design, Fabrication, checked
+from .causes import CAUSES, causes, without
+from .correction import corrected, correction_matrix
+from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
-from .kernels import Circuit, forces
-from .methods import Dynamics, Phase
+from .fabric import Fabric
+from .methods import Phase
+from .nudging import adjoint_force, free_drive, nudged
 from .protocol import Budget, Nudge, Readout, Settled, State
+from .readout import ReadChain
 from .recording import Recording
 from .relaxation import activate, relax
-from .tiles import Drive, Machine, available_threads
-from .topology import Connection
+from .tiles import Drive, available_threads
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
@@ -60,24 +61,23 @@ class Chip:
         self.design = design
         self.topology = design.topology
         self.fabrication = fabrication
-        self.programmed = design.topology.blocks(np.empty(design.topology.size))
+        self._fabric = Fabric(design, programmed, fabrication)
+        self.programmed = self._fabric.programmed
         """Requested parameters by block."""
-        self._cells = np.empty(design.topology.size)
-        self.effective = design.topology.blocks(self._cells)
+        self.effective = self._fabric.effective
         """Parameters the units really feel, by block."""
-        self._gains = {
-            c.block: self._drawn_gains(c) for c in design.topology.connections if design.topology.is_feedback(c)
-        }
-        self._programme(checked(design.topology, programmed))
-        self._budget = Budget()
-        self._machine = self._wire(threads or available_threads())
+        self._account = Account(design)
+        self._machine = self._fabric.machine(threads or available_threads())
+        self._reader = ReadChain(design, fabrication)
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
         self.state: State = np.zeros((0, self.topology.units))
         """Membrane state at the end of the last settling, (batch, units)."""
         self._free = self._full = self.state
         self._ids: NDArray[np.int64] | None = None
-        self._names = (0, 0)
+        self._names = "0/0"
+        self._errors: Array | None = None
+        self._cycle: State | None = None
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
         self.audit = Audit()
@@ -91,9 +91,7 @@ class Chip:
     @property
     def readout(self) -> Readout | None:
         """The digital readout, or None for the mse cost."""
-        if self.topology.classes is None:
-            return None
-        return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
+        return self._fabric.readout
 
     @property
     def constant_drive(self) -> Array:
@@ -115,14 +113,13 @@ class Chip:
         inputs = self.topology.layers[self.topology.input]
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
-        self._input, self._ids, self._names = x, ids, (epoch, repeat)
-        self._constant = np.tile(
-            np.concatenate([self.effective[f"bias/{n}"] for n in self.topology.names]), (len(x), 1)
-        )
-        with single_threaded_blas():
-            for c in self.topology.connections:
-                if c.pre == self.topology.input:
-                    self._constant[:, self.topology.columns[c.post]] += x @ self.effective[c.block]
+        self._input, self._ids, self._names = x, ids, f"{epoch}/{repeat}"
+        self._errors = self._cycle = None
+        named = np.arange(len(x)) if ids is None else ids
+        self._reader.restart(named, self._names)
+        # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
+        self._fabric.restart(f"{self._names}/{named[0] if len(named) else 0}")
+        self._constant = self._fabric.constant_drive(x)
         if self.design.dynamics.start == "zero" or len(self._full) != len(x):
             self._full = np.zeros((len(x), self.topology.units))
         self.state = self._free = self._full = self._full.real.copy()
@@ -141,57 +138,105 @@ class Chip:
         Raises
         ------
         ValueError
-            If a complex nudge meets an activation without complex values, the noise does not fit the
-            dynamics, or the recording would need too much memory.
+            If the nudge or the noise does not fit the dynamics, or the recording would need too much memory.
         """
-        dynamics = self.design.dynamics
+        dynamics, machine, begin = self.design.dynamics, self._machine, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
-        begin = self._begin(start)
-        drive = self._drive(nudge, begin)
+        drive = free_drive(self.design, self.fabrication, self._constant, self._ids, self._names, nudge)
+        if nudge is not None:
+            free, matrix = self._free_activity(), self.correction_matrix
+            drive = nudged(drive, nudge, self.design, machine, free)
+            if matrix is not None:
+                coupling = self.topology.coupling(self.effective)
+                machine, drive = corrected(machine, drive, self.topology, coupling, matrix, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         if dynamics.mode == "equilibrium":
             if record is not None:
                 raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
-            end = settle_by_sweeps(self._machine, drive, begin, phase)
+            end = settle_by_sweeps(machine, drive, begin, phase)
             self.audit = self.audit.plus(end.audit)
             relaxed = end.relaxed
         else:
-            relaxed = relax(self._machine, drive, begin, phase, *(record or (None, None)))
+            relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
         self.state, self._full, self.average = relaxed.state, relaxed.full, relaxed.average
+        self._cycle = relaxed.cycle
         if nudge is None:
             self._free = self._full
-        time = float(relaxed.settled.time.sum())
-        self._budget = self._budget.plus(Budget(settlings=len(begin), settled_time=time))
+        self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         return relaxed.settled
 
-    def read(self) -> dict[str, State]:
-        """Return the activities per layer (batch, units), now or averaged over the window of the last settling."""
+    def read(self, waits: bool = False) -> dict[str, State]:
+        """Return the activities per layer (batch, units), now or averaged over the window of the last settling.
+
+        They pass the hold, the noise of the read and the converter; the clamped input is known.
+        `waits` says whether this read waits in the hold to be compared with a later one, as all reads
+        of an estimate do but the last.
+        """
         planes = 2 if np.iscomplexobj(self.state) else 1
-        self._budget = self._budget.plus(Budget(reads=planes * len(self.state)))
+        self._account.read(planes * len(self.state))
         activity = self.activity_of(self.state) if self.average is None else self.average.mean
-        return {self.topology.input: self._input} | self.topology.split(activity)
+        return {self.topology.input: self._input} | self.topology.split(self._reader.read(activity, waits))
+
+    def read_cycle(self) -> dict[str, State]:
+        """Return the activities through the last cycle of a swinging nudge, per layer (points, batch, units).
+
+        Raises
+        ------
+        ValueError
+            If the last nudge did not swing.
+        """
+        if self._cycle is None:
+            raise ValueError("the last nudge did not swing: settle with a Nudge that has a wave")
+        points, batch, _ = self._cycle.shape
+        self._account.read((2 if np.iscomplexobj(self._cycle) else 1) * points * batch)
+        read = np.array([self._reader.read(point, waits=False) for point in self._cycle])
+        return {self.topology.input: np.broadcast_to(self._input, (points, *self._input.shape))} | self.topology.split(
+            read
+        )
+
+    def settle_errors(self, target: Array) -> Settled:
+        """Let the adjoint state relax on transposed weights around the last free state (see `substrate.adjoint`).
+
+        It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit.
+        """
+        free = self._free[:, : self.topology.units].real
+        force = adjoint_force(self.design, self._machine, self._free_activity(), target)
+        coupling = self.topology.coupling(self.effective)
+        found = relax_errors(self._machine, coupling, free, self._constant, force, self.design.dynamics.nudged)
+        self._errors = found.delta
+        self._account.settled(len(free), float(found.settled.time.sum()))
+        return found.settled
+
+    def read_errors(self) -> dict[str, Array]:
+        """Return the estimate of ``dL/d drive`` per layer (batch, units) that the adjoint state settled to.
+
+        It passes the noise of the read, and the converter with its range centred at 0.
+
+        Raises
+        ------
+        ValueError
+            If no adjoint state has settled for this input.
+        """
+        if self._errors is None:
+            raise ValueError("no error vectors have settled for this input: call settle_errors first")
+        self._account.read(len(self._errors))
+        return self.topology.split(self._reader.read_signed(self._errors))
 
     def write(self, changes: Mapping[str, Array]) -> None:
-        """Add `changes` to the programmed parameters; every cell keeps its own mismatch.
+        """Add `changes` to the programmed parameters, as the cells can; every cell keeps its own mismatch.
 
         Raises
         ------
         ValueError
             If a block does not exist, has another shape or a change is not finite; nothing is written.
         """
-        for name, change in changes.items():
-            if name not in self.programmed or change.shape != self.programmed[name].shape:
-                raise ValueError(f"{name!r} of shape {change.shape} is no block of this chip")
-            if not np.isfinite(change).all():
-                raise ValueError(f"the change of {name!r} is not finite")
-        self._programme({name: self.programmed[name] + change for name, change in changes.items()})
-        self._budget = self._budget.plus(Budget(writes=1))
+        self._account.written(self._fabric.write(changes))
 
     @property
     def budget(self) -> Budget:
         """What has been asked of the chip so far."""
-        return self._budget
+        return self._account.budget
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
@@ -204,27 +249,44 @@ class Chip:
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
         return relax(machine, drive, self._free, phase).state
 
-    def variant(
-        self,
-        *,
-        dynamics: Dynamics | None = None,
-        feedback: FeedbackDevices | None = None,
-        neurons: NeuronDevices | None = None,
-        noise: Noise | None = None,
-    ) -> Chip:
-        """Return the same silicon and programmed parameters under other dynamics, devices or noise."""
-        design = self.design
-        design = design._replace(
-            dynamics=dynamics or design.dynamics,
-            feedback=feedback or design.feedback,
-            neurons=neurons or design.neurons,
-            noise=noise or design.noise,
-        )
-        return Chip(design, self.programmed, self.fabrication, self._machine.threads)
+    def variant(self, **parts: Any) -> Chip:
+        """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
+        return Chip(self.design._replace(**parts), self.programmed, self.fabrication, self._machine.threads)
+
+    @property
+    def causes(self) -> list[str]:
+        """Names of the imperfections of this chip, see `substrate.causes`."""
+        return causes(self.design)
+
+    def without(self, *names: str) -> Chip:
+        """Return the same silicon and programmed parameters with the named causes of error ideal.
+
+        Raises
+        ------
+        ValueError
+            If a name is no cause.
+        """
+        return Chip(without(self.design, *names), self.programmed, self.fabrication, self._machine.threads)
 
     def ideal(self) -> Chip:
         """Return the chip as designed: the same programmed parameters, no imperfection."""
-        return self.variant(feedback=FeedbackDevices(), neurons=NeuronDevices(), noise=Noise())
+        return self.without(*CAUSES)
+
+    @property
+    def clipped(self) -> Clipped:
+        """How often the readout converter met a value outside its range since the chip was made."""
+        return self._reader.clipped
+
+    @property
+    def lost(self) -> int:
+        """Requests to change a cell that were below what a pulse can do, since the chip was made."""
+        return self._fabric.lost
+
+    @property
+    def correction_matrix(self) -> Array | None:
+        """The matrix ``A_hat`` (units, units) of the correction of nudged settlings; None without one."""
+        known = {"programmed": self.programmed, "exact": self.effective}.get(self.design.correction)
+        return None if known is None else correction_matrix(self.topology, known)
 
     @property
     def time_constants(self) -> Array:
@@ -234,66 +296,8 @@ class Chip:
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":
             return self._free
-        previous = self.design.dynamics.start == "previous"
-        return self._full.real if previous else np.zeros_like(self._constant)
+        return self._full.real if self.design.dynamics.start == "previous" else np.zeros_like(self._constant)
 
-    def _drive(self, nudge: Nudge | None, begin: State) -> Drive:
-        """Return what is applied; a held nudge is a constant drive, with the force at the free state."""
-        epoch, repeat = self._names
-        design = self.design
-        if design.noise.on and design.dynamics.noise_fault():
-            raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
-        beta = 0.0 + 0.0j if nudge is None else complex(nudge.beta)
-        phase = "" if design.noise.phases == "common" else f"{beta.real:.17g} {beta.imag:.17g}"
-        names = (self.fabrication.seed, self.fabrication.instance, f"{epoch}/{repeat}/{phase}")
-        if nudge is None:
-            return Drive(self._constant, 0.0, np.zeros((len(begin), 0)), self._ids, names)
-        if beta.imag != 0.0 and not activation.is_holomorphic(design.activation):
-            raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
-        if design.dynamics.nudge == "continuous":
-            return Drive(self._constant, beta, nudge.target, self._ids, names)
-        held: State = self._constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
-        free = np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
-        force = np.empty((len(free), self.topology.layers[self.topology.output]))
-        forces(free, np.ascontiguousarray(nudge.target, dtype=np.float64), self._machine.circuit, force)
-        held[:, self.topology.columns[self.topology.output]] -= (beta if beta.imag != 0.0 else beta.real) * force
-        return Drive(held, 0.0, nudge.target, self._ids, names)
-
-    def _drawn_gains(self, connection: Connection) -> Array:
-        stream = Stream(self.fabrication.seed, f"mismatch/{connection.block}", self.fabrication.instance)
-        return cell_gains(self.topology.shapes[connection.block], self.design.feedback.mismatch_sigma, stream)
-
-    def _programme(self, blocks: Mapping[str, Array]) -> None:
-        for name, block in blocks.items():
-            self.programmed[name][...] = block
-            self.effective[name][...] = block * self._gains[name] if name in self._gains else block
-
-    def _wire(self, threads: int) -> Machine:
-        topology, design = self.topology, self.design
-        colours, columns = topology.colours(), topology.columns
-        edges = [
-            (
-                columns[c.pre].start,
-                columns[c.post].start,
-                *topology.shapes[c.block],
-                topology.offsets[c.block],
-                colours[c.post],
-            )
-            for c in topology.recurrent()
-        ]
-        readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
-        stream = Stream(self.fabrication.seed, "neurons/tau", self.fabrication.instance)
-        return Machine(
-            edges=np.array(edges, dtype=np.int64).reshape(-1, 6),
-            weights=self._cells,
-            layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
-            circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
-            law=design.law,
-            activation=activation.code_of(design.activation),
-            table=activation.table_of(design.activation),
-            dynamics=design.dynamics,
-            tau=time_constants(topology.units, design.neurons.tau_sigma, stream),
-            synapse_tau=design.neurons.synapse_tau,
-            noise=design.noise,
-            threads=threads,
-        )
+    def _free_activity(self) -> Array:
+        """Return the activities of the last free state, (batch, units)."""
+        return np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation
+from devices.converter import Converters
+from devices.energy import Energy
+from devices.memory import ConstantStep
 from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
+from devices.sampling import Hold
 
 from .methods import Dynamics
+from .phases import Phases
 from .topology import Topology
 
 Array = NDArray[np.float64]
 
 
 class Design(NamedTuple):
-    """What every chip of one kind has in common."""
+    """What every chip of one kind has in common; levels and times in units of the model."""
 
     topology: Topology
     activation: str | activation.Curve
@@ -30,6 +35,18 @@ class Design(NamedTuple):
     law: str = "additive"
     neurons: NeuronDevices = NeuronDevices()
     noise: Noise = Noise()
+    phases: Phases = Phases()
+    converters: Converters = Converters()
+    hold: Hold = Hold()
+    update: ConstantStep | None = None
+    """How cells are written; None: exactly as requested."""
+
+    correction: Literal["none", "programmed", "exact"] = "none"
+    """Drive that takes the asymmetry out of nudged settlings, and whether it knows programmed or effective weights."""
+
+    energy: Energy = Energy()
+    tau: float | None = None
+    """Membrane time constant in seconds, where it is known."""
 
 
 class Fabrication(NamedTuple):

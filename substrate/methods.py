@@ -110,9 +110,6 @@ class Dynamics(Parameters):
     nudged: Phase = Phase()
     """End of each nudged settling, which starts from the free state."""
 
-    nudge: Literal["continuous", "held"] = "continuous"
-    """`continuous`: the force follows the state; `held`: computed once from the free outputs, then constant."""
-
     start: Literal["zero", "previous"] = "zero"
     """State before the free settling: `zero`, all membranes at 0; `previous`, where the last settling ended."""
 

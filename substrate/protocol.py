@@ -159,10 +159,11 @@ class Bench(Protocol):
         """Let the chip settle, from zero or from the last free state, nudged or not."""
         ...
 
-    def read(self) -> Mapping[str, State]:
+    def read(self, waits: bool = False) -> Mapping[str, State]:
         """Return the activities now, per layer (batch, units), the clamped input included.
 
-        Complex after a complex nudge.
+        Complex after a complex nudge. `waits`: the read is held to be compared with a later one, as all
+        reads of an estimate are but the last.
         """
         ...
 

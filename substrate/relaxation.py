@@ -83,7 +83,7 @@ def relax(
         Call ``record(state)`` at the start and after every so many steps.
     """
     planes = planes_of(drive, start)
-    length = _swing(drive) if drive.cycles else _length(machine, phase)
+    length = _swing(drive) if drive.swings else _length(machine, phase)
     parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(len(start))]
     wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
     plan, options = _plan(machine), _options(machine, drive.size, phase, length)
@@ -106,7 +106,7 @@ def relax(
     if record is not None:
         record(full[:, :units])
     settled = _settled(machine, parts)
-    if drive.cycles:
+    if drive.swings:
         kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
         return Relaxed(full[:, :units], settled, full, cycle=kept)
     return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length))

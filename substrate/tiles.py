@@ -103,6 +103,11 @@ class Drive(NamedTuple):
     """Cycles of a nudge that swings before the one that is kept."""
 
     @property
+    def swings(self) -> bool:
+        """Whether the nudge changes from step to step."""
+        return np.ndim(self.beta) > 0
+
+    @property
     def size(self) -> float:
         """Largest magnitude of the nudge."""
         return float(np.abs(self.beta).max())

@@ -30,7 +30,7 @@ def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
     }
     written = {("dt",): dynamics.dt} | durations
     spans = {path: time for path, time in written.items() if isinstance(time, Span)}
-    found = [fault for path, time in spans.items() if (fault := _span_fault(path, time, tau))]
+    found = [fault for path, time in spans.items() if (fault := span_fault(path, time, tau))]
     if found:
         return found
     dt = in_tau(dynamics.dt, tau)
@@ -44,7 +44,8 @@ def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
     ]
 
 
-def _span_fault(path: tuple[str, ...], time: Span, tau: float | None) -> Fault | None:
+def span_fault(path: tuple[str, ...], time: Span, tau: float | None) -> Fault | None:
+    """Return why a time in seconds cannot be used with a `tau` in seconds (None: unknown), or None if it can."""
     if not 0.0 < time.seconds < math.inf:
         return Fault(path, "must be > 0 and finite", 'write a time such as "50 ns"')
     if tau is None:

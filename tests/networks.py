@@ -23,6 +23,8 @@ WIRINGS = {
     "forward": ["in-l1", "l1-l2", "l2-out"],
 }
 LAYERS = {"in": 6, "l1": 7, "l2": 5, "out": 4}
+DEVICES = ("phases", "converters", "hold", "update", "correction", "energy", "tau")
+"""Fields of a design that are ideal unless a test says otherwise."""
 
 
 def dynamics(dt: float = 0.5, phase: Phase = TIGHT, **more: object) -> Dynamics:
@@ -40,8 +42,8 @@ def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str
 def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) -> Chip:
     """Return a chip with random weights.
 
-    Keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric, instance, law, neurons, noise, and
-    `dynamics`, more keywords of `Dynamics`.
+    Keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric, instance, law, neurons, noise,
+    `dynamics`, more keywords of `Dynamics`, and what `DEVICES` names.
     """
     cost = changes.get("cost", "cross-entropy")
     topology = Topology(LAYERS, WIRINGS[wiring], None if cost == "mse" else 3)
@@ -59,6 +61,7 @@ def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) ->
         changes.get("neurons", NeuronDevices()),
         changes.get("noise", Noise()),
     )
+    design = design._replace(**{name: changes[name] for name in DEVICES if name in changes})
     return Chip(design, blocks, Fabrication(seed, changes.get("instance", 0)), changes.get("threads", 2))
 
 

@@ -55,3 +55,13 @@ def test_uniform_and_normal_have_their_distributions():
 def test_the_statistics_would_notice_a_wrong_distribution():
     with pytest.raises(AssertionError):
         assert_distribution(1.01 * Stream(1, "n").normal((200_000,)) + 0.01, "norm")
+
+
+@pytest.mark.parametrize("draw", ["uniform", "normal"])
+def test_the_row_of_a_sample_depends_on_its_id_alone(draw):
+    stream, ids = Stream(3, "read"), np.array([5, 0, 2**40, 7])
+    rows = getattr(stream, f"{draw}_rows")(ids, 9)
+    for k, i in enumerate(ids.tolist()):
+        np.testing.assert_array_equal(rows[k], getattr(stream, draw)((9,), first=9 * i))
+    order = np.array([2, 0, 3, 1])
+    np.testing.assert_array_equal(getattr(stream, f"{draw}_rows")(ids[order], 9), rows[order])

@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
 
+from devices.converter import Adc, Converters, NudgeCircuit
+from devices.neurons import NeuronDevices
+from devices.noise import Noise
+from devices.sampling import Hold
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.ledger import (
@@ -82,3 +86,18 @@ def test_measures_of_vectors():
     assert np.isnan(rms(a[:0]))
     assert mean_defined(np.array([1.0, np.nan, 3.0])) == (2.0, 1.0)
     assert np.isnan(mean_defined(np.array([np.nan]))[0])
+
+
+def test_a_complete_settling_is_read_ideally_by_the_same_silicon():
+    chip = random_chip(
+        sigma=0.1,
+        noise=Noise(thermal=0.01, read=0.01),
+        converters=Converters(readout=Adc(bits=6), nudge=NudgeCircuit(gain=1.1)),
+        hold=Hold(pedestal=0.01),
+        neurons=NeuronDevices(tau_sigma=0.1),
+        correction="programmed",
+    )
+    complete = complete_settling(chip)
+    assert complete.causes == ["mismatch", "neurons", "correction-knowledge"]
+    np.testing.assert_array_equal(complete.effective["weight/l2-l1"], chip.effective["weight/l2-l1"])
+    assert complete.design.dynamics.precision == "double"

@@ -17,7 +17,6 @@ from learning.rules import (
 from learning.schemes import Centred, Circle, OneSided, RandomSign
 from learning.training import Samples, Trainee, train
 from learning.updates import Sgd
-from substrate.chip import Chip
 from substrate.methods import Phase
 from substrate.protocol import Status
 from tests.benches import AdjointBench, SignedBench
@@ -25,7 +24,6 @@ from tests.networks import random_batch, random_chip, slope_of
 
 RULES = [ErrorVector(), Contrastive(), AsymEP(), Dyadic(), KolenPollack(decay=0.01), FeedbackAlignment()]
 PAIRS = [("l1-l2", "l2-l1"), ("l2-out", "out-l2")]
-adjoint = pytest.mark.skipif(not hasattr(Chip, "settle_errors"), reason="chips have no adjoint state yet")
 
 
 def method(chip, scheme=Centred(beta=0.05), presynaptic="mean"):  # noqa: B008  immutable
@@ -122,7 +120,6 @@ def test_the_dyadic_rule_passes_on_the_adjoint_state():
         np.testing.assert_allclose(found.blocks[name], block, rtol=0, atol=1e-12 * np.abs(block).max())
 
 
-@adjoint
 def test_a_chip_with_an_adjoint_state_learns_from_the_exact_gradient():
     chip = random_chip(sigma=0.5)
     samples = Samples(*random_batch(chip))

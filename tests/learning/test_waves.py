@@ -7,7 +7,6 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.ledger import complete_settling, joined, ledger
 from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
-from substrate.chip import Chip
 from substrate.methods import Phase
 from substrate.protocol import Budget
 from tests.benches import FunctionBench, SignedBench
@@ -15,7 +14,6 @@ from tests.networks import random_batch, random_chip, slope_of
 
 PERIODS = [20.0, 40.0, 80.0, 160.0, 320.0]
 WAVES = [LockIn, Rotation]
-swings = pytest.mark.skipif(not hasattr(Chip, "read_cycle"), reason="chips do not swing yet")
 
 
 def delta_of(bench, scheme, samples=2):
@@ -94,7 +92,6 @@ def swinging_chip(**changes):
     return random_chip("reciprocal", seed=2, dt=0.25, dynamics={"method": "exponential"}, **changes)
 
 
-@swings
 @pytest.mark.parametrize("kind", WAVES)
 def test_on_a_chip_the_lag_falls_with_the_square_of_the_period(kind):
     chip = swinging_chip()
@@ -107,7 +104,6 @@ def test_on_a_chip_the_lag_falls_with_the_square_of_the_period(kind):
     assert errors[-1] < 0.01 * np.linalg.norm(limit)
 
 
-@swings
 @pytest.mark.parametrize(("kind", "planes"), [("cosine", 1), ("rotation", 2)])
 def test_a_chip_charges_every_point_of_the_cycle(kind, planes):
     chip = swinging_chip()
@@ -124,7 +120,6 @@ def test_a_chip_charges_every_point_of_the_cycle(kind, planes):
     assert chip.budget.reads == 3 * (asked.reads + 32 * planes)  # the cycle was read twice
 
 
-@swings
 def test_a_swing_repeats_itself_once_the_start_is_forgotten():
     chip = swinging_chip(phase=Phase(max_steps=4000, tolerance=1e-13))
     x, y = random_batch(chip)
@@ -135,7 +130,6 @@ def test_a_swing_repeats_itself_once_the_start_is_forgotten():
     np.testing.assert_allclose(*deltas, rtol=0, atol=1e-10)
 
 
-@swings
 def test_a_chip_takes_the_sign_of_every_sample():
     chip = swinging_chip()
     x, y = random_batch(chip)
@@ -146,7 +140,6 @@ def test_a_chip_takes_the_sign_of_every_sample():
     assert all(not np.allclose(seen, end) for end in ends)
 
 
-@swings
 def test_the_budget_counts_the_time_of_every_cycle():
     chip = swinging_chip(phase=Phase(steps=100))
     x, y = random_batch(chip, 3)

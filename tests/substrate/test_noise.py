@@ -11,6 +11,7 @@ from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase
+from substrate.phases import Phases
 from substrate.protocol import Nudge, Status
 from substrate.recording import Recording
 from substrate.topology import Topology
@@ -18,13 +19,15 @@ from tests.networks import random_batch, random_chip
 from tests.statistics import ALARM, assert_mean, assert_normal_variance
 
 
-def leaks(noise, units=64, batch=64, duration=12.0, dt=0.25, method="exponential", neurons=None, window=0.0):
+def leaks(
+    noise, units=64, batch=64, duration=12.0, dt=0.25, method="exponential", neurons=None, window=0.0, phases=None
+):
     """Return units without couplings, settled from rest at 0."""
     topology = Topology({"in": 1, "out": units}, ["in-out"])
     phase = Phase(duration=duration, window=window)
     blocks = {"weight/in-out": np.zeros((1, units)), "bias/out": np.zeros(units)}
     design = Design(topology, "identity", "mse", Dynamics(method=method, dt=dt, free=phase, nudged=phase))
-    chip = Chip(design._replace(noise=noise, neurons=neurons or NeuronDevices()), blocks)
+    chip = Chip(design._replace(noise=noise, neurons=neurons or NeuronDevices(), phases=phases or Phases()), blocks)
     chip.set_input(np.zeros((batch, 1)))
     return chip
 
@@ -147,8 +150,14 @@ def test_weak_order_one_of_the_mean():
 def noisy(threads=2, method="exponential", ids=None, rows=slice(None), **more):
     phase = Phase(duration=3.0)
     noise = more.pop("noise", Noise(thermal=0.1, coloured=0.1, common=0.05))
+    phases = more.pop("phases", Phases())
     chip = random_chip(
-        phase=phase, threads=threads, noise=noise, dynamics={"method": method, **more.pop("dynamics", {})}, dt=0.05
+        phase=phase,
+        phases=phases,
+        threads=threads,
+        noise=noise,
+        dynamics={"method": method, **more.pop("dynamics", {})},
+        dt=0.05,
     )
     x, y = random_batch(chip, 40)
     chip.set_input(x[rows], ids, **more)
@@ -175,7 +184,7 @@ def test_epochs_repeats_and_phases_draw_anew_unless_told_otherwise():
     for name in ({"epoch": 1}, {"repeat": 1}):
         assert np.abs(noisy(**name)[0].state - first).max() > 0.05
     for kind, same in (("independent", False), ("common", True)):
-        chip, y = noisy(noise=Noise(thermal=0.1, phases=kind))
+        chip, y = noisy(noise=Noise(thermal=0.1), phases=Phases(noise=kind))
         free = chip.state
         chip.settle(Nudge(1e-9, y), "zero")
         assert (np.abs(chip.state - free).max() < 1e-6) == same
@@ -188,7 +197,7 @@ def test_single_and_double_precision_feel_the_same_noise():
 
 def test_both_planes_of_a_complex_state_have_noise_of_their_own():
     """Leaks under a complex nudge that does not reach them: false alarms 1e-6 each."""
-    chip = leaks(Noise(thermal=0.3, phases="common"), duration=12.0)
+    chip = leaks(Noise(thermal=0.3), duration=12.0, phases=Phases(noise="common"))
     chip.settle()
     real = chip.state
     chip.settle(Nudge(1e-12j, np.zeros((len(real), 64))), "zero")

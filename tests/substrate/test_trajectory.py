@@ -10,6 +10,7 @@ from substrate.chip import Chip
 from substrate.design import Design
 from substrate.linearisation import linearise
 from substrate.methods import TABLES, Dynamics, Phase, _table
+from substrate.phases import Phases
 from substrate.protocol import Nudge, Status
 from substrate.recording import Recording
 from substrate.topology import Topology
@@ -201,7 +202,7 @@ def test_every_status_has_advice():
 @pytest.mark.parametrize("wiring", ["reciprocal", "lateral"])
 @pytest.mark.parametrize("beta", [0.2, 0.2 + 0.1j])
 def test_a_held_nudge_is_a_constant_current(wiring, beta):
-    chip = random_chip(wiring, dynamics={"nudge": "held"})
+    chip = random_chip(wiring, phases=Phases(nudge="held"))
     x, y = random_batch(chip, 4)
     chip.set_input(x)
     chip.settle()

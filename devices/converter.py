@@ -1,0 +1,146 @@
+"""Converters at the border of the chip: the readout ADC, and the circuit that applies the nudge.
+
+Quantisation error of a busy signal is uniform with variance ``LSB^2 / 12`` (W. R. Bennett, "Spectra of
+quantized signals", Bell Syst. Tech. J. 27, 1948). Errors common to both phases of an estimate cancel;
+an error `d` that differs between them becomes a bias ``d / beta``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from .parameters import Level, Parameters, Potential, Ratio
+
+Array = NDArray[np.float64]
+
+_Activity = Annotated[float, Field(ge=-1e6, le=1e6), Level("activity_volts")]
+_Positive = Annotated[float, Field(gt=0.0, le=1e6), Level("activity_volts")]
+
+
+class Adc(Parameters):
+    """Readout converter of every unit: uniform, mid-tread, ``2^bits`` levels from the lower end of its range."""
+
+    bits: Annotated[int, Field(ge=1, le=24)]
+    """Resolution; 1 to 24. One step (LSB) is the range divided by 2^bits."""
+
+    full_scale: _Positive | None = None
+    """Converts 0 to this; units of the activity or volts, above 0. Absent: 1, unless `range` is given."""
+
+    range: Annotated[list[_Activity], Field(min_length=2, max_length=2)] | None = None
+    """Converts from the first to the second, in place of `full_scale`; units of the activity or volts."""
+
+    offset: _Activity = 0.0
+    """Added to what is converted; units of the activity or volts."""
+
+    stochastic: bool = False
+    """Rounds up or down at random, so that the mean is right; else to the nearest level."""
+
+    @model_validator(mode="after")
+    def _one_range(self) -> Adc:
+        if self.range is None:
+            return self
+        if self.full_scale is not None:
+            raise PydanticCustomError("adc", "`full_scale` and `range` exclude each other: one way to say the range")
+        low, high = (_size(end) for end in self.range)
+        if isinstance(self.range[0], Potential) != isinstance(self.range[1], Potential) or low >= high:
+            raise PydanticCustomError(
+                "adc", "`range` must rise from its lower to its upper end, both plain numbers or both in volts"
+            )
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lower and upper end of the range, in units of the activity."""
+        return (self.range[0], self.range[1]) if self.range else (0.0, self.full_scale or 1.0)
+
+    @property
+    def step(self) -> float:
+        """One LSB, in units of the activity."""
+        low, high = self.ends
+        return (high - low) / 2.0**self.bits
+
+
+class NudgeCircuit(Parameters):
+    """The circuit that applies the nudge: ``-gain beta e + offset`` in place of ``-beta e``."""
+
+    gain: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 1.0
+    """Gain of a positive nudge; dimensionless, 0 to 10."""
+
+    gain_negative: Annotated[Ratio, Field(ge=0.0, le=10.0)] | None = None
+    """Gain of a negative nudge; dimensionless, 0 to 10. Absent: that of a positive one."""
+
+    offset: Annotated[float, Field(ge=-100.0, le=100.0), Level("volt_scale")] = 0.0
+    """Drive of every output unit while it is nudged; units of the state, or volts."""
+
+    def applied(self, beta: complex) -> complex:
+        """Return the nudge that really acts; both quadratures of a complex one have the gain of their sign."""
+        z = complex(beta)
+        return complex(self._gain(z.real) * z.real, self._gain(z.imag) * z.imag)
+
+    def _gain(self, beta: float) -> float:
+        return self.gain if beta >= 0.0 or self.gain_negative is None else self.gain_negative
+
+
+class Converters(Parameters):
+    """The converters of a chip; an absent one is ideal."""
+
+    readout: Adc | None = None
+    """Converter behind every unit; absent: activities are read as they are."""
+
+    nudge: NudgeCircuit = NudgeCircuit()
+    """Circuit that applies the nudge."""
+
+
+class Clipped(NamedTuple):
+    """How often a converter met a value outside its range."""
+
+    conversions: int = 0
+    """Values converted, one per unit, plane and read."""
+
+    outside: int = 0
+    """Of these: more than half a step outside the levels, cut to the first or last."""
+
+    def plus(self, other: Clipped) -> Clipped:
+        """Return the sum of two counts."""
+        return Clipped(self.conversions + other.conversions, self.outside + other.outside)
+
+
+def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = False) -> tuple[Array, Clipped]:
+    """Return what the converter makes of `value`: ``low + LSB round((value + offset - low) / LSB)``.
+
+    Parameters
+    ----------
+    adc : Adc
+        Its levels are in units of the activity.
+    value : array
+        Units of the activity; nan stays nan and counts as outside.
+    draw : array like `value`, optional
+        Uniform numbers in (0, 1), for stochastic rounding.
+    signed : bool
+        The same span centred at 0, for a signal of both signs such as an imaginary plane.
+
+    Raises
+    ------
+    ValueError
+        If the rounding is stochastic and there is no draw.
+    """
+    low, high = adc.ends
+    if signed:
+        low = -0.5 * (high - low)
+    if adc.stochastic and draw is None:
+        raise ValueError("stochastic = true needs uniform numbers: give a draw of the shape of the value")
+    place = (value + adc.offset - low) / adc.step
+    last = 2.0**adc.bits - 1.0
+    inside = (place >= -0.5) & (place <= last + 0.5)
+    code = np.rint(place) if draw is None or not adc.stochastic else np.floor(place + draw)
+    levels = low + adc.step * np.clip(code, 0.0, last)
+    return levels, Clipped(value.size, int(np.count_nonzero(~inside)))
+
+
+def _size(level: Any) -> float:
+    return float(level.volts if isinstance(level, Potential) else level)

@@ -1,0 +1,62 @@
+"""The correction that makes EP exact on asymmetric couplings: an extra drive in nudged settlings.
+
+With ``A_hat = (W_hat - W_hat^T) / 2`` of the couplings `W_hat` that the controller knows, and the free
+activities `a0`, the drive gets ``-2 A_hat (a - a0)`` (AsymEP: Scurria, Vanden Abeele, Mognetti, Massar,
+arXiv 2602.03670, 2026). That is an ordinary settling with the couplings
+``W - 2 A_hat`` and the constant drive ``+ 2 A_hat a0``: with exact knowledge the couplings are ``W^T``, the
+free rest point stays where it is, and the response to the nudge is that of the adjoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .fabric import edges_of
+from .protocol import State
+from .tiles import Drive, Machine
+from .topology import Topology
+
+Array = NDArray[np.float64]
+
+
+def correction_matrix(topology: Topology, known: Mapping[str, Array]) -> Array:
+    """Return ``A_hat = (W_hat - W_hat^T) / 2``, (units, units), of the couplings that are known, by block."""
+    coupling = topology.coupling(known)
+    return np.asarray(0.5 * (coupling - coupling.T))
+
+
+def two_way(topology: Topology) -> Topology:
+    """Return the same layers with a reverse connection beside every recurrent one, without readout."""
+    wires = [c.name for c in topology.connections]
+    wires += [f"{c.post}-{c.pre}" for c in topology.recurrent() if f"{c.post}-{c.pre}" not in wires]
+    return Topology(topology.layers, wires)
+
+
+def corrected(
+    machine: Machine, drive: Drive, topology: Topology, coupling: Array, matrix: Array, free: Array
+) -> tuple[Machine, Drive]:
+    """Return the machine and the drive of a corrected settling.
+
+    Parameters
+    ----------
+    machine, drive : Machine, Drive
+        Of the settling without a correction.
+    topology : Topology
+        The wiring of the chip.
+    coupling : array (units, units)
+        Its effective coupling `W`.
+    matrix : array (units, units)
+        ``A_hat``.
+    free : array (batch, units)
+        The free activities `a0`.
+    """
+    wiring, total = two_way(topology), coupling - 2.0 * matrix
+    cells = np.zeros(wiring.size)
+    blocks, columns = wiring.blocks(cells), wiring.columns
+    for c in wiring.recurrent():
+        blocks[c.block][...] = total[columns[c.post], columns[c.pre]].T
+    constant: State = drive.constant + 2.0 * free @ matrix.T
+    return machine._replace(edges=edges_of(wiring), weights=cells), drive._replace(constant=constant)

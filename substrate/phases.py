@@ -1,0 +1,23 @@
+"""What the phases of a measurement have to do with each other: nudge, hold and noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from devices.parameters import Parameters, Time
+
+
+class Phases(Parameters):
+    """The phases of a measurement."""
+
+    nudge: Literal["continuous", "held"] = "continuous"
+    """`continuous`: the force follows the state; `held`: computed once from the free outputs, then constant."""
+
+    hold_time: Annotated[float, Field(ge=0.0, le=1e12), Time] = 0.0
+    """How long a read that is compared with a later one waits in ``devices.hold``; units of tau, or seconds."""
+
+    noise: Literal["independent", "common"] = "independent"
+    """Noise of the membranes. `independent`: every settling draws anew, as hardware does; `common`: all phases of
+    a batch share one draw."""

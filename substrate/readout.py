@@ -1,0 +1,83 @@
+"""The way from an activity to a number: hold, noise of the read, converter."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.converter import Clipped, convert
+from devices.random import Stream
+from devices.sampling import held, pedestals
+
+from .design import Design, Fabrication
+from .protocol import State
+
+Array = NDArray[np.float64]
+
+
+class ReadChain:
+    """What stands between the units of one chip and the controller; an ideal one changes no bit.
+
+    The two planes of a complex activity pass it one after the other, the imaginary one, which has both
+    signs, through a converter of the same span centred at 0.
+
+    Parameters
+    ----------
+    design : Design
+        Hold, noise and converter.
+    fabrication : Fabrication
+        Names the draws.
+    """
+
+    def __init__(self, design: Design, fabrication: Fabrication) -> None:
+        self._design, self._fabrication = design, fabrication
+        self._pedestals = [
+            pedestals(design.hold, design.topology.units, self._stream(f"hold/{plane}")) for plane in range(2)
+        ]
+        self.clipped = Clipped()
+        """What the converter met since the chip was made."""
+        self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._name, self._reads = "", 0
+
+    def restart(self, ids: NDArray[np.int64], name: str) -> None:
+        """Begin with a new batch: `ids` (batch,) and `name` name the draws of its reads, which are counted anew."""
+        self._ids, self._name, self._reads = ids, name, 0
+
+    def read(self, activity: State, waits: bool) -> State:
+        """Return an activity (batch, units), real or complex, as it is read.
+
+        Parameters
+        ----------
+        activity : array (batch, units)
+            Units of the activity.
+        waits : bool
+            Whether it waits in the hold to be compared with a later read.
+        """
+        self._reads += 1
+        if not np.iscomplexobj(activity):
+            return self._plane(activity, 0, waits, signed=False)
+        real = self._plane(activity.real, 0, waits, signed=False)
+        return real + 1j * self._plane(activity.imag, 1, waits, signed=True)
+
+    def read_signed(self, value: Array) -> Array:
+        """Return a signal of both signs (batch, units) as it is read at once: converter centred at 0, no hold."""
+        self._reads += 1
+        return self._plane(value, 0, waits=False, signed=True)
+
+    def _plane(self, value: Array, plane: int, waits: bool, signed: bool) -> Array:
+        design, units = self._design, value.shape[1]
+        name = f"{self._name}/{self._reads}/{plane}"
+        if waits and design.hold.on:
+            value = held(value, self._pedestals[plane], design.hold.droop_tau, design.phases.hold_time)
+        if design.noise.read:
+            value = value + design.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
+        adc = design.converters.readout
+        if adc is None:
+            return value
+        draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
+        value, clipped = convert(adc, value, draw, signed)
+        self.clipped = self.clipped.plus(clipped)
+        return value
+
+    def _stream(self, purpose: str) -> Stream:
+        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)

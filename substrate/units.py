@@ -1,0 +1,71 @@
+"""Levels in volts and times in seconds of any parameters: what is missing to read them, and the plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from devices.parameters import Parameters, Potential, Span, in_tau
+
+from .physical import Physical
+from .times import Fault, span_fault
+
+P = TypeVar("P", bound=Parameters)
+
+_UNIT = {"activity_volts": "the activity", "volt_scale": "the state"}
+
+
+def faults(parameters: Parameters, physical: Physical | None) -> list[Fault]:
+    """Return every level and time that cannot be read with the scales of `physical`."""
+    tau = physical.resolved().tau if physical else None
+    found = []
+    for path, value in _written(parameters, ()):
+        fault = span_fault(path, value, tau) if isinstance(value, Span) else _potential_fault(path, value, physical)
+        found += [fault] if fault else []
+    return found
+
+
+def plain(parameters: P, physical: Physical | None) -> P:
+    """Return the same parameters with every level and time as a plain number.
+
+    Raises
+    ------
+    ValueError
+        If a scale is unknown; `faults` tells before.
+    """
+    converted: P = _converted(parameters, physical)
+    return converted
+
+
+def _written(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield everything that was written with a unit, with its keys."""
+    if isinstance(value, Span | Potential):
+        yield path, value
+    elif isinstance(value, Parameters):
+        for name in type(value).model_fields:
+            yield from _written(getattr(value, name), (*path, name))
+    elif isinstance(value, list):
+        # The items of an array share its place.
+        for item in value:
+            yield from _written(item, path)
+
+
+def _potential_fault(path: tuple[str, ...], level: Potential, physical: Physical | None) -> Fault | None:
+    if physical is not None and getattr(physical, level.scale) is not None:
+        return None
+    unit = _UNIT[level.scale]
+    hint = f'add {level.scale} = "1 V" to [physical], or write a plain number in units of {unit}'
+    return Fault(path, f"is in volts, which needs [physical] {level.scale}", hint)
+
+
+def _converted(value: Any, physical: Physical | None) -> Any:
+    if isinstance(value, Span):
+        return in_tau(value, physical.resolved().tau if physical else None)
+    if isinstance(value, Potential):
+        scale = getattr(physical, value.scale, None)
+        if scale is None:
+            raise ValueError(f"{value.text!r} is in volts: give physical.{value.scale}, or a plain number")
+        return float(f"{value.volts / scale:.15g}")
+    if isinstance(value, Parameters):
+        return value.model_copy(update={k: _converted(getattr(value, k), physical) for k in type(value).model_fields})
+    return [_converted(item, physical) for item in value] if isinstance(value, list) else value

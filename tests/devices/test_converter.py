@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy import stats
+
+from devices.converter import Adc, Clipped, Converters, NudgeCircuit, convert
+from devices.parameters import Potential
+from devices.random import Stream
+from tests.statistics import ALARM, assert_mean
+
+ADCS = st.builds(
+    lambda bits, low, span, offset: Adc(bits=bits, range=[low, low + span], offset=offset),
+    st.integers(1, 16),
+    st.floats(-2.0, 2.0),
+    st.floats(0.1, 4.0),
+    st.floats(-0.1, 0.1),
+)
+VALUES = st.lists(st.floats(-10.0, 10.0), min_size=2, max_size=20).map(lambda x: np.sort(np.array(x)))
+
+
+@given(ADCS, VALUES)
+def test_a_converter_is_monotone_and_bounded_and_keeps_its_own_levels(adc, values):
+    out, _ = convert(adc, values)
+    low, high = adc.ends
+    assert (np.diff(out) >= 0.0).all()
+    assert out.min() >= low
+    assert out.max() <= high - 0.5 * adc.step
+    again, clipped = convert(adc.model_copy(update={"offset": 0.0}), out)
+    np.testing.assert_allclose(again, out, rtol=0, atol=1e-9)
+    assert clipped.outside == 0
+
+
+@given(ADCS, VALUES)
+def test_inside_its_range_the_error_is_at_most_half_a_step(adc, values):
+    inside = np.clip(values, adc.ends[0] - adc.offset, adc.ends[1] - adc.step - adc.offset)
+    out, clipped = convert(adc, inside)
+    assert np.abs(out - inside - adc.offset).max() <= 0.5 * adc.step * (1.0 + 1e-9)
+    assert clipped == Clipped(values.size, 0)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12])
+def test_the_error_of_a_busy_signal_has_a_twelfth_of_a_squared_step(bits):
+    """Error uniform over a step: variance 1/12, of its estimate (1/80 - 1/144)/n; false alarms 1e-6."""
+    adc = Adc(bits=bits, full_scale=2.0)
+    signal = 0.1 + 1.5 * Stream(0, "signal").uniform((100_000,))
+    error = (convert(adc, signal)[0] - signal) / adc.step
+    assert_mean(error, 0.0, np.sqrt(1.0 / 12.0))
+    assert_mean(error**2, 1.0 / 12.0, np.sqrt(1.0 / 80.0 - 1.0 / 144.0))
+    assert stats.kstest(error + 0.5, "uniform").pvalue > ALARM
+
+
+def test_stochastic_rounding_is_right_in_the_mean_and_takes_neighbouring_levels():
+    """A constant 0.3 of a step above a level: variance 0.21 of a squared step; false alarms 1e-6."""
+    adc = Adc(bits=6, full_scale=1.0, stochastic=True)
+    value = np.full(100_000, adc.step * 17.3)
+    out, _ = convert(adc, value, Stream(0, "draw").uniform(value.shape))
+    assert set(np.rint(out / adc.step)) == {17.0, 18.0}
+    assert_mean(out / adc.step, 17.3, np.sqrt(0.21))
+    with pytest.raises(ValueError, match="needs uniform numbers"):
+        convert(adc, value)
+
+
+def test_levels_are_mid_tread():
+    adc = Adc(bits=2, range=[-1.0, 1.0])
+    values = np.array([-5.0, -1.3, -1.2, -0.6, -0.1, 0.2, 0.3, 0.6, 0.8, 3.0, np.nan])
+    out, clipped = convert(adc, values)
+    np.testing.assert_array_equal(out, [-1.0, -1.0, -1.0, -0.5, 0.0, 0.0, 0.5, 0.5, 0.5, 0.5, np.nan])
+    assert clipped == Clipped(11, 5)
+
+
+def test_a_signal_of_both_signs_has_the_same_span_around_zero():
+    adc = Adc(bits=8, full_scale=1.0)
+    out, clipped = convert(adc, np.array([-0.4, 0.0, 0.4, 0.6]), signed=True)
+    np.testing.assert_allclose(out, [-0.3984375, 0.0, 0.3984375, 0.49609375], rtol=0, atol=1e-15)
+    assert clipped.outside == 1
+    assert convert(adc, np.array([-0.4]))[1].outside == 1
+
+
+def test_an_offset_shifts_what_is_converted():
+    plain, shifted = Adc(bits=10), Adc(bits=10, offset=0.125)
+    values = np.linspace(0.0, 0.8, 50)
+    np.testing.assert_array_equal(convert(shifted, values)[0], convert(plain, values + 0.125)[0])
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"bits": 0}, "bits"),
+        ({"bits": 25}, "bits"),
+        ({"bits": 8, "full_scale": 0.0}, "full_scale"),
+        ({"bits": 8, "full_scale": "-1 V"}, "full_scale"),
+        ({"bits": 8, "full_scale": 1.0, "range": [0.0, 1.0]}, "exclude each other"),
+        ({"bits": 8, "range": [0.0]}, "range"),
+        ({"bits": 8, "range": [1.0, 0.0]}, "must rise"),
+        ({"bits": 8, "range": ["1 V", "0 V"]}, "must rise"),
+        ({"bits": 8, "range": [0.0, "1 V"]}, "both plain numbers or both in volts"),
+        ({}, "bits"),
+    ],
+)
+def test_nonsense_converters_are_refused(keys, complaint):
+    with pytest.raises(ValidationError, match=complaint):
+        Adc(**keys)
+
+
+def test_levels_may_be_written_in_volts():
+    adc = Adc(bits=8, full_scale="500 mV")
+    assert adc.full_scale == Potential(0.5, "500 mV", "activity_volts")
+    assert adc.model_dump()["full_scale"] == "500 mV"
+    assert Adc(bits=8, full_scale=adc.full_scale) == adc
+    assert NudgeCircuit(offset="2 mV").offset.scale == "volt_scale"
+
+
+@pytest.mark.parametrize("beta", [0.3, -0.2, 0.1 - 0.2j, 0.0])
+def test_the_nudge_has_the_gain_of_its_sign(beta):
+    assert NudgeCircuit().applied(beta) == complex(beta)
+    assert NudgeCircuit(gain=1.1).applied(beta) == pytest.approx(1.1 * beta, rel=1e-15)
+    z, both = complex(beta), NudgeCircuit(gain=1.1, gain_negative=0.9).applied(beta)
+    assert both.real == z.real * (1.1 if z.real >= 0 else 0.9)
+    assert both.imag == z.imag * (1.1 if z.imag >= 0 else 0.9)
+
+
+def test_converters_are_ideal_unless_told_otherwise():
+    assert Converters() == Converters(readout=None, nudge=NudgeCircuit())

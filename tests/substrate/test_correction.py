@@ -1,0 +1,104 @@
+"""Corrected settlings against the exact gradient, which EP misses by far on the same chips."""
+
+import numpy as np
+import pytest
+
+from learning.estimators import estimate, measure_free
+from learning.exact import exact
+from learning.ledger import joined
+from learning.schemes import Centred, Circle
+from substrate.correction import correction_matrix, two_way
+from substrate.methods import Phase
+from substrate.phases import Phases
+from tests.networks import WIRINGS, random_batch, random_chip
+
+SWEEPS = {"mode": "equilibrium", "audit": 0}
+
+
+def relative_error(chip, scheme, samples=4):
+    x, y = random_batch(chip, samples)
+    free = measure_free(chip, x)
+    found = estimate(chip, free, y, scheme)
+    assert (found.status == 0).all()
+    reference = exact(chip, y)
+    assert reference.equilibrium.reached.all()
+    size = np.linalg.norm(reference.delta)
+    return np.linalg.norm(joined(found) - reference.delta) / size, np.linalg.norm(reference.ep - reference.delta) / size
+
+
+@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_with_exact_knowledge_the_error_vectors_are_exact(wiring, law):
+    chip = random_chip(wiring, law=law, correction="exact", sigma=0.3)
+    error, uncorrected = relative_error(chip, Centred(beta=1e-3))
+    assert error < 1e-6
+    assert uncorrected > 1e-2
+
+
+@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("wiring", ["reciprocal", "loop"])
+def test_a_complex_nudge_is_corrected_too(wiring, law):
+    chip = random_chip(wiring, law=law, correction="exact")
+    assert relative_error(chip, Circle(beta=0.02, points=4))[0] < 1e-6
+
+
+@pytest.mark.parametrize("wiring", ["reciprocal", "loop", "lateral"])
+def test_a_corrected_rest_point_is_found_without_time(wiring):
+    chip = random_chip(wiring, correction="exact", phase=Phase(tolerance=1e-12), dynamics=SWEEPS)
+    assert relative_error(chip, Centred(beta=1e-3))[0] < 1e-6
+
+
+def test_a_held_nudge_is_corrected_too():
+    chip = random_chip("loop", correction="exact", phases=Phases(nudge="held"))
+    assert relative_error(chip, Centred(beta=1e-3))[0] < 1e-6
+
+
+def test_the_correction_leaves_the_free_state_alone():
+    plain, corrected = random_chip("loop"), random_chip("loop", correction="exact")
+    x, y = random_batch(plain)
+    for chip in (plain, corrected):
+        measure_free(chip, x)
+    np.testing.assert_array_equal(corrected.state, plain.state)
+    free = corrected.state
+    scheme = Centred(beta=1e-9)
+    estimate(corrected, measure_free(corrected, x), y, scheme)
+    np.testing.assert_allclose(corrected.state, free, rtol=0, atol=1e-8)
+
+
+def test_programmed_knowledge_misses_the_mismatch():
+    """What is left is the response of the asymmetry that the controller does not know."""
+    ignorant = random_chip("reciprocal", correction="programmed", sigma=0.1)
+    knowing = ignorant.variant(correction="exact")
+    assert relative_error(knowing, Centred(beta=1e-3))[0] < 1e-6
+    error, uncorrected = relative_error(ignorant, Centred(beta=1e-3))
+    assert 1e-3 < error < 0.5 * uncorrected
+    unspread = ignorant.without("mismatch")
+    assert relative_error(unspread, Centred(beta=1e-3))[0] < 1e-6
+
+
+def test_the_correction_follows_a_write():
+    chip = random_chip("loop", correction="exact")
+    rng = np.random.default_rng(5)
+    chip.write({"weight/l1-l2": 0.2 * rng.normal(size=(7, 5))})
+    assert relative_error(chip, Centred(beta=1e-3))[0] < 1e-6
+
+
+def test_the_matrix_is_the_antisymmetric_part_of_what_is_known():
+    chip = random_chip("skip", sigma=0.2, correction="programmed")
+    coupling = chip.topology.coupling(chip.programmed)
+    matrix = correction_matrix(chip.topology, chip.programmed)
+    np.testing.assert_array_equal(matrix, -matrix.T)
+    np.testing.assert_array_equal(chip.correction_matrix, matrix)
+    np.testing.assert_allclose(coupling - 2.0 * matrix, coupling.T, rtol=0, atol=1e-15)
+    assert (chip.variant(correction="exact").correction_matrix != matrix).any()
+    assert random_chip("skip").correction_matrix is None
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_every_recurrent_connection_gets_its_reverse_once(wiring):
+    chip = random_chip(wiring)
+    wires = [c.name for c in two_way(chip.topology).connections]
+    assert len(wires) == len(set(wires))
+    for c in chip.topology.recurrent():
+        assert {c.name, f"{c.post}-{c.pre}"} <= set(wires)
+    assert two_way(chip.topology).colours() == chip.topology.colours()

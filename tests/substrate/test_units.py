@@ -1,0 +1,59 @@
+import pytest
+
+from devices.converter import Adc, Converters, NudgeCircuit
+from devices.noise import Noise
+from devices.parameters import Parameters
+from devices.sampling import Hold
+from substrate.phases import Phases
+from substrate.physical import Physical
+from substrate.units import faults, plain
+
+
+class Everything(Parameters):
+    """Parameters in volts, seconds and plain numbers."""
+
+    converters: Converters
+    hold: Hold
+    phases: Phases
+    noise: Noise
+
+
+WRITTEN = Everything(
+    converters=Converters(readout=Adc(bits=8, range=["100 mV", "600 mV"]), nudge=NudgeCircuit(offset="3 mV")),
+    hold=Hold(pedestal="1 mV", droop_tau="2 ms"),
+    phases=Phases(hold_time="5 us"),
+    noise=Noise(read=0.25),
+)
+SCALES = Physical(activity_volts=0.5, volt_scale=0.15, tau="1 us")
+
+
+def test_levels_and_times_become_plain_numbers():
+    found = plain(WRITTEN, SCALES)
+    assert found.converters.readout.ends == (0.2, 1.2)
+    assert found.converters.nudge.offset == 0.02
+    assert found.hold == Hold(pedestal=0.002, droop_tau=2000.0)
+    assert found.phases.hold_time == 5.0
+    assert found.noise.read == 0.25
+    assert faults(WRITTEN, SCALES) == []
+    assert plain(found, None) == found
+
+
+def test_every_missing_scale_is_told_where_it_is_needed():
+    found = {fault.path: fault for fault in faults(WRITTEN, None)}
+    assert found.keys() == {
+        ("converters", "readout", "range"),
+        ("converters", "nudge", "offset"),
+        ("hold", "pedestal"),
+        ("hold", "droop_tau"),
+        ("phases", "hold_time"),
+    }
+    assert found["hold", "pedestal"].message == "is in volts, which needs [physical] activity_volts"
+    assert 'add volt_scale = "1 V" to [physical]' in found["converters", "nudge", "offset"].hint
+    assert found["phases", "hold_time"].message == "is in seconds, which needs [physical] tau"
+    left = faults(WRITTEN, SCALES.model_copy(update={"volt_scale": None}))
+    assert [fault.path for fault in left] == [("converters", "nudge", "offset")]
+
+
+def test_volts_without_their_scale_are_refused():
+    with pytest.raises(ValueError, match=r"'100 mV' is in volts: give physical\.activity_volts"):
+        plain(WRITTEN.converters, None)
