@@ -365,7 +365,7 @@ def test_every_learning_module_measures_or_is_named_as_oracle():
     measuring = set(contracts()["learning may only measure"]["source_modules"].split())
     modules = {f"learning.{path.stem}" for path in (ROOT / "learning").glob("*.py")} - {"learning.__init__"}
     oracle = {f"learning.{path.stem}" for path in (ROOT / "learning").glob("*.py") if is_oracle(path)}
-    assert oracle == {"learning.exact", "learning.ledger", "learning.matching"}
+    assert oracle == {"learning.exact", "learning.homeostasis_exact", "learning.ledger", "learning.matching"}
     assert measuring == modules - oracle
 
 
