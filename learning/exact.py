@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
+from substrate.gauge import trims
 from substrate.linearisation import Equilibrium, Linearisation, equilibrium, linearise
 
 from .cost import force, gradients, readout_gradients
@@ -29,8 +30,26 @@ class Exact(NamedTuple):
     first_order: Array
     """First-order part of ``ep - delta`` in the asymmetry of the coupling."""
 
+    trimmed: Array
+    """Limit of EP read behind the output gains, and nudged before the input gains, that best symmetrise the coupling.
+
+    ``r M (e/r)`` with the ratios `r` of `substrate.gauge.trims`.
+    """
+
     equilibrium: Equilibrium
+    """Where the chip rests; a sample whose linear systems were not solved does not count as having reached it."""
+
     linear: Linearisation
+
+    @property
+    def gains(self) -> Array:
+        """Part of the asymmetry error ``ep - delta`` that trims of every unit would cure, (batch, units)."""
+        return self.ep - self.trimmed
+
+    @property
+    def irreducible(self) -> Array:
+        """Rest of the asymmetry error, which only the devices of single connections can cause, (batch, units)."""
+        return self.trimmed - self.delta
 
 
 def exact(chip: Chip, target: Array) -> Exact:
@@ -44,8 +63,10 @@ def exact(chip: Chip, target: Array) -> Exact:
         Targets of the cost.
     """
     rest, linear, error = _around_rest(chip, target)
-    delta = linear.adjoint(error)
-    return Exact(delta, linear.response(error), linear.first_order(delta), rest, linear)
+    delta, ep, ratio = linear.adjoint(error), linear.response(error), trims(linear.couplings)
+    trimmed = ratio * linear.response(error / ratio)
+    solved = np.isfinite(delta + ep + trimmed).all(axis=1)
+    return Exact(delta, ep, linear.first_order(delta), trimmed, rest._replace(reached=rest.reached & solved), linear)
 
 
 def exact_rule(chip: Chip) -> Rule:
@@ -60,10 +81,12 @@ def exact_rule(chip: Chip) -> Rule:
         free = measure_free(chip, x, samples.ids, samples.epoch)
         rest, linear, error = _around_rest(chip, target)
         activity = {topology.input: x} | topology.split(rest.activity)
-        blocks = gradients(chip.connections, activity, topology.split(linear.adjoint(error)), rest.reached)
-        blocks |= readout_gradients(chip.readout, activity[topology.output], target, rest.reached)
+        delta = linear.adjoint(error)
+        keep = rest.reached & np.isfinite(delta).all(axis=1)
+        blocks = gradients(chip.connections, activity, topology.split(delta), keep)
+        blocks |= readout_gradients(chip.readout, activity[topology.output], target, keep)
         output = free.activity[topology.output]
-        return judged(chip, output, target, blocks, free.settled.status, rest.reached)
+        return judged(chip, output, target, blocks, free.settled.status, keep)
 
     return gradient
 
