@@ -65,6 +65,10 @@ class Couplings(NamedTuple):
         """Return ``|W|^2``, the sum of all squared entries."""
         return float(sum(np.vdot(weight, weight) for weight in self.weights.values()))
 
+    def trace(self) -> float:
+        """Return the sum of the couplings of every unit with itself."""
+        return float(sum(np.trace(weight) for (pre, post), weight in self.weights.items() if pre == post))
+
     def dense(self) -> Array:
         """Return ``W[post, pre]`` as one matrix, (units, units)."""
         matrix = np.zeros((self.units, self.units))

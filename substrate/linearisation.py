@@ -19,6 +19,7 @@ A row that could not be solved to double precision is NaN: no number that looks 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -233,7 +234,16 @@ def angle(forward: Array, feedback: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(product / size, -1.0, 1.0)))) if size > 0.0 else float("nan")
 
 
-def symmetry(coupling: Array) -> float:
-    """Return ``|S| / (|S| + |A|)`` of a square matrix (Frobenius norms); 1: symmetric, 0: antisymmetric."""
-    s, a = np.linalg.norm(coupling + coupling.T), np.linalg.norm(coupling - coupling.T)
-    return float(s / (s + a)) if s + a > 0.0 else float("nan")
+def symmetry(couplings: Couplings, leak: float = 0.0) -> float:
+    """Return ``|S| / (|S| + |A|)`` of ``W - leak`` (Frobenius norms); 1: symmetric, 0: antisymmetric.
+
+    Parameters
+    ----------
+    couplings : Couplings
+        Couplings `W`.
+    leak : float
+        Taken off every diagonal entry; 0: the couplings alone, 1: with the leak of the units.
+    """
+    s = couplings.symmetric().square() - 2.0 * leak * couplings.trace() + leak**2 * couplings.units
+    s, a = math.sqrt(max(0.0, s)), math.sqrt(couplings.antisymmetric().square())
+    return s / (s + a) if s + a > 0.0 else float("nan")

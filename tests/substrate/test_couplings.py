@@ -29,6 +29,7 @@ def test_products_and_parts_are_those_of_the_matrix(wiring):
         np.testing.assert_allclose(part.dense(), expected, rtol=0, atol=1e-15, err_msg=name)
         np.testing.assert_allclose(part.product(v), v @ expected.T, rtol=0, atol=1e-14, err_msg=name)
         assert part.square() == pytest.approx(np.sum(expected**2), rel=1e-13), name
+        assert part.trace() == pytest.approx(np.trace(expected), rel=1e-12, abs=1e-15), name
 
 
 def test_blocks_are_not_copied():

@@ -196,6 +196,15 @@ def test_angle_and_symmetry():
     assert angle(w, -w.T) == pytest.approx(180.0, abs=1e-5)
     assert np.isnan(angle(w, 0.0 * w.T))
     square = w[:30]
-    assert symmetry(square + square.T) == 1.0
-    assert symmetry(square - square.T) == 0.0
-    assert np.isnan(symmetry(np.zeros((2, 2))))
+    assert symmetry(one_block(square + square.T)) == 1.0
+    assert symmetry(one_block(square - square.T)) == 0.0
+    assert np.isnan(symmetry(one_block(np.zeros((2, 2)))))
+
+
+def test_the_symmetry_figures_are_those_of_the_matrix():
+    chip, _ = settled_chip("lateral")
+    matrix, couplings = chip.topology.coupling(chip.effective), couplings_of(chip.topology, chip.effective)
+    for leak in (0.0, 1.0):
+        shifted = matrix - leak * np.eye(len(matrix))
+        s, a = np.linalg.norm(shifted + shifted.T), np.linalg.norm(shifted - shifted.T)
+        assert symmetry(couplings, leak) == pytest.approx(s / (s + a), rel=1e-12)
