@@ -39,7 +39,7 @@ def linear_of(chip):
 def test_states_have_the_predicted_covariance(law):
     """Every entry, false alarms 1e-6 in all; white, common and slow noise together, spread of the time constants."""
     noise = Noise(thermal=QUIET, common=QUIET, coloured=QUIET, tau_c=2.0)
-    chip, _, _ = noisy_chip(2500, noise, neurons=NeuronDevices(tau_sigma=0.2), law=law, scale=0.3)
+    chip, _, _ = noisy_chip(1500, noise, neurons=NeuronDevices(tau_sigma=0.2), law=law, scale=0.3)
     chip.settle()
     departure = chip.state - chip.state.mean(axis=0)
     found = departure.T @ departure / (len(departure) - 1)
