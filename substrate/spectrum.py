@@ -19,11 +19,17 @@ Array = NDArray[np.float64]
 DENSE = 300
 """Units up to which all eigenvalues are computed; beyond, ARPACK looks for the rightmost one."""
 
+_VECTORS = 60
+"""Krylov vectors of ARPACK; its usual 20 take many more products and can end at a neighbour where they crowd."""
+
+_ACCURACY = 1e-9
+
 
 def rightmost(chip: Chip, state: Array) -> Array:
     """Return the real part of the rightmost eigenvalue of the motion around each rest point, (batch,).
 
-    Below 0 the sample can stay where it is. NaN where ARPACK does not converge.
+    Below 0 the sample can stay where it is. Beyond `DENSE` units by a search to a relative 1e-9,
+    which where eigenvalues crowd may end at a neighbour of the rightmost one; NaN where it does not converge.
 
     Parameters
     ----------
@@ -66,7 +72,15 @@ def _rightmost(chip: Chip, linear: Linearisation) -> float:
         (units, units), lambda v: linear.jacobian_product(v.reshape(1, -1))[0] / chip.time_constants, dtype=np.float64
     )
     try:
-        found = scipy.sparse.linalg.eigs(motion, k=1, which="LR", v0=np.ones(units), return_eigenvectors=False)
+        found = scipy.sparse.linalg.eigs(
+            motion,
+            k=1,
+            which="LR",
+            v0=np.ones(units),
+            ncv=min(_VECTORS, units),
+            tol=_ACCURACY,
+            return_eigenvectors=False,
+        )
     except scipy.sparse.linalg.ArpackNoConvergence:
         return float("nan")
     return float(found.real.max())
