@@ -14,6 +14,7 @@ from learning.ledger import TERMS, Ledger, cosines, joined, mean_defined, norm_r
 from learning.matching import Expected
 from learning.schemes import Scheme, label
 from substrate.chip import Chip
+from substrate.couplings import couplings_of
 from substrate.linearisation import angle, symmetry
 from substrate.protocol import Status
 from substrate.topology import Topology
@@ -258,14 +259,12 @@ def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
 def symmetry_group(chip: Chip) -> Group:
     """Return the angle of every reciprocal pair and both symmetry figures."""
     topology = chip.topology
-    coupling = topology.coupling(chip.effective)
+    couplings = couplings_of(topology, chip.effective)
     pairs = topology.pairs()
     angles = [angle(chip.effective[forward.block], chip.effective[back.block]) for forward, back in pairs]
     group: Group = {
-        "symmetry_couplings": Variable((), symmetry(coupling), long_name="|S|/(|S| + |A|) of the couplings W"),
-        "symmetry_reference": Variable(
-            (), symmetry(coupling - np.eye(topology.units)), long_name="|S|/(|S| + |A|) of W - 1"
-        ),
+        "symmetry_couplings": Variable((), symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
+        "symmetry_reference": Variable((), symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
     }
     if pairs:
         group["pair"] = pair_names(topology)

@@ -15,7 +15,7 @@ from .account import Account
 from .adjoint import relax_errors
 from .averages import Average
 from .causes import CAUSES, causes, without
-from .correction import corrected, correction_matrix
+from .correction import corrected
 from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
 from .fabric import Fabric
@@ -144,11 +144,11 @@ class Chip:
         phase = dynamics.free if nudge is None else dynamics.nudged
         drive = free_drive(self.design, self.fabrication, self._constant, self._ids, self._names, nudge)
         if nudge is not None:
-            free, matrix = self._free_activity(), self.correction_matrix
+            free = self._free_activity()
             drive = nudged(drive, nudge, self.design, machine, free)
-            if matrix is not None:
-                coupling = self.topology.coupling(self.effective)
-                machine, drive = corrected(machine, drive, self.topology, coupling, matrix, free)
+            if self.design.correction != "none":
+                known = self.programmed if self.design.correction == "programmed" else self.effective
+                machine, drive = corrected(machine, drive, self.topology, self.effective, known, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         if dynamics.mode == "equilibrium":
@@ -281,12 +281,6 @@ class Chip:
     def lost(self) -> int:
         """Requests to change a cell that were below what a pulse can do, since the chip was made."""
         return self._fabric.lost
-
-    @property
-    def correction_matrix(self) -> Array | None:
-        """The matrix ``A_hat`` (units, units) of the correction of nudged settlings; None without one."""
-        known = {"programmed": self.programmed, "exact": self.effective}.get(self.design.correction)
-        return None if known is None else correction_matrix(self.topology, known)
 
     @property
     def time_constants(self) -> Array:

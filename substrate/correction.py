@@ -14,18 +14,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from .couplings import couplings_of
 from .fabric import edges_of
 from .protocol import State
 from .tiles import Drive, Machine
 from .topology import Topology
 
 Array = NDArray[np.float64]
-
-
-def correction_matrix(topology: Topology, known: Mapping[str, Array]) -> Array:
-    """Return ``A_hat = (W_hat - W_hat^T) / 2``, (units, units), of the couplings that are known, by block."""
-    coupling = topology.coupling(known)
-    return np.asarray(0.5 * (coupling - coupling.T))
 
 
 def two_way(topology: Topology) -> Topology:
@@ -36,7 +31,12 @@ def two_way(topology: Topology) -> Topology:
 
 
 def corrected(
-    machine: Machine, drive: Drive, topology: Topology, coupling: Array, matrix: Array, free: Array
+    machine: Machine,
+    drive: Drive,
+    topology: Topology,
+    effective: Mapping[str, Array],
+    known: Mapping[str, Array],
+    free: Array,
 ) -> tuple[Machine, Drive]:
     """Return the machine and the drive of a corrected settling.
 
@@ -46,17 +46,16 @@ def corrected(
         Of the settling without a correction.
     topology : Topology
         The wiring of the chip.
-    coupling : array (units, units)
-        Its effective coupling `W`.
-    matrix : array (units, units)
-        ``A_hat``.
+    effective, known : mapping of block name to array
+        The couplings that act, and those that the controller knows.
     free : array (batch, units)
         The free activities `a0`.
     """
-    wiring, total = two_way(topology), coupling - 2.0 * matrix
+    couplings, correction = couplings_of(topology, effective), couplings_of(topology, known).antisymmetric()
+    wiring, total = two_way(topology), couplings.plus(correction.times(-2.0)).dense()
     cells = np.zeros(wiring.size)
     blocks, columns = wiring.blocks(cells), wiring.columns
     for c in wiring.recurrent():
         blocks[c.block][...] = total[columns[c.post], columns[c.pre]].T
-    constant: State = drive.constant + 2.0 * free @ matrix.T
+    constant: State = drive.constant + 2.0 * correction.product(free)
     return machine._replace(edges=edges_of(wiring), weights=cells), drive._replace(constant=constant)

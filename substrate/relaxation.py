@@ -84,6 +84,8 @@ def relax(
     """
     planes = planes_of(drive, start)
     length = _swing(drive) if drive.swings else _length(machine, phase)
+    if drive.swings:
+        phase = Phase(steps=length.limit)
     parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(len(start))]
     wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
     plan, options = _plan(machine), _options(machine, drive.size, phase, length)

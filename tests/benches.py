@@ -35,7 +35,7 @@ class FunctionBench:
         zero = np.zeros(count)
         return Settled(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.int64), zero, zero)
 
-    def read(self):
+    def read(self, waits=False):  # noqa: ARG002
         beta = np.zeros(len(self.x)) if self.nudge is None else self._beta()
         return {"in": self.x, "out": self._noisy(self._answer(beta[:, None]))}
 
@@ -82,7 +82,7 @@ class SignedBench(OnlyBench):
                 self._activity.setdefault(name, a.copy())[nudge.signs == sign] = a[nudge.signs == sign]
         return settled
 
-    def read(self):
+    def read(self, waits=False):  # noqa: ARG002
         return self._chip.read() if self._activity is None else self._activity
 
 

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
+from devices.mismatch import FeedbackDevices
 from learning.estimators import measure_free
 from learning.exact import exact
 from learning.ledger import cosines
 from learning.matching import matching_rule
-from tests.networks import random_batch, random_chip
+from substrate.chip import Chip
+from substrate.couplings import couplings_of
+from substrate.design import Design, Fabrication
+from substrate.topology import Topology
+from tests.networks import WIRINGS, dynamics, random_batch, random_blocks, random_chip
 
 CHIPS = 300
 
@@ -39,6 +44,43 @@ def test_the_rule_is_what_drawn_chips_show(sigma):
         assert abs(drawn.mean() - expected) < allowed, name
         shortfall = 5.0 * cosine[:, k].mean(axis=1).std() / np.sqrt(CHIPS) + 0.1 * (1.0 - rule.cosine[name].mean())
         assert abs(rule.cosine[name].mean() - cosine[:, k].mean()) < shortfall + 1e-7, name
+
+
+def first_and_whole(scale, law, chips):
+    """Return the rule and, over chips, squared errors per layer: to first order in the drawn devices, and whole."""
+    topology = Topology({"in": 6, "l1": 60, "l2": 60, "out": 20}, WIRINGS["reciprocal"], 3)
+    blocks = random_blocks(topology, 0, scale)
+    for forward, back in topology.pairs():
+        blocks[back.block] = blocks[forward.block].T.copy()
+    design = Design(topology, "sigmoid", "cross-entropy", dynamics(), law=law)
+    spread = design._replace(feedback=FeedbackDevices(mismatch_sigma=0.3))
+    nominal = Chip(design, blocks)
+    x, y = random_batch(nominal, 4)
+    measure_free(nominal, x)
+    designed = exact(nominal, y)
+    first, whole = [], []
+    for instance in range(chips):
+        chip = Chip(spread, blocks, Fabrication(0, instance))
+        measure_free(chip, x)
+        drawn = exact(chip, y)
+        odd = couplings_of(topology, chip.effective).antisymmetric()
+        errors = designed.linear.response(2.0 * odd.product(designed.delta)), drawn.ep - drawn.delta
+        for kept, error in zip((first, whole), errors, strict=True):
+            kept.append([np.sum(error[:, c] ** 2, axis=1).mean() for c in topology.columns.values()])
+    rule = matching_rule(nominal, designed, 0.3)
+    return np.array([rule.square[name].mean() for name in topology.names]), np.array(first), np.array(whole)
+
+
+@pytest.mark.parametrize(("law", "scale"), [("additive", 0.5), ("hopfield", 0.15)])
+def test_mild_wide_chips_follow_the_rule_to_three_percent_at_thirty_percent_spread(law, scale):
+    """Five standard errors, false alarms below 1e-6; the first-order error of the same chips takes out most chance."""
+    rule, first, whole = first_and_whole(scale, law, 250)
+    error = np.sqrt(len(first))
+    assert (np.abs(first.mean(axis=0) / rule - 1.0) < 5.0 * first.std(axis=0) / rule / error).all()
+    beyond = (whole - first) / rule
+    ratio = np.sqrt(1.0 + beyond.mean(axis=0))
+    assert (np.abs(ratio - 1.0) < 0.03 + 5.0 * 0.5 * beyond.std(axis=0) / error).all()
+    assert (0.5 * beyond.std(axis=0) / error < 0.006).all()
 
 
 def test_a_nominally_asymmetric_chip_keeps_its_own_error():

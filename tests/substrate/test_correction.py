@@ -5,9 +5,9 @@ import pytest
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import joined
+from learning.ledger import complete_settling, joined
 from learning.schemes import Centred, Circle
-from substrate.correction import correction_matrix, two_way
+from substrate.correction import two_way
 from substrate.methods import Phase
 from substrate.phases import Phases
 from tests.networks import WIRINGS, random_batch, random_chip
@@ -22,8 +22,10 @@ def relative_error(chip, scheme, samples=4):
     assert (found.status == 0).all()
     reference = exact(chip, y)
     assert reference.equilibrium.reached.all()
-    size = np.linalg.norm(reference.delta)
-    return np.linalg.norm(joined(found) - reference.delta) / size, np.linalg.norm(reference.ep - reference.delta) / size
+    plain = chip.variant(correction="none")
+    measure_free(plain, x)
+    errors = joined(found) - reference.delta, exact(plain, y).ep - reference.delta
+    return [np.linalg.norm(e) / np.linalg.norm(reference.delta) for e in errors]
 
 
 @pytest.mark.parametrize("law", ["additive", "hopfield"])
@@ -83,15 +85,21 @@ def test_the_correction_follows_a_write():
     assert relative_error(chip, Centred(beta=1e-3))[0] < 1e-6
 
 
-def test_the_matrix_is_the_antisymmetric_part_of_what_is_known():
-    chip = random_chip("skip", sigma=0.2, correction="programmed")
-    coupling = chip.topology.coupling(chip.programmed)
-    matrix = correction_matrix(chip.topology, chip.programmed)
-    np.testing.assert_array_equal(matrix, -matrix.T)
-    np.testing.assert_array_equal(chip.correction_matrix, matrix)
-    np.testing.assert_allclose(coupling - 2.0 * matrix, coupling.T, rtol=0, atol=1e-15)
-    assert (chip.variant(correction="exact").correction_matrix != matrix).any()
-    assert random_chip("skip").correction_matrix is None
+@pytest.mark.parametrize("correction", ["programmed", "exact"])
+def test_the_limit_of_the_corrected_chip_is_where_small_nudges_lead(correction):
+    chip = random_chip("skip", sigma=0.2, correction=correction)
+    x, y = random_batch(chip)
+    settled = complete_settling(chip)
+    found = joined(estimate(settled, measure_free(settled, x), y, Centred(beta=1e-3)))
+    measure_free(chip, x)
+    limit = exact(chip, y)
+    np.testing.assert_allclose(found, limit.ep, rtol=0, atol=1e-6 * np.abs(limit.ep).max())
+    left = limit.ep - limit.delta
+    if correction == "exact":
+        assert np.abs(left).max() < 1e-12
+    else:
+        # First order in the spread: the rest is of second order.
+        assert np.linalg.norm(left - limit.first_order) < 0.3 * np.linalg.norm(left)
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)

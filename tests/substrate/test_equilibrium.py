@@ -5,12 +5,14 @@ import pytest
 
 from substrate import equilibrium as module
 from substrate.chip import Chip
+from substrate.couplings import one_block
 from substrate.design import Design
 from substrate.equilibrium import Audit
-from substrate.linearisation import Linearisation, equilibrium, linearise, rightmost
+from substrate.linearisation import Linearisation, equilibrium, linearise
 from substrate.methods import Phase
 from substrate.protocol import Nudge, Status
 from substrate.recording import Recording
+from substrate.spectrum import rightmost
 from substrate.topology import Topology
 from tests.networks import TIGHT, WIRINGS, dynamics, random_batch, random_chip
 
@@ -294,5 +296,5 @@ def test_hopfield_adjoint_is_the_gradient_of_the_cost():
 
 
 def test_a_linearisation_without_bend_is_the_additive_one():
-    linear = Linearisation(np.array([[0.0, 0.5], [0.2, 0.0]]), np.array([[0.5, 1.0]]))
+    linear = Linearisation(one_block(np.array([[0.0, 0.5], [0.2, 0.0]])), np.array([[0.5, 1.0]]))
     np.testing.assert_allclose(linear.jacobian(0), [[-1.0, 0.5], [0.1, -1.0]])

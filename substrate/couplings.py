@@ -1,0 +1,87 @@
+"""The couplings between unclamped units, block by block: products and parts without a matrix of all units.
+
+Every array of units is (batch, units) and every product acts on its rows, so ``product(v)`` is
+``W v`` of each sample. A pair of layers without a connection costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .topology import Topology
+
+Array = NDArray[np.float64]
+
+
+class Couplings(NamedTuple):
+    """A coupling ``W[post, pre]`` as blocks."""
+
+    columns: Mapping[str, slice]
+    """Range of each layer among the units."""
+
+    weights: Mapping[tuple[str, str], Array]
+    """Block of (pre, post) layer, of shape (pre, post)."""
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return int(max(columns.stop for columns in self.columns.values()))
+
+    def product(self, v: Array) -> Array:
+        """Return ``W v`` of every row of `v`, (batch, units)."""
+        result = np.zeros_like(v)
+        for (pre, post), weight in self.weights.items():
+            result[:, self.columns[post]] += v[:, self.columns[pre]] @ weight
+        return result
+
+    def transposed(self) -> Couplings:
+        """Return ``W^T``; its blocks are views."""
+        return self._replace(weights={(post, pre): weight.T for (pre, post), weight in self.weights.items()})
+
+    def plus(self, other: Couplings, factor: float = 1.0) -> Couplings:
+        """Return ``W + factor V``, `V` being `other`."""
+        weights = dict(self.weights)
+        for ends, weight in other.weights.items():
+            weights[ends] = weights[ends] + factor * weight if ends in weights else factor * weight
+        return self._replace(weights=weights)
+
+    def times(self, factor: float) -> Couplings:
+        """Return ``factor W``."""
+        return self._replace(weights={ends: factor * weight for ends, weight in self.weights.items()})
+
+    def symmetric(self) -> Couplings:
+        """Return ``S = (W + W^T)/2``."""
+        return self.plus(self.transposed()).times(0.5)
+
+    def antisymmetric(self) -> Couplings:
+        """Return ``A = (W - W^T)/2``."""
+        return self.plus(self.transposed(), -1.0).times(0.5)
+
+    def square(self) -> float:
+        """Return ``|W|^2``, the sum of all squared entries."""
+        return float(sum(np.vdot(weight, weight) for weight in self.weights.values()))
+
+    def trace(self) -> float:
+        """Return the sum of the couplings of every unit with itself."""
+        return float(sum(np.trace(weight) for (pre, post), weight in self.weights.items() if pre == post))
+
+    def dense(self) -> Array:
+        """Return ``W[post, pre]`` as one matrix, (units, units)."""
+        matrix = np.zeros((self.units, self.units))
+        for (pre, post), weight in self.weights.items():
+            matrix[self.columns[post], self.columns[pre]] = weight.T
+        return matrix
+
+
+def couplings_of(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
+    """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied."""
+    return Couplings(topology.columns, {(c.pre, c.post): blocks[c.block] for c in topology.recurrent()})
+
+
+def one_block(matrix: Array) -> Couplings:
+    """Return a matrix ``W[post, pre]`` (units, units) as the couplings of one layer."""
+    return Couplings({"all": slice(0, len(matrix))}, {("all", "all"): matrix.T})

@@ -1,0 +1,86 @@
+"""Oracle side: eigenvalues of the linearised motion around rest points, in units of 1/tau.
+
+The motion of a small departure `x` is ``tau dx/dt = J_u x``, time constants of the units included,
+without the synaptic pole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from .chip import Chip
+from .linearisation import Linearisation, linearise
+
+Array = NDArray[np.float64]
+
+DENSE = 300
+"""Units up to which all eigenvalues are computed; beyond, ARPACK looks for the rightmost one."""
+
+_VECTORS = 60
+"""Krylov vectors of ARPACK; its usual 20 take many more products and can end at a neighbour where they crowd."""
+
+_ACCURACY = 1e-9
+
+
+def rightmost(chip: Chip, state: Array) -> Array:
+    """Return the real part of the rightmost eigenvalue of the motion around each rest point, (batch,).
+
+    Below 0 the sample can stay where it is. Beyond `DENSE` units by a search to a relative 1e-9,
+    which where eigenvalues crowd may end at a neighbour of the rightmost one; NaN where it does not converge.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip, clamped.
+    state : array (batch, units)
+        Rest points.
+    """
+    if state.shape[1] <= DENSE:
+        return np.asarray(spectrum(chip, state).real.max(axis=1))
+    linear = linearise(chip, state)
+    return np.array([_rightmost(chip, linear.only(np.array([i]))) for i in range(len(state))])
+
+
+def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
+    """Return all eigenvalues of the motion around each rest point, (batch, units), the rightmost first.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip, clamped.
+    state : array (batch, units)
+        Rest points.
+
+    Raises
+    ------
+    ValueError
+        If the chip has more than `DENSE` units.
+    """
+    if state.shape[1] > DENSE:
+        raise ValueError(f"state has {state.shape[1]} units: at most {DENSE}; use rightmost for larger chips")
+    linear = linearise(chip, state)
+    values = [scipy.linalg.eigvals(linear.jacobian(i) / chip.time_constants[:, None]) for i in range(len(state))]
+    return np.array([row[np.argsort(-row.real, kind="stable")] for row in values], dtype=np.complex128)
+
+
+def _rightmost(chip: Chip, linear: Linearisation) -> float:
+    units = linear.slopes.shape[1]
+    motion = scipy.sparse.linalg.LinearOperator(
+        (units, units), lambda v: linear.jacobian_product(v.reshape(1, -1))[0] / chip.time_constants, dtype=np.float64
+    )
+    try:
+        found = scipy.sparse.linalg.eigs(
+            motion,
+            k=1,
+            which="LR",
+            v0=np.ones(units),
+            ncv=min(_VECTORS, units),
+            tol=_ACCURACY,
+            return_eigenvectors=False,
+        )
+    except scipy.sparse.linalg.ArpackNoConvergence:
+        return float("nan")
+    return float(found.real.max())
