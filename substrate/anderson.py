@@ -12,7 +12,7 @@ import numpy as np
 from .compile import elementwise
 from .kernels import Array, Reals
 
-DEPTH = 5
+DEPTH = 4
 """Sweeps that Anderson's method combines."""
 
 RIDGE = 1e-10
@@ -26,28 +26,25 @@ class Search(NamedTuple):
     """What sweeps keep per sample beside its tile; n is the size of the colour updated last, both planes."""
 
     drift: Reals
-    """Drift (rows, units)."""
+    """Scratch: drift of the samples that are worked on together (rows, units)."""
 
     bare: Reals
     """Drive of the outputs without the nudge (rows, outputs)."""
 
-    best: Reals
-    """Best state so far of the colour updated last (samples, n)."""
-
     x: Reals
-    """State before the sweep (samples, n)."""
+    """Scratch: state of one sample before the sweep (n,)."""
 
     g: Reals
-    """State after it, the sweep before (samples, n)."""
+    """Scratch: its state after the sweep (n,)."""
 
     f: Reals
-    """Difference of both, the sweep before (samples, n)."""
+    """Scratch: difference of both (n,)."""
 
     old_g: Reals
-    """Scratch (samples, n)."""
+    """State after the last sweep (samples, n)."""
 
     old_f: Reals
-    """Scratch (samples, n)."""
+    """What the last sweep changed (samples, n)."""
 
     dg: Reals
     """Differences of `g` between sweeps (samples, DEPTH * n)."""
@@ -73,12 +70,13 @@ class Work(NamedTuple):
 
 
 @elementwise
-def _dot(x: Reals, first: np.uint64, y: Reals, second: np.uint64, n: np.uint64) -> float:
-    """Return the product of ``x[first : first + n]`` and ``y[second : second + n]``."""
-    total = 0.0
-    for i in range(n):
-        total += np.float64(x[first + i]) * np.float64(y[second + i])
-    return total
+def _dots(x: Reals, first: np.uint64, second: np.uint64, y: Reals) -> tuple[float, float]:
+    """Return the products of ``x[first : first + n]`` with ``x[second : second + n]`` and with `y` (n,)."""
+    own, other = 0.0, 0.0
+    for i in range(np.uint64(y.shape[0])):
+        own += np.float64(x[first + i]) * np.float64(x[second + i])
+        other += np.float64(x[first + i]) * np.float64(y[i])
+    return own, other
 
 
 @elementwise
@@ -112,9 +110,8 @@ def _solve(gram: Array, right: Array, count: int) -> bool:
 @elementwise
 def combine(search: Search, r: int, ready: bool, work: Work) -> None:
     """Leave the next state of sample `r` in ``search.x``: the sweep's, or Anderson's combination."""
-    memory, n, nothing = search.memory[r], np.uint64(search.x.shape[1]), np.uint64(0)
-    x, g, f, old_g, old_f = search.x[r], search.g[r], search.f[r], search.old_g[r], search.old_f[r]
-    dg, df, gram = search.dg[r], search.df[r], search.gram[r]
+    memory, x, g, f, n = search.memory[r], search.x, search.g, search.f, np.uint64(search.x.shape[0])
+    old_g, old_f, dg, df, gram = search.old_g[r], search.old_f[r], search.dg[r], search.df[r], search.gram[r]
     count, place = int(memory[COUNT]), int(memory[NEXT])
     filled, at = min(count, DEPTH), np.uint64(place) * n
     for i in range(n):
@@ -124,7 +121,7 @@ def combine(search: Search, r: int, ready: bool, work: Work) -> None:
             dg[at + i] = g[i] - old_g[i]
             df[at + i] = f[i] - old_f[i]
         for j in range(filled):
-            product = _dot(df, at, df, np.uint64(j) * n, n)
+            product, work.right[j] = _dots(df, np.uint64(j) * n, at, f)
             gram[place * DEPTH + j] = product
             gram[j * DEPTH + place] = product
         memory[NEXT] = (place + 1) % DEPTH
@@ -134,7 +131,6 @@ def combine(search: Search, r: int, ready: bool, work: Work) -> None:
     if not ready or count == 0:
         return
     for j in range(filled):
-        work.right[j] = _dot(df, np.uint64(j) * n, f, nothing, n)
         for i in range(filled):
             work.gram[j, i] = gram[j * DEPTH + i]
     if _solve(work.gram, work.right, filled):

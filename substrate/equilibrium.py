@@ -18,7 +18,7 @@ from .kernels import Tile
 from .methods import Phase
 from .protocol import Settled, State, Status
 from .relaxation import Relaxed, planes_of, relax
-from .sweeps import Options, search_rest
+from .sweeps import CHUNK, Options, search_rest
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
 
 Array = NDArray[np.float64]
@@ -116,11 +116,11 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
     memory[:, 2:4] = np.inf
     memory[:, 8] = 1.0
     search = Search(
-        drift=np.zeros((rows, units), dtype=dtype),
+        drift=np.zeros((planes * CHUNK, units), dtype=dtype),
         bare=np.zeros((rows, units - machine.circuit.first_output), dtype=dtype),
-        **{name: np.zeros((count, n), dtype=dtype) for name in ("best", "x", "g", "f", "old_g", "old_f")},
-        dg=np.zeros((count, DEPTH * n), dtype=dtype),
-        df=np.zeros((count, DEPTH * n), dtype=dtype),
+        **{name: np.zeros(n, dtype=dtype) for name in ("x", "g", "f")},
+        **{name: np.empty((count, n), dtype=dtype) for name in ("old_g", "old_f")},
+        **{name: np.empty((count, DEPTH * n), dtype=dtype) for name in ("dg", "df")},
         gram=np.zeros((count, DEPTH * DEPTH)),
         memory=memory,
     )

@@ -44,7 +44,7 @@ def whole_rows(rows: int) -> int:
     return -(-rows // ROWS) * ROWS
 
 
-def packed(weights: Reals, edges: Integers) -> tuple[Reals, Integers]:
+def packed(weights: Reals, edges: Integers, dtype: Any) -> tuple[Reals, Integers]:
     """Return the weights of every connection in panels, zeros beyond the last column, and where each begins.
 
     Parameters
@@ -53,11 +53,14 @@ def packed(weights: Reals, edges: Integers) -> tuple[Reals, Integers]:
         Flat; the block (pre, post) of a connection starts at its offset.
     edges : array (connections, 6)
         First pre column, first post column, pre, post, offset and colour.
+    dtype : type
+        Number type of the panels.
     """
-    width = columns(weights.itemsize)
+    dtype = np.dtype(dtype)
+    width = columns(dtype.itemsize)
     sizes = [-(-post // width) * width * pre for _, _, pre, post, _, _ in edges]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    flat = _aligned(int(starts[-1]), weights.dtype)
+    flat = _aligned(int(starts[-1]), dtype)
     for (_, _, pre, post, offset, _), start, size in zip(edges, starts, sizes, strict=False):
         block = weights[offset : offset + pre * post].reshape(pre, post)
         panels, whole = flat[start : start + size].reshape(-1, pre, width), post // width

@@ -51,7 +51,7 @@ SWITCH, CONTRACTION = 1e-3, 0.9
 """It starts at this residual, or when every sweep shrinks the residual by this factor or more."""
 
 WORSE = 1.5
-"""A residual this much above the best one rejects it; the sample goes on from the best state."""
+"""A residual this much above the best one rejects it; the sample goes on from the sweep it replaced."""
 
 REST = 5
 """Plain sweeps after a rejection."""
@@ -101,6 +101,7 @@ def _update(
     tile: Tile, search: Search, circuit: Circuit, options: Options, layers: Integers, colour: int, planes: int, r: int
 ) -> None:
     """Move the layers of one colour of sample `r` along their drift."""
+    base = planes * (r - r % CHUNK)
     for k in range(layers.shape[0]):
         if layers[k, 2] != colour:
             continue
@@ -110,7 +111,7 @@ def _update(
         step = tile.y.dtype.type(share)
         for p in range(planes * r, planes * (r + 1)):
             for i in range(np.uint64(layers[k, 0]), np.uint64(layers[k, 1])):
-                tile.y[p, i] += step * search.drift[p, i]
+                tile.y[p, i] += step * search.drift[p - base, i]
 
 
 @elementwise
@@ -143,16 +144,16 @@ def _unpack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, valu
 
 @elementwise
 def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int, last: bool) -> int:
-    """Return the status of sample `r` at its present drift; keep its best state; RUNNING if none applies."""
-    memory, total = search.memory[r], 0.0
-    for p in range(planes * r, planes * (r + 1)):
+    """Return the status of sample `r` at its present drift; keep its best residual; RUNNING if none applies."""
+    memory, total, place = search.memory[r], 0.0, planes * (r % CHUNK)
+    for p in range(place, place + planes):
         total += square_sum(search.drift[p])
     # The largest drift is not vectorised: it is looked for only when it can matter.
     close = total < options.tolerance**2 * planes * search.drift.shape[1]
     stalled = tile.steps[r] - memory[MARK_STEP] >= STALL
     if close or stalled or last or not total <= RUNAWAY**2:
         tile.residual[r] = 0.0
-        for p in range(planes * r, planes * (r + 1)):
+        for p in range(place, place + planes):
             tile.residual[r] = max(tile.residual[r], largest(search.drift[p]))
         if not total <= RUNAWAY**2:
             tile.residual[r] = tile.residual[r] if tile.residual[r] > RUNAWAY else np.inf
@@ -172,7 +173,6 @@ def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: in
     elif memory[FAST] == 0.0 or residual < memory[BEST]:
         # A plain sweep may grow: that is how a sample leaves a point where it cannot stay.
         memory[BEST] = residual
-        _pack(tile, layers, options.colours - 1, planes, r, search.best[r])
         if memory[FAST] == 0.0 and idle % PATIENCE == PATIENCE - 1:
             memory[SLOT_DAMPING] = max(0.5 * memory[SLOT_DAMPING], 0.05)
     return RUNNING
@@ -180,11 +180,11 @@ def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: in
 
 @elementwise
 def _fall_back(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int) -> None:
-    """Go back to the best state and forget the history; the other colour follows from the last one."""
+    """Go back to what the last sweep left and forget the history; the other colour follows from the last one."""
     memory = search.memory[r]
     memory[COUNT], memory[NEXT], memory[COOL], memory[SKIP], memory[LAST] = 0.0, 0.0, REST, 1.0, 0.0
     memory[FAST] = 0.0
-    _unpack(tile, layers, options.colours - 1, planes, r, search.best[r])
+    _unpack(tile, layers, options.colours - 1, planes, r, search.old_g[r])
 
 
 @elementwise
@@ -205,7 +205,7 @@ def _compact(tile: Tile, search: Search, planes: int) -> int:
             swap_rows(rows, r, last, planes)
         if tile.slope.shape[0] > 0:
             swap_rows(tile.slope, r, last, planes)
-        for rows in (search.best, search.old_g, search.old_f, search.dg, search.df):
+        for rows in (search.old_g, search.old_f, search.dg, search.df):
             swap_rows(rows, r, last, 1)
         swap_rows(search.gram, r, last, 1)
         swap_rows(search.memory, r, last, 1)
@@ -226,21 +226,21 @@ def _activate(tile: Tile, cell: Law, layers: Integers, colour: int, first: int, 
 
 @elementwise
 def _drift(tile: Tile, search: Search, cell: Law, first: int, stop: int) -> None:
-    """Write the drift of the samples ``first:stop``."""
+    """Write the drift of the samples ``first:stop``, at most `CHUNK`, where the next ones overwrite it."""
     top, end = cell.planes * first, cell.planes * stop
-    drift = search.drift[top:end]
-    drifts(tile.y[top:end], tile.h[top:end], tile.slope[top:end], cell, end - top, 0, tile.a.shape[1], drift)
+    y, h, slope = tile.y[top:end], tile.h[top:end], tile.slope[top:end]
+    drifts(y, h, slope, cell, end - top, 0, tile.a.shape[1], search.drift)
 
 
 @elementwise
 def _leap(tile: Tile, search: Search, options: Options, layers: Integers, planes: int, r: int, work: Work) -> None:
     """Put the combination of the last sweeps of sample `r` in the place of the sweep."""
     memory, last = search.memory[r], options.colours - 1
-    _pack(tile, layers, last, planes, r, search.g[r])
+    _pack(tile, layers, last, planes, r, search.g)
     close = memory[LAST] < SWITCH or (memory[RATE] < CONTRACTION and tile.steps[r] > 2)
     memory[FAST] = 1.0 if close and memory[COOL] == 0.0 else 0.0
     combine(search, r, memory[FAST] > 0.0, work)
-    _unpack(tile, layers, last, planes, r, search.x[r])
+    _unpack(tile, layers, last, planes, r, search.x)
     memory[COOL] = max(0.0, memory[COOL] - 1.0)
 
 
@@ -280,12 +280,11 @@ def search_rest(
             _half(tile, search, wiring, circuit, second, outputs)
         for begin in range(0, tile.active[0], CHUNK):
             end = min(begin + CHUNK, tile.active[0])
-            if options.colours == 2:
-                _drift(tile, search, second, begin, end)
+            _drift(tile, search, second, begin, end)
             for r in range(begin, end):
                 tile.steps[r] += tile.status[r] == RUNNING
                 if tile.status[r] == RUNNING and search.memory[r, SKIP] == 0.0:
-                    _pack(tile, layers, last, planes, r, search.x[r])
+                    _pack(tile, layers, last, planes, r, search.x)
                     _update(tile, search, circuit, options, layers, last, planes, r)
                     if options.accelerate:
                         _leap(tile, search, options, layers, planes, r, work)

@@ -69,7 +69,7 @@ class Machine(NamedTuple):
 
     def wiring(self) -> Wiring:
         """Return the connections in the precision of the simulation."""
-        panels, starts = packed(self.weights.astype(self.dtype, copy=False), self.edges)
+        panels, starts = packed(self.weights, self.edges, self.dtype)
         fed, rows = set(), []
         for (first_pre, first_post, pre, post, _, colour), start in zip(self.edges.tolist(), starts, strict=True):
             rows.append((first_pre, first_post, pre, post, int(start), colour, int(first_post not in fed)))

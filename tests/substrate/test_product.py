@@ -16,7 +16,7 @@ def product(a, weights, before, dtype, rows, first=3):
     """Return ``before + a @ weights`` in the columns from `first` on, and what stands around them."""
     inputs, outputs = weights.shape
     panels, starts = packed(
-        np.concatenate([np.ones(7), weights.ravel()]).astype(dtype), np.array([[0, 0, inputs, outputs, 7, 0]])
+        np.concatenate([np.ones(7), weights.ravel()]), np.array([[0, 0, inputs, outputs, 7, 0]]), dtype
     )
     assert starts[0] == 0
     wide = np.zeros((rows, inputs + 2), dtype)
