@@ -39,6 +39,7 @@ COMPILED = (
     "substrate/rows.py",
     "substrate/shaking.py",
     "substrate/stages.py",
+    "substrate/steps.py",
     "substrate/sweeps.py",
     "substrate/trajectory.py",
     "substrate/vector.py",

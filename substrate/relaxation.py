@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import trajectory
+from . import stages, trajectory
 from .averages import Average, average, cycle, make_noise, make_window
 from .ends import LATE, Course, Options, Plan
 from .kernels import RUNNING, Tile
@@ -91,6 +91,7 @@ def relax(
     plan, options = _plan(machine), _options(machine, drive.size, phase, length)
     units = machine.tau.shape[0]
     chunk = every or length.limit
+    kernel = trajectory.advance if len(plan.b) == 1 else stages.advance_stages
     for done in range(0, length.limit, chunk):
         if record is not None:
             record(_state(parts, planes)[:, :units])
@@ -99,7 +100,7 @@ def relax(
 
         def advance(part: _Part, steps: int = steps, last: bool = last) -> None:
             tile, course, noise, window = part
-            trajectory.advance(tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last)
+            kernel(tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last)
 
         share(advance, parts, machine.threads)
         if all(part.tile.active[0] == 0 or (part.tile.status != RUNNING).all() for part in parts):

@@ -1,46 +1,18 @@
-"""The stages of a step, compiled: drift of a state, state of the next stage, and the step at their end."""
+"""The stepping loop of the methods of several stages, compiled; one loop serves all, stages are rows of a table."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .compile import elementwise
-from .ends import Course, Options, Plan, worst_drift
-from .kernels import Array, Law, Reals, Tile, drifts
-from .shaking import Noise
+from .compile import elementwise, kernel
+from .ends import Course, Options, Plan, judge, worst_drift
+from .kernels import RUNNING, Array, Circuit, Law, Tile, Wiring, respond
+from .shaking import Noise, Window, shake
+from .steps import compact, full_drift, gather_range
 
 
 @elementwise
-def _poles(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
-    """Write the drift of the synaptic poles and put them in the place of the drive."""
-    for r in range(rows):
-        for i in range(units):
-            drift[r, units + i] = h[r, i] - state[r, units + i]
-            h[r, i] = state[r, units + i]
-
-
-@elementwise
-def _add_push(push: Reals, drift: Reals) -> None:
-    for r in range(push.shape[0]):
-        for i in range(push.shape[1]):
-            drift[r, i] += push[r, i]
-
-
-@elementwise
-def full_drift(tile: Tile, state: Reals, cell: Law, noise: Noise, out: Reals, first: int, stop: int) -> None:
-    """Write the drift of the samples ``first:stop`` over the whole width: membranes, then synaptic poles."""
-    planes, units = cell.planes, tile.a.shape[1]
-    top, end = planes * first, planes * stop
-    y, h, f = state[top:end], tile.h[top:end], out[top:end]
-    if y.shape[1] > units:
-        _poles(y, h, end - top, units, f)
-    drifts(y, h, tile.slope[top:end], cell, end - top, 0, units, f)
-    if noise.on and noise.memory.shape[0] > 0:
-        _add_push(noise.push[top:end], f)
-
-
-@elementwise
-def move(
+def _move(
     tile: Tile, course: Course, plan: Plan, noise: Noise, weights: Array, kicks: bool, r: int, planes: int
 ) -> None:
     """Write ``y + gain dt (weights . drifts)``, with the kick of the step, to the stage row of sample `r`."""
@@ -80,7 +52,7 @@ def _error(tile: Tile, course: Course, plan: Plan, options: Options, r: int, pla
 
 
 @elementwise
-def accept(tile: Tile, course: Course, plan: Plan, options: Options, noise: Noise, r: int, planes: int) -> None:
+def _accept(tile: Tile, course: Course, plan: Plan, options: Options, noise: Noise, r: int, planes: int) -> None:
     """Take the step of sample `r`, unless it is adaptive and not accurate enough."""
     grow = 1.0
     tile.steps[r] += 1
@@ -91,9 +63,66 @@ def accept(tile: Tile, course: Course, plan: Plan, options: Options, noise: Nois
             course.dt[r] *= min(grow, 0.9)
             return
     course.time[r] += course.dt[r]
-    move(tile, course, plan, noise, plan.b, noise.on, r, planes)
+    _move(tile, course, plan, noise, plan.b, noise.on, r, planes)
     for p in range(planes * r, planes * r + planes):
         for i in range(tile.y.shape[1]):
             tile.y[p, i] = course.stage[p, i]
     if options.adaptive:
         course.dt[r] = min(course.dt[r] * grow, max(options.end - course.time[r], 1e-12))
+
+
+@elementwise
+def _many_stages(
+    tile: Tile,
+    course: Course,
+    wiring: Wiring,
+    circuit: Circuit,
+    cell: Law,
+    plan: Plan,
+    options: Options,
+    noise: Noise,
+    window: Window,
+    last: bool,
+) -> None:
+    """Take a step of several stages with every running sample."""
+    active = tile.active[0]
+    if noise.on:
+        shake(noise, 0, active, tile.steps)
+    respond(tile, tile.y, wiring, circuit, cell, active)
+    full_drift(tile, tile.y, cell, noise, course.drift[0], 0, active)
+    if not last:
+        gather_range(tile, window, cell.planes, 0, active)
+    if judge(tile, course, plan, options, noise.on, cell.planes, 0, active, last) == 0:
+        return
+    for s in range(1, plan.b.shape[0]):
+        for r in range(active):
+            _move(tile, course, plan, noise, plan.a[s, :s], noise.on and plan.c[s] > 0.0, r, cell.planes)
+        respond(tile, course.stage, wiring, circuit, cell, active)
+        full_drift(tile, course.stage, cell, noise, course.drift[s], 0, active)
+    for r in range(active):
+        if tile.status[r] == RUNNING:
+            _accept(tile, course, plan, options, noise, r, cell.planes)
+
+
+@kernel
+def advance_stages(
+    tile: Tile,
+    course: Course,
+    wiring: Wiring,
+    circuit: Circuit,
+    cell: Law,
+    plan: Plan,
+    options: Options,
+    noise: Noise,
+    window: Window,
+    steps: int,
+    last: bool,
+) -> None:
+    """Do what `trajectory.advance` does, with a method of several stages."""
+    for k in range(steps + 1):
+        end = k == steps
+        if (end and not last) or tile.active[0] == 0:
+            return
+        _many_stages(tile, course, wiring, circuit, cell, plan, options, noise, window, end)
+        if options.stop_early:
+            compact(tile, course, cell.planes)
