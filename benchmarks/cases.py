@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from devices.noise import Noise
 from devices.random import Stream
 from substrate.chip import Chip
-from substrate.compile import kernel
+from substrate.compile import kernel, single_threaded_blas
 from substrate.design import Design
 from substrate.kernels import Wiring
 from substrate.methods import Dynamics, Phase
@@ -77,7 +77,7 @@ class Case:
         """Return the same products on the same tiles and threads, without anything between them."""
         machine = self.chip()._machine  # noqa: SLF001  the limit is measured on the very same arrays
         wiring, tiles = machine.wiring(), []
-        for samples in cut(len(self.x)):
+        for samples in cut(machine, len(self.x)):
             rows = whole_rows(samples.stop - samples.start)
             a = Stream(0, "a").uniform((rows, self.topology.units)).astype(machine.dtype)
             tiles.append((np.zeros_like(a), a, np.zeros((rows, columns(a.itemsize)), dtype=a.dtype), rows))
@@ -103,4 +103,8 @@ class Case:
                 for (a, h), weight in zip(ends, weights, strict=True):
                     np.dot(a, weight, out=h)
 
-        return lambda: share(multiply_all, tiles, self.threads)
+        def run() -> None:
+            with single_threaded_blas():
+                share(multiply_all, tiles, self.threads)
+
+        return run

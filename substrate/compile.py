@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  the library behind the kernels' products: load it before limiting threads
 import threadpoolctl
 from llvmlite import ir
 from numba import types
@@ -100,7 +99,7 @@ def _libraries() -> threadpoolctl.ThreadpoolController:
 
 
 def single_threaded_blas() -> Any:
-    """Return a context in which every product uses one thread (tiles already use all cores)."""
+    """Return a context in which every product of NumPy uses one thread, so that its bits do not depend on the cores."""
     return _libraries().limit(limits=1, user_api="blas")
 
 

@@ -69,7 +69,7 @@ def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase)
     units = machine.tau.shape[0]
     start = start[:, :units]
     planes = planes_of(drive, start)
-    parts = [_part(machine, drive, start, samples, planes) for samples in cut(len(start))]
+    parts = [_part(machine, drive, start, samples, planes) for samples in cut(machine, len(start))]
     wiring = machine.wiring()
     last = int(machine.layers[:, 2].max())
     first_law = cell_law(machine, drive.beta, planes, 0)

@@ -86,7 +86,7 @@ def relax(
     length = _swing(drive) if drive.swings else _length(machine, phase)
     if drive.swings:
         phase = Phase(steps=length.limit)
-    parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(len(start))]
+    parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(machine, len(start))]
     wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
     plan, options = _plan(machine), _options(machine, drive.size, phase, length)
     units = machine.tau.shape[0]

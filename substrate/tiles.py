@@ -1,6 +1,6 @@
 """How a batch is cut into tiles and shared between threads; what all settlings need from a chip.
 
-Tile sizes depend on the batch alone, and tiles run on Python threads over kernels that release the
+Tile sizes depend on batch and network alone, and tiles run on Python threads over kernels that release the
 lock. So a sample's result is the same bits for any number of threads.
 """
 
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from devices.noise import Noise
 
 from . import field
-from .compile import single_threaded_blas
 from .kernels import RUNNING, Circuit, Law, Tile, Wiring
 from .methods import Dynamics
 from .product import columns, packed, whole_rows
@@ -27,8 +26,11 @@ from .protocol import State
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
 
-LARGEST = 32
-"""Most samples in a tile: then all of its arrays stay in the second-level cache."""
+NARROW, FEW = 2**18, 32
+"""Up to so many recurrent weights, they and a tile of at most so many samples stay in the second-level cache."""
+
+MANY = 256
+"""Most samples in a tile of a wider network, whose weights come from memory once per tile and step."""
 
 SMALLEST = 16
 """A batch up to this size is one tile."""
@@ -118,16 +120,17 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tile_rows(batch: int) -> int:
-    """Return the samples of a tile: an even number of equal ones up to `LARGEST`, or one up to `SMALLEST`."""
+def tile_rows(batch: int, largest: int) -> int:
+    """Return the samples of a tile: an even number of equal ones up to `largest`, or one up to `SMALLEST`."""
     if batch <= SMALLEST:
         return max(batch, 1)
-    return -(-batch // (2 * -(-batch // (2 * LARGEST))))
+    return -(-batch // (2 * -(-batch // (2 * largest))))
 
 
-def cut(batch: int) -> list[slice]:
-    """Return the tiles of a batch as ranges of samples."""
-    rows = tile_rows(batch)
+def cut(machine: Machine, batch: int) -> list[slice]:
+    """Return the tiles of a batch as ranges of samples; they depend on batch and network, not on threads."""
+    weights = int((machine.edges[:, 2] * machine.edges[:, 3]).sum())
+    rows = tile_rows(batch, FEW if weights <= NARROW else MANY)
     return [slice(first, min(first + rows, batch)) for first in range(0, max(batch, 1), rows)]
 
 
@@ -138,12 +141,11 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 def share(work: Callable[[Item], object], items: list[Item], threads: int) -> None:
     """Do `work` on every item, on the threads of a pool that stays."""
-    with single_threaded_blas():
-        if threads == 1 or len(items) == 1:
-            for item in items:
-                work(item)
-        else:
-            list(_pool(threads).map(work, items))
+    if threads == 1 or len(items) == 1:
+        for item in items:
+            work(item)
+    else:
+        list(_pool(threads).map(work, items))
 
 
 def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes: int, colour: int = -1) -> Law:

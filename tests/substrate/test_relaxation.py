@@ -173,7 +173,7 @@ def test_recording_changes_nothing_and_sees_every_state():
     ("batch", "rows"), [(1, 1), (16, 16), (17, 9), (50, 25), (64, 32), (65, 17), (500, 32), (5000, 32)]
 )
 def test_tiles_depend_on_the_batch_alone(batch, rows):
-    assert tile_rows(batch) == rows
+    assert tile_rows(batch, 32) == rows
 
 
 def test_the_stepping_loop_is_compiled_once():
