@@ -15,6 +15,7 @@ A run that would be of the same design as the next one is that run, so that its 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Trial(NamedTuple):
     target: Array
     """Targets (batch, classes) or (batch, outputs)."""
 
-    schemes: list[Scheme]
+    schemes: Sequence[Scheme | Slow]
     """Nudges and weights."""
 
     rule: AnyRule = ErrorVector()
@@ -126,7 +127,7 @@ class Runs(NamedTuple):
         return np.asarray(ended & complete & rest.reached & there)
 
 
-def runs_of(chip: Chip, trial: Trial, repeats: int = 1) -> Runs:
+def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], None] | None = None) -> Runs:
     """Run the trial on `chip` and on the same silicon with fewer and fewer causes of error.
 
     Parameters
@@ -137,6 +138,8 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1) -> Runs:
         What is asked.
     repeats : int
         Measurements of the chip with noise of their own; one is enough where nothing is random.
+    say : callable, optional
+        Is told what is run next.
 
     Raises
     ------
@@ -145,21 +148,22 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1) -> Runs:
     """
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
-    design = chip.design
+    design, tell = chip.design, say or (lambda _: None)
     restless = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
     trial = trial._replace(mirror=not design.noise.random)
-    own = [run(chip, trial, r) for r in range(repeats if differs(design) else 1)]
-    quiet = _static(chip)
-    static = own[0]
-    if quiet.design != chip.design:
-        static = run(quiet, trial)
-    else:
-        quiet = chip
+    own = []
+    for r in range(repeats if differs(design) else 1):
+        tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if differs(design) else ""))
+        own.append(run(chip, trial, r))
+    quiet = _static(chip) if _static(chip).design != design else chip
+    tell("the same without its noise, and without its readout")
+    static = own[0] if quiet is chip else run(quiet, trial)
     reference = exact(quiet, trial.target)
     ideal = quiet.without(*READOUT)
     precise = static if ideal.design == quiet.design else run(ideal, trial)
     double = ideal.variant(dynamics=design.dynamics.model_copy(update={"precision": "double"}))
     settled = precise if double.design == ideal.design else run(double, trial)
+    tell("the same settled completely")
     complete = run(complete_settling(chip), stopped(trial))
     return Runs(reference, complete, settled, precise, static, own, restless)
 

@@ -59,7 +59,10 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
     s = np.arange(1.0, len(schemes) + 1.0)
     cosine = 1.0 - 0.01 * np.outer(1.0 / s, depth)
     beta = np.array([float(text.rpartition(" ")[2]) for text in schemes])
-    relative = np.stack([np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2)
+    relative = np.zeros((len(schemes), len(layers), len(TERMS)))
+    relative[..., :3] = np.stack(
+        [np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2
+    )
     axes: Group = {"scheme": Variable(("scheme",), np.array(schemes)), "layer": Variable(("layer",), np.array(layers))}
     both = ("scheme", "layer")
     return {
@@ -88,6 +91,13 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
             "term": Variable(("term",), np.array(TERMS)),
             "relative": Variable((*both, "term"), relative),
             "median": Variable((*both, "term"), 0.5 * relative),
+            "rms": Variable((*both, "term"), 0.02 * relative),
+            "constant": Variable((*both, "term"), 0.0 * relative),
+            "standard_error": Variable((*both, "term"), 0.0 * relative),
+            "cosine_after": Variable((*both, "term"), 1.0 - 0.5 * np.cumsum(relative, axis=2) ** 2),
+            "variance": Variable(both, 0.0 * cosine),
+            "dithered": Variable(both, 0.0 * cosine),
+            "dithered_median": Variable(both, 0.0 * cosine),
             "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
             "asymmetry_programmed": Variable(("layer",), 0.0 * depth),
             "unsettled": Variable(("scheme",), np.zeros(len(schemes), dtype=np.int64)),
