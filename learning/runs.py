@@ -107,8 +107,9 @@ class Runs(NamedTuple):
     repeats: list[Run]
     """At least one."""
 
-    restless: bool
-    """Settlings end by the clock, or never rest because of noise; what is missing is then part of a term."""
+    restless: list[bool]
+    """Per scheme: settlings end by the clock, or never rest because the nudge swings or the membranes have noise;
+    what is missing is then part of a term."""
 
     @property
     def random(self) -> bool:
@@ -117,7 +118,7 @@ class Runs(NamedTuple):
 
     def keep(self, s: int) -> Mask:
         """Return the samples that settled in every run under scheme `s`, to the same rest point, (batch,)."""
-        accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if self.restless else [Status.SETTLED]
+        accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if self.restless[s] else [Status.SETTLED]
         own = [run.taken[s].estimate.status for run in (self.settled, self.precise, self.static, *self.repeats)]
         ended = np.isin(np.array(own), accepted).all(axis=0)
         rest = self.reference.equilibrium
@@ -149,7 +150,8 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
     design, tell = chip.design, say or (lambda _: None)
-    restless = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
+    by_clock = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
+    restless = [by_clock or isinstance(scheme, LockIn | Rotation) for scheme in trial.schemes]
     trial = trial._replace(mirror=not design.noise.random)
     own = []
     for r in range(repeats if differs(design) else 1):

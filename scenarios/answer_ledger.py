@@ -128,11 +128,12 @@ def floor(ledger: Group) -> list[str]:
     if not share[k, t] > _FLOOR:
         return []
     name, remedy = CAUSES[_FLOOR_TERMS[t]]
-    return [
+    words = (
         f"{name} adds the same vector for every sample, {percent(share[k, t])} of the exact gradient in layer "
         f"{ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a training. What "
         f"would help: {remedy}."
-    ]
+    )
+    return [words]
 
 
 def on_the_way(result: Result) -> list[str]:
@@ -147,10 +148,11 @@ def on_the_way(result: Result) -> list[str]:
     if relative[c, t] <= max(float(found.relative[found.cause]), _NEGLIGIBLE):
         return []
     name, remedy = CAUSES[choice[t]]
-    return [
+    words = (
         f"{name} changes the batch gradient even more: by {percent(relative[c, t])} in connection "
         f"{group['connection'].data[c]}. What would help: {remedy}."
-    ]
+    )
+    return [words]
 
 
 def _readout_words(ledger: Group, scheme: int, layer: int) -> tuple[str, str]:
