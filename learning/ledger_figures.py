@@ -113,15 +113,17 @@ def squares(a: Array, noise: Array) -> Array:
 def cosines(a: Array, b: Array, noise: Array | None = None) -> Array:
     """Return the cosine between the rows of `a` and `b`; NaN where one of them vanishes.
 
-    `noise`, like `a`, is the variance of the mean that `a` holds: its norm is debiased, but is never made smaller
-    than its projection on `b`.
+    `noise`, like `a`, is the variance of the mean that `a` holds. It makes rows too long, over all rows by
+    ``|a|^2 / (|a|^2 - sum noise)``; where that is more than twice, `a` is mostly noise and all cosines are NaN.
     """
-    along, size = np.sum(a * b, axis=1), np.linalg.norm(b, axis=1)
-    norm = np.linalg.norm(a, axis=1)
-    if noise is not None:
-        shadow = np.divide(np.abs(along), size, out=np.zeros(len(size)), where=size > _TINY)
-        norm = np.maximum(_root(squares(a, np.nan_to_num(noise))), shadow)
-    return np.asarray(np.divide(along, norm * size, out=np.full(len(size), np.nan), where=norm * size > _TINY))
+    size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    plain = np.divide(np.sum(a * b, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY)
+    if noise is None:
+        return np.asarray(plain)
+    whole, part = float(np.sum(a**2)), float(np.nansum(noise))
+    if part > 0.5 * whole:
+        return np.full(len(size), np.nan)
+    return np.asarray(np.clip(plain * np.sqrt(whole / (whole - part)), -1.0, 1.0)) if part > 0.0 else plain
 
 
 def norm_ratios(a: Array, b: Array) -> Array:

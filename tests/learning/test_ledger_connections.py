@@ -144,7 +144,7 @@ def test_stochastic_rounding_writes_right_in_the_mean():
 
 def test_noise_dithers_a_write_that_would_be_lost():
     """A request below half a step moves nothing; with noise some of the writes get through."""
-    changes = {"update": ConstantStep(step=2e-2), "noise": Noise(read=0.02)}
+    changes = {"update": ConstantStep(step=6e-3), "noise": Noise(read=0.02)}
     books, _, _ = books_of(random_chip(**changes), Centred(beta=0.2), repeats=20, probe=Probe(0.3, 20))
     book = books["weight/l1-l2"]
     assert np.abs(book.steps[-1]).max() > 1e-4
