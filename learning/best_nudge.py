@@ -18,7 +18,7 @@ from substrate.protocol import Budget, Status
 
 from .estimators import Free, estimate
 from .exact import exact
-from .ledger import joined
+from .runs import joined
 from .schemes import Scheme, label
 
 Array = NDArray[np.float64]
@@ -184,7 +184,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     for repeat in range(repeats):
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
-        free = Free({name: np.real(a) for name, a in chip.read().items()}, settled, epoch=repeat)
+        free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
         measured = estimate(chip, free, target, scheme, mirror=not chip.design.noise.on)
         error = joined(measured) - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)

@@ -5,7 +5,7 @@ Nothing here knows a weight, a device or a Jacobian; whatever works here works o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -125,20 +125,40 @@ def estimate(
     ValueError
         If the chip reads too few points of a cycle for the scheme.
     """
-    total = {name: np.zeros_like(a) for name, a in free.activity.items()}
-    mean = {name: np.zeros_like(a) for name, a in free.activity.items()}
+    return gathered(bench, free, readings(bench, free, target, scheme, mirror), presynaptic)
+
+
+def gathered(
+    bench: Bench, free: Free, taken: Iterable[Reading], presynaptic: Literal["mean", "free"] = "mean"
+) -> Estimate:
+    """Return the estimate that some readings make.
+
+    Parameters
+    ----------
+    bench : Bench
+        Chip they were taken from.
+    free : Free
+        Its free phase.
+    taken : iterable of Reading
+        All readings of one scheme.
+    presynaptic : {"mean", "free"}
+        Factor of the weight gradients, as in `estimate`; that of a clamped layer is known.
+    """
+    fed = {post for _, post in bench.connections}
+    total = {name: np.zeros_like(a) for name, a in free.activity.items() if name in fed}
+    mean = {name: np.zeros_like(a) for name, a in total.items()}
     status, steps = free.settled.status, np.zeros_like(free.settled.steps)
-    for reading in readings(bench, free, target, scheme, mirror):
+    for reading in taken:
         if reading.settled is not None:
             status = np.maximum(status, reading.settled.status)
             steps = steps + reading.settled.steps
-        for name, a in reading.activity.items():
+        for name in total:
+            a = reading.activity[name]
             total[name] -= reading.both(reading.weight * a)
             mean[name] += reading.both(reading.share * a)
-    fed = {post for _, post in bench.connections}
     return Estimate(
-        delta={name: a for name, a in total.items() if name in fed},
-        presynaptic=free.activity if presynaptic == "free" else mean,
+        delta=total,
+        presynaptic=free.activity if presynaptic == "free" else free.activity | mean,
         status=status,
         steps=steps,
     )

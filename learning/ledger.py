@@ -2,81 +2,109 @@
 
 The terms are vectors whose sum is the total error ``estimate - exact``:
 
-============== ================================================================= ==================
-step           what is run                                                       term
-============== ================================================================= ==================
-exact          backpropagation through the equilibrium of the chip as it is
-limit          EP for a vanishing nudge                                          asymmetry
-full           the scheme's finite nudges, settled completely; a swinging        finite nudge
-               nudge stopped at every point of its cycle
-estimate       the scenario's own settling, with its noise and its readout       settling
-============== ================================================================= ==================
+============ ===================================================================== ==============
+step         what is run                                                           term
+============ ===================================================================== ==============
+exact        backpropagation through the equilibrium of the chip as it is
+limit        the rule for a vanishing nudge, settled completely                    asymmetry
+complete     the scheme's finite nudges, settled completely; a swinging nudge      finite nudge
+             stopped at every point of its cycle
+settled      the scenario's own settling, in double precision                      settling
+precise      the same in the scenario's precision                                  precision
+static       hold, converter and nudge circuit                                     readout
+presynaptic  the presynaptic factor as the chip takes it                           presynaptic
+noise        the mean over repeats with all that differs between measurements      noise
+written      what the cells make of the requested change                           write
+============ ===================================================================== ==============
+
+A cause that is off leaves an exact zero. Error vectors have no presynaptic factor and are not written: these two
+terms belong to `learning.ledger_connections`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.linearisation import TIGHT
-from substrate.protocol import Status
-
-from .estimators import Estimate, estimate, measure_free
-from .exact import Exact
-from .schemes import LockIn, Rotation, Scheme, Slow
+from .rules import Dyadic
+from .runs import Mask, Runs, Trial
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
-_TINY = 1e-30
-"""A vector below this has no direction."""
+TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "presynaptic", "noise", "write")
+"""The causes, in the order in which they act."""
 
-TERMS = ("asymmetry", "finite_nudge", "settling")
+PARTS = ("gains", "irreducible", "first_order")
+"""What is told of the asymmetry: the part of gains of units, the rest, and its first order."""
 
 
 class Ledger(NamedTuple):
-    """Error vectors of one estimate, step by step; arrays (batch, units)."""
+    """Error of one estimate, step by step; arrays (batch, units), or (pre, post) of one connection."""
 
     steps: tuple[Array, ...]
-    """Exact, limit, full and estimate."""
+    """One more than there are terms; the same array where a cause is off."""
+
+    parts: Mapping[str, Array]
+    """Parts of the asymmetry term, see `PARTS`; the first two sum to it."""
+
+    variance: Array
+    """Variance of one measurement; NaN if there is only one that is random."""
+
+    uncertain: Mapping[str, Array]
+    """Variance of the mean that a term holds, by term; 0 for all others."""
+
+    held: Mapping[str, Array]
+    """Variance of the mean that the step after a term holds, by term; 0 for all others."""
 
     keep: Mask
     """Samples that settled in every step, (batch,); only these are averaged."""
 
     def terms(self) -> dict[str, Array]:
         """Return the error of each cause."""
-        return dict(zip(TERMS, np.diff(np.array(self.steps), axis=0), strict=True))
+        with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
+            errors = [after - before for before, after in zip(self.steps, self.steps[1:], strict=False)]
+        return dict(zip(TERMS, errors, strict=True))
+
+    def noise_of(self, term: str) -> Array:
+        """Return the variance of the mean that a term holds, like a step."""
+        return self.uncertain.get(term, np.zeros_like(self.steps[0]))
+
+    def noise_after(self, term: str) -> Array:
+        """Return the variance of the mean that the step after a term holds, like a step."""
+        return self.held.get(term, np.zeros_like(self.steps[0]))
 
 
-def ledger(
-    complete: Chip, x: Array, target: Array, exact: Exact, scheme: Scheme, measured: Estimate, restless: bool = False
-) -> Ledger:
-    """Split the error of `measured` into its causes.
+def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
+    """Split the error of the error vectors of scheme `s` into its causes.
 
     Parameters
     ----------
-    complete : Chip
-        The same chip, settling completely (see `complete_settling`).
-    x, target : array (batch, inputs), (batch, classes or outputs)
-        The batch.
-    exact : Exact
-        Its exact error vectors.
-    scheme : Scheme
-        The scheme that was measured.
-    measured : Estimate
-        What was measured.
-    restless : bool
-        Whether a settling ends by the clock, or never rests because of noise: what is missing is then
-        part of the settling term, and only a sample that diverged or cycles is left out.
+    runs : Runs
+        Of one chip.
+    trial : Trial
+        What was asked in them.
+    s : int
+        Which scheme.
     """
-    still = Slow(scheme) if isinstance(scheme, LockIn | Rotation) else scheme
-    full = estimate(complete, measure_free(complete, x), target, still)
-    accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if restless else [Status.SETTLED]
-    keep = np.isin(measured.status, accepted) & (full.status == Status.SETTLED) & exact.equilibrium.reached
-    return Ledger((exact.delta, exact.ep, joined(full), joined(measured)), np.asarray(keep))
+    reference = runs.reference
+    limit, complete = reference.ep, runs.complete.taken[s].delta
+    parts = {"gains": reference.gains, "irreducible": reference.irreducible, "first_order": reference.first_order}
+    if isinstance(trial.rule, Dyadic):
+        # There is no nudge, and the second state rests at the exact error vector.
+        limit = complete = reference.delta
+        parts = {name: np.zeros_like(limit) for name in PARTS}
+    static = runs.static.taken[s].delta
+    noisy, variance = static, np.zeros_like(static)
+    if runs.random:
+        noisy, variance = moments([run.taken[s].delta for run in runs.repeats])
+    settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
+    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy)
+    left = variance / len(runs.repeats)
+    uncertain, held = ({"noise": left}, {"noise": left, "write": left}) if runs.random else ({}, {})
+    return Ledger(steps, parts, variance, uncertain, held, runs.keep(s))
 
 
 def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
@@ -91,36 +119,12 @@ def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
     return [book._replace(keep=book.keep & keep) for book in ledgers], keep
 
 
-def complete_settling(chip: Chip) -> Chip:
-    """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
-    complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
-    ideal = chip.without("noise", "read-noise", "adc", "hold", "nudge-circuit")
-    return ideal.variant(dynamics=chip.design.dynamics.model_copy(update=complete))
-
-
-def joined(measured: Estimate) -> Array:
-    """Return the error vectors of all layers side by side, (batch, units)."""
-    return np.concatenate(list(measured.delta.values()), axis=1)
-
-
-def cosines(a: Array, b: Array) -> Array:
-    """Return the cosine between the rows of `a` and `b`; NaN where one of them vanishes."""
-    size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.asarray(np.divide(np.sum(a * b, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY))
-
-
-def norm_ratios(a: Array, b: Array) -> Array:
-    """Return ``|a| / |b|`` row by row; NaN where `b` vanishes."""
-    size = np.linalg.norm(b, axis=1)
-    return np.asarray(np.divide(np.linalg.norm(a, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY))
-
-
-def rms(a: Array) -> float:
-    """Return the root of the mean squared row norm; NaN without rows."""
-    return float(np.sqrt(np.sum(a**2) / len(a))) if len(a) else float("nan")
-
-
-def mean_defined(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation of the values that are numbers; NaN if none is."""
-    defined = values[np.isfinite(values)]
-    return (float(defined.mean()), float(defined.std())) if defined.size else (float("nan"), float("nan"))
+def moments(values: list[Array]) -> tuple[Array, Array]:
+    """Return mean and variance of repeated measurements, element by element; NaN as the variance of a single one."""
+    mean, squares = np.zeros_like(values[0]), np.zeros_like(values[0])
+    with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
+        for k, value in enumerate(values, 1):
+            before = value - mean
+            mean = mean + before / k
+            squares = squares + before * (value - mean)
+    return mean, squares / (len(values) - 1) if len(values) > 1 else np.full_like(mean, np.nan)

@@ -7,8 +7,11 @@ Pollack 1994; Akrout et al. 2019).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from devices.parameters import Parameters
@@ -17,6 +20,8 @@ from substrate.protocol import Bench
 from .estimators import measure_free
 from .rule_error_vector import Method, error_vector_gradient, feedback
 from .training import Gradient, Samples
+
+Array = NDArray[np.float64]
 
 
 class KolenPollack(Parameters):
@@ -40,13 +45,33 @@ class KolenPollack(Parameters):
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
         found = error_vector_gradient(bench, free, samples.target, how)
         programmed = how.programmed() if how.programmed is not None else {}
-        connections = set(bench.connections)
-        for pre, post in feedback(bench, free):
-            if (post, pre) not in connections:
+        return found._replace(blocks=self.paired(found.blocks, bench.connections, feedback(bench, free), programmed))
+
+    def paired(
+        self,
+        blocks: Mapping[str, Array],
+        connections: list[tuple[str, str]],
+        backward: list[tuple[str, str]],
+        programmed: Mapping[str, Array],
+    ) -> dict[str, Array]:
+        """Return the blocks with the forward gradient in both directions of every pair, and the decay on both.
+
+        Parameters
+        ----------
+        blocks : mapping of block name to array
+            Gradients of every connection on its own.
+        connections, backward : list of (pre, post)
+            All connections, and those that feed back.
+        programmed : mapping of block name to array
+            What is programmed now; only a decay needs it.
+        """
+        changed, known = dict(blocks), set(connections)
+        for pre, post in backward:
+            if (post, pre) not in known:
                 continue
             forward, back = f"weight/{post}-{pre}", f"weight/{pre}-{post}"
-            found.blocks[back] = found.blocks[forward].T.copy()
+            changed[back] = changed[forward].T.copy()
             if self.decay > 0.0:
                 for name in (forward, back):
-                    found.blocks[name] = found.blocks[name] + self.decay * programmed[name]
-        return found
+                    changed[name] = changed[name] + self.decay * programmed[name]
+        return changed

@@ -9,31 +9,10 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status
 
+from .answer_ledger import floor, on_the_way, sentence
 from .store import Group, Result
 from .views import latest, measured_epochs, number, percent
 
-CAUSES = {
-    "asymmetry": (
-        "Feedback asymmetry",
-        "better matched feedback devices; a smaller nudge will not help",
-    ),
-    "finite_nudge": ("The finite nudge", "a smaller beta or a scheme of higher order (centred, circle)"),
-    "settling": (
-        "Settling, noise and readout",
-        (
-            "a longer settling: a smaller tolerance or more steps (dynamics.free, .nudged); where noise and readout "
-            "are not ideal, better ones (devices.noise, .converters, .hold)"
-        ),
-    ),
-}
-"""Name of every term of the ledger, and what makes it smaller."""
-
-_KEEP_SYMMETRIC = (
-    "a rule that keeps forward and feedback weights alike while they learn; without any spread of the devices the "
-    "error would still be {share}"
-)
-
-_NEGLIGIBLE = 1e-6
 _DIVERGED_ADVICE = (
     "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
 )
@@ -61,12 +40,13 @@ def remarks(result: Result) -> list[str]:
         return [*_audited(last), *_clipped(last)]
     if not epochs:
         left_out = unsettled(last["gradient"]["status"].data, last["gradient"]["kept"].data)
-        return [left_out, *_audited(last), *_clipped(last)]
+        return [*floor(last["ledger"]), *on_the_way(last), left_out, *_audited(last), *_clipped(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
-    return [f"After epoch {epochs[-1]}: {sentence(last)}", *counted, *reference, *_audited(last), *_clipped(last)]
+    told = [f"After epoch {epochs[-1]}: {sentence(last)}", *floor(last["ledger"]), *on_the_way(last)]
+    return [*told, *counted, *reference, *_audited(last), *_clipped(last)]
 
 
 def _audited(last: Result) -> list[str]:
@@ -95,32 +75,6 @@ def _clipped(last: Result) -> list[str]:
 def diverged(result: Result) -> bool:
     """Return whether a training ended early."""
     return result.attributes.get("status") == "diverged"
-
-
-def sentence(result: Result) -> str:
-    """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
-    ledger, gradient = result["ledger"], result["gradient"]
-    relative, layers, terms = ledger["relative"].data, ledger["layer"].data, list(ledger["term"].data)
-    if not np.isfinite(relative).any():
-        return "No sample settled, so there is no gradient to judge."
-    # The median decides: one sample close to an instability can carry most of the rms.
-    typical = np.where(np.isfinite(ledger["median"].data), ledger["median"].data, -1.0)
-    alive = np.isfinite(relative).any(axis=(1, 2))
-    best = int(np.argmin(np.where(alive, typical.max(axis=(1, 2)), np.inf)))
-    k, t = (int(i) for i in np.unravel_index(np.argmax(typical[best]), typical[best].shape))
-    if typical[best, k, t] < _NEGLIGIBLE:
-        return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
-    name, remedy = CAUSES[terms[t]]
-    programmed = float(ledger["asymmetry_programmed"].data[k])
-    if terms[t] == "asymmetry" and programmed > 0.5 * relative[best, k, t]:
-        name, remedy = "Asymmetry of the programmed weights", _KEEP_SYMMETRIC.format(share=percent(programmed))
-    shown = [f"{percent(typical[best, k, i])} ({percent(relative[best, k, i])} rms)" for i in range(len(terms))]
-    others = [f"{CAUSES[c][0].lower()} {shown[i]}" for i, c in enumerate(terms) if i != t]
-    return (
-        f"{name} dominates: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
-        f"in layer {layers[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f}), against "
-        f"{' and '.join(others)}. What would help: {remedy}."
-    )
 
 
 def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_]) -> str:

@@ -7,49 +7,73 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.estimators import estimate, measure_free
+from learning.estimators import measure_free
 from learning.exact import exact
-from learning.ledger import compared, complete_settling, ledger
+from learning.interactions import interactions
+from learning.ledger import compared, ledger
+from learning.ledger_connections import Probe, connection_ledgers
 from learning.matching import matching_rule
+from learning.runs import Trial, runs_of
 from learning.schemes import LockIn, Rotation, Scheme, label
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
 
+from .measured import Batch, Measured
 from .schema import Learning
 from .schema_experiment import Record
 from .store import Group, Variable
-from .tables import Batch, Measured
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
-def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
-    """Estimate the gradients with every scheme and compare them with the exact ones."""
+def measure(
+    chip: Chip, batch: Batch, learning: Learning, say: Say, repeats: int = 1, together: bool = False
+) -> Measured:
+    """Estimate the gradients with every scheme and say where they differ from the exact ones.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip as it is.
+    batch : Batch
+        The samples.
+    learning : Learning
+        Schemes, rule, presynaptic factor, and the rate of the write that is tried.
+    say : callable
+        Is told what is done next.
+    repeats : int
+        Measurements with noise of their own.
+    together : bool
+        Measure also what every cause does alone, and the chip without it.
+    """
     schemes = learning.all_schemes()
-    say(f"free settling of {len(batch.x)} samples")
-    free = measure_free(chip, batch.x)
-    state, noisy, dynamics = chip.state, chip.design.noise.on, chip.design.dynamics
-    mirror = not chip.design.noise.random
-    restless = noisy or dynamics.free.fixed or dynamics.nudged.fixed
-    estimates = []
-    for scheme in schemes:
-        say(f"nudged settlings: {label(scheme)}")
-        estimates.append(estimate(chip, free, batch.target, scheme, learning.presynaptic, mirror))
-    say("exact gradients")
-    reference = exact(chip, batch.target)
-    complete = complete_settling(chip)
-    ledgers = []
-    for scheme, measured in zip(schemes, estimates, strict=True):
-        say(f"bias of {label(scheme)}")
-        ledgers.append(ledger(complete, batch.x, batch.target, reference, scheme, measured, restless))
+    trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic)
+    runs = runs_of(chip, trial, repeats, say)
+    books = [ledger(runs, trial, s) for s in range(len(schemes))]
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     designed = exact(nominal, batch.target)
     rule = matching_rule(nominal, designed, chip.design.feedback.mismatch_sigma)
-    ledgers, keep = compared(ledgers, reference.equilibrium.reached & designed.equilibrium.reached)
-    return Measured(free, state, reference, estimates, ledgers, keep, designed, rule)
+    books, keep = compared(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
+    probe, connections = Probe(learning.optimiser.rate, repeats), []
+    for s, book in enumerate(books):
+        say(f"connections: {label(schemes[s])}")
+        connections.append(connection_ledgers(chip, runs, trial, s, book.keep, probe))
+    return Measured(
+        free=runs.repeats[0].free,
+        state=runs.repeats[0].state,
+        reference=runs.reference,
+        estimates=[taken.estimate for taken in runs.repeats[0].taken],
+        status=np.maximum.reduce([[taken.estimate.status for taken in run.taken] for run in runs.repeats]),
+        ledgers=books,
+        connections=connections,
+        interactions=interactions(chip, trial, repeats, say) if together else [],
+        keep=keep,
+        designed=designed,
+        rule=rule,
+    )
 
 
 def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:

@@ -21,11 +21,12 @@ from .checkpoint import REFERENCE, TRAINING
 from .disk import remove, write
 from .experiments import measure, settling
 from .load import Loaded
+from .measured import Batch
 from .provenance import provenance, run_id
 from .report import write_report
 from .schema import Scenario
 from .store import Group, Result, StoreReadError, Variable
-from .tables import Batch, lay_out
+from .tables import lay_out
 from .tables_train import audit_group, device_groups, readout_group
 from .train import Job, Trained, Watch, evaluate_chips, run_training
 
@@ -185,7 +186,8 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     groups = device_groups(chip)
     if experiment.kind == "measure":
         batch = Batch(data.x[: experiment.samples], data.y[: experiment.samples])
-        groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say))
+        repeats, together = scenario.repeats(experiment), experiment.interactions
+        groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say, repeats, together))
         if scenario.dynamics.mode == "equilibrium":
             groups["audit"] = audit_group(chip.audit)
         if scenario.devices.converters.readout is not None:

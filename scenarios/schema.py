@@ -25,7 +25,7 @@ from substrate.methods import Dynamics, whole_steps
 from substrate.phases import Phases
 from substrate.physical import Physical
 
-from .schema_experiment import Experiment, Task
+from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, Task
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
@@ -110,6 +110,13 @@ class Devices(Parameters):
 
     update: ConstantStep | None = None
     """How cells are written; absent: exactly as requested."""
+
+    @property
+    def random(self) -> bool:
+        """Tell whether two measurements of one batch, or what is written after them, differ."""
+        adc, update = self.converters.readout, self.update
+        stochastic = update is not None and update.rounding == "stochastic"
+        return self.noise.random or stochastic or (adc is not None and adc.stochastic)
 
 
 class Learning(Parameters):
@@ -238,6 +245,10 @@ class Scenario(Parameters):
     def phases_in_tau(self) -> Phases:
         """Return the phases as the substrate takes them: times in units of tau."""
         return units.plain(self.phases, self.physical)
+
+    def repeats(self, plan: Measure | LedgerPlan) -> int:
+        """Return how often a batch is measured; once where nothing is random."""
+        return (plan.repeats or NOISY_REPEATS) if self.devices.random else 1
 
     @property
     def tau(self) -> float | None:

@@ -65,12 +65,24 @@ class Settle(Parameters):
     """Which curves."""
 
 
+Repeats = Annotated[int, Field(ge=1, le=100_000)]
+
+NOISY_REPEATS = 8
+"""Measurements of a chip on which no two are alike, unless the scenario says how many."""
+
+
 class Measure(Parameters):
     """Measure gradients on the chip and compare them with the exact ones; nothing is learned."""
 
     kind: Literal["measure"]
     samples: Annotated[int, Field(ge=1, le=100_000)] = 64
     """The first so many training samples."""
+
+    repeats: Repeats | None = None
+    """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
+
+    interactions: bool = False
+    """Measure also every cause alone, and the chip without each of them; takes several times as long."""
 
     record: Record | None = None
     """Settling curves to keep beside; absent: none."""
@@ -84,6 +96,9 @@ class LedgerPlan(Parameters):
 
     samples: Annotated[int, Field(ge=1, le=100_000)] = 64
     """The first so many training samples."""
+
+    repeats: Repeats | None = None
+    """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
 
 
 class Train(Parameters):

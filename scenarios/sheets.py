@@ -12,6 +12,9 @@ from substrate.protocol import Status
 from .store import Group, Result
 from .views import extremes, latest, measured_epochs, percent
 
+_ALWAYS = 3
+"""The first so many causes are shown even where they are off."""
+
 
 class Sheet(NamedTuple):
     """A table of texts."""
@@ -121,14 +124,16 @@ def _signal(signal: Group, after: str) -> Sheet:
 
 def _ledger(result: Result, after: str) -> Sheet:
     ledger, gradient = result["ledger"], result["gradient"]
-    terms = [str(term).replace("_", " ") for term in ledger["term"].data]
+    relative, names = ledger["relative"].data, ledger["term"].data
+    shown = [t for t in range(len(names)) if t < _ALWAYS or (relative[..., t] > 0.0).any()]
+    terms = [str(names[t]).replace("_", " ") for t in shown]
     rows = [
         [
             str(scheme) if k == 0 else "",
             str(layer),
             f"{gradient['cosine'].data[s, k]:.4f}",
             f"{gradient['norm_ratio'].data[s, k]:.3f}",
-            *(percent(value) for value in ledger["relative"].data[s, k]),
+            *(percent(value) for value in relative[s, k, shown]),
             percent(ledger["total"].data[s, k]),
             f"{gradient['cosine_matching_rule'].data[k]:.4f}",
         ]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
-from learning.estimators import Estimate, Free
-from learning.exact import Exact
-from learning.ledger import TERMS, Ledger, cosines, joined, mean_defined, norm_ratios, rms
-from learning.matching import Expected
+from learning.ledger_figures import cosines, mean_defined, norm_ratios, rms
+from learning.runs import joined
 from learning.schemes import Scheme, label
 from substrate.chip import Chip
 from substrate.couplings import couplings_of
@@ -19,36 +15,11 @@ from substrate.linearisation import angle, symmetry
 from substrate.protocol import Status
 from substrate.topology import Topology
 
+from .measured import Batch, Measured
 from .store import Group, Variable
+from .tables_ledger import ledger_groups
 
 Array = NDArray[np.float64]
-
-
-class Batch(NamedTuple):
-    """The samples of an experiment."""
-
-    x: Array
-    target: Array
-
-
-class Measured(NamedTuple):
-    """All that a measure found, before it is laid out for the file."""
-
-    free: Free
-    state: Array
-    """Membrane state of the free phase (batch, units)."""
-
-    reference: Exact
-    estimates: list[Estimate]
-    ledgers: list[Ledger]
-    keep: NDArray[np.bool_]
-    """Samples that every figure is an average of, (batch,)."""
-
-    designed: Exact
-    """Exact error vectors of the chip as designed, before any spread."""
-
-    rule: Expected
-    """What the matching rule expects over chips of this spread."""
 
 
 def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
@@ -68,7 +39,7 @@ def assessment(chip: Chip, schemes: list[Scheme], found: Measured) -> dict[str, 
     return {
         "signal": _signal_group(chip.topology, found, schemes),
         "gradient": labels | _quality(chip.topology, found) | symmetry_group(chip),
-        "ledger": _ledger_group(chip.topology, found, schemes),
+        **ledger_groups(chip.topology, found, labels),
     }
 
 
@@ -130,9 +101,8 @@ def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
 
 def _gradient_group(chip: Chip, found: Measured) -> Group:
     topology, reference = chip.topology, found.reference
-    status = np.array([measured.status for measured in found.estimates])
     group: Group = {
-        "status": Variable(("scheme", "sample"), status, flags=Status, long_name="worst status of all settlings"),
+        "status": Variable(("scheme", "sample"), found.status, flags=Status, long_name="worst status of all settlings"),
         "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
     }
     estimated = [topology.split(joined(measured)) for measured in found.estimates]
@@ -150,7 +120,7 @@ def _quality(topology: Topology, found: Measured) -> Group:
     shape = (len(found.ledgers), len(topology.names))
     cosine, spread, ratio = np.empty(shape), np.empty(shape), np.empty(shape)
     for s, book in enumerate(found.ledgers):
-        true, measured = book.steps[0][book.keep], book.steps[-1][book.keep]
+        true, measured = book.steps[0][book.keep], joined(found.estimates[s])[book.keep]
         for k, columns in enumerate(topology.columns.values()):
             cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
             ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))
@@ -211,49 +181,6 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
             "bias": Variable(("class",), output["readout/bias"], long_name="measured, digital"),
         }
     return groups
-
-
-def _ledger_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
-    layers = list(topology.columns.values())
-    shape = (len(found.ledgers), len(layers), len(TERMS))
-    size, relative, after = np.empty(shape), np.empty(shape), np.empty(shape)
-    total, typical = np.empty(shape[:2]), np.empty(shape)
-    for s, book in enumerate(found.ledgers):
-        terms, steps = book.terms(), [step[book.keep] for step in book.steps]
-        # A layer that no error reaches has round-off instead of a gradient.
-        silent = 1e-12 * max(rms(steps[0][:, columns]) for columns in layers)
-        for k, columns in enumerate(layers):
-            true, measured = steps[0][:, columns], steps[-1][:, columns]
-            unit = rms(true) if rms(true) > silent else np.nan
-            total[s, k] = rms(measured - true) / unit
-            for t, term in enumerate(TERMS):
-                size[s, k, t] = rms(terms[term][book.keep][:, columns])
-                relative[s, k, t] = size[s, k, t] / unit
-                ratios = norm_ratios(terms[term][book.keep][:, columns], true)
-                typical[s, k, t] = np.median(ratios) if len(ratios) and np.isfinite(unit) else np.nan
-                after[s, k, t], _ = mean_defined(cosines(steps[t + 1][:, columns], true))
-    designed, dims = found.designed, ("scheme", "layer", "term")
-    programmed = [
-        rms((designed.ep - designed.delta)[found.keep][:, c]) / rms(designed.delta[found.keep][:, c]) for c in layers
-    ]
-    return {
-        "scheme": _labels(schemes),
-        "layer": layer_names(topology),
-        "term": Variable(("term",), np.array(TERMS), long_name="cause of error"),
-        "rms": Variable(dims, size, long_name="rms norm of the error term"),
-        "relative": Variable(dims, relative, long_name="rms norm of the error term over that of the exact gradient"),
-        "median": Variable(dims, typical, long_name="the same for the median sample, which outliers do not move"),
-        "total": Variable(dims[:2], total, long_name="rms norm of the whole error over that of the exact gradient"),
-        "asymmetry_programmed": Variable(
-            dims[1:2], np.array(programmed), long_name="asymmetry error of the chip as programmed, without spread"
-        ),
-        "cosine_after": Variable(dims, after, long_name="cosine to the exact gradient once this cause acts"),
-        "unsettled": Variable(
-            dims[:1],
-            np.array([np.count_nonzero(~book.keep) for book in found.ledgers]),
-            long_name="samples not counted",
-        ),
-    }
 
 
 def symmetry_group(chip: Chip) -> Group:

@@ -23,10 +23,11 @@ from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
 from .datasets import Data
 from .experiments import measure, settling
+from .measured import Batch
 from .schema import Scenario
 from .schema_experiment import Train
 from .store import Group, Result, StoreWriteError, Variable
-from .tables import Batch, assessment, symmetry_group
+from .tables import assessment, symmetry_group
 from .tables_train import device_groups, parameter_groups
 
 Array = NDArray[np.float64]
@@ -215,7 +216,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
         schemes = job.scenario.learning.all_schemes()
         batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
-        found = measure(bystander, batch, job.scenario.learning, lambda _: pause())
+        repeats = job.scenario.repeats(ledger)
+        found = measure(bystander, batch, job.scenario.learning, lambda _: pause(), repeats)
         log.measured[epoch] = assessment(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

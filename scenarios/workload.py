@@ -58,6 +58,8 @@ class _Counts(NamedTuple):
     """Largest batch."""
 
     schemes: list[Scheme]
+    kept: int = 1
+    """Estimates of one batch that are kept side by side."""
 
 
 class _Nudged(NamedTuple):
@@ -99,7 +101,7 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         nudges=len(nudged),
         settlings=free + counts.estimates * len(nudged),
         operations=2.0 * (steps * recurrent + free * clamped),
-        memory=BYTES * (3 * topology.size + data + arrays * counts.rows * topology.units),
+        memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_result(scenario, topology, counts, nudged),
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
     )
@@ -112,8 +114,8 @@ def _counts(scenario: Scenario, outline: Outline) -> _Counts:
             samples = min(experiment.record.samples, outline.samples)
             return _Counts(samples, 0, samples, schemes)
         case Measure():
-            samples = min(experiment.samples, outline.samples)
-            return _Counts(samples, 0, samples, schemes)
+            samples, repeats = min(experiment.samples, outline.samples), scenario.repeats(experiment)
+            return _Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes))
         case Train():
             samples = min(experiment.samples or outline.samples, outline.samples)
             tests = min(experiment.test_samples or outline.test_samples, outline.test_samples)
@@ -152,7 +154,7 @@ def _result(scenario: Scenario, topology: Topology, counts: _Counts, nudged: Ite
     total = 3 * BYTES * topology.size
     if isinstance(experiment, Measure):
         copies = len(counts.schemes) + 2
-        total += BYTES * (copies * topology.size + (copies + 2) * counts.estimates * topology.units)
+        total += BYTES * (copies * topology.size + (copies + 2) * counts.rows * topology.units)
     record: Record | None = None if isinstance(experiment, Evaluate) else experiment.record
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.

@@ -363,7 +363,18 @@ def test_every_contract_has_a_planted_import():
     assert contracts().keys() == {name for name, _, _ in PLANTS}
 
 
-ORACLE = ("best_nudge", "exact", "fluctuations", "homeostasis_exact", "ledger", "matching")
+ORACLE = (
+    "best_nudge",
+    "exact",
+    "fluctuations",
+    "homeostasis_exact",
+    "interactions",
+    "ledger",
+    "ledger_connections",
+    "ledger_figures",
+    "matching",
+    "runs",
+)
 """Modules of learning that may look inside a chip."""
 
 

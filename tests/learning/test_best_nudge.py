@@ -5,7 +5,7 @@ from devices.noise import Noise
 from learning.best_nudge import Allowance, best_nudge
 from learning.estimators import Free, estimate
 from learning.exact import exact
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import Centred, Chebyshev, Circle, OneSided, RandomSign, demand
 from substrate.methods import Phase
 from tests.networks import random_batch, random_chip, slope_of

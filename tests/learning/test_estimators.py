@@ -3,7 +3,7 @@ import pytest
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
 from substrate.methods import Phase
 from substrate.protocol import Bench, Status

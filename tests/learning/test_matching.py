@@ -6,7 +6,7 @@ import pytest
 from devices.mismatch import FeedbackDevices
 from learning.estimators import measure_free
 from learning.exact import exact
-from learning.ledger import cosines
+from learning.ledger_figures import cosines
 from learning.matching import matching_rule
 from substrate.chip import Chip
 from substrate.couplings import couplings_of

@@ -3,7 +3,7 @@ import pytest
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import (
     Backward,
     Centred,

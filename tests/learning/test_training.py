@@ -4,7 +4,7 @@ import pytest
 from learning import cost
 from learning.estimators import measure_free
 from learning.exact import exact_rule
-from learning.ledger import cosines
+from learning.ledger_figures import cosines
 from learning.rules import ErrorVector, Method, rule_named
 from learning.schemes import Centred
 from learning.training import Samples, Tally, Trainee, evaluate, train

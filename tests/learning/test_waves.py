@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from learning.estimators import estimate, measure_free
-from learning.exact import exact
-from learning.ledger import complete_settling, joined, ledger
+from learning.ledger import ledger
+from learning.runs import Trial, joined, runs_of
 from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
 from substrate.methods import Phase
 from substrate.protocol import Budget
@@ -83,7 +83,8 @@ def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
     free = measure_free(chip, x)
     scheme = kind(beta=0.3, period=9.0)
     measured = estimate(chip, free, y, Slow(scheme))
-    book = ledger(complete_settling(chip), x, y, exact(chip, y), scheme, measured)
+    trial = Trial(x, y, [scheme])
+    book = ledger(runs_of(chip, trial), trial, 0)
     np.testing.assert_allclose(book.steps[2], joined(measured), rtol=0, atol=1e-10)
     assert book.keep.all()
 

@@ -59,7 +59,10 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
     s = np.arange(1.0, len(schemes) + 1.0)
     cosine = 1.0 - 0.01 * np.outer(1.0 / s, depth)
     beta = np.array([float(text.rpartition(" ")[2]) for text in schemes])
-    relative = np.stack([np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2)
+    relative = np.zeros((len(schemes), len(layers), len(TERMS)))
+    relative[..., :3] = np.stack(
+        [np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2
+    )
     axes: Group = {"scheme": Variable(("scheme",), np.array(schemes)), "layer": Variable(("layer",), np.array(layers))}
     both = ("scheme", "layer")
     return {
@@ -83,15 +86,25 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
             "status": Variable(("scheme", "sample"), np.zeros((len(schemes), 4), dtype=np.int8)),
             "kept": Variable(("scheme", "sample"), np.ones((len(schemes), 4), dtype=bool)),
         },
-        "ledger": {
-            **axes,
-            "term": Variable(("term",), np.array(TERMS)),
-            "relative": Variable((*both, "term"), relative),
-            "median": Variable((*both, "term"), 0.5 * relative),
-            "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
-            "asymmetry_programmed": Variable(("layer",), 0.0 * depth),
-            "unsettled": Variable(("scheme",), np.zeros(len(schemes), dtype=np.int64)),
-        },
+        "ledger": axes | _ledger(cosine, relative),
+    }
+
+
+def _ledger(cosine: np.ndarray, relative: np.ndarray) -> Group:
+    """Return the figures of a ledger whose terms have the given sizes; nothing is random in it."""
+    both, terms, nothing = ("scheme", "layer"), ("scheme", "layer", "term"), 0.0 * cosine
+    return {
+        "term": Variable(("term",), np.array(TERMS)),
+        "relative": Variable(terms, relative),
+        "median": Variable(terms, 0.5 * relative),
+        "rms": Variable(terms, 0.02 * relative),
+        "constant": Variable(terms, 0.0 * relative),
+        "standard_error": Variable(terms, 0.0 * relative),
+        "cosine_after": Variable(terms, 1.0 - 0.5 * np.cumsum(relative, axis=2) ** 2),
+        **{name: Variable(both, nothing) for name in ("variance", "dithered", "dithered_median")},
+        "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+        "asymmetry_programmed": Variable(("layer",), nothing[0]),
+        "unsettled": Variable(("scheme",), np.zeros(len(cosine), dtype=np.int64)),
     }
 
 

@@ -10,7 +10,7 @@ from scenarios.progress import Progress
 from scenarios.run import Options, run
 
 REDUCED = {
-    "measure": ["experiment.samples=4"],
+    "measure": ["experiment.samples=4", "experiment.repeats=2"],
     "settle": ["experiment.record.every_steps=200"],
     "train": [
         "experiment.samples=40",

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from learning.ledger import TERMS
 from scenarios import store
-from scenarios.answer import CAUSES, answer, remarks
+from scenarios.answer import answer, remarks
+from scenarios.answer_ledger import CAUSES
 from scenarios.store import Variable
 from scenarios.summary import metrics, open_lines, show
 from tests.scenarios import results

@@ -5,7 +5,7 @@ import pytest
 
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import complete_settling, joined
+from learning.runs import complete_settling, joined
 from learning.schemes import Centred, Circle
 from substrate.correction import two_way
 from substrate.methods import Phase

@@ -11,7 +11,7 @@ from devices.noise import Noise
 from devices.sampling import Hold
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
 from substrate.causes import CAUSES
 from substrate.methods import Phase

@@ -7,7 +7,7 @@ from devices.converter import Adc, Clipped, Converters
 from devices.noise import Noise
 from devices.sampling import Hold
 from learning.estimators import estimate, measure_free
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
 from learning.training import evaluate
 from substrate.phases import Phases

@@ -1,0 +1,185 @@
+"""Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
+
+The steps are those of `learning.ledger`. Up to the step `static` the error vector meets the presynaptic activity
+at rest; then the factor the chip takes; at the end what a plain write makes of the request. The contrastive
+rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip import Chip
+
+from . import cost
+from .ledger import Ledger, moments
+from .rule_contrastive import contrasts
+from .rules import Contrastive, Dyadic, FeedbackAlignment, KolenPollack
+from .runs import Mask, Run, Runs, Taken, Trial
+
+Array = NDArray[np.float64]
+Blocks = dict[str, Array]
+Layers = Mapping[str, Array]
+
+
+class Probe(NamedTuple):
+    """The write that is tried: ``-rate`` times the gradient of every repeat."""
+
+    rate: float
+    """Learning rate; no momentum."""
+
+    repeats: int
+    """Writes of their own where their rounding is random."""
+
+
+def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask, probe: Probe) -> dict[str, Ledger]:
+    """Return the ledger of every connection that the rule teaches, by block name ``weight/<pre>-<post>``.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip as it is; it is not written.
+    runs : Runs
+        Its runs.
+    trial : Trial
+        What was asked in them.
+    s : int
+        Which scheme.
+    keep : bool array (batch,)
+        Samples that count; without any, everything is NaN.
+    probe : Probe
+        How the requests are written.
+    """
+    rule = _Products(chip, trial, keep)
+    reference, topology = runs.reference, chip.topology
+    rest: Layers = {topology.input: trial.x} | topology.split(reference.equilibrium.activity)
+
+    def at_rest(delta: Array) -> Blocks:
+        return rule.limit(topology.split(delta), rest)
+
+    exact = rule.reference(topology.split(reference.delta), rest)
+    if isinstance(trial.rule, Dyadic):
+        limit = trimmed = first = complete = at_rest(reference.delta)
+    else:
+        limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
+        first = at_rest(reference.delta + reference.first_order)
+        complete = rule.measured(runs.complete.taken[s], rest)
+    steps = [exact, limit, complete]
+    before: Run | None = None
+    for run in (runs.settled, runs.precise, runs.static):
+        steps.append(steps[-1] if run is before else rule.measured(run.taken[s], rest))
+        before = run
+    paired = isinstance(trial.rule, Contrastive)  # both factors of its products are the readings themselves
+    steps.append(steps[-1] if paired else rule.measured(runs.static.taken[s], None))
+    requests = [rule.measured(run.taken[s], None) for run in runs.repeats] if runs.random else [steps[-1]]
+    errors = _write_errors(chip, trial, requests, probe) if keep.any() and "write" in chip.causes else []
+    books = {}
+    for name in limit:
+        parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
+        parts["first_order"] = first[name] - exact[name]
+        known = tuple(step[name] for step in steps)
+        drawn, errors_here = [request[name] for request in requests], [error[name] for error in errors]
+        books[name] = _book(known, parts, drawn, errors_here)
+    return books
+
+
+def _book(known: tuple[Array, ...], parts: Blocks, requests: list[Array], errors: list[Array]) -> Ledger:
+    """Return the ledger of one connection from its steps without noise, its requests and its write errors."""
+    noisy, variance, uncertain = known[-1], np.zeros_like(known[-1]), {}
+    if requests[0] is not known[-1]:
+        noisy, variance = moments(requests)
+        uncertain["noise"] = variance / len(requests)
+    written, held = noisy, dict(uncertain)
+    if errors:
+        error, spread = moments(errors)
+        written = noisy + error
+        if len(errors) > 1:
+            uncertain["write"] = spread / len(errors)
+            _, together = moments([requests[r % len(requests)] + e for r, e in enumerate(errors)])
+            held["write"] = together / len(errors)
+    elif "noise" in held:
+        held["write"] = held["noise"]
+    return Ledger((*known, noisy, written), parts, variance, uncertain, held, np.ones(1, dtype=bool))
+
+
+def _write_errors(chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe) -> list[Blocks]:
+    """Return realised minus requested change of the programmed weights, over ``-rate``, of every write."""
+    law = chip.design.update
+    drawn = law is not None and law.rounding == "stochastic"
+    count = max(len(requests), probe.repeats) if drawn else len(requests)
+    errors = []
+    for r in range(count):
+        bystander = chip.variant()
+        bystander.set_input(trial.x, repeat=r)
+        changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
+        before = {name: bystander.programmed[name].copy() for name in changes}
+        bystander.write(changes)
+        errors.append(
+            {name: (bystander.programmed[name] - before[name] - changes[name]) / -probe.rate for name in changes}
+        )
+    return errors
+
+
+class _Products(NamedTuple):
+    """What the rule of a trial makes of error vectors and activities: batch means by weight block."""
+
+    chip: Chip
+    trial: Trial
+    keep: Mask
+
+    def reference(self, delta: Layers, rest: Layers) -> Blocks:
+        """Return the gradient that the rule should find."""
+        blocks = self._plain(delta, rest)
+        if not isinstance(self.trial.rule, Contrastive):
+            return blocks
+        return {
+            f"weight/{pre}-{post}": blocks[f"weight/{pre}-{post}"] + _turned(blocks, pre, post)
+            for pre, post in self.chip.connections
+        }
+
+    def limit(self, delta: Layers, rest: Layers) -> Blocks:
+        """Return what the rule asks for if `delta` is the derivative of the activities."""
+        blocks = self._plain(delta, rest)
+        if not isinstance(self.trial.rule, Contrastive):
+            return self._asked(blocks)
+        share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
+        for pre, post in self.chip.connections:
+            if pre in delta:
+                turned = delta[pre][self.keep].T @ rest[post][self.keep] * share
+                blocks[f"weight/{pre}-{post}"] = blocks[f"weight/{pre}-{post}"] + turned
+        return blocks
+
+    def measured(self, taken: Taken, rest: Layers | None) -> Blocks:
+        """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
+        if isinstance(self.trial.rule, Contrastive):
+            return _weights(contrasts(self.chip.connections, taken.readings, self.keep))
+        presynaptic = taken.estimate.presynaptic if rest is None else rest
+        return self._asked(self._plain(taken.estimate.delta, presynaptic))
+
+    def _plain(self, delta: Layers, presynaptic: Layers) -> Blocks:
+        return _weights(cost.gradients(self.chip.connections, presynaptic, delta, self.keep))
+
+    def _asked(self, blocks: Blocks) -> Blocks:
+        """Return the blocks as the rule writes them."""
+        topology, rule = self.chip.topology, self.trial.rule
+        backward = [c for c in topology.connections if topology.is_feedback(c)]
+        if isinstance(rule, FeedbackAlignment):
+            return {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
+        if isinstance(rule, KolenPollack):
+            ends = [(c.pre, c.post) for c in backward]
+            return rule.paired(blocks, self.chip.connections, ends, self.chip.programmed)
+        return blocks
+
+
+def _turned(blocks: Blocks, pre: str, post: str) -> Array | float:
+    """Return the gradient of the opposite direction, turned round; 0 where there is none."""
+    back = blocks.get(f"weight/{post}-{pre}")
+    return 0.0 if back is None else back.T
+
+
+def _weights(blocks: Mapping[str, Array]) -> Blocks:
+    return {name: block for name, block in blocks.items() if name.startswith("weight/")}

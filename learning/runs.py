@@ -1,0 +1,237 @@
+"""Oracle side: the runs of one chip that a ledger compares, each with one more of its causes of error.
+
+======== ==================================================================================
+run      what it is
+======== ==================================================================================
+complete settled completely, without noise, read ideally; a swinging nudge stopped everywhere
+settled  the scenario's own settling, in double precision
+precise  the same in the scenario's precision
+static   the same through hold, converter and nudge circuit, every rounding to the nearest
+repeats  the chip as it is, with all that differs from one measurement to the next
+======== ==================================================================================
+
+A run that would be of the same design as the next one is that run, so that its cause leaves an exact zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip import Chip
+from substrate.design import Design
+from substrate.linearisation import TIGHT
+from substrate.protocol import Status
+
+from .estimators import Estimate, Free, Reading, gathered, readings
+from .exact import Exact, exact
+from .rules import AnyRule, Contrastive, Dyadic, ErrorVector
+from .schemes import LockIn, Rotation, Scheme, Slow
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+READOUT = ("adc", "hold", "nudge-circuit")
+"""Causes of `substrate.causes` that are the same in every measurement of a batch."""
+
+NOISE = ("noise", "read-noise")
+"""Causes of `substrate.causes` that differ from one measurement to the next."""
+
+_ELSEWHERE = 1e-6
+"""Rest points further apart than this, relative to the state, are not the same."""
+
+
+class Trial(NamedTuple):
+    """What is asked of every chip: to measure one batch with one rule and some schemes."""
+
+    x: Array
+    """Inputs (batch, inputs)."""
+
+    target: Array
+    """Targets (batch, classes) or (batch, outputs)."""
+
+    schemes: Sequence[Scheme | Slow]
+    """Nudges and weights."""
+
+    rule: AnyRule = ErrorVector()
+    """What a gradient is made of."""
+
+    presynaptic: Literal["mean", "free"] = "mean"
+    """Presynaptic factor of a weight gradient: mean over the readings, or the free activity."""
+
+    mirror: bool = True
+    """Whether a settling may stand for its conjugate; with noise both are settled."""
+
+
+class Taken(NamedTuple):
+    """What one scheme found in one run."""
+
+    estimate: Estimate
+    """Error vectors and presynaptic factors."""
+
+    readings: list[Reading]
+    """What the contrastive rule makes its products from; empty for other rules."""
+
+    @property
+    def delta(self) -> Array:
+        """Error vectors of all layers side by side, (batch, units)."""
+        return joined(self.estimate)
+
+
+class Run(NamedTuple):
+    """One free settling of the batch and the estimates of all schemes from it."""
+
+    free: Free
+    """Free phase, as it was read."""
+
+    state: Array
+    """Membrane state at its end, (batch, units)."""
+
+    taken: list[Taken]
+    """One per scheme."""
+
+
+class Runs(NamedTuple):
+    """All runs of one chip; see the table above."""
+
+    reference: Exact
+    """Exact error vectors where the free settling of the chip ends without noise."""
+
+    complete: Run
+    settled: Run
+    precise: Run
+    static: Run
+    repeats: list[Run]
+    """At least one."""
+
+    restless: list[bool]
+    """Per scheme: settlings end by the clock, or never rest because the nudge swings or the membranes have noise;
+    what is missing is then part of a term."""
+
+    @property
+    def random(self) -> bool:
+        """Whether the repeats differ."""
+        return self.repeats[0] is not self.static
+
+    def keep(self, s: int) -> Mask:
+        """Return the samples that settled in every run under scheme `s`, to the same rest point, (batch,)."""
+        accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if self.restless[s] else [Status.SETTLED]
+        own = [run.taken[s].estimate.status for run in (self.settled, self.precise, self.static, *self.repeats)]
+        ended = np.isin(np.array(own), accepted).all(axis=0)
+        rest = self.reference.equilibrium
+        distance = np.abs(self.complete.state - rest.state).max(axis=1)
+        there = distance <= _ELSEWHERE * np.maximum(1.0, np.abs(rest.state).max(axis=1))
+        complete = self.complete.taken[s].estimate.status == Status.SETTLED
+        return np.asarray(ended & complete & rest.reached & there)
+
+
+def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], None] | None = None) -> Runs:
+    """Run the trial on `chip` and on the same silicon with fewer and fewer causes of error.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip as it is; it is measured first.
+    trial : Trial
+        What is asked.
+    repeats : int
+        Measurements of the chip with noise of their own; one is enough where nothing is random.
+    say : callable, optional
+        Is told what is run next.
+
+    Raises
+    ------
+    ValueError
+        If `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
+    design, tell = chip.design, say or (lambda _: None)
+    by_clock = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
+    restless = [by_clock or isinstance(scheme, LockIn | Rotation) for scheme in trial.schemes]
+    trial = trial._replace(mirror=not design.noise.random)
+    own = []
+    for r in range(repeats if differs(design) else 1):
+        tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if differs(design) else ""))
+        own.append(run(chip, trial, r))
+    quiet = _static(chip) if _static(chip).design != design else chip
+    tell("the same without its noise, and without its readout")
+    static = own[0] if quiet is chip else run(quiet, trial)
+    reference = exact(quiet, trial.target)
+    ideal = quiet.without(*READOUT)
+    precise = static if ideal.design == quiet.design else run(ideal, trial)
+    double = ideal.variant(dynamics=design.dynamics.model_copy(update={"precision": "double"}))
+    settled = precise if double.design == ideal.design else run(double, trial)
+    tell("the same settled completely")
+    complete = run(complete_settling(chip), stopped(trial))
+    return Runs(reference, complete, settled, precise, static, own, restless)
+
+
+def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
+    """Measure the batch on `chip` with every scheme, from one free settling.
+
+    Parameters
+    ----------
+    chip : Chip
+        Any chip.
+    trial : Trial
+        What is asked.
+    repeat : int
+        Names the draw of the noise; drawn signs stay the same.
+    """
+    chip.set_input(trial.x, repeat=repeat)
+    settled = chip.settle()
+    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled)
+    state = np.asarray(chip.state, dtype=np.float64)
+    if isinstance(trial.rule, Dyadic):
+        return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))
+    return Run(free, state, [_nudged(chip, free, trial, scheme) for scheme in trial.schemes])
+
+
+def differs(design: Design) -> bool:
+    """Tell whether two measurements of one batch differ."""
+    adc = design.converters.readout
+    return design.noise.random or (adc is not None and adc.stochastic)
+
+
+def complete_settling(chip: Chip) -> Chip:
+    """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
+    complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
+    return chip.without(*NOISE, *READOUT).variant(dynamics=chip.design.dynamics.model_copy(update=complete))
+
+
+def stopped(trial: Trial) -> Trial:
+    """Return the trial with swinging nudges stopped at every point of their cycle, as a complete settling needs it."""
+    still = [Slow(s) if isinstance(s, LockIn | Rotation) else s for s in trial.schemes]
+    return trial._replace(schemes=still, mirror=True)
+
+
+def joined(measured: Estimate) -> Array:
+    """Return the error vectors of all layers side by side, (batch, units)."""
+    return np.concatenate(list(measured.delta.values()), axis=1)
+
+
+def _static(chip: Chip) -> Chip:
+    quiet = chip.without(*NOISE)
+    converters = quiet.design.converters
+    if converters.readout is None or not converters.readout.stochastic:
+        return quiet
+    nearest = converters.readout.model_copy(update={"stochastic": False})
+    return quiet.variant(converters=converters.model_copy(update={"readout": nearest}))
+
+
+def _nudged(chip: Chip, free: Free, trial: Trial, scheme: Scheme | Slow) -> Taken:
+    taken = readings(chip, free, trial.target, scheme, trial.mirror)
+    if not isinstance(trial.rule, Contrastive):
+        return Taken(gathered(chip, free, taken, trial.presynaptic), [])
+    kept = list(taken)
+    return Taken(gathered(chip, free, kept, trial.presynaptic), kept)
+
+
+def _adjoint(chip: Chip, free: Free, target: Array) -> Taken:
+    settled = chip.settle_errors(target)
+    status = np.maximum(free.settled.status, settled.status)
+    return Taken(Estimate(dict(chip.read_errors()), free.activity, status, settled.steps), [])

@@ -1,0 +1,56 @@
+"""What a measure found, before it is laid out for the file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.estimators import Estimate, Free
+from learning.exact import Exact
+from learning.interactions import Interactions
+from learning.ledger import Ledger
+from learning.matching import Expected
+
+Array = NDArray[np.float64]
+
+
+class Batch(NamedTuple):
+    """The samples of an experiment."""
+
+    x: Array
+    target: Array
+
+
+class Measured(NamedTuple):
+    """All that a measure found, before it is laid out for the file."""
+
+    free: Free
+    state: Array
+    """Membrane state of the free phase (batch, units)."""
+
+    reference: Exact
+    estimates: list[Estimate]
+    """Of the first repeat, one per scheme."""
+
+    status: NDArray[np.int64]
+    """Worst status of all settlings and repeats, (scheme, batch)."""
+
+    ledgers: list[Ledger]
+    """Of the error vectors, one per scheme."""
+
+    connections: list[dict[str, Ledger]]
+    """Of the gradients of the connections that are taught, by block, one per scheme."""
+
+    interactions: list[Interactions]
+    """One per scheme; empty if they were not asked for."""
+
+    keep: NDArray[np.bool_]
+    """Samples that every figure is an average of, (batch,)."""
+
+    designed: Exact
+    """Exact error vectors of the chip as designed, before any spread."""
+
+    rule: Expected
+    """What the matching rule expects over chips of this spread."""
