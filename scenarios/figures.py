@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from .disk import write, writing
 from .figures_measure import cosine, nudge, settling, signal
+from .figures_nudge import nudge_study, schemes
 from .figures_style import styled
 from .figures_train import angles, cosine_by_epoch, training
 from .store import Result
@@ -23,6 +24,8 @@ __all__ = [
     "draw_all",
     "figures_of",
     "nudge",
+    "nudge_study",
+    "schemes",
     "settling",
     "signal",
     "svg",
@@ -55,6 +58,17 @@ CAPTIONS = {
         "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the asymmetry of the "
         "feedback dominates, and a smaller nudge only makes the signals harder to read."
     ),
+    "nudge_study": (
+        "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme averaged "
+        "over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of the scheme "
+        "above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the lowest point on "
+        "the right; a bias below two of its standard errors is not drawn."
+    ),
+    "schemes": (
+        "Schemes in theory. Left: noise of an estimate at equal reads. Right: error of the finite nudge, half way to a "
+        "pole of the response. A higher order buys a smaller bias; circles pay for it with complex states, real nudges "
+        "with noise."
+    ),
     "signal": (
         "Signal levels. How large the activity of a unit is, and how small the change is that the readout has to "
         "resolve for the gradient to be seen: noise and converter steps must stay well below the lowest curve. Of a "
@@ -82,6 +96,10 @@ def figures_of(result: Result) -> dict[str, Figure]:
         found["signal"] = signal(result)
         if len(np.unique(last["signal"]["beta"].data)) > 2:
             found["nudge"] = nudge(result)
+    if "nudge" in last.groups:
+        group = last["nudge"]
+        found["nudge_study"] = nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
+        found["schemes"] = schemes()
     if "settling" in result.groups:
         found["settling"] = settling(result)
     return found

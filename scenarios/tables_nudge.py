@@ -21,6 +21,7 @@ _PER_SCHEME = {
     "averaged": "estimates that the allowance pays",
     "settlings": "settlings of one estimate, the free one included",
     "reads": "real reads of one estimate, the free one included",
+    "gain": "noise gain of one estimate: variance from read noise sigma over (sigma / beta)^2, as theory has it",
 }
 
 
@@ -37,6 +38,7 @@ def nudge_group(study: NudgeStudy) -> Group:
         "asymmetry": Variable(("layer",), study.asymmetry, long_name="squared bias of a vanishing nudge"),
         "kept": Variable(("sample",), study.keep, long_name="counted"),
         "best": Variable((), study.best, long_name="scheme with the smallest error of its worst layer"),
+        "answer": Variable((), study.answer, long_name="the best scheme in one line"),
     }
     fields = study._asdict()
     for name, words in _PER_SCHEME.items():

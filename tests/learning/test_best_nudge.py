@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from devices.noise import Noise
-from learning.best_nudge import Allowance, best_nudge
+from learning.allowance import Allowance
+from learning.best_nudge import best_nudge
 from learning.estimators import Free, estimate
 from learning.exact import exact
 from learning.ledger import joined

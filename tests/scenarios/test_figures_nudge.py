@@ -30,6 +30,7 @@ def made_up(asymmetry=0.01):
         averaged=each * 7,
         settlings=each * 3,
         reads=each * 3,
+        gain=each * 0.5,
         bias=bias,
         bias_error=np.where(np.arange(9)[:, None] == 0, bias, 0.01 * bias),
         variance=variance,
@@ -79,6 +80,17 @@ def test_theory_is_drawn_through_what_follows_it():
     for panel, values in enumerate((study.bias, study.variance)):
         for k, line in enumerate(dotted[panel]):
             np.testing.assert_allclose(line.get_ydata(), np.sqrt(values[3 * k : 3 * k + 3, 0]))
+
+
+def test_theory_goes_through_the_smallest_nudge_that_shows_it():
+    """Large nudges leave the power law, small ones show the asymmetry alone."""
+    study = made_up(asymmetry=1e-6)
+    study = study._replace(bias=study.bias.copy())
+    study.bias[[2, 5, 8]] *= 0.3
+    figure = nudge_study(results.result({"nudge": nudge_group(study)}))
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    for k in range(3):
+        np.testing.assert_allclose(dotted[k].get_ydata(), np.sqrt(made_up(asymmetry=1e-6).bias[3 * k : 3 * k + 3, 0]))
 
 
 def test_without_asymmetry_there_is_no_line_for_it():
