@@ -59,14 +59,14 @@ CAPTIONS = {
         "feedback dominates, and a smaller nudge only makes the signals harder to read."
     ),
     "causes": (
-        "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed line and the "
-        "black bar are the whole error. Causes are vectors, so their sizes do not add. The grey bar is the spread of a "
-        "single measurement, which averaging makes smaller; the other bars stay however often one measures. Of a "
-        "training, the last measured epoch."
+        "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed line and "
+        "the black bar are the whole error. Causes are vectors, so their sizes do not add. The grey bar is the "
+        "spread of a single measurement, which averaging makes smaller; the other bars stay however often one "
+        "measures. Of a training, the last measured epoch."
     ),
     "waterfall": (
-        "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest step down "
-        "is the cause that turns the gradient most. A cause that only changes its size makes no step."
+        "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest step "
+        "down is the cause that turns the gradient most. A cause that only changes its size makes no step."
     ),
     "nudge_study": (
         "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme averaged "
