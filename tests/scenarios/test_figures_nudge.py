@@ -115,5 +115,6 @@ def test_a_study_can_be_kept(tmp_path):
     store.save(tmp_path / "run.h5", {"nudge": nudge_group(study)}, {"software": "nudgelab test"})
     group = store.load(tmp_path / "run.h5")["nudge"]
     np.testing.assert_array_equal(group["mse"].data, study.mse)
+    np.testing.assert_array_equal(group["points"].data, [2, 2, 2, 2, 2, 2, 0, 0, 0])
     np.testing.assert_array_equal(group["order"].data, [1, 1, 1, 2, 2, 2, 2, 2, 2])
     assert group["best"].data == 4

@@ -47,6 +47,7 @@ def test_a_study_keeps_what_the_chip_shows(tmp_path):
     for name in ("beta", "averaged", "settlings", "reads", "gain", "bias", "variance", "mse", "cosine", "asymmetry"):
         np.testing.assert_array_equal(group[name].data, getattr(expected, name), name)
     assert list(group["scheme"].data) == [f"{k}, beta {b:g}" for k in ("centred", "circle 4") for b in (0.1, 0.4)]
+    assert list(group["points"].data) == [2, 2, 4, 4]
     assert group["best"].data == expected.best
     assert answer(result) == expected.answer
     assert {file.name for file in done.files} > {"nudge_study.svg", "schemes.svg", "report.html"}
