@@ -7,7 +7,7 @@ after one budget has been spent: a scheme that asks for less is repeated more of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from substrate.chip import Chip
 from substrate.protocol import Budget, Status
 
+from .allowance import Allowance
 from .estimators import Free, estimate
 from .exact import exact
 from .runs import joined
-from .schemes import Scheme, label
+from .schemes import LockIn, Rotation, Scheme, label, noise_gain, unfolded
 
 Array = NDArray[np.float64]
 
@@ -30,22 +31,8 @@ _USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
 _TINY = 1e-30
 
 
-class Allowance(NamedTuple):
-    """What every scheme may spend on one sample; free settlings and free reads count."""
-
-    settlings: int = 120
-    reads: int = 120
-    """Real reads of all units; a complex state costs two."""
-
-    time: float = math.inf
-    """Settled time, in tau."""
-
-    def pays(self, one: Budget) -> int:
-        """Return how many estimates it pays, of which one costs `one` per sample."""
-        limits = [self.settlings // one.settlings, self.reads // one.reads]
-        if math.isfinite(self.time) and one.settled_time > 0.0:
-            limits.append(int(self.time / one.settled_time))
-        return min(limits)
+class StudyError(ValueError):
+    """The schemes cannot be compared; the text says why and what to try."""
 
 
 class NudgeStudy(NamedTuple):
@@ -67,6 +54,9 @@ class NudgeStudy(NamedTuple):
 
     reads: NDArray[np.int64]
     """Real reads of one estimate, the free one included, (scheme,)."""
+
+    gain: Array
+    """Noise gain `G` of one estimate, as theory has it: variance over ``(sigma / beta)^2``, (scheme,)."""
 
     bias: Array
     """Squared bias against the exact gradient, without the noise of the repeats; at least 0."""
@@ -116,6 +106,7 @@ def best_nudge(
     schemes: Sequence[Scheme],
     repeats: int = 64,
     allowance: Allowance = Allowance(),  # noqa: B008  immutable
+    tell: Callable[[int, Scheme], object] | None = None,
 ) -> NudgeStudy:
     """Return bias, variance and mean squared error of every scheme and layer at equal budget.
 
@@ -132,23 +123,29 @@ def best_nudge(
         the noise of their mean: take as many as the allowance pays.
     allowance : Allowance
         What every scheme may spend on one sample.
+    tell : callable, optional
+        Called with place and scheme before each scheme is measured.
 
     Raises
     ------
-    ValueError
+    StudyError
         If there are no schemes or fewer than two repeats, if the allowance does not pay one estimate, or if
         no sample settles under all schemes.
     """
     if not schemes or repeats < 2:
-        raise ValueError(f"{len(schemes)} schemes, repeats = {repeats}: give at least 1 scheme and 2 repeats")
+        raise StudyError(f"{len(schemes)} schemes, repeats = {repeats}: give at least 1 scheme and 2 repeats")
     chip.set_input(x)
     chip.settle()
     reference = exact(chip, target)
-    found = [_moments(chip, x, target, scheme, repeats, reference.delta) for scheme in schemes]
+    found = []
+    for k, scheme in enumerate(schemes):
+        if tell is not None:
+            tell(k, scheme)
+        found.append(_moments(chip, x, target, scheme, repeats, reference.delta))
     averaged = np.array([_paid(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)])
     keep = np.logical_and.reduce([reference.equilibrium.reached, *(np.isin(m.status, _USABLE) for m in found)])
     if not keep.any():
-        raise ValueError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
+        raise StudyError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
     layers = chip.topology.columns
     rows = [[_layer(m, reference.delta, keep, columns) for columns in layers.values()] for m in found]
     bias, bias_error, variance, along = np.moveaxis(np.array(rows), 2, 0)
@@ -163,6 +160,7 @@ def best_nudge(
         averaged=averaged,
         settlings=np.array([m.cost.settlings for m in found]),
         reads=np.array([m.cost.reads for m in found]),
+        gain=np.array([_gain(chip, scheme, m.cost) for scheme, m in zip(schemes, found, strict=True)]),
         bias=bias,
         bias_error=bias_error,
         variance=variance,
@@ -185,7 +183,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
         free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
-        measured = estimate(chip, free, target, scheme, mirror=not chip.design.noise.on)
+        measured = estimate(chip, free, target, scheme, mirror=not chip.design.noise.random)
         error = joined(measured) - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
     mean = total / repeats
@@ -195,14 +193,22 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     return _Moments(mean, variance, repeats, status, cost)
 
 
+def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
+    if isinstance(scheme, LockIn | Rotation):
+        planes = 2 if isinstance(scheme, Rotation) else 1
+        return noise_gain(scheme.nodes((cost.reads - 1) // planes))
+    return noise_gain(unfolded(scheme.nodes()) if chip.design.noise.random else scheme.nodes())
+
+
 def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
     """Return how many estimates the allowance pays."""
     count = allowance.pays(cost)
     if count < 1:
-        raise ValueError(
-            f"the allowance of {allowance.settlings} settlings, {allowance.reads} reads and {allowance.time:g} tau "
-            f"does not pay one estimate of {label(scheme)}: give at least {cost.settlings} settlings, "
-            f"{cost.reads} reads and {cost.settled_time:g} tau"
+        time = "any time" if allowance.time is None else f"{allowance.time:g} tau"
+        raise StudyError(
+            f"the allowance of {allowance.settlings} settlings, {allowance.reads} reads and {time} does not pay one "
+            f"estimate of {label(scheme)}: give at least {cost.settlings} settlings, {cost.reads} reads and "
+            f"{cost.settled_time:g} tau"
         )
     return count
 

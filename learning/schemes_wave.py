@@ -15,12 +15,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from devices.parameters import Parameters, Taus
+from devices.parameters import Parameters, Time
 from substrate.protocol import Wave
 
 from .schemes_nodes import Beta, Node
 
-Period = Annotated[Taus, Field(gt=0.0, le=1e6)]
+Period = Annotated[float, Field(gt=0.0, le=1e6), Time]
 Cycles = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -37,7 +37,7 @@ class LockIn(Parameters):
     """Amplitude of the nudge; dimensionless, above 0."""
 
     period: Period
-    """Time of one cycle, in units of tau; long against tau, or the answer lags."""
+    """Time of one cycle, in units of tau or seconds; long against tau, or the answer lags."""
 
     cycles: Cycles = 2
     """Whole cycles before the one that is read; 0 to 1000."""
@@ -82,7 +82,7 @@ class Rotation(Parameters):
     """Radius of the circle; dimensionless, above 0."""
 
     period: Period
-    """Time of one turn, in units of tau; long against tau, or the answer lags."""
+    """Time of one turn, in units of tau or seconds; long against tau, or the answer lags."""
 
     cycles: Cycles = 2
     """Whole turns before the one that is read; 0 to 1000."""

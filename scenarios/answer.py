@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from substrate.protocol import Status
 
 from .answer_ledger import floor, on_the_way, sentence
+from .answer_nudge import nudge_remarks
 from .store import Group, Result
 from .views import latest, measured_epochs, number, percent
 
@@ -22,20 +24,21 @@ def answer(result: Result) -> str:
     """Return the one sentence a reader should take home."""
     if diverged(result):
         return _divergence(result)
-    if "metrics" in result.groups:
-        return _training(result)
-    if "evaluate" in result.groups:
-        return _chips(result["evaluate"])
-    if "gradient" in result.groups:
-        return sentence(result)
-    if "settling" in result.groups:
-        return _settling(result["settling"])
-    return "This result holds no experiment."
+    words: dict[str, Callable[[], str]] = {
+        "metrics": lambda: _training(result),
+        "evaluate": lambda: _chips(result["evaluate"]),
+        "gradient": lambda: sentence(result),
+        "nudge": lambda: str(result["nudge"]["answer"].data),
+        "settling": lambda: _settling(result["settling"]),
+    }
+    return next((say() for group, say in words.items() if group in result.groups), "This result holds no experiment.")
 
 
 def remarks(result: Result) -> list[str]:
     """Return what else has to be said: the causes of error after a training, and samples that were not counted."""
     last, epochs = latest(result), measured_epochs(result)
+    if "nudge" in last.groups:
+        return nudge_remarks(last["nudge"])
     if "gradient" not in last.groups:
         return [*_audited(last), *_clipped(last)]
     if not epochs:

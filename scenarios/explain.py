@@ -72,7 +72,9 @@ def _estimates(loaded: Loaded) -> Iterator[str]:
 def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     yield f"parameters  {load.topology.size:,} ({load.topology.units:,} units settle)"
     if load.estimates:
-        yield f"settlings   1 free and {load.nudges} nudged for each estimate; {load.settlings:,} in the whole run"
+        free = len(scenario.tried()) if scenario.experiment.kind == "nudge" else 1
+        each = "repeat of all schemes" if scenario.experiment.kind == "nudge" else "estimate"
+        yield f"settlings   {free} free and {load.nudges} nudged for each {each}; {load.settlings:,} in the whole run"
     else:
         yield f"settlings   {load.settlings:,}, all of them free"
     if scenario.experiment.kind == "train":
@@ -82,7 +84,7 @@ def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     most = "at most " if load.bounded and seconds >= 1.0 else ""
     rate = f"{load.operations:.2g} operations at an assumed {RATE:.0e} per second"
     yield f"time        {most}{_duration(seconds)}: {rate}"
-    if scenario.experiment.kind in {"measure", "train"}:
+    if scenario.experiment.kind in {"measure", "nudge", "train"}:
         yield "            the exact gradients and complete settlings that estimates are compared with come on top"
     yield f"memory      {_size(load.memory)} for parameters, data and states"
     yield f"result      about {_size(load.result)} before compression"

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .disk import write, writing
+from .figures_ledger import causes, waterfall
 from .figures_measure import cosine, nudge, settling, signal
+from .figures_nudge import nudge_study, schemes
 from .figures_style import styled
 from .figures_train import angles, cosine_by_epoch, training
 from .store import Result
@@ -18,15 +20,19 @@ from .views import latest, measured_epochs
 __all__ = [
     "CAPTIONS",
     "angles",
+    "causes",
     "cosine",
     "cosine_by_epoch",
     "draw_all",
     "figures_of",
     "nudge",
+    "nudge_study",
+    "schemes",
     "settling",
     "signal",
     "svg",
     "training",
+    "waterfall",
 ]
 
 CAPTIONS = {
@@ -55,6 +61,27 @@ CAPTIONS = {
         "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the asymmetry of the "
         "feedback dominates, and a smaller nudge only makes the signals harder to read."
     ),
+    "causes": (
+        "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed line and "
+        "the black bar are the whole error. Causes are vectors, so their sizes do not add. The grey bar is the "
+        "spread of a single measurement, which averaging makes smaller; the other bars stay however often one "
+        "measures. Of a training, the last measured epoch."
+    ),
+    "waterfall": (
+        "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest step "
+        "down is the cause that turns the gradient most. A cause that only changes its size makes no step."
+    ),
+    "nudge_study": (
+        "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme averaged "
+        "over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of the scheme "
+        "above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the lowest point on "
+        "the right; a bias below two of its standard errors is not drawn."
+    ),
+    "schemes": (
+        "Schemes in theory. Left: noise of an estimate at equal reads. Right: error of the finite nudge, half way to a "
+        "pole of the response. A higher order buys a smaller bias; circles pay for it with complex states, real nudges "
+        "with noise."
+    ),
     "signal": (
         "Signal levels. How large the activity of a unit is, and how small the change is that the readout has to "
         "resolve for the gradient to be seen: noise and converter steps must stay well below the lowest curve. Of a "
@@ -79,9 +106,15 @@ def figures_of(result: Result) -> dict[str, Figure]:
         found["cosine_by_epoch"] = cosine_by_epoch(result)
     if "gradient" in last.groups:
         found["cosine"] = cosine(result)
+        found["causes"] = causes(result)
+        found["waterfall"] = waterfall(result)
         found["signal"] = signal(result)
         if len(np.unique(last["signal"]["beta"].data)) > 2:
             found["nudge"] = nudge(result)
+    if "nudge" in last.groups:
+        group = last["nudge"]
+        found["nudge_study"] = nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
+        found["schemes"] = schemes()
     if "settling" in result.groups:
         found["settling"] = settling(result)
     return found

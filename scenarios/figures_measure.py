@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
-from numpy.typing import NDArray
 
 from .figures_style import COLOURS, DASHES, by_layer, key_below, look, panels, plain, styled
 from .store import Group, Result
-from .views import extremes, latest
+from .views import extremes, kinds_of, latest
 
 _SAMPLES = 4
 _PHASES = len(COLOURS) * 2
@@ -95,11 +94,6 @@ def _shown_schemes(group: Group) -> list[int]:
     kinds = kinds_of(group["scheme"].data)
     best = [max(np.flatnonzero(kinds == kind), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
     return [int(s) for s in best[:_SCHEMES]]
-
-
-def kinds_of(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Return the kind in every label of a scheme: ``circle 4`` of ``circle 4, beta 0.2``."""
-    return np.array([str(text).rpartition(", beta ")[0] or str(text) for text in schemes])
 
 
 @styled

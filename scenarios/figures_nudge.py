@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from learning.schemes import Chebyshev, Circle, LockIn, Node, OneSided, noise_gain, truncation_order, unfolded
 
-from .figures_measure import kinds_of
 from .figures_style import key_below, look, panels, plain, styled
 from .store import Group, Result
+from .views import kinds_of
 
 Array = NDArray[np.float64]
 
@@ -103,12 +103,14 @@ def nudge_study(result: Result, layer: int = 0) -> Figure:
 
 
 def _slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.int64], layer: int) -> None:
-    """Draw the slopes of theory: the bias through its largest nudge, the noise through its smallest."""
+    """Draw the slopes of theory: the bias through the smallest nudge that clearly shows it, the noise likewise."""
     floor = group["asymmetry"].data[layer]
     beta, order = group["beta"].data[chosen], int(group["order"].data[chosen[0]])
     bias, variance = (group[name].data[chosen, layer] for name in ("bias", "variance"))
     style = {"color": "0.6", "linestyle": ":", "linewidth": 1, "zorder": 1}
-    truncation = max(bias[-1] - floor, 0.0) * (beta / beta[-1]) ** (2 * order)
+    clear = bias - floor > np.maximum(floor, 3.0 * group["bias_error"].data[chosen, layer])
+    through = int(clear.argmax()) if clear.any() else -1
+    truncation = max(bias[through] - floor, 0.0) * (beta / beta[through]) ** (2 * order)
     axes_list[0].loglog(beta, np.sqrt(floor + truncation), **style)
     axes_list[1].loglog(beta, np.sqrt(variance[0]) * beta[0] / beta, **style)
 

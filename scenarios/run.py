@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.activation import Named
+from learning.best_nudge import StudyError
+from learning.schemes import Scheme
 from substrate.chip import Chip
 from substrate.design import Design, Fabrication
 
@@ -25,7 +27,9 @@ from .measured import Batch
 from .provenance import provenance, run_id
 from .report import write_report
 from .schema import Scenario
+from .schema_experiment import StudyNudges
 from .store import Group, Result, StoreReadError, Variable
+from .study_nudges import study_nudges
 from .tables import lay_out
 from .tables_train import audit_group, device_groups, readout_group
 from .train import Job, Trained, Watch, evaluate_chips, run_training
@@ -89,7 +93,8 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     ScenarioError
         If a file of the scenario does not fit.
     RunError
-        If the folder holds the result or checkpoint of another scenario or cannot be made.
+        If the folder holds the result or checkpoint of another scenario or cannot be made, or a study of
+        nudges has nothing to compare.
     StoreReadError
         If the folder holds an unreadable result.
     StoreWriteError
@@ -111,7 +116,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     if path.exists():
         remove(kept)
         remove(path)
-    groups, ending = _experiment(loaded.scenario, parts, Setting(options.threads, kept, saved, identity), watch)
+    groups, ending = _experiment(loaded.scenario.plain(), parts, Setting(options.threads, kept, saved, identity), watch)
     physical = loaded.scenario.physical
     if "signal" in groups and physical is not None and physical.activity_volts is not None:
         text = "output voltage of one unit of activity"
@@ -170,7 +175,7 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
         return make_chip(scenario, parts, programmed or parts.programmed, instance, setting.threads)
 
-    loose = {text for s in scenario.learning.all_schemes() if (text := scenario.dynamics_in_tau().looseness(s.beta))}
+    loose = {text for s in scenario.tried() if (text := scenario.dynamics_in_tau().looseness(s.beta))}
     for text in sorted(loose):
         watch.say(f"warning: {text}")
     if experiment.kind == "train":
@@ -182,6 +187,8 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
         first = scenario.chip.instance
         chips = (make(instance=first + k) for k in range(experiment.chips))
         return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, COMPLETE
+    if experiment.kind == "nudge":
+        return _study(make(), Batch(data.x, data.y), experiment, scenario.tried(), watch), COMPLETE
     chip, schemes = make(), scenario.learning.all_schemes()
     groups = device_groups(chip)
     if experiment.kind == "measure":
@@ -196,6 +203,13 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
         watch.say("settling curves")
         groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
     return groups, COMPLETE
+
+
+def _study(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], watch: Watch) -> dict[str, Group]:
+    try:
+        return device_groups(chip) | study_nudges(chip, batch, plan, schemes, watch)
+    except StudyError as error:
+        raise RunError(f"experiment: {error}") from error
 
 
 def make_chip(

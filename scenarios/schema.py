@@ -21,11 +21,12 @@ from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
 from substrate import times, units
-from substrate.methods import Dynamics, whole_steps
+from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
 
-from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, Task
+from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
+from .schema_nudges import budget_faults, swing_faults
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
@@ -178,10 +179,11 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:
-        if self.experiment.kind in ("measure", "train") and not self.learning.all_schemes():
+        if self.experiment.kind in ("measure", "nudge", "train") and not self.learning.all_schemes():
             raise PydanticCustomError(
                 "no_scheme",
-                'measure and train need a nudge scheme: add [learning] scheme = { kind = "centred", beta = 0.2 }',
+                "measure, nudge and train need a nudge scheme: add [learning] "
+                'scheme = { kind = "centred", beta = 0.2 }',
             )
         return self
 
@@ -191,6 +193,8 @@ class Scenario(Parameters):
             "dynamics": times.faults(self.dynamics, self._tau),
             "phases": units.faults(self.phases, self.physical),
             "devices": units.faults(self.devices, self.physical),
+            "learning": units.faults(self.learning, self.physical),
+            "experiment": units.faults(self.experiment, self.physical),
         }
         _refuse([((table, *f.path), f.message, f.hint) for table, faults in found.items() for f in faults])
         return self
@@ -200,19 +204,23 @@ class Scenario(Parameters):
         """Refuse combinations that have no meaning; each at the key that can be changed."""
         found: list[tuple[tuple[str | int, ...], str, str]] = []
         holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
-        one = self.learning.scheme is not None
-        for k, scheme in enumerate(self.learning.all_schemes()):
+        one, schemes, dynamics = self.learning.scheme is not None, self._schemes_in_tau(), self.dynamics_in_tau()
+        for k, scheme in enumerate(schemes):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
             if not holomorphic and needs_complex(scheme):
                 hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
                 found.append((place, "needs complex states, which this activation does not have", hint))
             if isinstance(scheme, LockIn | Rotation):
-                found += [(place, *words) for words in _swing_faults(scheme, self.dynamics_in_tau())]
+                records = self.experiment.kind == "settle"
+                found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
+        if isinstance(self.experiment, StudyNudges) and not found:
+            faults = budget_faults(self.experiment, schemes, dynamics, self.devices.noise.random)
+            found += [(("experiment", "budget"), *words) for words in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
             hint = 'set dynamics.mode = "trajectory" and a method of fixed steps'
             found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
-        if self.devices.noise.on and (fault := self.dynamics_in_tau().noise_fault()):
+        if self.devices.noise.on and (fault := dynamics.noise_fault()):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
         _refuse(found + self._idle())
         return self
@@ -242,6 +250,23 @@ class Scenario(Parameters):
         """Return the devices as the substrate takes them: levels and times in units of the model."""
         return units.plain(self.devices, self.physical)
 
+    def _schemes_in_tau(self) -> list[Scheme]:
+        return units.plain(self.learning, self.physical).all_schemes()
+
+    def tried(self) -> list[Scheme]:
+        """Return every scheme that is measured, periods in units of tau; a study may try several sizes of each."""
+        schemes = self._schemes_in_tau()
+        return self.experiment.tried(schemes) if isinstance(self.experiment, StudyNudges) else schemes
+
+    def plain(self) -> Scenario:
+        """Return the scenario with the times of its schemes and of its budget as plain numbers in units of tau."""
+        return self.model_copy(
+            update={
+                "learning": units.plain(self.learning, self.physical),
+                "experiment": units.plain(self.experiment, self.physical),
+            }
+        )
+
     def phases_in_tau(self) -> Phases:
         """Return the phases as the substrate takes them: times in units of tau."""
         return units.plain(self.phases, self.physical)
@@ -258,18 +283,6 @@ class Scenario(Parameters):
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
-
-
-def _swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics) -> list[tuple[str, str]]:
-    """Return why a swinging nudge does not go with the dynamics, and what to try."""
-    if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
-        hint = 'set dynamics.mode = "trajectory" and a method of fixed steps, or take circle or chebyshev'
-        return [("a swinging nudge needs a trajectory of fixed steps", hint)]
-    points = whole_steps(scheme.period, dynamics.dt)
-    if points < scheme.fewest_points:
-        hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"
-        return [(f"its cycle has {points} steps, {scheme.fewest_points} are needed", hint)]
-    return []
 
 
 def _refuse(found: list[tuple[tuple[str | int, ...], str, str]]) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from devices.parameters import Parameters
+from learning.allowance import Allowance
+from learning.schemes import Beta, Scheme
 
 
 class _AnyTask(Parameters):
@@ -88,6 +90,29 @@ class Measure(Parameters):
     """Settling curves to keep beside; absent: none."""
 
 
+class StudyNudges(Parameters):
+    """Find the best nudge: bias and noise of every scheme on the chip, at one budget for all; nothing is learned."""
+
+    kind: Literal["nudge"]
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """The first so many training samples."""
+
+    repeats: Annotated[int, Field(ge=2, le=1_000_000)] = 32
+    """Estimates of every scheme, each with noise of its own; 2 or more. Without any noise 2 are enough."""
+
+    betas: Annotated[list[Beta], Field(min_length=1, max_length=64)] | None = None
+    """Sizes at which every scheme is tried, in place of its own; above 0. Absent: each scheme as it is written."""
+
+    budget: Allowance = Allowance()
+    """What every scheme may spend on one sample, the free settling and the free read of every estimate included."""
+
+    def tried(self, schemes: list[Scheme]) -> list[Scheme]:
+        """Return every scheme at every size."""
+        if self.betas is None:
+            return schemes
+        return [scheme.model_copy(update={"beta": beta}) for scheme in schemes for beta in self.betas]
+
+
 class LedgerPlan(Parameters):
     """When a training stops to measure where its gradient error comes from."""
 
@@ -138,4 +163,4 @@ class Evaluate(Parameters):
     """Test on the first so many samples; absent: all."""
 
 
-Experiment = Annotated[Settle | Measure | Train | Evaluate, Field(discriminator="kind")]
+Experiment = Annotated[Settle | Measure | StudyNudges | Train | Evaluate, Field(discriminator="kind")]

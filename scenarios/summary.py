@@ -30,6 +30,7 @@ _MEASURED = {
     },
     "ledger": {"relative"},
     "signal": {"activity", "delta", "evoked"},
+    "nudge": {"bias", "variance", "mse", "cosine", "asymmetry", "best"},
 }
 
 
@@ -54,7 +55,8 @@ def metrics(result: Result) -> dict[str, float | None]:
     dict
         Keys are slash paths like those of the result file: ``metrics/error_test`` of the last epoch,
         ``gradient/cosine/<scheme>/<layer>``, ``ledger/relative/<scheme>/<layer>/<term>`` of the last
-        measured epoch, ``evaluate/error_mean`` and so on; ``settling/settled`` is a fraction.
+        measured epoch, ``nudge/mse/<scheme>/<layer>``, ``evaluate/error_mean`` and so on;
+        ``settling/settled`` is a fraction.
     """
     last = latest(result).groups
     found: dict[str, float] = {}

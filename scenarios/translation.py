@@ -79,17 +79,20 @@ class _Spot(NamedTuple):
 
 
 def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
-    """Follow `loc` through the model; the tags that pydantic puts in there are no part of the path."""
+    """Follow `loc` through the model; the tags that pydantic puts in there are no part of the path.
+
+    Our own checks leave them out; a key then belongs to the first table that has it.
+    """
     spot = _Spot((), None, None, [model])
     for part in loc:
         if str(part).startswith("<"):
             continue
         if isinstance(part, int):
             spot = spot._replace(path=(*spot.path, part))
-        elif len(spot.tables) > 1:
+        elif len(spot.tables) > 1 and any(part in _tags(table) for table in spot.tables):
             spot = spot._replace(tables=[table for table in spot.tables if part in _tags(table)])
         elif spot.tables:
-            owner = spot.tables[0]
+            owner = next((table for table in spot.tables if part in _fields(table)), spot.tables[0])
             field = _fields(owner).get(part)
             spot = _Spot((*spot.path, part), owner, field, _tables(field.annotation) if field else [])
         else:

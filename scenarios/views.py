@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .store import Group, Result
 
@@ -43,6 +44,17 @@ def extremes(signal: Group) -> list[int]:
     """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
     betas = signal["beta"].data
     return list(dict.fromkeys((int(betas.argmin()), int(betas.argmax()))))
+
+
+def kinds_of(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return the kind in every label of a scheme: ``circle 4`` of ``circle 4, beta 0.2``."""
+    return np.array([str(text).rpartition(", beta ")[0] or str(text) for text in schemes])
+
+
+def best_of_kinds(nudge: Group) -> list[int]:
+    """Return the scheme of every kind in a group `nudge` whose worst layer has the smallest error."""
+    kinds, worst = kinds_of(nudge["scheme"].data), np.nanmax(nudge["mse"].data, axis=1)
+    return [min(np.flatnonzero(kinds == kind).tolist(), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
 
 
 def percent(value: float) -> str:

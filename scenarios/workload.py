@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from learning.schemes import LockIn, Rotation, Scheme
-from substrate.methods import Phase, whole_steps
+from learning.schemes import LockIn, Rotation, Scheme, unfolded
+from substrate.methods import Phase, cycle_steps, whole_steps
 from substrate.topology import Topology
 
 from .datasets import Outline
 from .schema import Scenario
-from .schema_experiment import Evaluate, Measure, Record, Settle, Train
+from .schema_experiment import Evaluate, Measure, Record, Settle, StudyNudges, Train
 
 BYTES = 8
 """Of a real number in double precision."""
@@ -83,6 +83,7 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     outline : Outline
         Size of its data.
     """
+    scenario = scenario.plain()
     network, dynamics = scenario.network, scenario.dynamics_in_tau()
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
@@ -108,7 +109,7 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
 
 
 def _counts(scenario: Scenario, outline: Outline) -> _Counts:
-    experiment, schemes = scenario.experiment, scenario.learning.all_schemes()
+    experiment, schemes = scenario.experiment, scenario.tried()
     match experiment:
         case Settle():
             samples = min(experiment.record.samples, outline.samples)
@@ -116,6 +117,11 @@ def _counts(scenario: Scenario, outline: Outline) -> _Counts:
         case Measure():
             samples, repeats = min(experiment.samples, outline.samples), scenario.repeats(experiment)
             return _Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes))
+        case StudyNudges():
+            samples = min(experiment.samples, outline.samples)
+            # One estimate is one of every scheme; each has a free settling of its own.
+            estimates = samples * experiment.repeats
+            return _Counts(estimates, samples + estimates * (len(schemes) - 1), samples, schemes)
         case Train():
             samples = min(experiment.samples or outline.samples, outline.samples)
             tests = min(experiment.test_samples or outline.test_samples, outline.test_samples)
@@ -133,10 +139,12 @@ def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[_Nudged]:
     for scheme in schemes:
         if not isinstance(scheme, LockIn | Rotation):
             limit = _limit(dynamics.nudged, dynamics.dt)
-            betas = [complex(node.beta) for node in scheme.nodes() if node.beta != 0.0]
+            # Where anything is random, no settling stands for its conjugate.
+            nodes = unfolded(scheme.nodes()) if scenario.devices.noise.random and not recorded else scheme.nodes()
+            betas = [complex(node.beta) for node in nodes if node.beta != 0.0]
             found += [_Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
         elif not recorded:
-            points = whole_steps(scheme.period, dynamics.dt)
+            points = cycle_steps(scheme.period, dynamics.dt)
             planes = 2 if isinstance(scheme, Rotation) else 1
             found.append(_Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
     return list({settling.beta: settling for settling in found}.values()) if recorded else found
@@ -155,7 +163,7 @@ def _result(scenario: Scenario, topology: Topology, counts: _Counts, nudged: Ite
     if isinstance(experiment, Measure):
         copies = len(counts.schemes) + 2
         total += BYTES * (copies * topology.size + (copies + 2) * counts.rows * topology.units)
-    record: Record | None = None if isinstance(experiment, Evaluate) else experiment.record
+    record: Record | None = None if isinstance(experiment, Evaluate | StudyNudges) else experiment.record
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.
         phases = {settling.beta: settling for settling in nudged if not settling.points}.values()

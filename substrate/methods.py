@@ -229,3 +229,8 @@ TABLES = {
 def whole_steps(duration: float, dt: float) -> int:
     """Return the steps that cover a duration; rounding does not add one."""
     return math.ceil(duration / dt * (1.0 - 1e-12))
+
+
+def cycle_steps(period: float, dt: float) -> int:
+    """Return the steps of one cycle of a swinging nudge: the nearest whole number."""
+    return round(period / dt)

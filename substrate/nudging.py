@@ -9,6 +9,7 @@ from devices import activation
 
 from .design import Design, Fabrication
 from .kernels import forces
+from .methods import cycle_steps
 from .protocol import Nudge, State, Wave
 from .tiles import Drive, Machine
 
@@ -112,7 +113,7 @@ def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128
         raise ValueError('a nudge that swings needs dynamics.mode = "trajectory" and method euler or exponential')
     if design.phases.nudge == "held":
         raise ValueError('a nudge that swings cannot be held: set phases.nudge = "continuous"')
-    steps = max(4, round(wave.period / dynamics.dt))
+    steps = max(4, cycle_steps(wave.period, dynamics.dt))
     angle = 2.0 * np.pi * (np.arange(steps) + 0.5) / steps
     return beta * (np.exp(1j * angle) if wave.kind == "rotation" else np.cos(angle) + 0j)
 

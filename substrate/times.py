@@ -13,8 +13,8 @@ from .methods import LONGEST_STEP, MOST_STEPS, Dynamics, Phase
 class Fault(NamedTuple):
     """One time that cannot be used, and what to try."""
 
-    path: tuple[str, ...]
-    """Keys below the dynamics."""
+    path: tuple[str | int, ...]
+    """Keys and item numbers below the table."""
 
     message: str
     hint: str
@@ -44,7 +44,7 @@ def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
     ]
 
 
-def span_fault(path: tuple[str, ...], time: Span, tau: float | None) -> Fault | None:
+def span_fault(path: tuple[str | int, ...], time: Span, tau: float | None) -> Fault | None:
     """Return why a time in seconds cannot be used with a `tau` in seconds (None: unknown), or None if it can."""
     if not 0.0 < time.seconds < math.inf:
         return Fault(path, "must be > 0 and finite", 'write a time such as "50 ns"')

@@ -37,7 +37,7 @@ def plain(parameters: P, physical: Physical | None) -> P:
     return converted
 
 
-def _written(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _written(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield everything that was written with a unit, with its keys."""
     if isinstance(value, Span | Potential):
         yield path, value
@@ -45,12 +45,12 @@ def _written(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
         for name in type(value).model_fields:
             yield from _written(getattr(value, name), (*path, name))
     elif isinstance(value, list):
-        # The items of an array share its place.
-        for item in value:
-            yield from _written(item, path)
+        # Plain items of an array share its place, tables have places of their own.
+        for k, item in enumerate(value):
+            yield from _written(item, (*path, k) if isinstance(item, Parameters) else path)
 
 
-def _potential_fault(path: tuple[str, ...], level: Potential, physical: Physical | None) -> Fault | None:
+def _potential_fault(path: tuple[str | int, ...], level: Potential, physical: Physical | None) -> Fault | None:
     if physical is not None and getattr(physical, level.scale) is not None:
         return None
     unit = _UNIT[level.scale]

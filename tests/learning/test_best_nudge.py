@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from devices.noise import Noise
-from learning.best_nudge import Allowance, best_nudge
-from learning.estimators import Free, estimate
+from devices.sampling import Hold
+from learning.allowance import Allowance
+from learning.best_nudge import best_nudge
+from learning.estimators import Free, estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import Centred, Chebyshev, Circle, OneSided, RandomSign, demand
@@ -146,6 +148,19 @@ def test_the_asymmetry_is_what_remains_of_a_vanishing_nudge():
         expected = np.sum((true.ep - true.delta)[:, columns] ** 2) / np.sum(true.delta[:, columns] ** 2)
         assert found.asymmetry[k] == pytest.approx(expected, rel=1e-9)
         assert found.bias[0, k] == pytest.approx(expected, rel=1e-3, abs=1e-9)
+
+
+def test_the_free_read_waits_in_the_hold_as_in_every_estimate():
+    chip = random_chip(symmetric=True, seed=2, hold=Hold(pedestal=0.05))
+    x, y = random_batch(chip)
+    told: list[tuple[int, object]] = []
+    found = best_nudge(chip, x, y, [OneSided(beta=0.2)], 2, tell=lambda k, scheme: told.append((k, scheme)))
+    assert told == [(0, OneSided(beta=0.2))]
+    measured = joined(estimate(chip, measure_free(chip, x), y, OneSided(beta=0.2)))
+    true = exact(chip, y).delta
+    for k, columns in enumerate(chip.topology.columns.values()):
+        expected = np.sum((measured - true)[:, columns] ** 2) / np.sum(true[:, columns] ** 2)
+        assert found.bias[0, k] == pytest.approx(expected, rel=1e-9)
 
 
 def test_signs_are_drawn_anew_in_every_repeat():

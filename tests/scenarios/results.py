@@ -160,3 +160,37 @@ def evaluated() -> Result:
         "unsettled": Variable(("chip",), [0.0, 0.0, 0.01, 0.0]),
     }
     return result({"evaluate": group, "provenance": provenance()})
+
+
+BETAS = np.array([0.1, 0.2, 0.4])
+KINDS = ("one-sided", "centred", "circle 4")
+
+
+def nudges(asymmetry: float = 0.02, best: int = 4) -> Group:
+    """Return `/nudge` of three schemes at three sizes: bias of orders 1, 2 and 4, noise as 1/beta; l1 is the worst."""
+    order = np.repeat([1, 2, 4], 3)
+    beta = np.tile(BETAS, 3)
+    share = np.array([1.0, 0.5])
+    bias, variance = np.outer(asymmetry**2 + beta ** (2 * order), share), np.outer(1e-3 / beta**2, share)
+    both = ("scheme", "layer")
+    names = np.array([f"{kind}, beta {size:g}" for kind in KINDS for size in BETAS])
+    each = np.ones(9, dtype=np.int64)
+    return {
+        "scheme": Variable(("scheme",), names),
+        "layer": Variable(("layer",), np.array(["l1", "out"])),
+        "order": Variable(("scheme",), order),
+        "beta": Variable(("scheme",), beta),
+        "averaged": Variable(("scheme",), 7 * each),
+        "settlings": Variable(("scheme",), np.repeat([2, 3, 5], 3)),
+        "reads": Variable(("scheme",), np.repeat([2, 3, 7], 3)),
+        "gain": Variable(("scheme",), np.repeat([2.0, 0.5, 0.25], 3)),
+        "bias": Variable(both, bias),
+        "bias_error": Variable(both, 0.01 * bias),
+        "variance": Variable(both, variance),
+        "mse": Variable(both, bias + variance),
+        "cosine": Variable(both, 1.0 - 0.5 * (bias + variance)),
+        "asymmetry": Variable(("layer",), asymmetry**2 * share),
+        "kept": Variable(("sample",), np.array([True, True, True, False])),
+        "best": Variable((), best),
+        "answer": Variable((), "Best nudge: centred, beta 0.2, mean of 7 estimates."),
+    }

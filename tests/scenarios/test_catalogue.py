@@ -11,6 +11,7 @@ from scenarios.run import Options, run
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
+    "nudge": ["experiment.samples=4", "experiment.repeats=2"],
     "settle": ["experiment.record.every_steps=200"],
     "train": [
         "experiment.samples=40",
@@ -30,6 +31,9 @@ def test_scenario_runs(path, tmp_path):
     assert all(file.stat().st_size > 100 for file in done.files)
     if kind == "settle":
         assert (result["settling"]["status"].data == 0).all()
+        return
+    if kind == "nudge":
+        assert np.isfinite(result["nudge"]["mse"].data).all()
         return
     ledger = result["ledger"]
     assert np.isfinite(ledger["relative"].data).all()

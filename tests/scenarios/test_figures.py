@@ -47,6 +47,7 @@ RESULTS = {
     "settle": settled(),
     "crowd": settled(50, tuple(f"beta {k}" for k in range(30))),
     "evaluate": results.evaluated(),
+    "study": results.result({"nudge": results.nudges()}),
 }
 
 WANTED = {
@@ -58,6 +59,7 @@ WANTED = {
     "settle": ["settling"],
     "crowd": ["settling"],
     "evaluate": [],
+    "study": ["nudge_study", "schemes"],
 }
 
 
@@ -78,7 +80,7 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
         renderer = drawn(figure).get_renderer()
         for axes in figure.axes:
             assert axes.get_xlabel(), name
-        assert re.search(r"\(.+\)|cosine|error / exact", figure.axes[0].get_ylabel()), f"{name}: no unit"
+        assert re.search(r"\(.+\)|cosine|/ exact", figure.axes[0].get_ylabel()), f"{name}: no unit"
         box = figure.get_tightbbox(renderer)
         width, height = figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, name

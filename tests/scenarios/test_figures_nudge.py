@@ -30,6 +30,7 @@ def made_up(asymmetry=0.01):
         averaged=each * 7,
         settlings=each * 3,
         reads=each * 3,
+        gain=each * 0.5,
         bias=bias,
         bias_error=np.where(np.arange(9)[:, None] == 0, bias, 0.01 * bias),
         variance=variance,
@@ -81,6 +82,17 @@ def test_theory_is_drawn_through_what_follows_it():
             np.testing.assert_allclose(line.get_ydata(), np.sqrt(values[3 * k : 3 * k + 3, 0]))
 
 
+def test_theory_goes_through_the_smallest_nudge_that_shows_it():
+    """Large nudges leave the power law, small ones show the asymmetry alone."""
+    study = made_up(asymmetry=1e-6)
+    study = study._replace(bias=study.bias.copy())
+    study.bias[[2, 5, 8]] *= 0.3
+    figure = nudge_study(results.result({"nudge": nudge_group(study)}))
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    for k in range(3):
+        np.testing.assert_allclose(dotted[k].get_ydata(), np.sqrt(made_up(asymmetry=1e-6).bias[3 * k : 3 * k + 3, 0]))
+
+
 def test_without_asymmetry_there_is_no_line_for_it():
     figure = nudge_study(results.result({"nudge": nudge_group(made_up(asymmetry=0.0))}))
     assert "asymmetry" not in lines(figure)
@@ -103,5 +115,6 @@ def test_a_study_can_be_kept(tmp_path):
     store.save(tmp_path / "run.h5", {"nudge": nudge_group(study)}, {"software": "nudgelab test"})
     group = store.load(tmp_path / "run.h5")["nudge"]
     np.testing.assert_array_equal(group["mse"].data, study.mse)
+    np.testing.assert_array_equal(group["points"].data, [2, 2, 2, 2, 2, 2, 0, 0, 0])
     np.testing.assert_array_equal(group["order"].data, [1, 1, 1, 2, 2, 2, 2, 2, 2])
     assert group["best"].data == 4

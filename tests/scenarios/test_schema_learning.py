@@ -5,13 +5,14 @@ import tomllib
 import pytest
 
 from learning.rules import AnyRule, AsymEP, Contrastive, KolenPollack
+from learning.schemes import label
 from scenarios.datasets import Outline
 from scenarios.explain import explain
 from scenarios.load import load
 from scenarios.schema import Learning, Scenario
 from scenarios.workload import workload
 
-from .scenario_files import GOOD, changed, only_fault, write
+from .scenario_files import GOOD, changed, line_of, only_fault, write
 
 CENTRED = '{ kind = "centred", beta = 0.2 }'
 FREE = "free = { steps = 10 }"
@@ -74,6 +75,14 @@ def test_only_asym_ep_corrects_the_chip():
         ('{ kind = "rotation", beta = 0.2, period = 20 }', 'method = "rk45"', "needs a trajectory", "circle"),
         ('{ kind = "lock-in", beta = 0.2, period = 1.5, harmonics = 2 }', "", "has 6 steps, 8 are needed", "2 tau"),
         ('{ kind = "rotation", beta = 0.2, period = 0.5 }', "", "has 2 steps, 4 are needed", "1 tau"),
+        ('{ kind = "lock-in", beta = 0.2, period = 20 }', 'method = "heun"', "needs a trajectory", "exponential"),
+        ('{ kind = "lock-in", beta = 0.2, period = 20 }', '[phases]\nnudge = "held"', "cannot swing", "continuous"),
+        (
+            '{ kind = "lock-in", beta = 0.2, period = "1 s" }',
+            '[physical]\ntau = "100 ns"',
+            "its period is 1e+07 tau",
+            "shorter",
+        ),
     ],
 )
 def test_a_swing_needs_steps(tmp_path, scheme, dynamics, words, hint):
@@ -83,6 +92,35 @@ def test_a_swing_needs_steps(tmp_path, scheme, dynamics, words, hint):
     assert fault.path == ("learning", "schemes", 0)
     assert words in fault.message
     assert hint in fault.hint
+
+
+@pytest.mark.parametrize("kind", ["lock-in", "rotation"])
+def test_a_swing_has_no_settling_curve(tmp_path, kind):
+    text = with_scheme(f'{{ kind = "{kind}", beta = 0.2, period = 20 }}')
+    text = text.replace('kind = "measure"\nsamples = 16', 'kind = "settle"')
+    fault = only_fault(write(tmp_path, text))
+    assert fault.path == ("learning", "schemes", 0)
+    assert "never settles" in fault.message
+    assert "centred" in fault.hint
+
+
+def test_a_period_in_seconds_is_one_in_tau(tmp_path):
+    seconds = with_scheme('{ kind = "lock-in", beta = 0.2, period = "20 us" }', '[physical]\ntau = "2 us"')
+    plain = with_scheme('{ kind = "lock-in", beta = 0.2, period = 10 }', '[physical]\ntau = "2 us"')
+    loaded, other = (load(write(tmp_path, text, name)) for text, name in ((seconds, "a.toml"), (plain, "b.toml")))
+    assert loaded.scenario.tried() == other.scenario.tried() == loaded.scenario.plain().learning.all_schemes()
+    assert label(loaded.scenario.tried()[0]) == "lock-in 1, period 10, beta 0.2"
+    again = explain(loaded)
+    assert 'period = "20 us"' in again
+    assert load(write(tmp_path, again, "again.toml")).scenario == loaded.scenario
+
+
+def test_a_period_in_seconds_needs_tau(tmp_path):
+    text = with_scheme('{ kind = "lock-in", beta = 0.2, period = "20 us" }').replace('"circle"', '"chebyshev"')
+    fault = only_fault(write(tmp_path, text))
+    assert fault.path == ("learning", "schemes", 0, "period")
+    assert fault.line == line_of(text, "lock-in")
+    assert "needs [physical] tau" in fault.message
 
 
 def test_a_rotation_needs_complex_states(tmp_path):

@@ -1,0 +1,70 @@
+"""Whether nudge schemes fit the dynamics that carry them, and the budget that pays for them."""
+
+from __future__ import annotations
+
+from learning.schemes import LockIn, Rotation, Scheme, demand, label
+from substrate.methods import Dynamics, cycle_steps
+from substrate.phases import Phases
+
+from .schema_experiment import StudyNudges
+
+Words = tuple[str, str]
+"""What is wrong, and what to try."""
+
+LONGEST_PERIOD = 1e6
+"""Longest period of a swinging nudge, in tau."""
+
+
+def swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
+    """Return why a swinging nudge does not go with the experiment.
+
+    Parameters
+    ----------
+    scheme : LockIn or Rotation
+        Its period in tau.
+    dynamics : Dynamics
+        All times in tau.
+    phases : Phases
+        How the nudge is applied.
+    records : bool
+        Whether the experiment is about settling curves and nothing else.
+    """
+    if records:
+        hint = "take schemes of constant nudges, such as centred or circle"
+        return [("a swinging nudge never settles, so it has no settling curve", hint)]
+    if dynamics.mode == "equilibrium" or dynamics.method not in ("euler", "exponential"):
+        hint = 'set dynamics.mode = "trajectory" and method = "euler" or "exponential", or take circle or chebyshev'
+        return [("a swinging nudge needs a trajectory of fixed steps", hint)]
+    if phases.nudge == "held":
+        return [("a nudge that is held cannot swing", 'set phases.nudge = "continuous", or take circle or chebyshev')]
+    if not 0.0 < scheme.period <= LONGEST_PERIOD:
+        return [(f"its period is {scheme.period:.4g} tau, must be > 0 and <= {LONGEST_PERIOD:g}", "take a shorter one")]
+    points = cycle_steps(scheme.period, dynamics.dt)
+    if points < scheme.fewest_points:
+        hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"
+        return [(f"its cycle has {points} steps, {scheme.fewest_points} are needed", hint)]
+    return []
+
+
+def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, random: bool) -> list[Words]:
+    """Return why the budget of a study does not pay one estimate of every scheme.
+
+    Parameters
+    ----------
+    plan : StudyNudges
+        With the budget.
+    schemes : list of Scheme
+        Periods in tau.
+    dynamics : Dynamics
+        All times in tau.
+    random : bool
+        Whether measurements are noisy, so that no settling stands for its conjugate.
+    """
+    found = []
+    for scheme in schemes:
+        points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, LockIn | Rotation) else 0
+        needed = demand(scheme, not random, points)
+        if needed.settlings > plan.budget.settlings or needed.reads > plan.budget.reads:
+            hint = f"give at least settlings = {needed.settlings} and reads = {needed.reads}"
+            found.append((f"does not pay one estimate of {label(scheme)}", hint))
+    return found

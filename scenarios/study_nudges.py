@@ -1,0 +1,42 @@
+"""The experiment that finds the best nudge of one chip."""
+
+from __future__ import annotations
+
+from learning.best_nudge import best_nudge
+from learning.schemes import Scheme, label
+from substrate.chip import Chip
+
+from .measured import Batch
+from .schema_experiment import StudyNudges
+from .store import Group
+from .tables_nudge import nudge_group
+from .train import Watch
+
+
+def study_nudges(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], watch: Watch) -> dict[str, Group]:
+    """Return the group ``nudge``: bias, variance and error of every scheme at one budget.
+
+    Parameters
+    ----------
+    chip : Chip
+        With its noise.
+    batch : Batch
+        The samples, of which the first are taken.
+    plan : StudyNudges
+        Samples, repeats and budget, times in tau.
+    schemes : list of Scheme
+        What to compare.
+    watch : Watch
+        Is told before every scheme.
+
+    Raises
+    ------
+    StudyError
+        If no sample settles, or the budget does not pay one estimate.
+    """
+
+    def tell(place: int, scheme: Scheme) -> None:
+        watch.advance(place, len(schemes), label(scheme))
+
+    x, target = batch.x[: plan.samples], batch.target[: plan.samples]
+    return {"nudge": nudge_group(best_nudge(chip, x, target, schemes, plan.repeats, plan.budget, tell))}

@@ -1,0 +1,128 @@
+"""Figures of the ledger and of mismatch show the numbers they are given."""
+
+import numpy as np
+import pytest
+
+from scenarios.figures import svg
+from scenarios.figures_ledger import causes, waterfall
+from scenarios.figures_mismatch import mismatch
+from scenarios.store import Variable
+from tests.scenarios import results
+from tests.scenarios.test_figures import drawn
+
+TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "noise")
+SIZES = np.array([[0.16, 0.007, 0.001, 0.0, 0.09, 0.02], [0.08, 0.004, 0.0005, 0.0, 0.05, 0.01]])
+
+
+def ledger(layers=("l1", "out"), **changes):
+    """Return a result with a ledger of six causes, the second scheme twice as wrong as the first."""
+    sizes = np.resize(SIZES, (len(layers), len(TERMS)))
+    relative = np.stack([sizes, 2.0 * sizes])
+    both = ("scheme", "layer")
+    group = {
+        "scheme": Variable(("scheme",), np.array(["centred, beta 0.1", "centred, beta 0.2"])),
+        "layer": Variable(("layer",), np.array(layers)),
+        "term": Variable(("term",), np.array(TERMS)),
+        "relative": Variable((*both, "term"), relative),
+        "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+        "cosine_after": Variable((*both, "term"), 1.0 - 0.5 * np.cumsum(relative**2, axis=2)),
+        "variance": Variable(both, np.full((2, len(layers)), 0.04)),
+    }
+    signal = {"layer": group["layer"], "delta": Variable(("layer",), np.full(len(layers), 0.5))}
+    group |= {name: group[name]._replace(data=data) for name, data in changes.items()}
+    return results.result({"ledger": group, "signal": signal})
+
+
+def numbers(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_every_cause_has_a_bar_and_its_number(scheme):
+    result = ledger()
+    figure = causes(result, scheme)
+    for k, axes in enumerate(figure.axes):
+        causes_, total = (result["ledger"][name].data[scheme, k] for name in ("relative", "total"))
+        values = np.array([*causes_, total, 0.2 / 0.5])
+        bars = np.array([bar.get_x() + bar.get_width() for bar in axes.patches])
+        seen = values >= axes.get_xlim()[0]
+        np.testing.assert_allclose(bars[seen], values[seen])
+        assert numbers(axes) == ["0" if v == 0.0 else f"{100.0 * v:.3g} %" for v in values]
+        assert axes.yaxis_inverted()
+        assert axes.lines[0].get_xdata()[0] == total
+    rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert rows == [*(term.replace("_", " ") for term in TERMS), "total", "one measurement"]
+
+
+def test_bars_start_where_the_axis_does_and_small_ones_are_not_lost():
+    tiny = ledger(relative=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
+    (axes, *_) = causes(tiny).axes
+    first = axes.get_xlim()[0]
+    assert {round(bar.get_x() / first, 9) for bar in axes.patches} == {1.0}
+    assert axes.patches[5].get_width() == 0.0
+    assert numbers(axes)[5] == "2e-09 %"
+
+
+def test_a_ledger_without_a_measurement_has_no_spread():
+    without = ledger(variance=np.zeros((2, 2)))
+    assert len(causes(without).axes[0].patches) == len(TERMS) + 1
+
+
+def test_nothing_measured_is_shown_as_nothing():
+    empty = ledger(relative=np.full((2, 2, 6), np.nan), total=np.full((2, 2), np.nan), variance=np.full((2, 2), np.nan))
+    assert set(numbers(causes(empty).axes[0])) == {"-"}
+
+
+def test_the_waterfall_begins_at_the_exact_gradient():
+    result = ledger()
+    figure = waterfall(result, 1)
+    for k, line in enumerate(figure.axes[0].lines):
+        np.testing.assert_allclose(line.get_ydata(), np.append(1.0, result["ledger"]["cosine_after"].data[1, k]))
+    ticks = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert ticks == ["exact", *(term.replace("_", " ") for term in TERMS)]
+    assert figure.axes[0].get_title() == "centred, beta 0.2"
+
+
+def spread_group(zero=False):
+    sigma = np.array([0.0 if zero else 0.01, 0.1, 0.5])
+    cosine = 1.0 - np.multiply.outer(sigma**2, np.outer([0.9, 1.0, 1.1], [1.0, 0.5]))
+    cosine[2, 0, 0] = np.nan
+    return {
+        "sigma": Variable(("sigma",), sigma),
+        "instance": Variable(("instance",), np.arange(3)),
+        "layer": Variable(("layer",), np.array(["l1", "out"])),
+        "cosine": Variable(("sigma", "instance", "layer"), cosine),
+        "rule": Variable(("sigma", "layer"), 1.0 - np.outer(sigma**2, [1.0, 0.5])),
+    }
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
+    group = spread_group(zero)
+    (axes,) = mismatch(group).axes
+    for k in range(2):
+        points, mean, rule = axes.lines[3 * k : 3 * k + 3]
+        np.testing.assert_array_equal(points.get_ydata(), group["cosine"].data[int(zero) :, :, k].ravel())
+        np.testing.assert_allclose(mean.get_ydata(), np.nanmean(group["cosine"].data[int(zero) :, :, k], axis=1))
+        np.testing.assert_array_equal(rule.get_ydata(), group["rule"].data[int(zero) :, k])
+        np.testing.assert_array_equal(rule.get_xdata(), group["sigma"].data[int(zero) :])
+    assert [text.get_text() for text in axes.get_xticklabels()] == (["10", "50"] if zero else ["1", "10", "50"])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: causes(ledger()),
+        lambda: causes(ledger(tuple(f"layer{i}" for i in range(6)))),
+        lambda: waterfall(ledger()),
+        lambda: mismatch(spread_group()),
+    ],
+)
+def test_axes_are_named_and_nothing_lies_outside(draw):
+    figure = draw()
+    canvas = drawn(figure)
+    assert all(axes.get_xlabel() for axes in figure.axes if axes.axison)
+    box = figure.get_tightbbox(canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
+    assert svg(figure).startswith("<?xml")
