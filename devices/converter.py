@@ -7,13 +7,14 @@ an error `d` that differs between them becomes a bias ``d / beta``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .components import size_of
 from .parameters import Level, Parameters, Potential, Ratio
 
 Array = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Adc(Parameters):
             return self
         if self.full_scale is not None:
             raise PydanticCustomError("adc", "`full_scale` and `range` exclude each other: one way to say the range")
-        low, high = (_size(end) for end in self.range)
+        low, high = (size_of(end) for end in self.range)
         if isinstance(self.range[0], Potential) != isinstance(self.range[1], Potential) or low >= high:
             raise PydanticCustomError(
                 "adc", "`range` must rise from its lower to its upper end, both plain numbers or both in volts"
@@ -140,7 +141,3 @@ def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = Fa
     code = np.rint(place) if draw is None or not adc.stochastic else np.floor(place + draw)
     levels = low + adc.step * np.clip(code, 0.0, last)
     return levels, Clipped(value.size, int(np.count_nonzero(~inside)))
-
-
-def _size(level: Any) -> float:
-    return float(level.volts if isinstance(level, Potential) else level)

@@ -12,6 +12,7 @@ from learning.exact import exact
 from learning.ledger import compared, complete_settling, ledger
 from learning.matching import matching_rule
 from learning.schemes import LockIn, Rotation, Scheme, label
+from substrate.cells import variances
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
@@ -47,7 +48,7 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     designed = exact(nominal, batch.target)
-    rule = matching_rule(nominal, designed, chip.design.feedback.mismatch_sigma)
+    rule = matching_rule(nominal, designed, variances(chip.design, chip.programmed))
     ledgers, keep = compared(ledgers, reference.equilibrium.reached & designed.equilibrium.reached)
     return Measured(free, state, reference, estimates, ledgers, keep, designed, rule)
 

@@ -216,6 +216,7 @@ def make_chip(
         devices.update,
         correction=scenario.learning.correction,
         energy=scenario.energy,
+        weights=devices.weights,
         tau=scenario.tau,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)

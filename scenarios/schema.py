@@ -12,7 +12,7 @@ from devices.activation import HOLOMORPHIC, Named
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices
+from devices.mismatch import FeedbackDevices, WeightDevices, fault_of
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
@@ -92,6 +92,9 @@ class Chip(Parameters):
 
 class Devices(Parameters):
     """Imperfections; an absent block is ideal, bit for bit."""
+
+    weights: WeightDevices = WeightDevices()
+    """Cells of all weights."""
 
     feedback: FeedbackDevices = FeedbackDevices()
     """Devices of the feedback connections."""
@@ -207,8 +210,19 @@ class Scenario(Parameters):
             found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
         if self.devices.noise.on and (fault := self.dynamics_in_tau().noise_fault()):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
-        _refuse(found + self._idle())
+        _refuse(found + self._storage() + self._idle())
         return self
+
+    def _storage(self) -> list[tuple[tuple[str | int, ...], str, str]]:
+        """Return what is wrong with the cells of the feedback weights."""
+        place, weights, feedback = ("devices", "feedback"), self.devices.weights, self.devices.feedback
+        if fault := fault_of(weights, feedback):
+            return [(place, fault, "leave the key out, or give it in the other table")]
+        if feedback.tied and self.network.parameters is None and self.network.asymmetry.angle != 0.0:
+            hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
+            words = f"one number stands for both weights under storage = {feedback.storage!r}"
+            return [(("network", "asymmetry", "angle"), words, hint)]
+        return []
 
     def _idle(self) -> list[tuple[tuple[str | int, ...], str, str]]:
         """Return what would have no effect without another key."""

@@ -11,19 +11,49 @@ from devices.sampling import Hold
 
 from .design import Design
 
+_WIDE = 1e6
+"""Upper end of a window that limits nothing."""
+
+
+def _with_cells(design: Design, **ideal: object) -> Design:
+    """Return the design with ideal values of keys of its cells, of the feedback cells where they have their own."""
+    own = {k: v for k, v in ideal.items() if getattr(design.feedback, k) is not None}
+    return design._replace(
+        weights=design.weights.model_copy(update=ideal), feedback=design.feedback.model_copy(update=own)
+    )
+
+
+def _unlimited(design: Design) -> Design:
+    # The lower end is where a device of a pair rests: that is no limit.
+    wide = [
+        None if c.window is None or c.cell == "single" else [c.window[0], _WIDE]
+        for c in (design.weights, design.feedback.over(design.weights))
+    ]
+    feedback = design.feedback
+    return design._replace(
+        weights=design.weights.model_copy(update={"window": wide[0], "levels": None}),
+        feedback=feedback.model_copy(update={"window": wide[1] if feedback.window else None, "levels": None}),
+    )
+
 
 def _quiet(design: Design) -> Design:
     return design._replace(noise=Noise(read=design.noise.read))
 
 
 def _knowing(design: Design) -> Design:
-    # Without mismatch the programmed weights are the effective ones.
-    ignorant = design.correction == "programmed" and design.feedback.mismatch_sigma > 0.0
+    # Without errors of the cells the programmed weights are the effective ones.
+    ignorant = design.correction == "programmed" and any(CAUSES[name](design) != design for name in CELLS)
     return design._replace(correction="exact") if ignorant else design
 
 
+CELLS = ("mismatch", "stuck", "window", "path-gain")
+"""Causes that make effective weights differ from programmed ones."""
+
 CAUSES: dict[str, Callable[[Design], Design]] = {
-    "mismatch": lambda d: d._replace(feedback=d.feedback.model_copy(update={"mismatch_sigma": 0.0})),
+    "mismatch": lambda d: _with_cells(d, mismatch_sigma=0.0, pelgrom=None),
+    "stuck": lambda d: _with_cells(d, stuck_fraction=0.0),
+    "window": _unlimited,
+    "path-gain": lambda d: _with_cells(d, gain_sigma=0.0),
     "neurons": lambda d: d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
     "read-noise": lambda d: d._replace(noise=d.noise.model_copy(update={"read": 0.0})),

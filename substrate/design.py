@@ -12,7 +12,7 @@ from devices import activation
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices
+from devices.mismatch import FeedbackDevices, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
@@ -45,6 +45,9 @@ class Design(NamedTuple):
     """Drive that takes the asymmetry out of nudged settlings, and whether it knows programmed or effective weights."""
 
     energy: Energy = Energy()
+    weights: WeightDevices = WeightDevices()
+    """Cells of the weights; those of the feedback weights where `feedback` says nothing else."""
+
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
 

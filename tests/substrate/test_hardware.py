@@ -6,6 +6,7 @@ import pytest
 from devices.converter import Adc, Converters, NudgeCircuit
 from devices.energy import Energy
 from devices.memory import ConstantStep
+from devices.mismatch import WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
@@ -13,7 +14,7 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.ledger import joined
 from learning.schemes import Centred, Circle, OneSided
-from substrate.causes import CAUSES
+from substrate.causes import CAUSES, CELLS
 from substrate.methods import Phase
 from substrate.phases import Phases
 from substrate.protocol import Budget, Nudge
@@ -22,6 +23,9 @@ from tests.networks import random_batch, random_chip
 FIXED = Phase(duration=30.0)
 IMPERFECT = {
     "mismatch": {"sigma": 0.1},
+    "stuck": {"weights": WeightDevices(stuck_fraction=0.1)},
+    "window": {"weights": WeightDevices(window=[-0.2, 0.2], levels=64)},
+    "path-gain": {"weights": WeightDevices(gain_sigma=0.1)},
     "neurons": {"neurons": NeuronDevices(tau_sigma=0.1)},
     "noise": {"noise": Noise(thermal=0.01)},
     "read-noise": {"noise": Noise(read=0.01)},
@@ -33,6 +37,7 @@ IMPERFECT = {
 }
 EVERYTHING = {
     "sigma": 0.1,
+    "weights": WeightDevices(window=[-0.2, 0.2], levels=64, stuck_fraction=0.1, gain_sigma=0.1),
     "neurons": NeuronDevices(tau_sigma=0.1),
     "noise": Noise(thermal=0.01, read=0.01),
     "converters": Converters(readout=Adc(bits=6), nudge=NudgeCircuit(gain=1.1, offset=0.01)),
@@ -202,10 +207,8 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
     full = chip_with(**EVERYTHING)
     assert full.causes == list(CAUSES)
     for cause in CAUSES:
-        left = [name for name in CAUSES if name != cause]
-        if cause == "mismatch":
-            left.remove("correction-knowledge")
-        assert full.without(cause).causes == left
+        assert full.without(cause).causes == [name for name in CAUSES if name != cause]
+    assert full.without(*CELLS).causes == [n for n in CAUSES if n not in {*CELLS, "correction-knowledge"}]
     assert full.without("adc", "noise").causes == [name for name in CAUSES if name not in {"adc", "noise"}]
     ideal = full.ideal()
     assert ideal.causes == []
@@ -214,7 +217,7 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
 
 
 def test_an_unknown_cause_is_refused_with_the_names():
-    with pytest.raises(ValueError, match="'adcs' is no cause of error: take one of mismatch, neurons, noise, read-"):
+    with pytest.raises(ValueError, match="'adcs' is no cause of error: take one of mismatch, stuck, window, path-"):
         random_chip().without("adcs")
 
 

@@ -1,0 +1,85 @@
+"""Cells of weights, from a scenario file to the chip."""
+
+import pytest
+
+from scenarios import store
+from scenarios.build import assemble
+from scenarios.faults import ScenarioError
+from scenarios.load import load
+from scenarios.progress import Progress
+from scenarios.run import Options, make_chip, run
+from tests.scenarios.test_hardware import TRAIN
+
+from .files import write_scenario
+from .scenario_files import GOOD, faults_of, write
+
+PHYSICAL = """
+[physical]
+volt_scale = "200 mV"
+activity_volts = "500 mV"
+tau = "1 us"
+capacitance = "10 pF"
+"""
+CELLS = """
+[devices.weights]
+cell = "pair"
+window = ["1 uS", "100 uS"]
+levels = 64
+mismatch_sigma = "5 %"
+"""
+
+
+def test_feedback_cells_stand_over_the_others(tmp_path):
+    loaded = load(write(tmp_path, GOOD + CELLS + PHYSICAL))
+    weights, feedback = loaded.scenario.devices_in_units().weights, loaded.scenario.devices_in_units().feedback
+    assert weights.window == [0.25, 25.0]
+    assert (weights.sigma, feedback.over(weights).sigma) == (0.05, 0.1)
+    assert feedback.over(weights).levels == 64
+    again = load(write(tmp_path, loaded.scenario.to_toml(), "again.toml")).scenario
+    assert again == loaded.scenario
+
+
+def test_a_chip_gets_its_cells(tmp_path):
+    edit = 'devices.weights={window=[-1.0, 1.0], mismatch_sigma=0.2, gain_sigma="3 %"}'
+    loaded = load(write_scenario(tmp_path), [edit])
+    parts = assemble(loaded)
+    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    assert chip.causes == ["mismatch", "window", "path-gain"]
+
+
+@pytest.mark.parametrize(
+    ("edits", "path", "message"),
+    [
+        (["devices.weights.levels=8"], "devices.weights", "give `window`"),
+        (["devices.feedback.levels=8"], "devices.feedback", "over devices.weights: `levels` divide the window"),
+        (["devices.weights.window=[0.1, 1.0]"], "devices.weights", "does not hold 0"),
+        (['devices.weights.window=["-1 uS", "1 uS"]'], "devices.weights.window", "is in S, which needs [physical]"),
+        (["devices.weights.mismatch_sigma=-1"], "devices.weights.mismatch_sigma", "must be >= 0"),
+        (["devices.feedback.storage=copied"], "network.asymmetry.angle", "one number stands for both weights"),
+        (
+            ["devices.feedback.storage=shared-device", "network.asymmetry.angle=0"],
+            "devices.feedback",
+            "a shared device is the forward cell, so mismatch_sigma belongs into devices.weights",
+        ),
+    ],
+)
+def test_cells_without_meaning_are_refused_at_their_key(tmp_path, edits, path, message):
+    fault, *_ = faults_of(write(tmp_path, GOOD), *edits)
+    assert ".".join(str(key) for key in fault.path) == path
+    assert message in fault.message
+
+
+def test_parameters_that_differ_cannot_share_a_number(tmp_path):
+    loaded = load(write_scenario(tmp_path), ["devices.feedback.storage=copied"])
+    with pytest.raises(ScenarioError, match="'weight/l2-l1' is not the transpose of 'weight/l1-l2'"):
+        assemble(loaded)
+
+
+def test_one_number_trains_for_both_directions(tmp_path):
+    """A whole run on shared devices: the weights stay symmetric while they learn."""
+    text = TRAIN.replace('parameters = "parameters.npz"', "").replace(
+        "mismatch_sigma = 0.1", 'storage = "shared-device"'
+    )
+    done = run(load(write_scenario(tmp_path, text)), Options(tmp_path / "out"), Progress(quiet=True))
+    metrics = store.load(done.folder / "run.h5")["metrics"]
+    assert metrics["symmetry_couplings"].data[-1] == pytest.approx(1.0, abs=1e-12)
