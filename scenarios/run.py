@@ -217,6 +217,7 @@ def make_chip(
         correction=scenario.learning.correction,
         energy=scenario.energy,
         weights=devices.weights,
+        wires=devices.wires,
         tau=scenario.tau,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
+from devices.components import size_of
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
@@ -17,6 +18,7 @@ from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
 from devices.sampling import Hold
+from devices.wires import Wires
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
@@ -98,6 +100,9 @@ class Devices(Parameters):
 
     feedback: FeedbackDevices = FeedbackDevices()
     """Devices of the feedback connections."""
+
+    wires: Wires = Wires()
+    """Lines of the arrays of cells."""
 
     neurons: NeuronDevices = NeuronDevices()
     """Membranes."""
@@ -218,6 +223,9 @@ class Scenario(Parameters):
         place, weights, feedback = ("devices", "feedback"), self.devices.weights, self.devices.feedback
         if fault := fault_of(weights, feedback):
             return [(place, fault, "leave the key out, or give it in the other table")]
+        if size_of(self.devices.wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
+            words = "wires need conductances, which only pairs of devices have"
+            return [(("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"')]
         if feedback.tied and self.network.parameters is None and self.network.asymmetry.angle != 0.0:
             hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
             words = f"one number stands for both weights under storage = {feedback.storage!r}"

@@ -8,6 +8,7 @@ from devices.converter import NudgeCircuit
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
+from devices.wires import Wires
 
 from .design import Design
 
@@ -46,7 +47,7 @@ def _knowing(design: Design) -> Design:
     return design._replace(correction="exact") if ignorant else design
 
 
-CELLS = ("mismatch", "stuck", "window", "path-gain")
+CELLS = ("mismatch", "stuck", "window", "path-gain", "wires")
 """Causes that make effective weights differ from programmed ones."""
 
 CAUSES: dict[str, Callable[[Design], Design]] = {
@@ -54,6 +55,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "stuck": lambda d: _with_cells(d, stuck_fraction=0.0),
     "window": _unlimited,
     "path-gain": lambda d: _with_cells(d, gain_sigma=0.0),
+    "wires": lambda d: d._replace(wires=Wires()),
     "neurons": lambda d: d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
     "read-noise": lambda d: d._replace(noise=d.noise.model_copy(update={"read": 0.0})),

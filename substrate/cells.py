@@ -10,11 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.conductance import Devices, effective, held, made, variance
+from devices.conductance import Devices, conductances, effective, held, made, variance
 from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
 
 from .design import Design, Fabrication
+from .wires import End, transfer
 
 Array = NDArray[np.float64]
 
@@ -28,11 +29,18 @@ class Cells:
         Wiring and devices.
     fabrication : Fabrication
         Names the draws.
+
+    Raises
+    ------
+    ValueError
+        If cells behind wires are no pairs.
     """
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
         topology, self._design, self._fabrication = design.topology, design, fabrication
         feedback = design.feedback.over(design.weights)
+        if design.wires.segment and "single" in {feedback.cell, design.weights.cell}:
+            raise ValueError('devices.wires needs conductances: set devices.weights.cell = "pair"')
         self._connections = {c.block: c for c in topology.connections}
         self._kinds = {c.block: feedback if topology.is_feedback(c) else design.weights for c in topology.connections}
         self._partners = {b.block: f.block for f, b in topology.pairs()} if design.feedback.tied else {}
@@ -66,7 +74,19 @@ class Cells:
         if block not in self._kinds:
             return weight
         kind, (positive, negative) = self._kinds[block], self._devices[block]
-        return effective(kind, weight, positive, negative) * self._gains[block]
+        if self._design.wires.segment == 0.0 or negative is None:
+            return effective(kind, weight, positive, negative) * self._gains[block]
+        plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
+        return (plus - minus) * self._gains[block]
+
+    def _wired(self, block: str, conductance: Array) -> Array:
+        """Return the conductances (pre, post) of one polarity as they act behind the wires."""
+        wires = self._design.wires
+        if not self._design.topology.is_feedback(self._connections[block]):
+            return transfer(conductance, wires.segment, "first", "last")
+        # The lines of the post units are rows of the array, see `Wires`.
+        ends: tuple[End, End] = ("first", "last") if wires.ends == "same" else ("last", "first")
+        return transfer(conductance.T, wires.segment, *ends).T
 
     def _shared_kind(self) -> WeightDevices:
         # The cell is the forward one; only the path belongs to the direction.

@@ -16,6 +16,7 @@ from devices.mismatch import FeedbackDevices, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
+from devices.wires import Wires
 
 from .methods import Dynamics
 from .phases import Phases
@@ -48,6 +49,7 @@ class Design(NamedTuple):
     weights: WeightDevices = WeightDevices()
     """Cells of the weights; those of the feedback weights where `feedback` says nothing else."""
 
+    wires: Wires = Wires()
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
 

@@ -10,6 +10,7 @@ from devices.mismatch import WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
+from devices.wires import Wires
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.ledger import joined
@@ -26,6 +27,7 @@ IMPERFECT = {
     "stuck": {"weights": WeightDevices(stuck_fraction=0.1)},
     "window": {"weights": WeightDevices(window=[-0.2, 0.2], levels=64)},
     "path-gain": {"weights": WeightDevices(gain_sigma=0.1)},
+    "wires": {"weights": WeightDevices(cell="pair"), "wires": Wires(segment=0.01)},
     "neurons": {"neurons": NeuronDevices(tau_sigma=0.1)},
     "noise": {"noise": Noise(thermal=0.01)},
     "read-noise": {"noise": Noise(read=0.01)},
@@ -37,7 +39,8 @@ IMPERFECT = {
 }
 EVERYTHING = {
     "sigma": 0.1,
-    "weights": WeightDevices(window=[-0.2, 0.2], levels=64, stuck_fraction=0.1, gain_sigma=0.1),
+    "wires": Wires(segment=0.01),
+    "weights": WeightDevices(cell="pair", window=[0.01, 0.2], levels=64, stuck_fraction=0.1, gain_sigma=0.1),
     "neurons": NeuronDevices(tau_sigma=0.1),
     "noise": Noise(thermal=0.01, read=0.01),
     "converters": Converters(readout=Adc(bits=6), nudge=NudgeCircuit(gain=1.1, offset=0.01)),
