@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from .components import size_of
 from .parameters import Level, Parameters, Potential, Ratio
+from .random import Stream
 
 Array = NDArray[np.float64]
 
@@ -40,6 +41,20 @@ class Adc(Parameters):
 
     stochastic: bool = False
     """Rounds up or down at random, so that the mean is right; else to the nearest level."""
+
+    gain_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the gain between converters, one standard deviation; dimensionless, 0 to 1. Typical: 0.01."""
+
+    offset_sigma: Annotated[float, Field(ge=0.0, le=1e6), Level("activity_volts")] = 0.0
+    """Spread of the offset between converters, one standard deviation; units of the activity or volts. Latches: 3 mV
+    (0.18 um, Rahman 2014)."""
+
+    unit_sigma: Annotated[Ratio, Field(ge=0.0, le=0.2)] = 0.0
+    """Relative spread of the unit capacitor of a binary-weighted converter, one standard deviation. It makes
+    steps unequal (INL, DNL); dimensionless, 0 to 0.2. Typical: 0.001 to 0.01."""
+
+    shared: bool = False
+    """One converter for all units, so that they share its errors; else one behind every unit."""
 
     @model_validator(mode="after")
     def _one_range(self) -> Adc:
@@ -111,7 +126,71 @@ class Clipped(NamedTuple):
         return Clipped(self.conversions + other.conversions, self.outside + other.outside)
 
 
-def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = False) -> tuple[Array, Clipped]:
+class Fabricated(NamedTuple):
+    """The converters behind the units of a chip, as they were made."""
+
+    gain: Array
+    """Of every unit, (units,)."""
+
+    offset: Array
+    """Of every unit, added to the common one, (units,)."""
+
+    capacitors: Array | None
+    """What every bit subtracts, the lowest first, in LSB, (units, bits); None: 1, 2, 4, ..."""
+
+
+def fabricated(adc: Adc, units: int, stream: Stream) -> Fabricated | None:
+    """Return the converters of a chip, drawn; None if all are equal to the design.
+
+    The capacitor of bit k is made of ``2^k`` units with independent errors, and one more unit
+    terminates the array: ``C_k = 2^k + unit_sigma 2^(k/2) xi``, as a part of the whole array.
+
+    Parameters
+    ----------
+    adc : Adc
+        The design.
+    units : int
+        How many units are read.
+    stream : Stream
+        Names the draws: gain, offset and capacitors take turns.
+    """
+    if not (adc.gain_sigma or adc.offset_sigma or adc.unit_sigma):
+        return None
+    made, xi = 1 if adc.shared else units, stream.normal((1 if adc.shared else units, adc.bits + 3))
+    gain, offset = 1.0 + adc.gain_sigma * xi[:, 0], adc.offset_sigma * xi[:, 1]
+    capacitors = None
+    if adc.unit_sigma:
+        sizes = 2.0 ** np.arange(adc.bits)
+        each = np.concatenate([sizes, [1.0]]) + adc.unit_sigma * np.sqrt(np.append(sizes, 1.0)) * xi[:, 2:]
+        capacitors = 2.0**adc.bits * each[:, :-1] / each.sum(axis=1, keepdims=True)
+        capacitors = np.broadcast_to(capacitors, (units, adc.bits))
+    repeated = units // made
+    return Fabricated(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors)
+
+
+def successive(place: Array, capacitors: Array) -> Array:
+    """Return the codes that successive approximation finds, whole numbers as floats.
+
+    Every bit, from the highest, is kept if what is left is at least its capacitor.
+
+    Parameters
+    ----------
+    place : array (batch, units)
+        What is converted, in LSB above the lower end.
+    capacitors : array (units, bits)
+        In LSB, the lowest bit first.
+    """
+    left, code = place.copy(), np.zeros_like(place)
+    for k in range(capacitors.shape[1] - 1, -1, -1):
+        kept = left >= capacitors[:, k]
+        left -= np.where(kept, capacitors[:, k], 0.0)
+        code += 2.0**k * kept
+    return code
+
+
+def convert(
+    adc: Adc, value: Array, draw: Array | None = None, signed: bool = False, made: Fabricated | None = None
+) -> tuple[Array, Clipped]:
     """Return what the converter makes of `value`: ``low + LSB round((value + offset - low) / LSB)``.
 
     Parameters
@@ -124,6 +203,8 @@ def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = Fa
         Uniform numbers in (0, 1), for stochastic rounding.
     signed : bool
         The same span centred at 0, for a signal of both signs such as an imaginary plane.
+    made : Fabricated, optional
+        The converters as they were made, for values (batch, units); absent: as designed.
 
     Raises
     ------
@@ -135,9 +216,15 @@ def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = Fa
         low = -0.5 * (high - low)
     if adc.stochastic and draw is None:
         raise ValueError("stochastic = true needs uniform numbers: give a draw of the shape of the value")
-    place = (value + adc.offset - low) / adc.step
+    measured = value + adc.offset if made is None else made.gain * value + (adc.offset + made.offset)
+    place = (measured - low) / adc.step
     last = 2.0**adc.bits - 1.0
     inside = (place >= -0.5) & (place <= last + 0.5)
-    code = np.rint(place) if draw is None or not adc.stochastic else np.floor(place + draw)
+    fraction = draw if adc.stochastic else None
+    if made is not None and made.capacitors is not None:
+        code = successive(place + (0.5 if fraction is None else fraction), made.capacitors)
+        code[np.isnan(place)] = np.nan
+    else:
+        code = np.rint(place) if fraction is None else np.floor(place + fraction)
     levels = low + adc.step * np.clip(code, 0.0, last)
     return levels, Clipped(value.size, int(np.count_nonzero(~inside)))

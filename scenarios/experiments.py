@@ -32,7 +32,7 @@ def measure(chip: Chip, batch: Batch, learning: Learning, say: Say) -> Measured:
     say(f"free settling of {len(batch.x)} samples")
     free = measure_free(chip, batch.x)
     state, noisy, dynamics = chip.state, chip.design.noise.on, chip.design.dynamics
-    mirror = not chip.design.noise.random
+    mirror = not chip.design.random
     restless = noisy or dynamics.free.fixed or dynamics.nudged.fixed
     estimates = []
     for scheme in schemes:

@@ -9,11 +9,10 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
-from devices.components import size_of
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices, WeightDevices, fault_of
+from devices.mismatch import FeedbackDevices, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
@@ -27,6 +26,7 @@ from substrate.methods import Dynamics, whole_steps
 from substrate.phases import Phases
 from substrate.physical import Physical
 
+from .schema_devices import Found, cell_faults, hold_faults, with_thermal_noise
 from .schema_experiment import Experiment, Task
 
 SCHEMA = 1
@@ -199,7 +199,7 @@ class Scenario(Parameters):
     @model_validator(mode="after")
     def _fit_together(self) -> Scenario:
         """Refuse combinations that have no meaning; each at the key that can be changed."""
-        found: list[tuple[tuple[str | int, ...], str, str]] = []
+        found: Found = []
         holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
         one = self.learning.scheme is not None
         for k, scheme in enumerate(self.learning.all_schemes()):
@@ -215,28 +215,15 @@ class Scenario(Parameters):
             found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
         if self.devices.noise.on and (fault := self.dynamics_in_tau().noise_fault()):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
-        _refuse(found + self._storage() + self._idle())
+        _refuse(found + self._idle())
         return self
 
-    def _storage(self) -> list[tuple[tuple[str | int, ...], str, str]]:
-        """Return what is wrong with the cells of the feedback weights."""
-        place, weights, feedback = ("devices", "feedback"), self.devices.weights, self.devices.feedback
-        if fault := fault_of(weights, feedback):
-            return [(place, fault, "leave the key out, or give it in the other table")]
-        if size_of(self.devices.wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
-            words = "wires need conductances, which only pairs of devices have"
-            return [(("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"')]
-        if feedback.tied and self.network.parameters is None and self.network.asymmetry.angle != 0.0:
-            hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
-            words = f"one number stands for both weights under storage = {feedback.storage!r}"
-            return [(("network", "asymmetry", "angle"), words, hint)]
-        return []
-
-    def _idle(self) -> list[tuple[tuple[str | int, ...], str, str]]:
-        """Return what would have no effect without another key."""
-        found: list[tuple[tuple[str | int, ...], str, str]] = []
-        if self.devices.hold.droop_tau is not None and self.phases.hold_time == 0.0:
-            found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+    def _idle(self) -> Found:
+        """Return what has no effect or no meaning without another key."""
+        devices, network = self.devices, self.network
+        angle = network.asymmetry.angle if network.parameters is None else 0.0
+        found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
             found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))
@@ -255,7 +242,8 @@ class Scenario(Parameters):
 
     def devices_in_units(self) -> Devices:
         """Return the devices as the substrate takes them: levels and times in units of the model."""
-        return units.plain(self.devices, self.physical)
+        devices: Devices = units.plain(self.devices, self.physical)
+        return devices.model_copy(update={"hold": with_thermal_noise(devices.hold, self.physical)})
 
     def phases_in_tau(self) -> Phases:
         """Return the phases as the substrate takes them: times in units of tau."""
@@ -283,7 +271,7 @@ def _swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics) -> list[tuple[s
     return []
 
 
-def _refuse(found: list[tuple[tuple[str | int, ...], str, str]]) -> None:
+def _refuse(found: Found) -> None:
     """Raise one error for (place, message, hint) of everything found."""
     details = [
         InitErrorDetails(

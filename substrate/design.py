@@ -53,6 +53,11 @@ class Design(NamedTuple):
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
 
+    @property
+    def random(self) -> bool:
+        """Tell whether anything differs from one measurement to the next."""
+        return self.noise.random or self.hold.random
+
 
 class Fabrication(NamedTuple):
     """Which piece of silicon: the same seed and instance give the same devices."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from devices import activation, nudge
 from devices.memory import write
-from devices.neurons import time_constants
+from devices.neurons import offsets, time_constants
 from devices.random import Stream
 
 from .cells import Cells
@@ -54,6 +54,7 @@ class Fabric:
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
         self._cells = Cells(design, fabrication)
+        self._offsets = offsets(topology.units, design.neurons.offset_sigma, self._stream("neurons/offset"))
         self._held: dict[str, Array] = {}
         blocks = checked(topology, programmed)
         _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
@@ -67,9 +68,9 @@ class Fabric:
         return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
 
     def constant_drive(self, x: Array) -> Array:
-        """Return the drive of the clamped input `x` (batch, inputs) plus bias, (batch, units)."""
+        """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
         topology, blocks = self._design.topology, self.effective
-        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]), (len(x), 1))
+        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
         with single_threaded_blas():
             for c in topology.connections:
                 if c.pre == topology.input:

@@ -81,8 +81,9 @@ def _factorised(conductance: Array, line: float, row: NDArray[np.int64], contact
     other = np.concatenate([b.ravel() for _, b, _ in links])
     size = np.concatenate([np.broadcast_to(g, a.shape).ravel() for a, _, g in links])
     nodes = np.arange(2 * row.size)
-    diagonal: Array = np.bincount(one, size, len(nodes)) + np.bincount(other, size, len(nodes))
-    diagonal[contacts] += line
+    diagonal = line * np.isin(nodes, contacts)
+    for ends in (one, other):
+        diagonal = diagonal + np.bincount(ends, weights=size, minlength=len(nodes))
     entries = np.concatenate([-size, -size, diagonal])
     places = np.concatenate([one, other, nodes]), np.concatenate([other, one, nodes])
     matrix = scipy.sparse.csc_matrix((entries, places), shape=(len(nodes), len(nodes)))

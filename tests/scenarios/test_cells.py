@@ -83,3 +83,26 @@ def test_one_number_trains_for_both_directions(tmp_path):
     done = run(load(write_scenario(tmp_path, text)), Options(tmp_path / "out"), Progress(quiet=True))
     metrics = store.load(done.folder / "run.h5")["metrics"]
     assert metrics["symmetry_couplings"].data[-1] == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_capacitance_makes_the_noise_of_a_hold(tmp_path):
+    """Root of kT/C at 1 pF and 300 K is 64.4 uV; four times the temperature doubles it."""
+    text = GOOD + '[devices.hold]\ncapacitance = "1 pF"\n'
+    for kelvins in (300.0, 1200.0):
+        scenario = load(write(tmp_path, text + PHYSICAL), [f"physical.temperature={kelvins}"]).scenario
+        hold = scenario.devices_in_units().hold
+        assert hold.noise == pytest.approx(64.36e-6 / 0.5 * (kelvins / 300.0) ** 0.5, rel=1e-3)
+        assert scenario.devices.hold.random
+        assert hold.capacitance is None
+    (fault,) = faults_of(write(tmp_path, text))
+    assert fault.message == "its noise is in volts"
+
+
+def test_wires_need_pairs(tmp_path):
+    (fault,) = faults_of(write(tmp_path, GOOD), "devices.wires.segment=0.001")
+    assert fault.message == "wires need conductances, which only pairs of devices have"
+    text = GOOD + CELLS + PHYSICAL
+    scenario = load(write(tmp_path, text), ["devices.wires={segment='1 ohm', ends='opposite'}"]).scenario
+    # 1 ohm times the 4 uS of a weight of 1.
+    assert scenario.devices_in_units().wires.segment == pytest.approx(4e-6)
+    assert 'segment = "1 ohm"' in scenario.to_toml()

@@ -1,0 +1,53 @@
+"""What devices of a scenario need of each other, and of the rest of it."""
+
+from __future__ import annotations
+
+from devices.components import size_of
+from devices.mismatch import FeedbackDevices, WeightDevices, fault_of
+from devices.sampling import Hold
+from devices.wires import Wires
+from substrate.physical import Physical, sampled_noise
+
+Found = list[tuple[tuple[str | int, ...], str, str]]
+"""Place, message and hint of everything found."""
+
+
+def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:
+    """Return what is wrong with the cells of the weights.
+
+    Parameters
+    ----------
+    weights, feedback, wires : WeightDevices, FeedbackDevices, Wires
+        Cells, feedback cells and the lines of their arrays.
+    angle : float
+        Nominal asymmetry of initial weights, in degrees; 0 where a file gives them.
+    """
+    if fault := fault_of(weights, feedback):
+        return [(("devices", "feedback"), fault, "leave the key out, or give it in the other table")]
+    found: Found = []
+    if size_of(wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
+        words = "wires need conductances, which only pairs of devices have"
+        found.append((("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"'))
+    if feedback.tied and angle != 0.0:
+        hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
+        words = f"one number stands for both weights under storage = {feedback.storage!r}"
+        found.append((("network", "asymmetry", "angle"), words, hint))
+    return found
+
+
+def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Found:
+    """Return what would have no effect or no meaning in a hold."""
+    found: Found = []
+    if hold.droop_tau is not None and (hold_time, hold.read_skew) == (0.0, 0.0):
+        found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+    if hold.capacitance is not None and (physical is None or physical.activity_volts is None):
+        hint = 'add activity_volts = "1 V" to [physical], or give devices.hold.noise'
+        found.append((("devices", "hold", "capacitance"), "its noise is in volts", hint))
+    return found
+
+
+def with_thermal_noise(hold: Hold, physical: Physical | None) -> Hold:
+    """Return the same hold with the noise of its capacitance as a plain number."""
+    if hold.capacitance is None or physical is None:
+        return hold
+    return hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
