@@ -81,8 +81,15 @@ class Adc(Parameters):
         return (high - low) / 2.0**self.bits
 
 
+SHAPED = 'its gain_sigma, full_scale and bits need phases.nudge = "held" and a scheme with real nudges'
+"""What a nudge circuit that is no mere gain needs."""
+
+
 class NudgeCircuit(Parameters):
-    """The circuit that applies the nudge: ``-gain beta e + offset`` in place of ``-beta e``."""
+    """The circuit that applies the nudge: ``-gain beta e + offset`` in place of ``-beta e``.
+
+    What spreads between units, what is cut and what is rounded needs a held nudge, which is a current per unit.
+    """
 
     gain: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 1.0
     """Gain of a positive nudge; dimensionless, 0 to 10."""
@@ -93,6 +100,27 @@ class NudgeCircuit(Parameters):
     offset: Annotated[float, Field(ge=-100.0, le=100.0), Level("volt_scale")] = 0.0
     """Drive of every output unit while it is nudged; units of the state, or volts."""
 
+    gain_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the gain between output units, one standard deviation; dimensionless, 0 to 1. Current sources
+    without trimming: 0.01 to 0.05."""
+
+    full_scale: Annotated[float, Field(gt=0.0, le=100.0), Level("volt_scale")] | None = None
+    """Largest drive of an output unit, of either sign; units of the state, or volts. Absent: no limit."""
+
+    bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    """Resolution of the drive: steps of ``full_scale 2^(1 - bits)`` around 0; 1 to 24, often 6 to 10. Absent: any."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> NudgeCircuit:
+        if self.bits is not None and self.full_scale is None:
+            raise PydanticCustomError("nudge", "`bits` divide the range of the drive: give `full_scale`")
+        return self
+
+    @property
+    def shapes(self) -> bool:
+        """Tell whether the drive is more than a multiple of the force; `bits` always come with a full scale."""
+        return self.gain_sigma > 0.0 or self.full_scale is not None
+
     def applied(self, beta: complex) -> complex:
         """Return the nudge that really acts; both quadratures of a complex one have the gain of their sign."""
         z = complex(beta)
@@ -100,6 +128,28 @@ class NudgeCircuit(Parameters):
 
     def _gain(self, beta: float) -> float:
         return self.gain if beta >= 0.0 or self.gain_negative is None else self.gain_negative
+
+
+def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
+    """Return what a held nudge really drives: ``(1 + gain_sigma xi) drive``, to the nearest step, cut to full scale.
+
+    Parameters
+    ----------
+    circuit : NudgeCircuit
+        Its gains and its offset are left to `NudgeCircuit.applied` and the caller.
+    drive : array (batch, outputs)
+        Real; units of the state.
+    stream : Stream
+        Names the draw of the gains.
+    """
+    if circuit.gain_sigma:
+        drive = drive * (1.0 + circuit.gain_sigma * stream.normal(drive.shape[1:]))
+    if circuit.full_scale is None:
+        return drive
+    if circuit.bits is not None:
+        step = circuit.full_scale * 2.0 ** (1 - circuit.bits)
+        drive = step * np.rint(drive / step)
+    return np.asarray(np.clip(drive, -circuit.full_scale, circuit.full_scale))
 
 
 class Converters(Parameters):

@@ -187,6 +187,14 @@ class FeedbackDevices(Parameters):
         return WeightDevices.model_validate(keys | self.given)
 
 
+class Twin(Parameters):
+    """A second physical copy of all cells, on which nudged settlings run; the free ones run on the first copy."""
+
+    mismatch_sigma: Spread = 0.0
+    """Spread of the weights of the second copy around those of the first, relative, one standard deviation;
+    dimensionless, 0 to 10. Root 2 of the spread of one cell. The error of an estimate is its effect over beta."""
+
+
 def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:
     """Return why `feedback` cannot stand over `weights`, or None if it can."""
     wrong = sorted(feedback.given.keys() - {"gain_sigma"})

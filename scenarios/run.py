@@ -218,6 +218,7 @@ def make_chip(
         energy=scenario.energy,
         weights=devices.weights,
         wires=devices.wires,
+        twin=devices.twin,
         tau=scenario.tau,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)

@@ -12,7 +12,7 @@ from devices.activation import HOLOMORPHIC, Named
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices, WeightDevices
+from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
@@ -26,7 +26,7 @@ from substrate.methods import Dynamics, whole_steps
 from substrate.phases import Phases
 from substrate.physical import Physical
 
-from .schema_devices import Found, cell_faults, hold_faults, with_thermal_noise
+from .schema_devices import Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
 from .schema_experiment import Experiment, Task
 
 SCHEMA = 1
@@ -103,6 +103,9 @@ class Devices(Parameters):
 
     wires: Wires = Wires()
     """Lines of the arrays of cells."""
+
+    twin: Twin | None = None
+    """Second copy of all cells, for nudged settlings; absent: one copy for all."""
 
     neurons: NeuronDevices = NeuronDevices()
     """Membranes."""
@@ -224,6 +227,8 @@ class Scenario(Parameters):
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
+        found += nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
             found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))

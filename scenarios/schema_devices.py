@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from devices.components import size_of
+from devices.converter import SHAPED, NudgeCircuit
 from devices.mismatch import FeedbackDevices, WeightDevices, fault_of
 from devices.sampling import Hold
 from devices.wires import Wires
+from substrate.phases import Phases
 from substrate.physical import Physical, sampled_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
@@ -44,6 +46,14 @@ def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Foun
         hint = 'add activity_volts = "1 V" to [physical], or give devices.hold.noise'
         found.append((("devices", "hold", "capacitance"), "its noise is in volts", hint))
     return found
+
+
+def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
+    """Return what a nudge circuit cannot do; `real`: whether all schemes have real nudges."""
+    if not circuit.shapes or (phases.nudge == "held" and real):
+        return []
+    hint = "real nudges are one-sided, centred, chebyshev and random-sign; or leave these keys out"
+    return [(("devices", "converters", "nudge"), SHAPED, hint)]
 
 
 def with_thermal_noise(hold: Hold, physical: Physical | None) -> Hold:

@@ -56,6 +56,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "window": _unlimited,
     "path-gain": lambda d: _with_cells(d, gain_sigma=0.0),
     "wires": lambda d: d._replace(wires=Wires()),
+    "twin": lambda d: d._replace(twin=None),
     "neurons": lambda d: d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
     "read-noise": lambda d: d._replace(noise=d.noise.model_copy(update={"read": 0.0})),

@@ -142,7 +142,10 @@ class Chip:
         """
         dynamics, machine, begin = self.design.dynamics, self._machine, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
-        drive = free_drive(self.design, self.fabrication, self._constant, self._ids, self._names, nudge)
+        constant = self._constant
+        if nudge is not None and (twin := self._fabric.twin(machine, self._input)):
+            machine, constant = twin
+        drive = free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
             free = self._free_activity()
             drive = nudged(drive, nudge, self.design, machine, free)

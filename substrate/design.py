@@ -12,7 +12,7 @@ from devices import activation
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices, WeightDevices
+from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
@@ -50,6 +50,9 @@ class Design(NamedTuple):
     """Cells of the weights; those of the feedback weights where `feedback` says nothing else."""
 
     wires: Wires = Wires()
+    twin: Twin | None = None
+    """Second copy of the cells for nudged settlings; None: one copy for all."""
+
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
 

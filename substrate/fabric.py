@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from devices import activation, nudge
 from devices.memory import write
+from devices.mismatch import cell_gains
 from devices.neurons import offsets, time_constants
 from devices.random import Stream
 
@@ -69,7 +70,21 @@ class Fabric:
 
     def constant_drive(self, x: Array) -> Array:
         """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
-        topology, blocks = self._design.topology, self.effective
+        return self._constant_drive(x, self.effective)
+
+    def twin(self, machine: Machine, x: Array) -> tuple[Machine, Array] | None:
+        """Return the machine of the second copy of the cells and its constant drive of `x`; None without a twin."""
+        if self._design.twin is None:
+            return None
+        cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
+        return machine._replace(weights=cells), self._constant_drive(x, self._design.topology.blocks(cells))
+
+    def _twin_gain(self, block: str) -> Array | float:
+        sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
+        return cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
+
+    def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
+        topology = self._design.topology
         drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
         with single_threaded_blas():
             for c in topology.connections:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from devices.converter import Adc, Clipped, Converters, Fabricated, NudgeCircuit, convert, fabricated
+from devices.converter import Adc, Clipped, Converters, Fabricated, NudgeCircuit, convert, delivered, fabricated
 from devices.parameters import Potential
 from devices.random import Stream
 from tests.statistics import ALARM, assert_mean, assert_normal_variance
@@ -177,3 +177,31 @@ def test_successive_approximation_is_monotone_and_uses_its_own_steps(seed, sigma
         found = convert(adc, analog[:, None] - 0.5 + 1e-9, made=made)[0].ravel()
         assert (found >= codes).all()
     assert np.isnan(convert(adc, np.array([[np.nan]]), made=made)[0]).all()
+
+
+# Held nudges
+
+
+def test_a_held_nudge_is_cut_and_rounded():
+    drive, stream = np.array([[-9.0, -0.6, -0.3, 0.1, 0.3, 9.0]]), Stream(0, "n")
+    assert delivered(NudgeCircuit(), drive, stream) is drive
+    cut = delivered(NudgeCircuit(full_scale=0.5), drive, stream)
+    np.testing.assert_array_equal(cut, [[-0.5, -0.5, -0.3, 0.1, 0.3, 0.5]])
+    rounded = delivered(NudgeCircuit(full_scale=0.5, bits=2), drive, stream)
+    np.testing.assert_array_equal(rounded, [[-0.5, -0.5, -0.25, 0.0, 0.25, 0.5]])
+
+
+def test_the_gain_of_a_held_nudge_has_its_spread_and_stays():
+    drive = np.ones((2, 40_000))
+    out = delivered(NudgeCircuit(gain_sigma=0.05), drive, Stream(0, "n"))
+    np.testing.assert_array_equal(out[0], out[1])
+    assert_mean(out[0], 1.0, 0.05)
+    assert_normal_variance(out[0], 0.0025)
+
+
+@pytest.mark.parametrize(
+    "keys", [{"full_scale": 0.0}, {"bits": 0, "full_scale": 1.0}, {"gain_sigma": -0.1}, {"bits": 8}]
+)
+def test_nonsense_nudge_circuits_are_refused(keys):
+    with pytest.raises(ValidationError, match=next(iter(keys))):
+        NudgeCircuit(**keys)

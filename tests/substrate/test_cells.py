@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices, WeightDevices
+from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.parameters import Parameters
+from learning.estimators import estimate, measure_free
+from learning.ledger import joined
+from learning.schemes import OneSided
 from substrate import units
 from substrate.cells import variances
 from substrate.chip import Chip
 from substrate.design import Fabrication
 from substrate.physical import Physical
-from tests.networks import random_chip
+from substrate.protocol import Nudge
+from tests.networks import random_batch, random_chip
 
 FORWARD, BACK = "weight/l1-l2", "weight/l2-l1"
 
@@ -156,3 +160,52 @@ def test_siemens_become_weights_and_a_missing_scale_is_told():
     assert len(more) == 2
     with pytest.raises(ValueError, match="'1 uS' needs"):
         units.plain(block, None)
+
+
+# A second copy of the cells
+
+
+def test_a_twin_without_spread_is_the_chip_itself():
+    plain, twin = random_chip(), random_chip(twin=Twin())
+    x, y = random_batch(plain)
+    for chip in (plain, twin):
+        chip.set_input(x)
+        chip.settle()
+        chip.settle(Nudge(0.2, y), "free")
+    np.testing.assert_array_equal(plain.state, twin.state)
+
+
+def test_nudged_settlings_run_on_the_twin_and_free_ones_do_not():
+    plain, chip = random_chip(), random_chip(twin=Twin(mismatch_sigma=0.1))
+    x, y = random_batch(plain)
+    for bench in (plain, chip):
+        bench.set_input(x)
+        bench.settle()
+    np.testing.assert_array_equal(chip.state, plain.state)
+    chip.settle(Nudge(1e-9, y), "free")
+    drawn = {b: v * chip._fabric._twin_gain(b) for b, v in chip.effective.items()}
+    assert all((drawn[b] != v).any() == b.startswith("weight/") for b, v in chip.effective.items())
+    copy = Chip(plain.design, drawn, plain.fabrication)
+    copy.set_input(x)
+    copy.settle()
+    np.testing.assert_allclose(chip.state, copy.state, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("beta", [0.01, 0.02])
+def test_the_error_of_a_twin_is_its_shift_over_beta(beta):
+    """One-sided: the rest point of the second copy differs by `shift`, so the error vector by ``-shift/beta``."""
+    plain, chip = random_chip(), random_chip(twin=Twin(mismatch_sigma=1e-4))
+    x, y = random_batch(plain)
+    found = [joined(estimate(c, measure_free(c, x), y, OneSided(beta=beta))) for c in (chip, plain)]
+    chip.settle(Nudge(0.0, y), "free")
+    shift = chip.activity_of(chip.state) - np.concatenate(list(measure_free(plain, x).activity.values())[1:], axis=1)
+    expected = -shift / beta
+    np.testing.assert_allclose(found[0] - found[1], expected, rtol=0, atol=0.03 * np.abs(expected).max())
+
+
+def test_the_twin_follows_what_is_written():
+    chip = random_chip(twin=Twin(mismatch_sigma=0.1))
+    before = chip._fabric.twin(chip._machine, np.zeros((1, 6)))[0].weights
+    chip.write({FORWARD: np.full((7, 5), 0.3)})
+    moved = chip._fabric.twin(chip._machine, np.zeros((1, 6)))[0].weights - before
+    assert np.count_nonzero(moved) == 35
