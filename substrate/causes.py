@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from devices.converter import NudgeCircuit
 from devices.neurons import NeuronDevices
-from devices.noise import Noise
 from devices.sampling import Hold
 from devices.wires import Wires
 
@@ -38,7 +37,13 @@ def _unlimited(design: Design) -> Design:
 
 
 def _quiet(design: Design) -> Design:
-    return design._replace(noise=Noise(read=design.noise.read))
+    silent = dict.fromkeys(("thermal", "common", "coloured", "flicker"), 0.0)
+    return design._replace(noise=design.noise.model_copy(update=silent))
+
+
+def _still(design: Design) -> Design:
+    silent = {"read": 0.0, "read_flicker": 0.0, "telegraph": None}
+    return design._replace(noise=design.noise.model_copy(update=silent))
 
 
 def _knowing(design: Design) -> Design:
@@ -59,7 +64,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "twin": lambda d: d._replace(twin=None),
     "neurons": lambda d: d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
-    "read-noise": lambda d: d._replace(noise=d.noise.model_copy(update={"read": 0.0})),
+    "read-noise": _still,
     "adc": lambda d: d._replace(converters=d.converters.model_copy(update={"readout": None})),
     "hold": lambda d: d._replace(hold=Hold()),
     "nudge-circuit": lambda d: d._replace(converters=d.converters.model_copy(update={"nudge": NudgeCircuit()})),
@@ -67,6 +72,35 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "correction-knowledge": _knowing,
 }
 """What takes each imperfection away: from a design to the same design without it."""
+
+
+COMMON, DIFFERENT, RANDOM, SLOW, WRITE = "common to both phases", "phase-different", "random", "slow", "write"
+
+EFFECTS = {
+    COMMON: "moves the rest point of every phase alike: cancels in the difference, but for asymmetry",
+    DIFFERENT: "is another one in every phase: a bias of its size over beta",
+    RANDOM: "is fresh in every read: a variance of its square over beta squared, less with repeats",
+    SLOW: "is almost alike in phases that follow each other: their difference takes most of it out",
+    WRITE: "changes what becomes of an estimate when it is written",
+}
+"""What an imperfection of each class does to an estimate."""
+
+_CLASSES = {
+    "twin": DIFFERENT,
+    "hold": DIFFERENT,
+    "nudge-circuit": DIFFERENT,
+    "read-noise": RANDOM,
+    "noise": RANDOM,
+    "write": WRITE,
+}
+
+
+def class_of(design: Design, cause: str) -> str:
+    """Return the class of a cause, a key of `EFFECTS`; noise is slow if none of it is white."""
+    noise = design.noise
+    if (cause == "noise" and noise.thermal == noise.common == 0.0) or (cause == "read-noise" and noise.read == 0.0):
+        return SLOW
+    return _CLASSES.get(cause, COMMON)
 
 
 def causes(design: Design) -> list[str]:

@@ -72,10 +72,10 @@ class Fabric:
         """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
         return self._constant_drive(x, self.effective)
 
-    def twin(self, machine: Machine, x: Array) -> tuple[Machine, Array] | None:
-        """Return the machine of the second copy of the cells and its constant drive of `x`; None without a twin."""
+    def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
+        """Return the machine of the second copy of the cells and its constant drive of `x`; without one, as given."""
         if self._design.twin is None:
-            return None
+            return machine, constant
         cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
         return machine._replace(weights=cells), self._constant_drive(x, self._design.topology.blocks(cells))
 

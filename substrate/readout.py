@@ -11,6 +11,7 @@ from devices.sampling import held, leaks, pedestals
 
 from .design import Design, Fabrication
 from .protocol import State
+from .slow_reads import SlowReads
 
 Array = NDArray[np.float64]
 
@@ -40,12 +41,21 @@ class ReadChain:
         ]
         self.clipped = Clipped()
         """What the converter met since the chip was made."""
+        planes = range(2) if design.noise.slow_reads else ()
+        self._slow = [SlowReads(design.noise, units, fabrication, plane) for plane in planes]
         self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._name, self._reads = "", 0
 
     def restart(self, ids: NDArray[np.int64], name: str) -> None:
         """Begin with a new batch: `ids` (batch,) and `name` name the draws of its reads, which are counted anew."""
         self._ids, self._name, self._reads = ids, name, 0
+        for slow in self._slow:
+            slow.restart(ids)
+
+    def elapse(self, time: Array) -> None:
+        """Let the time (batch,) pass that a settling took, in tau."""
+        for slow in self._slow:
+            slow.elapse(time)
 
     def read(self, activity: State, waits: bool) -> State:
         """Return an activity (batch, units), real or complex, as it is read.
@@ -76,6 +86,8 @@ class ReadChain:
             value = held(value, self._pedestals[plane], self._leaks[plane], time)
             if hold.noise:
                 value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
+        if self._slow:
+            value = value + self._slow[plane].now(name)
         if design.noise.read:
             value = value + design.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
         adc = design.converters.readout

@@ -8,6 +8,7 @@ from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, make_chip, run
+from scenarios.sheets import sheets
 from tests.scenarios.test_hardware import TRAIN
 
 from .files import write_scenario
@@ -106,3 +107,23 @@ def test_wires_need_pairs(tmp_path):
     # 1 ohm times the 4 uS of a weight of 1.
     assert scenario.devices_in_units().wires.segment == pytest.approx(4e-6)
     assert 'segment = "1 ohm"' in scenario.to_toml()
+
+
+def test_a_report_tells_what_each_imperfection_does(tmp_path):
+    edits = ["devices.twin.mismatch_sigma=0.01", "devices.noise.read=0.001", "experiment.record.samples=1"]
+    done = run(load(write_scenario(tmp_path), edits), Options(tmp_path / "out"), Progress(quiet=True))
+    result = store.load(done.folder / "run.h5")
+    (sheet,) = (s for s in sheets(result, 8) if s.title == "Imperfections of this chip")
+    assert [row[:2] for row in sheet.rows] == [
+        ["mismatch", "common to both phases"],
+        ["twin", "phase-different"],
+        ["read-noise", "random"],
+    ]
+    assert "over beta" in sheet.rows[1][2]
+    assert "phase-different" in (done.folder / "report.html").read_text(encoding="utf-8")
+    ideal = run(
+        load(write_scenario(tmp_path), ["devices.feedback.mismatch_sigma=0"]),
+        Options(tmp_path / "ideal"),
+        Progress(quiet=True),
+    )
+    assert "causes" not in store.load(ideal.folder / "run.h5").groups

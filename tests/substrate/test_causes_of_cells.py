@@ -1,7 +1,8 @@
 """Taking away errors of cells where feedback cells differ from the others."""
 
 from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices
-from substrate.causes import without
+from devices.noise import Noise, Telegraph
+from substrate.causes import CAUSES, DIFFERENT, EFFECTS, RANDOM, SLOW, causes, class_of, without
 from tests.networks import random_chip
 
 PELGROM = Pelgrom(coefficient=0.1, width=1.0, length=1.0)
@@ -31,3 +32,20 @@ def test_limits_go_but_devices_of_a_pair_keep_their_rest():
     assert without(gone, "window") == gone
     single = without(design(WeightDevices(), FeedbackDevices(window=[-1.0, 1.0])), "window")
     assert [c.window for c in cells(single)] == [None, None]
+
+
+def test_every_cause_has_a_class():
+    plain = random_chip().design
+    kinds = {cause: class_of(plain._replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
+    assert set(kinds.values()) < EFFECTS.keys()
+    assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "hold", "nudge-circuit"]
+    assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
+    assert class_of(plain._replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+
+
+def test_noise_of_membranes_and_of_reads_go_apart():
+    telegraph = Telegraph(amplitude=0.1, time=1.0)
+    noisy = random_chip().design._replace(noise=Noise(flicker=0.1, read_flicker=0.1, telegraph=telegraph))
+    assert causes(noisy) == ["noise", "read-noise"]
+    assert without(noisy, "noise").noise == Noise(read_flicker=0.1, telegraph=telegraph)
+    assert without(noisy, "read-noise").noise == Noise(flicker=0.1)

@@ -205,7 +205,7 @@ def test_the_error_of_a_twin_is_its_shift_over_beta(beta):
 
 def test_the_twin_follows_what_is_written():
     chip = random_chip(twin=Twin(mismatch_sigma=0.1))
-    before = chip._fabric.twin(chip._machine, np.zeros((1, 6)))[0].weights
+    before = chip._fabric.twin(chip._machine, np.zeros((1, 16)), np.zeros((1, 6)))[0].weights
     chip.write({FORWARD: np.full((7, 5), 0.3)})
-    moved = chip._fabric.twin(chip._machine, np.zeros((1, 6)))[0].weights - before
+    moved = chip._fabric.twin(chip._machine, np.zeros((1, 16)), np.zeros((1, 6)))[0].weights - before
     assert np.count_nonzero(moved) == 35
