@@ -116,7 +116,7 @@ def test_cells_with_levels_move_from_what_they_hold():
     """Requests below half a step are lost; one that is not made leaves a cell and its request alone."""
     cells = WeightDevices(window=[-1.0, 1.0], levels=21)
     chip = chip_with(weights=cells)
-    held = chip.effective[FORWARD].copy()
+    held, requested = chip.effective[FORWARD].copy(), chip.programmed[FORWARD].copy()
     np.testing.assert_allclose(held, 0.1 * np.rint(10.0 * chip.programmed[FORWARD]), rtol=0, atol=1e-12)
     request = np.zeros((7, 5))
     request[0], request[1] = 0.04, 0.06
@@ -126,6 +126,7 @@ def test_cells_with_levels_move_from_what_they_hold():
     np.testing.assert_allclose(moved[0], 0.0, rtol=0, atol=1e-12)
     np.testing.assert_allclose(moved[1], 0.5, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(chip.effective[FORWARD][2:], held[2:])
+    np.testing.assert_array_equal(chip.programmed[FORWARD][2:], requested[2:])
     assert chip.lost == 25
     anew = Chip(chip.design, chip.programmed, chip.fabrication)
     np.testing.assert_array_equal(anew.effective[FORWARD], chip.effective[FORWARD])
