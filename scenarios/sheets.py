@@ -163,7 +163,7 @@ def _settlings(group: Group) -> Sheet:
 def _causes(group: Group) -> Sheet:
     kinds = [str(kind) for kind in group["kind"].data]
     rows = [[str(cause), kind, EFFECTS[kind]] for cause, kind in zip(group["cause"].data, kinds, strict=True)]
-    return Sheet("Imperfections of this chip", ["cause", "class", "what it does to an estimate: it"], rows, words=3)
+    return Sheet("Imperfections of this chip", ["cause", "class", "what it does to an estimate"], rows, words=3)
 
 
 def _amount(value: float, digits: int) -> str:

@@ -77,11 +77,11 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
 COMMON, DIFFERENT, RANDOM, SLOW, WRITE = "common to both phases", "phase-different", "random", "slow", "write"
 
 EFFECTS = {
-    COMMON: "moves the rest point of every phase alike: cancels in the difference, but for asymmetry",
-    DIFFERENT: "is another one in every phase: a bias of its size over beta",
-    RANDOM: "is fresh in every read: a variance of its square over beta squared, less with repeats",
-    SLOW: "is almost alike in phases that follow each other: their difference takes most of it out",
-    WRITE: "changes what becomes of an estimate when it is written",
+    COMMON: "shifts all phases alike; what is left of it is asymmetry",
+    DIFFERENT: "differs between phases: a bias of its size over beta",
+    RANDOM: "fresh in every read: a variance of its square over beta squared",
+    SLOW: "almost alike in successive phases: their difference loses most of it",
+    WRITE: "acts on the change that is written",
 }
 """What an imperfection of each class does to an estimate."""
 
