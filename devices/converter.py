@@ -7,14 +7,16 @@ an error `d` that differs between them becomes a bias ``d / beta``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .components import size_of
 from .parameters import Level, Parameters, Potential, Ratio
+from .random import Stream
 
 Array = NDArray[np.float64]
 
@@ -40,13 +42,27 @@ class Adc(Parameters):
     stochastic: bool = False
     """Rounds up or down at random, so that the mean is right; else to the nearest level."""
 
+    gain_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the gain between converters, one standard deviation; dimensionless, 0 to 1. Typical: 0.01."""
+
+    offset_sigma: Annotated[float, Field(ge=0.0, le=1e6), Level("activity_volts")] = 0.0
+    """Spread of the offset between converters, one standard deviation; units of the activity or volts. Latches: 3 mV
+    (0.18 um, Rahman 2014)."""
+
+    unit_sigma: Annotated[Ratio, Field(ge=0.0, le=0.2)] = 0.0
+    """Relative spread of the unit capacitor of a binary-weighted converter, one standard deviation. It makes
+    steps unequal (INL, DNL); dimensionless, 0 to 0.2. Typical: 0.001 to 0.01."""
+
+    shared: bool = False
+    """One converter for all units, so that they share its errors; else one behind every unit."""
+
     @model_validator(mode="after")
     def _one_range(self) -> Adc:
         if self.range is None:
             return self
         if self.full_scale is not None:
             raise PydanticCustomError("adc", "`full_scale` and `range` exclude each other: one way to say the range")
-        low, high = (_size(end) for end in self.range)
+        low, high = (size_of(end) for end in self.range)
         if isinstance(self.range[0], Potential) != isinstance(self.range[1], Potential) or low >= high:
             raise PydanticCustomError(
                 "adc", "`range` must rise from its lower to its upper end, both plain numbers or both in volts"
@@ -65,8 +81,15 @@ class Adc(Parameters):
         return (high - low) / 2.0**self.bits
 
 
+SHAPED = 'its gain_sigma, full_scale and bits need phases.nudge = "held" and a scheme with real nudges'
+"""What a nudge circuit that is no mere gain needs."""
+
+
 class NudgeCircuit(Parameters):
-    """The circuit that applies the nudge: ``-gain beta e + offset`` in place of ``-beta e``."""
+    """The circuit that applies the nudge: ``-gain beta e + offset`` in place of ``-beta e``.
+
+    What spreads between units, what is cut and what is rounded needs a held nudge, which is a current per unit.
+    """
 
     gain: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 1.0
     """Gain of a positive nudge; dimensionless, 0 to 10."""
@@ -77,6 +100,27 @@ class NudgeCircuit(Parameters):
     offset: Annotated[float, Field(ge=-100.0, le=100.0), Level("volt_scale")] = 0.0
     """Drive of every output unit while it is nudged; units of the state, or volts."""
 
+    gain_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the gain between output units, one standard deviation; dimensionless, 0 to 1. Current sources
+    without trimming: 0.01 to 0.05."""
+
+    full_scale: Annotated[float, Field(gt=0.0, le=100.0), Level("volt_scale")] | None = None
+    """Largest drive of an output unit, of either sign; units of the state, or volts. Absent: no limit."""
+
+    bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    """Resolution of the drive: steps of ``full_scale 2^(1 - bits)`` around 0; 1 to 24, often 6 to 10. Absent: any."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> NudgeCircuit:
+        if self.bits is not None and self.full_scale is None:
+            raise PydanticCustomError("nudge", "`bits` divide the range of the drive: give `full_scale`")
+        return self
+
+    @property
+    def shapes(self) -> bool:
+        """Tell whether the drive is more than a multiple of the force; `bits` always come with a full scale."""
+        return self.gain_sigma > 0.0 or self.full_scale is not None
+
     def applied(self, beta: complex) -> complex:
         """Return the nudge that really acts; both quadratures of a complex one have the gain of their sign."""
         z = complex(beta)
@@ -84,6 +128,28 @@ class NudgeCircuit(Parameters):
 
     def _gain(self, beta: float) -> float:
         return self.gain if beta >= 0.0 or self.gain_negative is None else self.gain_negative
+
+
+def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
+    """Return what a held nudge really drives: ``(1 + gain_sigma xi) drive``, to the nearest step, cut to full scale.
+
+    Parameters
+    ----------
+    circuit : NudgeCircuit
+        Its gains and its offset are left to `NudgeCircuit.applied` and the caller.
+    drive : array (batch, outputs)
+        Real; units of the state.
+    stream : Stream
+        Names the draw of the gains.
+    """
+    if circuit.gain_sigma:
+        drive = drive * (1.0 + circuit.gain_sigma * stream.normal(drive.shape[1:]))
+    if circuit.full_scale is None:
+        return drive
+    if circuit.bits is not None:
+        step = circuit.full_scale * 2.0 ** (1 - circuit.bits)
+        drive = step * np.rint(drive / step)
+    return np.asarray(np.clip(drive, -circuit.full_scale, circuit.full_scale))
 
 
 class Converters(Parameters):
@@ -110,7 +176,71 @@ class Clipped(NamedTuple):
         return Clipped(self.conversions + other.conversions, self.outside + other.outside)
 
 
-def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = False) -> tuple[Array, Clipped]:
+class Fabricated(NamedTuple):
+    """The converters behind the units of a chip, as they were made."""
+
+    gain: Array
+    """Of every unit, (units,)."""
+
+    offset: Array
+    """Of every unit, added to the common one, (units,)."""
+
+    capacitors: Array | None
+    """What every bit subtracts, the lowest first, in LSB, (units, bits); None: 1, 2, 4, ..."""
+
+
+def fabricated(adc: Adc, units: int, stream: Stream) -> Fabricated | None:
+    """Return the converters of a chip, drawn; None if all are equal to the design.
+
+    The capacitor of bit k is made of ``2^k`` units with independent errors, and one more unit
+    terminates the array: ``C_k = 2^k + unit_sigma 2^(k/2) xi``, as a part of the whole array.
+
+    Parameters
+    ----------
+    adc : Adc
+        The design.
+    units : int
+        How many units are read.
+    stream : Stream
+        Names the draws: gain, offset and capacitors take turns.
+    """
+    if not (adc.gain_sigma or adc.offset_sigma or adc.unit_sigma):
+        return None
+    made, xi = 1 if adc.shared else units, stream.normal((1 if adc.shared else units, adc.bits + 3))
+    gain, offset = 1.0 + adc.gain_sigma * xi[:, 0], adc.offset_sigma * xi[:, 1]
+    capacitors = None
+    if adc.unit_sigma:
+        sizes = 2.0 ** np.arange(adc.bits)
+        each = np.concatenate([sizes, [1.0]]) + adc.unit_sigma * np.sqrt(np.append(sizes, 1.0)) * xi[:, 2:]
+        capacitors = 2.0**adc.bits * each[:, :-1] / each.sum(axis=1, keepdims=True)
+        capacitors = np.broadcast_to(capacitors, (units, adc.bits))
+    repeated = units // made
+    return Fabricated(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors)
+
+
+def successive(place: Array, capacitors: Array) -> Array:
+    """Return the codes that successive approximation finds, whole numbers as floats.
+
+    Every bit, from the highest, is kept if what is left is at least its capacitor.
+
+    Parameters
+    ----------
+    place : array (batch, units)
+        What is converted, in LSB above the lower end.
+    capacitors : array (units, bits)
+        In LSB, the lowest bit first.
+    """
+    left, code = place.copy(), np.zeros_like(place)
+    for k in range(capacitors.shape[1] - 1, -1, -1):
+        kept = left >= capacitors[:, k]
+        left -= np.where(kept, capacitors[:, k], 0.0)
+        code += 2.0**k * kept
+    return code
+
+
+def convert(
+    adc: Adc, value: Array, draw: Array | None = None, signed: bool = False, made: Fabricated | None = None
+) -> tuple[Array, Clipped]:
     """Return what the converter makes of `value`: ``low + LSB round((value + offset - low) / LSB)``.
 
     Parameters
@@ -123,6 +253,8 @@ def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = Fa
         Uniform numbers in (0, 1), for stochastic rounding.
     signed : bool
         The same span centred at 0, for a signal of both signs such as an imaginary plane.
+    made : Fabricated, optional
+        The converters as they were made, for values (batch, units); absent: as designed.
 
     Raises
     ------
@@ -134,13 +266,15 @@ def convert(adc: Adc, value: Array, draw: Array | None = None, signed: bool = Fa
         low = -0.5 * (high - low)
     if adc.stochastic and draw is None:
         raise ValueError("stochastic = true needs uniform numbers: give a draw of the shape of the value")
-    place = (value + adc.offset - low) / adc.step
+    measured = value + adc.offset if made is None else made.gain * value + (adc.offset + made.offset)
+    place = (measured - low) / adc.step
     last = 2.0**adc.bits - 1.0
     inside = (place >= -0.5) & (place <= last + 0.5)
-    code = np.rint(place) if draw is None or not adc.stochastic else np.floor(place + draw)
+    fraction = draw if adc.stochastic else None
+    if made is not None and made.capacitors is not None:
+        code = successive(place + (0.5 if fraction is None else fraction), made.capacitors)
+        code[np.isnan(place)] = np.nan
+    else:
+        code = np.rint(place) if fraction is None else np.floor(place + fraction)
     levels = low + adc.step * np.clip(code, 0.0, last)
     return levels, Clipped(value.size, int(np.count_nonzero(~inside)))
-
-
-def _size(level: Any) -> float:
-    return float(level.volts if isinstance(level, Potential) else level)

@@ -15,10 +15,28 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .parameters import Level, Parameters, Taus
+from .parameters import Level, Parameters, Ratio, Taus
+from .random import Stream
 
 Array = NDArray[np.float64]
 Sigma = Annotated[float, Field(ge=0.0, le=100.0)]
+
+
+class Telegraph(Parameters):
+    """Random telegraph noise: behind some units a single trap captures and releases a charge, and their reads jump."""
+
+    amplitude: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")]
+    """Height of the jump of the median unit with a trap; units of the activity, or volts. 70 mV in the smallest
+    transistors (survey citing Chen 2010)."""
+
+    amplitude_sigma: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 0.0
+    """Spread of the logarithm of the height between units (log-normal); dimensionless, 0 to 10."""
+
+    fraction: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 1.0
+    """Share of units with a trap, 0 to 1. About 0.12 of 70/40 nm transistors show one (same survey)."""
+
+    time: Annotated[Taus, Field(gt=0.0, le=1e9)]
+    """Correlation time, 1 over the sum of the rates of capture and release, which are equal; in units of tau."""
 
 
 class Noise(Parameters):
@@ -48,13 +66,20 @@ class Noise(Parameters):
     read: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
     """Noise of every single read of a unit: its standard deviation; units of the activity, or volts."""
 
+    read_flicker: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
+    """1/f noise of the reads of a unit: its standard deviation, over the octaves of `flicker_shortest` and
+    `flicker_octaves`; units of the activity, or volts. Reads at one moment, as in equilibrium mode, share it."""
+
+    telegraph: Telegraph | None = None
+    """Random telegraph noise of the reads of a unit."""
+
     @model_validator(mode="after")
     def _used(self) -> Noise:
         # A value equal to the default says nothing: a resolved scenario spells out all of them.
         given = {name for name, f in Noise.model_fields.items() if getattr(self, name) != f.default}
         if "tau_c" in given and self.coloured == 0.0:
             raise PydanticCustomError("noise", "`tau_c` belongs to `coloured`, which is 0: give its standard deviation")
-        if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == 0.0:
+        if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == 0.0 and self.read_flicker == 0.0:
             raise PydanticCustomError("noise", "`flicker` is 0: give its standard deviation or drop its octaves")
         return self
 
@@ -66,7 +91,12 @@ class Noise(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether anything differs from one measurement to the next."""
-        return self.on or self.read != 0.0
+        return self.on or self.read != 0.0 or self.slow_reads
+
+    @property
+    def slow_reads(self) -> bool:
+        """Tell whether the noise of a read depends on that of the read before."""
+        return self.read_flicker != 0.0 or self.telegraph is not None
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""
@@ -78,10 +108,60 @@ class Noise(Parameters):
         if self.coloured > 0.0:
             times, sizes = [self.tau_c], [self.coloured]
         if self.flicker > 0.0:
-            octaves = self.flicker_octaves
-            times += [self.flicker_shortest * 2.0**k for k in range(octaves)]
-            sizes += [self.flicker / math.sqrt(octaves)] * octaves
+            octaves = self.octaves()
+            times += octaves.tolist()
+            sizes += [self.flicker / math.sqrt(len(octaves))] * len(octaves)
         return np.array(times), np.array(sizes)
+
+    def octaves(self) -> Array:
+        """Return the correlation times of the octaves of 1/f noise, in tau."""
+        return np.asarray(self.flicker_shortest * 2.0 ** np.arange(self.flicker_octaves))
+
+
+def jumps(telegraph: Telegraph, units: int, heights: Stream, traps: Stream) -> Array:
+    """Return the height of the jumps of every unit, (units,); 0 without a trap.
+
+    Parameters
+    ----------
+    telegraph : Telegraph
+        Levels in units of the activity.
+    units : int
+        How many.
+    heights, traps : Stream
+        Name the draws of the heights, and of the units that have a trap.
+    """
+    height = telegraph.amplitude * np.exp(telegraph.amplitude_sigma * heights.normal((units,)))
+    return np.where(traps.uniform((units,)) < telegraph.fraction, height, 0.0)
+
+
+def later(value: Array, kept: Array, fresh: Array) -> Array:
+    """Return an Ornstein-Uhlenbeck process of variance 1 some time later, exactly: ``m x + sqrt(1 - m^2) xi``.
+
+    Parameters
+    ----------
+    value : array (batch, units)
+        Now.
+    kept : array (batch, 1)
+        ``m = exp(-time / tau_c)``.
+    fresh : array (batch, units)
+        Standard normal `xi`.
+    """
+    return kept * value + np.sqrt(1.0 - kept**2) * fresh
+
+
+def switched(value: Array, kept: Array, fresh: Array) -> Array:
+    """Return a symmetric two-state process, -1/2 or 1/2, some time later, exactly: it is drawn anew or stays.
+
+    Parameters
+    ----------
+    value : array (batch, units)
+        Now.
+    kept : array (batch, 1)
+        ``exp(-time / time constant)``: the share that stays.
+    fresh : array (batch, units)
+        Uniform in (0, 1). Below `kept`: the state stays; above: the two halves of the rest are the two states.
+    """
+    return np.where(fresh < kept, value, np.where(fresh < 0.5 * (1.0 + kept), -0.5, 0.5))
 
 
 def white_kick(sigma: float, dt: float, tau: Array, exact: bool) -> Array:

@@ -15,6 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+BOLTZMANN = 1.380649e-23
+"""In joules per kelvin."""
+
 _NUMBER_AND_UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*$")
 
 # One word or sign: pint calculates with what it is given, and "9**9**9" would never end.
@@ -28,6 +31,8 @@ _FACTORS = {
     "V": {"V": 1.0, "mV": 1e-3, "uV": 1e-6},
     "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
+    "ohm": {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6, "mohm": 1e-3},
+    "um": {"um": 1.0, "nm": 1e-3, "mm": 1e3},
     "F": {"F": 1.0, "uF": 1e-6, "nF": 1e-9, "pF": 1e-12, "fF": 1e-15},
     "K": {"K": 1.0},
     "J": {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "nJ": 1e-9, "pJ": 1e-12, "fJ": 1e-15},
@@ -40,6 +45,8 @@ _EXAMPLES = {
     "V": '0.15 or "150 mV"',
     "s": '1e-6 or "1 us"',
     "S": '1e-6 or "1 uS"',
+    "ohm": '1 or "1 ohm"',
+    "um": '0.5 or "500 nm"',
     "F": '1e-12 or "1 pF"',
     "K": '300 or "300 K"',
     "J": '1e-12 or "1 pJ"',
@@ -63,7 +70,7 @@ class Parameters(BaseModel):
     )
 
 
-def _convert(text: str, unit: str) -> float:
+def number_in(text: str, unit: str) -> float:
     """Return the quantity written in `text`, expressed in `unit`."""
     match = _NUMBER_AND_UNIT.match(text) if len(text) <= _LONGEST else None
     example = _EXAMPLES[unit]
@@ -114,7 +121,7 @@ class _InUnit:
         return {"anyOf": [handler(schema), {"type": "string"}]}
 
     def convert(self, value: object) -> object:
-        return _convert(value, self.unit) if isinstance(value, str) else value
+        return number_in(value, self.unit) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ class Time:
 
 def _time(value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
     if isinstance(value, str):
-        return Span(_convert(value, "s"), value)
+        return Span(number_in(value, "s"), value)
     return value if isinstance(value, Span) else number(value)
 
 
@@ -211,7 +218,7 @@ class Level:
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text in volts as a `Potential`."""
         if isinstance(value, str):
-            return Potential(number(_convert(value, "V")), value, self.scale)
+            return Potential(number(number_in(value, "V")), value, self.scale)
         return value if isinstance(value, Potential) else number(value)
 
 
@@ -237,6 +244,9 @@ Seconds = Annotated[float, _InUnit("s")]
 
 Siemens = Annotated[float, _InUnit("S")]
 """A conductance, in siemens."""
+
+Micrometres = Annotated[float, _InUnit("um")]
+"""A length on the chip, in micrometres."""
 
 Farads = Annotated[float, _InUnit("F")]
 """A capacitance, in farads."""

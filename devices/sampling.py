@@ -12,9 +12,11 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from .parameters import Level, Parameters, Time
+from .components import size_of
+from .parameters import BOLTZMANN, Farads, Level, Parameters, Ratio, Time
 from .random import Stream
 
 Array = NDArray[np.float64]
@@ -30,12 +32,53 @@ class Hold(Parameters):
     """Spread of the pedestal between units, one standard deviation; units of the activity, or volts."""
 
     droop_tau: Annotated[float, Field(gt=0.0, le=1e12), Time] | None = None
-    """Time constant of the leak of the capacitor, in tau or seconds; absent: it holds for ever."""
+    """Time constant of the leak of the capacitor, in tau or seconds; absent: it holds for ever. 1 pA on 1 pF leaks 1 uV
+    in a microsecond."""
+
+    droop_sigma: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 0.0
+    """Spread of the leak between units: it is ``exp(sigma xi)`` times the common one; dimensionless, 0 to 10."""
+
+    noise: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
+    """Thermal noise of every sample, sqrt(kT/C), one standard deviation; units of the activity, or volts."""
+
+    capacitance: Annotated[Farads, Field(gt=0.0, le=1.0)] | None = None
+    """Capacitance C that makes the `noise`, in its place; farads. With [physical] temperature and activity_volts:
+    0.64 mV at 10 fF, 64 uV at 1 pF, 300 K."""
+
+    read_skew: Annotated[float, Field(ge=0.0, le=1e12), Time] = 0.0
+    """How much later than its predecessor each unit is converted, in the order of the layers, by a converter that all
+    share; in tau or seconds. Every read waits then, unit k for k times this. 0: all units at once."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> Hold:
+        if self.capacitance is not None and size_of(self.noise) > 0.0:
+            raise PydanticCustomError("hold", "`capacitance` and `noise` exclude each other: one way to say the noise")
+        if self.droop_sigma > 0.0 and self.droop_tau is None:
+            raise PydanticCustomError("hold", "`droop_sigma` spreads a leak: give `droop_tau`")
+        return self
+
+    @property
+    def random(self) -> bool:
+        """Tell whether two samples of one value differ."""
+        return self.noise != 0.0 or self.capacitance is not None
 
     @property
     def on(self) -> bool:
         """Tell whether anything is wrong with a held value."""
-        return self != Hold()
+        return self.model_copy(update={"read_skew": 0.0}) != Hold()
+
+
+def thermal_noise(capacitance: float, temperature: float) -> float:
+    """Return the standard deviation ``sqrt(k T / C)`` of a sampled voltage, in volts, of farads and kelvins."""
+    return math.sqrt(BOLTZMANN * temperature / capacitance)
+
+
+def leaks(hold: Hold, units: int, stream: Stream) -> Array:
+    """Return the leak of every capacitor, ``exp(droop_sigma xi)/droop_tau``, (units,); per tau."""
+    if hold.droop_tau is None:
+        return np.zeros(units)
+    common = np.full(units, 1.0 / hold.droop_tau)
+    return common * np.exp(hold.droop_sigma * stream.normal((units,))) if hold.droop_sigma else common
 
 
 def pedestals(hold: Hold, units: int, stream: Stream) -> Array:
@@ -45,8 +88,8 @@ def pedestals(hold: Hold, units: int, stream: Stream) -> Array:
     return np.asarray(hold.pedestal + hold.pedestal_sigma * stream.normal((units,)))
 
 
-def held(value: Array, pedestal: Array, droop_tau: float | None, time: float) -> Array:
-    """Return what is left of a sampled value: ``(value + pedestal) exp(-time / droop_tau)``.
+def held(value: Array, pedestal: Array, leak: Array, time: Array) -> Array:
+    """Return what is left of a sampled value: ``(value + pedestal) exp(-leak time)``.
 
     Parameters
     ----------
@@ -54,10 +97,9 @@ def held(value: Array, pedestal: Array, droop_tau: float | None, time: float) ->
         What was sampled; units of the activity.
     pedestal : array (units,)
         Charge step of every unit; units of the activity.
-    droop_tau : float or None
-        Time constant of the leak, in tau; None: no leak.
-    time : float
-        How long it is held, in tau.
+    leak : array (units,)
+        See `leaks`.
+    time : array (units,)
+        How long each unit is held, in tau.
     """
-    left = 1.0 if droop_tau is None else math.exp(-time / droop_tau)
-    return (value + pedestal) * left
+    return (value + pedestal) * np.exp(-leak * time)

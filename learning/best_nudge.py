@@ -183,7 +183,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
         free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
-        measured = estimate(chip, free, target, scheme, mirror=not chip.design.noise.random)
+        measured = estimate(chip, free, target, scheme, mirror=not chip.design.random)
         error = joined(measured) - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
     mean = total / repeats
@@ -197,7 +197,7 @@ def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
     if isinstance(scheme, LockIn | Rotation):
         planes = 2 if isinstance(scheme, Rotation) else 1
         return noise_gain(scheme.nodes((cost.reads - 1) // planes))
-    return noise_gain(unfolded(scheme.nodes()) if chip.design.noise.random else scheme.nodes())
+    return noise_gain(unfolded(scheme.nodes()) if chip.design.random else scheme.nodes())
 
 
 def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:

@@ -96,7 +96,7 @@ def interactions(
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     chips |= {f"all but {name}": everything - {name} for name in names}
-    bench = _Bench(chip, trial._replace(mirror=not chip.design.noise.random), repeats, {}, {}, [])
+    bench = _Bench(chip, trial._replace(mirror=not chip.design.random), repeats, {}, {}, [])
     for words, present in chips.items():
         if present not in bench.found:
             if say is not None:

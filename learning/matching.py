@@ -1,7 +1,7 @@
 """Oracle side: the matching rule, which turns device spread into gradient quality without Monte Carlo.
 
-Feedback cells of relative spread sigma add to the coupling a random part with variances
-``T_ij = sigma^2 W_ij^2``. Its action on an error vector `delta` has the covariance
+Cells with a spread add to the coupling a random part with the variances ``T_ij``; feedback cells of
+relative spread sigma have ``T_ij = sigma^2 W_ij^2``. Its action on an error vector `delta` has the covariance
 ``C = diag(T delta^2 + T^T delta^2) - (T + T^T) o (delta delta^T)``, and the EP error vector
 the covariance ``M C M^T`` with `M` the response of the activities to the drives. Dense: one inverse per
 sample.
@@ -14,6 +14,7 @@ much more than the rule says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,8 @@ class Expected(NamedTuple):
     """Cosine of the layer's error vector to the exact gradient."""
 
 
-def matching_rule(nominal: Chip, exact: Exact, sigma: float) -> Expected:
-    """Return squared error and cosine to expect from feedback cells of relative spread `sigma`.
+def matching_rule(nominal: Chip, exact: Exact, variances: Mapping[str, Array]) -> Expected:
+    """Return squared error and cosine to expect from cells of the given spread.
 
     With ``ep`` split along and across `delta`, ``cosine = along / sqrt(|ep|^2 + err^2)``, where `err`
     counts only the part of the random error across `delta`: the part along it changes the size. For
@@ -49,15 +50,11 @@ def matching_rule(nominal: Chip, exact: Exact, sigma: float) -> Expected:
         The chip as designed: programmed weights, no spread drawn.
     exact : Exact
         Its exact error vectors.
-    sigma : float
-        Relative spread of one feedback cell.
+    variances : mapping of block name to array
+        Variance of every weight over chips, see `substrate.cells.variances`.
     """
     topology = nominal.topology
-    variance = {
-        c.block: (nominal.programmed[c.block] * (sigma if topology.is_feedback(c) else 0.0)) ** 2
-        for c in topology.recurrent()
-    }
-    spread = topology.coupling(variance)
+    spread = topology.coupling(variances)
     both = spread + spread.T
     rows = [_one_sample(exact, sample, both, topology.columns) for sample in range(len(exact.delta))]
     square, cosine = np.array(rows).transpose(1, 2, 0)

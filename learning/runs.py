@@ -34,7 +34,7 @@ from .schemes import LockIn, Rotation, Scheme, Slow
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-READOUT = ("adc", "hold", "nudge-circuit")
+READOUT = ("adc", "hold", "nudge-circuit", "twin")
 """Causes of `substrate.causes` that are the same in every measurement of a batch."""
 
 NOISE = ("noise", "read-noise")
@@ -152,7 +152,7 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     design, tell = chip.design, say or (lambda _: None)
     by_clock = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
     restless = [by_clock or isinstance(scheme, LockIn | Rotation) for scheme in trial.schemes]
-    trial = trial._replace(mirror=not design.noise.random)
+    trial = trial._replace(mirror=not design.random)
     own = []
     for r in range(repeats if differs(design) else 1):
         tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if differs(design) else ""))
@@ -194,7 +194,7 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
 def differs(design: Design) -> bool:
     """Tell whether two measurements of one batch differ."""
     adc = design.converters.readout
-    return design.noise.random or (adc is not None and adc.stochastic)
+    return design.random or (adc is not None and adc.stochastic)
 
 
 def complete_settling(chip: Chip) -> Chip:
@@ -215,7 +215,9 @@ def joined(measured: Estimate) -> Array:
 
 
 def _static(chip: Chip) -> Chip:
-    quiet = chip.without(*NOISE)
+    # kT/C of the hold differs from read to read, its pedestal and droop do not.
+    steady = chip.design.hold.model_copy(update={"noise": 0.0, "capacitance": None})
+    quiet = chip.without(*NOISE).variant(hold=steady)
     converters = quiet.design.converters
     if converters.readout is None or not converters.readout.stochastic:
         return quiet

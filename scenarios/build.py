@@ -85,6 +85,8 @@ def assemble(loaded: Loaded) -> Parts:
     else:
         programmed = _read_blocks(loaded.folder("network", "parameters") / network.parameters)
         _refuse(loaded, _shape_faults(topology, programmed))
+    if scenario.devices.feedback.tied:
+        _refuse(loaded, _unequal_faults(topology, programmed))
     return Parts(topology, programmed, data, activation_law(loaded))
 
 
@@ -207,6 +209,18 @@ def _read_blocks(path: Path) -> dict[str, Array]:
         refuse_large(part)
         blocks[name] = np.asarray(part.read(), dtype=np.float64)
     return blocks
+
+
+def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
+    return [
+        (
+            ("devices", "feedback", "storage"),
+            f"one number stands for both weights, but {back.block!r} is not the transpose of {forward.block!r}",
+            'give network.parameters that are, or take storage = "independent"',
+        )
+        for forward, back in topology.pairs()
+        if not np.array_equal(blocks[back.block], blocks[forward.block].T)
+    ]
 
 
 def _refuse(loaded: Loaded, found: Found) -> None:

@@ -11,6 +11,7 @@ from learning.estimators import measure_free
 from learning.exact import Exact, exact
 from learning.ledger_figures import cosines, mean_defined
 from learning.matching import matching_rule
+from substrate.cells import variances
 from substrate.chip import Chip
 from substrate.design import Fabrication
 
@@ -60,7 +61,7 @@ def matching_study(
     nominal = make_chip(scenario, parts, parts.programmed, first, threads).ideal()
     batch = Batch(parts.data.x[:samples], parts.data.y[:samples])
     designed = _exact(nominal, batch)
-    rules = [matching_rule(nominal, designed, sigma).cosine for sigma in sigmas]
+    rules = [matching_rule(nominal, designed, _spread(nominal, sigma)).cosine for sigma in sigmas]
     reached = designed.equilibrium.reached
     instances = [first + k for k in range(chips)]
     found = [[_exact(_drawn(nominal, sigma, scenario.seed, k), batch) for k in instances] for sigma in sigmas]
@@ -76,6 +77,11 @@ def matching_study(
         "unsettled": Variable(("sigma", "instance"), np.array(unsettled), long_name="samples without a rest point"),
         "rule": Variable(("sigma", "layer"), np.array(rule), long_name="cosine by the matching rule"),
     }
+
+
+def _spread(nominal: Chip, sigma: float) -> dict[str, Array]:
+    feedback = nominal.design.feedback.model_copy(update={"mismatch_sigma": sigma})
+    return variances(nominal.design._replace(feedback=feedback), nominal.programmed)
 
 
 def _drawn(nominal: Chip, sigma: float, seed: int, instance: int) -> Chip:

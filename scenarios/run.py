@@ -232,6 +232,9 @@ def make_chip(
         devices.update,
         correction=scenario.learning.correction,
         energy=scenario.energy,
+        weights=devices.weights,
+        wires=devices.wires,
+        twin=devices.twin,
         tau=scenario.tau,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)

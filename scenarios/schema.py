@@ -9,14 +9,8 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
-from devices.converter import Converters
 from devices.energy import Energy
-from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
-from devices.sampling import Hold
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Sgd
@@ -25,6 +19,7 @@ from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
 
+from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
 from .schema_nudges import budget_faults, swing_faults
 
@@ -89,35 +84,6 @@ class Chip(Parameters):
 
     instance: Annotated[int, Field(ge=0, le=2**31)] = 0
     """Number of the fabricated chip: same seed and instance, same chip."""
-
-
-class Devices(Parameters):
-    """Imperfections; an absent block is ideal, bit for bit."""
-
-    feedback: FeedbackDevices = FeedbackDevices()
-    """Devices of the feedback connections."""
-
-    neurons: NeuronDevices = NeuronDevices()
-    """Membranes."""
-
-    noise: Noise = Noise()
-    """Noise of the membranes while they settle, and of reads."""
-
-    converters: Converters = Converters()
-    """Readout converter, and the circuit that applies the nudge."""
-
-    hold: Hold = Hold()
-    """Capacitors in which reads wait for others."""
-
-    update: ConstantStep | None = None
-    """How cells are written; absent: exactly as requested."""
-
-    @property
-    def random(self) -> bool:
-        """Tell whether two measurements of one batch, or what is written after them, differ."""
-        adc, update = self.converters.readout, self.update
-        stochastic = update is not None and update.rounding == "stochastic"
-        return self.noise.random or stochastic or (adc is not None and adc.stochastic)
 
 
 class Learning(Parameters):
@@ -202,7 +168,7 @@ class Scenario(Parameters):
     @model_validator(mode="after")
     def _fit_together(self) -> Scenario:
         """Refuse combinations that have no meaning; each at the key that can be changed."""
-        found: list[tuple[tuple[str | int, ...], str, str]] = []
+        found: Found = []
         holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
         one, schemes, dynamics = self.learning.scheme is not None, self._schemes_in_tau(), self.dynamics_in_tau()
         for k, scheme in enumerate(schemes):
@@ -225,11 +191,14 @@ class Scenario(Parameters):
         _refuse(found + self._idle())
         return self
 
-    def _idle(self) -> list[tuple[tuple[str | int, ...], str, str]]:
-        """Return what would have no effect without another key."""
-        found: list[tuple[tuple[str | int, ...], str, str]] = []
-        if self.devices.hold.droop_tau is not None and self.phases.hold_time == 0.0:
-            found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+    def _idle(self) -> Found:
+        """Return what has no effect or no meaning without another key."""
+        devices, network = self.devices, self.network
+        angle = network.asymmetry.angle if network.parameters is None else 0.0
+        found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
+        found += nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
             found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))
@@ -248,7 +217,8 @@ class Scenario(Parameters):
 
     def devices_in_units(self) -> Devices:
         """Return the devices as the substrate takes them: levels and times in units of the model."""
-        return units.plain(self.devices, self.physical)
+        devices: Devices = units.plain(self.devices, self.physical)
+        return devices.model_copy(update={"hold": with_thermal_noise(devices.hold, self.physical)})
 
     def _schemes_in_tau(self) -> list[Scheme]:
         return units.plain(self.learning, self.physical).all_schemes()
@@ -285,7 +255,7 @@ class Scenario(Parameters):
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
 
-def _refuse(found: list[tuple[tuple[str | int, ...], str, str]]) -> None:
+def _refuse(found: Found) -> None:
     """Raise one error for (place, message, hint) of everything found."""
     details = [
         InitErrorDetails(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from substrate.causes import EFFECTS
 from substrate.protocol import Status
 
 from .store import Group, Result
@@ -47,6 +48,8 @@ def sheets(result: Result, epochs: int) -> list[Sheet]:
         found += [_best_sizes(last["nudge"]), _noise_gains(last["nudge"])]
     if "settling" in last.groups:
         found.append(_settlings(last["settling"]))
+    if "causes" in result.groups:
+        found.append(_causes(result["causes"]))
     return found
 
 
@@ -200,6 +203,12 @@ def _settlings(group: Group) -> Sheet:
     missed = sorted({Status(int(value)) for value in group["status"].data.ravel()} - {Status.SETTLED})
     note = "; ".join(f"{status.words}: {status.advice}" for status in missed)
     return Sheet("Settling of the recorded samples", ["settling", "status", "steps"], rows, words=2, note=note)
+
+
+def _causes(group: Group) -> Sheet:
+    kinds = [str(kind) for kind in group["kind"].data]
+    rows = [[str(cause), kind, EFFECTS[kind]] for cause, kind in zip(group["cause"].data, kinds, strict=True)]
+    return Sheet("Imperfections of this chip", ["cause", "class", "what it does to an estimate"], rows, words=3)
 
 
 def _amount(value: float, digits: int) -> str:

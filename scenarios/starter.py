@@ -59,6 +59,7 @@ instance = 0                  # which fabricated chip: the same seed and instanc
 
 [devices]                     # imperfections; what is absent is ideal
 feedback = { mismatch_sigma = "5 %" }    # relative spread of one feedback cell
+# weights = { mismatch_sigma = "5 %", window = [-2.0, 2.0], levels = 64 }    # cells of all weights
 # noise = { read = 0.001 }    # of every read, in units of the activity; or "1 mV" where [physical] says what that is
 # converters = { readout = { bits = 10 }, nudge = { offset = 0.001 } }    # ADC over 0 to 1, circuit of the nudge
 # hold = { pedestal = 0.001 }    # added to a read that waits for another

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.converter import Clipped
+from substrate.causes import class_of
 from substrate.chip import Chip
 from substrate.equilibrium import Audit
 from substrate.topology import Topology
@@ -63,8 +64,15 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
 
 
 def device_groups(chip: Chip) -> dict[str, Group]:
-    """Return programmed and effective weights of every connection."""
-    return {
+    """Return programmed and effective weights of every connection, and the causes of error of the chip, if any."""
+    names, kinds = chip.causes, [class_of(chip.design, name) for name in chip.causes]
+    found: dict[str, Group] = {}
+    if names:
+        found["causes"] = {
+            "cause": Variable(("cause",), np.array(names), long_name="cause of error, by its name on the chip"),
+            "kind": Variable(("cause",), np.array(kinds), long_name="how it enters an estimate"),
+        }
+    return found | {
         f"devices/{c.name}": {
             "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
             "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),

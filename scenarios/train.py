@@ -132,7 +132,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
     rule = exact_rule(chip)
     if log.stage == TRAINING:
-        mirror = not job.scenario.devices.noise.random
+        mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
         how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, lambda: chip.programmed)
         rule = rule_named(learning.rule, chip, how)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch

@@ -140,9 +140,11 @@ class Chip:
         ValueError
             If the nudge or the noise does not fit the dynamics, or the recording would need too much memory.
         """
-        dynamics, machine, begin = self.design.dynamics, self._machine, self._begin(start)
+        dynamics, machine, constant, begin = self.design.dynamics, self._machine, self._constant, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
-        drive = free_drive(self.design, self.fabrication, self._constant, self._ids, self._names, nudge)
+        if nudge is not None:
+            machine, constant = self._fabric.twin(machine, constant, self._input)
+        drive = free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
             free = self._free_activity()
             drive = nudged(drive, nudge, self.design, machine, free)
@@ -164,6 +166,7 @@ class Chip:
         if nudge is None:
             self._free = self._full
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
+        self._reader.elapse(relaxed.settled.time)
         return relaxed.settled
 
     def read(self, waits: bool = False) -> dict[str, State]:

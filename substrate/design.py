@@ -12,10 +12,11 @@ from devices import activation
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices
+from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
+from devices.wires import Wires
 
 from .methods import Dynamics
 from .phases import Phases
@@ -45,8 +46,20 @@ class Design(NamedTuple):
     """Drive that takes the asymmetry out of nudged settlings, and whether it knows programmed or effective weights."""
 
     energy: Energy = Energy()
+    weights: WeightDevices = WeightDevices()
+    """Cells of the weights; those of the feedback weights where `feedback` says nothing else."""
+
+    wires: Wires = Wires()
+    twin: Twin | None = None
+    """Second copy of the cells for nudged settlings; None: one copy for all."""
+
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
+
+    @property
+    def random(self) -> bool:
+        """Tell whether anything differs from one measurement to the next."""
+        return self.noise.random or self.hold.random
 
 
 class Fabrication(NamedTuple):

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from devices import activation, nudge
 from devices.memory import write
 from devices.mismatch import cell_gains
-from devices.neurons import time_constants
+from devices.neurons import offsets, time_constants
 from devices.random import Stream
 
+from .cells import Cells
 from .compile import single_threaded_blas
 from .design import Design, Fabrication, checked
 from .kernels import Circuit
 from .protocol import Readout
 from .tiles import Machine
-from .topology import Connection, Topology
+from .topology import Topology
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class Fabric:
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape.
+        If a block is missing or has the wrong shape, or one number stands for two different weights.
     """
 
     def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
@@ -53,8 +54,12 @@ class Fabric:
         self.lost = 0
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
-        self._gains = {c.block: self._drawn_gains(c) for c in topology.connections if topology.is_feedback(c)}
-        self._programme(checked(topology, programmed))
+        self._cells = Cells(design, fabrication)
+        self._offsets = offsets(topology.units, design.neurons.offset_sigma, self._stream("neurons/offset"))
+        self._held: dict[str, Array] = {}
+        blocks = checked(topology, programmed)
+        _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
+        self._programme(blocks)
 
     @property
     def readout(self) -> Readout | None:
@@ -64,9 +69,23 @@ class Fabric:
         return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
 
     def constant_drive(self, x: Array) -> Array:
-        """Return the drive of the clamped input `x` (batch, inputs) plus bias, (batch, units)."""
-        topology, blocks = self._design.topology, self.effective
-        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]), (len(x), 1))
+        """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
+        return self._constant_drive(x, self.effective)
+
+    def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
+        """Return the machine of the second copy of the cells and its constant drive of `x`; without one, as given."""
+        if self._design.twin is None:
+            return machine, constant
+        cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
+        return machine._replace(weights=cells), self._constant_drive(x, self._design.topology.blocks(cells))
+
+    def _twin_gain(self, block: str) -> Array | float:
+        sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
+        return cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
+
+    def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
+        topology = self._design.topology
+        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
         with single_threaded_blas():
             for c in topology.connections:
                 if c.pre == topology.input:
@@ -92,28 +111,50 @@ class Fabric:
                 raise ValueError(f"{block!r} of shape {change.shape} is no block of this chip")
             if not np.isfinite(change).all():
                 raise ValueError(f"the change of {block!r} is not finite")
-        law, pulses, realised = self._design.update, 0, dict(changes)
-        for block, change in changes.items():
+        law, pulses, realised = self._design.update, 0, self._per_number(changes)
+        for block, change in realised.items():
             if law is not None and not block.startswith("readout/"):
                 draw = None
                 if law.rounding == "stochastic":
                     draw = self._stream(f"write/{block}/{self._name}/{self._writes}").uniform(change.shape)
                 written = write(law, change, draw)
                 realised[block] = written.change
-                pulses += written.pulses
+                pulses += written.pulses * self._copies(block)
                 self.lost += written.lost
         self._writes += 1
-        self._programme({block: self.programmed[block] + change for block, change in realised.items()})
+        self._change(realised)
         return pulses
 
-    def _programme(self, blocks: Mapping[str, Array]) -> None:
-        for name, block in blocks.items():
-            self.programmed[name][...] = block
-            self.effective[name][...] = block * self._gains[name] if name in self._gains else block
+    def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the changes with those of the two directions of one number added up, under its forward block."""
+        summed = dict(changes)
+        for back, forward in self._cells.partners.items():
+            if back in summed:
+                change = summed.pop(back).T
+                summed[forward] = summed[forward] + change if forward in summed else change
+        return summed
 
-    def _drawn_gains(self, connection: Connection) -> Array:
-        shape = self._design.topology.shapes[connection.block]
-        return cell_gains(shape, self._design.feedback.mismatch_sigma, self._stream(f"mismatch/{connection.block}"))
+    def _copies(self, block: str) -> int:
+        """Return into how many cells each number of a block is written."""
+        copied = self._design.feedback.storage == "copied" and block in self._cells.partners.values()
+        return 2 if copied else 1
+
+    def _change(self, changes: Mapping[str, Array]) -> None:
+        """Move cells from where they are, and count those that stay although they were to move."""
+        limited = {block: self._held[block] for block in changes if self._cells.limited(block)}
+        moved = {block: self._held[block] + change for block, change in changes.items()}
+        # A cell that is not touched keeps its request.
+        kept = {b: np.where(changes[b] != 0.0, moved[b], self.programmed[b]) for b in limited}
+        self._programme(moved | kept)
+        for block, before in limited.items():
+            self.lost += int(np.count_nonzero((changes[block] != 0.0) & (self._held[block] == before)))
+
+    def _programme(self, blocks: Mapping[str, Array]) -> None:
+        mirrored = {back: blocks[f].T for back, f in self._cells.partners.items() if f in blocks}
+        for name, block in (dict(blocks) | mirrored).items():
+            self.programmed[name][...] = block
+            self._held[name] = self._cells.held(name, self.programmed[name])
+            self.effective[name][...] = self._cells.effective(name, self._held[name])
 
     def machine(self, threads: int) -> Machine:
         """Return the chip as the kernels take it; a write changes its weights, too.
@@ -143,6 +184,15 @@ class Fabric:
 
     def _stream(self, purpose: str) -> Stream:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
+
+
+def _refuse_unequal(blocks: Mapping[str, Array], partners: Mapping[str, str], storage: str) -> None:
+    for back, forward in partners.items():
+        if not np.array_equal(blocks[back], blocks[forward].T):
+            raise ValueError(
+                f"{back!r} is not the transpose of {forward!r}, but one number stands for both: give equal parameters, "
+                f'or devices.feedback.storage = "independent" in place of "{storage}"'
+            )
 
 
 def edges_of(topology: Topology) -> NDArray[np.int64]:

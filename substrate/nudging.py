@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation
+from devices.converter import SHAPED, delivered
+from devices.random import Stream
 
 from .design import Design, Fabrication
 from .kernels import forces
@@ -74,13 +76,15 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     Raises
     ------
     ValueError
-        If a complex nudge meets an activation without complex values, or a nudge that swings meets
-        dynamics that cannot follow it.
+        If a complex nudge meets an activation without complex values, a nudge that swings meets dynamics that
+        cannot follow it, or a circuit of limited drive meets a nudge that is not held or not real.
     """
     circuit, constant, first = design.converters.nudge, drive.constant, machine.circuit.first_output
     nudges = np.array([complex(nudge.beta)]) if nudge.wave is None else cycle_of(nudge.beta, nudge.wave, design)
     if nudges.imag.any() and not activation.is_holomorphic(design.activation):
         raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
+    if circuit.shapes and (nudges.imag.any() or design.phases.nudge == "continuous"):
+        raise ValueError(f"devices.converters.nudge: {SHAPED}")
     if circuit.offset:
         constant = constant.copy()
         constant[:, first:] += circuit.offset
@@ -96,7 +100,10 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
         return drive._replace(constant=constant, beta=beta, target=nudge.target, signs=signs)
     held: State = constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
     force = output_force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
-    held[:, first:] -= (beta if beta.imag != 0.0 else beta.real) * force
+    drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
+    if circuit.shapes:
+        drift = delivered(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]))
+    held[:, first:] += drift
     return drive._replace(constant=held, target=nudge.target)
 
 

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from devices.parameters import Farads, Kelvins, Parameters, Seconds, Siemens, Volts
+from devices.parameters import BOLTZMANN, Farads, Kelvins, Parameters, Seconds, Siemens, Volts
+from devices.sampling import thermal_noise as ktc
 
 Real = TypeVar("Real", float, NDArray[np.float64])
-
-BOLTZMANN = 1.380649e-23
-"""In joules per kelvin."""
 
 _AGREE = 1e-6
 _POSITIVE = Field(ge=1e-24, le=1e6)
@@ -107,6 +105,11 @@ def thermal_noise(physical: Physical) -> float:
     """Return the standard deviation of the thermal noise on a leaking membrane, in units of the state."""
     power = physical.excess_noise * BOLTZMANN * physical.temperature / _known(physical, "capacitance")
     return math.sqrt(power) / _known(physical, "volt_scale")
+
+
+def sampled_noise(physical: Physical, capacitance: float) -> float:
+    """Return the standard deviation of the noise of a sample on `capacitance` farads, in units of the activity."""
+    return ktc(capacitance, physical.temperature) / _known(physical, "activity_volts")
 
 
 def _siemens(physical: Physical) -> float:

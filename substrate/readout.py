@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.converter import Clipped, convert
+from devices.converter import Clipped, Fabricated, convert, fabricated
 from devices.random import Stream
-from devices.sampling import held, pedestals
+from devices.sampling import held, leaks, pedestals
 
 from .design import Design, Fabrication
 from .protocol import State
+from .slow_reads import SlowReads
 
 Array = NDArray[np.float64]
 
@@ -31,17 +32,30 @@ class ReadChain:
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
         self._design, self._fabrication = design, fabrication
-        self._pedestals = [
-            pedestals(design.hold, design.topology.units, self._stream(f"hold/{plane}")) for plane in range(2)
+        units, adc = design.topology.units, design.converters.readout
+        self._pedestals = [pedestals(design.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
+        self._leaks = [leaks(design.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
+        self._skew: Array = design.hold.read_skew * np.arange(units, dtype=np.float64)
+        self._made: list[Fabricated | None] = [
+            fabricated(adc, units, self._stream(f"adc-made/{plane}")) if adc else None for plane in range(2)
         ]
         self.clipped = Clipped()
         """What the converter met since the chip was made."""
+        planes = range(2) if design.noise.slow_reads else ()
+        self._slow = [SlowReads(design.noise, units, fabrication, plane) for plane in planes]
         self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._name, self._reads = "", 0
 
     def restart(self, ids: NDArray[np.int64], name: str) -> None:
         """Begin with a new batch: `ids` (batch,) and `name` name the draws of its reads, which are counted anew."""
         self._ids, self._name, self._reads = ids, name, 0
+        for slow in self._slow:
+            slow.restart(ids)
+
+    def elapse(self, time: Array) -> None:
+        """Let the time (batch,) pass that a settling took, in tau."""
+        for slow in self._slow:
+            slow.elapse(time)
 
     def read(self, activity: State, waits: bool) -> State:
         """Return an activity (batch, units), real or complex, as it is read.
@@ -62,20 +76,25 @@ class ReadChain:
     def read_signed(self, value: Array) -> Array:
         """Return a signal of both signs (batch, units) as it is read at once: converter centred at 0, no hold."""
         self._reads += 1
-        return self._plane(value, 0, waits=False, signed=True)
+        return self._plane(value, 0, waits=False, signed=True, at_once=True)
 
-    def _plane(self, value: Array, plane: int, waits: bool, signed: bool) -> Array:
+    def _plane(self, value: Array, plane: int, waits: bool, signed: bool, at_once: bool = False) -> Array:
         design, units = self._design, value.shape[1]
         name = f"{self._name}/{self._reads}/{plane}"
-        if waits and design.hold.on:
-            value = held(value, self._pedestals[plane], design.hold.droop_tau, design.phases.hold_time)
+        hold, time = design.hold, self._skew + (design.phases.hold_time if waits else 0.0)
+        if hold.on and (waits or hold.read_skew) and not at_once:
+            value = held(value, self._pedestals[plane], self._leaks[plane], time)
+            if hold.noise:
+                value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
+        if self._slow:
+            value = value + self._slow[plane].now(name)
         if design.noise.read:
             value = value + design.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
         adc = design.converters.readout
         if adc is None:
             return value
         draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
-        value, clipped = convert(adc, value, draw, signed)
+        value, clipped = convert(adc, value, draw, signed, self._made[plane])
         self.clipped = self.clipped.plus(clipped)
         return value
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from devices.components import Component
 from devices.parameters import Parameters, Potential, Span, in_tau
 
-from .physical import Physical
+from .physical import Physical, siemens_of_weight
 from .times import Fault, span_fault
 
 P = TypeVar("P", bound=Parameters)
@@ -20,7 +21,12 @@ def faults(parameters: Parameters, physical: Physical | None) -> list[Fault]:
     tau = physical.resolved().tau if physical else None
     found = []
     for path, value in _written(parameters, ()):
-        fault = span_fault(path, value, tau) if isinstance(value, Span) else _potential_fault(path, value, physical)
+        if isinstance(value, Span):
+            fault = span_fault(path, value, tau)
+        elif isinstance(value, Component):
+            fault = _component_fault(path, value, physical)
+        else:
+            fault = _potential_fault(path, value, physical)
         found += [fault] if fault else []
     return found
 
@@ -39,7 +45,7 @@ def plain(parameters: P, physical: Physical | None) -> P:
 
 def _written(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield everything that was written with a unit, with its keys."""
-    if isinstance(value, Span | Potential):
+    if isinstance(value, Span | Potential | Component):
         yield path, value
     elif isinstance(value, Parameters):
         for name in type(value).model_fields:
@@ -58,6 +64,22 @@ def _potential_fault(path: tuple[str | int, ...], level: Potential, physical: Ph
     return Fault(path, f"is in volts, which needs [physical] {level.scale}", hint)
 
 
+def _component_fault(path: tuple[str | int, ...], component: Component, physical: Physical | None) -> Fault | None:
+    known = physical.resolved() if physical else Physical()
+    missing = [name for name in ("leak", "volt_scale", "activity_volts") if getattr(known, name) is None]
+    if not missing:
+        return None
+    hint = "add them (leak may follow from tau and capacitance), or write a plain number in units of the weight"
+    return Fault(path, f"is in {component.unit}, which needs [physical] {', '.join(missing)}", hint)
+
+
+def _weights_of(component: Component, physical: Physical | None) -> float:
+    if physical is None:
+        raise ValueError(f"{component.text!r} needs [physical] leak, volt_scale and activity_volts")
+    unit = siemens_of_weight(physical, 1.0)
+    return float(f"{component.size / unit if component.unit == 'S' else component.size * unit:.15g}")
+
+
 def _converted(value: Any, physical: Physical | None) -> Any:
     if isinstance(value, Span):
         return in_tau(value, physical.resolved().tau if physical else None)
@@ -66,6 +88,8 @@ def _converted(value: Any, physical: Physical | None) -> Any:
         if scale is None:
             raise ValueError(f"{value.text!r} is in volts: give physical.{value.scale}, or a plain number")
         return float(f"{value.volts / scale:.15g}")
+    if isinstance(value, Component):
+        return _weights_of(value, physical)
     if isinstance(value, Parameters):
         return value.model_copy(update={k: _converted(getattr(value, k), physical) for k in type(value).model_fields})
     return [_converted(item, physical) for item in value] if isinstance(value, list) else value

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from devices.converter import Adc, Clipped, Converters, NudgeCircuit, convert
+from devices.converter import Adc, Clipped, Converters, Fabricated, NudgeCircuit, convert, delivered, fabricated
 from devices.parameters import Potential
 from devices.random import Stream
-from tests.statistics import ALARM, assert_mean
+from tests.statistics import ALARM, assert_mean, assert_normal_variance
 
 ADCS = st.builds(
     lambda bits, low, span, offset: Adc(bits=bits, range=[low, low + span], offset=offset),
@@ -123,3 +123,85 @@ def test_the_nudge_has_the_gain_of_its_sign(beta):
 
 def test_converters_are_ideal_unless_told_otherwise():
     assert Converters() == Converters(readout=None, nudge=NudgeCircuit())
+
+
+# As they are made
+
+
+def test_converters_without_spread_are_as_designed():
+    assert fabricated(Adc(bits=8), 5, Stream(0, "adc")) is None
+    ideal = fabricated(Adc(bits=8, unit_sigma=1e-15), 5, Stream(0, "adc"))
+    values = np.linspace(-0.1, 1.1, 3000).reshape(-1, 5)
+    np.testing.assert_array_equal(convert(Adc(bits=8), values, made=ideal)[0], convert(Adc(bits=8), values)[0])
+
+
+def test_gain_and_offset_have_their_spread():
+    made = fabricated(Adc(bits=4, gain_sigma=0.02, offset_sigma=0.005), 40_000, Stream(0, "adc"))
+    for drawn, mean, sigma in ((made.gain, 1.0, 0.02), (made.offset, 0.0, 0.005)):
+        assert_mean(drawn, mean, sigma)
+        assert_normal_variance(drawn, sigma**2)
+    adc, values = Adc(bits=24, offset=0.1, gain_sigma=0.02), np.array([[0.2, 0.4]])
+    made = Fabricated(np.array([1.0, 1.1]), np.array([0.05, 0.0]), None)
+    np.testing.assert_allclose(convert(adc, values, made=made)[0], [[0.35, 0.54]], rtol=0, atol=1e-7)
+
+
+def test_a_shared_converter_has_one_set_of_errors():
+    adc = Adc(bits=6, gain_sigma=0.1, offset_sigma=0.1, unit_sigma=0.1)
+    alone, shared = (fabricated(adc.model_copy(update={"shared": s}), 7, Stream(0, "adc")) for s in (False, True))
+    assert all(len(np.unique(part, axis=0)) == 7 for part in alone)
+    assert all(len(np.unique(part, axis=0)) == 1 and len(part) == 7 for part in shared)
+
+
+def test_the_middle_step_has_the_spread_of_all_units():
+    """DNL of the middle code, first order: ``2^b - 1`` units switch, and the scale moves with all of them."""
+    sigma, bits = 0.004, 6
+    made = fabricated(Adc(bits=bits, unit_sigma=sigma), 40_000, Stream(0, "adc"))
+    step = made.capacitors[:, -1] - made.capacitors[:, :-1].sum(axis=1)
+    half, scale = 2 ** (bits - 1), 2.0**-bits
+    assert_mean(step, 1.0, sigma * np.sqrt(2.0**bits))
+    assert_normal_variance(step, sigma**2 * (half * (1 - scale) ** 2 + (half - 1) * (1 + scale) ** 2 + scale**2))
+
+
+@given(st.integers(0, 1000), st.floats(0.0, 0.2))
+def test_successive_approximation_is_monotone_and_uses_its_own_steps(seed, sigma):
+    adc = Adc(bits=6, unit_sigma=sigma, full_scale=64.0)
+    made = fabricated(adc, 1, Stream(seed, "adc"))
+    values = np.linspace(-2.0, 66.0, 2000)[:, None]
+    out = convert(adc, values, made=made)[0]
+    assert (np.diff(out, axis=0) >= 0.0).all()
+    assert (out.min(), out.max()) == (0.0, 63.0)
+    if made is not None:
+        # Half a step above what a code subtracts in all, that code or a higher one is found.
+        codes = np.arange(64)
+        analog = ((codes[:, None] >> np.arange(6)) & 1) @ made.capacitors[0]
+        found = convert(adc, analog[:, None] - 0.5 + 1e-9, made=made)[0].ravel()
+        assert (found >= codes).all()
+    assert np.isnan(convert(adc, np.array([[np.nan]]), made=made)[0]).all()
+
+
+# Held nudges
+
+
+def test_a_held_nudge_is_cut_and_rounded():
+    drive, stream = np.array([[-9.0, -0.6, -0.3, 0.1, 0.3, 9.0]]), Stream(0, "n")
+    assert delivered(NudgeCircuit(), drive, stream) is drive
+    cut = delivered(NudgeCircuit(full_scale=0.5), drive, stream)
+    np.testing.assert_array_equal(cut, [[-0.5, -0.5, -0.3, 0.1, 0.3, 0.5]])
+    rounded = delivered(NudgeCircuit(full_scale=0.5, bits=2), drive, stream)
+    np.testing.assert_array_equal(rounded, [[-0.5, -0.5, -0.25, 0.0, 0.25, 0.5]])
+
+
+def test_the_gain_of_a_held_nudge_has_its_spread_and_stays():
+    drive = np.ones((2, 40_000))
+    out = delivered(NudgeCircuit(gain_sigma=0.05), drive, Stream(0, "n"))
+    np.testing.assert_array_equal(out[0], out[1])
+    assert_mean(out[0], 1.0, 0.05)
+    assert_normal_variance(out[0], 0.0025)
+
+
+@pytest.mark.parametrize(
+    "keys", [{"full_scale": 0.0}, {"bits": 0, "full_scale": 1.0}, {"gain_sigma": -0.1}, {"bits": 8}]
+)
+def test_nonsense_nudge_circuits_are_refused(keys):
+    with pytest.raises(ValidationError, match=next(iter(keys))):
+        NudgeCircuit(**keys)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from devices.mismatch import FeedbackDevices, cell_gains
+from devices.mismatch import FeedbackDevices, WeightDevices, cell_gains
 from devices.random import Stream
 from tests.statistics import assert_mean, assert_normal_variance
 
@@ -10,7 +10,7 @@ SHAPE = (200, 200)
 
 
 def test_no_spread_is_the_identity_bit_for_bit():
-    assert (cell_gains(SHAPE, FeedbackDevices().mismatch_sigma, Stream(0, "m")) == 1.0).all()
+    assert (cell_gains(SHAPE, WeightDevices().mismatch_sigma, Stream(0, "m")) == 1.0).all()
 
 
 def test_the_spread_is_relative_and_normal():

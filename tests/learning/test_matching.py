@@ -8,6 +8,7 @@ from learning.estimators import measure_free
 from learning.exact import exact
 from learning.ledger_figures import cosines
 from learning.matching import matching_rule
+from substrate.cells import variances
 from substrate.chip import Chip
 from substrate.couplings import couplings_of
 from substrate.design import Design, Fabrication
@@ -35,7 +36,7 @@ def squares_over_chips(sigma, **changes):
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.3])
 def test_the_rule_is_what_drawn_chips_show(sigma):
     nominal, designed, errors, cosine = squares_over_chips(sigma, symmetric=True)
-    rule = matching_rule(nominal, designed, sigma)
+    rule = matching_rule(nominal, designed, feedback_spread(nominal, sigma))
     for k, (name, columns) in enumerate(nominal.topology.columns.items()):
         drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
         expected = rule.square[name].mean()
@@ -44,6 +45,10 @@ def test_the_rule_is_what_drawn_chips_show(sigma):
         assert abs(drawn.mean() - expected) < allowed, name
         shortfall = 5.0 * cosine[:, k].mean(axis=1).std() / np.sqrt(CHIPS) + 0.1 * (1.0 - rule.cosine[name].mean())
         assert abs(rule.cosine[name].mean() - cosine[:, k].mean()) < shortfall + 1e-7, name
+
+
+def feedback_spread(nominal, sigma):
+    return variances(nominal.design._replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
 
 
 def first_and_whole(scale, law, chips):
@@ -67,7 +72,7 @@ def first_and_whole(scale, law, chips):
         errors = designed.linear.response(2.0 * odd.product(designed.delta)), drawn.ep - drawn.delta
         for kept, error in zip((first, whole), errors, strict=True):
             kept.append([np.sum(error[:, c] ** 2, axis=1).mean() for c in topology.columns.values()])
-    rule = matching_rule(nominal, designed, 0.3)
+    rule = matching_rule(nominal, designed, feedback_spread(nominal, 0.3))
     return np.array([rule.square[name].mean() for name in topology.names]), np.array(first), np.array(whole)
 
 
@@ -85,7 +90,7 @@ def test_mild_wide_chips_follow_the_rule_to_three_percent_at_thirty_percent_spre
 
 def test_a_nominally_asymmetric_chip_keeps_its_own_error():
     nominal, designed, _, cosine = squares_over_chips(0.1, symmetric=False)
-    rule = matching_rule(nominal, designed, 0.1)
+    rule = matching_rule(nominal, designed, feedback_spread(nominal, 0.1))
     for k, name in enumerate(nominal.topology.names):
         assert rule.cosine[name].mean() == pytest.approx(cosine[:, k].mean(), abs=0.02)
 
@@ -95,7 +100,7 @@ def test_no_spread_predicts_the_nominal_cosine():
     x, y = random_batch(chip)
     measure_free(chip, x)
     designed = exact(chip, y)
-    rule = matching_rule(chip, designed, 0.0)
+    rule = matching_rule(chip, designed, feedback_spread(chip, 0.0))
     for name, columns in chip.topology.columns.items():
         assert (rule.square[name] == 0.0).all()
         expected = cosines(designed.ep[:, columns], designed.delta[:, columns])

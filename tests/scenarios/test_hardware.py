@@ -104,6 +104,8 @@ def test_every_level_in_volts_without_its_scale_is_told_at_its_line(tmp_path):
     ("edit", "path", "message"),
     [
         ("devices.hold.droop_tau=5.0", "devices.hold.droop_tau", "nothing is held"),
+        ("devices.converters.nudge.full_scale=0.1", "devices.converters.nudge", "phases.nudge"),
+        ("devices.converters.nudge.bits=8", "devices.converters.nudge", "give `full_scale`"),
         ("energy.static=1 uW", "energy.static", "a power needs seconds"),
         ("energy.per_pulse=1 pJ", "energy.per_pulse", "writes have no pulses"),
         ('devices.converters.readout={bits=8, range=["1 V", 0.0]}', "devices.converters.readout", "must rise"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from devices.mismatch import FeedbackDevices
+from devices.neurons import NeuronDevices
 from substrate.chip import Chip
 from substrate.methods import Dynamics, Phase
 from tests.networks import random_batch, random_chip
@@ -63,3 +64,23 @@ def test_the_free_phase_starts_from_zero_and_the_nudged_one_from_the_free_state(
     assert (chip.state != first).any()
     chip.settle()
     np.testing.assert_array_equal(chip.state, first)
+
+
+def test_offsets_of_units_are_a_constant_drive():
+    plain = random_chip()
+    x, _ = random_batch(plain)
+    chips = [plain.variant(neurons=NeuronDevices(offset_sigma=s)) for s in (0.1, 0.2)]
+    for chip in (plain, *chips):
+        chip.set_input(x)
+        chip.settle()
+    small, large = (chip.constant_drive - plain.constant_drive for chip in chips)
+    assert np.ptp(small, axis=0).max() < 1e-15
+    np.testing.assert_allclose(large, 2.0 * small, rtol=0, atol=1e-14)
+    assert 0.03 < small[0].std() < 0.3
+    blocks = {name: block.copy() for name, block in plain.programmed.items()}
+    for name, columns in plain.topology.columns.items():
+        blocks[f"bias/{name}"] += small[0, columns]
+    biased = Chip(plain.design, blocks, plain.fabrication)
+    biased.set_input(x)
+    biased.settle()
+    np.testing.assert_allclose(chips[0].state, biased.state, rtol=0, atol=1e-12)

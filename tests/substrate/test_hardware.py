@@ -6,22 +6,31 @@ import pytest
 from devices.converter import Adc, Converters, NudgeCircuit
 from devices.energy import Energy
 from devices.memory import ConstantStep
+from devices.mismatch import Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
+from devices.wires import Wires
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
-from substrate.causes import CAUSES
+from substrate.causes import CAUSES, CELLS
 from substrate.methods import Phase
+from substrate.nudging import nudged, output_force
 from substrate.phases import Phases
 from substrate.protocol import Budget, Nudge
+from substrate.tiles import Drive
 from tests.networks import random_batch, random_chip
 
 FIXED = Phase(duration=30.0)
 IMPERFECT = {
     "mismatch": {"sigma": 0.1},
+    "stuck": {"weights": WeightDevices(stuck_fraction=0.1)},
+    "window": {"weights": WeightDevices(window=[-0.2, 0.2], levels=64)},
+    "path-gain": {"weights": WeightDevices(gain_sigma=0.1)},
+    "wires": {"weights": WeightDevices(cell="pair"), "wires": Wires(segment=0.01)},
+    "twin": {"twin": Twin(mismatch_sigma=0.1)},
     "neurons": {"neurons": NeuronDevices(tau_sigma=0.1)},
     "noise": {"noise": Noise(thermal=0.01)},
     "read-noise": {"noise": Noise(read=0.01)},
@@ -33,6 +42,9 @@ IMPERFECT = {
 }
 EVERYTHING = {
     "sigma": 0.1,
+    "wires": Wires(segment=0.01),
+    "twin": Twin(mismatch_sigma=0.1),
+    "weights": WeightDevices(cell="pair", window=[0.01, 0.2], levels=64, stuck_fraction=0.1, gain_sigma=0.1),
     "neurons": NeuronDevices(tau_sigma=0.1),
     "noise": Noise(thermal=0.01, read=0.01),
     "converters": Converters(readout=Adc(bits=6), nudge=NudgeCircuit(gain=1.1, offset=0.01)),
@@ -112,6 +124,34 @@ def test_an_offset_is_there_for_all_nudges_but_not_freely():
     np.testing.assert_allclose(*symmetric, rtol=0, atol=0.05 * np.abs(symmetric[1]).max())
     circle = estimate(chip, measure_free(chip, x), y, Circle(beta=0.1, points=4))
     assert np.isfinite(joined(circle)).all()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_held_nudge_of_limited_drive_and_resolution(sign):
+    """The drive of the outputs is that of the ideal nudge, rounded to steps of 0.025 and cut at 0.1."""
+    plain = random_chip(phases=Phases(nudge="held"))
+    chip = plain.variant(converters=Converters(nudge=NudgeCircuit(full_scale=0.1, bits=3)))
+    x, y = random_batch(plain, 200)
+    plain.set_input(x)
+    plain.settle()
+    force = output_force(plain._machine, plain._free_activity(), y)
+    drive = Drive(plain.constant_drive, 0.0, y)
+    real = nudged(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain._free_activity())
+    added = (real.constant - plain.constant_drive)[:, -4:]
+    expected = np.clip(0.025 * np.rint(-sign * 0.3 * force / 0.025), -0.1, 0.1)
+    np.testing.assert_allclose(added, expected, rtol=0, atol=1e-14)
+    assert np.abs(added).max() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("mode", "beta"), [("continuous", 0.1), ("held", 0.1j)])
+@pytest.mark.parametrize("keys", [{"full_scale": 0.1}, {"gain_sigma": 0.1}])
+def test_a_drive_that_is_cut_or_spreads_needs_a_held_real_nudge(mode, beta, keys):
+    chip = random_chip(phases=Phases(nudge=mode), converters=Converters(nudge=NudgeCircuit(**keys)))
+    x, y = random_batch(chip)
+    chip.set_input(x)
+    chip.settle()
+    with pytest.raises(ValueError, match=r"need phases\.nudge = \"held\" and a scheme with real nudges"):
+        chip.settle(Nudge(beta, y), "free")
 
 
 # Writes
@@ -202,10 +242,8 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
     full = chip_with(**EVERYTHING)
     assert full.causes == list(CAUSES)
     for cause in CAUSES:
-        left = [name for name in CAUSES if name != cause]
-        if cause == "mismatch":
-            left.remove("correction-knowledge")
-        assert full.without(cause).causes == left
+        assert full.without(cause).causes == [name for name in CAUSES if name != cause]
+    assert full.without(*CELLS).causes == [n for n in CAUSES if n not in {*CELLS, "correction-knowledge"}]
     assert full.without("adc", "noise").causes == [name for name in CAUSES if name not in {"adc", "noise"}]
     ideal = full.ideal()
     assert ideal.causes == []
@@ -214,7 +252,7 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
 
 
 def test_an_unknown_cause_is_refused_with_the_names():
-    with pytest.raises(ValueError, match="'adcs' is no cause of error: take one of mismatch, neurons, noise, read-"):
+    with pytest.raises(ValueError, match="'adcs' is no cause of error: take one of mismatch, stuck, window, path-"):
         random_chip().without("adcs")
 
 

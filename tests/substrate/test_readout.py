@@ -5,7 +5,8 @@ import pytest
 
 from devices.converter import Adc, Clipped, Converters
 from devices.noise import Noise
-from devices.sampling import Hold
+from devices.random import Stream
+from devices.sampling import Hold, leaks
 from learning.estimators import estimate, measure_free
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
@@ -173,3 +174,46 @@ def test_a_read_that_nothing_follows_is_converted_at_once():
     chip = plain.variant(hold=Hold(pedestal=0.01))
     x, y = random_batch(plain, 4)
     assert evaluate(chip, x, y) == evaluate(plain, x, y)
+
+
+def test_units_of_a_shared_converter_wait_for_each_other():
+    """Both reads wait, the free one for the hold time more: ``exp(-(T + k skew)/tau_k)``."""
+    plain = random_chip()
+    hold = Hold(droop_tau=100.0, droop_sigma=0.3, read_skew=0.5, pedestal=0.01)
+    chip = plain.variant(hold=hold, phases=Phases(hold_time=20.0))
+    x, _ = random_batch(plain)
+    for bench in (plain, chip):
+        bench.set_input(x)
+        bench.settle()
+    ideal, leak = plain.read(), leaks(hold, 16, Stream(0, "droop/0"))
+    for waits, time in ((True, 20.0), (False, 0.0)):
+        left = plain.topology.split(np.exp(-leak * (time + 0.5 * np.arange(16))))
+        for name, value in chip.read(waits).items():
+            if name != "in":
+                np.testing.assert_allclose(value, (ideal[name] + 0.01) * left[name], rtol=1e-12)
+
+
+def test_every_sample_of_the_hold_has_thermal_noise_of_its_own():
+    plain = random_chip()
+    chip = plain.variant(hold=Hold(noise=0.03))
+    x, _ = random_batch(plain, 500)
+    for bench in (plain, chip):
+        bench.set_input(x)
+        bench.settle()
+    at_once = chip.read()["l1"]
+    np.testing.assert_array_equal(at_once, plain.read()["l1"])
+    first, second = (chip.read(waits=True)["l1"] - at_once for _ in range(2))
+    assert_normal_variance(np.r_[first, second].ravel(), 9e-4)
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.1
+
+
+def test_a_converter_has_the_errors_it_was_made_with_in_all_reads():
+    chip = random_chip(converters=Converters(readout=Adc(bits=8, gain_sigma=0.1, unit_sigma=0.02)))
+    x, _ = random_batch(chip, 20)
+    chip.set_input(x)
+    chip.settle()
+    np.testing.assert_array_equal(chip.read()["l2"], chip.read(waits=True)["l2"])
+    other = random_chip(converters=chip.design.converters, instance=1)
+    other.set_input(x)
+    other.settle()
+    assert (chip.read()["l2"] != other.read()["l2"]).any()

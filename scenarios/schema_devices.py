@@ -1,0 +1,105 @@
+"""The devices of a scenario, and what they need of each other and of the rest of it."""
+
+from __future__ import annotations
+
+from devices.components import size_of
+from devices.converter import SHAPED, Converters, NudgeCircuit
+from devices.memory import ConstantStep
+from devices.mismatch import FeedbackDevices, Twin, WeightDevices, fault_of
+from devices.neurons import NeuronDevices
+from devices.noise import Noise
+from devices.parameters import Parameters
+from devices.sampling import Hold
+from devices.wires import Wires
+from substrate.phases import Phases
+from substrate.physical import Physical, sampled_noise
+
+Found = list[tuple[tuple[str | int, ...], str, str]]
+"""Place, message and hint of everything found."""
+
+
+class Devices(Parameters):
+    """Imperfections; an absent block is ideal, bit for bit."""
+
+    weights: WeightDevices = WeightDevices()
+    """Cells of all weights."""
+
+    feedback: FeedbackDevices = FeedbackDevices()
+    """Devices of the feedback connections."""
+
+    wires: Wires = Wires()
+    """Lines of the arrays of cells."""
+
+    twin: Twin | None = None
+    """Second copy of all cells, for nudged settlings; absent: one copy for all."""
+
+    neurons: NeuronDevices = NeuronDevices()
+    """Membranes."""
+
+    noise: Noise = Noise()
+    """Noise of the membranes while they settle, and of reads."""
+
+    converters: Converters = Converters()
+    """Readout converter, and the circuit that applies the nudge."""
+
+    hold: Hold = Hold()
+    """Capacitors in which reads wait for others."""
+
+    update: ConstantStep | None = None
+    """How cells are written; absent: exactly as requested."""
+
+    @property
+    def random(self) -> bool:
+        """Tell whether two measurements of one batch, or what is written after them, differ."""
+        adc, update = self.converters.readout, self.update
+        stochastic = update is not None and update.rounding == "stochastic"
+        return self.noise.random or self.hold.random or stochastic or (adc is not None and adc.stochastic)
+
+
+def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:
+    """Return what is wrong with the cells of the weights.
+
+    Parameters
+    ----------
+    weights, feedback, wires : WeightDevices, FeedbackDevices, Wires
+        Cells, feedback cells and the lines of their arrays.
+    angle : float
+        Nominal asymmetry of initial weights, in degrees; 0 where a file gives them.
+    """
+    if fault := fault_of(weights, feedback):
+        return [(("devices", "feedback"), fault, "leave the key out, or give it in the other table")]
+    found: Found = []
+    if size_of(wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
+        words = "wires need conductances, which only pairs of devices have"
+        found.append((("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"'))
+    if feedback.tied and angle != 0.0:
+        hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
+        words = f"one number stands for both weights under storage = {feedback.storage!r}"
+        found.append((("network", "asymmetry", "angle"), words, hint))
+    return found
+
+
+def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Found:
+    """Return what would have no effect or no meaning in a hold."""
+    found: Found = []
+    if hold.droop_tau is not None and (hold_time, hold.read_skew) == (0.0, 0.0):
+        found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+    if hold.capacitance is not None and (physical is None or physical.activity_volts is None):
+        hint = 'add activity_volts = "1 V" to [physical], or give devices.hold.noise'
+        found.append((("devices", "hold", "capacitance"), "its noise is in volts", hint))
+    return found
+
+
+def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
+    """Return what a nudge circuit cannot do; `real`: whether all schemes have real nudges."""
+    if not circuit.shapes or (phases.nudge == "held" and real):
+        return []
+    hint = "real nudges are one-sided, centred, chebyshev and random-sign; or leave these keys out"
+    return [(("devices", "converters", "nudge"), SHAPED, hint)]
+
+
+def with_thermal_noise(hold: Hold, physical: Physical | None) -> Hold:
+    """Return the same hold with the noise of its capacitance as a plain number."""
+    if hold.capacitance is None or physical is None:
+        return hold
+    return hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})

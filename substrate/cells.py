@@ -1,0 +1,132 @@
+"""The cells of all connections of one chip: from what is requested of a weight to what the units feel of it.
+
+Order of application: requested weight, window and levels, spread of the cells, wires, gain of the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.conductance import Devices, conductances, effective, held, made, variance
+from devices.mismatch import WeightDevices, path_gains
+from devices.random import Stream
+
+from .design import Design, Fabrication
+from .wires import End, transfer
+
+Array = NDArray[np.float64]
+
+
+class Cells:
+    """The cells as they were fabricated, one array per connection.
+
+    Parameters
+    ----------
+    design : Design
+        Wiring and devices.
+    fabrication : Fabrication
+        Names the draws.
+
+    Raises
+    ------
+    ValueError
+        If cells behind wires are no pairs.
+    """
+
+    def __init__(self, design: Design, fabrication: Fabrication) -> None:
+        topology, self._design, self._fabrication = design.topology, design, fabrication
+        feedback = design.feedback.over(design.weights)
+        if design.wires.segment and "single" in {feedback.cell, design.weights.cell}:
+            raise ValueError('devices.wires needs conductances: set devices.weights.cell = "pair"')
+        self._connections = {c.block: c for c in topology.connections}
+        self._kinds = {c.block: feedback if topology.is_feedback(c) else design.weights for c in topology.connections}
+        self._partners = {b.block: f.block for f, b in topology.pairs()} if design.feedback.tied else {}
+        shared = design.feedback.storage == "shared-device"
+        if shared:
+            self._kinds |= {back: self._shared_kind() for back in self._partners}
+        self._devices: dict[str, tuple[Devices, Devices | None]] = {}
+        for block in self._kinds:
+            forward = self._partners[block] if shared and block in self._partners else block
+            positive, negative = self._made(forward)
+            if forward != block:
+                positive, negative = positive.transposed(), negative.transposed() if negative else None
+            self._devices[block] = positive, negative
+        self._gains = {block: self._path(block) for block in self._kinds}
+
+    @property
+    def partners(self) -> dict[str, str]:
+        """Feedback block to forward block, for the pairs in which one number stands for both weights."""
+        return self._partners
+
+    def limited(self, block: str) -> bool:
+        """Tell whether the cells of a block cannot take any weight."""
+        return block in self._kinds and self._kinds[block].window is not None
+
+    def held(self, block: str, weight: Array) -> Array:
+        """Return what the cells of a block are programmed to when `weight` is requested; other blocks take anything."""
+        return held(self._kinds[block], weight) if block in self._kinds else weight
+
+    def effective(self, block: str, weight: Array) -> Array:
+        """Return the weights of a block that the units feel when its cells are programmed to `weight`."""
+        if block not in self._kinds:
+            return weight
+        kind, (positive, negative) = self._kinds[block], self._devices[block]
+        if self._design.wires.segment == 0.0 or negative is None:
+            return effective(kind, weight, positive, negative) * self._gains[block]
+        plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
+        return (plus - minus) * self._gains[block]
+
+    def _wired(self, block: str, conductance: Array) -> Array:
+        """Return the conductances (pre, post) of one polarity as they act behind the wires."""
+        wires = self._design.wires
+        if not self._design.topology.is_feedback(self._connections[block]):
+            return transfer(conductance, wires.segment, "first", "last")
+        # The lines of the post units are rows of the array, see `Wires`.
+        ends: tuple[End, End] = ("first", "last") if wires.ends == "same" else ("last", "first")
+        return transfer(conductance.T, wires.segment, *ends).T
+
+    def _shared_kind(self) -> WeightDevices:
+        # The cell is the forward one; only the path belongs to the direction.
+        gain = self._design.feedback.gain_sigma
+        kind = self._design.weights
+        return kind if gain is None else kind.model_copy(update={"gain_sigma": gain})
+
+    def _made(self, block: str) -> tuple[Devices, Devices | None]:
+        kind, shape = self._kinds[block], self._design.topology.shapes[block]
+        signs = ("", "-minus") if kind.cell == "pair" else ("",)
+        devices = [
+            made(shape, kind, self._stream(f"mismatch{s}/{block}"), self._stream(f"stuck{s}/{block}")) for s in signs
+        ]
+        return devices[0], devices[1] if len(devices) > 1 else None
+
+    def _path(self, block: str) -> Array:
+        units = self._design.topology.layers[self._connections[block].post]
+        return path_gains(units, self._kinds[block].gain_sigma, self._stream(f"path-gain/{block}"))
+
+    def _stream(self, purpose: str) -> Stream:
+        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
+
+
+def variances(design: Design, blocks: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the variance over chips of every weight that only one direction feels, first order in the spread of cells.
+
+    A cell that both directions share makes no asymmetry, so that its variance counts as 0.
+
+    Parameters
+    ----------
+    design : Design
+        What the cells are like.
+    blocks : mapping of block name to array
+        Programmed weights.
+    """
+    topology, feedback = design.topology, design.feedback.over(design.weights)
+    shared = {c for pair in topology.pairs() for c in pair} if design.feedback.storage == "shared-device" else set()
+    return {
+        c.block: np.zeros(topology.shapes[c.block])
+        if c in shared
+        else variance(feedback if topology.is_feedback(c) else design.weights, blocks[c.block])
+        for c in topology.connections
+    }

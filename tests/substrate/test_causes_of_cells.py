@@ -1,0 +1,51 @@
+"""Taking away errors of cells where feedback cells differ from the others."""
+
+from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices
+from devices.noise import Noise, Telegraph
+from substrate.causes import CAUSES, DIFFERENT, EFFECTS, RANDOM, SLOW, causes, class_of, without
+from tests.networks import random_chip
+
+PELGROM = Pelgrom(coefficient=0.1, width=1.0, length=1.0)
+
+
+def design(weights, feedback):
+    return random_chip().design._replace(weights=weights, feedback=feedback)
+
+
+def cells(changed):
+    return changed.weights, changed.feedback.over(changed.weights)
+
+
+def test_spread_goes_in_both_directions_however_it_was_given():
+    for own in ({}, {"pelgrom": PELGROM}, {"mismatch_sigma": 0.2}, {"mismatch_sigma": 0.0}):
+        for base in ({"pelgrom": PELGROM}, {"mismatch_sigma": 0.1}):
+            gone = without(design(WeightDevices(**base), FeedbackDevices(**own)), "mismatch")
+            assert [c.sigma for c in cells(gone)] == [0.0, 0.0]
+
+
+def test_limits_go_but_devices_of_a_pair_keep_their_rest():
+    pair = WeightDevices(cell="pair", window=[0.1, 1.0], levels=8, mismatch_sigma=0.1)
+    gone = without(design(pair, FeedbackDevices(window=[0.2, 0.5], levels=4)), "window")
+    assert [c.window[0] for c in cells(gone)] == [0.1, 0.2]
+    assert [c.levels for c in cells(gone)] == [None, None]
+    assert min(c.window[1] for c in cells(gone)) == 1e6
+    assert without(gone, "window") == gone
+    single = without(design(WeightDevices(), FeedbackDevices(window=[-1.0, 1.0])), "window")
+    assert [c.window for c in cells(single)] == [None, None]
+
+
+def test_every_cause_has_a_class():
+    plain = random_chip().design
+    kinds = {cause: class_of(plain._replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
+    assert set(kinds.values()) < EFFECTS.keys()
+    assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "hold", "nudge-circuit"]
+    assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
+    assert class_of(plain._replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+
+
+def test_noise_of_membranes_and_of_reads_go_apart():
+    telegraph = Telegraph(amplitude=0.1, time=1.0)
+    noisy = random_chip().design._replace(noise=Noise(flicker=0.1, read_flicker=0.1, telegraph=telegraph))
+    assert causes(noisy) == ["noise", "read-noise"]
+    assert without(noisy, "noise").noise == Noise(read_flicker=0.1, telegraph=telegraph)
+    assert without(noisy, "read-noise").noise == Noise(flicker=0.1)
