@@ -217,6 +217,7 @@ def make_chip(
         correction=scenario.learning.correction,
         energy=scenario.energy,
         tau=scenario.tau,
+        retention=devices.retention,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 

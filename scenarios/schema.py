@@ -11,11 +11,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from devices.activation import HOLOMORPHIC, Named
 from devices.converter import Converters
 from devices.energy import Energy
-from devices.memory import ConstantStep
+from devices.memory import Update
 from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Degrees, Parameters
+from devices.retention import Retention
 from devices.sampling import Hold
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
@@ -108,8 +109,11 @@ class Devices(Parameters):
     hold: Hold = Hold()
     """Capacitors in which reads wait for others."""
 
-    update: ConstantStep | None = None
+    update: Update | None = None
     """How cells are written; absent: exactly as requested."""
+
+    retention: Retention = Retention()
+    """What happens to weights between two writes."""
 
 
 class Learning(Parameters):

@@ -39,7 +39,7 @@ class Chip:
     design : Design
         Wiring, laws and devices.
     programmed : mapping of block name to array
-        Requested parameters, shapes as in ``design.topology.shapes``; copied.
+        Requested parameters, shapes as in ``design.topology.shapes``, and what ``writer.kept`` held; copied.
     fabrication : Fabrication
         Names the draw of the devices.
     threads : int, optional
@@ -66,6 +66,8 @@ class Chip:
         """Requested parameters by block."""
         self.effective = self._fabric.effective
         """Parameters the units really feel, by block."""
+        self.writer = self._fabric.writer
+        """The cells as they are written, and what they keep beside their weights."""
         self._account = Account(design)
         self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
@@ -251,7 +253,8 @@ class Chip:
 
     def variant(self, **parts: Any) -> Chip:
         """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
-        return Chip(self.design._replace(**parts), self.programmed, self.fabrication, self._machine.threads)
+        kept = self.programmed | self.writer.kept
+        return Chip(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
 
     @property
     def causes(self) -> list[str]:
@@ -266,7 +269,7 @@ class Chip:
         ValueError
             If a name is no cause.
         """
-        return Chip(without(self.design, *names), self.programmed, self.fabrication, self._machine.threads)
+        return self.variant(**without(self.design, *names)._asdict())
 
     def ideal(self) -> Chip:
         """Return the chip as designed: the same programmed parameters, no imperfection."""

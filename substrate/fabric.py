@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation, nudge
-from devices.memory import write
 from devices.mismatch import cell_gains
 from devices.neurons import time_constants
 from devices.random import Stream
@@ -19,6 +18,7 @@ from .kernels import Circuit
 from .protocol import Readout
 from .tiles import Machine
 from .topology import Connection, Topology
+from .writing import Writer
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Fabric:
     design : Design
         Wiring and devices.
     programmed : mapping of block name to array
-        Requested parameters; copied.
+        Requested parameters, and what an earlier chip kept beside them; copied.
     fabrication : Fabrication
         Names the draws.
 
@@ -53,6 +53,10 @@ class Fabric:
         self.lost = 0
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
+        self.writer = Writer(
+            design.update, design.retention, topology.shapes, self._stream, programmed, design.measured_cells
+        )
+        """The cells as they are written."""
         self._gains = {c.block: self._drawn_gains(c) for c in topology.connections if topology.is_feedback(c)}
         self._programme(checked(topology, programmed))
 
@@ -92,24 +96,26 @@ class Fabric:
                 raise ValueError(f"{block!r} of shape {change.shape} is no block of this chip")
             if not np.isfinite(change).all():
                 raise ValueError(f"the change of {block!r} is not finite")
-        law, pulses, realised = self._design.update, 0, dict(changes)
+        pulses, name = 0, f"{self._name}/{self._writes}"
+        self.writer.wait()
+        after = dict(self.programmed)
         for block, change in changes.items():
-            if law is not None and not block.startswith("readout/"):
-                draw = None
-                if law.rounding == "stochastic":
-                    draw = self._stream(f"write/{block}/{self._name}/{self._writes}").uniform(change.shape)
-                written = write(law, change, draw)
-                realised[block] = written.change
-                pulses += written.pulses
-                self.lost += written.lost
+            if block.startswith("readout/"):
+                after[block] = self.programmed[block] + change
+                continue
+            written = self.writer.write(block, self.programmed[block], change, name)
+            after[block] = written.weight
+            pulses += written.pulses
+            self.lost += written.lost
         self._writes += 1
-        self._programme({block: self.programmed[block] + change for block, change in realised.items()})
+        self._programme(after)
         return pulses
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
         for name, block in blocks.items():
             self.programmed[name][...] = block
-            self.effective[name][...] = block * self._gains[name] if name in self._gains else block
+            felt = self.writer.felt(name, block)
+            self.effective[name][...] = felt * self._gains[name] if name in self._gains else felt
 
     def _drawn_gains(self, connection: Connection) -> Array:
         shape = self._design.topology.shapes[connection.block]
