@@ -63,6 +63,10 @@ class Pulsed(Parameters):
     offset: Annotated[float, Field(ge=-1e3, le=1e3)] = 0.0
     """Added to every request, by an offset of the circuit that writes; units of the weight."""
 
+    measured: str | None = None
+    """npz file of constants measured on real cells, which replace drawn ones: arrays ``<block>/<name>`` such as
+    ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`; relative to the scenario."""
+
 
 class Bounded(Pulsed):
     """Cells that stay between bounds."""

@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 class Retention(Parameters):
     """How cells forget; the clock is that of the experiment, `age` at first and `interval` from write to write."""
 
+    preset: str | None = None
+    """Published device that the values not given here come from, such as ``"capacitor"``."""
+
     age: Annotated[Seconds, Field(ge=0.0, le=1e10)] = 0.0
     """Time from the first programming to the first use; second, 0 to 1e10."""
 

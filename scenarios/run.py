@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.activation import Named
+from devices.memory import Pulsed
 from substrate.chip import Chip
 from substrate.design import Design, Fabrication
 
@@ -21,6 +22,7 @@ from .checkpoint import REFERENCE, TRAINING
 from .disk import remove, write
 from .experiments import measure, settling
 from .load import Loaded
+from .measured import PLACE as MEASURED
 from .provenance import provenance, run_id
 from .report import write_report
 from .schema import Scenario
@@ -218,6 +220,7 @@ def make_chip(
         energy=scenario.energy,
         tau=scenario.tau,
         retention=devices.retention,
+        measured_cells=parts.cells,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 
@@ -273,6 +276,11 @@ def _relocated(loaded: Loaded, folder: Path) -> Scenario:
         )
         network = scenario.network.model_copy(update={"activation": Named(table=path)})
         scenario = scenario.model_copy(update={"network": network})
+    law = scenario.devices.update
+    if isinstance(law, Pulsed) and law.measured is not None:
+        path = os.path.relpath(loaded.folder(*MEASURED) / law.measured, folder)
+        devices = scenario.devices.model_copy(update={"update": law.model_copy(update={"measured": path})})
+        scenario = scenario.model_copy(update={"devices": devices})
     if scenario.task.kind != "bundled":
         path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)
         task = scenario.task.model_copy(update={"path": path})

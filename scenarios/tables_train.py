@@ -12,6 +12,7 @@ from substrate.topology import Topology
 
 from .store import Group, Variable
 from .tables import layer_names, pair_names
+from .tables_cells import cell_variables
 
 Array = NDArray[np.float64]
 
@@ -63,14 +64,20 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
 
 
 def device_groups(chip: Chip) -> dict[str, Group]:
-    """Return programmed and effective weights of every connection."""
-    return {
+    """Return programmed and effective weights of every connection, and what its cells are like."""
+    groups: dict[str, Group] = {
         f"devices/{c.name}": {
             "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
             "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
+            **cell_variables(chip, c.block, ("pre", "post")),
         }
         for c in chip.topology.connections
     }
+    biases: Group = {}
+    for name in chip.topology.names:
+        found = cell_variables(chip, f"bias/{name}", (f"unit_{name}",))
+        biases |= {f"{key}_{name}": variable for key, variable in found.items()}
+    return groups | ({"devices/bias": biases} if biases else {})
 
 
 def parameter_groups(chip: Chip) -> dict[str, Group]:
