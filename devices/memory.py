@@ -69,7 +69,7 @@ class Pulsed(Parameters):
 
 
 class Bounded(Pulsed):
-    """Cells that stay between bounds."""
+    """Cells that stay between bounds; one programmed beyond them goes there with its first pulse."""
 
     w_max: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
     """Mean upper bound; units of the weight, above 0."""

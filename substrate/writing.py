@@ -79,6 +79,7 @@ class Writer:
                 name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
                 for name, shape in shapes.items()
             }
+        self._moving = {name: _as_moved(cells) for name, cells in self.cells.items()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
         if retention.on:
@@ -132,14 +133,13 @@ class Writer:
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str
     ) -> tuple[Array, NDArray[np.int32]]:
-        rows = request.shape if request.ndim == 2 else (1, request.size)
-        cells = Cells(*(constant.reshape(rows) for constant in self.cells[block]))
+        moving = self._moving[block]
+        rows = moving.low.shape
         new, counts = np.array(weight, dtype=np.float64, order="C").reshape(rows), np.zeros(rows, dtype=np.int32)
-        steps_of = np.stack([-cells.step_down, cells.step_up])
-        state = Block(new, steps_of, np.stack([cells.bend_down, cells.bend_up]), cells.low, cells.high)
         key = self._stream(f"write/{block}/{name}").key()
         train = Train._make((*key, RULES[law.rounding], law.train, law.step, law.offset, *shape_of(law)))
-        pulse(state, np.ascontiguousarray(request, dtype=np.float64).reshape(rows), train, counts)
+        wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
+        pulse(moving._replace(weight=new), wanted, train, counts)
         return new.reshape(request.shape), counts.reshape(request.shape)
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
@@ -151,6 +151,18 @@ class Writer:
 
 def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
     return stream(f"cell/{purpose}/{block}")
+
+
+def _as_moved(cells: Cells) -> Block:
+    """Return the cells of a block as the kernel takes them, without weights; a block without rows is one row."""
+    rows = cells.low.shape if cells.low.ndim == 2 else (1, cells.low.size)
+    parts = (
+        np.stack([-cells.step_down, cells.step_up]).reshape(2, *rows),
+        np.stack([cells.bend_down, cells.bend_up]).reshape(2, *rows),
+        cells.low.reshape(rows),
+        cells.high.reshape(rows),
+    )
+    return Block(np.zeros((0, 0)), *parts)
 
 
 def _with_measured(cells: Cells, block: str, measured: Mapping[str, Array]) -> Cells:
