@@ -34,10 +34,7 @@ _CAPTIONS = {
         "spread and noise. Band: 10 % to 90 % of 400 cells of one chip, noise from pulse to pulse included. Dashed: "
         "the symmetry point, to which alternating pulses drive every weight."
     ),
-    "programming": (
-        "Programming. Standard deviation of what a verified cell reaches around its target; without it the band "
-        "would be a line."
-    ),
+    "programming": "Programming. Standard deviation of what a verified cell reaches, over the size of its target.",
     "forgetting": (
         "Retention. What is left of a weight of 1 over the time since it was written. Line: the cell without spread. "
         "Band: 10 % to 90 % of 400 cells."
@@ -225,5 +222,9 @@ def _sheets(preset: DevicePreset) -> list[Sheet]:
         for table, entries in preset.tables.items()
     }
     sheets = [Sheet(table, ["key", "value", "unit", "source"], cells, 4) for table, cells in rows.items()]
-    facts = [[name, *source] for name, source in preset.sources.items()]
-    return [*sheets, Sheet("Sources", ["source", "paper", "place", "range", "spread between fits"], facts, 5)]
+    facts = [
+        [name if key == "paper" else "", key, text]
+        for name, source in preset.sources.items()
+        for key, text in source._asdict().items()
+    ]
+    return [*sheets, Sheet("Sources", ["source", "what", "text"], facts, 3)]

@@ -39,7 +39,7 @@ class Source(NamedTuple):
     """Where they were fitted."""
 
     spread: str
-    """How far published fits of the same device differ."""
+    """How far published fits of the same device differ, or what else is known of it."""
 
 
 class DevicePreset(NamedTuple):

@@ -128,7 +128,8 @@ class Writer:
             self.kept[NOISE + block] = np.where(touched, fresh, self.kept[NOISE + block])
         if block in self.forgetting:
             self.kept[ELAPSED + block] = np.where(touched, 0.0, self.kept[ELAPSED + block])
-        return Written(np.where(touched, new, weight), pulses, lost)
+        unmoved = isinstance(law, Pulsed) and block not in self.forgetting
+        return Written(new if unmoved else np.where(touched, new, weight), pulses, lost)
 
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str

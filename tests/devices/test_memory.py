@@ -4,10 +4,11 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.stats import binom
 
 from devices import steps
-from devices.cells import Cells, nominal, sample, symmetry_point
-from devices.memory import ConstantStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Update
+from devices.cells import Cells, nominal, sample, shape_of, symmetry_point
+from devices.memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Update
 from devices.random import Stream
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance
+from tests.steps_twin import multipliers
 
 SPREAD = {"step_sigma": 0.1, "up_down_sigma": 0.05, "w_max_sigma": 0.1, "w_min_sigma": 0.2}
 SHAPE = (200, 300)
@@ -133,3 +134,30 @@ def test_cells_of_other_laws():
     piecewise = nominal(PiecewiseStep(step=0.01, up=[1.0, 0.5], down=[0.5, 1.0]))
     assert isinstance(piecewise, Cells)
     assert float(piecewise.bend_up) == 0.0
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        ConstantStep(step=0.01, w_max=1.0, w_min=-1.0),
+        LinearStep(step=0.01, slope_up=0.4, slope_down=0.7, w_min=-0.8),
+        SoftBounds(step=0.01, w_min=-0.8),
+        PowerStep(step=0.01, exponent_up=2.0, exponent_down=3.0, w_min=-0.8),
+        PiecewiseStep(step=0.01, up=[1.2, 1.0, 0.6, 0.1], down=[0.2, 0.8, 1.0, 1.3], w_min=-0.8),
+        ExponentialStep(
+            step=0.01, a=0.5, b=0.2, amplitude_up=0.1, amplitude_down=0.2, gamma_up=3.0, gamma_down=2.0, w_min=-0.8
+        ),
+    ],
+    ids=lambda law: law.kind,
+)
+def test_the_multiplier_of_one_state_is_that_of_the_numpy_twin(law):
+    cells, shape = nominal(law), shape_of(law)
+    for w in (-0.75, -0.1, 0.0, 0.3, 0.95):
+        bends = (float(cells.bend_down), float(cells.bend_up))
+        found = [
+            steps.multiplier(
+                shape.code, w, float(cells.low), float(cells.high), bends[up], shape.curves[up], shape.nodes[up]
+            )
+            for up in (1, 0)
+        ]
+        np.testing.assert_allclose(found, multipliers(law, cells, np.array(w)), rtol=1e-14)

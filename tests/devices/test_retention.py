@@ -34,6 +34,7 @@ def test_drift_has_slope_minus_nu_on_logarithmic_axes():
     slope = np.diff(np.log(left)) / np.diff(np.log(times))
     np.testing.assert_allclose(slope, -0.05, rtol=2e-4)
     np.testing.assert_allclose(retained(np.ones(SHAPE), np.zeros(SHAPE), cells, 20.0), 1.0, rtol=0)
+    np.testing.assert_allclose(retained(np.ones(SHAPE), np.full(SHAPE, 20.0), cells, 20.0), 2.0**-0.05, rtol=1e-14)
 
 
 def test_spreads_have_their_distribution():
