@@ -59,6 +59,15 @@ def test_a_preset_is_a_valid_table_of_devices_and_its_copy_is_the_same(tmp_path,
         assert f"# preset:{name}:" in explain(loaded)
 
 
+def test_phase_change_memory_differs_from_another_fit_as_its_source_says():
+    """Ratio to the polynomial of figure 3b of Joshi et al. in CrossSim 3.2.0, in microsiemens of 25."""
+    error = read_preset(DEVICE_PRESETS / "pcm-joshi.toml").values("update")["error"]
+    g = np.array([0.5, 5.0, 12.5, 25.0])
+    ours = 25.0 * np.polynomial.polynomial.polyval(g / 25.0, error)
+    theirs = -0.00178767 * g**2 + 0.07585724 * g + 0.28638599
+    np.testing.assert_allclose(ours / theirs, [0.93, 0.98, 0.997, 0.99], rtol=0, atol=6e-3)
+
+
 def test_what_is_written_beside_a_preset_wins(tmp_path):
     law = load(with_preset(tmp_path, '{ preset = "ecram-mo", step = 0.5 }')).scenario.devices.update
     assert (law.step, law.slope_up, law.cycle_sigma) == (0.5, 0.4152, 2.0)
