@@ -17,6 +17,7 @@ from substrate.topology import Topology
 from .arrays import DataError, fault, npz_parts, refuse_large
 from .datasets import Data, describe, load_task
 from .load import Loaded, faults_at
+from .measured_cells import cell_faults, measured_cells
 from .schema import Network
 
 Array = NDArray[np.float64]
@@ -34,6 +35,8 @@ class Parts(NamedTuple):
     programmed: dict[str, Array]
     data: Data
     activation: str | Curve
+    cells: dict[str, Array] | None = None
+    """Measured constants of cells, ``<block>/<name>``."""
 
 
 def check(loaded: Loaded) -> None:
@@ -55,6 +58,7 @@ def check(loaded: Loaded) -> None:
         found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
     found += _parameter_faults(loaded, classes)
     found += _curve_faults(loaded)
+    found += cell_faults(loaded)
     if found:
         raise faults_at(loaded, found)
 
@@ -87,7 +91,7 @@ def assemble(loaded: Loaded) -> Parts:
         _refuse(loaded, _shape_faults(topology, programmed))
     if scenario.devices.feedback.tied:
         _refuse(loaded, _unequal_faults(topology, programmed))
-    return Parts(topology, programmed, data, activation_law(loaded))
+    return Parts(topology, programmed, data, activation_law(loaded), measured_cells(loaded))
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:

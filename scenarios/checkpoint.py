@@ -76,7 +76,7 @@ def save(path: Path, log: Log, chip: Chip) -> None:
     numbers = {**vars(trainee.tally), **trainee.budget._asdict(), "epoch": trainee.epoch, "batch": trainee.batch}
     groups: dict[str, Group] = {
         "position": {name: Variable((), value) for name, value in numbers.items()},
-        **{f"programmed/{name}": _block(block) for name, block in chip.programmed.items()},
+        **{f"programmed/{name}": _block(block) for name, block in (chip.programmed | chip.writer.kept).items()},
         **{f"memory/{name}": _block(block) for name, block in trainee.memory.items()},
         "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
@@ -90,7 +90,7 @@ def save(path: Path, log: Log, chip: Chip) -> None:
 
 
 def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
-    """Return the log of a checkpoint and the programmed parameters of its chip."""
+    """Return the log of a checkpoint and what its chip kept: parameters, and what writes left beside them."""
     position = {name: variable.data.item() for name, variable in saved["position"].items()}
     tally = Tally(**{name: position[name] for name in vars(Tally())})
     budget = Budget(**{name: position[name] for name in Budget._fields})

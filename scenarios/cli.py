@@ -49,10 +49,12 @@ def main() -> None:
 
 @main.command("list")
 def list_() -> None:
-    """List the bundled scenarios and presets."""
+    """List the bundled scenarios, presets and published devices."""
+    from .device_presets import device_presets
     from .files import presets
 
-    for heading, paths in (("scenarios", sorted(CATALOGUE.glob("*.toml"))), ("presets", presets())):
+    bundled = {"scenarios": sorted(CATALOGUE.glob("*.toml")), "presets": presets(), "devices": device_presets()}
+    for heading, paths in bundled.items():
         click.echo(f"{heading}:")
         for path in paths:
             title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
@@ -135,13 +137,20 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def report(path: Path) -> None:
-    """Write report.html and the figures of a result again."""
+    """Write report.html and the figures of a result again, or the card of a published device."""
+    from .cards import write_card
+    from .device_presets import DEVICE_PRESETS, read_preset
     from .figures import draw_all
     from .report import write_report
     from .store import StoreReadError, StoreWriteError, load
 
+    device = DEVICE_PRESETS / f"{path}.toml"
     file = path / "run.h5" if path.is_dir() else path
     try:
+        if not path.exists() and device.exists():
+            write_card(read_preset(device), Path(f"{path}.html"))
+            click.echo(f"{path}.html")
+            return
         result = load(file)
         write_report(result, file.with_name("report.html"))
         files = [file.with_name("report.html"), *draw_all(result, file.parent / "figures")]

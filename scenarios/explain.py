@@ -10,6 +10,7 @@ from substrate.physical import siemens_of_weight, thermal_noise, volts_of_activi
 
 from .arrays import DataError
 from .datasets import describe
+from .device_presets import DEVICE_PRESETS
 from .faults import Origin, value_at
 from .files import PRESETS
 from .lines import Key, line_map
@@ -52,7 +53,7 @@ def _places(loaded: Loaded, lines: dict[Key, int]) -> dict[int, list[str]]:
 def _place(origin: Origin) -> str:
     if not isinstance(origin.file, Path):
         return "--set"
-    name = f"preset:{origin.file.stem}" if origin.file.parent == PRESETS else origin.file.name
+    name = f"preset:{origin.file.stem}" if origin.file.parent in (PRESETS, DEVICE_PRESETS) else origin.file.name
     place = name if origin.line is None else f"{name}:{origin.line}"
     return "".join(letter if letter.isprintable() else "?" for letter in place)
 

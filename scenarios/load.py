@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from substrate import topology
 
+from .device_presets import take_over
 from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten
 from .files import Files, RefusalError, Tree, keys_of, unfit
 from .lines import Key
@@ -76,6 +77,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
         else:
             origins = {edited[:n]: origin for n in range(1, len(edited))} | origins
             origins |= {key: origin for key in keys_of(data) if key[: len(edited)] == edited}
+    taken = take_over(data, origins)
+    faults += place(taken, data, origins, path).faults
     origins = {key: origins[key] for key in keys_of(data)}
     scenario, findings = _validate(data)
     faults += place(findings, data, origins, path).faults

@@ -35,6 +35,9 @@ def run_id(scenario: Scenario, parts: Parts) -> str:
     if not isinstance(parts.activation, str):
         del content["network"]["activation"]
         blocks |= {f"activation/{k}": block for k, block in enumerate(parts.activation)}
+    blocks |= {f"cells/{name}": block for name, block in (parts.cells or {}).items()}
+    if parts.cells is not None:
+        del content["devices"]["update"]["measured"]
     release = version("nudgelab").split(".")[:2]
     digest = hashlib.sha256(json.dumps([content, parts.data.sha256, FORMAT, release], sort_keys=True).encode())
     for name in sorted(blocks):

@@ -27,7 +27,7 @@ _ABSOLUTE = re.compile(
 )
 
 
-class _Plot(NamedTuple):
+class Plot(NamedTuple):
     """A figure in the page."""
 
     name: str
@@ -65,7 +65,9 @@ def render(result: Result, console_text: str = "") -> str:
         **head,
         "answer": answer(result),
         "remarks": remarks(result),
-        "plots": [_Plot(name, _inline(name, svg(f)), CAPTIONS[name]) for name, f in figures_of(result).items()],
+        "plots": [
+            Plot(name, inline(name, svg(f), CAPTIONS[name]), CAPTIONS[name]) for name, f in figures_of(result).items()
+        ],
         "sheets": sheets(result, _EPOCHS),
         "terminal": without_paths(console_text).strip(),
         "written": without_paths(provenance.get("scenario_toml", "")),
@@ -76,6 +78,11 @@ def render(result: Result, console_text: str = "") -> str:
     shown = {"Figures": "plots", "Tables": "sheets", "Terminal": "terminal", "Scenario": "written", "Files": "title"}
     shown["Provenance"] = "facts"
     content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
+    return page(content)
+
+
+def page(content: dict[str, Any]) -> str:
+    """Return an HTML page in the look of the report; `content` holds every name that its template uses."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(content)
 
@@ -98,7 +105,7 @@ def _facts(provenance: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in facts.items() if text}
 
 
-def _inline(name: str, text: str) -> str:
+def inline(name: str, text: str, caption: str) -> str:
     """Return a figure for the middle of a page: ids of its own, and a name for readers who cannot see it."""
     document = minidom.parseString(text)  # noqa: S318  our own text
     for element in document.getElementsByTagName("*"):
@@ -108,5 +115,5 @@ def _inline(name: str, text: str) -> str:
             attribute.value = re.sub(r"^#|(?<=url\()#", f"#{name}-", attribute.value)
     root = document.getElementsByTagName("svg")[0]
     root.setAttribute("role", "img")
-    root.setAttribute("aria-label", CAPTIONS[name].partition(".")[0])
+    root.setAttribute("aria-label", caption.partition(".")[0])
     return root.toxml()

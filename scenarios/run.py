@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.activation import Named
 from learning.best_nudge import StudyError
 from learning.schemes import Scheme
 from substrate.chip import Chip
@@ -25,6 +23,7 @@ from .experiments import measure, settling
 from .load import Loaded
 from .measured import Batch
 from .provenance import provenance, run_id
+from .relocate import relocated
 from .report import write_report
 from .schema import Scenario
 from .schema_experiment import StudyNudges
@@ -236,6 +235,8 @@ def make_chip(
         wires=devices.wires,
         twin=devices.twin,
         tau=scenario.tau,
+        retention=devices.retention,
+        measured_cells=parts.cells,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 
@@ -264,7 +265,7 @@ def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: Ending
 def _show(loaded: Loaded, folder: Path) -> None:
     """Write what is made from the result file; the report last, as a sign that all is there."""
     result = store.load(folder / RESULT)
-    write(folder / SCENARIO, _relocated(loaded, folder).to_toml().encode())
+    write(folder / SCENARIO, relocated(loaded, folder).to_toml().encode())
     figures.draw_all(result, folder / FIGURES)
     write_report(result, folder / REPORT)
 
@@ -276,26 +277,6 @@ def _complete(loaded: Loaded, folder: Path, watch: Watch) -> None:
         watch.say(f"making report and figures in {folder} again")
         _show(loaded, folder)
     remove(folder / CHECKPOINT)
-
-
-def _relocated(loaded: Loaded, folder: Path) -> Scenario:
-    """Return the scenario with its paths relative to `folder`, so that its copy there can be run."""
-    scenario = loaded.scenario
-    if scenario.network.parameters is not None:
-        path = os.path.relpath(loaded.folder("network", "parameters") / scenario.network.parameters, folder)
-        network = scenario.network.model_copy(update={"parameters": path})
-        scenario = scenario.model_copy(update={"network": network})
-    if isinstance(scenario.network.activation, Named):
-        path = os.path.relpath(
-            loaded.folder("network", "activation", "table") / scenario.network.activation.table, folder
-        )
-        network = scenario.network.model_copy(update={"activation": Named(table=path)})
-        scenario = scenario.model_copy(update={"network": network})
-    if scenario.task.kind != "bundled":
-        path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)
-        task = scenario.task.model_copy(update={"path": path})
-        scenario = scenario.model_copy(update={"task": task})
-    return scenario
 
 
 def _files(folder: Path) -> list[Path]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from devices.components import size_of
 from devices.converter import SHAPED, Converters, NudgeCircuit
-from devices.memory import ConstantStep
+from devices.memory import Update
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices, fault_of
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Parameters
+from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 from substrate.phases import Phases
@@ -45,15 +46,17 @@ class Devices(Parameters):
     hold: Hold = Hold()
     """Capacitors in which reads wait for others."""
 
-    update: ConstantStep | None = None
+    update: Update | None = None
     """How cells are written; absent: exactly as requested."""
+
+    retention: Retention = Retention()
+    """What happens to weights between two writes."""
 
     @property
     def random(self) -> bool:
         """Tell whether two measurements of one batch, or what is written after them, differ."""
-        adc, update = self.converters.readout, self.update
-        stochastic = update is not None and update.rounding == "stochastic"
-        return self.noise.random or self.hold.random or stochastic or (adc is not None and adc.stochastic)
+        adc, written = self.converters.readout, self.update is not None and self.update.random
+        return self.noise.random or self.hold.random or written or (adc is not None and adc.stochastic)
 
 
 def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:

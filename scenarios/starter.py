@@ -63,7 +63,8 @@ feedback = { mismatch_sigma = "5 %" }    # relative spread of one feedback cell
 # noise = { read = 0.001 }    # of every read, in units of the activity; or "1 mV" where [physical] says what that is
 # converters = { readout = { bits = 10 }, nudge = { offset = 0.001 } }    # ADC over 0 to 1, circuit of the nudge
 # hold = { pedestal = 0.001 }    # added to a read that waits for another
-# update = { kind = "constant-step", step = 0.001 }    # cells change by whole pulses
+# update = { kind = "constant-step", step = 0.001 }    # cells change by whole pulses; or { preset = "ecram-mo" }
+# retention = { leak_tau = "1 ms", interval = "1 us" }    # weights leak between two writes
 
 # [energy]                    # what the chip takes, for the budget of a training
 # per_read = "1 pJ"           # one unit read once

@@ -13,6 +13,7 @@ from substrate.topology import Topology
 
 from .store import Group, Variable
 from .tables import layer_names, pair_names
+from .tables_cells import cell_variables
 
 Array = NDArray[np.float64]
 
@@ -64,21 +65,27 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
 
 
 def device_groups(chip: Chip) -> dict[str, Group]:
-    """Return programmed and effective weights of every connection, and the causes of error of the chip, if any."""
+    """Return what every connection and its cells are like, and the causes of error of the chip, if any."""
     names, kinds = chip.causes, [class_of(chip.design, name) for name in chip.causes]
-    found: dict[str, Group] = {}
+    groups: dict[str, Group] = {}
     if names:
-        found["causes"] = {
+        groups["causes"] = {
             "cause": Variable(("cause",), np.array(names), long_name="cause of error, by its name on the chip"),
             "kind": Variable(("cause",), np.array(kinds), long_name="how it enters an estimate"),
         }
-    return found | {
+    groups |= {
         f"devices/{c.name}": {
             "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
             "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
+            **cell_variables(chip, c.block, ("pre", "post")),
         }
         for c in chip.topology.connections
     }
+    biases: Group = {}
+    for name in chip.topology.names:
+        found = cell_variables(chip, f"bias/{name}", (f"unit_{name}",))
+        biases |= {f"{key}_{name}": variable for key, variable in found.items()}
+    return groups | ({"devices/bias": biases} if biases else {})
 
 
 def parameter_groups(chip: Chip) -> dict[str, Group]:

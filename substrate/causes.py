@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from devices.converter import NudgeCircuit
 from devices.neurons import NeuronDevices
+from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 
@@ -69,6 +70,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "hold": lambda d: d._replace(hold=Hold()),
     "nudge-circuit": lambda d: d._replace(converters=d.converters.model_copy(update={"nudge": NudgeCircuit()})),
     "write": lambda d: d._replace(update=None),
+    "retention": lambda d: d if not d.retention.on else d._replace(retention=Retention()),
     "correction-knowledge": _knowing,
 }
 """What takes each imperfection away: from a design to the same design without it."""

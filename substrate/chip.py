@@ -39,7 +39,7 @@ class Chip:
     design : Design
         Wiring, laws and devices.
     programmed : mapping of block name to array
-        Requested parameters, shapes as in ``design.topology.shapes``; copied.
+        Requested parameters, shapes as in ``design.topology.shapes``, and what ``writer.kept`` held; copied.
     fabrication : Fabrication
         Names the draw of the devices.
     threads : int, optional
@@ -66,6 +66,8 @@ class Chip:
         """Requested parameters by block."""
         self.effective = self._fabric.effective
         """Parameters the units really feel, by block."""
+        self.writer = self._fabric.writer
+        """The cells as they are written, and what they keep beside their weights."""
         self._account = Account(design)
         self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
@@ -161,8 +163,7 @@ class Chip:
             relaxed = end.relaxed
         else:
             relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
-        self.state, self._full, self.average = relaxed.state, relaxed.full, relaxed.average
-        self._cycle = relaxed.cycle
+        self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         if nudge is None:
             self._free = self._full
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
@@ -176,8 +177,7 @@ class Chip:
         `waits` says whether this read waits in the hold to be compared with a later one, as all reads
         of an estimate do but the last.
         """
-        planes = 2 if np.iscomplexobj(self.state) else 1
-        self._account.read(planes * len(self.state))
+        self._account.read((2 if np.iscomplexobj(self.state) else 1) * len(self.state))
         activity = self.activity_of(self.state) if self.average is None else self.average.mean
         return {self.topology.input: self._input} | self.topology.split(self._reader.read(activity, waits))
 
@@ -194,9 +194,8 @@ class Chip:
         points, batch, _ = self._cycle.shape
         self._account.read((2 if np.iscomplexobj(self._cycle) else 1) * points * batch)
         read = np.array([self._reader.read(point, waits=False) for point in self._cycle])
-        return {self.topology.input: np.broadcast_to(self._input, (points, *self._input.shape))} | self.topology.split(
-            read
-        )
+        known = np.broadcast_to(self._input, (points, *self._input.shape))
+        return {self.topology.input: known} | self.topology.split(read)
 
     def settle_errors(self, target: Array) -> Settled:
         """Let the adjoint state relax on transposed weights around the last free state (see `substrate.adjoint`).
@@ -254,7 +253,8 @@ class Chip:
 
     def variant(self, **parts: Any) -> Chip:
         """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
-        return Chip(self.design._replace(**parts), self.programmed, self.fabrication, self._machine.threads)
+        kept = self.programmed | self.writer.kept
+        return Chip(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
 
     @property
     def causes(self) -> list[str]:
@@ -269,7 +269,7 @@ class Chip:
         ValueError
             If a name is no cause.
         """
-        return Chip(without(self.design, *names), self.programmed, self.fabrication, self._machine.threads)
+        return self.variant(**without(self.design, *names)._asdict())
 
     def ideal(self) -> Chip:
         """Return the chip as designed: the same programmed parameters, no imperfection."""

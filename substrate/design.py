@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from devices import activation
 from devices.converter import Converters
 from devices.energy import Energy
-from devices.memory import ConstantStep
+from devices.memory import Step, Verified
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
+from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 
@@ -39,7 +40,7 @@ class Design(NamedTuple):
     phases: Phases = Phases()
     converters: Converters = Converters()
     hold: Hold = Hold()
-    update: ConstantStep | None = None
+    update: Step | Verified | None = None
     """How cells are written; None: exactly as requested."""
 
     correction: Literal["none", "programmed", "exact"] = "none"
@@ -55,6 +56,12 @@ class Design(NamedTuple):
 
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
+
+    retention: Retention = Retention()
+    """What happens to weights between two writes."""
+
+    measured_cells: Mapping[str, Array] | None = None
+    """Constants of cells that were measured, ``<block>/<name>``; see `substrate.writing`."""
 
     @property
     def random(self) -> bool:

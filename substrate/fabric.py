@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation, nudge
-from devices.memory import write
 from devices.mismatch import cell_gains
 from devices.neurons import offsets, time_constants
 from devices.random import Stream
@@ -20,6 +19,7 @@ from .kernels import Circuit
 from .protocol import Readout
 from .tiles import Machine
 from .topology import Topology
+from .writing import Writer
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class Fabric:
     design : Design
         Wiring and devices.
     programmed : mapping of block name to array
-        Requested parameters; copied.
+        Requested parameters, and what an earlier chip kept beside them; copied.
     fabrication : Fabrication
         Names the draws.
 
@@ -54,6 +54,10 @@ class Fabric:
         self.lost = 0
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
+        self.writer = Writer(
+            design.update, design.retention, topology.shapes, self._stream, programmed, design.measured_cells
+        )
+        """The cells as they are written."""
         self._cells = Cells(design, fabrication)
         self._offsets = offsets(topology.units, design.neurons.offset_sigma, self._stream("neurons/offset"))
         self._held: dict[str, Array] = {}
@@ -111,18 +115,18 @@ class Fabric:
                 raise ValueError(f"{block!r} of shape {change.shape} is no block of this chip")
             if not np.isfinite(change).all():
                 raise ValueError(f"the change of {block!r} is not finite")
-        law, pulses, realised = self._design.update, 0, self._per_number(changes)
-        for block, change in realised.items():
-            if law is not None and not block.startswith("readout/"):
-                draw = None
-                if law.rounding == "stochastic":
-                    draw = self._stream(f"write/{block}/{self._name}/{self._writes}").uniform(change.shape)
-                written = write(law, change, draw)
-                realised[block] = written.change
-                pulses += written.pulses * self._copies(block)
-                self.lost += written.lost
+        pulses, name, after = 0, f"{self._name}/{self._writes}", {}
+        self.writer.wait()
+        for block, change in self._per_number(changes).items():
+            if block.startswith("readout/"):
+                after[block] = self.programmed[block] + change
+                continue
+            written = self.writer.write(block, self._held[block], change, name)
+            after[block] = written.weight
+            pulses += written.pulses * self._copies(block)
+            self.lost += written.lost
         self._writes += 1
-        self._change(realised)
+        self._change(after)
         return pulses
 
     def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
@@ -139,22 +143,26 @@ class Fabric:
         copied = self._design.feedback.storage == "copied" and block in self._cells.partners.values()
         return 2 if copied else 1
 
-    def _change(self, changes: Mapping[str, Array]) -> None:
-        """Move cells from where they are, and count those that stay although they were to move."""
-        limited = {block: self._held[block] for block in changes if self._cells.limited(block)}
-        moved = {block: self._held[block] + change for block, change in changes.items()}
+    def _change(self, after: Mapping[str, Array]) -> None:
+        """Move cells to `after`, and count those that stay although they were to move."""
+        touched = {block: weight != self._held[block] for block, weight in after.items()}
+        limited = {block: self._held[block] for block in after if self._cells.limited(block)}
         # A cell that is not touched keeps its request.
-        kept = {b: np.where(changes[b] != 0.0, moved[b], self.programmed[b]) for b in limited}
-        self._programme(moved | kept)
+        kept = {b: np.where(touched[b], after[b], self.programmed[b]) for b in limited}
+        aged = self.programmed if self.writer.forgetting else {}
+        self._programme(aged | dict(after) | kept)
         for block, before in limited.items():
-            self.lost += int(np.count_nonzero((changes[block] != 0.0) & (self._held[block] == before)))
+            self.lost += int(np.count_nonzero(touched[block] & (self._held[block] == before)))
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
-        mirrored = {back: blocks[f].T for back, f in self._cells.partners.items() if f in blocks}
+        partners = self._cells.partners
+        mirrored = {back: blocks[f].T for back, f in partners.items() if f in blocks}
         for name, block in (dict(blocks) | mirrored).items():
             self.programmed[name][...] = block
-            self._held[name] = self._cells.held(name, self.programmed[name])
-            self.effective[name][...] = self._cells.effective(name, self._held[name])
+            self._held[name] = held = self._cells.held(name, self.programmed[name])
+            # One number is written once: both directions keep what its forward block keeps.
+            felt = self.writer.felt(partners[name], held.T).T if name in partners else self.writer.felt(name, held)
+            self.effective[name][...] = self._cells.effective(name, felt)
 
     def machine(self, threads: int) -> Machine:
         """Return the chip as the kernels take it; a write changes its weights, too.

@@ -172,8 +172,48 @@ def philox(key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: ND
 
 
 @elementwise
-def _pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, others: Row) -> None:
-    """Write two normal numbers per pair of words (Box and Muller); 31 bits of size, 32 of angle."""
+def philox_at(
+    key_0: np.uint64,
+    key_1: np.uint64,
+    step: int,
+    sample: int,
+    places: NDArray[np.int64],
+    words: NDArray[np.uint64],
+    count: int,
+) -> None:
+    """Write Philox4x32-10 of the counters (step low, step high, sample, places[j]), j < count, to `words`."""
+    step64, sample64 = np.uint64(step), np.uint64(sample) & _LOW
+    low, high = step64 & _LOW, step64 >> _32
+    first, second = key_0 & _LOW, key_1 & _LOW
+    for j in range(count):
+        c0, c1, c2, c3 = low, high, sample64, np.uint64(places[j]) & _LOW
+        k0, k1 = first, second
+        # Ten calls, not a loop: only the innermost loop is vectorised.
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+        words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
+
+
+@elementwise
+def pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, others: Row) -> None:
+    """Write two standard normal numbers per pair of words (Box and Muller); 31 bits of size, 32 of angle."""
     T = numbers.dtype.type
     for j in range(numbers.shape[0]):
         uniform = (T(np.int32(sizes[j] >> np.uint64(1))) + T(0.5)) * T(2.0**-31)
@@ -203,5 +243,5 @@ def normals(
     """
     count = (units + 3) // 4
     philox(key_0, key_1, step, sample, words, count)
-    _pairs(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
-    _pairs(words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count])
+    pairs(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
+    pairs(words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count])

@@ -23,7 +23,10 @@ WIRINGS = {
     "forward": ["in-l1", "l1-l2", "l2-out"],
 }
 LAYERS = {"in": 6, "l1": 7, "l2": 5, "out": 4}
-DEVICES = ("weights", "wires", "twin", "phases", "converters", "hold", "update", "correction", "energy", "tau")
+DEVICES = (
+    *("weights", "wires", "twin", "phases", "converters", "hold"),
+    *("update", "retention", "correction", "energy", "tau"),
+)
 """Fields of a design that are ideal unless a test says otherwise."""
 
 

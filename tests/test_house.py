@@ -26,7 +26,8 @@ EXCEPTIONS: dict[str, str] = {}
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 300, 500, 40, 60
 KERNEL_FILES = {
-    f"substrate/{name}.py" for name in ("anderson", "ends", "kernels", "shaking", "sweeps", "trajectory", "vector")
+    f"substrate/{name}.py"
+    for name in ("anderson", "ends", "kernels", "pulsing", "shaking", "sweeps", "trajectory", "vector")
 }
 """Modules that compile."""
 

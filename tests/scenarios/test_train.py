@@ -127,6 +127,17 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, undisturbed, stop_afte
     assert not (done.folder / "run.ckpt.h5").exists()
 
 
+def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
+    edits = ["devices.update.preset=reram-sb", "devices.retention.preset=pcm-joshi", "experiment.reference=false"]
+    whole = compute(tmp_path, edits, out="whole").folder / "run.h5"
+    with pytest.raises(Interrupted):
+        compute(tmp_path, edits, watch=Watch(4))
+    assert_same(whole, compute(tmp_path, edits).folder / "run.h5")
+    cells = store.load(whole)["devices/in-l1"]
+    assert (cells["elapsed"].data < 12.0).any()
+    assert (cells["write_noise"].data != 0.0).any()
+
+
 @pytest.mark.parametrize("looks", [0, 1, 3, 5, 6, 14, 29])
 def test_a_training_stopped_amid_its_tests_goes_on_bit_for_bit(tmp_path, undisturbed, looks):
     """The first five looks come between the steps of the measurement before the first batch."""

@@ -6,8 +6,9 @@ import pytest
 from devices.memory import ConstantStep
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.parameters import Parameters
+from devices.retention import Retention
 from learning.estimators import estimate, measure_free
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import OneSided
 from substrate import units
 from substrate.cells import variances
@@ -93,6 +94,20 @@ def test_one_number_gets_the_sum_of_both_directions(storage, cells):
     assert chip.budget.pulses == 35 * cells + 42
     chip.write({BACK: np.full((5, 7), 0.2)})
     np.testing.assert_allclose(chip.programmed[FORWARD], before + 0.3, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("storage", ["shared-device", "copied"])
+def test_one_number_is_forgotten_in_both_directions(storage):
+    """Cells without limits that differ in their leak: both directions age and are written together."""
+    leak = Retention(interval=1.0, leak_tau=2.0, leak_tau_sigma=0.3)
+    chip = chip_with(FeedbackDevices(storage=storage), retention=leak)
+    before = chip.effective[FORWARD].copy()
+    request = np.zeros((5, 7))
+    request[0] = 0.1
+    chip.write({BACK: request})
+    np.testing.assert_array_equal(chip.effective[BACK], chip.effective[FORWARD].T)
+    left = before * np.exp(-chip.writer.forgetting[FORWARD].rate)
+    np.testing.assert_allclose(chip.effective[FORWARD], left + request.T, rtol=0, atol=1e-12)
 
 
 def test_independent_cells_are_written_on_their_own():

@@ -5,10 +5,11 @@ import pytest
 
 from devices.converter import Adc, Converters, NudgeCircuit
 from devices.energy import Energy
-from devices.memory import ConstantStep
+from devices.memory import ConstantStep, SoftBounds
 from devices.mismatch import Twin, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
+from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 from learning.estimators import estimate, measure_free
@@ -38,6 +39,7 @@ IMPERFECT = {
     "hold": {"hold": Hold(pedestal=0.01)},
     "nudge-circuit": {"converters": Converters(nudge=NudgeCircuit(gain=1.1))},
     "write": {"update": ConstantStep(step=0.01)},
+    "retention": {"retention": Retention(age=10.0, drift=0.1)},
     "correction-knowledge": {"correction": "programmed", "sigma": 0.1},
 }
 EVERYTHING = {
@@ -51,6 +53,7 @@ EVERYTHING = {
     "hold": Hold(pedestal=0.01, pedestal_sigma=0.001, droop_tau=100.0),
     "phases": Phases(hold_time=1.0),
     "update": ConstantStep(step=0.01),
+    "retention": Retention(age=10.0, leak_tau=100.0, drift=0.1, drift_sigma=0.01),
     "correction": "programmed",
 }
 
@@ -256,10 +259,11 @@ def test_an_unknown_cause_is_refused_with_the_names():
         random_chip().without("adcs")
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic", "coincidences"])
 def test_a_chip_made_anew_goes_on_as_the_one_it_replaces(rounding):
-    """What a batch reads and writes depends on its names alone, so that a stopped training can be resumed."""
-    parts = EVERYTHING | {"update": ConstantStep(step=0.01, rounding=rounding)}
+    """What a batch reads and writes depends on its names and what cells kept, so that a training can be resumed."""
+    law = SoftBounds(step=0.01, rounding=rounding, step_sigma=0.3, cycle_sigma=0.3, write_noise=3.0)
+    parts = EVERYTHING | {"update": law}
     chip = chip_with(**parts)
     x, y = random_batch(chip, 6)
 
@@ -271,6 +275,6 @@ def test_a_chip_made_anew_goes_on_as_the_one_it_replaces(rounding):
 
     first, second = np.arange(3), np.arange(3, 6)
     batch(chip, first, 0)
-    anew = type(chip)(chip.design, chip.programmed, chip.fabrication)
+    anew = type(chip)(chip.design, chip.programmed | chip.writer.kept, chip.fabrication)
     np.testing.assert_array_equal(batch(anew, second, 1), batch(chip, second, 1))
     np.testing.assert_array_equal(anew.programmed["bias/l1"], chip.programmed["bias/l1"])

@@ -1,0 +1,128 @@
+"""Published devices: values with their sources in packaged files, and how scenarios take them over."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import devices
+
+from .faults import Finding, Origin, close, did_you_mean, named, shorten
+from .files import Origins, Tree
+from .lines import line_map
+
+DEVICE_PRESETS = Path(devices.__file__).parent / "presets"
+"""Packaged devices, as ``update = { preset = "NAME" }``."""
+
+USABLE = ("update", "retention")
+"""Tables of a preset that are tables of ``[devices]``."""
+
+
+class Entry(NamedTuple):
+    """One value of a preset."""
+
+    value: Any
+    unit: str
+    source: str
+    """Name of a source; empty for what is a choice of words, such as the kind of a law."""
+
+
+class Source(NamedTuple):
+    """Where values come from."""
+
+    paper: str
+    place: str
+    """Figure, table or formula."""
+
+    range: str
+    """Where they were fitted."""
+
+    spread: str
+    """How far published fits of the same device differ, or what else is known of it."""
+
+
+class DevicePreset(NamedTuple):
+    """A published device."""
+
+    name: str
+    title: str
+    tables: dict[str, dict[str, Entry]]
+    """By table and key."""
+
+    sources: dict[str, Source]
+
+    def values(self, table: str) -> dict[str, Any]:
+        """Return the values of one table as a scenario would write them."""
+        return {key: entry.value for key, entry in self.tables[table].items()}
+
+
+def device_presets() -> list[Path]:
+    """Return the packaged devices, in order of their names."""
+    return sorted(DEVICE_PRESETS.glob("*.toml"))
+
+
+def read_preset(path: Path) -> DevicePreset:
+    """Return a packaged device."""
+    text = path.read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    sources = {name: Source(**table) for name, table in data.pop("sources").items()}
+    tables = {
+        name: {key: Entry(**value) if isinstance(value, dict) else Entry(value, "", "") for key, value in table.items()}
+        for name, table in data.items()
+    }
+    return DevicePreset(path.stem, text.splitlines()[0].lstrip("# "), tables, sources)
+
+
+def take_over(data: Tree, origins: Origins) -> list[Finding]:
+    """Fill in what ``{ preset = "NAME" }`` in the tables of ``[devices]`` stands for; what is written there wins.
+
+    Parameters
+    ----------
+    data : dict
+        Tree of a scenario; changed in place. A table whose preset cannot be used is left out.
+    origins : dict
+        Where every key was written; changed in place.
+
+    Returns
+    -------
+    list
+        What cannot be used: path, message, hint.
+    """
+    blocks = data.get("devices")
+    findings: list[Finding] = []
+    if not isinstance(blocks, dict):
+        return []
+    for block in [name for name in USABLE if isinstance(blocks.get(name), dict) and "preset" in blocks[name]]:
+        own, place = blocks[block], ("devices", block, "preset")
+        fault = _fault(own["preset"], block)
+        if fault is not None:
+            findings.append((place, *fault))
+            del blocks[block]
+            continue
+        path = DEVICE_PRESETS / f"{own['preset']}.toml"
+        values, lines = read_preset(path).values(block), line_map(path.read_text(encoding="utf-8"))
+        if own.get("kind", values.get("kind")) != values.get("kind"):
+            hint = f"remove `kind`, or `preset` with it; the preset is a {values.get('kind')}"
+            findings.append((("devices", block, "kind"), "is another law than that of the preset", hint))
+            del blocks[block]
+            continue
+        for key, value in values.items():
+            if key not in own:
+                own[key] = value
+                origins["devices", block, key] = Origin(path, lines.get((block, key)))
+                for i in range(len(value) if isinstance(value, list) else 0):
+                    origins["devices", block, key, i] = origins["devices", block, key]
+    return findings
+
+
+def _fault(name: object, block: str) -> tuple[str, str] | None:
+    """Return why a preset cannot be used for a table of ``[devices]``, and what to try."""
+    known = {path.stem: path for path in device_presets()}
+    fitting = [stem for stem, path in known.items() if block in read_preset(path).tables]
+    hint = f"presets for {block} are {', '.join(fitting)}"
+    if not isinstance(name, str):
+        return f"must be the name of a preset, is {named(name)}", hint
+    if name not in known:
+        return f"there is no preset {shorten(name)!r}", did_you_mean(close(name, fitting)) or hint
+    return (f"the preset {name!r} says nothing about {block}", hint) if name not in fitting else None

@@ -1,0 +1,73 @@
+"""Constants of cells that were measured on a real chip, from the file that a scenario names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.cells import Cells
+from devices.memory import Pulsed
+from substrate.topology import Topology
+
+from .arrays import DataError, Part, npz_parts, refuse_large
+from .faults import close, did_you_mean
+from .load import Loaded
+
+Array = NDArray[np.float64]
+Found = list[tuple[tuple[str | int, ...], str, str | None]]
+
+PLACE = ("devices", "update", "measured")
+
+
+def cell_faults(loaded: Loaded) -> Found:
+    """Return everything wrong with the file of measured cells; nothing where there is none."""
+    try:
+        parts = _parts(loaded)
+    except DataError as error:
+        return [(PLACE, error.message, "save it with numpy.savez(path, **arrays)")]
+    network = loaded.scenario.network
+    shapes = Topology(network.layers, network.connections).shapes
+    known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in Cells._fields}
+    found: Found = []
+    for name, part in parts.items():
+        if name not in known:
+            hint = did_you_mean(close(name, known)) or "names are <block>/<constant>, such as weight/in-l1/step_up"
+            found.append((PLACE, f"{name!r} is no constant of a cell here", hint))
+        elif part.shape != known[name]:
+            found.append((PLACE, f"{name!r} has shape {part.shape}", f"it must be {known[name]}, as its block"))
+        elif fault := _value_fault(name, part):
+            found.append((PLACE, *fault))
+    return found
+
+
+def measured_cells(loaded: Loaded) -> dict[str, Array] | None:
+    """Return the measured constants by ``<block>/<name>``, or None where the scenario names no file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    return {name: np.asarray(part.read(), dtype=np.float64) for name, part in _parts(loaded).items()} or None
+
+
+def _parts(loaded: Loaded) -> dict[str, Part]:
+    law = loaded.scenario.devices.update
+    if not isinstance(law, Pulsed) or law.measured is None:
+        return {}
+    return npz_parts(loaded.folder(*PLACE) / law.measured)
+
+
+def _value_fault(name: str, part: Part) -> tuple[str, str] | None:
+    try:
+        if part.dtype.kind not in "iuf":
+            return f"{name!r} has the type {part.dtype}", "give real numbers"
+        refuse_large(part)
+        values = np.asarray(part.read(), dtype=np.float64)
+    except DataError as error:
+        return error.message, error.hint
+    if not np.isfinite(values).all():
+        return f"{name!r} has entries that are not finite", "replace nan and inf"
+    if "/step_" in name and (values < 0.0).any():
+        return f"{name!r} has entries below 0", "give sizes of steps; a down step is a size, too"
+    return None

@@ -1,0 +1,175 @@
+"""How the cells of one chip are written, and what they keep: pulses, write noise, leak and drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices import steps
+from devices.cells import Cells, sample, shape_of
+from devices.memory import Pulsed, Step, Verified
+from devices.random import Stream
+from devices.retention import Forgetting, Retention, retained, sample_forgetting
+
+from .pulsing import Block, Train, pulse
+
+Array = NDArray[np.float64]
+
+RULES = {"nearest": steps.NEAREST, "stochastic": steps.STOCHASTIC, "coincidences": steps.COINCIDENCES}
+NOISE, ELAPSED = "write-noise/", "elapsed/"
+"""What a block keeps beside its weights: what is felt on top of them, and the time since they were written."""
+
+
+class Written(NamedTuple):
+    """What became of requested changes."""
+
+    weight: Array
+    """Weights kept afterwards."""
+
+    pulses: int
+    """Pulses applied, over all cells; of verified cells, how many were programmed."""
+
+    lost: int
+    """Cells whose request was not 0 and that got no pulse."""
+
+
+class Writer:
+    """Cells of all blocks of a chip but the readout, which is digital.
+
+    Parameters
+    ----------
+    law : Step, Verified or None
+        How a cell is written; None: exactly as requested.
+    retention : Retention
+        How it forgets.
+    shapes : mapping of block name to shape
+        The blocks.
+    stream : callable
+        ``stream(purpose)`` names the draws of this chip.
+    kept : mapping of str to array
+        What an earlier chip of the same silicon kept beside its weights; see `kept`.
+    measured : mapping of str to array, optional
+        Constants measured on real cells, ``<block>/<name>`` by the names of `devices.cells.Cells`.
+
+    Raises
+    ------
+    ValueError
+        If a measured array has another shape than its block.
+    """
+
+    def __init__(
+        self,
+        law: Step | Verified | None,
+        retention: Retention,
+        shapes: Mapping[str, tuple[int, ...]],
+        stream: Callable[[str], Stream],
+        kept: Mapping[str, Array],
+        measured: Mapping[str, Array] | None = None,
+    ) -> None:
+        self._law, self._retention, self._stream = law, retention, stream
+        shapes = {name: shape for name, shape in shapes.items() if not name.startswith("readout/")}
+        self.cells: dict[str, Cells] = {}
+        """Sampled constants of every pulsed cell, by block."""
+        if isinstance(law, Pulsed):
+            self.cells = {
+                name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
+                for name, shape in shapes.items()
+            }
+        self._moving = {name: _as_moved(cells) for name, cells in self.cells.items()}
+        self.forgetting: dict[str, Forgetting] = {}
+        """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
+        if retention.on:
+            self.forgetting = {
+                name: sample_forgetting(retention, shape, partial(_named, stream, name))
+                for name, shape in shapes.items()
+            }
+        self.kept: dict[str, Array] = {}
+        """What the chip keeps beside its weights, by `NOISE` or `ELAPSED` and block."""
+        for name, shape in shapes.items():
+            if isinstance(law, Pulsed) and law.write_noise > 0.0:
+                self.kept[NOISE + name] = np.array(kept.get(NOISE + name, np.zeros(shape)))
+            if retention.on:
+                self.kept[ELAPSED + name] = np.array(kept.get(ELAPSED + name, np.full(shape, retention.age)))
+
+    def wait(self) -> None:
+        """Let the time from one write to the next go by."""
+        for name in self.forgetting:
+            self.kept[ELAPSED + name] += self._retention.interval
+
+    def state(self, block: str, weight: Array) -> Array:
+        """Return what is left of the weights of a block that were written as `weight`."""
+        if block not in self.forgetting:
+            return weight
+        return retained(weight, self.kept[ELAPSED + block], self.forgetting[block], self._retention.drift_start)
+
+    def felt(self, block: str, weight: Array) -> Array:
+        """Return what is read of the weights of a block that were written as `weight`."""
+        state = self.state(block, weight)
+        return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
+
+    def write(self, block: str, weight: Array, change: Array, name: str) -> Written:
+        """Change a block, as far as its cells can; `name` names the draws of this write."""
+        present, law = self.state(block, weight), self._law
+        if isinstance(law, Pulsed):
+            new, counts = self._pulsed(law, block, present, change, name)
+            touched, pulses = counts != 0, int(np.abs(counts).sum(dtype=np.int64))
+            lost = int(np.count_nonzero((change != 0.0) & ~touched))
+        elif isinstance(law, Verified):
+            touched = change != 0.0
+            new, pulses, lost = self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0
+        else:
+            touched, new, pulses, lost = change != 0.0, present + change, 0, 0
+        if NOISE + block in self.kept and isinstance(law, Pulsed):
+            fresh = law.write_noise * law.step * self._stream(f"write-noise/{block}/{name}").normal(change.shape)
+            self.kept[NOISE + block] = np.where(touched, fresh, self.kept[NOISE + block])
+        if block in self.forgetting:
+            self.kept[ELAPSED + block] = np.where(touched, 0.0, self.kept[ELAPSED + block])
+        unmoved = isinstance(law, Pulsed) and block not in self.forgetting
+        return Written(new if unmoved else np.where(touched, new, weight), pulses, lost)
+
+    def _pulsed(
+        self, law: Step, block: str, weight: Array, request: Array, name: str
+    ) -> tuple[Array, NDArray[np.int32]]:
+        moving = self._moving[block]
+        rows = moving.low.shape
+        new, counts = np.array(weight, dtype=np.float64, order="C").reshape(rows), np.zeros(rows, dtype=np.int32)
+        key = self._stream(f"write/{block}/{name}").key()
+        train = Train._make((*key, RULES[law.rounding], law.train, law.step, law.offset, *shape_of(law)))
+        wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
+        pulse(moving._replace(weight=new), wanted, train, counts)
+        return new.reshape(request.shape), counts.reshape(request.shape)
+
+    def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
+        target = np.clip(target, -law.w_max, law.w_max)
+        error = np.maximum(np.polynomial.polynomial.polyval(np.abs(target) / law.w_max, law.error), 0.0)
+        drawn = self._stream(f"write/{block}/{name}").normal(target.shape)
+        return np.asarray(target + law.w_max * error * drawn)
+
+
+def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
+    return stream(f"cell/{purpose}/{block}")
+
+
+def _as_moved(cells: Cells) -> Block:
+    """Return the cells of a block as the kernel takes them, without weights; a block without rows is one row."""
+    rows = cells.low.shape if cells.low.ndim == 2 else (1, cells.low.size)
+    parts = (
+        np.stack([-cells.step_down, cells.step_up]).reshape(2, *rows),
+        np.stack([cells.bend_down, cells.bend_up]).reshape(2, *rows),
+        cells.low.reshape(rows),
+        cells.high.reshape(rows),
+    )
+    return Block(np.zeros((0, 0)), *parts)
+
+
+def _with_measured(cells: Cells, block: str, measured: Mapping[str, Array]) -> Cells:
+    """Return the cells with the constants that were measured instead of drawn."""
+    found = {name: measured[f"{block}/{name}"] for name in Cells._fields if f"{block}/{name}" in measured}
+    for name, array in found.items():
+        if array.shape != cells.low.shape:
+            raise ValueError(f"measured {block}/{name} has shape {array.shape}: must be {cells.low.shape}")
+    return cells._replace(**{name: np.array(array, dtype=np.float64) for name, array in found.items()})

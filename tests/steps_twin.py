@@ -1,0 +1,36 @@
+"""Step laws once more in NumPy, written from the published equations (Rasch et al. 2021; see `devices.steps`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from devices.cells import Cells
+from devices.memory import ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds
+
+
+def multipliers(law, cells: Cells, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the steps of an up and a down pulse are multiplied with."""
+    room = cells.high - cells.low
+    if isinstance(law, SoftBounds):
+        return 1.0 - w / cells.high, 1.0 - w / cells.low
+    if isinstance(law, LinearStep):
+        return 1.0 - w * cells.bend_up, 1.0 - w * cells.bend_down
+    if isinstance(law, ExponentialStep):
+        z = 2.0 * law.a * w / room + law.b
+        up = 1.0 - law.amplitude_up * np.exp(law.gamma_up * z)
+        down = 1.0 - law.amplitude_down * np.exp(-law.gamma_down * z)
+        return np.maximum(up, 0.0), np.maximum(down, 0.0)
+    if isinstance(law, PowerStep):
+        return ((cells.high - w) / room) ** cells.bend_up, ((w - cells.low) / room) ** -cells.bend_down
+    if isinstance(law, PiecewiseStep):
+        nodes = np.linspace(0.0, 1.0, len(law.up))
+        x = (w - cells.low) / room
+        return np.interp(x, nodes, law.up), np.interp(x, nodes, law.down)
+    return np.ones_like(w), np.ones_like(w)
+
+
+def pulsed(law, cells: Cells, w: np.ndarray, up: bool) -> np.ndarray:
+    """Return the weights after one pulse without noise."""
+    rise, fall = multipliers(law, cells, w)
+    moved = w + cells.step_up * rise if up else w - cells.step_down * fall
+    return np.clip(moved, cells.low, cells.high)
