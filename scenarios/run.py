@@ -286,15 +286,12 @@ def _relocated(loaded: Loaded, folder: Path) -> Scenario:
         network = scenario.network.model_copy(update={"parameters": path})
         scenario = scenario.model_copy(update={"network": network})
     if isinstance(scenario.network.activation, Named):
-        path = os.path.relpath(
-            loaded.folder("network", "activation", "table") / scenario.network.activation.table, folder
-        )
-        network = scenario.network.model_copy(update={"activation": Named(table=path)})
+        table = loaded.folder("network", "activation", "table") / scenario.network.activation.table
+        network = scenario.network.model_copy(update={"activation": Named(table=os.path.relpath(table, folder))})
         scenario = scenario.model_copy(update={"network": network})
     if scenario.task.kind != "bundled":
         path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)
-        task = scenario.task.model_copy(update={"path": path})
-        scenario = scenario.model_copy(update={"task": task})
+        scenario = scenario.model_copy(update={"task": scenario.task.model_copy(update={"path": path})})
     return scenario
 
 

@@ -7,7 +7,7 @@ from devices.memory import ConstantStep
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.parameters import Parameters
 from learning.estimators import estimate, measure_free
-from learning.ledger import joined
+from learning.runs import joined
 from learning.schemes import OneSided
 from substrate import units
 from substrate.cells import variances
