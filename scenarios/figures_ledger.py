@@ -30,14 +30,17 @@ def causes(result: Result, scheme: int = 0) -> Figure:
 
     Bars are rms norms over that of the exact gradient, on a logarithmic axis: causes are vectors, so that
     their norms do not add, and they lie decades apart. Dashed: the whole error. Last, where it was
-    measured: the spread of a single measurement by noise, which the other bars are averages over.
+    measured: the spread of a single measurement by noise, which the other bars are averages over. Of many
+    layers the first and the last four.
     """
     last = latest(result)
-    group, layers = last["ledger"], last["ledger"]["layer"].data
+    group, count = last["ledger"], len(last["ledger"]["layer"].data)
+    shown = [k for k in range(count) if count <= 2 * _ACROSS or k < _ACROSS or k >= count - _ACROSS]
+    layers = group["layer"].data[shown]
     names = [*(str(term).replace("_", " ") for term in group["term"].data), "total"]
-    total = group["total"].data[scheme]
-    values = np.concatenate([group["relative"].data[scheme], total[:, None]], axis=1)
-    if (spread := _spread(last, scheme)).any():
+    total = group["total"].data[scheme][shown]
+    values = np.concatenate([group["relative"].data[scheme][shown], total[:, None]], axis=1)
+    if (spread := _spread(last, scheme)[shown]).any():
         names, values = [*names, "one measurement"], np.concatenate([values, spread[:, None]], axis=1)
     rows, columns = -(-len(layers) // _ACROSS), min(len(layers), _ACROSS)
     figure = Figure(figsize=(1.2 + 1.9 * columns, 0.5 + rows * (0.7 + 0.2 * len(names))), layout="constrained")

@@ -12,7 +12,7 @@ from scenarios import store
 from scenarios.cli import CATALOGUE, main
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 
-DRAWN = ("cosine", "settling", "signal")
+DRAWN = ("causes", "cosine", "settling", "signal", "waterfall")
 
 
 def call(*words):

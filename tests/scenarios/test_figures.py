@@ -51,11 +51,11 @@ RESULTS = {
 }
 
 WANTED = {
-    "train": ["training", "angles", "cosine_by_epoch", "cosine", "signal"],
+    "train": ["training", "angles", "cosine_by_epoch", "cosine", "causes", "waterfall", "signal"],
     "long": ["training", "angles"],
-    "measure": ["cosine", "signal"],
-    "many": ["cosine", "signal", "nudge"],
-    "deep": ["cosine", "signal"],
+    "measure": ["cosine", "causes", "waterfall", "signal"],
+    "many": ["cosine", "causes", "waterfall", "signal", "nudge"],
+    "deep": ["cosine", "causes", "waterfall", "signal"],
     "settle": ["settling"],
     "crowd": ["settling"],
     "evaluate": [],
@@ -80,7 +80,9 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
         renderer = drawn(figure).get_renderer()
         for axes in figure.axes:
             assert axes.get_xlabel(), name
-        assert re.search(r"\(.+\)|cosine|/ exact", figure.axes[0].get_ylabel()), f"{name}: no unit"
+        # Where causes are named on the vertical axis, the horizontal one has the unit.
+        numbers = figure.axes[0].get_ylabel() or figure.axes[0].get_xlabel()
+        assert re.search(r"\(.+\)|cosine|/ exact", numbers), f"{name}: no unit"
         box = figure.get_tightbbox(renderer)
         width, height = figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, name

@@ -112,7 +112,8 @@ def test_the_page_says_what_the_result_says():
     for words in ("Training by epoch", "Signal levels after epoch 12", "Error of each cause", "the terminal", "numpy"):
         assert words in page.text, words
     figures = [name for name in page.all("id") if name.startswith("figure-")]
-    assert figures == [f"figure-{name}" for name in ("training", "angles", "cosine_by_epoch", "cosine", "signal")]
+    drawn = ("training", "angles", "cosine_by_epoch", "cosine", "causes", "waterfall", "signal")
+    assert figures == [f"figure-{name}" for name in drawn]
     assert "diverged" not in page.text
     diverged = Page(render(KINDS["diverged"])).text
     assert "Training diverged in epoch 3: a gradient is not finite. What would help: a smaller learning" in diverged
