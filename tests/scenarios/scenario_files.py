@@ -55,6 +55,13 @@ def only_fault(path, *overrides):
     return fault
 
 
+def assert_tells(fault, path, message, hint):
+    """Assert that a fault names a place such as ``devices.update.kind``, says `message` and advises `hint`."""
+    assert ".".join(map(str, fault.path)) == path
+    assert message in fault.message
+    assert hint is None or hint in (fault.hint or "")
+
+
 def changed(old, new):
     assert GOOD.count(old) == 1
     return GOOD.replace(old, new)

@@ -19,7 +19,7 @@ from scenarios.progress import Progress
 from scenarios.run import Options, run
 
 from .files import write_scenario
-from .scenario_files import GOOD, only_fault, write
+from .scenario_files import GOOD, assert_tells, only_fault, write
 from .test_hardware import computed
 
 NAMES = [path.stem for path in device_presets()]
@@ -87,10 +87,8 @@ def test_what_is_written_beside_a_preset_wins(tmp_path):
 )
 def test_a_preset_that_cannot_be_used_is_told_at_its_line(tmp_path, text, path, message, hint):
     fault = only_fault(with_preset(tmp_path, text))
-    assert fault.path == ("devices", "update", path)
     assert fault.line is not None
-    assert message in fault.message
-    assert hint in fault.hint
+    assert_tells(fault, f"devices.update.{path}", message, hint)
 
 
 def test_a_fault_beside_a_preset_names_the_key(tmp_path):

@@ -132,8 +132,11 @@ def test_a_training_that_failed_at_once_still_has_its_figures():
         name: v._replace(data=np.full(np.shape(v.data), np.nan)) if np.asarray(v.data).dtype.kind == "f" else v
         for name, v in results.metrics(1).items()
     }
-    for figure in figures.figures_of(results.result({"metrics": group})).values():
+    made = figures.figures_of(results.result({"metrics": group}))
+    assert list(made) == ["training", "angles"]
+    for figure in made.values():
         drawn(figure)
+        assert all(np.isnan(line.get_ydata()).all() for panel in figure.axes for line in panel.lines)
 
 
 def test_angles_shows_each_pair_and_both_symmetries():

@@ -8,7 +8,7 @@ import pytest
 from scenarios.faults import ScenarioError
 from scenarios.load import faults_at, load
 
-from .scenario_files import GOOD, changed, faults_of, line_of, only_fault, write
+from .scenario_files import GOOD, assert_tells, changed, faults_of, line_of, only_fault, write
 
 
 def test_a_good_file_is_read_with_the_place_of_every_value(tmp_path):
@@ -111,9 +111,7 @@ def test_a_wrong_value_or_key_is_explained_with_its_line(tmp_path, old, new, pat
 )
 def test_what_is_missing_is_told_at_the_table_around_it(tmp_path, old, path, message, hint, source):
     fault = only_fault(write(tmp_path, changed(old, "")))
-    assert ".".join(map(str, fault.path)) == path
-    assert message in fault.message
-    assert hint in fault.hint
+    assert_tells(fault, path, message, hint)
     assert fault.source == source
 
 
