@@ -53,12 +53,14 @@ def remarks(result: Result) -> list[str]:
 
 
 def _audited(last: Result) -> list[str]:
-    """Return what the audit of the equilibrium mode found, if there was one."""
-    if "audit" in last.groups:
-        checked, elsewhere = (int(last["audit"][name].data) for name in ("checked", "elsewhere"))
-    elif "audit_checked" in last.groups.get("metrics", {}):
-        checked, elsewhere = (int(last["metrics"][f"audit_{name}"].data) for name in ("checked", "elsewhere"))
-    else:
+    """Return what the audits of the equilibrium mode found, if there were any; those of all epochs together."""
+    group, prefix = last.groups.get("audit"), ""
+    if group is None:
+        group, prefix = last.groups.get("metrics", {}), "audit_"
+    if f"{prefix}checked" not in group:
+        return []
+    checked, elsewhere = (int(group[f"{prefix}{name}"].data.sum()) for name in ("checked", "elsewhere"))
+    if checked == 0:
         return []
     words = f"Audit: {elsewhere} of {checked} settlings rest at another point when they are followed in time"
     return [f'{words}: use dynamics.mode = "trajectory".' if elsewhere else f"{words}."]

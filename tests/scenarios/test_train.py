@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scenarios import checkpoint, store
+from scenarios.answer import remarks
 from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.run import Options, RunError, run
@@ -25,6 +26,9 @@ ledger = { every_epochs = 4, samples = 3 }
 record = { samples = 1 }
 """
 )
+
+
+RECORDLESS = TRAIN.replace("record = { samples = 1 }\n", "")
 
 
 class Watch:
@@ -76,6 +80,13 @@ def assert_same(a, b):
                     np.testing.assert_array_equal(second[name][key].data, variable.data, err_msg=f"{name}/{key}")
     kept = ("status", "id", "reason", "last_epoch")
     assert {k: first.attributes.get(k) for k in kept} == {k: second.attributes.get(k) for k in kept}
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch):
+    """Leave the figures out, which take most of the time of a small training and are tested elsewhere."""
+    for module in ("figures", "report"):
+        monkeypatch.setattr(f"scenarios.{module}.figures_of", lambda result: {})
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +322,15 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path):
                 (out / "run.h5").unlink()
                 (out / "report.html").unlink()
     assert_same(undisturbed, out / "run.h5")
+
+
+def test_a_training_in_equilibrium_mode_tells_what_its_audits_found(tmp_path):
+    done = compute(
+        tmp_path, ["dynamics.mode=equilibrium", "dynamics.audit=2", "experiment.reference=false"], RECORDLESS
+    )
+    result = store.load(done.folder / "run.h5")
+    checked = result["metrics"]["audit_checked"].data
+    assert (checked > 0).all()
+    assert any(line.startswith(f"Audit: 0 of {checked.sum()} settlings rest") for line in remarks(result))
+    result["metrics"]["audit_checked"].data[:] = 0
+    assert not any(line.startswith("Audit") for line in remarks(result))
