@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import core_schema
 
-from .parameters import Potential, number_in
+from .parameters import Potential, Quantity, number_in
 
 
 @dataclass(frozen=True)
@@ -24,22 +23,13 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Quantity):
     """Marks a conductance in units of the weight, ``Cell("S")``, or a resistance in its inverse, ``Cell("ohm")``.
 
-    It stands last, as `Level` does. Text becomes a `Component`, which only `substrate.units` turns into
-    a number; to a type checker the field is a float.
+    Text becomes a `Component`, which only `substrate.units` turns into a number.
     """
 
     unit: Literal["S", "ohm"]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(
-            self.convert, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_as_written)
-        )
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [handler(schema), {"type": "string"}]}
 
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text with a unit as a `Component`."""
@@ -53,7 +43,3 @@ def size_of(value: Any) -> float:
     if isinstance(value, Potential):
         return value.volts
     return float(value.size if isinstance(value, Component) else value)
-
-
-def _as_written(value: object) -> object:
-    return value.text if isinstance(value, Component) else value

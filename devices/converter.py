@@ -155,6 +155,9 @@ def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
 class Converters(Parameters):
     """The converters of a chip; an absent one is ideal."""
 
+    preset: str | None = None
+    """Published process or part that the values not given here come from, such as ``"cmos-130nm"``."""
+
     readout: Adc | None = None
     """Converter behind every unit; absent: activities are read as they are."""
 

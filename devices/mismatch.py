@@ -47,9 +47,17 @@ class Pelgrom(Parameters):
         """Relative standard deviation of one device."""
         return self.coefficient / math.sqrt(self.width * self.length)
 
+    @property
+    def pair_sigma(self) -> float:
+        """Relative standard deviation of the ratio of two equal devices, first order: root 2 of that of one."""
+        return math.sqrt(2.0) * self.sigma
+
 
 class WeightDevices(Parameters):
     """The cells of all weights; each falls short of its programmed weight in its own way."""
+
+    preset: str | None = None
+    """Published process or part that the values not given here come from, such as ``"cmos-130nm"``."""
 
     cell: CellKind = "single"
     """`single`: one device of either sign; `pair`: two devices, ``W = G+ - G-``, of which the one that is not needed
@@ -83,6 +91,9 @@ class WeightDevices(Parameters):
     """Relative spread of the gain of the path from the cells of a connection into one unit (the mirror that adds
     their currents), one standard deviation; dimensionless, 0 to 1. Follow mirrors: 0.01 to 0.1."""
 
+    mirror: Pelgrom | None = None
+    """The two equal devices of that mirror, in place of `gain_sigma`: the gain spreads by root 2 of one of them."""
+
     @model_validator(mode="after")
     def _fit(self) -> WeightDevices:
         fault = self._fault()
@@ -96,6 +107,11 @@ class WeightDevices(Parameters):
         return self.pelgrom.sigma if self.pelgrom else self.mismatch_sigma
 
     @property
+    def path_sigma(self) -> float:
+        """Spread of the gain of a path, however it was given."""
+        return self.mirror.pair_sigma if self.mirror else self.gain_sigma
+
+    @property
     def spread(self) -> bool:
         """Whether a cell holds another weight than it was programmed to."""
         return self.sigma > 0.0 or self.stuck_fraction > 0.0
@@ -103,6 +119,8 @@ class WeightDevices(Parameters):
     def _fault(self) -> str | None:
         if self.pelgrom is not None and self.mismatch_sigma > 0.0:
             return "`pelgrom` and `mismatch_sigma` exclude each other: one way to say the spread"
+        if self.mirror is not None and self.gain_sigma > 0.0:
+            return "`mirror` and `gain_sigma` exclude each other: one way to say the spread"
         if self.pelgrom is not None and self.mismatch == "additive":
             return '`pelgrom` is relative: take mismatch = "relative" or "lognormal"'
         if self.cell == "pair" and size_of(self.stuck_at) < 0.0:
@@ -128,6 +146,9 @@ class FeedbackDevices(Parameters):
 
     Every key but `storage` means what it means in `WeightDevices`, and is that of ``devices.weights`` where absent.
     """
+
+    preset: str | None = None
+    """Published process or part that the values not given here come from, such as ``"cmos-130nm"``."""
 
     storage: Literal["independent", "copied", "shared-device"] = "independent"
     """How the two weights of a reciprocal pair are kept. `independent`: two cells, each written on its own; `copied`:
@@ -161,6 +182,9 @@ class FeedbackDevices(Parameters):
     gain_sigma: Fraction | None = None
     """Relative spread of the gain of the path into one unit, one standard deviation; dimensionless, 0 to 1."""
 
+    mirror: Pelgrom | None = None
+    """The two devices of the mirror of that path."""
+
     @property
     def tied(self) -> bool:
         """Whether one number stands for both weights of a pair."""
@@ -169,7 +193,8 @@ class FeedbackDevices(Parameters):
     @property
     def given(self) -> dict[str, object]:
         """The keys of cells that are given, with their values."""
-        return {k: v for k in WeightDevices.model_fields if (v := getattr(self, k)) is not None}
+        keys = WeightDevices.model_fields.keys() - {"preset"}
+        return {k: v for k in keys if (v := getattr(self, k)) is not None}
 
     def over(self, weights: WeightDevices) -> WeightDevices:
         """Return the feedback cells: those of `weights`, with every key that is given here in its place.
@@ -184,6 +209,10 @@ class FeedbackDevices(Parameters):
             keys["pelgrom"] = None
         if self.pelgrom is not None:
             keys["mismatch_sigma"] = 0.0
+        if self.gain_sigma is not None:
+            keys["mirror"] = None
+        if self.mirror is not None:
+            keys["gain_sigma"] = 0.0
         return WeightDevices.model_validate(keys | self.given)
 
 
@@ -197,7 +226,7 @@ class Twin(Parameters):
 
 def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:
     """Return why `feedback` cannot stand over `weights`, or None if it can."""
-    wrong = sorted(feedback.given.keys() - {"gain_sigma"})
+    wrong = sorted(feedback.given.keys() - {"gain_sigma", "mirror"})
     if feedback.storage == "shared-device" and wrong:
         return f"a shared device is the forward cell, so {', '.join(wrong)} belongs into devices.weights"
     try:

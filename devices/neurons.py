@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from .parameters import Level, Parameters, Ratio, Taus
+from .components import size_of
+from .parameters import Level, Micrometres, Parameters, Ratio, Taus
 from .random import Stream
 
 Array = NDArray[np.float64]
 
 
+class InputPair(Parameters):
+    """Offset of a differential pair by its area: ``sqrt(2) coefficient / sqrt(width length)``.
+
+    The offset is the difference of the thresholds of two equal transistors (Pelgrom 1989).
+    """
+
+    coefficient: Annotated[float, Field(ge=0.0, le=100.0), Level("volt_scale", "V um")]
+    """Spread of the threshold of one transistor of 1 um^2; units of the state times micrometres, or volt micrometres
+    such as "3.9 mV um". 130 nm: 3.9 mV um (n) and 2.2 mV um (p)."""
+
+    width: Annotated[Micrometres, Field(gt=0.0, le=1e4)]
+    """Width of one transistor; micrometres."""
+
+    length: Annotated[Micrometres, Field(gt=0.0, le=1e4)]
+    """Length of one transistor; micrometres."""
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the offset, in units of the state."""
+        return math.sqrt(2.0 / (self.width * self.length)) * self.coefficient
+
+
 class NeuronDevices(Parameters):
     """The membranes and the poles in front of them."""
+
+    preset: str | None = None
+    """Published process or part that the values not given here come from, such as ``"cmos-130nm"``."""
 
     tau_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
     """Relative spread of the membrane time constants, one standard deviation; dimensionless, 0 to 1."""
@@ -27,6 +55,26 @@ class NeuronDevices(Parameters):
     synapse_tau: Annotated[Taus, Field(ge=0.0, le=1e3)] = 0.0
     """Time constant of a second pole between drive and membrane, in units of tau; 0: none. First-order units
     cannot ring, with a second pole they can."""
+
+    input_pair: InputPair | None = None
+    """Transistors that make the offset, in place of `offset_sigma`."""
+
+    @model_validator(mode="after")
+    def _one_offset(self) -> NeuronDevices:
+        if self.input_pair is not None and size_of(self.offset_sigma) > 0.0:
+            words = "`input_pair` and `offset_sigma` exclude each other: one way to say the offset"
+            raise PydanticCustomError("neurons", "{words}", {"words": words})
+        return self
+
+    @property
+    def offset(self) -> float:
+        """Spread of the offset, however it was given; units of the state."""
+        return self.input_pair.sigma if self.input_pair else self.offset_sigma
+
+    @property
+    def on(self) -> bool:
+        """Tell whether the membranes differ from the design."""
+        return self.model_copy(update={"preset": None}) != NeuronDevices()
 
 
 def offsets(units: int, sigma: float, stream: Stream) -> Array:

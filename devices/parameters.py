@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ _FACTORS = {
     "degree": {"degree": 1.0, "degrees": 1.0, "deg": 1.0, "rad": 180.0 / math.pi},
     "1": {"1": 1.0, "%": 0.01},
     "V": {"V": 1.0, "mV": 1e-3, "uV": 1e-6},
+    "V um": {"V um": 1.0, "mV um": 1e-3, "uV um": 1e-6},
     "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
     "ohm": {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6, "mohm": 1e-3},
@@ -43,6 +45,7 @@ _EXAMPLES = {
     "1": '0.1 or "10 %"',
     "tau": "0.5",
     "V": '0.15 or "150 mV"',
+    "V um": '0.0039 or "3.9 mV um"',
     "s": '1e-6 or "1 us"',
     "S": '1e-6 or "1 uS"',
     "ohm": '1 or "1 ohm"',
@@ -133,32 +136,34 @@ class Span:
     """As written, such as ``50 ns``."""
 
 
-class Time:
-    """Marks a time in units of tau that may also be written in seconds: ``Annotated[float, ..., Time]``.
+class Quantity(ABC):
+    """Marks a number that may also be written with a unit: ``Annotated[float, ..., Quantity()]``.
 
-    It stands last, so that the limits before it apply to plain numbers. Text becomes a `Span`,
-    which only `in_tau` turns into a number; to a type checker the field is a float.
+    It stands last, so that the limits before it apply to plain numbers. Text becomes an object that is no
+    number and keeps the text; to a type checker the field is a float.
     """
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(
-            _time, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_as_written)
-        )
+    @abstractmethod
+    def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
+        """Return a plain number as it is, and text as the object that stands for it."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        as_written = core_schema.plain_serializer_function_ser_schema(lambda value: getattr(value, "text", value))
+        return core_schema.no_info_wrap_validator_function(self.convert, handler(source), serialization=as_written)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [handler(schema), {"type": "string"}]}
 
 
-def _time(value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
-    if isinstance(value, str):
-        return Span(number_in(value, "s"), value)
-    return value if isinstance(value, Span) else number(value)
+class _Time(Quantity):
+    def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
+        if isinstance(value, str):
+            return Span(number_in(value, "s"), value)
+        return value if isinstance(value, Span) else number(value)
 
 
-def _as_written(value: object) -> object:
-    return value.text if isinstance(value, Span | Potential) else value
+Time = _Time()
+"""Marks a time in units of tau that may also be written in seconds; text becomes a `Span`, see `in_tau`."""
 
 
 def in_tau(time: float | Span, tau: float | None) -> float:
@@ -188,6 +193,8 @@ class Potential:
     """A level that was written in volts; no number, so that nobody takes it for a state or an activity."""
 
     volts: float
+    """Or volt micrometres."""
+
     text: str
     """As written, such as ``2 mV``."""
 
@@ -196,29 +203,23 @@ class Potential:
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(Quantity):
     """Marks a level in units of the model that may also be written in volts: ``Annotated[float, ..., Level(scale)]``.
 
-    It stands last, so that the limits before it apply to plain numbers, and to the volts alike. Text
-    becomes a `Potential`, which only `substrate.units` turns into a number; to a type checker the
-    field is a float.
+    The limits before it apply to plain numbers, and to the volts alike. Text becomes a `Potential`, which only
+    `substrate.units` turns into a number.
     """
 
     scale: Literal["activity_volts", "volt_scale"]
     """The key of ``[physical]`` that says how many volts one unit is."""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(
-            self.convert, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_as_written)
-        )
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [handler(schema), {"type": "string"}]}
+    unit: Literal["V", "V um"] = "V"
+    """What text may be written in."""
 
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text in volts as a `Potential`."""
         if isinstance(value, str):
-            return Potential(number(number_in(value, "V")), value, self.scale)
+            return Potential(number(number_in(value, self.unit)), value, self.scale)
         return value if isinstance(value, Potential) else number(value)
 
 

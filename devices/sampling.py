@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 class Hold(Parameters):
     """The hold capacitor behind every unit; it holds reads that wait for others, for ``phases.hold_time``."""
 
+    preset: str | None = None
+    """Published process or part that the values not given here come from, such as ``"cmos-130nm"``."""
+
     pedestal: Annotated[float, Field(ge=-100.0, le=100.0), Level("activity_volts")] = 0.0
     """Added to what is held, in every unit; units of the activity, or volts."""
 
@@ -65,7 +68,12 @@ class Hold(Parameters):
     @property
     def on(self) -> bool:
         """Tell whether anything is wrong with a held value."""
-        return self.model_copy(update={"read_skew": 0.0}) != Hold()
+        return self.model_copy(update={"read_skew": 0.0, "preset": None}) != Hold()
+
+    @property
+    def ideal(self) -> bool:
+        """Tell whether reads neither wait nor change while they do."""
+        return not self.on and self.read_skew == 0.0
 
 
 def thermal_noise(capacitance: float, temperature: float) -> float:

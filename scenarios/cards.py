@@ -18,7 +18,7 @@ from devices.random import Stream
 from devices.retention import Retention, retained, sample_forgetting
 from substrate.writing import Writer
 
-from .device_presets import DevicePreset
+from .device_presets import USABLE, DevicePreset, table_of
 from .disk import write
 from .figures import svg
 from .figures_style import COLOURS, key_below, panels, styled
@@ -191,7 +191,11 @@ def card(preset: DevicePreset) -> str:
     if "retention" in preset.tables:
         figures["forgetting"] = forgetting_figure(Retention(**preset.values("retention")))
         words.append(f'What it forgets: [devices] retention = {{ preset = "{preset.name}" }}.')
-    if not figures:
+    blocks = [name for name in USABLE if name not in ("update", "retention") and table_of(name) in preset.tables]
+    if blocks:
+        tables = ", ".join(f'{name} = {{ preset = "{preset.name}" }}' for name in blocks)
+        words.append(f"Take it over: [devices] {tables}; a key written beside it wins.")
+    if not figures and not blocks:
         words.append("Its values are for reading: write them into the tables of [devices] by hand.")
     content: dict[str, Any] = {
         **dict.fromkeys(("created", "id", "terminal", "written", "resolved", "open_lines"), ""),

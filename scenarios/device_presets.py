@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import devices
 
 from .faults import Finding, Origin, close, did_you_mean, named, shorten
-from .files import Origins, Tree
-from .lines import line_map
+from .files import Origins, Tree, keys_of
+from .lines import Key, line_map
 
 DEVICE_PRESETS = Path(devices.__file__).parent / "presets"
 """Packaged devices, as ``update = { preset = "NAME" }``."""
 
-USABLE = ("update", "retention")
-"""Tables of a preset that are tables of ``[devices]``."""
+USABLE = ("update", "retention", "weights", "feedback", "neurons", "hold", "converters")
+"""Tables of ``[devices]`` that take a preset."""
+
+_RIVALS = {
+    "pelgrom": "mismatch_sigma",
+    "mismatch_sigma": "pelgrom",
+    "mirror": "gain_sigma",
+    "input_pair": "offset_sigma",
+    "offset_sigma": "input_pair",
+    "capacitance": "noise",
+    "full_scale": "range",
+}
+"""Keys of a preset that make way for another of the scenario, which says the same thing."""
 
 
 class Entry(NamedTuple):
@@ -48,13 +60,20 @@ class DevicePreset(NamedTuple):
     name: str
     title: str
     tables: dict[str, dict[str, Entry]]
-    """By table and key."""
+    """By table and key; a key of a table inside it is ``pelgrom.width``."""
 
     sources: dict[str, Source]
 
     def values(self, table: str) -> dict[str, Any]:
         """Return the values of one table as a scenario would write them."""
-        return {key: entry.value for key, entry in self.tables[table].items()}
+        found: dict[str, Any] = {}
+        for name, entry in self.tables[table].items():
+            *above, key = name.split(".")
+            inside = found
+            for part in above:
+                inside = inside.setdefault(part, {})
+            inside[key] = entry.value
+        return found
 
 
 def device_presets() -> list[Path]:
@@ -67,11 +86,23 @@ def read_preset(path: Path) -> DevicePreset:
     text = path.read_text(encoding="utf-8")
     data = tomllib.loads(text)
     sources = {name: Source(**table) for name, table in data.pop("sources").items()}
-    tables = {
-        name: {key: Entry(**value) if isinstance(value, dict) else Entry(value, "", "") for key, value in table.items()}
-        for name, table in data.items()
-    }
+    tables = {name: dict(_entries(table, "")) for name, table in data.items()}
     return DevicePreset(path.stem, text.splitlines()[0].lstrip("# "), tables, sources)
+
+
+def table_of(block: str) -> str:
+    """Return which table of a preset stands for a table of ``[devices]``: feedback cells are cells of weights."""
+    return "weights" if block == "feedback" else block
+
+
+def _entries(table: Tree, above: str) -> Iterator[tuple[str, Entry]]:
+    for key, value in table.items():
+        if not isinstance(value, dict):
+            yield above + key, Entry(value, "", "")
+        elif "value" in value:
+            yield above + key, Entry(**value)
+        else:
+            yield from _entries(value, f"{above}{key}.")
 
 
 def take_over(data: Tree, origins: Origins) -> list[Finding]:
@@ -101,25 +132,34 @@ def take_over(data: Tree, origins: Origins) -> list[Finding]:
             del blocks[block]
             continue
         path = DEVICE_PRESETS / f"{own['preset']}.toml"
-        values, lines = read_preset(path).values(block), line_map(path.read_text(encoding="utf-8"))
+        values, lines = read_preset(path).values(table_of(block)), line_map(path.read_text(encoding="utf-8"))
         if own.get("kind", values.get("kind")) != values.get("kind"):
             hint = f"remove `kind`, or `preset` with it; the preset is a {values.get('kind')}"
             findings.append((("devices", block, "kind"), "is another law than that of the preset", hint))
             del blocks[block]
             continue
-        for key, value in values.items():
-            if key not in own:
-                own[key] = value
-                origins["devices", block, key] = Origin(path, lines.get((block, key)))
-                for i in range(len(value) if isinstance(value, list) else 0):
-                    origins["devices", block, key, i] = origins["devices", block, key]
+        for key in _completed(own, values):
+            # An item of an array stands on its line.
+            named_key = tuple(part for part in key if isinstance(part, str))
+            origins["devices", block, *key] = Origin(path, lines.get((table_of(block), *named_key)))
     return findings
+
+
+def _completed(own: Tree, values: Tree) -> Iterator[Key]:
+    """Write into `own` what it does not say, and yield the path of everything written."""
+    given = frozenset(own)
+    for key, value in values.items():
+        if key in given and isinstance(own[key], dict) and isinstance(value, dict):
+            yield from ((key, *inside) for inside in _completed(own[key], value))
+        elif key not in given and _RIVALS.get(key) not in given:
+            own[key] = value
+            yield from keys_of({key: value})
 
 
 def _fault(name: object, block: str) -> tuple[str, str] | None:
     """Return why a preset cannot be used for a table of ``[devices]``, and what to try."""
     known = {path.stem: path for path in device_presets()}
-    fitting = [stem for stem, path in known.items() if block in read_preset(path).tables]
+    fitting = [stem for stem, path in known.items() if table_of(block) in read_preset(path).tables]
     hint = f"presets for {block} are {', '.join(fitting)}"
     if not isinstance(name, str):
         return f"must be the name of a preset, is {named(name)}", hint

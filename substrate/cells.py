@@ -90,9 +90,9 @@ class Cells:
 
     def _shared_kind(self) -> WeightDevices:
         # The cell is the forward one; only the path belongs to the direction.
-        gain = self._design.feedback.gain_sigma
-        kind = self._design.weights
-        return kind if gain is None else kind.model_copy(update={"gain_sigma": gain})
+        feedback = self._design.feedback.over(self._design.weights)
+        path = {"gain_sigma": feedback.gain_sigma, "mirror": feedback.mirror}
+        return self._design.weights.model_copy(update=path)
 
     def _made(self, block: str) -> tuple[Devices, Devices | None]:
         kind, shape = self._kinds[block], self._design.topology.shapes[block]
@@ -104,7 +104,7 @@ class Cells:
 
     def _path(self, block: str) -> Array:
         units = self._design.topology.layers[self._connections[block].post]
-        return path_gains(units, self._kinds[block].gain_sigma, self._stream(f"path-gain/{block}"))
+        return path_gains(units, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
 
     def _stream(self, purpose: str) -> Stream:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)

@@ -59,7 +59,7 @@ class Fabric:
         )
         """The cells as they are written."""
         self._cells = Cells(design, fabrication)
-        self._offsets = offsets(topology.units, design.neurons.offset_sigma, self._stream("neurons/offset"))
+        self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
         self._held: dict[str, Array] = {}
         blocks = checked(topology, programmed)
         _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
