@@ -86,7 +86,7 @@ def assert_same(a, b):
 def without_pictures(monkeypatch):
     """Leave the figures out, which take most of the time of a small training and are tested elsewhere."""
     for module in ("figures", "report"):
-        monkeypatch.setattr(f"scenarios.{module}.figures_of", lambda result: {})
+        monkeypatch.setattr(f"scenarios.{module}.figures_of", lambda _: {})
 
 
 @pytest.fixture(scope="module")
