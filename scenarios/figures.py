@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .disk import write, writing
-from .figures_ledger import causes, waterfall
+from .figures_ledger import causes, causes_of_connections, waterfall
 from .figures_measure import cosine, nudge, settling, signal
 from .figures_nudge import nudge_study, schemes
 from .figures_style import styled
@@ -21,6 +21,7 @@ __all__ = [
     "CAPTIONS",
     "angles",
     "causes",
+    "causes_of_connections",
     "cosine",
     "cosine_by_epoch",
     "draw_all",
@@ -67,6 +68,10 @@ CAPTIONS = {
         "spread of a single measurement, which averaging makes smaller; the other bars stay however often one "
         "measures. Of a training, the last measured epoch."
     ),
+    "causes_of_connections": (
+        "Ledger of what is written. The same for the mean gradient of the batch, per connection: the presynaptic "
+        "factor and the write act here. The write is judged by one plain write of the batch."
+    ),
     "waterfall": (
         "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest step "
         "down is the cause that turns the gradient most. A cause that only changes its size makes no step."
@@ -107,6 +112,8 @@ def figures_of(result: Result) -> dict[str, Figure]:
     if "gradient" in last.groups:
         found["cosine"] = cosine(result)
         found["causes"] = causes(result)
+        if "ledger/connections" in last.groups and np.isfinite(last["ledger/connections"]["total"].data[0]).any():
+            found["causes_of_connections"] = causes_of_connections(result)
         found["waterfall"] = waterfall(result)
         found["signal"] = signal(result)
         if len(np.unique(last["signal"]["beta"].data)) > 2:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import zip_longest
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from .figures_style import COLOURS, key_below, look, panels, plain, styled
-from .store import Result
+from .store import Group, Result
 from .views import latest, percent
 
 Array = NDArray[np.float64]
@@ -19,6 +22,9 @@ _ACROSS = 4
 
 _SUMS = {"total": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
+
+_ON_CONNECTIONS = ("presynaptic", "write")
+"""Causes that error vectors do not have."""
 
 _DECADES = 4.0
 """The axis of the causes spans at most so many."""
@@ -34,31 +40,56 @@ def causes(result: Result, scheme: int = 0) -> Figure:
     layers the first and the last four.
     """
     last = latest(result)
-    group, count = last["ledger"], len(last["ledger"]["layer"].data)
-    shown = [k for k in range(count) if count <= 2 * _ACROSS or k < _ACROSS or k >= count - _ACROSS]
-    layers = group["layer"].data[shown]
-    names = [*(str(term).replace("_", " ") for term in group["term"].data), "total"]
-    total = group["total"].data[scheme][shown]
-    values = np.concatenate([group["relative"].data[scheme][shown], total[:, None]], axis=1)
-    if (spread := _spread(last, scheme)[shown]).any():
+    group = last["ledger"]
+    acting = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
+    names = [*_words(group, acting), "total"]
+    total = group["total"].data[scheme]
+    values = np.concatenate([group["relative"].data[scheme][:, acting], total[:, None]], axis=1)
+    if (spread := _spread(last, scheme)).any():
         names, values = [*names, "one measurement"], np.concatenate([values, spread[:, None]], axis=1)
-    rows, columns = -(-len(layers) // _ACROSS), min(len(layers), _ACROSS)
+    return _side_by_side(group["layer"].data, names, values, total, plain(group["scheme"].data[scheme]))
+
+
+@styled
+def causes_of_connections(result: Result, scheme: int = 0) -> Figure:
+    """Draw the same per connection, for the mean gradient of the batch: what the write makes of it is seen here.
+
+    Connections that are not taught are left out.
+    """
+    group = latest(result)["ledger/connections"]
+    total = group["total"].data[scheme]
+    taught = np.isfinite(total)
+    values = np.concatenate([group["relative"].data[scheme], total[:, None]], axis=1)[taught]
+    names = [*_words(group, range(len(group["term"].data))), "total"]
+    title = f"mean gradient of the batch, {plain(group['scheme'].data[scheme])}"
+    return _side_by_side(group["connection"].data[taught], names, values, total[taught], title)
+
+
+def _words(group: Group, shown: Iterable[int]) -> list[str]:
+    return [str(group["term"].data[k]).replace("_", " ") for k in shown]
+
+
+def _side_by_side(labels: NDArray[np.str_], names: list[str], values: Array, total: Array, title: str) -> Figure:
+    """Draw one panel of bars per label; `values` (labels, names), `total` (labels,) is where the dashed line is."""
+    count = len(labels)
+    shown = [k for k in range(count) if count <= 2 * _ACROSS or k < _ACROSS or k >= count - _ACROSS]
+    rows, columns = -(-len(shown) // _ACROSS), min(len(shown), _ACROSS)
     figure = Figure(figsize=(1.2 + 1.9 * columns, 0.5 + rows * (0.7 + 0.2 * len(names))), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    first, past = _span(values)
-    for k, axes in enumerate(grid.flat):
-        if k >= len(layers):
+    first, past = _span(values[shown])
+    for axes, k in zip_longest(grid.flat, shown):
+        if k is None:
             axes.set_axis_off()
             continue
         axes.axvline(total[k], color="black", linestyle="--", linewidth=0.8, zorder=0)
         _bars(axes, values[k], names, first)
-        axes.set_title(plain(layers[k], 16), fontsize=9)
+        axes.set_title(plain(labels[k], 16), fontsize=9)
         axes.set_xlabel("error / exact gradient (rms)")
         axes.tick_params(labelbottom=True)
     grid[0, 0].set_xlim(first, past)
     grid[0, 0].set_yticks(np.arange(len(names)), names)
     grid[0, 0].invert_yaxis()
-    figure.suptitle(plain(group["scheme"].data[scheme]), fontsize=9)
+    figure.suptitle(title, fontsize=9)
     return figure
 
 
@@ -97,10 +128,11 @@ def _bars(axes: Axes, values: Array, names: list[str], first: float) -> None:
 def waterfall(result: Result, scheme: int = 0) -> Figure:
     """Draw, per layer, the cosine to the exact gradient as one cause after the other begins to act."""
     group = latest(result)["ledger"]
-    names = ["exact", *(str(term).replace("_", " ") for term in group["term"].data)]
+    acting = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
+    names = ["exact", *_words(group, acting)]
     figure, (axes,) = panels(1, width=6.4)
     for k, layer in enumerate(group["layer"].data):
-        cosine = np.append(1.0, group["cosine_after"].data[scheme, k])
+        cosine = np.append(1.0, group["cosine_after"].data[scheme, k][acting])
         axes.plot(np.arange(len(names)), cosine, drawstyle="steps-mid", label=plain(layer, 16), **look(k))
     axes.set_xticks(np.arange(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlabel("causes of error that act, from left to right")

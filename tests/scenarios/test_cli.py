@@ -12,7 +12,7 @@ from scenarios import store
 from scenarios.cli import CATALOGUE, main
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 
-DRAWN = ("causes", "cosine", "settling", "signal", "waterfall")
+DRAWN = ("causes", "causes_of_connections", "cosine", "settling", "signal", "waterfall")
 
 
 def call(*words):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios.figures import svg
-from scenarios.figures_ledger import causes, waterfall
+from scenarios.figures_ledger import causes, causes_of_connections, waterfall
 from scenarios.figures_mismatch import mismatch
 from scenarios.store import Variable
 from tests.scenarios import results
@@ -52,6 +52,28 @@ def test_every_cause_has_a_bar_and_its_number(scheme):
         assert axes.lines[0].get_xdata()[0] == total
     rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert rows == [*(term.replace("_", " ") for term in TERMS), "total", "one measurement"]
+
+
+def test_what_only_connections_have_is_drawn_per_connection():
+    terms = np.array(["asymmetry", "presynaptic", "write"])
+    relative = np.array([[[0.1, 0.02, 0.5], [0.2, 0.03, 0.6], [np.nan] * 3]])
+    total = np.array([[0.51, 0.63, np.nan]])
+    group = {
+        "scheme": Variable(("scheme",), np.array(["centred, beta 0.1"])),
+        "term": Variable(("term",), terms),
+        "connection": Variable(("connection",), np.array(["in-l1", "l1-out", "out-l1"])),
+        "relative": Variable(("scheme", "connection", "term"), relative),
+        "total": Variable(("scheme", "connection"), total),
+    }
+    figure = causes_of_connections(results.result({"ledger/connections": group}))
+    assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
+    assert numbers(figure.axes[1]) == ["20 %", "3 %", "60 %", "63 %"]
+    layers = {name: v for name, v in group.items() if name != "connection"}
+    layers["layer"] = Variable(("layer",), np.array(["l1", "l2", "out"]))
+    layers["cosine_after"] = layers["relative"]
+    result = results.result({"ledger": layers})
+    assert [label.get_text() for label in causes(result).axes[0].get_yticklabels()] == ["asymmetry", "total"]
+    assert [label.get_text() for label in waterfall(result).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
 
 
 def test_bars_start_where_the_axis_does_and_small_ones_are_not_lost():
