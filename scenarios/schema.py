@@ -20,8 +20,9 @@ from substrate.phases import Phases
 from substrate.physical import Physical
 
 from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
-from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
+from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
 from .schema_nudges import budget_faults, swing_faults
+from .schema_tasks import Task
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
