@@ -130,17 +130,17 @@ def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
 def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
-    rule = exact_rule(chip)
+    rule, record = exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
         mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
-        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, lambda: chip.programmed)
+        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, record)
         rule = rule_named(learning.rule, chip, how)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
         return log.failure
     begin = saved = time.monotonic()
-    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee):
+    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee, record):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
