@@ -15,8 +15,9 @@ from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.rules import Method, rule_named
-from learning.training import Samples, Step, evaluate, train
+from learning.training import Gradient, Rule, Samples, Step, evaluate, train
 from substrate.chip import Chip
+from substrate.compile import single_threaded_blas
 from substrate.linearisation import saturated
 
 from . import checkpoint
@@ -134,7 +135,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     if log.stage == TRAINING:
         mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
         how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, record)
-        rule = rule_named(learning.rule, chip, how)
+        rule = _on_one_thread(rule_named(learning.rule, chip, how))
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
@@ -153,6 +154,21 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
             _keep(job, log, chip)
             saved = time.monotonic()
     return log.failure
+
+
+def _on_one_thread(rule: Rule) -> Rule:
+    """Keep the products of a rule on one thread.
+
+    The library's other threads go on spinning for a while after every product, on the cores where the chip
+    settles: for layers of a few hundred units that takes several times as long as the products. And their bits
+    do not depend on the cores.
+    """
+
+    def measured(samples: Samples) -> Gradient:
+        with single_threaded_blas():
+            return rule(samples)
+
+    return measured
 
 
 def _pause(job: Job, log: Log, chip: Chip) -> None:
