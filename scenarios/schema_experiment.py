@@ -114,7 +114,7 @@ class Train(Parameters):
     """Train the same chip once more with its exact gradients, from the same start, to compare with."""
 
     checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] = 60.0
-    """Keep a checkpoint after the batch that is under way when so long has passed since the last one; seconds."""
+    """Keep a checkpoint after the first batch that ends so long after the last one, and at the end; seconds."""
 
     record: Record | None = None
     """Settling curves of the trained chip; absent: none."""

@@ -150,7 +150,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
         if step.failure:
             break
         _pause(job, log, chip)
-        if step.finished is not None or time.monotonic() - saved > plan.checkpoint_seconds:
+        if trainee.epoch == plan.epochs or time.monotonic() - saved > plan.checkpoint_seconds:
             _keep(job, log, chip)
             saved = time.monotonic()
     return log.failure
