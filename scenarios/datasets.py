@@ -228,8 +228,8 @@ def _one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
 
 def _as_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
-        double = array.astype(np.float64) / scale
-    if not np.isfinite(double).all():
+        double: NDArray[np.float64] = np.divide(array, scale, dtype=np.float64, casting="same_kind")
+    if array.dtype.kind == "f" and not np.isfinite(double).all():
         row, column = np.argwhere(~np.isfinite(double))[0].tolist()
         raise fault(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
     return double
