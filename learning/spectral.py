@@ -25,18 +25,18 @@ def excess(weight: Array, cap: float, start: Array | None) -> tuple[Array, Array
     cap : float
         Largest singular value allowed.
     start : array (post,) or None
-        Where the last search ended; absent: the longest row, which no singular vector with a value is orthogonal to
-        by symmetry alone.
+        Where the last search ended; absent: the longest row.
     """
     v = weight[np.argmax(np.einsum("ij,ij->i", weight, weight))] if start is None else start
     u, sigma = v, 0.0
+    # No products of the linear-algebra library: their bits depend on the number of its threads.
     for _ in range(ITERATIONS):
-        u, _ = _unit(weight @ v)
-        v, sigma = _unit(weight.T @ u)
+        u, _ = _unit(np.einsum("ij,j->i", weight, v))
+        v, sigma = _unit(np.einsum("ij,i->j", weight, u))
     return max(sigma - cap, 0.0) * np.outer(u, v), v
 
 
 def _unit(vector: Array) -> tuple[Array, float]:
     """Return a vector at length 1, and the length it had; one of length 0 as it is."""
-    length = float(np.sqrt(vector @ vector))
+    length = float(np.sqrt(np.square(vector).sum()))
     return vector / (length or 1.0), length

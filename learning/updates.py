@@ -109,15 +109,19 @@ class AdamW(_Optimiser):
 
     def direction(self, block: str, gradient: Array, scale: float, memory: dict[str, Array], step: int) -> Array:
         """Return ``m' / (sqrt(s') + epsilon)`` of a block for ``scale * gradient``; `memory` is updated in place."""
-        mean = memory.setdefault(f"mean/{block}", np.zeros_like(gradient))
-        square = memory.setdefault(f"square/{block}", np.zeros_like(gradient))
+        for kept in (f"mean/{block}", f"square/{block}"):
+            if kept not in memory:
+                memory[kept] = np.zeros_like(gradient)
+        mean, square = memory[f"mean/{block}"], memory[f"square/{block}"]
         mean *= self.beta1
-        mean += (1.0 - self.beta1) * scale * gradient
+        mean += gradient * ((1.0 - self.beta1) * scale)
         square *= self.beta2
-        square += (1.0 - self.beta2) * scale**2 * gradient**2
-        root = np.sqrt(square / (1.0 - self.beta2**step))
-        root += self.epsilon
-        return np.asarray(mean / ((1.0 - self.beta1**step) * root))
+        square += np.square(gradient) * ((1.0 - self.beta2) * scale**2)
+        # In place: an array of all weights is too large for the second-level cache.
+        root = np.sqrt(square)
+        root *= (1.0 - self.beta1**step) / math.sqrt(1.0 - self.beta2**step)
+        root += (1.0 - self.beta1**step) * self.epsilon
+        return np.asarray(np.divide(mean, root, out=root))
 
 
 AnyOptimiser = Sgd | AdamW
@@ -186,5 +190,5 @@ def _scale(clip: float | None, gradient: Mapping[str, Array]) -> float:
     """Return the factor that shortens a gradient to `clip` (Pascanu, Mikolov & Bengio 2013)."""
     if clip is None:
         return 1.0
-    length = math.sqrt(sum(float(np.vdot(block, block)) for block in gradient.values()))
+    length = math.sqrt(sum(float(np.square(block).sum()) for block in gradient.values()))
     return min(1.0, clip / length) if length > 0.0 else 1.0
