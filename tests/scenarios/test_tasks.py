@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from scenarios.build import assemble
 from scenarios.datasets import DataError, describe, load_task
+from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.run import Options, run
 from scenarios.schema_tasks import MoonsTask, TeacherTask
@@ -70,6 +72,7 @@ def test_the_noise_of_a_teacher_is_on_its_outputs():
     noise = np.log(noisy.y / (1.0 - noisy.y)) - np.log(quiet.y / (1.0 - quiet.y))
     np.testing.assert_array_equal(noisy.x, quiet.x)
     assert_mean(noise.ravel() ** 2, 0.04, 0.04 * np.sqrt(2.0))
+    assert not np.isin(np.round(noise / 0.2, 9), np.round(quiet.x, 9)).any()
 
 
 @pytest.mark.parametrize("task", [MOONS, TEACHER], ids=lambda task: task.kind)
@@ -99,7 +102,7 @@ def test_no_test_samples_are_none():
 
 
 def test_a_network_of_other_width_is_refused():
-    with pytest.raises(DataError, match=r"x has 2 columns, .* set the first of network\.layers to 2"):
+    with pytest.raises(DataError, match=r"task\.kind: x has 2 columns, .* set the first of network\.layers to 2"):
         load_task(MOONS, None, 3, None)
     with pytest.raises(DataError, match="above 8 GB"):
         describe(TEACHER.model_copy(update={"inputs": 100_000, "samples": 100_000}), None)
@@ -118,6 +121,15 @@ def test_a_wrong_task_is_explained(tmp_path, keys, path, message):
     fault = only_fault(write(tmp_path, changed('kind = "bundled"', keys)))
     assert ".".join(map(str, fault.path)) == path
     assert message in fault.message
+
+
+def test_values_of_a_teacher_are_no_classes(tmp_path):
+    keys = 'kind = "teacher"\ninputs = 4\noutputs = 2\ntargets = "values"'
+    loaded = load(write(tmp_path, changed('kind = "bundled"', keys)))
+    with pytest.raises(ScenarioError, match='y does not hold class probabilities - take "classes"'):
+        assemble(loaded)
+    loaded = load(tmp_path / "s.toml", ['network.cost="mse"'])
+    assert assemble(loaded).data.y.shape == (1000, 2)
 
 
 def test_moons_can_be_learned(tmp_path):
