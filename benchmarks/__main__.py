@@ -13,6 +13,7 @@ from substrate.compile import blas_description
 from substrate.tiles import available_threads
 
 from . import cases, peers
+from .training import TrainingStep
 
 NETWORKS: list[tuple[tuple[int, ...], int]] = [
     ((784, 256, 256, 10), 50),
@@ -82,6 +83,15 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
     print(f"\n  peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
+def training(rounds: int, threads: int) -> None:
+    """Print what a training step takes."""
+    step = TrainingStep(threads)
+    found = medians({"training step": step.ours(), **step.jax()}, rounds)
+    print("\ntraining step of 784-256-256-10 with readout, batch 50, centred N = 2, single")
+    for name, value in found.items():
+        print(f"  {name:24s} {value:10.3f} ms   {value / found['training step']:7.2f} x ours")
+
+
 def growth(threads: int) -> None:
     """Print how the time of a step grows with batch and width."""
     print("\ngrowth of 150 euler steps, single: time per sample in us")
@@ -103,7 +113,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["single", "double"], default="single")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--threads", type=int, default=available_threads())
-    parser.add_argument("--quick", action="store_true", help="the first two networks only, no growth")
+    parser.add_argument("--quick", action="store_true", help="the first two networks and the training step only")
     options = parser.parse_args()
     print(f"linear algebra: {blas_description()}\nthreads: {options.threads}\njax: {peers.jax_version()}")
     begin = time.perf_counter()
@@ -111,6 +121,7 @@ def main() -> None:
     print(f"first settlings of this process, compilation or loading included: {time.perf_counter() - begin:.2f} s")
     for widths, batch in NETWORKS[: 2 if options.quick else None]:
         measure(widths, batch, options.precision, max(options.rounds, 1), options.threads)
+    training(max(options.rounds, 1), options.threads)
     if not options.quick:
         growth(options.threads)
 

@@ -65,9 +65,9 @@ def gradients(
     dict
         ``weight/<pre>-<post>`` (pre, post) and ``bias/<layer>`` (unit,).
     """
-    share = _share(keep)
-    blocks = {f"weight/{pre}-{post}": presynaptic[pre][keep].T @ delta[post][keep] * share for pre, post in connections}
-    return blocks | {f"bias/{layer}": delta[layer][keep].sum(axis=0) * share for layer in delta}
+    part, share = slice(None) if keep.all() else keep, _share(keep)
+    blocks = {f"weight/{pre}-{post}": presynaptic[pre][part].T @ delta[post][part] * share for pre, post in connections}
+    return blocks | {f"bias/{layer}": delta[layer][part].sum(axis=0) * share for layer in delta}
 
 
 def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Mask) -> dict[str, Array]:

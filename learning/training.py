@@ -16,7 +16,8 @@ from substrate.protocol import Bench, Budget, Status
 
 from . import cost
 from .estimators import measure_free
-from .updates import Sgd, requested_changes
+from .schedule import Moment
+from .updates import AnyOptimiser, Controller, Record, requested_changes
 
 Array = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ class Trainee:
     batch: int = 0
     tally: Tally = field(default_factory=Tally)
     memory: dict[str, Array] = field(default_factory=dict)
-    """Momentum by block."""
+    """What the optimiser keeps, such as the momentum of every block."""
 
     budget: Budget = field(default_factory=Budget)
     """Spent on training; tests and measurements are not counted."""
@@ -152,10 +153,11 @@ def evaluate(
 def train(
     bench: Bench,
     rule: Rule,
-    optimiser: Sgd,
+    optimiser: AnyOptimiser,
     batches: Callable[[int], list[Samples]],
     epochs: int,
     trainee: Trainee,
+    record: Record | None = None,
 ) -> Iterator[Step]:
     """Train `bench`, yielding after every batch; `trainee` is kept up to date and may be resumed from.
 
@@ -165,7 +167,7 @@ def train(
         Chip to be written.
     rule : callable
         Gives the gradient of a batch.
-    optimiser : Sgd
+    optimiser : Sgd or AdamW
         Turns gradients into requested changes.
     batches : callable
         ``batches(epoch)`` gives every batch of an epoch, the same ones whenever it is asked.
@@ -173,6 +175,8 @@ def train(
         Epochs in all.
     trainee : Trainee
         Where to begin.
+    record : callable, optional
+        Gives what is programmed now, as far as the controller knows; only decays and caps need it.
     """
     while trainee.epoch < epochs:
         parts = batches(trainee.epoch)
@@ -181,7 +185,9 @@ def train(
             gradient = rule(parts[trainee.batch])
             failure = _failure(gradient)
             if not failure:
-                bench.write(requested_changes(optimiser, gradient.blocks, trainee.memory))
+                moment = Moment(trainee.epoch * len(parts) + trainee.batch, epochs * len(parts), len(parts))
+                known = Controller(moment, record)
+                bench.write(requested_changes(optimiser, gradient.blocks, trainee.memory, known))
             trainee.tally.add(gradient)
             trainee.budget = trainee.budget.plus(bench.budget.plus(before, -1))
             trainee.batch += 1
@@ -200,7 +206,7 @@ def _failure(gradient: Gradient) -> str:
     if not gradient.used.any():
         diverged = (gradient.status == Status.DIVERGED).all()
         return "every sample of a batch diverged" if diverged else "no sample of a batch came to rest"
-    # A NaN compares as false with everything.
-    if not all((np.abs(block) <= RUNAWAY).all() for block in gradient.blocks.values()):
+    # A NaN is the largest and the smallest, and compares as false with everything.
+    if not all(block.min() >= -RUNAWAY and block.max() <= RUNAWAY for block in gradient.blocks.values()):
         return f"a gradient is not finite or beyond {RUNAWAY:g}"
     return ""

@@ -81,8 +81,10 @@ def assemble(loaded: Loaded) -> Parts:
     except DataError as error:
         raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
     if network.cost == "cross-entropy" and not _distributions(data.y):
-        hint = "give integer labels, or rows that are not negative and sum to 1"
-        raise faults_at(loaded, [(("task", "path"), "y does not hold class probabilities", hint)])
+        key, hint = "path", "give integer labels, or rows that are not negative and sum to 1"
+        if scenario.task.kind == "teacher":
+            key, hint = "targets", 'take "classes", or network.cost = "mse"'
+        raise faults_at(loaded, [(("task", key), "y does not hold class probabilities", hint)])
     topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
     if network.parameters is None:
         programmed = initial_parameters(topology, network.asymmetry.angle, scenario.seed)

@@ -1,4 +1,4 @@
-"""The data of a task: the bundled images, IDX files, or your own arrays.
+"""The data of a task: the bundled images, IDX files, your own arrays, or samples that are made.
 
 A source is first opened as a set of parts, `x`, `y` and perhaps `x_test`, `y_test`, of which only
 the headers have been read. Everything that headers can tell is checked there, before any pixel is
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import LARGEST, DataError, Part, fault, npz_parts, reading, refuse_large
-from .schema_experiment import ArraysTask, BundledTask, IdxTask, Task
+from .generated import generated_parts
+from .schema_tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
 
 _STEMS = {
     "x": "train-images-idx3-ubyte",
@@ -28,6 +29,9 @@ _STEMS = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 """The arrays of a source, and the IDX files that hold them."""
+
+_SOURCES = {"bundled": "task.name", "two-moons": "task.kind", "teacher": "task.kind"}
+"""The key that chooses the source, where it is no path."""
 
 _TRAIN, _TEST = ("x", "y"), {"x_test", "y_test"}
 _BUNDLED = Path(__file__).parent / "data"
@@ -86,9 +90,9 @@ def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Dat
     """
     parts = _open(task, folder)
     outline = _check(parts)
-    _check_fit(outline, parts, "task.name" if isinstance(task, BundledTask) else "task.path", inputs, outputs)
+    _check_fit(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
     raw = {name: part.read() for name, part in parts.items()}
-    scale = 1.0 if isinstance(task, ArraysTask) else 255.0
+    scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
     width = outputs or outline.classes
     arrays = {
         name: _one_hot(array, width) if array.ndim == 1 else _as_double(array, parts[name].where, scale)
@@ -115,6 +119,8 @@ def describe(task: Task, folder: Path) -> Outline:
 def _open(task: Task, folder: Path) -> dict[str, Part]:
     if isinstance(task, BundledTask):
         return npz_parts(_BUNDLED / f"{task.name}.npz", _STEMS)
+    if isinstance(task, MoonsTask | TeacherTask):
+        return generated_parts(task)
     path = folder / task.path
     return _idx_parts(path) if isinstance(task, IdxTask) else npz_parts(path, _STEMS)
 
@@ -222,8 +228,8 @@ def _one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
 
 def _as_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
-        double = array.astype(np.float64) / scale
-    if not np.isfinite(double).all():
+        double: NDArray[np.float64] = np.divide(array, scale, dtype=np.float64, casting="same_kind")
+    if array.dtype.kind == "f" and not np.isfinite(double).all():
         row, column = np.argwhere(~np.isfinite(double))[0].tolist()
         raise fault(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
     return double

@@ -11,6 +11,7 @@ from devices.memory import Pulsed
 from .load import Loaded
 from .measured_cells import PLACE as MEASURED
 from .schema import Scenario
+from .schema_tasks import ArraysTask, IdxTask
 
 
 def relocated(loaded: Loaded, folder: Path) -> Scenario:
@@ -39,7 +40,7 @@ def relocated(loaded: Loaded, folder: Path) -> Scenario:
         path = os.path.relpath(loaded.folder(*MEASURED) / law.measured, folder)
         devices = scenario.devices.model_copy(update={"update": law.model_copy(update={"measured": path})})
         scenario = scenario.model_copy(update={"devices": devices})
-    if scenario.task.kind != "bundled":
+    if isinstance(scenario.task, IdxTask | ArraysTask):
         path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)
         task = scenario.task.model_copy(update={"path": path})
         scenario = scenario.model_copy(update={"task": task})

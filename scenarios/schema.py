@@ -13,15 +13,17 @@ from devices.energy import Energy
 from devices.parameters import Degrees, Parameters
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
-from learning.updates import Sgd
+from learning.updates import Optimiser, Sgd
 from substrate import times, units
 from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
 
 from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
-from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
+from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
 from .schema_nudges import budget_faults, swing_faults
+from .schema_optimiser import name_faults
+from .schema_tasks import Task
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
@@ -98,7 +100,7 @@ class Learning(Parameters):
     rule: LearningRule = ErrorVector()
     """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
 
-    optimiser: Sgd = Sgd()
+    optimiser: Optimiser = Sgd()
     """How gradients become writes; only used in training."""
 
     presynaptic: Literal["mean", "free"] = "mean"
@@ -197,6 +199,7 @@ class Scenario(Parameters):
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:

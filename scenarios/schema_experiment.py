@@ -1,4 +1,4 @@
-"""What a scenario file can say about data and experiments."""
+"""What a scenario file can say about experiments."""
 
 from __future__ import annotations
 
@@ -9,38 +9,6 @@ from pydantic import Field
 from devices.parameters import Parameters
 from learning.allowance import Allowance
 from learning.schemes import Beta, Scheme
-
-
-class _AnyTask(Parameters):
-    batch: Annotated[int, Field(ge=1, le=100_000)] = 50
-    """Samples per batch of a training."""
-
-
-class BundledTask(_AnyTask):
-    """A small data set inside the program."""
-
-    kind: Literal["bundled"]
-    name: Literal["fashion-small"] = "fashion-small"
-    """`fashion-small`: 2,000 training and 500 test images of Fashion-MNIST."""
-
-
-class IdxTask(_AnyTask):
-    """MNIST-like IDX files, plain or gzip."""
-
-    kind: Literal["idx"]
-    path: str
-    """Folder with ``train-images-idx3-ubyte[.gz]`` and the three files beside it; relative to the scenario file."""
-
-
-class ArraysTask(_AnyTask):
-    """Your own arrays."""
-
-    kind: Literal["arrays"]
-    path: str
-    """npz file, relative to the scenario file: ``x`` (samples, inputs); ``y`` (samples, classes) or integer labels."""
-
-
-Task = Annotated[BundledTask | IdxTask | ArraysTask, Field(discriminator="kind")]
 
 
 class Record(Parameters):
@@ -146,7 +114,7 @@ class Train(Parameters):
     """Train the same chip once more with its exact gradients, from the same start, to compare with."""
 
     checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] = 60.0
-    """Keep a checkpoint after every epoch, and within an epoch at least this often; seconds."""
+    """Keep a checkpoint after the first batch that ends so long after the last one, and at the end; seconds."""
 
     record: Record | None = None
     """Settling curves of the trained chip; absent: none."""

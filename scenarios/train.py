@@ -15,8 +15,9 @@ from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.rules import Method, rule_named
-from learning.training import Samples, Step, evaluate, train
+from learning.training import Gradient, Rule, Samples, Step, evaluate, train
 from substrate.chip import Chip
+from substrate.compile import single_threaded_blas
 from substrate.linearisation import saturated
 
 from . import checkpoint
@@ -130,17 +131,17 @@ def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
 def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
-    rule = exact_rule(chip)
+    rule, record = exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
         mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
-        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, lambda: chip.programmed)
-        rule = rule_named(learning.rule, chip, how)
+        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, record)
+        rule = _on_one_thread(rule_named(learning.rule, chip, how))
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
         return log.failure
     begin = saved = time.monotonic()
-    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee):
+    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee, record):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
@@ -149,10 +150,25 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
         if step.failure:
             break
         _pause(job, log, chip)
-        if step.finished is not None or time.monotonic() - saved > plan.checkpoint_seconds:
+        if trainee.epoch == plan.epochs or time.monotonic() - saved > plan.checkpoint_seconds:
             _keep(job, log, chip)
             saved = time.monotonic()
     return log.failure
+
+
+def _on_one_thread(rule: Rule) -> Rule:
+    """Keep the products of a rule on one thread.
+
+    The library's other threads go on spinning for a while after every product, on the cores where the chip
+    settles: for layers of a few hundred units that takes several times as long as the products. And their bits
+    do not depend on the cores.
+    """
+
+    def measured(samples: Samples) -> Gradient:
+        with single_threaded_blas():
+            return rule(samples)
+
+    return measured
 
 
 def _pause(job: Job, log: Log, chip: Chip) -> None:

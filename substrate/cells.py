@@ -75,7 +75,8 @@ class Cells:
             return weight
         kind, (positive, negative) = self._kinds[block], self._devices[block]
         if self._design.wires.segment == 0.0 or negative is None:
-            return effective(kind, weight, positive, negative) * self._gains[block]
+            cells = effective(kind, weight, positive, negative)
+            return cells * self._gains[block] if kind.gain_sigma else cells
         plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
         return (plus - minus) * self._gains[block]
 

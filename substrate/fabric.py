@@ -145,8 +145,8 @@ class Fabric:
 
     def _change(self, after: Mapping[str, Array]) -> None:
         """Move cells to `after`, and count those that stay although they were to move."""
-        touched = {block: weight != self._held[block] for block, weight in after.items()}
         limited = {block: self._held[block] for block in after if self._cells.limited(block)}
+        touched = {block: after[block] != before for block, before in limited.items()}
         # A cell that is not touched keeps its request.
         kept = {b: np.where(touched[b], after[b], self.programmed[b]) for b in limited}
         aged = self.programmed if self.writer.forgetting else {}

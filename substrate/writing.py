@@ -113,6 +113,8 @@ class Writer:
 
     def write(self, block: str, weight: Array, change: Array, name: str) -> Written:
         """Change a block, as far as its cells can; `name` names the draws of this write."""
+        if self._law is None and block not in self.forgetting:
+            return Written(weight + change, 0, 0)
         present, law = self.state(block, weight), self._law
         if isinstance(law, Pulsed):
             new, counts = self._pulsed(law, block, present, change, name)

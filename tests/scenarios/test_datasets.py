@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.datasets import DataError, describe, load_task
-from scenarios.schema_experiment import ArraysTask, BundledTask, IdxTask
+from scenarios.schema_tasks import ArraysTask, BundledTask, IdxTask
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = ROOT.parent / "shared" / "data" / "fashion-mnist"

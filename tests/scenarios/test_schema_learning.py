@@ -6,6 +6,7 @@ import pytest
 
 from learning.rules import AnyRule, AsymEP, Contrastive, KolenPollack
 from learning.schemes import label
+from learning.updates import AdamW, Sgd
 from scenarios.datasets import Outline
 from scenarios.explain import explain
 from scenarios.load import load
@@ -58,6 +59,44 @@ def test_every_rule_has_a_name(kind):
 def test_a_wrong_rule_is_explained(tmp_path, rule, path, message, hint):
     fault = only_fault(write(tmp_path, changed("[task]", f"rule = {rule}\n\n[task]")))
     assert_tells(fault, path, message, hint)
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "expected"),
+    [
+        ("{ rate = 0.1 }", Sgd(rate=0.1)),
+        (
+            '{ kind = "sgd", rates = { l1-out = 0.1, "readout/bias" = 0 } }',
+            Sgd(rates={"l1-out": 0.1, "readout/bias": 0.0}),
+        ),
+        ('{ kind = "adamw", schedule = "cosine" }', AdamW(kind="adamw", schedule="cosine")),
+        ("{ spectral_caps = { out-l1 = 1.0 } }", Sgd(spectral_caps={"out-l1": 1.0})),
+    ],
+)
+def test_an_optimiser_is_read_and_written(tmp_path, optimiser, expected):
+    loaded = load(write(tmp_path, changed("[task]", f"optimiser = {optimiser}\n\n[task]")))
+    assert loaded.scenario.learning.optimiser == expected
+    assert load(write(tmp_path, explain(loaded), "again.toml")).scenario == loaded.scenario
+    assert load(tmp_path / "again.toml", ["learning.optimiser.rate=2"]).scenario.learning.optimiser.rate == 2.0
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "path", "message", "hint"),
+    [
+        ('{ kind = "adam" }', "learning.optimiser.kind", "must be 'sgd' or 'adamw'", "did you mean 'adamw'?"),
+        ('{ kind = "adamw", momentum = 0.5 }', "learning.optimiser.momentum", "unknown key", None),
+        ("{ rates = { l1-l3 = 1 } }", "learning.optimiser.rates.l1-l3", "nothing in this network", "l1-out"),
+        ('{ spectral_caps = { "bias/l1" = 1 } }', "learning.optimiser.spectral_caps.bias/l1", "nothing", "l1-out"),
+        ("{ rates = { l1-out = -1 } }", "learning.optimiser.rates.l1-out", "must be >= 0", None),
+        ("{ clip = 0 }", "learning.optimiser.clip", "must be > 0", None),
+        ('{ schedule = "linear" }', "learning.optimiser.schedule", "must be 'constant' or 'cosine'", None),
+    ],
+)
+def test_a_wrong_optimiser_is_explained(tmp_path, optimiser, path, message, hint):
+    fault = only_fault(write(tmp_path, changed("[task]", f"optimiser = {optimiser}\n\n[task]")))
+    assert ".".join(map(str, fault.path)) == path
+    assert message in fault.message
+    assert hint is None or hint in (fault.hint or "")
 
 
 def test_only_asym_ep_corrects_the_chip():

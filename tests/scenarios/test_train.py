@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from scenarios import checkpoint, store
 from scenarios.answer import remarks
@@ -12,7 +13,7 @@ from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.run import Options, RunError, run
 from scenarios.running import Flags, run_and_tell
-from scenarios.train import Interrupted
+from scenarios.train import Interrupted, _on_one_thread
 from tests.scenarios.files import MEASURE, write_scenario
 
 TRAIN = (
@@ -228,10 +229,29 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, undisturb
     monkeypatch.setattr(os, "replace", refuse)
     watch = Watch()
     done = compute(tmp_path, watch=watch)
-    assert sum("goes on without a new checkpoint" in line and "No space" in line for line in watch.lines) == 12
+    assert sum("goes on without a new checkpoint" in line and "No space" in line for line in watch.lines) == 2
     assert_same(undisturbed, done.folder / "run.h5")
     with pytest.raises(store.StoreWriteError, match="No space"):
         compute(tmp_path, watch=Watch(3), out="other")
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [("60", [12, 24]), ("1e-9", list(range(1, 25)))])
+def test_a_checkpoint_is_kept_at_the_end_of_each_training_and_when_time_has_passed(
+    tmp_path, monkeypatch, seconds, expected
+):
+    watch, kept, save = Watch(), [], checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda *what: (kept.append(watch.batches), save(*what)))
+    compute(tmp_path, [f"experiment.checkpoint_seconds={seconds}"], watch=watch)
+    assert kept == expected
+
+
+def test_a_rule_measures_on_one_thread_of_the_library():
+    def threads(_):
+        return {library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        assert _on_one_thread(threads)(None) == {1}
+        assert threads(None) == {2}
 
 
 def test_a_checkpoint_has_as_many_arrays_after_many_epochs(tmp_path):

@@ -1,0 +1,42 @@
+"""The largest singular value of a weight, and what has to go for it to keep below a cap."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+ITERATIONS = 3
+"""Power iterations per write; each starts where the last one ended, and weights change little between writes."""
+
+
+def excess(weight: Array, cap: float, start: Array | None) -> tuple[Array, Array]:
+    """Return what a weight has above a cap, and the vector to start from the next time.
+
+    The excess is ``(sigma - cap) u v^T`` with the largest singular value `sigma` and its vectors, found by power
+    iteration: without it the weight is the nearest one below the cap, if no second value is above it. Where several
+    are, writes take them away one after the other.
+
+    Parameters
+    ----------
+    weight : array (pre, post)
+        Weight.
+    cap : float
+        Largest singular value allowed.
+    start : array (post,) or None
+        Where the last search ended; absent: the longest row.
+    """
+    v = weight[np.argmax(np.einsum("ij,ij->i", weight, weight))] if start is None else start
+    u, sigma = v, 0.0
+    # No products of the linear-algebra library: their bits depend on the number of its threads.
+    for _ in range(ITERATIONS):
+        u, _ = _unit(np.einsum("ij,j->i", weight, v))
+        v, sigma = _unit(np.einsum("ij,i->j", weight, u))
+    return max(sigma - cap, 0.0) * np.outer(u, v), v
+
+
+def _unit(vector: Array) -> tuple[Array, float]:
+    """Return a vector at length 1, and the length it had; one of length 0 as it is."""
+    length = float(np.sqrt(np.square(vector).sum()))
+    return vector / (length or 1.0), length
