@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation, nudge
+from devices import nudge
 from devices.mismatch import cell_gains
-from devices.neurons import offsets, time_constants
+from devices.neurons import factors, offsets
 from devices.random import Stream
 
 from .cells import Cells
@@ -19,6 +19,7 @@ from .kernels import Circuit
 from .protocol import Readout
 from .tiles import Machine
 from .topology import Topology
+from .transfer import transfer_of
 from .writing import Writer
 
 Array = NDArray[np.float64]
@@ -170,7 +171,7 @@ class Fabric:
         Raises
         ------
         ValueError
-            If a time constant is not positive.
+            If a time constant, gain or slope is not positive.
         """
         design, topology = self._design, self._design.topology
         colours, columns = topology.colours(), topology.columns
@@ -181,13 +182,13 @@ class Fabric:
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
             law=design.law,
-            activation=activation.code_of(design.activation),
-            table=activation.table_of(design.activation),
+            transfer=transfer_of(design, self._fabrication),
             dynamics=design.dynamics,
-            tau=time_constants(topology.units, design.neurons.tau_sigma, self._stream("neurons/tau")),
+            tau=factors(topology.units, design.neurons.tau_sigma, self._stream("neurons/tau"), "tau_sigma"),
             synapse_tau=design.neurons.synapse_tau,
             noise=design.noise,
             threads=threads,
+            slew=design.neurons.slew,
         )
 
     def _stream(self, purpose: str) -> Stream:

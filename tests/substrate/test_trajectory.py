@@ -310,7 +310,7 @@ def test_tau_spread_is_the_chips_own_and_a_negative_one_is_refused():
     assert (chips[0].time_constants != chips[2].time_constants).all()
     assert (random_chip().time_constants == 1.0).all()
     assert (chips[0].ideal().time_constants == 1.0).all()
-    with pytest.raises(ValueError, match=r"devices\.neurons\.tau_sigma = 1: a time constant is"):
+    with pytest.raises(ValueError, match=r"devices\.neurons\.tau_sigma = 1: a factor is"):
         random_chip(neurons=NeuronDevices(tau_sigma=1.0))
 
 
