@@ -13,7 +13,7 @@ from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 from substrate.phases import Phases
-from substrate.physical import Physical, sampled_noise
+from substrate.physical import Physical, sampled_noise, thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
 """Place, message and hint of everything found."""
@@ -101,8 +101,27 @@ def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     return [(("devices", "converters", "nudge"), SHAPED, hint)]
 
 
-def with_thermal_noise(hold: Hold, physical: Physical | None) -> Hold:
-    """Return the same hold with the noise of its capacitance as a plain number."""
-    if hold.capacitance is None or physical is None:
-        return hold
-    return hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
+def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
+    """Return what is missing for the thermal noise of the membranes, and whether synapses fit the law of the units."""
+    found: Found = []
+    known = physical.resolved() if physical else Physical()
+    missing = [name for name in ("volt_scale", "capacitance") if getattr(known, name) is None]
+    if noise.thermal is True and missing:
+        hint = "add them (capacitance may follow from tau and leak), or write the standard deviation as a number"
+        found.append((("devices", "noise", "thermal"), f"needs [physical] {', '.join(missing)}", hint))
+    if physical is not None and physical.synapse == "passive" and law != "additive":
+        words = "passive synapses load additive units only"
+        found.append((("physical", "synapse"), words, 'take "transconductor", or network.law = "additive"'))
+    return found
+
+
+def with_thermal_noise(devices: Devices, physical: Physical | None) -> Devices:
+    """Return the same devices with the noise of capacitances, of holds and membranes, as plain numbers."""
+    if physical is None:
+        return devices
+    hold, noise = devices.hold, devices.noise
+    if hold.capacitance is not None:
+        hold = hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
+    if noise.thermal is True:
+        noise = noise.model_copy(update={"thermal": thermal_noise(physical)})
+    return devices.model_copy(update={"hold": hold, "noise": noise})

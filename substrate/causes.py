@@ -62,6 +62,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "window": _unlimited,
     "path-gain": lambda d: _with_cells(d, gain_sigma=0.0, mirror=None),
     "wires": lambda d: d._replace(wires=Wires()),
+    "loading": lambda d: d if d.synapse != "passive" else d._replace(synapse="virtual-ground"),
     "twin": lambda d: d._replace(twin=None),
     "neurons": lambda d: d if not d.neurons.on else d._replace(neurons=NeuronDevices()),
     "noise": _quiet,

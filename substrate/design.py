@@ -21,6 +21,7 @@ from devices.wires import Wires
 
 from .methods import Dynamics
 from .phases import Phases
+from .physical import Synapse
 from .topology import Topology
 
 Array = NDArray[np.float64]
@@ -59,6 +60,12 @@ class Design(NamedTuple):
 
     retention: Retention = Retention()
     """What happens to weights between two writes."""
+
+    synapse: Synapse = "virtual-ground"
+    """What the conductances of the cells do to the membranes."""
+
+    volt_ratio: float = 1.0
+    """Volts of one unit of state over those of one of activity: how many leaks a conductance of one weight is."""
 
     measured_cells: Mapping[str, Array] | None = None
     """Constants of cells that were measured, ``<block>/<name>``; see `substrate.writing`."""

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from devices import nudge
 from devices.mismatch import cell_gains
-from devices.neurons import factors, offsets
+from devices.neurons import offsets
 from devices.random import Stream
 
 from .cells import Cells
 from .compile import single_threaded_blas
 from .design import Design, Fabrication, checked
 from .kernels import Circuit
+from .membranes import Membranes
 from .protocol import Readout
 from .tiles import Machine
 from .topology import Topology
-from .transfer import transfer_of
 from .writing import Writer
 
 Array = NDArray[np.float64]
@@ -40,7 +40,8 @@ class Fabric:
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape, or one number stands for two different weights.
+        If a block is missing or has the wrong shape, one number stands for two different weights, or a time
+        constant, gain or slope is not positive.
     """
 
     def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
@@ -61,7 +62,10 @@ class Fabric:
         """The cells as they are written."""
         self._cells = Cells(design, fabrication)
         self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
+        self.membranes = Membranes(design, fabrication)
+        """Time constants, curves and noise of the units, as the cells load them."""
         self._held: dict[str, Array] = {}
+        self._conductances: dict[str, Array] = {}
         blocks = checked(topology, programmed)
         _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
         self._programme(blocks)
@@ -82,7 +86,11 @@ class Fabric:
         if self._design.twin is None:
             return machine, constant
         cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
-        return machine._replace(weights=cells), self._constant_drive(x, self._design.topology.blocks(cells))
+        second = Membranes(self._design, self._fabrication)
+        second.follow({name: total * self._twin_gain(name) for name, total in self._conductances.items()})
+        machine = machine._replace(weights=cells, tau=second.tau, transfer=second.transfer)
+        machine = machine._replace(thermal=second.thermal, common=second.common, slew=second.slew)
+        return machine, self._constant_drive(x, self._design.topology.blocks(cells))
 
     def _twin_gain(self, block: str) -> Array | float:
         sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
@@ -164,15 +172,12 @@ class Fabric:
             # One number is written once: both directions keep what its forward block keeps.
             felt = self.writer.felt(partners[name], held.T).T if name in partners else self.writer.felt(name, held)
             self.effective[name][...] = self._cells.effective(name, felt)
+            if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
+                self._conductances[name] = self._cells.conductance(name, felt)
+        self.membranes.follow(self._conductances)
 
     def machine(self, threads: int) -> Machine:
-        """Return the chip as the kernels take it; a write changes its weights, too.
-
-        Raises
-        ------
-        ValueError
-            If a time constant, gain or slope is not positive.
-        """
+        """Return the chip as the kernels take it; a write changes its weights, and what they load, too."""
         design, topology = self._design, self._design.topology
         colours, columns = topology.colours(), topology.columns
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
@@ -182,13 +187,15 @@ class Fabric:
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
             law=design.law,
-            transfer=transfer_of(design, self._fabrication),
+            transfer=self.membranes.transfer,
             dynamics=design.dynamics,
-            tau=factors(topology.units, design.neurons.tau_sigma, self._stream("neurons/tau"), "tau_sigma"),
+            tau=self.membranes.tau,
             synapse_tau=design.neurons.synapse_tau,
             noise=design.noise,
             threads=threads,
-            slew=design.neurons.slew,
+            thermal=self.membranes.thermal,
+            common=self.membranes.common,
+            slew=self.membranes.slew,
         )
 
     def _stream(self, purpose: str) -> Stream:

@@ -29,7 +29,6 @@ from . import krylov
 from .chip import Chip
 from .couplings import Couplings, couplings_of
 from .methods import Phase
-from .transfer import transfer_of
 
 Array = NDArray[np.float64]
 
@@ -190,7 +189,7 @@ def equilibrium(chip: Chip) -> Equilibrium:
 
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
-    transfer, couplings = transfer_of(chip.design, chip.fabrication), couplings_of(chip.topology, chip.effective)
+    transfer, couplings = chip.membranes.transfer, couplings_of(chip.topology, chip.effective)
     slopes = transfer.slope(state)
     if chip.design.law == "additive":
         return Linearisation(couplings, slopes)
@@ -220,7 +219,7 @@ def _newton_step(chip: Chip, state: Array) -> Array:
 
 def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
     """Tell which units (batch, units) have less than 5 % of the largest slope of their activation."""
-    return transfer_of(chip.design, chip.fabrication).saturated(state)
+    return chip.membranes.transfer.saturated(state)
 
 
 def angle(forward: Array, feedback: Array) -> float:

@@ -63,8 +63,14 @@ class Machine(NamedTuple):
 
     noise: Noise
     threads: int
-    slew: float | None = None
-    """Largest change of a membrane, in units of the state per tau; None: no limit."""
+    thermal: Array
+    """Factor of the thermal noise of every unit (units,)."""
+
+    common: Array
+    """Factor of the noise that all units share, of every unit (units,)."""
+
+    slew: Array
+    """Largest change of every state per tau (units,); (0,): no limit."""
 
     @property
     def dtype(self) -> type[np.floating[Any]]:

@@ -96,6 +96,7 @@ def test_time_constants_spread_over_a_hundred(method):
             blocks | {"bias/out": np.zeros(3)},
         )
         made._machine = made._machine._replace(tau=tau)
+        made.time_constants = tau
         made.set_input(np.array([[0.7, -0.4]]))
         return made
 
