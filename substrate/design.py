@@ -70,6 +70,9 @@ class Design(NamedTuple):
     measured_cells: Mapping[str, Array] | None = None
     """Constants of cells that were measured, ``<block>/<name>``; see `substrate.writing`."""
 
+    measured_converters: Mapping[str, Array] | None = None
+    """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
+
     @property
     def random(self) -> bool:
         """Tell whether anything differs from one measurement to the next."""
