@@ -236,6 +236,7 @@ def make_chip(
         twin=devices.twin,
         tau=scenario.tau,
         retention=devices.retention,
+        comparator=devices.comparator,
         synapse=scenario.physical.synapse if scenario.physical else "virtual-ground",
         volt_ratio=scenario.physical.volt_ratio if scenario.physical else 1.0,
         measured_cells=parts.cells,

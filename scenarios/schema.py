@@ -19,7 +19,16 @@ from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
 
-from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, thermal_faults, with_thermal_noise
+from .schema_devices import (
+    Devices,
+    Found,
+    cell_faults,
+    comparator_faults,
+    hold_faults,
+    nudge_faults,
+    thermal_faults,
+    with_thermal_noise,
+)
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
 from .schema_nudges import budget_faults, swing_faults
 
@@ -197,6 +206,7 @@ class Scenario(Parameters):
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        found += comparator_faults(devices)
         found += thermal_faults(devices.noise, self.physical, network.law)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from devices.comparator import Comparator
 from devices.components import size_of
 from devices.converter import SHAPED, Converters, NudgeCircuit
-from devices.memory import Update
+from devices.memory import Pulsed, Update
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices, fault_of
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
@@ -46,6 +47,9 @@ class Devices(Parameters):
     hold: Hold = Hold()
     """Capacitors in which reads wait for others."""
 
+    comparator: Comparator | None = None
+    """Comparators that let only the sign of a request through to the cell; absent: none."""
+
     update: Update | None = None
     """How cells are written; absent: exactly as requested."""
 
@@ -55,7 +59,8 @@ class Devices(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether two measurements of one batch, or what is written after them, differ."""
-        adc, written = self.converters.readout, self.update is not None and self.update.random
+        adc = self.converters.readout
+        written = any(part is not None and part.random for part in (self.update, self.comparator))
         return self.noise.random or self.hold.random or written or (adc is not None and adc.stochastic)
 
 
@@ -91,6 +96,13 @@ def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Foun
         hint = 'add activity_volts = "1 V" to [physical], or give devices.hold.noise'
         found.append((("devices", "hold", "capacitance"), "its noise is in volts", hint))
     return found
+
+
+def comparator_faults(devices: Devices) -> Found:
+    """Return what a comparator does not know: how large a change is."""
+    known = devices.comparator is None or devices.comparator.change is not None or isinstance(devices.update, Pulsed)
+    hint = "give it, or a devices.update of whole pulses, whose step it is"
+    return [] if known else [(("devices", "comparator", "change"), "is not given, and cells have no step", hint)]
 
 
 def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:

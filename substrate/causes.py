@@ -70,7 +70,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "adc": lambda d: d._replace(converters=d.converters.model_copy(update={"readout": None})),
     "hold": lambda d: d if d.hold.ideal else d._replace(hold=Hold()),
     "nudge-circuit": lambda d: d._replace(converters=d.converters.model_copy(update={"nudge": NudgeCircuit()})),
-    "write": lambda d: d._replace(update=None),
+    "write": lambda d: d._replace(update=None, comparator=None),
     "retention": lambda d: d if not d.retention.on else d._replace(retention=Retention()),
     "correction-knowledge": _knowing,
 }

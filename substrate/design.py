@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation
+from devices.comparator import Comparator
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import Step, Verified
@@ -61,6 +62,9 @@ class Design(NamedTuple):
     retention: Retention = Retention()
     """What happens to weights between two writes."""
 
+    comparator: Comparator | None = None
+    """What turns requests into changes of one size; None: nothing."""
+
     synapse: Synapse = "virtual-ground"
     """What the conductances of the cells do to the membranes."""
 
@@ -72,6 +76,11 @@ class Design(NamedTuple):
 
     measured_converters: Mapping[str, Array] | None = None
     """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
+
+    @property
+    def random_writes(self) -> bool:
+        """Tell whether the same request on the same cell can end differently."""
+        return any(part is not None and part.random for part in (self.update, self.comparator))
 
     @property
     def random(self) -> bool:

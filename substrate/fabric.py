@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import nudge
+from devices.comparator import decided
 from devices.mismatch import cell_gains
 from devices.neurons import offsets
 from devices.random import Stream
@@ -130,13 +131,26 @@ class Fabric:
             if block.startswith("readout/"):
                 after[block] = self.programmed[block] + change
                 continue
-            written = self.writer.write(block, self._held[block], change, name)
+            asked = self._decided(block, change, name)
+            written = self.writer.write(block, self._held[block], asked, name)
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
-            self.lost += written.lost
+            self.lost += written.lost + int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
         self._writes += 1
         self._change(after)
         return pulses
+
+    def _decided(self, block: str, change: Array, name: str) -> Array:
+        """Return what the comparators make of a requested change; without them, the request."""
+        comparator, update = self._design.comparator, self._design.update
+        if comparator is None:
+            return change
+        size = getattr(update, "step", None) if comparator.change is None else comparator.change
+        if size is None:
+            raise ValueError("devices.comparator.change: how large is a change? Give it, or devices.update with a step")
+        own = self._stream(f"comparator/offset/{block}").normal(change.shape)
+        fresh = self._stream(f"comparator/noise/{block}/{name}").normal(change.shape)
+        return decided(comparator, size, change, own, fresh)
 
     def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
         """Return the changes with those of the two directions of one number added up, under its forward block."""
