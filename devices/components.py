@@ -1,4 +1,4 @@
-"""Conductances and resistances of cells: numbers in units of the weight, or text in siemens and ohms."""
+"""Conductances, resistances and slew rates: numbers in units of the model, or text in units of physics."""
 
 from __future__ import annotations
 
@@ -36,6 +36,29 @@ class Cell(Quantity):
         if isinstance(value, str):
             return Component(number(number_in(value, self.unit)), value, self.unit)
         return value if isinstance(value, Component) else number(value)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A slew rate that was written in volts per second; no number, for the reason of `Potential`."""
+
+    size: float
+    text: str
+    """As written, such as ``0.5 V/us``."""
+
+
+@dataclass(frozen=True)
+class Slew(Quantity):
+    """Marks a slew rate in units of the state per tau; text becomes a `Rate`, a number in `substrate.units`."""
+
+    def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
+        """Return a plain number as it is, and text with a unit as a `Rate`."""
+        if not isinstance(value, str):
+            return value if isinstance(value, Rate) else number(value)
+        size = number_in(value, "V/s")
+        if size <= 0.0:
+            number(size)
+        return Rate(size, value)
 
 
 def size_of(value: Any) -> float:

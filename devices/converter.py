@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .components import size_of
+from .linearity import coded, leveled, successive
 from .parameters import Level, Parameters, Potential, Ratio
 from .random import Stream
 
@@ -53,11 +54,18 @@ class Adc(Parameters):
     """Relative spread of the unit capacitor of a binary-weighted converter, one standard deviation. It makes
     steps unequal (INL, DNL); dimensionless, 0 to 0.2. Typical: 0.001 to 0.01."""
 
+    measured: str | None = None
+    """CSV or npz file of measured transitions between codes, in place of `unit_sigma`: ``2^bits - 1`` lines in LSB
+    above the lower end (ideal: 0.5, 1.5, ...), one column for all units or one each; relative to the scenario. An npz
+    file holds them as `transitions`."""
+
     shared: bool = False
     """One converter for all units, so that they share its errors; else one behind every unit."""
 
     @model_validator(mode="after")
     def _one_range(self) -> Adc:
+        if self.measured is not None and self.unit_sigma > 0.0:
+            raise PydanticCustomError("adc", "`measured` and `unit_sigma` exclude each other: one way to say the steps")
         if self.range is None:
             return self
         if self.full_scale is not None:
@@ -110,10 +118,17 @@ class NudgeCircuit(Parameters):
     bits: Annotated[int, Field(ge=1, le=24)] | None = None
     """Resolution of the drive: steps of ``full_scale 2^(1 - bits)`` around 0; 1 to 24, often 6 to 10. Absent: any."""
 
+    measured: str | None = None
+    """CSV or npz file of the measured levels of the drive, ``2^bits + 1`` lines in steps from the lowest code to the
+    highest (ideal: whole numbers around 0), one column for all outputs or one each; relative to the scenario. An npz
+    file holds them as `levels`."""
+
     @model_validator(mode="after")
     def _fit(self) -> NudgeCircuit:
         if self.bits is not None and self.full_scale is None:
             raise PydanticCustomError("nudge", "`bits` divide the range of the drive: give `full_scale`")
+        if self.measured is not None and self.bits is None:
+            raise PydanticCustomError("nudge", "`measured` has a level for every code: give `bits`")
         return self
 
     @property
@@ -130,7 +145,7 @@ class NudgeCircuit(Parameters):
         return self.gain if beta >= 0.0 or self.gain_negative is None else self.gain_negative
 
 
-def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
+def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream, levels: Array | None = None) -> Array:
     """Return what a held nudge really drives: ``(1 + gain_sigma xi) drive``, to the nearest step, cut to full scale.
 
     Parameters
@@ -141,6 +156,8 @@ def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
         Real; units of the state.
     stream : Stream
         Names the draw of the gains.
+    levels : array (codes, 1) or (codes, outputs), optional
+        Measured levels of the steps, see `devices.linearity.leveled`; they are not cut.
     """
     if circuit.gain_sigma:
         drive = drive * (1.0 + circuit.gain_sigma * stream.normal(drive.shape[1:]))
@@ -148,6 +165,8 @@ def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream) -> Array:
         return drive
     if circuit.bits is not None:
         step = circuit.full_scale * 2.0 ** (1 - circuit.bits)
+        if levels is not None:
+            return step * leveled(np.rint(drive / step), levels)
         drive = step * np.rint(drive / step)
     return np.asarray(np.clip(drive, -circuit.full_scale, circuit.full_scale))
 
@@ -191,8 +210,11 @@ class Fabricated(NamedTuple):
     capacitors: Array | None
     """What every bit subtracts, the lowest first, in LSB, (units, bits); None: 1, 2, 4, ..."""
 
+    transitions: Array | None = None
+    """Measured transitions between codes, see `devices.linearity.coded`; None: 1/2, 3/2, ..."""
 
-def fabricated(adc: Adc, units: int, stream: Stream) -> Fabricated | None:
+
+def fabricated(adc: Adc, units: int, stream: Stream, transitions: Array | None = None) -> Fabricated | None:
     """Return the converters of a chip, drawn; None if all are equal to the design.
 
     The capacitor of bit k is made of ``2^k`` units with independent errors, and one more unit
@@ -206,8 +228,10 @@ def fabricated(adc: Adc, units: int, stream: Stream) -> Fabricated | None:
         How many units are read.
     stream : Stream
         Names the draws: gain, offset and capacitors take turns.
+    transitions : array (codes - 1, 1) or (codes - 1, units), optional
+        As they were measured.
     """
-    if not (adc.gain_sigma or adc.offset_sigma or adc.unit_sigma):
+    if not (adc.gain_sigma or adc.offset_sigma or adc.unit_sigma) and transitions is None:
         return None
     made, xi = 1 if adc.shared else units, stream.normal((1 if adc.shared else units, adc.bits + 3))
     gain, offset = 1.0 + adc.gain_sigma * xi[:, 0], adc.offset_sigma * xi[:, 1]
@@ -218,27 +242,7 @@ def fabricated(adc: Adc, units: int, stream: Stream) -> Fabricated | None:
         capacitors = 2.0**adc.bits * each[:, :-1] / each.sum(axis=1, keepdims=True)
         capacitors = np.broadcast_to(capacitors, (units, adc.bits))
     repeated = units // made
-    return Fabricated(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors)
-
-
-def successive(place: Array, capacitors: Array) -> Array:
-    """Return the codes that successive approximation finds, whole numbers as floats.
-
-    Every bit, from the highest, is kept if what is left is at least its capacitor.
-
-    Parameters
-    ----------
-    place : array (batch, units)
-        What is converted, in LSB above the lower end.
-    capacitors : array (units, bits)
-        In LSB, the lowest bit first.
-    """
-    left, code = place.copy(), np.zeros_like(place)
-    for k in range(capacitors.shape[1] - 1, -1, -1):
-        kept = left >= capacitors[:, k]
-        left -= np.where(kept, capacitors[:, k], 0.0)
-        code += 2.0**k * kept
-    return code
+    return Fabricated(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors, transitions)
 
 
 def convert(
@@ -274,7 +278,10 @@ def convert(
     last = 2.0**adc.bits - 1.0
     inside = (place >= -0.5) & (place <= last + 0.5)
     fraction = draw if adc.stochastic else None
-    if made is not None and made.capacitors is not None:
+    if made is not None and made.transitions is not None:
+        code = coded(place if fraction is None else place + (fraction - 0.5), made.transitions)
+        code[np.isnan(place)] = np.nan
+    elif made is not None and made.capacitors is not None:
         code = successive(place + (0.5 if fraction is None else fraction), made.capacitors)
         code[np.isnan(place)] = np.nan
     else:

@@ -1,4 +1,4 @@
-"""Spread between the membranes of a chip, and the optional second pole of its synapses."""
+"""Spread between the units of a chip, the limit of their speed, and the optional second pole of their synapses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .components import size_of
+from .components import Slew, size_of
 from .parameters import Level, Micrometres, Parameters, Ratio, Taus
 from .random import Stream
 
@@ -52,6 +52,22 @@ class NeuronDevices(Parameters):
     """Spread of a constant drive that every unit adds to its own, one standard deviation; units of the state, or
     volts. It is the same in all phases. Differential pairs: 1 to 10 mV, trimmed ones below 0.1 mV."""
 
+    gain_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the gain of the activity, g in ``a = g rho(s u)``, one standard deviation; dimensionless, 0 to
+    1. The activity is read, driven on and nudged behind this gain. Follow mirrors: 0.01 to 0.1."""
+
+    slope_sigma: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Relative spread of the steepness s in ``a = g rho(s u)``, one standard deviation; dimensionless, 0 to 1. Of
+    differential pairs in weak inversion below 0.02, since it is that of the slope factor."""
+
+    open_loop_gain: Annotated[float, Field(ge=1.0, le=1e12)] | None = None
+    """Gain A of the amplifier that buffers the activity: it divides by ``1 + 1/A``; dimensionless, 1 to 1e12. Absent:
+    none is lost. A 741 has 2e5, single stages on a chip 30 to 1000."""
+
+    slew: Annotated[float, Field(gt=0.0, le=1e6), Slew()] | None = None
+    """Largest change of a membrane, ``|du/dt|``; units of the state per tau, or volts per second such as "0.5 V/us",
+    above 0. It moves no rest point, only the way there. Kicks of white noise are not limited. Absent: no limit."""
+
     synapse_tau: Annotated[Taus, Field(ge=0.0, le=1e3)] = 0.0
     """Time constant of a second pole between drive and membrane, in units of tau; 0: none. First-order units
     cannot ring, with a second pole they can."""
@@ -72,6 +88,16 @@ class NeuronDevices(Parameters):
         return self.input_pair.sigma if self.input_pair else self.offset_sigma
 
     @property
+    def buffer_gain(self) -> float:
+        """Gain that all units have in common."""
+        return 1.0 if self.open_loop_gain is None else 1.0 / (1.0 + 1.0 / self.open_loop_gain)
+
+    @property
+    def curved(self) -> bool:
+        """Tell whether the transfer curves differ from the activation."""
+        return self.gain_sigma > 0.0 or self.slope_sigma > 0.0 or self.open_loop_gain is not None
+
+    @property
     def on(self) -> bool:
         """Tell whether the membranes differ from the design."""
         return self.model_copy(update={"preset": None}) != NeuronDevices()
@@ -82,8 +108,8 @@ def offsets(units: int, sigma: float, stream: Stream) -> Array:
     return sigma * stream.normal((units,)) if sigma else np.zeros(units)
 
 
-def time_constants(units: int, sigma: float, stream: Stream) -> Array:
-    """Return the membrane time constants ``1 + sigma xi`` of all units, in units of tau.
+def factors(units: int, sigma: float, stream: Stream, key: str) -> Array:
+    """Return the factors ``1 + sigma xi`` of all units: of time constants, gains or slopes, as `key` says.
 
     Raises
     ------
@@ -92,10 +118,10 @@ def time_constants(units: int, sigma: float, stream: Stream) -> Array:
     """
     if sigma == 0.0:
         return np.ones(units)
-    tau = 1.0 + sigma * stream.normal((units,))
-    if tau.min() <= 0.0:
+    found = 1.0 + sigma * stream.normal((units,))
+    if found.min() <= 0.0:
         raise ValueError(
-            f"devices.neurons.tau_sigma = {sigma:g}: a time constant is {tau.min():.3g} tau, it must be above 0: "
+            f"devices.neurons.{key} = {sigma:g}: a factor is {found.min():.3g}, it must be above 0: "
             "lower the spread or take another chip.instance"
         )
-    return np.asarray(tau)
+    return np.asarray(found)

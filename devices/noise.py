@@ -42,8 +42,9 @@ class Telegraph(Parameters):
 class Noise(Parameters):
     """Noise of membranes and reads; standard deviations in units of the state where not said, 0 means none."""
 
-    thermal: Sigma = 0.0
-    """White noise of every unit: standard deviation of `u` on a bare leak."""
+    thermal: bool | Sigma = 0.0
+    """White noise of every unit: standard deviation of `u` on a bare leak. ``true``: ``sqrt(gamma k T/C)/V_u`` of
+    [physical], which needs its `capacitance` and `volt_scale`: 0.4 mV at 300 K and 26 fF. Synapses may add to it."""
 
     common: Sigma = 0.0
     """White noise that all units of a sample share (supply, bias): standard deviation of `u` on a bare leak."""
@@ -164,12 +165,12 @@ def switched(value: Array, kept: Array, fresh: Array) -> Array:
     return np.where(fresh < kept, value, np.where(fresh < 0.5 * (1.0 + kept), -0.5, 0.5))
 
 
-def white_kick(sigma: float, dt: float, tau: Array, exact: bool) -> Array:
+def white_kick(sigma: float | Array, dt: float, tau: Array, exact: bool) -> Array:
     """Return the standard deviation of the white kick per step and unit.
 
     Parameters
     ----------
-    sigma : float
+    sigma : float or array (units,)
         Standard deviation on a bare leak; units of the state.
     dt : float
         Step, in tau.

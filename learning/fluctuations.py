@@ -109,7 +109,7 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
     """
     if chip.design.neurons.synapse_tau > 0.0:
         raise ValueError("neurons.synapse_tau: the covariance knows no synaptic pole; set it to 0")
-    motion, source = _motion(linear.jacobian(sample), chip.time_constants, chip.design.noise)
+    motion, source = _motion(linear.jacobian(sample), chip, chip.design.noise)
     rightmost = float(scipy.linalg.eigvals(motion).real.max())
     if rightmost >= 0.0:
         raise ValueError(f"sample {sample} has an eigenvalue of {rightmost:.3g}: must be below 0, the state is at rest")
@@ -121,14 +121,16 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
     return np.asarray(sigma[:units, :units])
 
 
-def _motion(jacobian: Array, tau: Array, noise: Noise) -> tuple[Array, Array]:
+def _motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
     """Return `B` and `Q` of ``dz = B z dt + noise``: the states first, then every slow process of every unit."""
+    tau, membranes = chip.time_constants, chip.membranes
+    shared, own = noise.common * membranes.common, noise.thermal * membranes.thermal
     units, (times, sizes) = len(tau), noise.processes()
     motion = np.zeros((units * (1 + len(times)),) * 2)
     source = np.zeros_like(motion)
     motion[:units, :units] = jacobian / tau[:, None]
-    source[:units, :units] = 2.0 * noise.common**2 / np.sqrt(np.outer(tau, tau))
-    source[:units, :units] += np.diag(2.0 * noise.thermal**2 / tau)
+    source[:units, :units] = 2.0 * np.outer(shared, shared) / np.sqrt(np.outer(tau, tau))
+    source[:units, :units] += np.diag(2.0 * own**2 / tau)
     for k, (time, size) in enumerate(zip(times, sizes, strict=True), 1):
         slow = slice(k * units, (k + 1) * units)
         motion[:units, slow] = np.diag(1.0 / tau)

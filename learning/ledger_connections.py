@@ -108,9 +108,7 @@ def _book(known: tuple[Array, ...], parts: Blocks, requests: list[Array], errors
 
 def _write_errors(chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe) -> list[Blocks]:
     """Return realised minus requested change of the programmed weights, over ``-rate``, of every write."""
-    law = chip.design.update
-    drawn = law is not None and law.random
-    count = max(len(requests), probe.repeats) if drawn else len(requests)
+    count = max(len(requests), probe.repeats) if chip.design.random_writes else len(requests)
     errors = []
     for r in range(count):
         bystander = chip.variant()

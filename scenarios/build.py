@@ -18,6 +18,7 @@ from .arrays import DataError, fault, npz_parts, refuse_large
 from .datasets import Data, describe, load_task
 from .load import Loaded, faults_at
 from .measured_cells import cell_faults, measured_cells
+from .measured_converters import converter_faults, measured_converters
 from .schema import Network
 
 Array = NDArray[np.float64]
@@ -37,6 +38,9 @@ class Parts(NamedTuple):
     activation: str | Curve
     cells: dict[str, Array] | None = None
     """Measured constants of cells, ``<block>/<name>``."""
+
+    converters: dict[str, Array] | None = None
+    """Measured tables of converters, `readout` and `nudge`."""
 
 
 def check(loaded: Loaded) -> None:
@@ -59,6 +63,7 @@ def check(loaded: Loaded) -> None:
     found += _parameter_faults(loaded, classes)
     found += _curve_faults(loaded)
     found += cell_faults(loaded)
+    found += converter_faults(loaded)
     if found:
         raise faults_at(loaded, found)
 
@@ -93,7 +98,8 @@ def assemble(loaded: Loaded) -> Parts:
         _refuse(loaded, _shape_faults(topology, programmed))
     if scenario.devices.feedback.tied:
         _refuse(loaded, _unequal_faults(topology, programmed))
-    return Parts(topology, programmed, data, activation_law(loaded), measured_cells(loaded))
+    converters = measured_converters(loaded)
+    return Parts(topology, programmed, data, activation_law(loaded), measured_cells(loaded), converters)
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from devices.memory import Pulsed
 
 from .load import Loaded
 from .measured_cells import PLACE as MEASURED
+from .measured_converters import PLACES as CONVERTERS
 from .schema import Scenario
 from .schema_tasks import ArraysTask, IdxTask
 
@@ -40,6 +41,14 @@ def relocated(loaded: Loaded, folder: Path) -> Scenario:
         path = os.path.relpath(loaded.folder(*MEASURED) / law.measured, folder)
         devices = scenario.devices.model_copy(update={"update": law.model_copy(update={"measured": path})})
         scenario = scenario.model_copy(update={"devices": devices})
+    for name, place in CONVERTERS.items():
+        converters = scenario.devices.converters
+        made = getattr(converters, name)
+        if made is not None and made.measured is not None:
+            path = os.path.relpath(loaded.folder(*place) / made.measured, folder)
+            converters = converters.model_copy(update={name: made.model_copy(update={"measured": path})})
+            devices = scenario.devices.model_copy(update={"converters": converters})
+            scenario = scenario.model_copy(update={"devices": devices})
     if isinstance(scenario.task, IdxTask | ArraysTask):
         path = os.path.relpath(loaded.folder("task", "path") / scenario.task.path, folder)
         task = scenario.task.model_copy(update={"path": path})

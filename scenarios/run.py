@@ -236,7 +236,11 @@ def make_chip(
         twin=devices.twin,
         tau=scenario.tau,
         retention=devices.retention,
+        comparator=devices.comparator,
+        synapse=scenario.physical.synapse if scenario.physical else "virtual-ground",
+        volt_ratio=scenario.physical.volt_ratio if scenario.physical else 1.0,
         measured_cells=parts.cells,
+        measured_converters=parts.converters,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 

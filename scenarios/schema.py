@@ -19,7 +19,16 @@ from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
 
-from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
+from .schema_devices import (
+    Devices,
+    Found,
+    cell_faults,
+    comparator_faults,
+    hold_faults,
+    nudge_faults,
+    thermal_faults,
+    with_thermal_noise,
+)
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
 from .schema_nudges import budget_faults, swing_faults
 from .schema_optimiser import name_faults
@@ -200,6 +209,8 @@ class Scenario(Parameters):
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
+        found += comparator_faults(devices)
+        found += thermal_faults(devices.noise, self.physical, network.law)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
@@ -221,7 +232,7 @@ class Scenario(Parameters):
     def devices_in_units(self) -> Devices:
         """Return the devices as the substrate takes them: levels and times in units of the model."""
         devices: Devices = units.plain(self.devices, self.physical)
-        return devices.model_copy(update={"hold": with_thermal_noise(devices.hold, self.physical)})
+        return with_thermal_noise(devices, self.physical)
 
     def _schemes_in_tau(self) -> list[Scheme]:
         return units.plain(self.learning, self.physical).all_schemes()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from devices.comparator import Comparator
 from devices.components import size_of
 from devices.converter import SHAPED, Converters, NudgeCircuit
-from devices.memory import Update
+from devices.memory import Pulsed, Update
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices, fault_of
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
@@ -13,7 +14,7 @@ from devices.retention import Retention
 from devices.sampling import Hold
 from devices.wires import Wires
 from substrate.phases import Phases
-from substrate.physical import Physical, sampled_noise
+from substrate.physical import Physical, sampled_noise, thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
 """Place, message and hint of everything found."""
@@ -46,6 +47,9 @@ class Devices(Parameters):
     hold: Hold = Hold()
     """Capacitors in which reads wait for others."""
 
+    comparator: Comparator | None = None
+    """Comparators that let only the sign of a request through to the cell; absent: none."""
+
     update: Update | None = None
     """How cells are written; absent: exactly as requested."""
 
@@ -55,7 +59,8 @@ class Devices(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether two measurements of one batch, or what is written after them, differ."""
-        adc, written = self.converters.readout, self.update is not None and self.update.random
+        adc = self.converters.readout
+        written = any(part is not None and part.random for part in (self.update, self.comparator))
         return self.noise.random or self.hold.random or written or (adc is not None and adc.stochastic)
 
 
@@ -93,6 +98,13 @@ def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Foun
     return found
 
 
+def comparator_faults(devices: Devices) -> Found:
+    """Return what a comparator does not know: how large a change is."""
+    known = devices.comparator is None or devices.comparator.change is not None or isinstance(devices.update, Pulsed)
+    hint = "give it, or a devices.update of whole pulses, whose step it is"
+    return [] if known else [(("devices", "comparator", "change"), "is not given, and cells have no step", hint)]
+
+
 def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     """Return what a nudge circuit cannot do; `real`: whether all schemes have real nudges."""
     if not circuit.shapes or (phases.nudge == "held" and real):
@@ -101,8 +113,27 @@ def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     return [(("devices", "converters", "nudge"), SHAPED, hint)]
 
 
-def with_thermal_noise(hold: Hold, physical: Physical | None) -> Hold:
-    """Return the same hold with the noise of its capacitance as a plain number."""
-    if hold.capacitance is None or physical is None:
-        return hold
-    return hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
+def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
+    """Return what is missing for the thermal noise of the membranes, and whether synapses fit the law of the units."""
+    found: Found = []
+    known = physical.resolved() if physical else Physical()
+    missing = [name for name in ("volt_scale", "capacitance") if getattr(known, name) is None]
+    if noise.thermal is True and missing:
+        hint = "add them (capacitance may follow from tau and leak), or write the standard deviation as a number"
+        found.append((("devices", "noise", "thermal"), f"needs [physical] {', '.join(missing)}", hint))
+    if physical is not None and physical.synapse == "passive" and law != "additive":
+        words = "passive synapses load additive units only"
+        found.append((("physical", "synapse"), words, 'take "transconductor", or network.law = "additive"'))
+    return found
+
+
+def with_thermal_noise(devices: Devices, physical: Physical | None) -> Devices:
+    """Return the same devices with the noise of capacitances, of holds and membranes, as plain numbers."""
+    if physical is None:
+        return devices
+    hold, noise = devices.hold, devices.noise
+    if hold.capacitance is not None:
+        hold = hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
+    if noise.thermal is True:
+        noise = noise.model_copy(update={"thermal": thermal_noise(physical)})
+    return devices.model_copy(update={"hold": hold, "noise": noise})

@@ -21,8 +21,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
-
 from .methods import Phase, whole_steps
 from .protocol import Settled, Status
 from .tiles import Machine
@@ -102,11 +100,10 @@ class _Motion(NamedTuple):
 
 
 def _motion(machine: Machine, coupling: Array, state: Array, constant: Array) -> _Motion:
-    slopes = np.asarray(activation.slope(machine.activation, state, machine.table))
+    slopes = machine.transfer.slope(state)
     if machine.law == "additive":
         return _Motion(coupling, slopes, np.ones(1), -np.ones(1))
-    drive = np.asarray(activation.activity(machine.activation, state, machine.table)) @ coupling.T + constant
-    bend = np.asarray(activation.curvature(machine.activation, state)) * drive
+    bend = machine.transfer.curvature(state) * (machine.transfer.activity(state) @ coupling.T + constant)
     return _Motion(coupling, slopes, slopes, bend - 1.0)
 
 

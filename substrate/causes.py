@@ -62,6 +62,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "window": _unlimited,
     "path-gain": lambda d: _with_cells(d, gain_sigma=0.0, mirror=None),
     "wires": lambda d: d._replace(wires=Wires()),
+    "loading": lambda d: d if d.synapse != "passive" else d._replace(synapse="virtual-ground"),
     "twin": lambda d: d._replace(twin=None),
     "neurons": lambda d: d if not d.neurons.on else d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
@@ -69,7 +70,7 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
     "adc": lambda d: d._replace(converters=d.converters.model_copy(update={"readout": None})),
     "hold": lambda d: d if d.hold.ideal else d._replace(hold=Hold()),
     "nudge-circuit": lambda d: d._replace(converters=d.converters.model_copy(update={"nudge": NudgeCircuit()})),
-    "write": lambda d: d._replace(update=None),
+    "write": lambda d: d._replace(update=None, comparator=None),
     "retention": lambda d: d if not d.retention.on else d._replace(retention=Retention()),
     "correction-knowledge": _knowing,
 }

@@ -69,6 +69,18 @@ class Cells:
         """Return what the cells of a block are programmed to when `weight` is requested; other blocks take anything."""
         return held(self._kinds[block], weight) if block in self._kinds else weight
 
+    def conductance(self, block: str, weight: Array) -> Array:
+        """Return the conductance ``G+ + G-`` (pre, post) with which cells programmed to `weight` load a unit.
+
+        A single device has that of its weight. Behind wires it is what the unit draws through them, by reciprocity.
+        """
+        positive, negative = self._devices[block]
+        if negative is None:
+            return np.abs(effective(self._kinds[block], weight, positive, None))
+        both = conductances(self._kinds[block], weight, positive, negative)
+        plus, minus = (self._wired(block, g) if self._design.wires.segment else g for g in both)
+        return plus + minus
+
     def effective(self, block: str, weight: Array) -> Array:
         """Return the weights of a block that the units feel when its cells are programmed to `weight`."""
         if block not in self._kinds:

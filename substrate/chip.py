@@ -68,6 +68,10 @@ class Chip:
         """Parameters the units really feel, by block."""
         self.writer = self._fabric.writer
         """The cells as they are written, and what they keep beside their weights."""
+        self.membranes = self._fabric.membranes
+        """Time constants, transfer curves and noise of the units."""
+        self.time_constants = self.membranes.tau
+        """Time constant of every membrane, in units of tau, (units,)."""
         self._account = Account(design)
         self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
@@ -284,11 +288,6 @@ class Chip:
     def lost(self) -> int:
         """Requests to change a cell that were below what a pulse can do, since the chip was made."""
         return self._fabric.lost
-
-    @property
-    def time_constants(self) -> Array:
-        """Time constant of every membrane, in units of tau, (units,)."""
-        return self._machine.tau
 
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":

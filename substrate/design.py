@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import activation
+from devices.comparator import Comparator
 from devices.converter import Converters
 from devices.energy import Energy
 from devices.memory import Step, Verified
@@ -21,6 +22,7 @@ from devices.wires import Wires
 
 from .methods import Dynamics
 from .phases import Phases
+from .physical import Synapse
 from .topology import Topology
 
 Array = NDArray[np.float64]
@@ -60,8 +62,25 @@ class Design(NamedTuple):
     retention: Retention = Retention()
     """What happens to weights between two writes."""
 
+    comparator: Comparator | None = None
+    """What turns requests into changes of one size; None: nothing."""
+
+    synapse: Synapse = "virtual-ground"
+    """What the conductances of the cells do to the membranes."""
+
+    volt_ratio: float = 1.0
+    """Volts of one unit of state over those of one of activity: how many leaks a conductance of one weight is."""
+
     measured_cells: Mapping[str, Array] | None = None
     """Constants of cells that were measured, ``<block>/<name>``; see `substrate.writing`."""
+
+    measured_converters: Mapping[str, Array] | None = None
+    """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
+
+    @property
+    def random_writes(self) -> bool:
+        """Tell whether the same request on the same cell can end differently."""
+        return any(part is not None and part.random for part in (self.update, self.comparator))
 
     @property
     def random(self) -> bool:

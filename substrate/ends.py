@@ -71,6 +71,9 @@ class Plan(NamedTuple):
     gain: Reals
     """Change of the state per unit of drift and step, (width,)."""
 
+    bound: Reals
+    """Largest drift of every membrane (units,); (0,): no limit."""
+
 
 class Course(NamedTuple):
     """What stepping keeps per sample beside its tile."""
@@ -95,6 +98,14 @@ class Course(NamedTuple):
 
     time: Array
     """Time per sample (samples,)."""
+
+
+@elementwise
+def restrain(bound: Reals, drift: Reals, first: int, stop: int) -> None:
+    """Cut the drift of the membranes of the rows ``first:stop`` to its bound; the speed of a membrane is limited."""
+    for r in range(first, stop):
+        for i in range(bound.shape[0]):
+            drift[r, i] = min(max(drift[r, i], -bound[i]), bound[i])
 
 
 @elementwise

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation, nudge
+from devices import nudge
+from devices.comparator import decided
 from devices.mismatch import cell_gains
-from devices.neurons import offsets, time_constants
+from devices.neurons import offsets
 from devices.random import Stream
 
 from .cells import Cells
 from .compile import single_threaded_blas
 from .design import Design, Fabrication, checked
 from .kernels import Circuit
+from .membranes import Membranes
 from .protocol import Readout
 from .tiles import Machine
 from .topology import Topology
@@ -39,7 +41,8 @@ class Fabric:
     Raises
     ------
     ValueError
-        If a block is missing or has the wrong shape, or one number stands for two different weights.
+        If a block is missing or has the wrong shape, one number stands for two different weights, or a time
+        constant, gain or slope is not positive.
     """
 
     def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
@@ -60,7 +63,10 @@ class Fabric:
         """The cells as they are written."""
         self._cells = Cells(design, fabrication)
         self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
+        self.membranes = Membranes(design, fabrication)
+        """Time constants, curves and noise of the units, as the cells load them."""
         self._held: dict[str, Array] = {}
+        self._conductances: dict[str, Array] = {}
         blocks = checked(topology, programmed)
         _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
         self._programme(blocks)
@@ -81,7 +87,11 @@ class Fabric:
         if self._design.twin is None:
             return machine, constant
         cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
-        return machine._replace(weights=cells), self._constant_drive(x, self._design.topology.blocks(cells))
+        second = Membranes(self._design, self._fabrication)
+        second.follow({name: total * self._twin_gain(name) for name, total in self._conductances.items()})
+        machine = machine._replace(weights=cells, tau=second.tau, transfer=second.transfer)
+        machine = machine._replace(thermal=second.thermal, common=second.common, slew=second.slew)
+        return machine, self._constant_drive(x, self._design.topology.blocks(cells))
 
     def _twin_gain(self, block: str) -> Array | float:
         sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
@@ -121,13 +131,26 @@ class Fabric:
             if block.startswith("readout/"):
                 after[block] = self.programmed[block] + change
                 continue
-            written = self.writer.write(block, self._held[block], change, name)
+            asked = self._decided(block, change, name)
+            written = self.writer.write(block, self._held[block], asked, name)
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
-            self.lost += written.lost
+            self.lost += written.lost + int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
         self._writes += 1
         self._change(after)
         return pulses
+
+    def _decided(self, block: str, change: Array, name: str) -> Array:
+        """Return what the comparators make of a requested change; without them, the request."""
+        comparator, update = self._design.comparator, self._design.update
+        if comparator is None:
+            return change
+        size = getattr(update, "step", None) if comparator.change is None else comparator.change
+        if size is None:
+            raise ValueError("devices.comparator.change: how large is a change? Give it, or devices.update with a step")
+        own = self._stream(f"comparator/offset/{block}").normal(change.shape)
+        fresh = self._stream(f"comparator/noise/{block}/{name}").normal(change.shape)
+        return decided(comparator, size, change, own, fresh)
 
     def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
         """Return the changes with those of the two directions of one number added up, under its forward block."""
@@ -163,15 +186,12 @@ class Fabric:
             # One number is written once: both directions keep what its forward block keeps.
             felt = self.writer.felt(partners[name], held.T).T if name in partners else self.writer.felt(name, held)
             self.effective[name][...] = self._cells.effective(name, felt)
+            if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
+                self._conductances[name] = self._cells.conductance(name, felt)
+        self.membranes.follow(self._conductances)
 
     def machine(self, threads: int) -> Machine:
-        """Return the chip as the kernels take it; a write changes its weights, too.
-
-        Raises
-        ------
-        ValueError
-            If a time constant is not positive.
-        """
+        """Return the chip as the kernels take it; a write changes its weights, and what they load, too."""
         design, topology = self._design, self._design.topology
         colours, columns = topology.colours(), topology.columns
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
@@ -181,13 +201,15 @@ class Fabric:
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
             law=design.law,
-            activation=activation.code_of(design.activation),
-            table=activation.table_of(design.activation),
+            transfer=self.membranes.transfer,
             dynamics=design.dynamics,
-            tau=time_constants(topology.units, design.neurons.tau_sigma, self._stream("neurons/tau")),
+            tau=self.membranes.tau,
             synapse_tau=design.neurons.synapse_tau,
             noise=design.noise,
             threads=threads,
+            thermal=self.membranes.thermal,
+            common=self.membranes.common,
+            slew=self.membranes.slew,
         )
 
     def _stream(self, purpose: str) -> Stream:

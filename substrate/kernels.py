@@ -74,6 +74,12 @@ class Law(NamedTuple):
     table: Array
     """Points of a measured transfer curve (2, points); else (2, 0)."""
 
+    gain: Array
+    """Gain `g` of every unit in ``a = g rho(s u)`` (units,); (0,): all 1."""
+
+    steep: Array
+    """Factor `s` of the state, of the same shape."""
+
     planes: int
     beta: Array
     """Nudge, real and imaginary part, of every step of a cycle; a constant nudge has one (steps, 2)."""
@@ -123,20 +129,38 @@ class Tile(NamedTuple):
 
 
 @elementwise
+def _scale(x: Reals, factor: Array, rows: int, first: int, stop: int, out: Reals) -> None:
+    """Write the columns ``first:stop`` of `x`, each times its factor, to `out`, which may be `x`."""
+    T = out.dtype.type
+    for r in range(rows):
+        for i in range(np.uint64(first), np.uint64(stop)):
+            out[r, i] = T(factor[i]) * x[r, i]
+
+
+@elementwise
 def activate_range(u: Reals, a: Reals, slope: Reals, cell: Law, active: int, first: int, stop: int) -> None:
     """Write activity, and slope where the law needs it, of the columns ``first:stop`` of the active samples."""
-    sloped = slope.shape[0] > 0
+    sloped, spread, rows = slope.shape[0] > 0, cell.gain.shape[0] > 0, cell.planes * active
     if cell.planes == 1:
-        activity_rows(cell.activation, cell.table, u, a, active, first, stop)
+        if spread:
+            _scale(u, cell.steep, rows, first, stop, a)
+        activity_rows(cell.activation, cell.table, a if spread else u, a, active, first, stop)
         if sloped:
-            slope_rows(cell.activation, cell.table, u, a, slope, active, first, stop)
-        return
-    for r in range(0, 2 * active, 2):
-        for i in range(first, stop):
-            x, y = float(u[r, i]), float(u[r + 1, i])
-            a[r, i], a[r + 1, i] = activation.activity_planes(cell.activation, x, y)
-            if sloped:
-                slope[r, i], slope[r + 1, i] = activation.slope_planes(cell.activation, x, y)
+            if spread:
+                _scale(u, cell.steep, rows, first, stop, slope)
+            slope_rows(cell.activation, cell.table, slope if spread else u, a, slope, active, first, stop)
+    else:
+        for r in range(0, rows, 2):
+            for i in range(first, stop):
+                s = cell.steep[i] if spread else 1.0
+                x, y = s * float(u[r, i]), s * float(u[r + 1, i])
+                a[r, i], a[r + 1, i] = activation.activity_planes(cell.activation, x, y)
+                if sloped:
+                    slope[r, i], slope[r + 1, i] = activation.slope_planes(cell.activation, x, y)
+    if spread:
+        _scale(a, cell.gain, rows, first, stop, a)
+        if sloped:
+            _scale(slope, cell.gain * cell.steep, rows, first, stop, slope)
 
 
 @kernel

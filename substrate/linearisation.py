@@ -25,8 +25,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
-
 from . import krylov
 from .chip import Chip
 from .couplings import Couplings, couplings_of
@@ -68,7 +66,7 @@ class Linearisation(NamedTuple):
     """Effective couplings `W`."""
 
     slopes: Array
-    """``rho'(u*)``."""
+    """``da/du`` at rest: ``rho'(u*)`` with the gain and steepness of every unit."""
 
     bend: Array | None = None
     """``rho''(u*) h`` of the hopfield law; None for the additive law."""
@@ -191,12 +189,11 @@ def equilibrium(chip: Chip) -> Equilibrium:
 
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
-    code, table = activation.code_of(chip.design.activation), activation.table_of(chip.design.activation)
-    couplings = couplings_of(chip.topology, chip.effective)
-    slopes = np.asarray(activation.slope(code, state, table))
+    transfer, couplings = chip.membranes.transfer, couplings_of(chip.topology, chip.effective)
+    slopes = transfer.slope(state)
     if chip.design.law == "additive":
         return Linearisation(couplings, slopes)
-    return Linearisation(couplings, slopes, np.asarray(activation.curvature(code, state) * _net_drive(chip, state)))
+    return Linearisation(couplings, slopes, transfer.curvature(state) * _net_drive(chip, state))
 
 
 def _net_drive(chip: Chip, state: Array) -> Array:
@@ -222,9 +219,7 @@ def _newton_step(chip: Chip, state: Array) -> Array:
 
 def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
     """Tell which units (batch, units) have less than 5 % of the largest slope of their activation."""
-    code, table = activation.code_of(chip.design.activation), activation.table_of(chip.design.activation)
-    largest = np.max(activation.slope(code, np.linspace(-8.0, 8.0, 1601), table))
-    return np.asarray(np.abs(activation.slope(code, state, table)) < 0.05 * largest)
+    return chip.membranes.transfer.saturated(state)
 
 
 def angle(forward: Array, feedback: Array) -> float:

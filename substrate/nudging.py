@@ -102,7 +102,8 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     force = output_force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
     drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
     if circuit.shapes:
-        drift = delivered(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]))
+        levels = (design.measured_converters or {}).get("nudge") if circuit.bits is not None else None
+        drift = delivered(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]), levels)
     held[:, first:] += drift
     return drive._replace(constant=held, target=nudge.target)
 

@@ -11,7 +11,7 @@ With ``u = V/V_u`` and ``tau = C/g_L`` this is the additive law, ``W = (G+ - G-)
 from __future__ import annotations
 
 import math
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from devices.parameters import BOLTZMANN, Farads, Kelvins, Parameters, Seconds, Siemens, Volts
 from devices.sampling import thermal_noise as ktc
 
+Synapse = Literal["virtual-ground", "transconductor", "passive"]
 Real = TypeVar("Real", float, NDArray[np.float64])
 
 _AGREE = 1e-6
@@ -54,6 +55,11 @@ class Physical(Parameters):
     excess_noise: Annotated[float, Field(ge=0.0)] = 1.0
     """Thermal noise power over that of a plain resistor, gamma; dimensionless."""
 
+    synapse: Synapse = "virtual-ground"
+    """How currents reach a membrane: `virtual-ground`, added by an amplifier without load; `transconductor`, with the
+    thermal noise of its conductance; `passive`, through resistors that load it, ``g_L + sum (G+ + G-)``, so that its
+    time constant and row scale with every write."""
+
     weight_range: Annotated[float, _POSITIVE] | None = None
     """Largest weight ``|W|`` that a pair of cells can hold; dimensionless."""
 
@@ -68,6 +74,18 @@ class Physical(Parameters):
                     {"tau": f"{tau:.6g}", "hint": "leave one of the three out"},
                 )
         return self
+
+    @model_validator(mode="after")
+    def _ratio_known(self) -> Physical:
+        if self.synapse != "virtual-ground" and (self.volt_scale is None or self.activity_volts is None):
+            words = "`synapse` compares conductances with the leak: give `volt_scale` and `activity_volts`"
+            raise PydanticCustomError("physical", "{words}", {"words": words})
+        return self
+
+    @property
+    def volt_ratio(self) -> float:
+        """Volts of one unit of state over those of one of activity; 1 where they are unknown."""
+        return self.volt_scale / self.activity_volts if self.volt_scale and self.activity_volts else 1.0
 
     def resolved(self) -> Physical:
         """Return the same mapping with the third of `tau`, `capacitance` and `leak` where two are given."""

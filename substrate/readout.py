@@ -37,7 +37,10 @@ class ReadChain:
         self._leaks = [leaks(design.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
         self._skew: Array = design.hold.read_skew * np.arange(units, dtype=np.float64)
         self._made: list[Fabricated | None] = [
-            fabricated(adc, units, self._stream(f"adc-made/{plane}")) if adc else None for plane in range(2)
+            fabricated(adc, units, self._stream(f"adc-made/{plane}"), (design.measured_converters or {}).get("readout"))
+            if adc
+            else None
+            for plane in range(2)
         ]
         self.clipped = Clipped()
         """What the converter met since the chip was made."""

@@ -157,7 +157,10 @@ def _plan(machine: Machine) -> Plan:
         tau = np.concatenate([tau, np.full(len(tau), machine.synapse_tau)])
     table = TABLES[dynamics.method]
     gain = -np.expm1(-dynamics.dt / tau) if dynamics.method == "exponential" else 1.0 / tau
-    return Plan(table.a, table.b, table.c, table.error, gain.astype(machine.dtype))
+    # A step of the exponential method moves by gain times the drift, whatever its length.
+    step = dynamics.dt if dynamics.method == "exponential" else 1.0
+    bound = machine.slew * step / gain[: len(machine.slew)]
+    return Plan(table.a, table.b, table.c, table.error, gain.astype(machine.dtype), bound.astype(machine.dtype))
 
 
 def _options(machine: Machine, beta: float, phase: Phase, length: _Length) -> Options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compile import elementwise, kernel
-from .ends import Course, Options, Plan, judge, worst_drift
+from .ends import Course, Options, Plan, judge, restrain, worst_drift
 from .kernels import RUNNING, Array, Circuit, Law, Tile, Wiring, respond
 from .shaking import Noise, Window, shake
 from .steps import compact, full_drift, gather_range
@@ -94,11 +94,13 @@ def _many_stages(
         gather_range(tile, window, cell.planes, 0, active)
     if judge(tile, course, plan, options, noise.on, cell.planes, 0, active, last) == 0:
         return
+    restrain(plan.bound, course.drift[0], 0, cell.planes * active)
     for s in range(1, plan.b.shape[0]):
         for r in range(active):
             _move(tile, course, plan, noise, plan.a[s, :s], noise.on and plan.c[s] > 0.0, r, cell.planes)
         respond(tile, course.stage, wiring, circuit, cell, active)
         full_drift(tile, course.stage, cell, noise, course.drift[s], 0, active)
+        restrain(plan.bound, course.drift[s], 0, cell.planes * active)
     for r in range(active):
         if tile.status[r] == RUNNING:
             _accept(tile, course, plan, options, noise, r, cell.planes)

@@ -22,6 +22,7 @@ from .kernels import RUNNING, Circuit, Law, Tile, Wiring
 from .methods import Dynamics
 from .product import columns, packed, whole_rows
 from .protocol import State
+from .transfer import Transfer
 
 Array = NDArray[np.float64]
 Item = TypeVar("Item")
@@ -50,9 +51,8 @@ class Machine(NamedTuple):
 
     circuit: Circuit
     law: str
-    activation: int
-    table: Array
-    """Points of a measured transfer curve, or (2, 0)."""
+    transfer: Transfer
+    """From states to activities."""
 
     dynamics: Dynamics
     tau: Array
@@ -63,6 +63,14 @@ class Machine(NamedTuple):
 
     noise: Noise
     threads: int
+    thermal: Array
+    """Factor of the thermal noise of every unit (units,)."""
+
+    common: Array
+    """Factor of the noise that all units share, of every unit (units,)."""
+
+    slew: Array
+    """Largest change of every state per tau (units,); (0,): no limit."""
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
@@ -153,8 +161,10 @@ def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes:
     real = np.ascontiguousarray(nudges, dtype=np.complex128).view(np.float64).reshape(-1, 2)
     return Law(
         law=int(field.CODES[machine.law]),
-        activation=int(machine.activation),
-        table=machine.table,
+        activation=int(machine.transfer.code),
+        table=machine.transfer.table,
+        gain=machine.transfer.gain,
+        steep=machine.transfer.steep,
         planes=int(planes),
         beta=real if real.any() else real[:0],
         colour=int(colour),

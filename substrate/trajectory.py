@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import field
 from .compile import elementwise, kernel
-from .ends import Course, Options, Plan, judge
+from .ends import Course, Options, Plan, judge, restrain
 from .kernels import (
     RUNNING,
     Array,
@@ -79,6 +79,7 @@ def _one_stage(
     y, dt, status = tile.y[top:end], course.dt[first:stop], tile.status[first:stop]
     watched = last or tile.steps[first] >= options.watch
     plain = cell.law == field.ADDITIVE and y.shape[1] == units and noise.memory.shape[0] == 0
+    plain = plain and plan.bound.shape[0] == 0
     if noise.on:
         shake(noise, first, stop, tile.steps)
     if not last:
@@ -90,6 +91,7 @@ def _one_stage(
     if plain:
         _glide(y, tile.h[top:end], plan.gain, dt, status, count, planes)
     else:
+        restrain(plan.bound, course.drift[0], top, end)
         _euler(y, course.drift[0, top:end], plan.gain, dt, status, count, planes)
     if noise.on:
         _kick(y, noise.kick[top:end], status, count, planes)

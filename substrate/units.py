@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from devices.components import Component
+from devices.components import Component, Rate
 from devices.parameters import Parameters, Potential, Span, in_tau
 
 from .physical import Physical, siemens_of_weight
@@ -25,6 +25,8 @@ def faults(parameters: Parameters, physical: Physical | None) -> list[Fault]:
             fault = span_fault(path, value, tau)
         elif isinstance(value, Component):
             fault = _component_fault(path, value, physical)
+        elif isinstance(value, Rate):
+            fault = _rate_fault(path, value, physical)
         else:
             fault = _potential_fault(path, value, physical)
         found += [fault] if fault else []
@@ -45,7 +47,7 @@ def plain(parameters: P, physical: Physical | None) -> P:
 
 def _written(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield everything that was written with a unit, with its keys."""
-    if isinstance(value, Span | Potential | Component):
+    if isinstance(value, Span | Potential | Component | Rate):
         yield path, value
     elif isinstance(value, Parameters):
         for name in type(value).model_fields:
@@ -73,6 +75,20 @@ def _component_fault(path: tuple[str | int, ...], component: Component, physical
     return Fault(path, f"is in {component.unit}, which needs [physical] {', '.join(missing)}", hint)
 
 
+def _rate_fault(path: tuple[str | int, ...], rate: Rate, physical: Physical | None) -> Fault | None:
+    if _state_per_tau(rate, physical) is not None:
+        return None
+    hint = "add them, or write a plain number in units of the state per tau"
+    return Fault(path, f"{rate.text!r} needs [physical] volt_scale and tau", hint)
+
+
+def _state_per_tau(rate: Rate, physical: Physical | None) -> float | None:
+    known = physical.resolved() if physical else Physical()
+    if known.volt_scale is None or known.tau is None:
+        return None
+    return float(f"{rate.size * known.tau / known.volt_scale:.15g}")
+
+
 def _weights_of(component: Component, physical: Physical | None) -> float:
     if physical is None:
         raise ValueError(f"{component.text!r} needs [physical] leak, volt_scale and activity_volts")
@@ -90,6 +106,11 @@ def _converted(value: Any, physical: Physical | None) -> Any:
         return float(f"{value.volts / scale:.15g}")
     if isinstance(value, Component):
         return _weights_of(value, physical)
+    if isinstance(value, Rate):
+        speed = _state_per_tau(value, physical)
+        if speed is None:
+            raise ValueError(f"{value.text!r} needs [physical] volt_scale and tau")
+        return speed
     if isinstance(value, Parameters):
         return value.model_copy(update={k: _converted(getattr(value, k), physical) for k in type(value).model_fields})
     return [_converted(item, physical) for item in value] if isinstance(value, list) else value

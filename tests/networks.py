@@ -25,7 +25,7 @@ WIRINGS = {
 LAYERS = {"in": 6, "l1": 7, "l2": 5, "out": 4}
 DEVICES = (
     *("weights", "wires", "twin", "phases", "converters", "hold"),
-    *("update", "retention", "correction", "energy", "tau"),
+    *("update", "retention", "correction", "energy", "tau", "comparator", "synapse", "volt_ratio"),
 )
 """Fields of a design that are ideal unless a test says otherwise."""
 

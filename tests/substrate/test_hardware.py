@@ -31,6 +31,7 @@ IMPERFECT = {
     "window": {"weights": WeightDevices(window=[-0.2, 0.2], levels=64)},
     "path-gain": {"weights": WeightDevices(gain_sigma=0.1)},
     "wires": {"weights": WeightDevices(cell="pair"), "wires": Wires(segment=0.01)},
+    "loading": {"synapse": "passive", "volt_ratio": 0.1},
     "twin": {"twin": Twin(mismatch_sigma=0.1)},
     "neurons": {"neurons": NeuronDevices(tau_sigma=0.1)},
     "noise": {"noise": Noise(thermal=0.01)},
@@ -43,6 +44,8 @@ IMPERFECT = {
     "correction-knowledge": {"correction": "programmed", "sigma": 0.1},
 }
 EVERYTHING = {
+    "synapse": "passive",
+    "volt_ratio": 0.1,
     "sigma": 0.1,
     "wires": Wires(segment=0.01),
     "twin": Twin(mismatch_sigma=0.1),

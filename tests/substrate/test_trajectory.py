@@ -96,6 +96,7 @@ def test_time_constants_spread_over_a_hundred(method):
             blocks | {"bias/out": np.zeros(3)},
         )
         made._machine = made._machine._replace(tau=tau)
+        made.time_constants = tau
         made.set_input(np.array([[0.7, -0.4]]))
         return made
 
@@ -310,7 +311,7 @@ def test_tau_spread_is_the_chips_own_and_a_negative_one_is_refused():
     assert (chips[0].time_constants != chips[2].time_constants).all()
     assert (random_chip().time_constants == 1.0).all()
     assert (chips[0].ideal().time_constants == 1.0).all()
-    with pytest.raises(ValueError, match=r"devices\.neurons\.tau_sigma = 1: a time constant is"):
+    with pytest.raises(ValueError, match=r"devices\.neurons\.tau_sigma = 1: a factor is"):
         random_chip(neurons=NeuronDevices(tau_sigma=1.0))
 
 

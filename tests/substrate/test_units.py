@@ -1,6 +1,7 @@
 import pytest
 
 from devices.converter import Adc, Converters, NudgeCircuit
+from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Parameters
 from devices.sampling import Hold
@@ -57,3 +58,13 @@ def test_every_missing_scale_is_told_where_it_is_needed():
 def test_volts_without_their_scale_are_refused():
     with pytest.raises(ValueError, match=r"'100 mV' is in volts: give physical\.activity_volts"):
         plain(WRITTEN.converters, None)
+
+
+def test_a_slew_rate_in_volts_per_second_needs_both_scales():
+    neurons = NeuronDevices(slew="0.5 V/us")
+    assert plain(neurons, Physical(volt_scale=0.1, tau=1e-6)).slew == 5.0
+    for physical in (None, Physical(volt_scale=0.1), Physical(tau=1e-6)):
+        (fault,) = faults(neurons, physical)
+        assert (fault.path, "volt_scale and tau" in fault.message) == (("slew",), True)
+        with pytest.raises(ValueError, match="volt_scale and tau"):
+            plain(neurons, physical)

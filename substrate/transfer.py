@@ -1,0 +1,74 @@
+"""The transfer curve of every unit of a chip, from state to activity: ``a = g rho(s u)``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices import activation
+from devices.neurons import factors
+from devices.random import Stream
+
+from .design import Design, Fabrication
+
+Array = NDArray[np.float64]
+
+
+class Transfer(NamedTuple):
+    """Activation and the spread around it; states are (batch, units)."""
+
+    code: int
+    """Of the activation `rho`."""
+
+    table: Array
+    """Points of a measured transfer curve (2, points), or (2, 0)."""
+
+    gain: Array
+    """Gain `g` of every unit, (units,); (0,): all 1."""
+
+    steep: Array
+    """Factor `s` of the state of every unit, of the same shape as `gain`."""
+
+    def activity(self, u: Array) -> Array:
+        """Return the activity ``g rho(s u)``."""
+        return self._of(activation.activity(self.code, self._seen(u), self.table), 0)
+
+    def slope(self, u: Array) -> Array:
+        """Return ``da/du = g s rho'(s u)``."""
+        return self._of(activation.slope(self.code, self._seen(u), self.table), 1)
+
+    def curvature(self, u: Array) -> Array:
+        """Return ``g s^2 rho''(s u)``."""
+        return self._of(activation.curvature(self.code, self._seen(u)), 2)
+
+    def saturated(self, u: Array) -> NDArray[np.bool_]:
+        """Tell which units have less than 5 % of the largest slope of their curve."""
+        largest = np.max(activation.slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table))
+        return np.asarray(np.abs(activation.slope(self.code, self._seen(u), self.table)) < 0.05 * largest)
+
+    def _seen(self, u: Array) -> Array:
+        return u * self.steep if len(self.steep) else u
+
+    def _of(self, value: float | Array, power: int) -> Array:
+        return np.asarray(self.gain * self.steep**power * value if len(self.gain) else value)
+
+
+def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
+    """Return the transfer curves of a chip.
+
+    Raises
+    ------
+    ValueError
+        If a gain or a slope is not positive.
+    """
+    code, table = activation.code_of(design.activation), activation.table_of(design.activation)
+    neurons, units = design.neurons, design.topology.units
+    if not neurons.curved:
+        return Transfer(code, table, np.zeros(0), np.zeros(0))
+    gain, steep = (
+        factors(units, sigma, Stream(fabrication.seed, f"neurons/{name}", fabrication.instance), f"{name}_sigma")
+        for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
+    )
+    return Transfer(code, table, neurons.buffer_gain * gain, steep)
