@@ -1,9 +1,9 @@
-"""One fabricated chip: a wiring, its programmed parameters and one draw of its devices."""
+"""One fabricated chip in operation: what is clamped, settles and is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,23 @@ from devices.noise import Noise
 from .account import Account
 from .adjoint import relax_errors
 from .averages import Average
-from .causes import CAUSES, causes, without
 from .correction import corrected
 from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
-from .fabric import Fabric
 from .methods import Phase
 from .nudging import adjoint_force, free_drive, nudged
-from .protocol import Budget, Nudge, Readout, Settled, State
+from .protocol import Budget, Nudge, Settled, State
 from .readout import ReadChain
 from .recording import Recording
 from .relaxation import activate, relax
-from .tiles import Drive, available_threads
+from .silicon import Silicon
+from .tiles import Drive
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
 
 
-class Chip:
+class Chip(Silicon):
     """A chip that settles; implements `substrate.protocol.Bench`.
 
     Parameters
@@ -58,18 +57,8 @@ class Chip:
         fabrication: Fabrication = Fabrication(),  # noqa: B008  immutable
         threads: int | None = None,
     ) -> None:
-        self.design = design
-        self.topology = design.topology
-        self.fabrication = fabrication
-        self._fabric = Fabric(design, programmed, fabrication)
-        self.programmed = self._fabric.programmed
-        """Requested parameters by block."""
-        self.effective = self._fabric.effective
-        """Parameters the units really feel, by block."""
-        self.writer = self._fabric.writer
-        """The cells as they are written, and what they keep beside their weights."""
+        super().__init__(design, programmed, fabrication, threads)
         self._account = Account(design)
-        self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -84,16 +73,6 @@ class Chip:
         """Mean activity over the window of the last settling, if its phase has one."""
         self.audit = Audit()
         """What audits of the equilibrium mode have found since the chip was made."""
-
-    @property
-    def connections(self) -> list[tuple[str, str]]:
-        """(pre, post) layer of every connection."""
-        return [(c.pre, c.post) for c in self.topology.connections]
-
-    @property
-    def readout(self) -> Readout | None:
-        """The digital readout, or None for the mse cost."""
-        return self._fabric.readout
 
     @property
     def constant_drive(self) -> Array:
@@ -251,44 +230,10 @@ class Chip:
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
         return relax(machine, drive, self._free, phase).state
 
-    def variant(self, **parts: Any) -> Chip:
-        """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
-        kept = self.programmed | self.writer.kept
-        return Chip(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
-
-    @property
-    def causes(self) -> list[str]:
-        """Names of the imperfections of this chip, see `substrate.causes`."""
-        return causes(self.design)
-
-    def without(self, *names: str) -> Chip:
-        """Return the same silicon and programmed parameters with the named causes of error ideal.
-
-        Raises
-        ------
-        ValueError
-            If a name is no cause.
-        """
-        return self.variant(**without(self.design, *names)._asdict())
-
-    def ideal(self) -> Chip:
-        """Return the chip as designed: the same programmed parameters, no imperfection."""
-        return self.without(*CAUSES)
-
     @property
     def clipped(self) -> Clipped:
         """How often the readout converter met a value outside its range since the chip was made."""
         return self._reader.clipped
-
-    @property
-    def lost(self) -> int:
-        """Requests to change a cell that were below what a pulse can do, since the chip was made."""
-        return self._fabric.lost
-
-    @property
-    def time_constants(self) -> Array:
-        """Time constant of every membrane, in units of tau, (units,)."""
-        return self._machine.tau
 
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":
