@@ -19,15 +19,17 @@ from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
 from .methods import Phase
 from .nudging import adjoint_force, free_drive, nudged
+from .probing import evoked, joined
 from .protocol import Budget, Nudge, Settled, State
 from .readout import ReadChain
 from .recording import Recording
 from .relaxation import activate, relax
 from .silicon import Silicon
-from .tiles import Drive
+from .tiles import Drive, Machine
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
+_Record = tuple[int, Recorder] | None
 
 
 class Chip(Silicon):
@@ -69,6 +71,7 @@ class Chip(Silicon):
         self._names = "0/0"
         self._errors: Array | None = None
         self._cycle: State | None = None
+        self._injected = 0
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
         self.audit = Audit()
@@ -95,7 +98,7 @@ class Chip(Silicon):
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
         self._input, self._ids, self._names = x, ids, f"{epoch}/{repeat}"
-        self._errors = self._cycle = None
+        self._errors, self._cycle, self._injected = None, None, 0
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
         # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
@@ -134,7 +137,33 @@ class Chip(Silicon):
                 machine, drive = corrected(machine, drive, self.topology, self.effective, known, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
-        if dynamics.mode == "equilibrium":
+        settled = self._follow(machine, drive, begin, phase, record)
+        if nudge is None:
+            self._free = self._full
+        return settled
+
+    def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
+        """Let the chip settle from its last free state with a constant `drive` per layer on top, (batch, units).
+
+        ``tau du/dt = F`` at the net drive ``h + drive``, in units of the state. It takes the end of ``dynamics.nudged``
+        and has noise of its own, but no nudge, correction or second copy of the cells.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or its drive does not fit, or the noise does not fit the dynamics.
+        """
+        added = joined(self.topology, drive, len(self._constant))
+        whole = free_drive(self.design, self.fabrication, self._constant + added, self._ids, self._names, None)
+        if self.design.phases.noise == "independent":
+            self._injected += 1
+            seed, instance, name = whole.names
+            whole = whole._replace(names=(seed, instance, f"{name}/injected {self._injected}"))
+        return self._follow(self._machine, whole, self._free, self.design.dynamics.nudged)
+
+    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
+        """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
+        if self.design.dynamics.mode == "equilibrium":
             if record is not None:
                 raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
             end = settle_by_sweeps(machine, drive, begin, phase)
@@ -143,8 +172,6 @@ class Chip(Silicon):
         else:
             relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
-        if nudge is None:
-            self._free = self._full
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._reader.elapse(relaxed.settled.time)
         return relaxed.settled
@@ -175,6 +202,22 @@ class Chip(Silicon):
         read = np.array([self._reader.read(point, waits=False) for point in self._cycle])
         known = np.broadcast_to(self._input, (points, *self._input.shape))
         return {self.topology.input: known} | self.topology.split(read)
+
+    def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
+
+        `a0` are the activities of the last free state, `offsets` are per unclamped layer in units of the activity.
+        The change ``W offsets`` passes the noise of the read, and the converter with its range centred at 0; a
+        unit of the state reads as one of the activity. The loop is open, so no noise of the membranes enters.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or its offsets do not fit.
+        """
+        change = evoked(self.topology, self.effective, joined(self.topology, offsets, len(self._constant)))
+        self._account.read(len(change))
+        return self.topology.split(self._reader.read_signed(change))
 
     def settle_errors(self, target: Array) -> Settled:
         """Let the adjoint state relax on transposed weights around the last free state (see `substrate.adjoint`).

@@ -62,6 +62,11 @@ class Silicon:
         return [(c.pre, c.post) for c in self.topology.connections]
 
     @property
+    def layers(self) -> Mapping[str, int]:
+        """Units of every layer, the clamped input first."""
+        return self.topology.layers
+
+    @property
     def readout(self) -> Readout | None:
         """The digital readout, or None for the mse cost."""
         return self._fabric.readout
