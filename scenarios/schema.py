@@ -21,6 +21,7 @@ from substrate.physical import Physical
 
 from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
+from .schema_homeostasis import Homeostasis, homeostasis_faults
 from .schema_nudges import budget_faults, swing_faults
 
 SCHEMA = 1
@@ -100,6 +101,9 @@ class Learning(Parameters):
 
     optimiser: Sgd = Sgd()
     """How gradients become writes; only used in training."""
+
+    homeostasis: Homeostasis | None = None
+    """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""
 
     presynaptic: Literal["mean", "free"] = "mean"
     """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
@@ -196,6 +200,8 @@ class Scenario(Parameters):
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        wiring = network.layers, network.connections
+        found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)
