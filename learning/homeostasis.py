@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 Ends = list[tuple[str, str]]
 Layers = dict[str, Array]
 
+_RESTLESS = (Status.PERIOD_2, Status.CYCLE, Status.DIVERGED)
+"""A probe that ended so has no response to a drive."""
+
 _Size = Annotated[float, Field(gt=0.0, le=1e3)]
 
 
@@ -100,13 +103,13 @@ class ClosedLoop(Probing):
     """Drive of every unit; units of the state, or volts, above 0. The error of a finite size falls as its square."""
 
     def pull(self, bench: Bench, samples: Samples) -> dict[str, Array]:
-        """Return ``strength / n`` times the measured pull, by block (pre, post); a probe that diverged is left out."""
+        """Return ``strength / n`` times the measured pull, by block (pre, post); probes that cycled are left out."""
 
         def answer(eps: Layers) -> Layers:
             ends, rested = [], np.ones(len(samples.x), dtype=np.bool_)
             for sign in (1.0, -1.0):
                 settled = bench.settle_injected({name: sign * self.size * e for name, e in eps.items()})
-                rested &= settled.status != Status.DIVERGED
+                rested &= ~np.isin(settled.status, _RESTLESS)
                 ends.append(bench.read(waits=sign > 0.0))
             # Left out before the difference: that of two infinite readings is not defined.
             up, down = ({name: np.where(rested[:, None], np.real(end[name]), np.nan) for name in eps} for end in ends)

@@ -198,23 +198,29 @@ def test_units_without_slope_are_not_pulled():
     assert not total(pull).any()
 
 
-class Diverging(OnlyBench):
-    """The first sample diverges when it is probed."""
+class Restless(OnlyBench):
+    """The first samples cycle or diverge when they are probed, and are read somewhere on the way."""
+
+    def __init__(self, chip, status, count=1):
+        super().__init__(chip)
+        self._status, self._count = status, count
 
     def settle_injected(self, drive):
         ended = self._chip.settle_injected(drive)
-        ended.status[0] = Status.DIVERGED
-        self._chip.state[0] = np.nan
+        ended.status[: self._count] = self._status
+        self._chip.state[: self._count] = np.inf if self._status == Status.DIVERGED else 9.0 * drive["l1"][0, 0]
         return ended
 
 
-def test_a_probe_that_diverged_is_left_out():
+@pytest.mark.parametrize("status", [Status.PERIOD_2, Status.CYCLE, Status.DIVERGED])
+def test_a_probe_without_response_is_left_out(status):
     chip, how = random_chip(sigma=0.1), ClosedLoop(draws=1)
     samples = settled(chip, 5)
-    found = how.pull(Diverging(chip), samples)
+    found = how.pull(Restless(chip, status), samples)
     rest = Samples(samples.x[1:], samples.target[1:], np.arange(1, 5))
     measure_free(chip, rest.x)
     np.testing.assert_allclose(total(found), total(how.pull(chip, rest)), rtol=1e-9)
+    assert not total(how.pull(Restless(chip, status, 4), rest)).any()
 
 
 @pytest.mark.parametrize(("how", "settlings"), [(OpenLoop(draws=3), 0), (ClosedLoop(draws=3), 30)])
