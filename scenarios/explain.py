@@ -75,11 +75,12 @@ def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     if load.estimates:
         free = len(scenario.tried()) if scenario.experiment.kind == "nudge" else 1
         each = "repeat of all schemes" if scenario.experiment.kind == "nudge" else "estimate"
-        yield f"settlings   {free} free and {load.nudges} nudged for each {each}; {load.settlings:,} in the whole run"
+        asked = f"{free} free and {load.nudges} nudged" + (f" and {load.probes} probed" if load.probes else "")
+        yield f"settlings   {asked} for each {each}; {load.settlings:,} in the whole run"
     else:
         yield f"settlings   {load.settlings:,}, all of them free"
     if scenario.experiment.kind == "train":
-        per_epoch = load.estimates // scenario.experiment.epochs * (1 + load.nudges)
+        per_epoch = load.estimates // scenario.experiment.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
     seconds = load.operations / RATE
     most = "at most " if load.bounded and seconds >= 1.0 else ""

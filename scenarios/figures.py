@@ -45,7 +45,8 @@ CAPTIONS = {
     "angles": (
         "Asymmetry. Angle between the forward weights and the transposed feedback weights of each pair: 0 degree is "
         "the perfect match that equilibrium propagation assumes, 90 degree is no relation. Symmetry compares the "
-        "symmetric part of all couplings with the antisymmetric part; W - 1 includes the leak of the units."
+        "symmetric part of all couplings with the antisymmetric part; W - 1 includes the leak of the units. The loss "
+        "of Jacobian homeostasis is that of the weights as they are, whether or not it is trained."
     ),
     "cosine_by_epoch": (
         "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the right "

@@ -44,19 +44,24 @@ def _log_if_wide(axes: Axes) -> None:
 
 @styled
 def angles(result: Result) -> Figure:
-    """Draw the angle between forward and feedback weights of each pair, and the symmetry of all couplings."""
+    """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
     group = result["metrics"]
-    paired = "angle_weights" in group
-    figure, axes_list = panels(1 + paired, width=6.4, share=False)
+    paired, known = "angle_weights" in group, "homeostasis_loss" in group
+    figure, axes_list = panels(1 + paired + known, width=3.2 * (1 + paired + known), share=False)
     if paired:
         for k, pair in enumerate(group["pair"].data):
             by_epoch(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
         axes_list[0].set_ylabel("angle between forward\nand feedback weights (degree)")
         from_zero(axes_list[0])
-    last, first = axes_list[-1], len(group["pair"].data) if paired else 0
+    middle, first = axes_list[int(paired)], len(group["pair"].data) if paired else 0
     for k, (name, words) in enumerate((("couplings", "symmetry of W"), ("reference", "symmetry of W - 1")), first):
-        by_epoch(last, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
-    last.set_ylabel("symmetry |S| / (|S| + |A|)\n(1: symmetric)")
+        by_epoch(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
+    middle.set_ylabel("symmetry |S| / (|S| + |A|)\n(1: symmetric)")
+    if known:
+        value, words = group["homeostasis_loss"].data, "loss of homeostasis"
+        by_epoch(axes_list[-1], group["epoch"].data, value, first + 2, words)
+        axes_list[-1].set_ylabel("loss of homeostasis per unit\n2 |A|$^2$ / n (0: symmetric)")
+        _log_if_wide(axes_list[-1])
     key_below(figure, axes_list)
     return figure
 

@@ -30,6 +30,7 @@ from .schema_devices import (
     with_thermal_noise,
 )
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
+from .schema_homeostasis import Homeostasis, homeostasis_faults
 from .schema_nudges import budget_faults, swing_faults
 from .schema_optimiser import name_faults
 from .schema_tasks import Task
@@ -111,6 +112,9 @@ class Learning(Parameters):
 
     optimiser: Optimiser = Sgd()
     """How gradients become writes; only used in training."""
+
+    homeostasis: Homeostasis | None = None
+    """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""
 
     presynaptic: Literal["mean", "free"] = "mean"
     """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
@@ -207,6 +211,8 @@ class Scenario(Parameters):
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        wiring = network.layers, network.connections
+        found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += comparator_faults(devices)

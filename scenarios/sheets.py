@@ -58,6 +58,7 @@ def _metrics(group: Group, limit: int) -> Sheet:
     count = len(group["epoch"].data)
     shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
     columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated", "symmetry W"]
+    columns += ["L_homeo/n"] if "homeostasis_loss" in group else []
     pairs = group["pair"].data if "pair" in group else []
     rows = [
         [
@@ -66,11 +67,14 @@ def _metrics(group: Group, limit: int) -> Sheet:
             *(_share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
             _share(group["saturation"].data[e].max()),
             _fixed(group["symmetry_couplings"].data[e], 3),
+            *([f"{group['homeostasis_loss'].data[e]:.3g}"] if "homeostasis_loss" in group else []),
             *(_fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
         ]
         for e in shown
     ]
     note = "unsettled: training samples that did not settle; saturated: units without slope, worst layer"
+    if "homeostasis_loss" in group:
+        note += "; L_homeo/n: loss of Jacobian homeostasis, 2 |A|^2 per unit"
     if len(pairs):
         note += "; angle: between forward and feedback weights, degree"
     if len(shown) < count:

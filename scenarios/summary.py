@@ -27,6 +27,7 @@ _MEASURED = {
         "angle_weights",
         "symmetry_couplings",
         "symmetry_reference",
+        "homeostasis_loss",
     },
     "ledger": {"relative"},
     "signal": {"activity", "delta", "evoked"},

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
+from learning.homeostasis_exact import homeostasis
 from learning.ledger_figures import cosines, mean_defined, norm_ratios, rms
 from learning.runs import joined
 from learning.schemes import Scheme, label
@@ -184,14 +185,16 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
 
 
 def symmetry_group(chip: Chip) -> Group:
-    """Return the angle of every reciprocal pair and both symmetry figures."""
+    """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis."""
     topology = chip.topology
     couplings = couplings_of(topology, chip.effective)
     pairs = topology.pairs()
+    loss = homeostasis(topology, chip.effective, per_unit=True).loss
     angles = [angle(chip.effective[forward.block], chip.effective[back.block]) for forward, back in pairs]
     group: Group = {
         "symmetry_couplings": Variable((), symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
         "symmetry_reference": Variable((), symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
+        "homeostasis_loss": Variable((), loss, long_name="2 |A|^2 / n, the loss of Jacobian homeostasis per unit"),
     }
     if pairs:
         group["pair"] = pair_names(topology)

@@ -25,6 +25,7 @@ _EPOCH_NAMES = {
     "error_test": "share of wrong classes of the test samples",
     "unsettled_test": "share of test samples that did not settle",
     "saturation": "share of units with less than 5 % of the largest slope",
+    "homeostasis_loss": "2 |A|^2 / n, the loss of Jacobian homeostasis per unit",
     "clipped": "share of the conversions of the tests outside the range of the readout converter",
     "settlings": "settlings so far, per sample",
     "settled_time": "time spent settling so far, over all samples",

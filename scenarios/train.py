@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from devices.random import Stream
 from learning.estimators import measure_free
 from learning.exact import exact_rule
+from learning.homeostasis import homeostatic
 from learning.rules import Method, rule_named
 from learning.training import Gradient, Rule, Samples, Step, evaluate, train
 from substrate.chip import Chip
@@ -135,7 +136,10 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     if log.stage == TRAINING:
         mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
         how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, record)
-        rule = _on_one_thread(rule_named(learning.rule, chip, how))
+        rule = rule_named(learning.rule, chip, how)
+        if learning.homeostasis is not None:
+            rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))
+        rule = _on_one_thread(rule)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:

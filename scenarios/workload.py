@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from learning.homeostasis import ClosedLoop
 from learning.schemes import LockIn, Rotation, Scheme, unfolded
 from substrate.methods import Phase, cycle_steps, whole_steps
 from substrate.topology import Topology
@@ -30,6 +31,9 @@ class Workload(NamedTuple):
 
     nudges: int
     """Nudged settlings of one sample, over all its schemes."""
+
+    probes: int
+    """Settlings of one sample with an injected drive, for each of its estimates."""
 
     settlings: int
     """Settlings of one sample each, over the whole run, without those of the oracle."""
@@ -91,7 +95,9 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     nudged = _nudges(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
+    probes = _probes(scenario)
     nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
+    nudged_steps += probes * _limit(dynamics.nudged, dynamics.dt)
     free = counts.free + counts.estimates
     steps = free * _limit(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
@@ -100,7 +106,8 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         topology=topology,
         estimates=counts.estimates,
         nudges=len(nudged),
-        settlings=free + counts.estimates * len(nudged),
+        probes=probes,
+        settlings=free + counts.estimates * (len(nudged) + probes),
         operations=2.0 * (steps * recurrent + free * clamped),
         memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_result(scenario, topology, counts, nudged),
@@ -148,6 +155,12 @@ def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[_Nudged]:
             planes = 2 if isinstance(scheme, Rotation) else 1
             found.append(_Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
     return list({settling.beta: settling for settling in found}.values()) if recorded else found
+
+
+def _probes(scenario: Scenario) -> int:
+    """Return the settlings of one sample that homeostasis asks for; held outputs need none."""
+    how = scenario.learning.homeostasis
+    return 2 * how.draws if isinstance(scenario.experiment, Train) and isinstance(how, ClosedLoop) else 0
 
 
 def _limit(phase: Phase, dt: float) -> int:

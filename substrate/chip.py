@@ -1,9 +1,9 @@
-"""One fabricated chip: a wiring, its programmed parameters and one draw of its devices."""
+"""One fabricated chip in operation: what is clamped, settles and is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,25 @@ from devices.noise import Noise
 from .account import Account
 from .adjoint import relax_errors
 from .averages import Average
-from .causes import CAUSES, causes, without
 from .correction import corrected
 from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
-from .fabric import Fabric
 from .methods import Phase
 from .nudging import adjoint_force, free_drive, nudged
-from .protocol import Budget, Nudge, Readout, Settled, State
+from .probing import evoked, joined
+from .protocol import Budget, Nudge, Settled, State
 from .readout import ReadChain
 from .recording import Recording
 from .relaxation import activate, relax
-from .tiles import Drive, available_threads
+from .silicon import Silicon
+from .tiles import Drive, Machine
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
+_Record = tuple[int, Recorder] | None
 
 
-class Chip:
+class Chip(Silicon):
     """A chip that settles; implements `substrate.protocol.Bench`.
 
     Parameters
@@ -58,22 +59,8 @@ class Chip:
         fabrication: Fabrication = Fabrication(),  # noqa: B008  immutable
         threads: int | None = None,
     ) -> None:
-        self.design = design
-        self.topology = design.topology
-        self.fabrication = fabrication
-        self._fabric = Fabric(design, programmed, fabrication)
-        self.programmed = self._fabric.programmed
-        """Requested parameters by block."""
-        self.effective = self._fabric.effective
-        """Parameters the units really feel, by block."""
-        self.writer = self._fabric.writer
-        """The cells as they are written, and what they keep beside their weights."""
-        self.membranes = self._fabric.membranes
-        """Time constants, transfer curves and noise of the units."""
-        self.time_constants = self.membranes.tau
-        """Time constant of every membrane, in units of tau, (units,)."""
+        super().__init__(design, programmed, fabrication, threads)
         self._account = Account(design)
-        self._machine = self._fabric.machine(threads or available_threads())
         self._reader = ReadChain(design, fabrication)
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -84,20 +71,11 @@ class Chip:
         self._names = "0/0"
         self._errors: Array | None = None
         self._cycle: State | None = None
+        self._injected = 0
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
         self.audit = Audit()
         """What audits of the equilibrium mode have found since the chip was made."""
-
-    @property
-    def connections(self) -> list[tuple[str, str]]:
-        """(pre, post) layer of every connection."""
-        return [(c.pre, c.post) for c in self.topology.connections]
-
-    @property
-    def readout(self) -> Readout | None:
-        """The digital readout, or None for the mse cost."""
-        return self._fabric.readout
 
     @property
     def constant_drive(self) -> Array:
@@ -120,7 +98,7 @@ class Chip:
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
         self._input, self._ids, self._names = x, ids, f"{epoch}/{repeat}"
-        self._errors = self._cycle = None
+        self._errors, self._cycle, self._injected = None, None, 0
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
         # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
@@ -159,7 +137,33 @@ class Chip:
                 machine, drive = corrected(machine, drive, self.topology, self.effective, known, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
-        if dynamics.mode == "equilibrium":
+        settled = self._follow(machine, drive, begin, phase, record)
+        if nudge is None:
+            self._free = self._full
+        return settled
+
+    def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
+        """Let the chip settle from its last free state with a constant `drive` per layer on top, (batch, units).
+
+        ``tau du/dt = F`` at the net drive ``h + drive``, in units of the state. It takes the end of ``dynamics.nudged``
+        and has noise of its own, but no nudge, correction or second copy of the cells.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or its drive does not fit, or the noise does not fit the dynamics.
+        """
+        added = joined(self.topology, drive, len(self._constant))
+        whole = free_drive(self.design, self.fabrication, self._constant + added, self._ids, self._names, None)
+        if self.design.phases.noise == "independent":
+            self._injected += 1
+            seed, instance, name = whole.names
+            whole = whole._replace(names=(seed, instance, f"{name}/injected {self._injected}"))
+        return self._follow(self._machine, whole, self._free, self.design.dynamics.nudged)
+
+    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
+        """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
+        if self.design.dynamics.mode == "equilibrium":
             if record is not None:
                 raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
             end = settle_by_sweeps(machine, drive, begin, phase)
@@ -168,8 +172,6 @@ class Chip:
         else:
             relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
-        if nudge is None:
-            self._free = self._full
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._reader.elapse(relaxed.settled.time)
         return relaxed.settled
@@ -200,6 +202,22 @@ class Chip:
         read = np.array([self._reader.read(point, waits=False) for point in self._cycle])
         known = np.broadcast_to(self._input, (points, *self._input.shape))
         return {self.topology.input: known} | self.topology.split(read)
+
+    def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
+
+        `a0` are the activities of the last free state, `offsets` are per unclamped layer in units of the activity.
+        The change ``W offsets`` passes the noise of the read, and the converter with its range centred at 0; a
+        unit of the state reads as one of the activity. The loop is open, so no noise of the membranes enters.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or its offsets do not fit.
+        """
+        change = evoked(self.topology, self.effective, joined(self.topology, offsets, len(self._constant)))
+        self._account.read(len(change))
+        return self.topology.split(self._reader.read_signed(change))
 
     def settle_errors(self, target: Array) -> Settled:
         """Let the adjoint state relax on transposed weights around the last free state (see `substrate.adjoint`).
@@ -255,39 +273,10 @@ class Chip:
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
         return relax(machine, drive, self._free, phase).state
 
-    def variant(self, **parts: Any) -> Chip:
-        """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
-        kept = self.programmed | self.writer.kept
-        return Chip(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
-
-    @property
-    def causes(self) -> list[str]:
-        """Names of the imperfections of this chip, see `substrate.causes`."""
-        return causes(self.design)
-
-    def without(self, *names: str) -> Chip:
-        """Return the same silicon and programmed parameters with the named causes of error ideal.
-
-        Raises
-        ------
-        ValueError
-            If a name is no cause.
-        """
-        return self.variant(**without(self.design, *names)._asdict())
-
-    def ideal(self) -> Chip:
-        """Return the chip as designed: the same programmed parameters, no imperfection."""
-        return self.without(*CAUSES)
-
     @property
     def clipped(self) -> Clipped:
         """How often the readout converter met a value outside its range since the chip was made."""
         return self._reader.clipped
-
-    @property
-    def lost(self) -> int:
-        """Requests to change a cell that were below what a pulse can do, since the chip was made."""
-        return self._fabric.lost
 
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":

@@ -144,6 +144,11 @@ class Bench(Protocol):
         ...
 
     @property
+    def layers(self) -> Mapping[str, int]:
+        """Units of every layer, the clamped input first; public like the connections."""
+        ...
+
+    @property
     def readout(self) -> Readout | None:
         """The digital readout, for the cross-entropy cost; None for mse."""
         ...
@@ -184,6 +189,22 @@ class Bench(Protocol):
 
     def read_errors(self) -> Mapping[str, Array]:
         """Return the error vectors ``dL/d drive`` that `settle_errors` found, per unclamped layer (batch, units)."""
+        ...
+
+    def read_drives(self, offsets: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Override the outputs with ``a0 + offsets``, loop open, and return the change ``W offsets`` of the drives.
+
+        `a0` are the activities of the last free state, whose drive the read takes off. Per unclamped layer
+        (batch, units), `offsets` in units of the activity, the answer in units of the state; one real read.
+        """
+        ...
+
+    def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
+        """Let the chip settle from the last free state with a constant `drive` on top of that of every unit.
+
+        Per unclamped layer (batch, units), in units of the state. Then `read` returns ``a0 - J^-1 drive`` to first
+        order, with ``J = W - K`` and `K` diagonal.
+        """
         ...
 
     def write(self, changes: Mapping[str, Array]) -> None:

@@ -26,7 +26,8 @@ class OnlyBench:
 
 def test_the_bench_shows_no_weight():
     settling = {"set_input", "settle", "read", "read_cycle", "settle_errors", "read_errors"}
-    assert {"connections", "readout", *settling, "write", "budget"} == PORTS
+    probing = {"layers", "read_drives", "settle_injected"}
+    assert {"connections", "readout", *settling, *probing, "write", "budget"} == PORTS
 
 
 @pytest.mark.parametrize("scheme", [OneSided(beta=0.2), Centred(beta=0.2), Circle(beta=0.2, points=5)])

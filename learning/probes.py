@@ -1,0 +1,44 @@
+"""Random probes of a batch: what is drawn for a sample depends on its name alone, not on the batch it rides in.
+
+Every draw is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
+    """Return +1 or -1 (Rademacher) for every unit of every sample, (batch, units).
+
+    Parameters
+    ----------
+    seed : int
+        0 or more.
+    ids : int array (batch,)
+        Which samples these are; 0 or more.
+    epoch : int
+        How often they have been presented before.
+    draw : int
+        Which draw of the sample; 0 or more.
+    units : int
+        Units that are probed.
+    """
+    words = [_stream(seed, epoch, i, draw).random_raw(-(-units // 64)) for i in ids.tolist()]
+    bytes_of_all = np.array(words, dtype="<u8").view(np.uint8).reshape(len(ids), -1)
+    return np.where(np.unpackbits(bytes_of_all, axis=1, count=units), 1.0, -1.0)
+
+
+def normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
+    """Return a standard normal number for every unit of every sample, (batch, units); parameters as in `signs`."""
+    rows = [np.random.Generator(_stream(seed, epoch, i, draw)).standard_normal(units) for i in ids.tolist()]
+    return np.array(rows).reshape(len(ids), units)
+
+
+def _stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:
+    # The low words of the counter are left to the stream itself; 0 there is a sign of the random-sign scheme.
+    key, counter = np.array([seed, epoch], dtype=np.uint64), np.array([0, sample, draw + 1, 0], dtype=np.uint64)
+    return np.random.Philox(key=key, counter=counter)
