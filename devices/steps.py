@@ -80,25 +80,3 @@ def rounded(pulses: float, uniform: float) -> int:
 def nearest(pulses: float) -> int:
     """Return the nearest whole number of pulses, the even one of two."""
     return int(np.rint(min(max(pulses, -float(LONGEST)), float(LONGEST))))
-
-
-def coincidences(share: float, train: int, uniform: float, none: float) -> int:
-    """Return how often two random trains meet (Gokmen & Vlasov 2016): a binomial number.
-
-    Parameters
-    ----------
-    share : float
-        Probability to meet in one place, 0 to 1/2.
-    train : int
-        Places.
-    uniform : float
-        In (0, 1); the number returned is its quantile.
-    none : float
-        Probability to meet nowhere, ``(1 - share)^train``.
-    """
-    count, total, mass, odds = 0, none, none, share / (1.0 - share)
-    while total < uniform and count < train:
-        count += 1
-        mass *= odds * (train - count + 1) / count
-        total += mass
-    return count

@@ -115,9 +115,8 @@ class Writer:
         """Change a block, as far as its cells can; `name` names the draws of this write."""
         present, law = self.state(block, weight), self._law
         if isinstance(law, Pulsed):
-            new, counts = self._pulsed(law, block, present, change, name)
-            touched, pulses = counts != 0, int(np.abs(counts).sum(dtype=np.int64))
-            lost = int(np.count_nonzero((change != 0.0) & ~touched))
+            new, counts, pulses, lost = self._pulsed(law, block, present, change, name)
+            touched = counts != 0
         elif isinstance(law, Verified):
             touched = change != 0.0
             new, pulses, lost = self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0
@@ -133,15 +132,16 @@ class Writer:
 
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str
-    ) -> tuple[Array, NDArray[np.int32]]:
+    ) -> tuple[Array, NDArray[np.int32], int, int]:
+        """Return the weights after the pulses of every cell, these, their sum, and the requests without any."""
         moving = self._moving[block]
         rows = moving.low.shape
         new, counts = np.array(weight, dtype=np.float64, order="C").reshape(rows), np.zeros(rows, dtype=np.int32)
         key = self._stream(f"write/{block}/{name}").key()
-        train = Train._make((*key, RULES[law.rounding], law.train, law.step, law.offset, *shape_of(law)))
+        train = Train(*key, RULES[law.rounding], law.train, law.step, law.offset, shape_of(law))
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
-        pulse(moving._replace(weight=new), wanted, train, counts)
-        return new.reshape(request.shape), counts.reshape(request.shape)
+        pulses, lost = pulse(moving._replace(weight=new), wanted, train, counts)
+        return new.reshape(request.shape), counts.reshape(request.shape), int(pulses), int(lost)
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = np.clip(target, -law.w_max, law.w_max)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from scipy.stats import binom
 
 from devices import steps
 from devices.cells import Cells, nominal, sample, shape_of, symmetry_point
@@ -93,13 +92,6 @@ def test_nearest_is_odd_and_cut():
     pulses = np.linspace(-3.3, 3.3, 101)
     np.testing.assert_array_equal([steps.nearest(x) for x in pulses], np.rint(pulses))
     assert steps.nearest(1e300) == steps.LONGEST == -steps.nearest(-1e300)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.013, 0.3, 0.5])
-def test_coincidences_are_the_quantile_of_a_binomial_number(share):
-    uniform = np.linspace(0.001, 0.999, 333)
-    found = [steps.coincidences(share, 31, u, (1.0 - share) ** 31) for u in uniform]
-    np.testing.assert_array_equal(found, binom.ppf(uniform, 31, share))
 
 
 # Nonsense

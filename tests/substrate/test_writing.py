@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from devices.cells import Cells, nominal, sample, symmetry_point
 from devices.memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Verified
-from devices.random import Stream
+from devices.random import Stream, philox
 from devices.retention import Retention
 from substrate.writing import NOISE, Writer
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance, assert_variance_ratio
@@ -38,6 +39,10 @@ SPREAD = {"step_sigma": 0.2, "up_down_sigma": 0.05, "w_max_sigma": 0.1, "w_min_s
 
 def stream(purpose):
     return Stream(0, purpose)
+
+
+KEY = stream("write/weight/0").key()
+"""Of the first write of `written`."""
 
 
 def writer(law, shape=(3, 7), retention=Retention(), kept=None, measured=None):  # noqa: B008  immutable
@@ -167,6 +172,18 @@ def test_coincidences_have_the_moments_of_a_binomial_number(wanted):
     assert_mean(pulses, wanted, np.sqrt(variance))
     assert pulses.var() == pytest.approx(variance, rel=0.1)
     assert np.abs(pulses).max() <= 31
+
+
+@pytest.mark.parametrize("share", [0.0, 0.013, 0.3, 0.5, 0.9, 2.0])
+def test_coincidences_are_the_quantiles_of_a_binomial_number(share):
+    """Word ``k`` of counter ``c`` of a row is that of column ``c + 6 k``; where most meet, the others are counted."""
+    found = np.rint(written(ConstantStep(step=0.01, rounding="coincidences"), np.zeros((3, 23)), 31 * share) / 0.01)
+    row, counter = np.ogrid[:3, :6]
+    zero = np.zeros((3, 6), dtype=np.uint64)
+    words = philox(zero, zero, zero + row.astype(np.uint64), zero + counter.astype(np.uint64), *KEY)
+    uniform = (np.concatenate(words, axis=1)[:, :23].astype(np.float64) + 0.5) * 2.0**-32
+    rare = binom.ppf(uniform, 31, min(share, 1.0 - min(share, 1.0)))
+    np.testing.assert_array_equal(found, rare if share <= 0.5 else 31 - rare)
 
 
 def test_coincidences_agree_with_the_published_simulator_and_saturate():
