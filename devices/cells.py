@@ -126,23 +126,7 @@ def _inverse(bound: Array) -> Array:
         return np.where(bound == 0.0, 0.0, 1.0 / bound)
 
 
-class Shape(NamedTuple):
-    """What all cells of a law have in common, as the kernels take it."""
-
-    code: int
-    curves: Array
-    """a, b, A and gamma of the exponential law, down and up, (2, 4); gamma of down pulses as its negative."""
-
-    nodes: Array
-    """Multipliers down and up, (2, points)."""
-
-    cycle_sigma: float
-    additive: bool
-    cycle_add: float
-    cycle_slope: float
-
-
-def shape_of(law: Step) -> Shape:
+def shape_of(law: Step) -> steps.Shape:
     """Return the constants of a law that are the same for all cells."""
     curves, nodes, add, slope = np.zeros((2, 4)), np.ones((2, 1)), 0.0, 0.0
     if isinstance(law, ExponentialStep):
@@ -152,4 +136,4 @@ def shape_of(law: Step) -> Shape:
     if isinstance(law, PiecewiseStep):
         nodes = np.array([law.down, law.up], dtype=np.float64)
     additive = law.cycle_noise == "additive"
-    return Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))
+    return steps.Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))

@@ -31,7 +31,7 @@ class Pulsed(Parameters):
     where two random trains meet, which is right in the mean up to `train` pulses."""
 
     train: Annotated[int, Field(ge=1, le=126)] = 31
-    """Length of a train of `coincidences`; 1 to 126, beyond which a number of them is no longer found. Published: 31."""
+    """Length of a train of `coincidences`; 1 to 126 (more would underflow). Published: 31."""
 
     step_sigma: Spread = 0.0
     """Spread of the step between cells; dimensionless, 0 to 10. Published: 0.1 to 0.8."""

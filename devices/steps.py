@@ -8,6 +8,7 @@ All laws of one sign are functions of one state, so a pulse train is a walk of s
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,22 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 CONSTANT, LINEAR, EXPONENTIAL, POWER, PIECEWISE = range(5)
+
+
+class Shape(NamedTuple):
+    """What all cells of a law have in common, as the kernels take it."""
+
+    code: int
+    curves: Array
+    """a, b, A and gamma of the exponential law, down and up, (2, 4); gamma of down pulses as its negative."""
+
+    nodes: Array
+    """Multipliers down and up, (2, points)."""
+
+    cycle_sigma: float
+    additive: bool
+    cycle_add: float
+    cycle_slope: float
 
 
 def multiplier(code: int, w: float, low: float, high: float, bend: float, curve: Array, nodes: Array) -> float:

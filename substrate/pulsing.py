@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import steps
-from devices.cells import Shape
 
 from .compile import elementwise, kernel, law
 from .vector import exp2, log, normals, pairs, philox, philox_at
@@ -64,7 +63,7 @@ class Train(NamedTuple):
     length: int
     step: float
     offset: float
-    law: Shape
+    law: steps.Shape
 
 
 class _Row(NamedTuple):
