@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from devices.cells import nominal
 from devices.memory import Pulsed
 from substrate.chip import Chip
@@ -19,8 +21,16 @@ _NAMES = {
 
 
 def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
-    """Return what the cells of a block are like, as drawn and, with the prefix `nominal_`, as designed."""
+    """Return what the cells of a block are like, as drawn and, with the prefix `nominal_`, as designed.
+
+    Where one number stands for both directions of a pair, these are the cells that keep it.
+    """
     found: Group = {}
+    if block in chip.writer.partners:
+        return {
+            name: variable._replace(data=np.transpose(variable.data))
+            for name, variable in cell_variables(chip, chip.writer.partners[block], dims).items()
+        }
     law = chip.design.update
     if isinstance(law, Pulsed):
         drawn, clean = chip.writer.cells[block], nominal(law)

@@ -54,11 +54,10 @@ class Fabric:
         self.lost = 0
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
-        self.writer = Writer(
-            design.update, design.retention, topology.shapes, self._stream, programmed, design.measured_cells
-        )
-        """The cells as they are written."""
         self._cells = Cells(design, fabrication)
+        laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
+        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners)
+        """The cells as they are written."""
         self._offsets = offsets(topology.units, design.neurons.offset_sigma, self._stream("neurons/offset"))
         self._held: dict[str, Array] = {}
         blocks = checked(topology, programmed)
@@ -160,9 +159,7 @@ class Fabric:
         for name, block in (dict(blocks) | mirrored).items():
             self.programmed[name][...] = block
             self._held[name] = held = self._cells.held(name, self.programmed[name])
-            # One number is written once: both directions keep what its forward block keeps.
-            felt = self.writer.felt(partners[name], held.T).T if name in partners else self.writer.felt(name, held)
-            self.effective[name][...] = self._cells.effective(name, felt)
+            self.effective[name][...] = self._cells.effective(name, self.writer.felt(name, held))
 
     def machine(self, threads: int) -> Machine:
         """Return the chip as the kernels take it; a write changes its weights, too.

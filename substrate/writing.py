@@ -52,6 +52,8 @@ class Writer:
         ``stream(purpose)`` names the draws of this chip.
     kept : mapping of str to array
         What an earlier chip of the same silicon kept beside its weights; see `kept`.
+    partners : mapping of block name to block name, optional
+        Blocks without a number of their own, and the block whose transpose they are.
     measured : mapping of str to array, optional
         Constants measured on real cells, ``<block>/<name>`` by the names of `devices.cells.Cells`.
 
@@ -69,9 +71,12 @@ class Writer:
         stream: Callable[[str], Stream],
         kept: Mapping[str, Array],
         measured: Mapping[str, Array] | None = None,
+        partners: Mapping[str, str] | None = None,
     ) -> None:
         self._law, self._retention, self._stream = law, retention, stream
-        shapes = {name: shape for name, shape in shapes.items() if not name.startswith("readout/")}
+        self.partners = dict(partners or {})
+        """Blocks that keep nothing themselves, and the block whose transpose they are."""
+        shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
         self.cells: dict[str, Cells] = {}
         """Sampled constants of every pulsed cell, by block."""
         if isinstance(law, Pulsed):
@@ -102,12 +107,16 @@ class Writer:
 
     def state(self, block: str, weight: Array) -> Array:
         """Return what is left of the weights of a block that were written as `weight`."""
+        if block in self.partners:
+            return self.state(self.partners[block], weight.T).T
         if block not in self.forgetting:
             return weight
         return retained(weight, self.kept[ELAPSED + block], self.forgetting[block], self._retention.drift_start)
 
     def felt(self, block: str, weight: Array) -> Array:
         """Return what is read of the weights of a block that were written as `weight`."""
+        if block in self.partners:
+            return self.felt(self.partners[block], weight.T).T
         state = self.state(block, weight)
         return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
 
