@@ -144,13 +144,15 @@ def forgetting_figure(law: Retention) -> Figure:
     """Draw what is left of a weight over time."""
     last = 3.0 * law.leak_tau if law.leak_tau is not None else 1e8
     times = np.geomspace(1e-6 * last if law.leak_tau else 1.0, last, 200)
-    still = law.model_copy(update={"leak_tau_sigma": 0.0, "drift_sigma": 0.0})
+    still = law.model_copy(
+        update={"leak_tau_sigma": 0.0, "drift_sigma": 0.0, "drift_sigma_slope": 0.0, "drift_sigma_range": None}
+    )
     line, band = (
         retained(
+            some,
             np.ones((200, n)),
             np.repeat(times[:, None], n, axis=1),
             sample_forgetting(some, (1, n), lambda name: Stream(0, name)),
-            law.drift_start,
         )
         for some, n in ((still, 1), (law, _CELLS))
     )

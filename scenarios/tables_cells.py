@@ -6,6 +6,7 @@ import numpy as np
 
 from devices.cells import nominal
 from devices.memory import Pulsed
+from devices.retention import exponents
 from substrate.chip import Chip
 
 from .store import Group, Variable
@@ -38,9 +39,11 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
             found[name] = Variable(dims, getattr(drawn, name).copy(), long_name=text)
             found[f"nominal_{name}"] = Variable((), float(getattr(clean, name)), long_name=f"{text}, as designed")
     if block in chip.writer.forgetting:
-        cells = chip.writer.forgetting[block]
+        cells, drift = chip.writer.forgetting[block], chip.design.retention
         found["leak_rate"] = Variable(dims, cells.rate.copy(), "1/s", "rate of the leak")
-        found["drift_exponent"] = Variable(dims, cells.exponent.copy(), long_name="exponent of the drift")
+        found["drift_exponent"] = Variable(
+            dims, exponents(drift, chip.programmed[block], cells), long_name="exponent of the drift"
+        )
     for name, array in chip.writer.kept.items():
         kind, _, owner = name.partition("/")
         if owner == block:

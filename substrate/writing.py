@@ -111,7 +111,7 @@ class Writer:
             return self.state(self.partners[block], weight.T).T
         if block not in self.forgetting:
             return weight
-        return retained(weight, self.kept[ELAPSED + block], self.forgetting[block], self._retention.drift_start)
+        return retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
 
     def felt(self, block: str, weight: Array) -> Array:
         """Return what is read of the weights of a block that were written as `weight`."""
