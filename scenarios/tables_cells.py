@@ -18,6 +18,7 @@ _NAMES = {
     "high": "upper bound of the cell",
     "bend_up": "slope (1/weight) or exponent of the up step",
     "bend_down": "slope or exponent of the down step, as a negative number",
+    "reference": "weight of the reference device, which is subtracted",
 }
 
 

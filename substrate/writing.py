@@ -84,6 +84,7 @@ class Writer:
                 name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
                 for name, shape in shapes.items()
             }
+        self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
         self._moving = {name: _as_moved(cells) for name, cells in self.cells.items()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
@@ -143,14 +144,19 @@ class Writer:
         self, law: Step, block: str, weight: Array, request: Array, name: str
     ) -> tuple[Array, NDArray[np.int32], int, int]:
         """Return the weights after the pulses of every cell, these, their sum, and the requests without any."""
-        moving = self._moving[block]
+        moving, reference = self._moving[block], self._references.get(block)
         rows = moving.low.shape
-        new, counts = np.array(weight, dtype=np.float64, order="C").reshape(rows), np.zeros(rows, dtype=np.int32)
+        cell = np.array(weight if reference is None else weight + reference, dtype=np.float64, order="C")
+        new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
         key = self._stream(f"write/{block}/{name}").key()
         train = Train(*key, RULES[law.rounding], law.train, law.step, law.offset, shape_of(law))
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
         pulses, lost = pulse(moving._replace(weight=new), wanted, train, counts)
-        return new.reshape(request.shape), counts.reshape(request.shape), int(pulses), int(lost)
+        new, counts = new.reshape(request.shape), counts.reshape(request.shape)
+        if reference is not None:
+            # Without a pulse every bit of the difference stays.
+            new = np.where(counts == 0, weight, new - reference)
+        return new, counts, int(pulses), int(lost)
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = np.clip(target, -law.w_max, law.w_max)
