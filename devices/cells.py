@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import steps
-from .memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Step
+from .memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Step, Subtracted
 from .random import Stream
 
 Array = NDArray[np.float64]
@@ -46,6 +46,9 @@ class Cells(NamedTuple):
     bend_down: Array
     """The same for down pulses, as a negative number."""
 
+    reference: Array
+    """Weight of the reference device, which is subtracted; all other constants are those before. 0: none."""
+
 
 def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Cells:
     """Return the cells of one block; a spread of 0 gives exactly the nominal values.
@@ -72,13 +75,15 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
     half = spread("up-down", law.up_down_sigma)
     high = _bound(law.w_max, np.inf) * np.abs(1.0 + spread("w-max", law.w_max_sigma))
     low = _bound(law.w_min, -np.inf) * np.abs(1.0 + spread("w-min", law.w_min_sigma))
-    return Cells(
+    cells = Cells(
         law.step * np.abs(gain + half + min(law.up_down, 0.0)),
         law.step * np.abs(gain - half - max(law.up_down, 0.0)),
         low,
         high,
         *_bends(law, low, high, spread),
+        np.zeros(shape),
     )
+    return cells._replace(reference=_references(law, cells, spread)) if isinstance(law, Subtracted) else cells
 
 
 def nominal(law: Step, shape: tuple[int, ...] = ()) -> Cells:
@@ -87,15 +92,21 @@ def nominal(law: Step, shape: tuple[int, ...] = ()) -> Cells:
     return sample(law.model_copy(update=dict.fromkeys(spreads, 0.0)), shape, lambda name: Stream(0, name))
 
 
-def symmetry_point(law: LinearStep | SoftBounds, cells: Cells) -> Array:
+def symmetry_point(cells: Cells) -> Array:
     """Return the weight at which an up and a down pulse of a linear law cancel, of the shape of the cells.
 
-    ``w = (up - down)/(up bend_up - down bend_down)``; NaN where both steps are equal everywhere.
+    ``w = (up - down)/(up bend_up - down bend_down)``, before any reference is subtracted; NaN where both steps are
+    equal everywhere.
     """
-    del law  # only laws that are linear have this point in closed form
     slope = cells.step_up * cells.bend_up - cells.step_down * cells.bend_down
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(slope == 0.0, np.nan, (cells.step_up - cells.step_down) / slope))
+
+
+def _references(law: Subtracted, cells: Cells, spread: Callable[[str, float], Array]) -> Array:
+    missed = spread("reference", law.subtract_sigma)
+    # Where both steps are equal everywhere there is no such point.
+    return missed if law.subtract == "nothing" else missed + np.nan_to_num(symmetry_point(cells))
 
 
 def _bound(value: float | None, absent: float) -> float:
@@ -126,23 +137,7 @@ def _inverse(bound: Array) -> Array:
         return np.where(bound == 0.0, 0.0, 1.0 / bound)
 
 
-class Shape(NamedTuple):
-    """What all cells of a law have in common, as the kernels take it."""
-
-    code: int
-    curves: Array
-    """a, b, A and gamma of the exponential law, down and up, (2, 4); gamma of down pulses as its negative."""
-
-    nodes: Array
-    """Multipliers down and up, (2, points)."""
-
-    cycle_sigma: float
-    additive: bool
-    cycle_add: float
-    cycle_slope: float
-
-
-def shape_of(law: Step) -> Shape:
+def shape_of(law: Step) -> steps.Shape:
     """Return the constants of a law that are the same for all cells."""
     curves, nodes, add, slope = np.zeros((2, 4)), np.ones((2, 1)), 0.0, 0.0
     if isinstance(law, ExponentialStep):
@@ -152,4 +147,4 @@ def shape_of(law: Step) -> Shape:
     if isinstance(law, PiecewiseStep):
         nodes = np.array([law.down, law.up], dtype=np.float64)
     additive = law.cycle_noise == "additive"
-    return Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))
+    return steps.Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))

@@ -30,8 +30,8 @@ class Pulsed(Parameters):
     """Whole pulses: `nearest` loses less than half a step, `stochastic` is right in the mean, `coincidences` counts
     where two random trains meet, which is right in the mean up to `train` pulses."""
 
-    train: Annotated[int, Field(ge=1, le=10_000)] = 31
-    """Length of a train of `coincidences`; 1 to 10000. Published: 31."""
+    train: Annotated[int, Field(ge=1, le=126)] = 31
+    """Length of a train of `coincidences`; 1 to 126 (more would underflow). Published: 31."""
 
     step_sigma: Spread = 0.0
     """Spread of the step between cells; dimensionless, 0 to 10. Published: 0.1 to 0.8."""
@@ -65,7 +65,8 @@ class Pulsed(Parameters):
 
     measured: str | None = None
     """npz file of constants measured on real cells, which replace drawn ones: arrays ``<block>/<name>`` such as
-    ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`; relative to the scenario."""
+    ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`, `reference`; relative to the
+    scenario."""
 
     @property
     def random(self) -> bool:
@@ -95,7 +96,18 @@ class ConstantStep(Pulsed):
     """Mean lower bound; units of the weight, below 0; absent: none."""
 
 
-class LinearStep(Bounded):
+class Subtracted(Bounded):
+    """Cells beside a reference device whose weight is subtracted from theirs; steps follow the cell alone."""
+
+    subtract: Literal["nothing", "symmetry-point"] = "nothing"
+    """What the reference device is programmed to: 0, or the weight at which an up and a down pulse of its cell
+    cancel, so that alternating pulses drive the difference to 0."""
+
+    subtract_sigma: Annotated[float, Field(ge=0.0, le=1e3)] = 0.0
+    """Spread of what is subtracted around that, absolute; units of the weight. Published: 0.05."""
+
+
+class LinearStep(Subtracted):
     """Steps fall linearly: up ``1 - slope_up w/w_max``, down ``1 - slope_down w/w_min``."""
 
     kind: Literal["linear-step"] = "linear-step"
@@ -113,7 +125,7 @@ class LinearStep(Bounded):
     """Bound that the slope refers to: the mean one, or that of the cell."""
 
 
-class SoftBounds(Bounded):
+class SoftBounds(Subtracted):
     """Steps vanish at the bounds of the cell: up ``1 - w/high``, down ``1 - w/low``."""
 
     kind: Literal["soft-bounds"] = "soft-bounds"

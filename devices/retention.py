@@ -11,12 +11,14 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from .parameters import Parameters, Ratio, Seconds
 from .random import Stream
 
 Array = NDArray[np.float64]
+Limits = Annotated[list[Annotated[float, Field(ge=0.0, le=10.0)]], Field(min_length=2, max_length=2)]
 
 
 class Retention(Parameters):
@@ -40,16 +42,47 @@ class Retention(Parameters):
     drift: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     """Exponent of the drift, ``((t + t0)/t0)^-drift``; dimensionless, 0 to 10. Phase-change memory: 0.05 to 0.1."""
 
-    drift_sigma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
-    """Spread of the exponent between cells, absolute, folded at 0. Phase-change memory: 0.008 to 0.045."""
+    drift_slope: Annotated[float, Field(ge=-10.0, le=10.0)] = 0.0
+    """Change of the exponent per unit of ``ln x``, where ``x = |w|/drift_scale`` is the weight as it was written; then
+    `drift` is that at ``x = 1``. Phase-change memory: -0.0155."""
+
+    drift_range: Limits | None = None
+    """Least and largest mean exponent, needed by a slope. Phase-change memory: 0.049 and 0.1."""
+
+    drift_sigma: Annotated[float, Field(ge=-10.0, le=10.0)] = 0.0
+    """Spread of the exponent between cells, absolute, folded at 0; with a slope the spread at ``x = 1``, which its
+    range may cut. Phase-change memory: 0.008 to 0.045."""
+
+    drift_sigma_slope: Annotated[float, Field(ge=-10.0, le=10.0)] = 0.0
+    """Change of `drift_sigma` per unit of ``ln x``. Phase-change memory: -0.0125."""
+
+    drift_sigma_range: Limits | None = None
+    """Least and largest spread, needed by a slope of it. Phase-change memory: 0.008 and 0.045."""
+
+    drift_scale: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    """Weight at the largest conductance; units of the weight, above 0."""
 
     drift_start: Annotated[Seconds, Field(gt=0.0, le=1e10)] = 20.0
     """Time ``t0`` after the write at which a cell was verified; second, above 0. Published: 20 s."""
 
+    @model_validator(mode="after")
+    def _fit(self) -> Retention:
+        for name in ("drift", "drift_sigma"):
+            limits, slope = getattr(self, f"{name}_range"), getattr(self, f"{name}_slope")
+            if limits is None and (slope != 0.0 or getattr(self, name) < 0.0):
+                words = f"`{name}_slope`, or a negative `{name}`, has no end at small weights: give `{name}_range`"
+                raise PydanticCustomError("drift", "{words}", {"words": words})
+            if limits is not None and limits[0] > limits[1]:
+                words = f"`{name}_range` must rise: {limits[0]} is above {limits[1]}"
+                raise PydanticCustomError("drift", "{words}", {"words": words})
+        return self
+
     @property
     def on(self) -> bool:
         """Tell whether anything is forgotten."""
-        return self.leak_tau is not None or self.drift > 0.0 or self.drift_sigma > 0.0
+        ranges = [limits for limits in (self.drift_range, self.drift_sigma_range) if limits is not None]
+        drifts = self.drift > 0.0 or self.drift_sigma > 0.0 or any(limits[1] > 0.0 for limits in ranges)
+        return self.leak_tau is not None or drifts
 
 
 class Forgetting(NamedTuple):
@@ -58,8 +91,8 @@ class Forgetting(NamedTuple):
     rate: Array
     """One over the time constant of the leak; 1/s."""
 
-    exponent: Array
-    """Exponent of the drift."""
+    spread: Array
+    """How far the exponent of the drift is from its mean, in standard deviations."""
 
 
 def sample_forgetting(law: Retention, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Forgetting:
@@ -68,24 +101,49 @@ def sample_forgetting(law: Retention, shape: tuple[int, ...], stream: Callable[[
     if law.leak_tau is not None:
         gain = 1.0 + law.leak_tau_sigma * stream("leak").normal(shape) if law.leak_tau_sigma else np.ones(shape)
         rate = 1.0 / np.maximum(law.leak_tau * np.abs(gain), 1e-12 * law.leak_tau)
-    exponent = np.full(shape, law.drift)
-    if law.drift_sigma:
-        exponent = np.abs(law.drift + law.drift_sigma * stream("drift").normal(shape))
-    return Forgetting(rate, exponent)
+    spreads = law.drift_sigma != 0.0 or law.drift_sigma_range is not None
+    return Forgetting(rate, stream("drift").normal(shape) if spreads else np.zeros(shape))
 
 
-def retained(weight: Array, elapsed: Array, cells: Forgetting, start: float) -> Array:
+def exponents(law: Retention, weight: Array, cells: Forgetting) -> Array:
+    """Return the exponent of the drift of cells: ``|nu(x) + sigma(x) xi|``, ``x = |w|/drift_scale``.
+
+    ``nu = drift + drift_slope ln x`` and ``sigma = drift_sigma + drift_sigma_slope ln x``, each within its range.
+
+    Parameters
+    ----------
+    law : Retention
+        Mean and spread.
+    weight : array
+        As written.
+    cells : Forgetting
+        Constants of the cells.
+    """
+    with np.errstate(divide="ignore"):
+        x = np.log(np.abs(weight) / law.drift_scale) if law.drift_slope or law.drift_sigma_slope else 0.0
+    mean = _cut(law.drift, law.drift_slope, x, law.drift_range)
+    sigma = _cut(law.drift_sigma, law.drift_sigma_slope, x, law.drift_sigma_range)
+    return np.asarray(np.abs(mean + sigma * cells.spread))
+
+
+def _cut(value: float, slope: float, x: Array | float, limits: list[float] | None) -> Array | float:
+    line = value + slope * x if slope else value
+    return line if limits is None else np.clip(line, limits[0], limits[1])
+
+
+def retained(law: Retention, weight: Array, elapsed: Array, cells: Forgetting) -> Array:
     """Return what is left of weights: ``w exp(-t rate) ((t + t0)/t0)^-exponent``.
 
     Parameters
     ----------
+    law : Retention
+        How they forget.
     weight : array
         As written.
     elapsed : array
         Time since, per cell; second.
     cells : Forgetting
         Constants of the cells.
-    start : float
-        ``t0``; second.
     """
-    return np.asarray(weight * np.exp(-elapsed * cells.rate - cells.exponent * np.log1p(elapsed / start)))
+    drifted = exponents(law, weight, cells) * np.log1p(elapsed / law.drift_start)
+    return np.asarray(weight * np.exp(-elapsed * cells.rate - drifted))

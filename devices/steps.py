@@ -8,6 +8,7 @@ All laws of one sign are functions of one state, so a pulse train is a walk of s
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,22 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 CONSTANT, LINEAR, EXPONENTIAL, POWER, PIECEWISE = range(5)
+
+
+class Shape(NamedTuple):
+    """What all cells of a law have in common, as the kernels take it."""
+
+    code: int
+    curves: Array
+    """a, b, A and gamma of the exponential law, down and up, (2, 4); gamma of down pulses as its negative."""
+
+    nodes: Array
+    """Multipliers down and up, (2, points)."""
+
+    cycle_sigma: float
+    additive: bool
+    cycle_add: float
+    cycle_slope: float
 
 
 def multiplier(code: int, w: float, low: float, high: float, bend: float, curve: Array, nodes: Array) -> float:
@@ -80,25 +97,3 @@ def rounded(pulses: float, uniform: float) -> int:
 def nearest(pulses: float) -> int:
     """Return the nearest whole number of pulses, the even one of two."""
     return int(np.rint(min(max(pulses, -float(LONGEST)), float(LONGEST))))
-
-
-def coincidences(share: float, train: int, uniform: float, none: float) -> int:
-    """Return how often two random trains meet (Gokmen & Vlasov 2016): a binomial number.
-
-    Parameters
-    ----------
-    share : float
-        Probability to meet in one place, 0 to 1/2.
-    train : int
-        Places.
-    uniform : float
-        In (0, 1); the number returned is its quantile.
-    none : float
-        Probability to meet nowhere, ``(1 - share)^train``.
-    """
-    count, total, mass, odds = 0, none, none, share / (1.0 - share)
-    while total < uniform and count < train:
-        count += 1
-        mass *= odds * (train - count + 1) / count
-        total += mass
-    return count

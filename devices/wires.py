@@ -13,13 +13,15 @@ from pydantic import Field
 from .components import Cell
 from .parameters import Parameters
 
+Lines = Annotated[int, Field(ge=1, le=2048)]
+
 
 class Wires(Parameters):
     """The lines of every array; cells must be pairs, whose two devices lie in arrays of their own.
 
-    Row ``i`` of an array is the line of pre unit `i` of the forward connection, column ``j`` that of post unit
-    `j`. Forward, rows are driven at their first end and columns sensed at their last one; backward, columns are
-    driven and rows sensed. Feedback cells of their own are laid out in the same way.
+    Row ``i`` is the line of pre unit `i` of the forward connection, column ``j`` that of post unit `j`. Forward, rows
+    are driven at their first end and columns sensed at their last one; backward, columns are driven and rows
+    sensed. Feedback cells of their own are laid out in the same way.
     """
 
     segment: Annotated[float, Field(ge=0.0, le=1e6), Cell("ohm")] = 0.0
@@ -30,3 +32,8 @@ class Wires(Parameters):
     """Where lines are driven and sensed. `same`: a line is sensed at the end where it is driven in the other
     direction, and reciprocity of the network keeps both directions equal; `opposite`: at its other end, and they
     differ (1.3 % at 1 ohm, 6.3 % at 5 ohm for 24 x 40 cells of 10 to 100 kohm)."""
+
+    array: Annotated[list[Lines], Field(min_length=2, max_length=2)] | None = None
+    """Most rows and columns of one array, each 1 to 2048; a connection with more is cut into arrays with lines,
+    drivers and sense amplifiers of their own, whose currents are added. Absent: one array per connection. Published
+    chips have 64 to 512."""

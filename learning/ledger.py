@@ -14,11 +14,12 @@ precise      the same in the scenario's precision                               
 static       hold, converter and nudge circuit                                     readout
 presynaptic  the presynaptic factor as the chip takes it                           presynaptic
 noise        the mean over repeats with all that differs between measurements      noise
+forgotten    what cells forget until the next write added to the requested change  forgetting
 written      what the cells make of the requested change                           write
 ============ ===================================================================== ==============
 
-A cause that is off leaves an exact zero. Error vectors have no presynaptic factor and are not written: these two
-terms belong to `learning.ledger_connections`.
+A cause that is off leaves an exact zero. Error vectors have no presynaptic factor, are not forgotten and not
+written: these three terms belong to `learning.ledger_connections`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ from .runs import Mask, Runs, Trial
 
 Array = NDArray[np.float64]
 
-TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "presynaptic", "noise", "write")
+TERMS = (
+    *("asymmetry", "finite_nudge", "settling", "precision", "readout"),
+    *("presynaptic", "noise", "forgetting", "write"),
+)
 """The causes, in the order in which they act."""
 
 PARTS = ("gains", "irreducible", "first_order")
@@ -101,9 +105,9 @@ def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
     if runs.random:
         noisy, variance = moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
-    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy)
+    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy)
     left = variance / len(runs.repeats)
-    uncertain, held = ({"noise": left}, {"noise": left, "write": left}) if runs.random else ({}, {})
+    uncertain, held = ({"noise": left}, dict.fromkeys(TERMS[-3:], left)) if runs.random else ({}, {})
     return Ledger(steps, parts, variance, uncertain, held, runs.keep(s))
 
 

@@ -1,7 +1,8 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
 The steps are those of `learning.ledger`. Up to the step `static` the error vector meets the presynaptic activity
-at rest; then the factor the chip takes; at the end what a plain write makes of the request. The contrastive
+at rest; then the factor the chip takes; at the end what cells forget until the write, and what a plain write makes of
+the request. Forgetting has a term of its own, since no better write would help against it. The contrastive
 rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
 """
 
@@ -76,50 +77,67 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
     paired = isinstance(trial.rule, Contrastive)  # both factors of its products are the readings themselves
     steps.append(steps[-1] if paired else rule.measured(runs.static.taken[s], None))
     requests = [rule.measured(run.taken[s], None) for run in runs.repeats] if runs.random else [steps[-1]]
-    errors = _write_errors(chip, trial, requests, probe) if keep.any() and "write" in chip.causes else []
+    writes = {"write", "retention"} & set(chip.causes) and keep.any()
+    errors, faded = _write_errors(chip, trial, requests, probe) if writes else ([], {})
     books = {}
     for name in limit:
         parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
         parts["first_order"] = first[name] - exact[name]
         known = tuple(step[name] for step in steps)
         drawn, errors_here = [request[name] for request in requests], [error[name] for error in errors]
-        books[name] = _book(known, parts, drawn, errors_here)
+        books[name] = _book(known, parts, drawn, errors_here, faded.get(name))
     return books
 
 
-def _book(known: tuple[Array, ...], parts: Blocks, requests: list[Array], errors: list[Array]) -> Ledger:
-    """Return the ledger of one connection from its steps without noise, its requests and its write errors."""
+def _book(
+    known: tuple[Array, ...], parts: Blocks, requests: list[Array], errors: list[Array], faded: Array | None
+) -> Ledger:
+    """Return the ledger of one connection: from its steps without noise, its requests, write errors and forgetting."""
     noisy, variance, uncertain = known[-1], np.zeros_like(known[-1]), {}
     if requests[0] is not known[-1]:
         noisy, variance = moments(requests)
         uncertain["noise"] = variance / len(requests)
-    written, held = noisy, dict(uncertain)
+    forgotten = noisy if faded is None else noisy + faded
+    held = dict.fromkeys(("noise", "forgetting", "write"), uncertain["noise"]) if uncertain else {}
+    written = forgotten
     if errors:
         error, spread = moments(errors)
-        written = noisy + error
+        written = forgotten + error
         if len(errors) > 1:
             uncertain["write"] = spread / len(errors)
             _, together = moments([requests[r % len(requests)] + e for r, e in enumerate(errors)])
             held["write"] = together / len(errors)
-    elif "noise" in held:
-        held["write"] = held["noise"]
-    return Ledger((*known, noisy, written), parts, variance, uncertain, held, np.ones(1, dtype=bool))
+    return Ledger((*known, noisy, forgotten, written), parts, variance, uncertain, held, np.ones(1, dtype=bool))
 
 
-def _write_errors(chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe) -> list[Blocks]:
-    """Return realised minus requested change of the programmed weights, over ``-rate``, of every write."""
+def _write_errors(
+    chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
+) -> tuple[list[Blocks], Mapping[str, Array]]:
+    """Return what every write misses of its request, and what cells forget before it, over ``-rate``.
+
+    A write misses realised minus requested change of what cells keep, from what they still held when it came.
+    """
     count = max(len(requests), probe.repeats) if chip.design.random_writes else len(requests)
+    names = list(requests[0])
+    waiting = chip.variant()
+    now = _kept(waiting, names)
+    waiting.writer.wait()
+    before = _kept(waiting, names)
+    faded = {name: (before[name] - now[name]) / -probe.rate for name in names} if "retention" in chip.causes else {}
     errors = []
-    for r in range(count):
+    for r in range(count if "write" in chip.causes else 0):
         bystander = chip.variant()
         bystander.set_input(trial.x, repeat=r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
-        before = {name: bystander.programmed[name].copy() for name in changes}
         bystander.write(changes)
-        errors.append(
-            {name: (bystander.programmed[name] - before[name] - changes[name]) / -probe.rate for name in changes}
-        )
-    return errors
+        after = _kept(bystander, names)
+        errors.append({name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names})
+    return errors, faded
+
+
+def _kept(chip: Chip, names: list[str]) -> Blocks:
+    """Return what is left of the programmed weights."""
+    return {name: chip.writer.state(name, chip.programmed[name].copy()) for name in names}
 
 
 class _Products(NamedTuple):

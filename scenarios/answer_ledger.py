@@ -30,6 +30,10 @@ CAUSES = {
         "Noise",
         "longer averages (window of dynamics.free, .nudged), less noise (devices.noise), or a larger beta",
     ),
+    "forgetting": (
+        "Forgetting between writes",
+        "cells that keep longer (devices.retention), a shorter interval, or a larger learning rate",
+    ),
     "write": ("The write", 'smaller steps or rounding = "stochastic" (devices.update), or a larger learning rate'),
 }
 """Name of every term of the ledger, and what makes it smaller."""
@@ -142,7 +146,7 @@ def on_the_way(result: Result) -> list[str]:
     if found is None or "ledger/connections" not in result.groups:
         return []
     group = result["ledger/connections"]
-    terms, choice = list(group["term"].data), ("presynaptic", "write")
+    terms, choice = list(group["term"].data), ("presynaptic", "forgetting", "write")
     relative = np.nan_to_num(group["relative"].data[found.scheme][:, [terms.index(term) for term in choice]])
     c, t = (int(i) for i in np.unravel_index(np.argmax(relative), relative.shape))
     if relative[c, t] <= max(float(found.relative[found.cause]), _NEGLIGIBLE):

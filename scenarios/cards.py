@@ -64,7 +64,7 @@ class Curves(NamedTuple):
 def curves(law: Step) -> Curves:
     """Return what trains of up and down pulses do to the cells of one chip."""
     clean = nominal(law)
-    low, high = float(clean.low), float(clean.high)
+    low, high = float(clean.low - clean.reference), float(clean.high - clean.reference)
     # Soft ends take longer than the range over the step.
     each = max(1, round(2.0 * (high - low) / law.step / _POINTS))
     ideal = law.model_copy(
@@ -80,7 +80,8 @@ def _walk(law: Step, start: float, each: int, signs: list[float]) -> Array:
     """Return what is felt of every cell after every train of `each` pulses, (points, cells)."""
     counted = law.model_copy(update={"rounding": "nearest"})
     writer = Writer(counted, Retention(), {"cell": (1, _CELLS)}, lambda name: Stream(0, name), {})
-    w = np.clip(np.full((1, _CELLS), start), writer.cells["cell"].low, writer.cells["cell"].high)
+    own = writer.cells["cell"]
+    w = np.clip(np.full((1, _CELLS), start), own.low - own.reference, own.high - own.reference)
     felt = [writer.felt("cell", w)[0]]
     for k, sign in enumerate(signs):
         w = writer.write("cell", w, np.full(w.shape, sign * each * law.step), str(k)).weight
@@ -104,7 +105,7 @@ def symmetry(law: Step) -> float | None:
     if len(crossed) == 0 or np.abs(more).max() < 1e-12 * law.step:
         return None
     k = crossed[0]
-    point = float(grid[k] + (grid[k + 1] - grid[k]) * more[k] / (more[k] - more[k + 1]))
+    point = float(grid[k] + (grid[k + 1] - grid[k]) * more[k] / (more[k] - more[k + 1]) - cell.reference)
     return point if abs(point) > 1e-9 * (high - low) else 0.0
 
 
@@ -144,13 +145,15 @@ def forgetting_figure(law: Retention) -> Figure:
     """Draw what is left of a weight over time."""
     last = 3.0 * law.leak_tau if law.leak_tau is not None else 1e8
     times = np.geomspace(1e-6 * last if law.leak_tau else 1.0, last, 200)
-    still = law.model_copy(update={"leak_tau_sigma": 0.0, "drift_sigma": 0.0})
+    still = law.model_copy(
+        update={"leak_tau_sigma": 0.0, "drift_sigma": 0.0, "drift_sigma_slope": 0.0, "drift_sigma_range": None}
+    )
     line, band = (
         retained(
+            some,
             np.ones((200, n)),
             np.repeat(times[:, None], n, axis=1),
             sample_forgetting(some, (1, n), lambda name: Stream(0, name)),
-            law.drift_start,
         )
         for some, n in ((still, 1), (law, _CELLS))
     )

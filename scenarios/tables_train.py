@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.converter import Clipped
-from substrate.causes import class_of
+from substrate.causes import class_of, unsettled
 from substrate.chip import Chip
 from substrate.equilibrium import Audit
 from substrate.topology import Topology
@@ -67,7 +67,8 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
 
 def device_groups(chip: Chip) -> dict[str, Group]:
     """Return what every connection and its cells are like, and the causes of error of the chip, if any."""
-    names, kinds = chip.causes, [class_of(chip.design, name) for name in chip.causes]
+    names = chip.causes + unsettled(chip.design)
+    kinds = [class_of(chip.design, name) for name in names]
     groups: dict[str, Group] = {}
     if names:
         groups["causes"] = {

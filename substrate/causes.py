@@ -78,12 +78,14 @@ CAUSES: dict[str, Callable[[Design], Design]] = {
 
 
 COMMON, DIFFERENT, RANDOM, SLOW, WRITE = "common to both phases", "phase-different", "random", "slow", "write"
+UNSETTLED = "unsettled"
 
 EFFECTS = {
     COMMON: "shifts all phases alike; what is left of it is asymmetry",
     DIFFERENT: "differs between phases: a bias of its size over beta",
     RANDOM: "fresh in every read: a variance of its square over beta squared",
     SLOW: "almost alike in successive phases: their difference loses most of it",
+    UNSETTLED: "the state is still on its way: what is left of the free one over beta, and slow modes count less",
     WRITE: "acts on the change that is written",
 }
 """What an imperfection of each class does to an estimate."""
@@ -95,6 +97,10 @@ _CLASSES = {
     "read-noise": RANDOM,
     "noise": RANDOM,
     "write": WRITE,
+    "retention": WRITE,
+    "free-phase": UNSETTLED,
+    "nudged-phase": UNSETTLED,
+    "synapse-pole": UNSETTLED,
 }
 
 
@@ -109,6 +115,17 @@ def class_of(design: Design, cause: str) -> str:
 def causes(design: Design) -> list[str]:
     """Return the names of the imperfections of a design, in the order of `CAUSES`."""
     return [name for name, ideal in CAUSES.items() if ideal(design) != design]
+
+
+def unsettled(design: Design) -> list[str]:
+    """Return what can end a phase of a design before it is settled.
+
+    They are phases of a fixed length, and a synaptic pole that slows such phases. They belong to how the chip is
+    used, so that they are not in `CAUSES`.
+    """
+    fixed = [name for name in ("free", "nudged") if getattr(design.dynamics, name).fixed]
+    slowed = ["synapse-pole"] if fixed and design.neurons.synapse_tau > 0.0 else []
+    return [f"{name}-phase" for name in fixed] + slowed
 
 
 def without(design: Design, *names: str) -> Design:

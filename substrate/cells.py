@@ -15,7 +15,7 @@ from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
 
 from .design import Design, Fabrication
-from .wires import End, transfer
+from .wires import End, tiled
 
 Array = NDArray[np.float64]
 
@@ -94,12 +94,13 @@ class Cells:
 
     def _wired(self, block: str, conductance: Array) -> Array:
         """Return the conductances (pre, post) of one polarity as they act behind the wires."""
-        wires = self._design.wires
-        if not self._design.topology.is_feedback(self._connections[block]):
-            return transfer(conductance, wires.segment, "first", "last")
-        # The lines of the post units are rows of the array, see `Wires`.
-        ends: tuple[End, End] = ("first", "last") if wires.ends == "same" else ("last", "first")
-        return transfer(conductance.T, wires.segment, *ends).T
+        wires, feedback = self._design.wires, self._design.topology.is_feedback(self._connections[block])
+        ends: tuple[End, End] = ("last", "first") if feedback and wires.ends == "opposite" else ("first", "last")
+        # The lines of the post units of a feedback connection are rows of its arrays, see `Wires`.
+        cells = conductance.T if feedback else conductance
+        rows, columns = wires.array or cells.shape
+        found = tiled(cells, (rows, columns), wires.segment, *ends)
+        return found.T if feedback else found
 
     def _shared_kind(self) -> WeightDevices:
         # The cell is the forward one; only the path belongs to the direction.

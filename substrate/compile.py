@@ -95,6 +95,12 @@ def elementwise(function: F) -> F:
     return registered
 
 
+def inlined(function: F) -> F:
+    """Let kernels call `function` in a loop that is to be vectorised: the compiler must not leave it a call."""
+    registered: F = register_jitable(forceinline=True, **_OPTIONS)(function)
+    return registered
+
+
 @functools.cache
 def _libraries() -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController()

@@ -57,11 +57,10 @@ class Fabric:
         self.lost = 0
         """Requests that were not 0 and moved no cell."""
         self._name, self._writes = "", 0
-        self.writer = Writer(
-            design.update, design.retention, topology.shapes, self._stream, programmed, design.measured_cells
-        )
-        """The cells as they are written."""
         self._cells = Cells(design, fabrication)
+        laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
+        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners)
+        """The cells as they are written."""
         self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
@@ -183,8 +182,7 @@ class Fabric:
         for name, block in (dict(blocks) | mirrored).items():
             self.programmed[name][...] = block
             self._held[name] = held = self._cells.held(name, self.programmed[name])
-            # One number is written once: both directions keep what its forward block keeps.
-            felt = self.writer.felt(partners[name], held.T).T if name in partners else self.writer.felt(name, held)
+            felt = self.writer.felt(name, held)
             self.effective[name][...] = self._cells.effective(name, felt)
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)

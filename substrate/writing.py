@@ -52,6 +52,8 @@ class Writer:
         ``stream(purpose)`` names the draws of this chip.
     kept : mapping of str to array
         What an earlier chip of the same silicon kept beside its weights; see `kept`.
+    partners : mapping of block name to block name, optional
+        Blocks without a number of their own, and the block whose transpose they are.
     measured : mapping of str to array, optional
         Constants measured on real cells, ``<block>/<name>`` by the names of `devices.cells.Cells`.
 
@@ -69,9 +71,12 @@ class Writer:
         stream: Callable[[str], Stream],
         kept: Mapping[str, Array],
         measured: Mapping[str, Array] | None = None,
+        partners: Mapping[str, str] | None = None,
     ) -> None:
         self._law, self._retention, self._stream = law, retention, stream
-        shapes = {name: shape for name, shape in shapes.items() if not name.startswith("readout/")}
+        self.partners = dict(partners or {})
+        """Blocks that keep nothing themselves, and the block whose transpose they are."""
+        shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
         self.cells: dict[str, Cells] = {}
         """Sampled constants of every pulsed cell, by block."""
         if isinstance(law, Pulsed):
@@ -79,6 +84,7 @@ class Writer:
                 name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
                 for name, shape in shapes.items()
             }
+        self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
         self._moving = {name: _as_moved(cells) for name, cells in self.cells.items()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
@@ -102,12 +108,16 @@ class Writer:
 
     def state(self, block: str, weight: Array) -> Array:
         """Return what is left of the weights of a block that were written as `weight`."""
+        if block in self.partners:
+            return self.state(self.partners[block], weight.T).T
         if block not in self.forgetting:
             return weight
-        return retained(weight, self.kept[ELAPSED + block], self.forgetting[block], self._retention.drift_start)
+        return retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
 
     def felt(self, block: str, weight: Array) -> Array:
         """Return what is read of the weights of a block that were written as `weight`."""
+        if block in self.partners:
+            return self.felt(self.partners[block], weight.T).T
         state = self.state(block, weight)
         return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
 
@@ -117,9 +127,8 @@ class Writer:
             return Written(weight + change, 0, 0)
         present, law = self.state(block, weight), self._law
         if isinstance(law, Pulsed):
-            new, counts = self._pulsed(law, block, present, change, name)
-            touched, pulses = counts != 0, int(np.abs(counts).sum(dtype=np.int64))
-            lost = int(np.count_nonzero((change != 0.0) & ~touched))
+            new, counts, pulses, lost = self._pulsed(law, block, present, change, name)
+            touched = counts != 0
         elif isinstance(law, Verified):
             touched = change != 0.0
             new, pulses, lost = self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0
@@ -135,15 +144,21 @@ class Writer:
 
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str
-    ) -> tuple[Array, NDArray[np.int32]]:
-        moving = self._moving[block]
+    ) -> tuple[Array, NDArray[np.int32], int, int]:
+        """Return the weights after the pulses of every cell, these, their sum, and the requests without any."""
+        moving, reference = self._moving[block], self._references.get(block)
         rows = moving.low.shape
-        new, counts = np.array(weight, dtype=np.float64, order="C").reshape(rows), np.zeros(rows, dtype=np.int32)
+        cell = np.array(weight if reference is None else weight + reference, dtype=np.float64, order="C")
+        new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
         key = self._stream(f"write/{block}/{name}").key()
-        train = Train._make((*key, RULES[law.rounding], law.train, law.step, law.offset, *shape_of(law)))
+        train = Train(*key, RULES[law.rounding], law.train, law.step, law.offset, shape_of(law))
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
-        pulse(moving._replace(weight=new), wanted, train, counts)
-        return new.reshape(request.shape), counts.reshape(request.shape)
+        pulses, lost = pulse(moving._replace(weight=new), wanted, train, counts)
+        new, counts = new.reshape(request.shape), counts.reshape(request.shape)
+        if reference is not None:
+            # Without a pulse every bit of the difference stays.
+            new = np.where(counts == 0, weight, new - reference)
+        return new, counts, int(pulses), int(lost)
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = np.clip(target, -law.w_max, law.w_max)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from scipy.stats import binom
 
 from devices import steps
 from devices.cells import Cells, nominal, sample, shape_of, symmetry_point
@@ -23,7 +22,7 @@ def drawn(law, instance=0):
 
 def test_without_spread_all_cells_are_nominal_bit_for_bit():
     law = SoftBounds(step=0.01, w_max=1.2, w_min=-0.7)
-    for constant, value in zip(drawn(law), (0.01, 0.01, -0.7, 1.2, 1.0 / 1.2, -1.0 / 0.7), strict=True):
+    for constant, value in zip(drawn(law), (0.01, 0.01, -0.7, 1.2, 1.0 / 1.2, -1.0 / 0.7, 0.0), strict=True):
         np.testing.assert_array_equal(constant, np.full(SHAPE, value))
 
 
@@ -80,10 +79,10 @@ def test_a_slope_refers_to_the_mean_bound_or_to_its_own():
 def test_the_symmetry_point_is_where_both_steps_are_equal():
     law = SoftBounds(step=0.01, up_down=0.3, w_min=-0.6)
     cells = nominal(law)
-    w = symmetry_point(law, cells)
+    w = symmetry_point(cells)
     # (up - down)/(up/high - down/low) by hand.
     assert w == pytest.approx(0.003 / (0.01 + 0.007 / 0.6))
-    assert np.isnan(symmetry_point(LinearStep(step=0.01), nominal(LinearStep(step=0.01))))
+    assert np.isnan(symmetry_point(nominal(LinearStep(step=0.01))))
 
 
 # Whole pulses
@@ -93,13 +92,6 @@ def test_nearest_is_odd_and_cut():
     pulses = np.linspace(-3.3, 3.3, 101)
     np.testing.assert_array_equal([steps.nearest(x) for x in pulses], np.rint(pulses))
     assert steps.nearest(1e300) == steps.LONGEST == -steps.nearest(-1e300)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.013, 0.3, 0.5])
-def test_coincidences_are_the_quantile_of_a_binomial_number(share):
-    uniform = np.linspace(0.001, 0.999, 333)
-    found = [steps.coincidences(share, 31, u, (1.0 - share) ** 31) for u in uniform]
-    np.testing.assert_array_equal(found, binom.ppf(uniform, 31, share))
 
 
 # Nonsense

@@ -46,7 +46,7 @@ def test_terms_sum_to_the_total_error(scheme):
     total = book.steps[-1] - book.steps[0]
     assert tuple(terms) == TERMS
     np.testing.assert_allclose(sum(terms.values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
-    acting = set(TERMS) - {"presynaptic", "write"}
+    acting = set(TERMS) - {"presynaptic", "forgetting", "write"}
     assert all((np.abs(terms[name]).max() > 1e-9) == (name in acting) for name in TERMS)
     np.testing.assert_allclose(book.parts["gains"] + book.parts["irreducible"], terms["asymmetry"], rtol=0, atol=1e-15)
     assert book.parts.keys() == set(PARTS)

@@ -5,7 +5,9 @@ import pytest
 
 from devices.converter import Adc, Converters
 from devices.memory import ConstantStep
+from devices.mismatch import FeedbackDevices
 from devices.noise import Noise
+from devices.retention import Retention
 from devices.sampling import Hold
 from learning import cost
 from learning.ledger import TERMS, ledger
@@ -125,6 +127,26 @@ def test_a_write_by_constant_steps_has_its_closed_form(step):
         expected = (step * np.rint(asked / step) - asked) / -rate
         np.testing.assert_allclose(book.terms()["write"], expected, rtol=0, atol=1e-13)
     assert all((chip.programmed[name] == block).all() for name, block in before.items())
+
+
+@pytest.mark.parametrize("storage", ["independent", "copied"])
+@pytest.mark.parametrize("step", [None, 1e-2])
+def test_what_cells_forget_is_no_fault_of_the_write(storage, step):
+    """The leak of one interval, over the rate; a write of whole steps misses what it misses without any leak."""
+    rate, leak = 0.3, Retention(age=2.0, interval=0.5, leak_tau=100.0, leak_tau_sigma=0.2)
+    law = None if step is None else ConstantStep(step=step)
+    chip = random_chip(symmetric=True).variant(update=law, retention=leak, feedback=FeedbackDevices(storage=storage))
+    books, _, _ = books_of(chip, Centred(beta=0.2), probe=Probe(rate, 1))
+    for name in ("weight/in-l1", "weight/l1-l2", "weight/l2-l1"):
+        owner, turned = ("weight/l1-l2", True) if (name, storage) == ("weight/l2-l1", "copied") else (name, False)
+        speed = chip.writer.forgetting[owner].rate
+        speed, terms = speed.T if turned else speed, books[name].terms()
+        left = chip.programmed[name] * np.exp(-2.0 * speed)
+        np.testing.assert_allclose(terms["forgetting"], left * np.expm1(-0.5 * speed) / -rate, rtol=0, atol=1e-13)
+        if storage == "independent":
+            asked = -rate * books[name].steps[-3]
+            missed = 0.0 if step is None else step * np.rint(asked / step) - asked
+            np.testing.assert_allclose(terms["write"], missed / -rate, rtol=0, atol=1e-13)
 
 
 def test_stochastic_rounding_writes_right_in_the_mean():

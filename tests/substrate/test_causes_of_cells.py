@@ -1,8 +1,10 @@
 """Taking away errors of cells where feedback cells differ from the others."""
 
 from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices
+from devices.neurons import NeuronDevices
 from devices.noise import Noise, Telegraph
-from substrate.causes import CAUSES, DIFFERENT, EFFECTS, RANDOM, SLOW, causes, class_of, without
+from substrate.causes import CAUSES, DIFFERENT, EFFECTS, RANDOM, SLOW, UNSETTLED, causes, class_of, unsettled, without
+from substrate.methods import Phase
 from tests.networks import random_chip
 
 PELGROM = Pelgrom(coefficient=0.1, width=1.0, length=1.0)
@@ -41,6 +43,17 @@ def test_every_cause_has_a_class():
     assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "hold", "nudge-circuit"]
     assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
     assert class_of(plain._replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+
+
+def test_phases_of_a_fixed_length_may_end_unsettled():
+    plain = random_chip()
+    assert unsettled(plain.design) == []
+    short = plain.design.dynamics.model_copy(update={"nudged": Phase(duration=2.0)})
+    assert unsettled(plain.variant(dynamics=short).design) == ["nudged-phase"]
+    both = short.model_copy(update={"free": Phase(steps=9)})
+    slow = plain.design._replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5))
+    assert unsettled(slow) == ["free-phase", "nudged-phase", "synapse-pole"]
+    assert {class_of(slow, name) for name in unsettled(slow)} == {UNSETTLED}
 
 
 def test_noise_of_membranes_and_of_reads_go_apart():

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from devices.memory import ConstantStep
+from devices.memory import ConstantStep, SoftBounds
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.parameters import Parameters
 from devices.retention import Retention
 from learning.estimators import estimate, measure_free
 from learning.runs import joined
 from learning.schemes import OneSided
+from scenarios.tables_cells import cell_variables
 from substrate import units
 from substrate.cells import variances
 from substrate.chip import Chip
@@ -225,3 +226,17 @@ def test_the_twin_follows_what_is_written():
     chip.write({FORWARD: np.full((7, 5), 0.3)})
     moved = chip._fabric.twin(chip._machine, np.zeros((1, 16)), np.zeros((1, 6)))[0].weights - before
     assert np.count_nonzero(moved) == 35
+
+
+def test_one_number_is_kept_once():
+    """Only the forward cells of a pair have draws; the list of the feedback cells shows the same ones."""
+    law, leak = SoftBounds(step=0.1, step_sigma=0.3, write_noise=1.0), Retention(leak_tau=2.0, leak_tau_sigma=0.3)
+    chip = chip_with(FeedbackDevices(storage="copied"), update=law, retention=leak)
+    assert BACK not in chip.writer.cells
+    assert BACK not in chip.writer.forgetting
+    assert not any(name.endswith(BACK) for name in chip.writer.kept)
+    chip.write({BACK: np.full((5, 7), 0.2)})
+    forward, back = (cell_variables(chip, block, ("pre", "post")) for block in (FORWARD, BACK))
+    assert forward.keys() == back.keys() > {"step_up", "nominal_step_up", "leak_rate", "write_noise"}
+    for name, variable in forward.items():
+        np.testing.assert_array_equal(back[name].data, np.transpose(variable.data))

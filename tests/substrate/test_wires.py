@@ -1,14 +1,18 @@
 """Wires of arrays against dense nodal solutions, published numbers and reciprocity."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from devices.mismatch import FeedbackDevices, WeightDevices
 from devices.wires import Wires
 from substrate import wires
-from substrate.wires import transfer
+from substrate.wires import tiled, transfer
 from tests.networks import random_chip
 
+GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "wires" / "badcrossbar.json").read_text(encoding="utf-8"))
 ENDS = [("first", "last"), ("last", "first"), ("first", "first"), ("last", "last")]
 FORWARD, BACK = "weight/l1-l2", "weight/l2-l1"
 
@@ -67,11 +71,38 @@ def test_currents_are_those_of_a_dense_solution(shape, row_end, column_end):
     np.testing.assert_allclose(found, dense(conductance, 0.3, "columns", column_end, row_end).T, rtol=1e-12)
 
 
-def test_many_lines_are_solved_in_parts(monkeypatch):
-    conductance = cells(9, 11)
-    whole = transfer(conductance, 50.0, "first", "last")
-    monkeypatch.setattr(wires, "_TOGETHER", 4)
-    np.testing.assert_allclose(transfer(conductance, 50.0, "first", "last"), whole, rtol=1e-13)
+@pytest.mark.parametrize("golden", GOLDEN["solutions"], ids=lambda golden: golden["segment"])
+def test_currents_are_those_of_a_published_simulator(golden):
+    conductance = 1.0 / np.array(GOLDEN["resistance"])
+    for name, ends in (("forward", ("first", "last")), ("backward", ("last", "first"))):
+        np.testing.assert_allclose(transfer(conductance, golden["segment"], *ends), golden[name], rtol=1e-12)
+
+
+def test_arrays_of_their_own_are_solved_on_their_own():
+    conductance = cells(5, 7)
+    found = tiled(conductance, (2, 4), 50.0, "first", "last")
+    for rows in (slice(0, 2), slice(2, 4), slice(4, 5)):
+        for columns in (slice(0, 4), slice(4, 7)):
+            expected = dense(conductance[rows, columns], 50.0, "rows", "first", "last")
+            np.testing.assert_allclose(found[rows, columns], expected, rtol=1e-12)
+    np.testing.assert_array_equal(
+        tiled(conductance, (9, 9), 50.0, "first", "last"), transfer(conductance, 50.0, "first", "last")
+    )
+
+
+def test_an_array_that_was_solved_is_not_solved_again(monkeypatch):
+    conductance, solved = cells(6, 8), []
+    monkeypatch.setattr(wires, "_solved", lambda array, _: solved.append(array.shape) or array)
+    tiled(conductance, (3, 4), 61.0, "first", "last")
+    assert len(solved) == 4
+    tiled(conductance.copy(), (3, 4), 61.0, "first", "last")
+    assert len(solved) == 4
+    conductance[0, 0] *= 1.001
+    tiled(conductance, (3, 4), 61.0, "first", "last")
+    assert len(solved) == 5
+    tiled(conductance, (3, 4), 62.0, "first", "last")
+    assert len(solved) == 9
+    wires._remembered.cache_clear()
 
 
 def test_without_resistance_the_cells_are_what_they_are_and_less_the_more_there_is():
@@ -101,28 +132,29 @@ def test_the_mean_drop_is_the_one_that_was_published(segment, percent):
 
 def test_too_large_an_array_is_refused(monkeypatch):
     monkeypatch.setattr(wires, "LARGEST", 100)
-    with pytest.raises(ValueError, match=r"devices\.wires\.segment: an array of 10 x 11 cells is too large"):
+    with pytest.raises(ValueError, match=r"an array of 10 x 11 cells is too large.*devices\.wires\.array"):
         transfer(np.ones((10, 11)), 1.0, "first", "last")
 
 
 # On a chip
 
 
-def chip_with(ends, storage="shared-device", **weights):
+def chip_with(ends, storage="shared-device", array=None, **weights):
     chip = random_chip(symmetric=True)
     return chip.variant(
         weights=WeightDevices(cell="pair", **weights),
         feedback=FeedbackDevices(storage=storage),
-        wires=Wires(segment=0.05, ends=ends),
+        wires=Wires(segment=0.05, ends=ends, array=array),
     )
 
 
+@pytest.mark.parametrize("array", [None, [2, 3]])
 @pytest.mark.parametrize("storage", ["shared-device", "copied", "independent"])
-def test_lines_that_are_driven_and_sensed_at_one_end_keep_the_symmetry(storage):
-    chip = chip_with("same", storage, window=[0.1, 5.0])
+def test_lines_that_are_driven_and_sensed_at_one_end_keep_the_symmetry(storage, array):
+    chip = chip_with("same", storage, array, window=[0.1, 5.0])
     np.testing.assert_allclose(chip.effective[BACK], chip.effective[FORWARD].T, rtol=0, atol=1e-13)
     assert np.abs(chip.effective[FORWARD] - chip.programmed[FORWARD]).max() > 0.01
-    opposite = chip_with("opposite", storage, window=[0.1, 5.0])
+    opposite = chip_with("opposite", storage, array, window=[0.1, 5.0])
     np.testing.assert_array_equal(opposite.effective[FORWARD], chip.effective[FORWARD])
     assert np.abs(opposite.effective[BACK] - chip.effective[BACK]).max() > 1e-3
 
@@ -133,6 +165,20 @@ def test_both_devices_of_a_pair_lie_behind_wires():
     plus, minus = (0.1 + np.maximum(s * w, 0.0) for s in (1.0, -1.0))
     expected = [dense(g, 0.05, "rows", "first", "last") for g in (plus, minus)]
     np.testing.assert_allclose(chip.effective["weight/in-l1"], expected[0] - expected[1], rtol=0, atol=1e-13)
+
+
+def test_the_arrays_of_a_connection_have_lines_of_their_own():
+    """Shorter lines lose less; rows are those of the pre units of the forward connection."""
+    whole, cut = chip_with("same", window=[0.1, 5.0]), chip_with("same", array=[2, 5], window=[0.1, 5.0])
+    w = cut.programmed[FORWARD]
+    plus, minus = (0.1 + np.maximum(s * w, 0.0) for s in (1.0, -1.0))
+    expected = [
+        np.concatenate([dense(g[i : i + 2], 0.05, "rows", "first", "last") for i in (0, 2, 4, 6)])
+        for g in (plus, minus)
+    ]
+    np.testing.assert_allclose(cut.effective[FORWARD], expected[0] - expected[1], rtol=0, atol=1e-13)
+    errors = [np.abs(c.effective[FORWARD] - w).mean() for c in (cut, whole)]
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_wires_follow_what_is_written():

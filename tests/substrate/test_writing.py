@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from devices.cells import Cells, nominal, sample, symmetry_point
 from devices.memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Verified
-from devices.random import Stream
+from devices.random import Stream, philox
 from devices.retention import Retention
 from substrate.writing import NOISE, Writer
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance, assert_variance_ratio
@@ -38,6 +39,10 @@ SPREAD = {"step_sigma": 0.2, "up_down_sigma": 0.05, "w_max_sigma": 0.1, "w_min_s
 
 def stream(purpose):
     return Stream(0, purpose)
+
+
+KEY = stream("write/weight/0").key()
+"""Of the first write of `written`."""
 
 
 def writer(law, shape=(3, 7), retention=Retention(), kept=None, measured=None):  # noqa: B008  immutable
@@ -123,10 +128,47 @@ def test_weights_stay_within_the_bounds_of_their_cells(kind, requests):
 def test_alternating_pulses_lead_to_the_symmetry_point():
     law = SoftBounds(step=0.01, up_down=0.3, w_min=-0.8)
     cells = writer(law)
-    target, w = float(symmetry_point(law, nominal(law))), np.linspace(-0.7, 0.9, 21).reshape(3, 7)
+    target, w = float(symmetry_point(nominal(law))), np.linspace(-0.7, 0.9, 21).reshape(3, 7)
     for k in range(2000):
         w = cells.write("weight", w, np.full(w.shape, 0.01 if k % 2 else -0.01), str(k)).weight
     np.testing.assert_allclose(w, target, rtol=0, atol=0.01)
+
+
+SKEWED = SoftBounds(step=0.02, step_sigma=0.3, up_down=0.3, up_down_sigma=0.1, w_min=-0.6, w_max_sigma=0.2)
+
+
+def test_a_reference_at_the_symmetry_point_leaves_pulses_that_cancel_at_zero():
+    """Every cell has a point of its own, and near it up and down steps are equal."""
+    plain, cells = writer(SKEWED), writer(SKEWED.model_copy(update={"subtract": "symmetry-point"}))
+    np.testing.assert_array_equal(cells.cells["weight"].low, plain.cells["weight"].low)
+    zero = np.zeros((3, 7))
+    up, down = (cells.write("weight", zero, np.full((3, 7), sign * SKEWED.step), "0").weight for sign in (1, -1))
+    np.testing.assert_allclose(up, -down, rtol=1e-12)
+    plain_up, plain_down = (plain.write("weight", zero, np.full((3, 7), s * SKEWED.step), "0").weight for s in (1, -1))
+    assert (np.abs(plain_up + plain_down) > 1e-4).all()
+
+
+def test_the_difference_to_a_reference_moves_as_the_cell_does():
+    """`Cell - reference` after pulses equals the plain cell, pulsed from `weight + reference`, less the reference."""
+    law = SKEWED.model_copy(update={"cycle_sigma": 0.5, "cycle_noise": "additive", "rounding": "stochastic"})
+    cells = writer(law.model_copy(update={"subtract": "symmetry-point", "subtract_sigma": 0.1}))
+    reference, request_ = cells.cells["weight"].reference, np.linspace(-0.1, 0.1, 21).reshape(3, 7)
+    assert np.ptp(reference - symmetry_point(cells.cells["weight"])) > 0.1
+    w = 0.1 - reference
+    found = cells.write("weight", w, request_, "0").weight
+    expected = writer(law).write("weight", w + reference, request_, "0").weight - reference
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    low, high = cells.cells["weight"].low - reference, cells.cells["weight"].high - reference
+    far = cells.write("weight", w, np.full((3, 7), 90.0), "0").weight
+    assert ((low <= far) & (far <= high)).all()
+    np.testing.assert_array_equal(cells.write("weight", w, 0.0 * w, "0").weight, w)
+
+
+def test_what_is_subtracted_has_its_spread():
+    law = SoftBounds(step=0.01, subtract_sigma=0.05)
+    assert_distribution(writer(law, (200, 300)).cells["weight"].reference / 0.05, "norm")
+    even = writer(LinearStep(step=0.01, subtract="symmetry-point"))
+    np.testing.assert_array_equal(even.cells["weight"].reference, 0.0)
 
 
 # Requests
@@ -167,6 +209,18 @@ def test_coincidences_have_the_moments_of_a_binomial_number(wanted):
     assert_mean(pulses, wanted, np.sqrt(variance))
     assert pulses.var() == pytest.approx(variance, rel=0.1)
     assert np.abs(pulses).max() <= 31
+
+
+@pytest.mark.parametrize("share", [0.0, 0.013, 0.3, 0.5, 0.9, 2.0])
+def test_coincidences_are_the_quantiles_of_a_binomial_number(share):
+    """Word ``k`` of counter ``c`` of a row is that of column ``c + 6 k``; where most meet, the others are counted."""
+    found = np.rint(written(ConstantStep(step=0.01, rounding="coincidences"), np.zeros((3, 23)), 31 * share) / 0.01)
+    row, counter = np.ogrid[:3, :6]
+    zero = np.zeros((3, 6), dtype=np.uint64)
+    words = philox(zero, zero, zero + row.astype(np.uint64), zero + counter.astype(np.uint64), *KEY)
+    uniform = (np.concatenate(words, axis=1)[:, :23].astype(np.float64) + 0.5) * 2.0**-32
+    rare = binom.ppf(uniform, 31, min(share, 1.0 - min(share, 1.0)))
+    np.testing.assert_array_equal(found, rare if share <= 0.5 else 31 - rare)
 
 
 def test_coincidences_agree_with_the_published_simulator_and_saturate():
