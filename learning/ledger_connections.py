@@ -8,7 +8,7 @@ rule is compared with the gradient of a weight that both directions of a pair sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -119,6 +119,8 @@ def _write_errors(
     """
     count = max(len(requests), probe.repeats) if chip.design.random_writes else len(requests)
     names = list(requests[0])
+    # A sum that both directions ask for is split between them, because the chip adds them up again.
+    shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)
     waiting = chip.variant()
     now = _kept(waiting, names)
     waiting.writer.wait()
@@ -129,7 +131,7 @@ def _write_errors(
         bystander = chip.variant()
         bystander.set_input(trial.x, repeat=r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
-        bystander.write(changes)
+        bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
         after = _kept(bystander, names)
         errors.append({name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names})
     return errors, faded
@@ -150,12 +152,10 @@ class _Products(NamedTuple):
     def reference(self, delta: Layers, rest: Layers) -> Blocks:
         """Return the gradient that the rule should find."""
         blocks = self._plain(delta, rest)
-        if not isinstance(self.trial.rule, Contrastive):
-            return blocks
-        return {
-            f"weight/{pre}-{post}": blocks[f"weight/{pre}-{post}"] + _turned(blocks, pre, post)
-            for pre, post in self.chip.connections
-        }
+        if isinstance(self.trial.rule, Contrastive):
+            names = {f"weight/{pre}-{post}": (pre, post) for pre, post in self.chip.connections}
+            blocks = {name: blocks[name] + _turned(blocks, *ends) for name, ends in names.items()}
+        return self._added(blocks)
 
     def limit(self, delta: Layers, rest: Layers) -> Blocks:
         """Return what the rule asks for if `delta` is the derivative of the activities."""
@@ -167,12 +167,12 @@ class _Products(NamedTuple):
             if pre in delta:
                 turned = delta[pre][self.keep].T @ rest[post][self.keep] * share
                 blocks[f"weight/{pre}-{post}"] = blocks[f"weight/{pre}-{post}"] + turned
-        return blocks
+        return self._added(blocks)
 
     def measured(self, taken: Taken, rest: Layers | None) -> Blocks:
         """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
         if isinstance(self.trial.rule, Contrastive):
-            return _weights(contrasts(self.chip.connections, taken.readings, self.keep))
+            return self._added(_weights(contrasts(self.chip.connections, taken.readings, self.keep)))
         presynaptic = taken.estimate.presynaptic if rest is None else rest
         return self._asked(self._plain(taken.estimate.delta, presynaptic))
 
@@ -184,11 +184,25 @@ class _Products(NamedTuple):
         topology, rule = self.chip.topology, self.trial.rule
         backward = [c for c in topology.connections if topology.is_feedback(c)]
         if isinstance(rule, FeedbackAlignment):
-            return {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
+            blocks = {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
         if isinstance(rule, KolenPollack):
             ends = [(c.pre, c.post) for c in backward]
-            return rule.paired(blocks, self.chip.connections, ends, self.chip.programmed)
-        return blocks
+            blocks = rule.paired(blocks, self.chip.connections, ends, self.chip.programmed)
+        return self._added(blocks)
+
+    def _added(self, blocks: Blocks) -> Blocks:
+        """Return the blocks with the two directions of one stored number added up, as the chip does."""
+        sums = {}
+        for forward, back in _stored_once(self.chip, blocks):
+            sums[forward] = blocks[forward] + blocks[back].T
+            sums[back] = sums[forward].T
+        return blocks | sums
+
+
+def _stored_once(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
+    """Return the pairs of blocks among these, forward and back, that one stored number stands for."""
+    pairs = chip.topology.pairs() if chip.design.feedback.tied else []
+    return [(f.block, b.block) for f, b in pairs if f.block in blocks and b.block in blocks]
 
 
 def _turned(blocks: Blocks, pre: str, post: str) -> Array | float:
