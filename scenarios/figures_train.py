@@ -47,7 +47,7 @@ def angles(result: Result) -> Figure:
     """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
     group = result["metrics"]
     paired, known = "angle_weights" in group, "homeostasis_loss" in group
-    figure, axes_list = panels(1 + paired + known, width=3.2 * (1 + paired + known), share=False)
+    figure, axes_list = panels(1 + paired + known, width=max(6.4, 3.2 * (1 + paired + known)), share=False)
     if paired:
         for k, pair in enumerate(group["pair"].data):
             by_epoch(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)

@@ -149,7 +149,7 @@ def test_angles_shows_each_pair_and_both_symmetries():
     np.testing.assert_array_equal(symmetry["symmetry of W - 1"].get_ydata(), group["symmetry_reference"].data)
     colours = [line.get_color() for k in (0, 1) for line in lines(figure, k).values()]
     assert len(set(colours)) == 4, "one key serves both panels"
-    assert len(figures.angles(RESULTS["long"]).axes) == 1
+    assert len(figures.angles(RESULTS["long"]).axes) == 2
 
 
 def test_measured_figures_of_a_training_show_the_last_epoch():
