@@ -150,7 +150,7 @@ def test_what_cells_forget_is_no_fault_of_the_write(storage, step):
 
 
 @pytest.mark.parametrize("storage", ["copied", "shared-device"])
-@pytest.mark.parametrize("rule", RULES[:1] + RULES[4:], ids=lambda rule: rule.kind)
+@pytest.mark.parametrize("rule", [ErrorVector(), KolenPollack()], ids=lambda rule: rule.kind)
 def test_both_directions_of_one_number_are_judged_by_their_sum(rule, storage):
     chip = random_chip(symmetric=True, update=ConstantStep(step=1e-6)).variant(
         feedback=FeedbackDevices(storage=storage)
@@ -158,11 +158,9 @@ def test_both_directions_of_one_number_are_judged_by_their_sum(rule, storage):
     plain, _, _ = books_of(random_chip(symmetric=True), Centred(beta=0.1), rule)
     books, _, _ = books_of(chip, Centred(beta=0.1), rule)
     for forward, back in (("weight/l1-l2", "weight/l2-l1"), ("weight/l2-out", "weight/out-l2")):
-        steps = [step.copy() for step in plain[forward].steps]
-        if back in books:
-            steps = [one + other.T for one, other in zip(steps, plain[back].steps, strict=True)]
-            np.testing.assert_array_equal(books[back].steps[-1], books[forward].steps[-1].T)
-        for found, expected in zip(books[forward].steps, steps, strict=True):
+        steps = [one + other.T for one, other in zip(plain[forward].steps, plain[back].steps, strict=True)]
+        for found, turned, expected in zip(books[forward].steps, books[back].steps, steps, strict=True):
+            np.testing.assert_array_equal(turned, found.T)
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
         assert np.abs(books[forward].terms()["write"]).max() < 1e-5
 
