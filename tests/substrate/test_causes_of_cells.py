@@ -48,6 +48,7 @@ def test_every_cause_has_a_class():
 def test_phases_of_a_fixed_length_may_end_unsettled():
     plain = random_chip()
     assert unsettled(plain.design) == []
+    assert unsettled(plain.design._replace(neurons=NeuronDevices(synapse_tau=0.5))) == []
     short = plain.design.dynamics.model_copy(update={"nudged": Phase(duration=2.0)})
     assert unsettled(plain.variant(dynamics=short).design) == ["nudged-phase"]
     both = short.model_copy(update={"free": Phase(steps=9)})

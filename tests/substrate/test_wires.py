@@ -102,6 +102,9 @@ def test_an_array_that_was_solved_is_not_solved_again(monkeypatch):
     assert len(solved) == 5
     tiled(conductance, (3, 4), 62.0, "first", "last")
     assert len(solved) == 9
+    transfer(np.ones((2, 6)), 61.0, "first", "last")
+    transfer(np.ones((3, 4)), 61.0, "first", "last")  # the same bytes
+    assert solved[9:] == [(2, 6), (3, 4)]
     wires._remembered.cache_clear()
 
 
