@@ -9,19 +9,21 @@ equation of the homeostatic loss; their code divides it by the number n of uncla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from substrate.chip import Chip
 from substrate.couplings import couplings_of
 from substrate.topology import Topology
 
 from .homeostasis import Pull, block_of
 from .probes import normals
 from .training import Samples
+
+if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any engine
+    from substrate.chip import Chip
 
 Array = NDArray[np.float64]
 
