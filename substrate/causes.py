@@ -101,6 +101,7 @@ _CLASSES = {
     "free-phase": UNSETTLED,
     "nudged-phase": UNSETTLED,
     "synapse-pole": UNSETTLED,
+    "slew": UNSETTLED,
 }
 
 
@@ -120,12 +121,13 @@ def causes(design: Design) -> list[str]:
 def unsettled(design: Design) -> list[str]:
     """Return what can end a phase of a design before it is settled.
 
-    They are phases of a fixed length, and a synaptic pole that slows such phases. They belong to how the chip is
-    used, so that they are not in `CAUSES`.
+    They are phases of a fixed length, and what slows such phases: a synaptic pole, membranes of limited speed. They
+    belong to how the chip is used, so that they are not in `CAUSES`.
     """
     fixed = [name for name in ("free", "nudged") if getattr(design.dynamics, name).fixed]
-    slowed = ["synapse-pole"] if fixed and design.neurons.synapse_tau > 0.0 else []
-    return [f"{name}-phase" for name in fixed] + slowed
+    neurons = design.neurons
+    slow = {"synapse-pole": neurons.synapse_tau > 0.0, "slew": neurons.slew is not None}
+    return [f"{name}-phase" for name in fixed] + [name for name, acts in slow.items() if fixed and acts]
 
 
 def without(design: Design, *names: str) -> Design:

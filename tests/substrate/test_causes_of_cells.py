@@ -52,8 +52,8 @@ def test_phases_of_a_fixed_length_may_end_unsettled():
     short = plain.design.dynamics.model_copy(update={"nudged": Phase(duration=2.0)})
     assert unsettled(plain.variant(dynamics=short).design) == ["nudged-phase"]
     both = short.model_copy(update={"free": Phase(steps=9)})
-    slow = plain.design._replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5))
-    assert unsettled(slow) == ["free-phase", "nudged-phase", "synapse-pole"]
+    slow = plain.design._replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5, slew=3.0))
+    assert unsettled(slow) == ["free-phase", "nudged-phase", "synapse-pole", "slew"]
     assert {class_of(slow, name) for name in unsettled(slow)} == {UNSETTLED}
 
 
