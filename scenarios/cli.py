@@ -38,6 +38,16 @@ def _stop(text: str, code: int = 2) -> click.exceptions.Exit:
     return click.exceptions.Exit(code)
 
 
+def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """Return ``i/n`` as two numbers."""
+    if text is None:
+        return None
+    share, _, shares = text.partition("/")
+    if not (share.isdecimal() and shares.isdecimal() and int(share) < int(shares)):
+        raise click.BadParameter(f"{text!r} is not I/N with I from 0 to N - 1, such as 0/4")
+    return int(share), int(shares)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
@@ -132,6 +142,37 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     from .running import Flags, run_and_tell
 
     raise click.exceptions.Exit(run_and_tell(find(scenario), edits, Flags(**flags)))
+
+
+@main.command()
+@_scenario
+@_set
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; default ./<name>-<id>.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, help="Points that run at the same time.")
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Use the workers of this Dask cluster.")
+@click.option("--shard", callback=_shard, metavar="I/N", help="Run every N-th point from number I on; merge later.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of one point; default: cores / workers.")
+@click.option("--retry-failed", is_flag=True, help="Run points again that failed or were killed.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first point that fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
+    from .sweeping import SweepFlags, sweep_and_tell
+
+    if flags["scheduler"] and flags["shard"]:
+        raise click.UsageError("--scheduler and --shard exclude each other")
+    raise click.exceptions.Exit(sweep_and_tell(find(scenario), edits, SweepFlags(**flags)))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def merge(folder: Path, as_json: bool) -> None:
+    """Put the points of a sweep together that are in a folder, after `sweep --shard`."""
+    from .sweeping import merge_and_tell
+
+    raise click.exceptions.Exit(merge_and_tell(folder, as_json))
 
 
 @main.command()

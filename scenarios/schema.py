@@ -22,6 +22,7 @@ from substrate.physical import Physical
 from .schema_devices import Devices, Found, cell_faults, hold_faults, nudge_faults, with_thermal_noise
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges, Task
 from .schema_nudges import budget_faults, swing_faults
+from .schema_sweep import Sweep
 
 SCHEMA = 1
 """Version of the scenario language that this release reads."""
@@ -142,6 +143,7 @@ class Scenario(Parameters):
     learning: Learning = Learning()
     task: Task
     experiment: Experiment
+    sweep: Sweep | None = None
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:
