@@ -34,7 +34,7 @@ from .sweep_folder import (
     write_plan,
     write_table,
 )
-from .sweep_point import Outcome, Task, write_failure
+from .sweep_point import Outcome, Task
 from .sweep_points import Checked, checked, scenario_at
 from .train import Watch
 
@@ -114,7 +114,7 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
         computed += 1
         for number in same[outcome.id]:
             outcomes[number] = None if outcome.status in _NO_RESULT else outcome
-        stopped = stopped or _tell(outcome, plan, folder, options, watch)
+        stopped = stopped or _tell(outcome, plan, options, watch)
         watch.advance(computed, len(todo), _words(outcomes))
         if stopped:
             break
@@ -200,12 +200,10 @@ def _tasks(loaded: Loaded, design: Checked, folder: Path, todo: list[int], optio
             yield Task(design.ids[point.number], found, place, stop, threads, design.sweep.keep, json.dumps(values))
 
 
-def _tell(outcome: Outcome, plan: Plan, folder: Path, options: SweepOptions, watch: Watch) -> str:
+def _tell(outcome: Outcome, plan: Plan, options: SweepOptions, watch: Watch) -> str:
     """Tell what went wrong with a point, and return why the sweep has to end, or nothing."""
     if outcome.status == "unwritten":
         return outcome.reason
-    if outcome.status == "killed":
-        write_failure(folder / POINTS, outcome.id, "killed", outcome.reason, "{}")
     if outcome.status in ("failed", "killed"):
         place = dict(zip(plan.ids, plan.places(), strict=True))[outcome.id]
         where = ", ".join(

@@ -21,13 +21,15 @@ class Engine(Protocol):
 def in_process(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
     """Run every task here."""
     for task in tasks:
-        yield run_point(task)
+        yield run_point(task, watch.stopped)
         if watch.stopped():
             return
 
 
-def ask_to_stop(stop: Path) -> None:
+def ask_to_stop(stop: Path | None) -> None:
     """Leave the file that makes running points end early, where that can be done."""
+    if stop is None:
+        return
     try:
         stop.touch()
     except OSError:  # a full disk: the points end when they are done

@@ -10,13 +10,12 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
 from .disk import StoreReadError, StoreWriteError, write, writing
 from .store import FORMAT
 from .sweep_design import REPLICATE
-from .sweep_point import Outcome, ending_of
+from .sweep_point import Outcome, finished
 
 PLAN, POINTS, TABLE, CUBE, REPORT, SCENARIO = (
     "sweep.json",
@@ -139,14 +138,9 @@ def _content(path: Path) -> bytes | None:
 
 def known(folder: Path, name: str) -> Outcome | None:
     """Return how a point ended, or None if it has to be run: no file, or none that can be read."""
-    path = folder / POINTS / f"{name}.h5"
-    if path.exists():
-        try:
-            with h5py.File(path, "r", locking="best-effort") as file:
-                if file.attrs["id"] == name and file.attrs["format"] == FORMAT:
-                    return Outcome(name, *ending_of(file.attrs), float(file.attrs["wall_s"]))
-        except (OSError, RuntimeError, KeyError, ValueError):
-            return None
+    done = finished(folder / POINTS, name)
+    if done is not None:
+        return done
     try:
         told = json.loads((folder / POINTS / f"{name}.failed.json").read_bytes())
         return Outcome(name, str(told["status"]), str(told["reason"]), float("nan"))

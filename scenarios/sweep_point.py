@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import h5py
 import numpy as np
 
 from substrate.compile import single_threaded_blas
@@ -39,7 +40,8 @@ SUMMARY = (
 """Groups of a result whose figures are kept of every point."""
 
 _SINGLE = ("sample", "pre", "post", "class", "time", "phase")
-_shelf = Shelf()
+shelf = Shelf()
+"""What the points of this process share."""
 
 
 class Task(NamedTuple):
@@ -70,11 +72,17 @@ class Outcome(NamedTuple):
     wall_s: float
 
 
-class _Quiet:
-    """Tells nobody, and stops when the driver has left a file that says so."""
+class Quiet:
+    """Tells nobody how a point goes on, and ends it when the sweep is asked to stop.
 
-    def __init__(self, stop: Path) -> None:
-        self._stop, self._asked, self._stopped = stop, time.monotonic(), False
+    Parameters
+    ----------
+    asked : callable
+        Tells whether the sweep is asked to stop.
+    """
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self._asked, self._looked, self._stopped = asked, time.monotonic(), False
 
     def say(self, text: str) -> None:
         """Tell nothing."""
@@ -86,21 +94,30 @@ class _Quiet:
         """Keep nothing."""
 
     def stopped(self) -> bool:
-        """Return whether the driver wants to end; looks at most once a second."""
+        """Return whether the point should end; asks at most once a second."""
         now = time.monotonic()
-        if now - self._asked > 1.0:
-            self._asked, self._stopped = now, self._stopped or self._stop.exists()
+        if now - self._looked > 1.0:
+            self._looked, self._stopped = now, self._stopped or self._asked()
         return self._stopped
 
 
-def run_point(task: Task) -> Outcome:
+def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
     """Run a point and write its file; never raises but for a broken off process.
 
     An exception of the experiment is written to ``ID.failed.json`` with its traceback.
+
+    Parameters
+    ----------
+    task : Task
+    asked : callable, optional
+        Tells whether the sweep is asked to stop; absent: it is when the file ``stop`` of the task is there.
     """
     begin = time.monotonic()
+    done = finished(task.folder, task.id)  # by a worker that died before it could say so
+    if done is not None:
+        return done
     try:
-        status, reason = _kept(task, begin)
+        status, reason = _kept(task, Quiet(asked or task.stop.exists), begin)
     except Interrupted as stop:
         status, reason = "interrupted", str(stop)
     except StoreWriteError as error:
@@ -126,10 +143,10 @@ def write_failure(folder: Path, name: str, status: str, reason: str, values: str
     write(folder / f"{name}.failed.json", json.dumps(told, indent=2).encode())
 
 
-def _kept(task: Task, begin: float) -> tuple[str, str]:
+def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
     """Compute a point, write its result file, and return status and reason."""
-    parts, _ = _shelf.parts(task.loaded)
-    kept, watch = task.folder / f"{task.id}.ckpt.h5", _Quiet(task.stop)
+    parts, _ = shelf.parts(task.loaded)
+    kept = task.folder / f"{task.id}.ckpt.h5"
     setting = Setting(task.threads, kept, checkpoint_of(kept, task.id, False, watch), task.id)
     with single_threaded_blas():
         groups, ending = compute(task.loaded.scenario, parts, setting, watch)
@@ -194,7 +211,24 @@ def _settled(group: Group) -> Group:
     }
 
 
-def ending_of(attributes: Mapping[str, Any]) -> tuple[str, str]:
-    """Return status and reason of a point from the attributes of its file."""
-    status = "ok" if attributes["status"] == "complete" else "diverged"
-    return status, str(attributes.get("reason", ""))
+def finished(folder: Path, name: str) -> Outcome | None:
+    """Return how a point ended whose result file is there and can be read, else None.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files of the points are.
+    name : str
+        Id of the point.
+    """
+    path = folder / f"{name}.h5"
+    if not path.exists():
+        return None
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            if file.attrs["id"] != name or file.attrs["format"] != store.FORMAT:
+                return None
+            status = "ok" if file.attrs["status"] == "complete" else "diverged"
+            return Outcome(name, status, str(file.attrs.get("reason", "")), float(file.attrs["wall_s"]))
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return None

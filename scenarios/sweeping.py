@@ -16,7 +16,9 @@ from .disk import StoreReadError, StoreWriteError
 from .faults import ScenarioError
 from .load import load
 from .progress import Progress
+from .run import RunError
 from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
+from .sweep_engine import Engine, in_process
 from .sweep_folder import CUBE, REPORT, TABLE
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 3, 4, 75, 130
@@ -44,8 +46,9 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
         loaded = load(path, edits)
         options = SweepOptions(
             flags.out,
+            _engine(flags),
             workers=flags.workers,
-            threads=flags.threads,
+            threads=flags.threads or (1 if flags.scheduler else None),
             shard=flags.shard,
             retry_failed=flags.retry_failed,
             fail_fast=flags.fail_fast,
@@ -54,6 +57,17 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
             return sweep(loaded, options, progress)
 
     return _told(work, flags.as_json)
+
+
+def _engine(flags: SweepFlags) -> Engine:
+    """Return what runs the points; Dask is loaded only where it is needed."""
+    if flags.workers == 1 and flags.scheduler is None:
+        return in_process
+    try:
+        from .sweep_dask import cluster, local
+    except ImportError as error:
+        raise RunError("several workers need Dask: pip install 'nudgelab[sweep]'") from error
+    return local(flags.workers) if flags.scheduler is None else cluster(flags.scheduler)
 
 
 def merge_and_tell(folder: Path, as_json: bool) -> int:
@@ -69,6 +83,8 @@ def _told(work: Callable[[], Swept], as_json: bool) -> int:
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
         return _fail(as_json, "invalid", str(error), INVALID, faults=faults)
+    except RunError as error:
+        return _fail(as_json, "invalid", str(error), INVALID)
     except (StoreReadError, StoreWriteError) as error:
         status, code = ("unreadable", UNREADABLE) if isinstance(error, StoreReadError) else ("failed", FAILED)
         return _fail(as_json, status, str(error), code)
