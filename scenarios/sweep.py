@@ -13,7 +13,7 @@ from typing import NamedTuple
 from substrate.tiles import available_threads
 
 from . import store
-from .disk import write
+from .disk import remove, write
 from .load import Loaded
 from .relocate import relocated
 from .sweep_cube import cube
@@ -23,6 +23,7 @@ from .sweep_folder import (
     CUBE,
     LOG,
     POINTS,
+    REPORT,
     SCENARIO,
     STOP,
     TABLE,
@@ -34,8 +35,10 @@ from .sweep_folder import (
     write_plan,
     write_table,
 )
+from .sweep_metric import metric_of
 from .sweep_point import Outcome, Task
 from .sweep_points import Checked, checked, scenario_at
+from .sweep_report import write_sweep_report
 from .train import Watch
 
 STOPPED = "interrupted: the same command goes on from here"
@@ -118,6 +121,7 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
         watch.advance(computed, len(todo), _words(outcomes))
         if stopped:
             break
+    remove(folder / STOP)
     if options.shard is None:
         put_together(folder, plan, outcomes)
     return Swept(folder, outcomes, computed, stopped or (STOPPED if watch.stopped() else ""))
@@ -243,4 +247,8 @@ def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> No
         "status": "incomplete" if missing else "complete",
     }
     store.save(folder / CUBE, groups, head)
-    write_table(folder / TABLE, plan, outcomes, {})
+    result = store.load(folder / CUBE)
+    metric = metric_of(result)
+    figures = {} if metric is None else {metric.name.rpartition("/")[2] + "_worst": metric.worst}
+    write_table(folder / TABLE, plan, outcomes, figures)
+    write_sweep_report(folder / REPORT, result, plan, outcomes)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, wait
+from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
 from .disk import StoreWriteError
 from .run import RunError, Setting, compute
@@ -37,6 +39,15 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+class _Steady(WorkerPlugin):  # type: ignore[misc]
+    """Lets workers finish their points when the terminal interrupts all processes at once; the driver stops them."""
+
+    def setup(self, worker: object) -> None:  # noqa: ARG002
+        if threading.current_thread() is threading.main_thread():
+            for number in {signal.SIGINT, getattr(signal, "SIGUSR1", signal.SIGINT)}:
+                signal.signal(number, signal.SIG_IGN)
+
+
 def local(workers: int, work: Work = run_point) -> Engine:
     """Return an engine with some processes of this machine, started for one sweep.
 
@@ -61,6 +72,7 @@ def local(workers: int, work: Work = run_point) -> Engine:
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster) as client,
         ):
+            client.register_plugin(_Steady())
             yield from _on(client, work, itertools.chain([first], tasks), watch)
 
     return run
