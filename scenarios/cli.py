@@ -204,6 +204,31 @@ def report(path: Path) -> None:
 
 
 @main.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Compare two results, runs or sweeps: keys that differ, and figures that changed."""
+    import json
+
+    from rich.console import Console
+
+    from .compare import comparison, different_keys, shared_figures, side
+    from .store import StoreReadError
+    from .summary import print_sheet
+
+    try:
+        sides = side(a), side(b)
+    except StoreReadError as error:
+        raise _stop(str(error), 4) from error
+    if as_json:
+        click.echo(json.dumps({"keys": different_keys(*sides), "figures": shared_figures(*sides)}, default=str))
+        return
+    for sheet in comparison(*sides):
+        print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+
+
+@main.command()
 def info() -> None:
     """Print versions, threads, linear algebra and the folder of compiled kernels."""
     import platform

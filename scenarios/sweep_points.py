@@ -116,19 +116,20 @@ def checked(loaded: Loaded) -> Checked:
     except ValueError as error:
         origin = loaded.origins.get(("sweep",), Origin(loaded.path))
         raise ScenarioError([Fault(("sweep", "axis"), str(error), None, str(origin.file), origin.line)]) from error
-    shelf, faults, ids = Shelf(), dict[Fault, None](), list[str]()
+    shelf, faults, ids = Shelf(), dict[object, Fault](), list[str]()
     values: dict[str, dict[int, Any]] = {path: {} for dim in dims for path in dim.axes}
     for point in points(dims, sweep.replicates):
         try:
             found = scenario_at(loaded, dims, point)
             ids.append(point_id(found.scenario, shelf.parts(found)[1]))
         except ScenarioError as error:
-            faults |= dict.fromkeys(error.faults)
+            for fault in error.faults:
+                faults.setdefault(fault.path if fault.message == "unknown key" else fault, fault)
             continue
         if point.place[-1] == 0:
             _note(values, found.scenario, dims, point)
     if faults:
-        raise ScenarioError(faults)
+        raise ScenarioError(faults.values())
     return Checked(sweep, dims, ids, {path: _coordinate(dims, path, found) for path, found in values.items()})
 
 
