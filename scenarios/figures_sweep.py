@@ -81,7 +81,7 @@ def _curves(metric: Metric, axes: list[Axis], k: int) -> dict[str, Array]:
     dims = [d for d in range(metric.worst.ndim - 1) if d != axis.dim]
     found = {}
     for place in np.ndindex(*sizes):
-        words = [_shown(a.values[place[dims.index(a.dim)]]) for a in others]
+        words = [_named(a, a.values[place[dims.index(a.dim)]].item()) for a in others]
         found[", ".join(words)] = values[(slice(None), *place)]
     return found
 
@@ -121,15 +121,20 @@ def _label(panel: Axes, axis: Axis, x: Array) -> None:
             panel.set_xscale("symlog", linthresh=float(positive[0]), linscale=0.5)
             panel.set_xlim(-0.2 * positive[0], 1.2 * positive[-1])
     if len(levels) <= _TICKS:
-        names = [f"{value:g}" for value in levels] if axis.numeric else [plain(text, 24) for text in axis.values]
+        names = [f"{value:.3g}" for value in levels] if axis.numeric else [plain(text, 24) for text in axis.values]
         panel.set_xticks(levels, names)
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xlabel(plain(axis.path, 60))
 
 
+def _named(axis: Axis, value: object) -> str:
+    """Return a level with the last part of its key; a text says itself what it is."""
+    return f"{axis.path.rpartition('.')[2]} {_shown(value)}" if axis.numeric else str(value)
+
+
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _words(metric: Metric, worst: bool) -> str:

@@ -26,11 +26,14 @@ Work = Callable[[Task], Outcome]
 GRACE = 30.0
 """Seconds that running points get to leave a checkpoint when the sweep is stopped."""
 
+PATIENCE = "30s"
+"""How long a scheduler may take to answer."""
+
+ATTEMPTS = 3
+"""Workers that may die under a point, since they may have died of something else, before it counts as killed."""
+
 _LOOK = 0.5
-_DEATHS = 2
 _SETTINGS: dict[str, Any] = {
-    # A point that kills its worker is tried again twice, since the worker may have died of something else.
-    "distributed.scheduler.allowed-failures": _DEATHS,
     # A worker that says nothing is busy in a kernel, not dead.
     "distributed.scheduler.worker-ttl": None,
     "distributed.worker.memory.target": False,
@@ -68,7 +71,7 @@ def local(workers: int, work: Work = run_point) -> Engine:
             _compile(first, watch)
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with (
-            dask.config.set(_SETTINGS),
+            dask.config.set(_SETTINGS | {"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster) as client,
         ):
@@ -95,7 +98,7 @@ def cluster(address: str, work: Work = run_point) -> Engine:
             return
         where = {"scheduler_file": address} if Path(address).exists() else {"address": address}
         try:
-            client = Client(**where, timeout="30s")
+            client = Client(**where, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise RunError(f"no Dask scheduler answers at {address} ({error}): start one, or check the name") from error
         with client:
@@ -157,7 +160,7 @@ def _outcome(future: Future, task: Task) -> Outcome:
     error = future.exception() if future.status == "error" else "cancelled by the cluster"
     status, reason = "failed", f"{type(error).__name__}: {error}"
     if isinstance(error, KilledWorker):
-        status, reason = "killed", f"its process died {_DEATHS + 1} times; out of memory, or a crash"
+        status, reason = "killed", f"its process died ({ATTEMPTS} attempt(s)): out of memory, or a crash"
     try:
         write_failure(task.folder, task.id, status, reason, task.values)
     except StoreWriteError as refusal:

@@ -122,5 +122,6 @@ def _crossing(x: Array, y: Array, threshold: float) -> float:
 
 
 def _median(ordered: Array) -> float:
+    """Return the median; of two middle values that are not both finite the smaller."""
     middle = ordered[[(len(ordered) - 1) // 2, len(ordered) // 2]]
-    return float(middle[0] if middle[0] == middle[1] else middle.mean())
+    return float(middle.mean() if np.isfinite(middle).all() else middle[0])

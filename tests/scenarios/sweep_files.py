@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 from scenarios.load import Loaded, load
 from scenarios.progress import Progress
 from scenarios.sweep import SweepOptions, Swept, sweep
-from scenarios.sweep_point import Outcome, Task
+from scenarios.sweep_point import Outcome, Task, run_point
 
 from .files import write_scenario
 
@@ -64,10 +65,11 @@ def do_sweep(folder: Path, text: str = SWEEP, **options) -> Swept:
     return sweep(loaded_sweep(folder, text), SweepOptions(out, **options), Progress(quiet=True))
 
 
-def stub(task: Task) -> Outcome:
-    """Do nothing, but raise at level 1 and let the process die at level 2 of ``devices.feedback.mismatch_sigma``."""
-    if '"devices.feedback.mismatch_sigma": 0.1' in task.values:
+def troubled_point(task: Task) -> Outcome:
+    """Run a point, but raise at 10 % mismatch, and let the process die at 40 %."""
+    sigma = json.loads(task.values)["devices.feedback.mismatch_sigma"]
+    if sigma == 0.1:
         raise ValueError("this point raises")
-    if '"devices.feedback.mismatch_sigma": 0.4' in task.values:
+    if sigma == 0.4:
         os._exit(137)
-    return Outcome(task.id, "interrupted", str(os.getpid()), 0.0)
+    return run_point(task)

@@ -67,10 +67,11 @@ def test_a_chip_is_good_up_to_its_first_crossing(values, expected):
     np.testing.assert_allclose(found.median, expected, rtol=1e-12)
 
 
-def test_the_median_of_chips_that_never_break_is_infinite():
+def test_a_chip_that_never_breaks_is_infinitely_good():
     values = np.array([[1.0, 1.0], [1.0, 0.9], [0.99, 0.8], [0.98, 0.5]])
     found = breakdown(X, values, 0.9)
-    assert (found.low, found.high, found.median) == (1.0, np.inf, np.inf)
+    assert (found.low, found.high, found.median) == (1.0, np.inf, 1.0)
+    assert breakdown(X, values[:, [0, 0, 1]], 0.9).median == np.inf
 
 
 def test_there_is_no_breakdown_without_two_numbers():
