@@ -79,11 +79,16 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
     from .build import check as check_files
 
     loaded = _load(scenario, edits)
+    found = "good"
     try:
         check_files(loaded)
+        if loaded.scenario.sweep is not None:
+            from .sweep_points import checked
+
+            found = f"good, and so are all {len(checked(loaded).ids)} points of its sweep"
     except ScenarioError as error:
         raise _stop(str(error)) from error
-    click.echo(f"{loaded.path.name}: good")
+    click.echo(f"{loaded.path.name}: {found}")
 
 
 @main.command()
