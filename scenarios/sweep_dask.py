@@ -43,9 +43,13 @@ _SETTINGS: dict[str, Any] = {
 
 
 class _Steady(WorkerPlugin):  # type: ignore[misc]
-    """Lets workers finish their points when the terminal interrupts all processes at once; the driver stops them."""
+    """Lets workers finish their points when the terminal interrupts all processes at once; the driver stops them.
+
+    What they say of their own end is no news: the driver tells how every point ended.
+    """
 
     def setup(self, worker: object) -> None:  # noqa: ARG002
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         if threading.current_thread() is threading.main_thread():
             for number in {signal.SIGINT, getattr(signal, "SIGUSR1", signal.SIGINT)}:
                 signal.signal(number, signal.SIG_IGN)
@@ -72,7 +76,7 @@ def local(workers: int, work: Work = run_point) -> Engine:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with (
             dask.config.set(_SETTINGS | {"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
             Client(cluster) as client,
         ):
             client.register_plugin(_Steady())
@@ -160,7 +164,10 @@ def _outcome(future: Future, task: Task) -> Outcome:
     error = future.exception() if future.status == "error" else "cancelled by the cluster"
     status, reason = "failed", f"{type(error).__name__}: {error}"
     if isinstance(error, KilledWorker):
-        status, reason = "killed", f"its process died ({ATTEMPTS} attempt(s)): out of memory, or a crash"
+        status, reason = (
+            "killed",
+            f"its process died ({error.allowed_failures + 1} attempt(s)): out of memory, or a crash",
+        )
     try:
         write_failure(task.folder, task.id, status, reason, task.values)
     except StoreWriteError as refusal:

@@ -39,7 +39,7 @@ def test_a_cluster_that_runs_already_gives_the_same_bits(tmp_path):
         (tmp_path / name).mkdir()
     text = SWEEP.replace(', 0.1, "40 %"', "")
     alone = do_sweep(tmp_path / "alone", text)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as running:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as running:
         there = do_sweep(tmp_path / "there", text, engine=cluster(running.scheduler_address))
     assert endings(there) == {"ok": 4}
     assert_same(alone.folder, there.folder)
