@@ -82,7 +82,7 @@ class Quiet:
     """
 
     def __init__(self, asked: Callable[[], bool]) -> None:
-        self._asked, self._looked, self._stopped = asked, time.monotonic(), False
+        self._asked, self._looked, self._stopped = asked, float("-inf"), False
 
     def say(self, text: str) -> None:
         """Tell nothing."""

@@ -18,12 +18,14 @@ from .report import Plot, inline, page, without_paths
 from .sheets import Sheet
 from .store import Result
 from .summary import open_lines
+from .sweep_design import POINT
 from .sweep_folder import CUBE, SCENARIO, TABLE, Plan
 from .sweep_metric import Axis, Metric, axes_of, metric_of
 from .sweep_point import Outcome
 from .sweep_statistics import Breakdown, breakdown, interval
 
 _ROWS = 60
+_PLACES = 6
 _CAPTIONS = {
     "along": (
         "Along {path}. Dots: single chips. Line: their mean; band: 95 % interval of the mean (Student), of {chips} "
@@ -94,26 +96,44 @@ def sweep_answer(result: Result, plan: Plan, outcomes: Sequence[Outcome | None])
     parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
     text = f"{len(plan.ids)} points: {', '.join(parts)}."
     metric, axes = metric_of(result), axes_of(result)
-    if metric is None or not metric.cosine:
+    if metric is None or not metric.cosine or plan.dims[0].name == POINT:
         return text
+    if len({axis.dim for axis in axes}) > 1:
+        return text + _several(metric, axes, plan)
     for axis in axes:
-        if axis.numeric and len({a.dim for a in axes}) == 1:
+        if axis.numeric:
             found = breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
             text += f" {_reading(found, axis, plan.threshold)}" if found else ""
     return text
 
 
+def _several(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+    """Return the breakdown along the first axis of numbers, at every place of the others."""
+    first = next((axis for axis in axes if axis.numeric), None)
+    rows = [] if first is None else _breakdowns(metric, [first], plan)
+    if first is None or not 0 < len(rows) <= _PLACES or len({row[2] for row in rows}) > 1:
+        return ""
+    where = "; ".join(f"{row[3]} at {row[1]}" for row in rows)
+    start = f"The cosine of the worst layer is {plan.threshold:g} or more {rows[0][2]} {first.path}"
+    return f" {start} of: {where} ({'medians of chips' if plan.replicates > 1 else 'one chip'})."
+
+
 def _reading(found: Breakdown, axis: Axis, threshold: float) -> str:
-    until = "up to" if found.falling else "from"
-    where = f"The cosine of the worst layer is {threshold:g} or more {until} {axis.path} = {_bound(found.median, axis)}"
-    several = f" (median of {found.chips} chips; {_bound(found.low, axis)} to {_bound(found.high, axis)})"
-    return f"{where}{several if found.chips > 1 else ' (one chip)'}."
+    text = f"The cosine of the worst layer is {threshold:g} or more"
+    if not np.isfinite(found.median):
+        text += f" at {_bound(found.median, found.falling)} of {axis.path}"
+    else:
+        text += f" {'up to' if found.falling else 'from'} {axis.path} = {found.median:.3g}"
+    if found.chips == 1:
+        return f"{text} (one chip)."
+    low, high = (_bound(value, found.falling) for value in (found.low, found.high))
+    return f"{text} (median of {found.chips} chips; {low} to {high})."
 
 
-def _bound(value: float, axis: Axis) -> str:
+def _bound(value: float, falling: bool) -> str:
     if np.isfinite(value):
         return f"{value:.3g}"
-    return f"beyond {axis.values.max():g}" if value > 0.0 else f"below {axis.values.min():g}"
+    return "every level" if (value > 0.0) == falling else "no level"
 
 
 def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan) -> dict[str, tuple[Figure, str]]:
@@ -131,7 +151,7 @@ def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan
     if len(plan.dims) == 2 and dims == {0, 1}:
         pair = [next(axis for axis in axes if axis.dim == d) for d in (0, 1)]
         found["heat"] = heat(metric, status, pair), _CAPTIONS["heat"]
-    if plan.common and plan.replicates > 1 and plan.names[0] != "point":
+    if plan.common and plan.replicates > 1 and plan.names[0] != POINT:
         for k, axis in enumerate(axes):
             found[f"paired-{k}"] = paired(metric, axes, k), _CAPTIONS["paired"].format(path=axis.path)
     return found
@@ -142,7 +162,7 @@ def _tables(metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Seque
     if metric is not None:
         tables.append(_means(metric, plan))
         if metric.cosine and (rows := _breakdowns(metric, axes, plan)):
-            columns = ["axis", "at", "good", "median", "worst chip", "best chip", "chips"]
+            columns = ["axis", "at", "good", "median of chips", "least", "largest", "chips"]
             title = f"Breakdown point: cosine of the worst layer {plan.threshold:g} or more"
             note = "by straight lines between levels, for every chip alone; the interval is that of all chips"
             tables.append(Sheet(title, columns, rows, words=3, note=note))
@@ -188,7 +208,7 @@ def _breakdowns(metric: Metric, axes: list[Axis], plan: Plan) -> list[list[str]]
     """Return where the chips break down along every axis of numbers, at every place of the others."""
     rows = []
     for axis in axes:
-        if not axis.numeric or plan.dims[axis.dim].name == "point":
+        if not axis.numeric or plan.dims[axis.dim].name == POINT:
             continue
         values = np.moveaxis(metric.worst, axis.dim, 0)
         for place in itertools.islice(np.ndindex(values.shape[1:-1]), _ROWS):
@@ -201,6 +221,6 @@ def _breakdowns(metric: Metric, axes: list[Axis], plan: Plan) -> list[list[str]]
                 for k, (d, i) in enumerate(zip(plan.dims, full, strict=True))
                 if k != axis.dim
             ]
-            bounds = [_bound(value, axis) for value in (found.median, found.low, found.high)]
+            bounds = [_bound(value, found.falling) for value in (found.median, found.low, found.high)]
             rows.append([axis.path, ", ".join(others), "up to" if found.falling else "from", *bounds, str(found.chips)])
     return rows

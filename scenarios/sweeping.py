@@ -108,6 +108,8 @@ def _answered(swept: Swept, as_json: bool) -> int:
     print(", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
     for file in files:
         print(file)
+    if not files:
+        print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
     if swept.stopped:
         print(swept.stopped, file=sys.stderr)
     return code

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from scenarios import store, sweep_point
+from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import COMPLETE
 from scenarios.store import StoreReadError, StoreWriteError, Variable
 from scenarios.sweep import STOPPED, SweepOptions, merge, sweep
 from scenarios.sweep_design import REPLICATE
+from scenarios.sweep_point import Task, run_point
 from scenarios.train import Interrupted
 
-from .sweep_files import SWEEP, do_sweep, loaded_sweep
+from .files import write_scenario
+from .sweep_files import BASE, SWEEP, do_sweep, loaded_sweep
 
 LAYERS = Variable(("layer",), np.array(["l1", "out"]))
 
@@ -205,6 +208,23 @@ def test_an_interrupted_point_is_no_result(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sweep_point, "compute", compute)
     assert endings(do_sweep(tmp_path)) == {"missing": 12}
+
+
+def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path):
+    text = BASE.replace('kind = "measure"\nsamples = 2', 'kind = "train"\nepochs = 3')
+    loaded = load(write_scenario(tmp_path, text.replace('"batch.npz"', '"batch.npz"\nbatch = 2')))
+    task = Task("0123456789ab", loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
+    checkpoint, result = tmp_path / "0123456789ab.ckpt.h5", tmp_path / "0123456789ab.h5"
+    assert run_point(task).status == "ok"
+    wanted = store.load(result)["metrics"]["loss_train"].data
+    assert np.isfinite(wanted[-1])
+    result.unlink()
+    (tmp_path / "stop").touch()
+    assert run_point(task).status == "interrupted"
+    assert (checkpoint.exists(), result.exists()) == (True, False)
+    assert run_point(task, lambda: False).status == "ok"
+    assert (checkpoint.exists(), result.exists()) == (False, True)
+    np.testing.assert_array_equal(store.load(result)["metrics"]["loss_train"].data, wanted)
 
 
 def test_a_disk_that_refuses_ends_the_sweep_and_keeps_what_was_written(tmp_path, quick, monkeypatch):

@@ -38,7 +38,7 @@ def test_equal_labels_are_kept_as_they_are():
 
 def test_numbers_that_are_missing_in_some_points_are_united_in_order():
     stack = Stack((3,))
-    for place, epochs in enumerate([[0, 1], [0, 1, 2, 3], [2, 5]]):
+    for place, epochs in enumerate([[2, 5], [0, 1, 2, 3], [0, 1]]):
         stack.add(
             (place,),
             {"epoch": Variable(("epoch",), np.array(epochs)), "y": Variable(("epoch",), np.array(epochs) * 10.0)},
@@ -47,7 +47,7 @@ def test_numbers_that_are_missing_in_some_points_are_united_in_order():
     assert list(found["epoch"].data) == [0, 1, 2, 3, 5]
     gap = np.nan
     np.testing.assert_array_equal(
-        found["y"].data, [[0, 10, gap, gap, gap], [0, 10, 20, 30, gap], [gap, gap, 20, gap, 50]]
+        found["y"].data, [[gap, gap, 20, gap, 50], [0, 10, 20, 30, gap], [0, 10, gap, gap, gap]]
     )
 
 

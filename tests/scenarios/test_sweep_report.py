@@ -131,6 +131,25 @@ def test_the_answer_of_one_axis_names_the_breakdown_point():
     assert f"up to {SIGMA} = 0.099 (median of 3 chips; 0.098 to 0.1)" in answer
 
 
+def test_the_answer_of_two_axes_names_the_breakdown_point_at_every_place():
+    words = f"or more up to {SIGMA} of: 0.099 at {BETA} = 0.1; 0.099 at {BETA} = 1 (medians of chips)."
+    assert sweep_answer(*merged()).endswith(words)
+
+
+def test_the_answer_says_where_every_or_no_level_is_good():
+    result, plan, outcomes = merged()
+    points = {SIGMA: result["points"][SIGMA], "status": Variable((SIGMA, "replicate"), np.zeros((3, 1), np.int8))}
+    plan = plan._replace(dims=plan.dims[:1], ids=plan.ids[:3])
+    for curve, words in (
+        ([1.0, 1.0, 0.95], "every level"),
+        ([0.5, 0.4, 0.3], "no level"),
+        ([0.3, 0.4, 0.5], "no level"),
+    ):
+        gradient = {"cosine": Variable((SIGMA, "replicate"), np.array(curve)[:, None])}
+        one = Result(result.attributes, {"points": points, "gradient": gradient})
+        assert sweep_answer(one, plan, outcomes[:3]).endswith(f"or more at {words} of {SIGMA} (one chip).")
+
+
 def command(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
 
