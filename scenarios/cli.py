@@ -38,6 +38,16 @@ def _stop(text: str, code: int = 2) -> click.exceptions.Exit:
     return click.exceptions.Exit(code)
 
 
+def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """Return ``i/n`` as two numbers."""
+    if text is None:
+        return None
+    share, _, shares = text.partition("/")
+    if not (share.isdecimal() and shares.isdecimal() and int(share) < int(shares)):
+        raise click.BadParameter(f"{text!r} is not I/N with I from 0 to N - 1, such as 0/4")
+    return int(share), int(shares)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
@@ -69,11 +79,16 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
     from .build import check as check_files
 
     loaded = _load(scenario, edits)
+    found = "good"
     try:
         check_files(loaded)
+        if loaded.scenario.sweep is not None:
+            from .sweep_points import checked
+
+            found = f"good, and so are all {len(checked(loaded).ids)} points of its sweep"
     except ScenarioError as error:
         raise _stop(str(error)) from error
-    click.echo(f"{loaded.path.name}: good")
+    click.echo(f"{loaded.path.name}: {found}")
 
 
 @main.command()
@@ -135,6 +150,37 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
+@_scenario
+@_set
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; default ./<name>-<id>.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, help="Points that run at the same time.")
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Use the workers of this Dask cluster.")
+@click.option("--shard", callback=_shard, metavar="I/N", help="Run every N-th point from number I on; merge later.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of one point; default: cores / workers.")
+@click.option("--retry-failed", is_flag=True, help="Run points again that failed or were killed.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first point that fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
+    from .sweeping import SweepFlags, sweep_and_tell
+
+    if flags["scheduler"] and flags["shard"]:
+        raise click.UsageError("--scheduler and --shard exclude each other")
+    raise click.exceptions.Exit(sweep_and_tell(find(scenario), edits, SweepFlags(**flags)))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def merge(folder: Path, as_json: bool) -> None:
+    """Put the points of a sweep together that are in a folder, after `sweep --shard`."""
+    from .sweeping import merge_and_tell
+
+    raise click.exceptions.Exit(merge_and_tell(folder, as_json))
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def report(path: Path) -> None:
     """Write report.html and the figures of a result again, or the card of a published device."""
@@ -160,6 +206,31 @@ def report(path: Path) -> None:
         raise _stop(str(error), 1) from error
     for written in files:
         click.echo(str(written))
+
+
+@main.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Compare two results, runs or sweeps: keys that differ, and figures that changed."""
+    import json
+
+    from rich.console import Console
+
+    from .compare import comparison, different_keys, shared_figures, side
+    from .store import StoreReadError
+    from .summary import print_sheet
+
+    try:
+        sides = side(a), side(b)
+    except StoreReadError as error:
+        raise _stop(str(error), 4) from error
+    if as_json:
+        click.echo(json.dumps({"keys": different_keys(*sides), "figures": shared_figures(*sides)}, default=str))
+        return
+    for sheet in comparison(*sides):
+        print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
 
 
 @main.command()

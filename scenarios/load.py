@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from substrate import topology
 
 from .device_presets import take_over
 from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten
-from .files import Files, RefusalError, Tree, keys_of, unfit
+from .files import Files, Origins, RefusalError, Tree, keys_of, unfit
 from .lines import Key
 from .schema import Scenario
 from .translation import translate
@@ -41,6 +42,17 @@ class Loaded(NamedTuple):
         """Return the folder that a relative path written at `keys` starts from."""
         file = self.origins.get(keys, Origin(self.path)).file
         return file.parent if isinstance(file, Path) else Path.cwd()
+
+
+class Change(NamedTuple):
+    """One value to replace."""
+
+    keys: tuple[str, ...]
+    """Path of the key; items of arrays by number, as text."""
+
+    value: Any
+    source: Key
+    """Where the value was written: a key of the scenario file."""
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -77,8 +89,35 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
         else:
             origins = {edited[:n]: origin for n in range(1, len(edited))} | origins
             origins |= {key: origin for key in keys_of(data) if key[: len(edited)] == edited}
+    return _checked(data, origins, path, text, faults)
+
+
+def varied(loaded: Loaded, changes: Iterable[Change]) -> Loaded:
+    """Return the scenario with some values replaced, and without its sweep.
+
+    Raises
+    ------
+    ScenarioError
+        With everything that is wrong, at the places where the values were written.
+    """
+    data = copy.deepcopy({key: value for key, value in loaded.data.items() if key != "sweep"})
+    origins, faults = dict(loaded.origins), []
+    for change in changes:
+        origin = loaded.origins.get(change.source, Origin(loaded.path))
+        try:
+            edited = _put(data, change.keys, copy.deepcopy(change.value))
+        except RefusalError as refusal:
+            faults.append(Fault(change.keys, refusal.message, refusal.hint, str(origin.file), origin.line))
+            continue
+        origins = {edited[:n]: origin for n in range(1, len(edited))} | origins | {edited: origin}
+        origins |= {(*edited, *key): origin for key in keys_of(change.value)}
+    return _checked(data, origins, loaded.path, loaded.text, faults)
+
+
+def _checked(data: Tree, origins: Origins, path: Path, text: str, faults: list[Fault]) -> Loaded:
+    """Return the scenario that `data` describe, unless there are faults."""
     taken = take_over(data, origins)
-    faults += place(taken, data, origins, path).faults
+    faults = faults + place(taken, data, origins, path).faults
     origins = {key: origins[key] for key in keys_of(data)}
     scenario, findings = _validate(data)
     faults += place(findings, data, origins, path).faults
@@ -107,7 +146,11 @@ def _edit(data: Tree, text: str) -> Key:
         raise RefusalError("not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1")
     if keys[0] == "extends":
         raise RefusalError("`extends` cannot be set here", "write it in the file")
-    value = _value(right)
+    return _put(data, keys, _value(right))
+
+
+def _put(data: Tree, keys: Sequence[str], value: object) -> Key:
+    """Put a value into `data` in place and return its path."""
     branch: Any = value
     for key in reversed(keys):
         branch = {key: branch}

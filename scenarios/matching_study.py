@@ -16,9 +16,9 @@ from substrate.chip import Chip
 from substrate.design import Fabrication
 
 from .build import assemble
+from .chips import make_chip
 from .load import Loaded
 from .measured import Batch
-from .run import make_chip
 from .store import Group, Variable
 from .tables import layer_names
 

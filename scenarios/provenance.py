@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +20,13 @@ from .load import Loaded
 from .schema import Scenario
 from .store import FORMAT, Group, Variable
 
-if TYPE_CHECKING:
-    from pydantic.main import IncEx
+LEFT_OUT: dict[str, Any] = {
+    "network": {"parameters"},
+    "task": {"path"},
+    "experiment": {"checkpoint_seconds"},
+    "sweep": True,
+}
+"""What a result does not depend on: where files lie, how often a checkpoint is kept, the sweep around a run."""
 
 
 def run_id(scenario: Scenario, parts: Parts) -> str:
@@ -29,8 +34,7 @@ def run_id(scenario: Scenario, parts: Parts) -> str:
 
     Of files, their content counts and not where they lie.
     """
-    told: IncEx = {"network": {"parameters"}, "task": {"path"}, "experiment": {"checkpoint_seconds"}}
-    content = scenario.model_dump(by_alias=True, mode="json", exclude=told)
+    content = scenario.model_dump(by_alias=True, mode="json", exclude=LEFT_OUT)
     blocks: dict[str, Array] = dict(parts.programmed)
     if not isinstance(parts.activation, str):
         del content["network"]["activation"]

@@ -72,6 +72,10 @@ def render(result: Result, console_text: str = "") -> str:
         "terminal": without_paths(console_text).strip(),
         "written": without_paths(provenance.get("scenario_toml", "")),
         "resolved": without_paths(provenance.get("resolved_toml", "")),
+        "files": [
+            ("run.h5", "every number of this page, and more"),
+            ("scenario.toml", "the scenario to run again"),
+        ],
         "open_lines": open_lines(Path("run.h5")),
         "facts": _facts(provenance),
     }

@@ -13,23 +13,22 @@ from numpy.typing import NDArray
 from learning.best_nudge import StudyError
 from learning.schemes import Scheme
 from substrate.chip import Chip
-from substrate.design import Design, Fabrication
 
 from . import figures, store
 from .build import Parts, assemble
-from .checkpoint import REFERENCE, TRAINING
+from .chips import make_chip
 from .disk import remove, write
 from .experiments import measure, settling
-from .load import Loaded
+from .load import Loaded, varied
 from .measured import Batch
 from .provenance import provenance, run_id
 from .relocate import relocated
 from .report import write_report
 from .schema import Scenario
 from .schema_experiment import StudyNudges
-from .store import Group, Result, StoreReadError, Variable
+from .store import Group, Result, StoreReadError
 from .study_nudges import study_nudges
-from .tables import lay_out
+from .tables import add_physical, lay_out
 from .tables_train import audit_group, device_groups, readout_group
 from .train import Job, Trained, Watch, evaluate_chips, run_training
 
@@ -101,6 +100,9 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
+    if loaded.scenario.sweep is not None:
+        watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
+        loaded = varied(loaded, [])
     parts = assemble(loaded)
     identity = run_id(loaded.scenario, parts)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
@@ -109,19 +111,13 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
         _refuse_another(path, store.load(path), identity)
         _complete(loaded, folder, watch)
         return Finished(folder, False, _files(folder))
-    saved = None if path.exists() else _checkpoint(kept, identity, options.force, watch)
+    saved = None if path.exists() else checkpoint_of(kept, identity, options.force, watch)
     _make(folder)
     watch.log_to(folder / LOG)
     if path.exists():
         remove(kept)
         remove(path)
-    groups, ending = _experiment(loaded.scenario.plain(), parts, Setting(options.threads, kept, saved, identity), watch)
-    physical = loaded.scenario.physical
-    if "signal" in groups and physical is not None and physical.activity_volts is not None:
-        text = "output voltage of one unit of activity"
-        groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
-    if (tau := loaded.scenario.tau) is not None:
-        _add_seconds(groups, tau)
+    groups, ending = compute(loaded.scenario, parts, Setting(options.threads, kept, saved, identity), watch)
     groups["provenance"] = provenance(loaded, parts)
     watch.say(f"writing {folder}")
     _keep(loaded, folder, groups, {"id": identity, **ending})
@@ -129,15 +125,29 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     return Finished(folder, True, _files(folder))
 
 
-def _add_seconds(groups: dict[str, Group], tau: float) -> None:
-    """Add the settled time in seconds to the figures of every epoch."""
-    for name in {TRAINING, REFERENCE} & groups.keys():
-        seconds = groups[name]["settled_time"].data * tau
-        groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")
+def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+    """Return all groups of the experiment of a scenario, and how it ended.
+
+    Raises
+    ------
+    RunError
+        If a study of nudges has nothing to compare.
+    Interrupted
+        If the watch asked to stop; a training has left a checkpoint.
+    """
+    groups, ending = _experiment(scenario.plain(), parts, setting, watch)
+    add_physical(groups, scenario)
+    return groups, ending
 
 
-def _checkpoint(path: Path, identity: str, force: bool, watch: Watch) -> Result | None:
-    """Return the checkpoint to go on from, if there is one."""
+def checkpoint_of(path: Path, identity: str, force: bool, watch: Watch) -> Result | None:
+    """Return the checkpoint to go on from, if there is one.
+
+    Raises
+    ------
+    RunError
+        If it is from another scenario.
+    """
     if not path.exists():
         return None
     try:
@@ -163,7 +173,11 @@ class Setting(NamedTuple):
 
     threads: int | None
     kept: Path
+    """Where a training keeps its checkpoint."""
+
     saved: Result | None
+    """The checkpoint to go on from."""
+
     identity: str
 
 
@@ -209,40 +223,6 @@ def _study(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], w
         return device_groups(chip) | study_nudges(chip, batch, plan, schemes, watch)
     except StudyError as error:
         raise RunError(f"experiment: {error}") from error
-
-
-def make_chip(
-    scenario: Scenario, parts: Parts, programmed: Mapping[str, Array], instance: int, threads: int | None
-) -> Chip:
-    """Return a chip of the scenario's design with the given parameters."""
-    network, devices = scenario.network, scenario.devices_in_units()
-    design = Design(
-        parts.topology,
-        parts.activation,
-        network.cost,
-        scenario.dynamics_in_tau(),
-        devices.feedback,
-        network.law,
-        devices.neurons,
-        devices.noise,
-        scenario.phases_in_tau(),
-        devices.converters,
-        devices.hold,
-        devices.update,
-        correction=scenario.learning.correction,
-        energy=scenario.energy,
-        weights=devices.weights,
-        wires=devices.wires,
-        twin=devices.twin,
-        tau=scenario.tau,
-        retention=devices.retention,
-        comparator=devices.comparator,
-        synapse=scenario.physical.synapse if scenario.physical else "virtual-ground",
-        volt_ratio=scenario.physical.volt_ratio if scenario.physical else 1.0,
-        measured_cells=parts.cells,
-        measured_converters=parts.converters,
-    )
-    return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)
 
 
 def _ending(trained: Trained) -> Ending:

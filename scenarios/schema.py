@@ -33,6 +33,7 @@ from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, S
 from .schema_homeostasis import Homeostasis, homeostasis_faults
 from .schema_nudges import budget_faults, swing_faults
 from .schema_optimiser import name_faults
+from .schema_sweep import Sweep
 from .schema_tasks import Task
 
 SCHEMA = 1
@@ -157,6 +158,7 @@ class Scenario(Parameters):
     learning: Learning = Learning()
     task: Task
     experiment: Experiment
+    sweep: Sweep | None = None
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:

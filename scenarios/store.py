@@ -10,7 +10,7 @@ import errno
 import io
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -32,6 +32,7 @@ __all__ = [
     "StoreWriteError",
     "Variable",
     "load",
+    "load_like",
     "save",
 ]
 
@@ -110,6 +111,49 @@ def load(path: Path) -> Result:
         raise StoreReadError(f"{path} does not exist; check the name, or run the scenario that writes it") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
+
+
+def load_like(
+    path: Path, groups: Sequence[str], models: dict[str, Variable], skipped: Callable[[str], bool]
+) -> dict[str, Group]:
+    """Read some groups of one of many files that are alike; several times as fast as `load`.
+
+    Parameters
+    ----------
+    path : Path
+        A file written by `save`.
+    groups : sequence of str
+        Paths of the groups; one that the file does not have is left out.
+    models : dict of path to Variable
+        Names and dimensions from the files before; starts empty and is filled here.
+    skipped : callable
+        Tells of a dimension whether its variables are left out.
+
+    Raises
+    ------
+    StoreReadError
+        When the file cannot be read.
+    """
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            found = {name: dict(_alike(file[name], models, skipped)) for name in groups if name in file}
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
+    return {name: group for name, group in found.items() if group}
+
+
+def _alike(
+    group: h5py.Group, models: dict[str, Variable], skipped: Callable[[str], bool]
+) -> Iterator[tuple[str, Variable]]:
+    for name in group:
+        place = f"{group.name}/{name}"
+        if place not in models and isinstance(group[name], h5py.Dataset):
+            models[place] = _read(group[name])
+        model = models.get(place)
+        if model is not None and not any(map(skipped, model.dims)):
+            item = group[name]
+            text = model.data.dtype.kind == "U"
+            yield name, model._replace(data=np.asarray(item.asstr()[()], str) if text else np.asarray(item[()]))
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

@@ -38,7 +38,7 @@ _MEASURED = {
 def show(result: Result, console: Console) -> None:
     """Print the tables and the answer of a run."""
     for sheet in sheets(result, _EPOCHS):
-        _print(sheet, console)
+        print_sheet(sheet, console)
     for line in [answer(result), *remarks(result)]:
         console.print(Text(line), soft_wrap=True)
 
@@ -99,7 +99,8 @@ def _over_chips(group: Group) -> dict[str, float]:
     return found
 
 
-def _print(sheet: Sheet, console: Console) -> None:
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """Print one table with its note."""
     table = Table(title=Text(sheet.title), box=None)
     for k, column in enumerate(sheet.columns):
         table.add_column(Text(column), justify="left" if k < sheet.words else "right")

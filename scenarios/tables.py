@@ -17,6 +17,7 @@ from substrate.protocol import Status
 from substrate.topology import Topology
 
 from .measured import Batch, Measured
+from .schema import Scenario
 from .store import Group, Variable
 from .tables_ledger import ledger_groups
 
@@ -202,3 +203,16 @@ def symmetry_group(chip: Chip) -> Group:
             ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
         )
     return group
+
+
+def add_physical(groups: dict[str, Group], scenario: Scenario) -> None:
+    """Add what is known in volts and seconds: the volts of an activity, the settled time of every epoch."""
+    physical, tau = scenario.physical, scenario.tau
+    if "signal" in groups and physical is not None and physical.activity_volts is not None:
+        text = "output voltage of one unit of activity"
+        groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
+    if tau is None:
+        return
+    for name in {"metrics", "metrics_exact"} & groups.keys():
+        seconds = groups[name]["settled_time"].data * tau
+        groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")

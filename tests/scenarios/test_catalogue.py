@@ -8,6 +8,9 @@ from scenarios.cli import CATALOGUE
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, run
+from scenarios.sweep_design import points
+from scenarios.sweep_point import Task, run_point
+from scenarios.sweep_points import checked, scenario_at
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
@@ -22,7 +25,25 @@ REDUCED = {
 }
 
 
-@pytest.mark.parametrize("path", sorted(CATALOGUE.glob("*.toml")), ids=lambda path: path.stem)
+BUNDLED = sorted(CATALOGUE.glob("*.toml"))
+SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_the_last_point_of_a_sweep_runs(path, tmp_path):
+    loaded = load(path, ["experiment.samples=2", "experiment.repeats=2"])
+    design = checked(loaded)
+    *_, last = points(design.dims, design.sweep.replicates)
+    assert last.number < 200
+    name = design.ids[last.number]
+    outcome = run_point(
+        Task(name, scenario_at(loaded, design.dims, last), tmp_path, tmp_path / "stop", 1, "summary", "{}")
+    )
+    assert outcome.status == "ok", outcome.reason
+    assert (store.load(tmp_path / f"{name}.h5")["gradient"]["norm_ratio"].data > 0.0).all()
+
+
+@pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=lambda path: path.stem)
 def test_scenario_runs(path, tmp_path):
     kind = load(path).scenario.experiment.kind
     done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))

@@ -4,10 +4,11 @@ import pytest
 
 from scenarios import store
 from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.progress import Progress
-from scenarios.run import Options, make_chip, run
+from scenarios.run import Options, run
 from scenarios.sheets import sheets
 from tests.scenarios.test_hardware import TRAIN
 

@@ -6,10 +6,11 @@ import pytest
 from scenarios import store
 from scenarios.answer import remarks
 from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.explain import explain
 from scenarios.load import load
 from scenarios.progress import Progress
-from scenarios.run import Options, make_chip, run
+from scenarios.run import Options, run
 from scenarios.sheets import sheets
 
 from .files import MEASURE, write_scenario

@@ -144,7 +144,7 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
         load(Path("bad.toml"))
     assert str(caught.value) == (
         'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, physical, chip, dynamics, '
-        "phases, devices, energy, learning, task, experiment, extends\n"
+        "phases, devices, energy, learning, task, experiment, sweep, extends\n"
         '    | "odd key" = 7\n'
         "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid', 'dsilu', 'tanh', "
         "'hard-sigmoid', 'softplus' or 'identity' - did you mean 'sigmoid'?\n"

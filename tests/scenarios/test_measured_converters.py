@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.load import load
 from scenarios.measured_converters import converter_faults
 from scenarios.relocate import relocated
-from scenarios.run import make_chip
 
 from .files import MEASURE, write_scenario
 

@@ -11,11 +11,12 @@ from learning.schemes import Centred, Circle
 from scenarios import store
 from scenarios.answer import answer, remarks
 from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.datasets import describe
 from scenarios.explain import explain
 from scenarios.load import load
 from scenarios.progress import Progress
-from scenarios.run import Options, RunError, make_chip, run
+from scenarios.run import Options, RunError, run
 from scenarios.running import Flags, run_and_tell
 from scenarios.sheets import sheets
 from scenarios.summary import metrics

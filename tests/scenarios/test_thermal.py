@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.load import load
-from scenarios.run import make_chip
 from scenarios.schema import Scenario
 
 from .files import MEASURE, write_scenario

@@ -1,0 +1,117 @@
+"""What a scenario file can say about a sweep: which values are varied, and how often each is measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from devices.parameters import Parameters
+
+_RESERVED = ("replicate", "point", "layer", "scheme", "term", "epoch", "connection", "pair", "chip", "cause")
+
+
+class Range(Parameters):
+    """Values from `start` to `stop`."""
+
+    start: float
+    """First value, or lower bound of a random design."""
+
+    stop: float
+    """Last value, or upper bound of a random design."""
+
+    num: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Number of values of a grid, both ends included; a random design does not use it."""
+
+    scale: Literal["linear", "log"] = "linear"
+    """`log`: equal ratios instead of equal steps; both ends above 0."""
+
+    whole: bool = False
+    """Round to whole numbers, such as bits."""
+
+    @model_validator(mode="after")
+    def _positive_on_log(self) -> Range:
+        if self.scale == "log" and not (self.start > 0.0 and self.stop > 0.0):
+            raise PydanticCustomError("range", "a log scale needs `start` and `stop` above 0")
+        return self
+
+
+Values = Annotated[
+    Annotated[list[Any], Tag("<list>"), Field(min_length=1, max_length=100_000)] | Annotated[Range, Tag("<range>")],
+    Discriminator(lambda value: "<range>" if isinstance(value, dict | Range) else "<list>"),
+]
+
+
+class Axis(Parameters):
+    """One key of the scenario that is varied."""
+
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$")]
+    """The key, such as ``devices.feedback.mismatch_sigma``; items of arrays by number."""
+
+    values: Values
+    """A list of values, tables as ``{ label = "...", value = { ... } }``; or ``{ start, stop, num, scale }``."""
+
+    zip: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")] | None = None
+    """Axes of one name move together, value by value; only in a grid."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The path, key by key."""
+        return tuple(self.path.split("."))
+
+
+class Sweep(Parameters):
+    """Repeat the experiment over values of keys and over fabricated chips."""
+
+    method: Literal["grid", "random", "lhs", "sobol"] = "grid"
+    """`grid`: every combination. Else `samples` points: independent, Latin hypercube, or Sobol sequence."""
+
+    samples: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Points of a design that is no grid."""
+
+    replicates: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Fabricated chips at every point, from `chip.instance` on."""
+
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """Seed of a random design; the devices have the seed of the scenario."""
+
+    common_random_numbers: bool = True
+    """The same chips at every point, so that differences between points are no differences between chips."""
+
+    keep: Literal["summary", "all"] = "summary"
+    """What is kept of a point: `summary`, figures per layer, scheme and epoch; `all`, everything a run keeps."""
+
+    threshold: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.9
+    """Cosine from which on a gradient counts as good; decides the breakdown point."""
+
+    axis: Annotated[list[Axis], Field(min_length=1, max_length=16)]
+    """What is varied."""
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Sweep:
+        if (self.samples is None) != (self.method == "grid"):
+            words = "a grid has no `samples`" if self.samples else f"method {self.method!r} needs `samples`"
+            raise PydanticCustomError("samples", "{words}", {"words": words, "hint": "method and samples go together"})
+        for axis in self.axis:
+            if self.method != "grid" and axis.zip is not None:
+                raise PydanticCustomError("zip", "only the axes of a grid can be zipped")
+            if self.method == "grid" and isinstance(axis.values, Range) and axis.values.num is None:
+                words, hint = f"axis {axis.path}: a range in a grid needs `num`", "add num = 5"
+                raise PydanticCustomError("range", "{words}", {"words": words, "hint": hint})
+        return self
+
+    @model_validator(mode="after")
+    def _no_axis_twice(self) -> Sweep:
+        paths = [axis.path for axis in self.axis]
+        for axis in self.axis:
+            if paths.count(axis.path) > 1:
+                raise PydanticCustomError("axis", "{path} stands on two axes", {"path": axis.path})
+            if axis.zip in _RESERVED:
+                raise PydanticCustomError("axis", "zip = '{zip}' is the name of a dimension", {"zip": axis.zip})
+            if axis.keys[0] in ("sweep", "extends", "schema", "name"):
+                raise PydanticCustomError("axis", "{path} cannot be varied", {"path": axis.path})
+            if axis.path == "chip.instance" and self.replicates > 1:
+                hint = "leave `replicates` out, or the axis"
+                raise PydanticCustomError("axis", "replicates are instances of the chip already", {"hint": hint})
+        return self

@@ -1,0 +1,144 @@
+"""Sweep from the command line: signals, progress, the answer, exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from .disk import StoreReadError, StoreWriteError
+from .faults import ScenarioError
+from .load import load
+from .progress import Progress
+from .run import RunError
+from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
+from .sweep_engine import Engine, in_process
+from .sweep_folder import CUBE, REPORT, TABLE
+
+DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 3, 4, 75, 130
+"""Exit codes."""
+
+
+class SweepFlags(NamedTuple):
+    """Options of the command."""
+
+    out: Path | None = None
+    workers: int = 1
+    scheduler: str | None = None
+    shard: tuple[int, int] | None = None
+    threads: int | None = None
+    retry_failed: bool = False
+    fail_fast: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
+    """Sweep the scenario at `path`, print where the result is, and return the exit code."""
+
+    def work() -> Swept:
+        loaded = load(path, edits)
+        options = SweepOptions(
+            flags.out,
+            _engine(flags),
+            workers=flags.workers,
+            threads=flags.threads or (1 if flags.scheduler else None),
+            shard=flags.shard,
+            retry_failed=flags.retry_failed,
+            fail_fast=flags.fail_fast,
+        )
+        with Progress(quiet=flags.quiet or flags.as_json) as progress, _stopping(progress):
+            return sweep(loaded, options, progress)
+
+    return _told(work, flags.as_json)
+
+
+def _engine(flags: SweepFlags) -> Engine:
+    """Return what runs the points; Dask is loaded only where it is needed."""
+    if flags.workers == 1 and flags.scheduler is None:
+        return in_process
+    try:
+        from .sweep_dask import cluster, local
+    except ImportError as error:
+        raise RunError("several workers need Dask: pip install 'nudgelab[sweep]'") from error
+    return local(flags.workers) if flags.scheduler is None else cluster(flags.scheduler)
+
+
+def merge_and_tell(folder: Path, as_json: bool) -> int:
+    """Put together the points in a folder, print where the result is, and return the exit code."""
+    return _told(lambda: merge(folder), as_json)
+
+
+def _told(work: Callable[[], Swept], as_json: bool) -> int:
+    try:
+        swept = work()
+        if swept.stopped.startswith("cannot write"):
+            raise StoreWriteError(swept.stopped)
+    except ScenarioError as error:
+        faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
+        return _fail(as_json, "invalid", str(error), INVALID, faults=faults)
+    except RunError as error:
+        return _fail(as_json, "invalid", str(error), INVALID)
+    except (StoreReadError, StoreWriteError) as error:
+        status, code = ("unreadable", UNREADABLE) if isinstance(error, StoreReadError) else ("failed", FAILED)
+        return _fail(as_json, status, str(error), code)
+    except KeyboardInterrupt:
+        return _fail(as_json, "interrupted", "broken off", BROKEN_OFF)
+    return _answered(swept, as_json)
+
+
+def _answered(swept: Swept, as_json: bool) -> int:
+    counts = Counter(outcome.status if outcome else "missing" for outcome in swept.outcomes)
+    bad = counts["failed"] + counts["killed"]
+    status, code = ("failed points", SOME_FAILED) if bad else ("complete", DONE)
+    if swept.stopped:
+        status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
+    files = [swept.folder / name for name in (CUBE, REPORT, TABLE) if (swept.folder / name).exists()]
+    if as_json:
+        told = {"status": status, "counts": dict(counts), "computed": swept.computed}
+        print(json.dumps(told | {"files": [str(file) for file in files]}))
+        return code
+    words = {"ok": "good", "missing": "not run"}
+    print(", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
+    for file in files:
+        print(file)
+    if not files:
+        print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
+    if swept.stopped:
+        print(swept.stopped, file=sys.stderr)
+    return code
+
+
+def _fail(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
+    if as_json:
+        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+    else:
+        print(text, file=sys.stderr)
+    return code
+
+
+@contextmanager
+def _stopping(progress: Progress) -> Iterator[None]:
+    """Let the first interrupt, termination or warning of a batch system end the sweep between points."""
+    caught = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+    before = {number: signal.getsignal(number) for number in caught}
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if progress.stopped():
+            raise KeyboardInterrupt
+        progress.stop()
+        progress.say("stopping after the points that run now; once more stops at once")
+
+    for number in caught:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])
