@@ -63,12 +63,16 @@ def list_() -> None:
     from .device_presets import device_presets
     from .files import presets
 
-    bundled = {"scenarios": sorted(CATALOGUE.glob("*.toml")), "presets": presets(), "devices": device_presets()}
-    for heading, paths in bundled.items():
+    bundled = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
+    # What reproduces a paper is in a folder of its own, and comes last.
+    scenarios = dict(sorted(bundled.items(), key=lambda item: ("/" in item[0], item[0])))
+    others = {"presets": presets(), "devices": device_presets()}
+    listed = {"scenarios": scenarios, **{heading: {p.stem: p for p in paths} for heading, paths in others.items()}}
+    for heading, paths in listed.items():
         click.echo(f"{heading}:")
-        for path in paths:
+        for name, path in paths.items():
             title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-            click.echo(f"  {path.stem:<14} {title}")
+            click.echo(f"  {name:<14} {title}")
 
 
 @main.command()
