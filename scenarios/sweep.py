@@ -38,7 +38,7 @@ from .sweep_folder import (
 from .sweep_metric import metric_of
 from .sweep_point import Outcome, Task
 from .sweep_points import Checked, checked, scenario_at
-from .sweep_report import write_sweep_report
+from .sweep_report import sweep_answer, write_sweep_report
 from .train import Watch
 
 STOPPED = "interrupted: the same command goes on from here"
@@ -79,6 +79,9 @@ class Swept(NamedTuple):
 
     stopped: str
     """Why the sweep ended early, or nothing."""
+
+    answer: str
+    """What the points say together; nothing for one shard of a sweep."""
 
 
 def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
@@ -122,9 +125,8 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
         if stopped:
             break
     remove(folder / STOP)
-    if options.shard is None:
-        put_together(folder, plan, outcomes)
-    return Swept(folder, outcomes, computed, stopped or (STOPPED if watch.stopped() else ""))
+    answer = put_together(folder, plan, outcomes) if options.shard is None else ""
+    return Swept(folder, outcomes, computed, stopped or (STOPPED if watch.stopped() else ""), answer)
 
 
 def merge(folder: Path) -> Swept:
@@ -139,8 +141,7 @@ def merge(folder: Path) -> Swept:
     """
     plan = read_plan(folder)
     outcomes = [known(folder, name) for name in plan.ids]
-    put_together(folder, plan, outcomes)
-    return Swept(folder, outcomes, 0, "")
+    return Swept(folder, outcomes, 0, "", put_together(folder, plan, outcomes))
 
 
 def _plan(loaded: Loaded, design: Checked) -> Plan:
@@ -227,8 +228,8 @@ def _words(outcomes: list[Outcome | None]) -> str:
     return ", ".join([f"{counts['ok']} of {len(outcomes)} points good", *bad])
 
 
-def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> None:
-    """Write the merged cube, the table and the report of the points there are.
+def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> str:
+    """Write the merged cube, the table and the report of the points there are; return what they say in words.
 
     Raises
     ------
@@ -252,3 +253,4 @@ def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> No
     figures = {} if metric is None else {metric.name.rpartition("/")[2] + "_worst": metric.worst}
     write_table(folder / TABLE, plan, outcomes, figures)
     write_sweep_report(folder / REPORT, result, plan, outcomes)
+    return sweep_answer(result, plan, outcomes)

@@ -101,11 +101,11 @@ def _answered(swept: Swept, as_json: bool) -> int:
         status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
     files = [swept.folder / name for name in (CUBE, REPORT, TABLE) if (swept.folder / name).exists()]
     if as_json:
-        told = {"status": status, "counts": dict(counts), "computed": swept.computed}
+        told = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
         print(json.dumps(told | {"files": [str(file) for file in files]}))
         return code
     words = {"ok": "good", "missing": "not run"}
-    print(", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
+    print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
     for file in files:
         print(file)
     if not files:
