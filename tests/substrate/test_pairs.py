@@ -88,12 +88,12 @@ def test_opposite_requests_make_opposite_weights():
 
 
 def test_requests_below_half_a_step_are_lost_and_leave_every_bit():
-    cells, w = writer(LAWS["constant-step"]), np.full(SHAPE, 1.0 / 3.0)
+    cells, w = writer(LAWS["constant-step"], kept={COMMON + "weight": full_by(0.38)}), full_by(1.0 / 3.0)
     request = np.where(np.arange(7) < 3, 0.4, 0.0)
     done = stepped(cells, w, request)
     assert (done.pulses, done.lost) == (0, 9)
     np.testing.assert_array_equal(done.weight, w)
-    np.testing.assert_array_equal(cells.kept[COMMON + "weight"], 0.0)
+    np.testing.assert_array_equal(cells.kept[COMMON + "weight"], 0.38)
 
 
 def test_an_offset_chooses_the_device_too():
@@ -156,7 +156,24 @@ def test_a_rewrite_stops_at_the_bound_and_after_the_longest_train():
         LAWS["constant-step"].model_copy(update={"one_sided": pair}), kept={COMMON + "weight": full_by(0.07)}
     )
     cells.pairs.drawn["weight"].minus.reset[...] = 0.09
-    np.testing.assert_allclose(stepped(cells, np.full(SHAPE, 0.93), 1.0).weight, 1.0 - 0.09, rtol=1e-12)
+    done = stepped(cells, np.full(SHAPE, 0.93), 1.0)
+    np.testing.assert_allclose(done.weight, 1.0 - 0.09, rtol=1e-12)
+    # From the own reset of every g+, drawn around 0.04.
+    left = after_reset(pair, cells.pairs.drawn["weight"].plus, None)
+    assert done.refresh_pulses == (2 + np.ceil((1.0 - left) / 0.01)).sum()
+
+
+def test_devices_of_pairs_lie_between_zero_and_their_bound():
+    for law in LAWS.values():
+        for device in writer(law.model_copy(update=SPREAD)).pairs.drawn["weight"]:
+            np.testing.assert_array_equal(device.cells.low, 0.0)
+            assert (device.cells.high > 0.5 * law.w_max).all()
+
+
+def test_a_reset_ends_between_zero_and_the_bound():
+    cells, xi = writer(LAWS["constant-step"]), np.linspace(-2.0, 2.0, 21)
+    left = after_reset(OneSided(reset_cycle_sigma=1.0), cells.pairs.drawn["weight"].plus, xi.reshape(SHAPE))
+    np.testing.assert_allclose(left.ravel(), np.clip(xi, 0.0, 1.0), rtol=0, atol=1e-15)
 
 
 # Spread and noise
