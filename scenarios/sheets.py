@@ -96,8 +96,11 @@ def _budget(result: Result, group: Group) -> Sheet:
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
-    note = "lost: requests that moved no cell, and their share of all cells at every write" if "lost" in group else ""
-    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note)
+    note = (
+        "lost: requests that moved no cell, and their share of all cells at every write; with random rounding or "
+        "coincidences the others make up for them"
+    )
+    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
 
 
 def _written(result: Result, group: Group) -> dict[str, Any]:
