@@ -91,8 +91,7 @@ def _budget(result: Result, group: Group) -> Sheet:
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
-        **({"pulses of all cells": group["pulses"].data[-1]} if group["pulses"].data[-1] else {}),
-        **_written(result, group),
+        **(_written(result, group) if "lost" in group else {}),
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
@@ -105,10 +104,9 @@ def _budget(result: Result, group: Group) -> Sheet:
 
 def _written(result: Result, group: Group) -> dict[str, Any]:
     """Return what became of the writes of every connection, in words."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"pulses of all cells": group["pulses"].data[-1]}
     writes = max(1, int(group["writes"].data[-1]))
-    names = group["connection"].data if "connection" in group else ()
-    for k, name in enumerate(names):
+    for k, name in enumerate(group["connection"].data):
         lost = int(group["lost"].data[-1, k])
         share = lost / (writes * result[f"weights/{name}"]["programmed"].data.size)
         found[f"requests of {name} lost ({_share(share)})"] = lost
