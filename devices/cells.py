@@ -55,7 +55,8 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
 
     ``gain = 1 + step_sigma xi`` or ``exp(step_sigma xi)``, ``r = up_down_sigma xi``; up step
     ``step |gain + r + min(up_down, 0)|``, down step ``step |gain - r - max(up_down, 0)|``; bounds
-    ``w_max |1 + w_max_sigma xi|`` and ``-|w_min| |1 + w_min_sigma xi|`` (Rasch et al. 2021).
+    ``w_max |1 + w_max_sigma xi|`` and ``-|w_min| |1 + w_min_sigma xi|`` (Rasch et al. 2021); devices of one-sided
+    pairs end at 0.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
     gain = np.exp(drawn) if law.step_spread == "log-normal" else 1.0 + drawn
     half = spread("up-down", law.up_down_sigma)
     high = _bound(law.w_max, np.inf) * np.abs(1.0 + spread("w-max", law.w_max_sigma))
-    low = _bound(law.w_min, -np.inf) * np.abs(1.0 + spread("w-min", law.w_min_sigma))
+    bottom = 0.0 if law.one_sided else _bound(law.w_min, -np.inf)
+    low = bottom * np.abs(1.0 + spread("w-min", law.w_min_sigma))
     cells = Cells(
         law.step * np.abs(gain + half + min(law.up_down, 0.0)),
         law.step * np.abs(gain - half - max(law.up_down, 0.0)),

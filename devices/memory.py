@@ -6,7 +6,7 @@ Front. Neurosci. 10, 2016. The laws themselves are in `devices.steps`, the draw 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,35 @@ from .parameters import Parameters, Ratio
 
 Spread = Annotated[Ratio, Field(ge=0.0, le=10.0)]
 """A relative standard deviation between cells."""
+
+_OF_ONE = ("w_min", "w_min_sigma", "subtract", "subtract_sigma", "measured")
+"""What only cells of one device have."""
+
+
+class OneSided(Parameters):
+    """Cells of two devices that pulses can only raise: ``w = g+ - g-``; an up request steps g+, a down request g-.
+
+    G. W. Burr et al., IEEE Trans. Electron Devices 62, 2015. A pair that fills up is refreshed: both devices are
+    reset, then one of them is stepped, and read after every pulse, until the weight is back.
+    """
+
+    refresh_above: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 0.75
+    """A pair is refreshed after a write that leaves its larger device above this share of `w_max`..."""
+
+    refresh_spare: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 0.25
+    """...and its smaller one above this share, which a refresh gives back. A weight that is large stays as it is."""
+
+    reset: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    """Mean of what a reset leaves in a device; units of the weight, below ``refresh_spare w_max``."""
+
+    reset_sigma: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    """Spread of that between devices, absolute; units of the weight. A reset ends at 0 or above."""
+
+    reset_cycle_sigma: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    """Spread from reset to reset, absolute; units of the weight."""
+
+    longest: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Most pulses that bring a weight back."""
 
 
 class Pulsed(Parameters):
@@ -68,10 +97,33 @@ class Pulsed(Parameters):
     ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`, `reference`; relative to the
     scenario."""
 
+    one_sided: OneSided | None = None
+    """Pairs of devices that pulses can only raise, each of this law between 0 and `w_max`; absent: one device that
+    both directions move. Refreshes take pulses of their own, one for every reset among them."""
+
+    @model_validator(mode="after")
+    def _raised_only(self) -> Self:
+        if self.one_sided is not None and (words := self._pair_fault(self.one_sided)):
+            raise PydanticCustomError("one_sided", "{words}", {"words": words})
+        return self
+
+    def _pair_fault(self, pair: OneSided) -> str:
+        """Return why cells of this law are no one-sided pairs; empty if they are."""
+        top, fields = getattr(self, "w_max", None), type(self).model_fields
+        if top is None:
+            return "devices of one_sided pairs need an upper bound: give `w_max`"
+        if pair.reset >= pair.refresh_spare * top:
+            return (
+                f"one_sided.reset is {pair.reset:g}: must be below refresh_spare w_max = {pair.refresh_spare * top:g}"
+            )
+        idle = [name for name in _OF_ONE if name in fields and getattr(self, name) != fields[name].default]
+        return f"one_sided pairs rest at 0 and have no {idle[0]}: leave it out" if idle else ""
+
     @property
     def random(self) -> bool:
         """Tell whether the same request on the same cell can end differently."""
-        return self.rounding != "nearest" or self.cycle_sigma > 0.0 or self.write_noise > 0.0
+        pair = self.one_sided is not None and self.one_sided.reset_cycle_sigma > 0.0
+        return self.rounding != "nearest" or self.cycle_sigma > 0.0 or self.write_noise > 0.0 or pair
 
 
 class Bounded(Pulsed):

@@ -34,6 +34,11 @@ _CAPTIONS = {
         "spread and noise. Band: 10 % to 90 % of 400 cells of one chip, noise from pulse to pulse included. Dashed: "
         "the symmetry point, to which alternating pulses drive every weight."
     ),
+    "pairs": (
+        "Pulses. Weight of a pair of one-sided devices, both at rest at first, under pulses of one and then of the "
+        "other. Line: the pair without spread and noise. Band: 10 % to 90 % of 400 pairs of one chip, noise from pulse "
+        "to pulse included. A pair that is full is refreshed on the way down."
+    ),
     "programming": "Programming. Standard deviation of what a verified cell reaches, over the size of its target.",
     "forgetting": (
         "Retention. What is left of a weight of 1 over the time since it was written. Line: the cell without spread. "
@@ -80,8 +85,10 @@ def _walk(law: Step, start: float, each: int, signs: list[float]) -> Array:
     """Return what is felt of every cell after every train of `each` pulses, (points, cells)."""
     counted = law.model_copy(update={"rounding": "nearest"})
     writer = Writer(counted, Retention(), {"cell": (1, _CELLS)}, lambda name: Stream(0, name), {})
-    own = writer.cells["cell"]
-    w = np.clip(np.full((1, _CELLS), start), own.low - own.reference, own.high - own.reference)
+    w = np.full((1, _CELLS), start)
+    if writer.pairs is None:
+        own = writer.cells["cell"]
+        w = np.clip(w, own.low - own.reference, own.high - own.reference)
     felt = [writer.felt("cell", w)[0]]
     for k, sign in enumerate(signs):
         w = writer.write("cell", w, np.full(w.shape, sign * each * law.step), str(k)).weight
@@ -90,7 +97,12 @@ def _walk(law: Step, start: float, each: int, signs: list[float]) -> Array:
 
 
 def symmetry(law: Step) -> float | None:
-    """Return the weight at which an up and a down pulse cancel, or None where no or every weight is such."""
+    """Return the weight at which an up and a down pulse cancel, or None where no or every weight is such.
+
+    That of a one-sided pair depends on what both devices have in common.
+    """
+    if law.one_sided is not None:
+        return None
     cell, shape = nominal(law), shape_of(law)
     low, high = float(cell.low), float(cell.high)
     grid = np.linspace(low, high, 4001)[1:-1]
@@ -189,7 +201,7 @@ def card(preset: DevicePreset) -> str:
         if isinstance(law, Verified):
             figures["programming"] = programming_figure(law)
         else:
-            figures["pulses"] = pulses_figure(law)
+            figures["pulses" if law.one_sided is None else "pairs"] = pulses_figure(law)
             words.append(_symmetry_words(law))
     if "retention" in preset.tables:
         figures["forgetting"] = forgetting_figure(Retention(**preset.values("retention")))
@@ -216,6 +228,8 @@ def card(preset: DevicePreset) -> str:
 
 
 def _symmetry_words(law: Step) -> str:
+    if law.one_sided is not None:
+        return "A pair of one-sided devices: pulses raise one or the other, and a pair that is full is refreshed."
     point = symmetry(law)
     if point is None:
         return "Up and down pulses are equal on average, or cancel at no weight: there is no symmetry point."

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.training import Tally, Trainee
+from learning.training import Tally as Means
+from learning.training import Trainee
 from substrate.chip import Chip
 from substrate.protocol import Budget
+from substrate.tally import Tally
 from substrate.topology import Topology
 
 from . import store
@@ -44,14 +46,21 @@ class Log:
     measured: dict[int, dict[str, Group]] = field(default_factory=dict)
     """Measurements by epoch."""
 
-    means: dict[str, float] = field(default_factory=lambda: Tally().means())
+    means: dict[str, float] = field(default_factory=lambda: Means().means())
     """Means over the samples of the last completed epoch."""
 
     wall: float = 0.0
     """Seconds the last completed epoch took."""
 
+    tally: Tally | None = None
+    """What became of the writes before the chip at work was made; None: there were none."""
+
     failure: str = ""
     """Why training ended with the last completed epoch; empty if it did not."""
+
+    def written(self, chip: Chip) -> Tally:
+        """Return what became of all writes of this stage."""
+        return chip.tally if self.tally is None else chip.tally.plus(self.tally)
 
     def groups(self, topology: Topology) -> dict[str, Group]:
         """Return the groups of this stage, with a leading epoch dimension."""
@@ -78,6 +87,7 @@ def save(path: Path, log: Log, chip: Chip) -> None:
         "position": {name: Variable((), value) for name, value in numbers.items()},
         **{f"programmed/{name}": _block(block) for name, block in (chip.programmed | chip.writer.kept).items()},
         **{f"memory/{name}": _block(block) for name, block in trainee.memory.items()},
+        "written": {name: Variable(("block",), counts) for name, counts in log.written(chip)._asdict().items()},
         "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
         **{f"measured/{name}": group for name, group in log.stacked().items()},
@@ -92,7 +102,7 @@ def save(path: Path, log: Log, chip: Chip) -> None:
 def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
     """Return the log of a checkpoint and what its chip kept: parameters, and what writes left beside them."""
     position = {name: variable.data.item() for name, variable in saved["position"].items()}
-    tally = Tally(**{name: position[name] for name in vars(Tally())})
+    tally = Means(**{name: position[name] for name in vars(Means())})
     budget = Budget(**{name: position[name] for name in Budget._fields})
     trainee = Trainee(position["epoch"], position["batch"], tally, _blocks(saved, "memory/"), budget)
     columns = {n: v.data for n, v in saved.groups.get("rows", {}).items() if not n.endswith("_index")}
@@ -104,6 +114,7 @@ def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
         rows=[{n: np.asarray(c[k]) for n, c in columns.items()} for k in range(len(columns.get("epoch", ())))],
         means={name: variable.data.item() for name, variable in saved["means"].items()},
         wall=float(saved.attributes["wall_s"]),
+        tally=Tally(*(saved["written"][name].data for name in Tally._fields)),
         failure=str(saved.attributes["failure"]),
     )
     for name, group in _below(saved, "measured/").items():

@@ -26,6 +26,7 @@ from .schema_devices import (
     comparator_faults,
     hold_faults,
     nudge_faults,
+    pair_faults,
     thermal_faults,
     with_thermal_noise,
 )
@@ -217,7 +218,7 @@ class Scenario(Parameters):
         found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
-        found += comparator_faults(devices)
+        found += comparator_faults(devices) + pair_faults(devices)
         found += thermal_faults(devices.noise, self.physical, network.law)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)

@@ -105,6 +105,14 @@ def comparator_faults(devices: Devices) -> Found:
     return [] if known else [(("devices", "comparator", "change"), "is not given, and cells have no step", hint)]
 
 
+def pair_faults(devices: Devices) -> Found:
+    """Return what does not go with one-sided pairs: nothing says how both devices of a pair forget."""
+    one = isinstance(devices.update, Pulsed) and devices.update.one_sided is not None
+    hint = "leave out the leak and the drift, or devices.update.one_sided"
+    found = (("devices", "retention"), "does not go with pairs of one-sided devices", hint)
+    return [found] if one and devices.retention.on else []
+
+
 def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     """Return what a nudge circuit cannot do; `real`: whether all schemes have real nudges."""
     if not circuit.shapes or (phases.nudge == "held" and real):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def sheets(result: Result, epochs: int) -> list[Sheet]:
     found = []
     if "metrics" in result.groups:
         found.append(_metrics(result["metrics"], epochs))
-        found.append(_budget(result["metrics"]))
+        found.append(_budget(result, result["metrics"]))
     if "evaluate" in result.groups:
         found.append(_chips(result["evaluate"]))
     if "gradient" in last.groups:
@@ -82,7 +82,7 @@ def _metrics(group: Group, limit: int) -> Sheet:
     return Sheet("Training by epoch", columns + [f"angle {pair}" for pair in pairs], rows, note=note)
 
 
-def _budget(group: Group) -> Sheet:
+def _budget(result: Result, group: Group) -> Sheet:
     """Return what the training asked of the chip, in all."""
     epochs = max(1, int(group["epoch"].data[-1]))
     asked = {
@@ -91,10 +91,29 @@ def _budget(group: Group) -> Sheet:
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
+        **(_written(result, group) if "lost" in group else {}),
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
-    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows)
+    note = (
+        "lost: requests that moved no cell, and their share of all cells at every write; with random rounding or "
+        "coincidences the others make up for them"
+    )
+    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
+
+
+def _written(result: Result, group: Group) -> dict[str, Any]:
+    """Return what became of the writes of every connection, in words."""
+    found: dict[str, Any] = {"pulses of all cells": group["pulses"].data[-1]}
+    writes = max(1, int(group["writes"].data[-1]))
+    for k, name in enumerate(group["connection"].data):
+        lost = int(group["lost"].data[-1, k])
+        share = lost / (writes * result[f"weights/{name}"]["programmed"].data.size)
+        found[f"requests of {name} lost ({_share(share)})"] = lost
+    if "refreshes" in group:
+        for words, key in (("pairs refreshed", "refreshes"), ("pulses of refreshes", "refresh_pulses")):
+            found[words] = group[key].data[-1].sum() + group[f"{key}_bias"].data[-1].sum()
+    return found
 
 
 def _chips(group: Group) -> Sheet:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from devices.cells import nominal
+from devices.cells import Cells, nominal
 from devices.memory import Pulsed
 from devices.retention import exponents
 from substrate.chip import Chip
+from substrate.writing import Writer
 
 from .store import Group, Variable
 
@@ -19,6 +20,13 @@ _NAMES = {
     "bend_up": "slope (1/weight) or exponent of the up step",
     "bend_down": "slope or exponent of the down step, as a negative number",
     "reference": "weight of the reference device, which is subtracted",
+}
+
+_SIGNS = {"": "", "minus_": ", of the device that is subtracted"}
+_KEPT = {
+    "elapsed": ("s", "time since the last write"),
+    "write-noise": ("1", "felt on top of the weight"),
+    "common": ("1", "conductance that both devices of a pair have"),
 }
 
 
@@ -35,10 +43,15 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
         }
     law = chip.design.update
     if isinstance(law, Pulsed):
-        drawn, clean = chip.writer.cells[block], nominal(law)
+        clean = nominal(law)
         for name, text in _NAMES.items():
-            found[name] = Variable(dims, getattr(drawn, name).copy(), long_name=text)
+            for prefix, drawn in _drawn(chip.writer, block).items():
+                found[prefix + name] = Variable(dims, getattr(drawn, name).copy(), long_name=text + _SIGNS[prefix])
             found[f"nominal_{name}"] = Variable((), float(getattr(clean, name)), long_name=f"{text}, as designed")
+    if chip.writer.pairs is not None:
+        for prefix, device in zip(("", "minus_"), chip.writer.pairs.drawn[block], strict=True):
+            text = "what a reset leaves in the mean"
+            found[f"{prefix}reset"] = Variable(dims, device.reset.copy(), long_name=text + _SIGNS[prefix])
     if block in chip.writer.forgetting:
         cells, drift = chip.writer.forgetting[block], chip.design.retention
         found["leak_rate"] = Variable(dims, cells.rate.copy(), "1/s", "rate of the leak")
@@ -48,6 +61,14 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
     for name, array in chip.writer.kept.items():
         kind, _, owner = name.partition("/")
         if owner == block:
-            unit, text = ("s", "time since the last write") if kind == "elapsed" else ("1", "felt on top of the weight")
+            unit, text = _KEPT[kind]
             found[kind.replace("-", "_")] = Variable(dims, array.copy(), unit, text)
     return found
+
+
+def _drawn(writer: Writer, block: str) -> dict[str, Cells]:
+    """Return the constants of the devices of a block, by the prefix of their names."""
+    if writer.pairs is None:
+        return {"": writer.cells[block]}
+    plus, minus = writer.pairs.drawn[block]
+    return {"": plus.cells, "minus_": minus.cells}

@@ -9,6 +9,7 @@ from devices.converter import Clipped
 from substrate.causes import class_of, unsettled
 from substrate.chip import Chip
 from substrate.equilibrium import Audit
+from substrate.tally import Tally
 from substrate.topology import Topology
 
 from .store import Group, Variable
@@ -33,6 +34,12 @@ _EPOCH_NAMES = {
     "writes": "programming events so far",
     "pulses": "cells stepped so far",
     "energy": "energy spent so far",
+    "lost": "requests of weights so far that moved no cell: below one step, or held back",
+    "lost_bias": "the same of biases",
+    "refreshes": "one-sided pairs of weights refreshed so far",
+    "refreshes_bias": "the same of biases",
+    "refresh_pulses": "pulses that took, resets included; part of `pulses`",
+    "refresh_pulses_bias": "the same of biases",
     "wall_s": "time the computation took",
 }
 _EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s"}
@@ -44,13 +51,30 @@ def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
     group["layer"] = layer_names(topology)
     if topology.pairs():
         group["pair"] = pair_names(topology)
+    if "lost" in rows[0]:
+        group["connection"] = Variable(("connection",), np.array([c.name for c in topology.connections]))
     inner = {"saturation": ("layer",), "angle_weights": ("pair",)}
+    inner |= dict.fromkeys(Tally._fields, ("connection",)) | {f"{name}_bias": ("layer",) for name in Tally._fields}
     for name in rows[0]:
         if name != "epoch":
             data = np.stack([row[name] for row in rows])
             dims = ("epoch", *inner.get(name, ()))
             group[name] = Variable(dims, data, _EPOCH_UNITS.get(name, "1"), _EPOCH_NAMES.get(name, ""))
     return group
+
+
+def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
+    """Return what became of writes by connection and, named `_bias`, by layer; nothing where writes are exact."""
+    design, found = chip.design, {}
+    if not any((design.update, design.comparator, design.weights.window, design.feedback.window)):
+        return {}
+    one = chip.writer.pairs is not None
+    for name, counts in tally._asdict().items():
+        if name == "lost" or one:
+            by_block = dict(zip(chip.topology.shapes, counts, strict=True))
+            found[name] = np.array([by_block[c.block] for c in chip.topology.connections])
+            found[f"{name}_bias"] = np.array([by_block[f"bias/{layer}"] for layer in chip.topology.names])
+    return found
 
 
 def stacked(epochs: list[int], groups: list[Group]) -> Group:

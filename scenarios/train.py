@@ -30,7 +30,7 @@ from .schema import Scenario
 from .schema_experiment import Train
 from .store import Group, Result, StoreWriteError, Variable
 from .tables import assessment, symmetry_group
-from .tables_train import device_groups, parameter_groups
+from .tables_train import device_groups, parameter_groups, tally_numbers
 
 Array = NDArray[np.float64]
 
@@ -226,6 +226,7 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
         "saturation": [float(share.mean()) for share in shares.values()],
         **{name: variable.data for name, variable in symmetry_group(chip).items() if name != "pair"},
         **log.trainee.budget._asdict(),
+        **tally_numbers(chip, log.written(chip)),
         "wall_s": log.wall,
     }
     if bystander.design.dynamics.mode == "equilibrium":

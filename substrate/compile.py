@@ -37,6 +37,7 @@ COMPILED = (
     "substrate/kernels.py",
     "substrate/product.py",
     "substrate/pulsing.py",
+    "substrate/raising.py",
     "substrate/rows.py",
     "substrate/shaking.py",
     "substrate/stages.py",

@@ -19,6 +19,7 @@ from .design import Design, Fabrication, checked
 from .kernels import Circuit
 from .membranes import Membranes
 from .protocol import Readout
+from .tally import Tally
 from .tiles import Machine
 from .topology import Topology
 from .writing import Writer
@@ -54,8 +55,9 @@ class Fabric:
         """Parameters the units really feel, flat."""
         self.effective = topology.blocks(self.cells)
         """The same by block, as views."""
-        self.lost = 0
-        """Requests that were not 0 and moved no cell."""
+        self.tally = Tally.of(len(topology.shapes))
+        """Counts of all writes."""
+        self._places = {block: k for k, block in enumerate(topology.shapes)}
         self._name, self._writes = "", 0
         self._cells = Cells(design, fabrication)
         laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
@@ -134,7 +136,10 @@ class Fabric:
             written = self.writer.write(block, self._held[block], asked, name)
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
-            self.lost += written.lost + int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
+            place = self._places[block]
+            self.tally.lost[place] += written.lost + int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
+            self.tally.refreshes[place] += written.refreshes
+            self.tally.refresh_pulses[place] += written.refresh_pulses * self._copies(block)
         self._writes += 1
         self._change(after)
         return pulses
@@ -174,7 +179,9 @@ class Fabric:
         aged = self.programmed if self.writer.forgetting else {}
         self._programme(aged | dict(after) | kept)
         for block, before in limited.items():
-            self.lost += int(np.count_nonzero(touched[block] & (self._held[block] == before)))
+            self.tally.lost[self._places[block]] += int(
+                np.count_nonzero(touched[block] & (self._held[block] == before))
+            )
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
         partners = self._cells.partners

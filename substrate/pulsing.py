@@ -31,10 +31,10 @@ for function in (
 ):
     law(function)
 
-_COUNTS, _FIRST = 0, 1
+_COUNTS, FIRST = 0, 1
 """Step numbers of the draws: of the number of pulses, and of the noise of the first one; others follow."""
 
-_FEW = 4
+FEW = 4
 """Few cells move if fewer than one in so many."""
 
 
@@ -66,7 +66,7 @@ class Train(NamedTuple):
     law: steps.Shape
 
 
-class _Row(NamedTuple):
+class Room(NamedTuple):
     """Room for the draws of one row; `q` is a quarter of its columns, rounded up."""
 
     words: Words
@@ -132,7 +132,7 @@ def _meetings(pulses: Array, length: int, uniform: Array, reals: Array, counts: 
 
 
 @elementwise
-def _count_row(request: Array, train: Train, r: int, room: _Row, counts: Counts) -> None:
+def _count_row(request: Array, train: Train, r: int, room: Room, counts: Counts) -> None:
     """Write the pulses of every cell of a row."""
     columns, offset, step, rule, words = request.shape[0], train.offset, train.step, train.rule, room.words
     pulses, uniform = room.reals[3], room.reals[4]
@@ -152,7 +152,7 @@ def _count_row(request: Array, train: Train, r: int, room: _Row, counts: Counts)
 
 
 @elementwise
-def _noise_at(train: Train, pulse: int, r: int, left: int, room: _Row) -> None:
+def noise_at(train: Train, pulse: int, r: int, left: int, room: Room) -> None:
     """Write the noise of one pulse of the chosen columns, the same as that of all columns."""
     quarter, chosen, places, drawn, normal = room.words.shape[1], room.chosen, room.places, room.drawn, room.normal
     for i in range(left):
@@ -200,7 +200,7 @@ def _pulse_all(block: Block, train: Train, r: int, counts: Counts, k: int, noise
 
 
 @elementwise
-def _pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, room: _Row, left: int) -> int:
+def pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, room: Room, left: int) -> int:
     """Give pulse `k` to the chosen cells; return how many of them take another one, which stay chosen."""
     # Everything in local names: a NamedTuple handed to a call in the innermost loop costs ten times the pulse.
     weight, lows, highs, sizes, bends = block.weight[r], block.low[r], block.high[r], block.step[:, r], block.bend[:, r]
@@ -224,13 +224,13 @@ def _pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, ro
 
 
 @elementwise
-def _walk_row(block: Block, train: Train, r: int, counts: Counts, room: _Row) -> None:
+def _walk_row(block: Block, train: Train, r: int, counts: Counts, room: Room) -> None:
     """Move the cells of a row by their pulses."""
     columns, chosen, noisy = counts.shape[0], room.chosen, train.law.cycle_sigma > 0.0
     k, left, linear = 0, _left(counts, 0), train.law.code <= steps.LINEAR
-    while linear and left * _FEW > columns:
+    while linear and left * FEW > columns:
         if noisy:
-            normals(train.key_0, train.key_1, _FIRST + k, r, room.words, room.noise, columns)
+            normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
         _pulse_all(block, train, r, counts, k, room.noise)
         k += 1
         left = _left(counts, k)
@@ -241,12 +241,27 @@ def _walk_row(block: Block, train: Train, r: int, counts: Counts, room: _Row) ->
         chosen[left] = j
         left += int(abs(counts[j]) > k)
     while left > 0:
-        if noisy and left * _FEW > columns:
-            normals(train.key_0, train.key_1, _FIRST + k, r, room.words, room.noise, columns)
+        if noisy and left * FEW > columns:
+            normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
         elif noisy:
-            _noise_at(train, _FIRST + k, r, left, room)
-        left = _pulse_chosen(block, train, r, counts, k, room, left)
+            noise_at(train, FIRST + k, r, left, room)
+        left = pulse_chosen(block, train, r, counts, k, room, left)
         k += 1
+
+
+@elementwise
+def room_for(columns: int) -> Room:
+    """Return room for the draws of rows of so many columns."""
+    quarter = (columns + 3) // 4
+    return Room(
+        np.zeros((4, quarter), dtype=np.uint64),
+        np.zeros(4 * quarter, dtype=np.float32),
+        np.zeros((5, 4 * quarter)),
+        np.zeros(columns + 1, dtype=np.int64),
+        np.zeros(columns, dtype=np.int64),
+        np.zeros((4, columns), dtype=np.uint64),
+        np.zeros((2, columns), dtype=np.float32),
+    )
 
 
 @kernel
@@ -257,16 +272,7 @@ def pulse(block: Block, request: Array, train: Train, counts: Counts) -> tuple[i
     none although something was requested.
     """
     rows, columns = request.shape
-    quarter = (columns + 3) // 4
-    room = _Row(
-        np.zeros((4, quarter), dtype=np.uint64),
-        np.zeros(4 * quarter, dtype=np.float32),
-        np.zeros((5, 4 * quarter)),
-        np.zeros(columns + 1, dtype=np.int64),
-        np.zeros(columns, dtype=np.int64),
-        np.zeros((4, columns), dtype=np.uint64),
-        np.zeros((2, columns), dtype=np.float32),
-    )
+    room = room_for(columns)
     pulses, lost = 0, 0
     for r in range(rows):
         wanted, row = request[r], counts[r]

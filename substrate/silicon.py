@@ -12,6 +12,7 @@ from .causes import CAUSES, causes, without
 from .design import Design, Fabrication
 from .fabric import Fabric
 from .protocol import Readout
+from .tally import Tally
 from .tiles import available_threads
 
 Array = NDArray[np.float64]
@@ -100,6 +101,11 @@ class Silicon:
         return self.without(*CAUSES)
 
     @property
+    def tally(self) -> Tally:
+        """Counts of the writes since the chip was made, by block; never changes once it is given out."""
+        return Tally(*(counts.copy() for counts in self._fabric.tally))
+
+    @property
     def lost(self) -> int:
         """Requests to change a cell that were below what a pulse can do, since the chip was made."""
-        return self._fabric.lost
+        return int(self._fabric.tally.lost.sum())

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import steps
-from devices.cells import Cells, sample, shape_of
+from devices.cells import Cells, sample
 from devices.memory import Pulsed, Step, Verified
 from devices.random import Stream
 from devices.retention import Forgetting, Retention, retained, sample_forgetting
 
-from .pulsing import Block, Train, pulse
+from .blocks import as_moved, train_of
+from .pairs import Pairs
+from .pulsing import pulse
+from .tally import Written
 
 Array = NDArray[np.float64]
 
-RULES = {"nearest": steps.NEAREST, "stochastic": steps.STOCHASTIC, "coincidences": steps.COINCIDENCES}
-NOISE, ELAPSED = "write-noise/", "elapsed/"
-"""What a block keeps beside its weights: what is felt on top of them, and the time since they were written."""
-
-
-class Written(NamedTuple):
-    """What became of requested changes."""
-
-    weight: Array
-    """Weights kept afterwards."""
-
-    pulses: int
-    """Pulses applied, over all cells; of verified cells, how many were programmed."""
-
-    lost: int
-    """Cells whose request was not 0 and that got no pulse."""
+NOISE, ELAPSED, COMMON = "write-noise/", "elapsed/", "common/"
+"""What a block keeps beside its weights: what is felt on top of them, the time since they were written, and the
+conductance that both devices of a one-sided pair have."""
 
 
 class Writer:
@@ -60,7 +48,7 @@ class Writer:
     Raises
     ------
     ValueError
-        If a measured array has another shape than its block.
+        If a measured array has another shape than its block, or one-sided pairs are to forget.
     """
 
     def __init__(
@@ -74,18 +62,23 @@ class Writer:
         partners: Mapping[str, str] | None = None,
     ) -> None:
         self._law, self._retention, self._stream = law, retention, stream
+        one = law.one_sided if isinstance(law, Pulsed) else None
+        if one is not None and retention.on:
+            raise ValueError("one-sided pairs do not forget yet: leave out devices.retention, or update.one_sided")
         self.partners = dict(partners or {})
         """Blocks that keep nothing themselves, and the block whose transpose they are."""
         shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
         self.cells: dict[str, Cells] = {}
-        """Sampled constants of every pulsed cell, by block."""
-        if isinstance(law, Pulsed):
+        """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
+        self.pairs = Pairs(law, shapes, stream) if isinstance(law, Pulsed) and one is not None else None
+        """The one-sided pairs, if cells are such."""
+        if isinstance(law, Pulsed) and one is None:
             self.cells = {
                 name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
                 for name, shape in shapes.items()
             }
         self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
-        self._moving = {name: _as_moved(cells) for name, cells in self.cells.items()}
+        self._moving = {name: as_moved(cells) for name, cells in self.cells.items()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
         if retention.on:
@@ -94,10 +87,12 @@ class Writer:
                 for name, shape in shapes.items()
             }
         self.kept: dict[str, Array] = {}
-        """What the chip keeps beside its weights, by `NOISE` or `ELAPSED` and block."""
+        """What the chip keeps beside its weights, by `NOISE`, `ELAPSED` or `COMMON` and block."""
         for name, shape in shapes.items():
             if isinstance(law, Pulsed) and law.write_noise > 0.0:
                 self.kept[NOISE + name] = np.array(kept.get(NOISE + name, np.zeros(shape)))
+            if one is not None:
+                self.kept[COMMON + name] = np.array(kept.get(COMMON + name, np.full(shape, one.reset)))
             if retention.on:
                 self.kept[ELAPSED + name] = np.array(kept.get(ELAPSED + name, np.full(shape, retention.age)))
 
@@ -127,38 +122,41 @@ class Writer:
             return Written(weight + change, 0, 0)
         present, law = self.state(block, weight), self._law
         if isinstance(law, Pulsed):
-            new, counts, pulses, lost = self._pulsed(law, block, present, change, name)
-            touched = counts != 0
+            touched, done = self._pulsed(law, block, present, change, name)
         elif isinstance(law, Verified):
             touched = change != 0.0
-            new, pulses, lost = self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0
+            done = Written(self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0)
         else:
-            touched, new, pulses, lost = change != 0.0, present + change, 0, 0
+            touched, done = change != 0.0, Written(present + change, 0, 0)
         if NOISE + block in self.kept and isinstance(law, Pulsed):
             fresh = law.write_noise * law.step * self._stream(f"write-noise/{block}/{name}").normal(change.shape)
             self.kept[NOISE + block] = np.where(touched, fresh, self.kept[NOISE + block])
         if block in self.forgetting:
             self.kept[ELAPSED + block] = np.where(touched, 0.0, self.kept[ELAPSED + block])
         unmoved = isinstance(law, Pulsed) and block not in self.forgetting
-        return Written(new if unmoved else np.where(touched, new, weight), pulses, lost)
+        return done if unmoved else done._replace(weight=np.where(touched, done.weight, weight))
 
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str
-    ) -> tuple[Array, NDArray[np.int32], int, int]:
-        """Return the weights after the pulses of every cell, these, their sum, and the requests without any."""
+    ) -> tuple[NDArray[np.bool_], Written]:
+        """Return which cells got a pulse, and what became of all."""
+        if self.pairs is not None:
+            touched, self.kept[COMMON + block], done = self.pairs.step(
+                block, weight, self.kept[COMMON + block], request, name
+            )
+            return touched, done
         moving, reference = self._moving[block], self._references.get(block)
         rows = moving.low.shape
         cell = np.array(weight if reference is None else weight + reference, dtype=np.float64, order="C")
         new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
-        key = self._stream(f"write/{block}/{name}").key()
-        train = Train(*key, RULES[law.rounding], law.train, law.step, law.offset, shape_of(law))
+        train = train_of(law, self._stream(f"write/{block}/{name}"), law.offset)
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
         pulses, lost = pulse(moving._replace(weight=new), wanted, train, counts)
-        new, counts = new.reshape(request.shape), counts.reshape(request.shape)
+        new, touched = new.reshape(request.shape), counts.reshape(request.shape) != 0
         if reference is not None:
             # Without a pulse every bit of the difference stays.
-            new = np.where(counts == 0, weight, new - reference)
-        return new, counts, int(pulses), int(lost)
+            new = np.where(touched, new - reference, weight)
+        return touched, Written(new, int(pulses), int(lost))
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = np.clip(target, -law.w_max, law.w_max)
@@ -169,18 +167,6 @@ class Writer:
 
 def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
     return stream(f"cell/{purpose}/{block}")
-
-
-def _as_moved(cells: Cells) -> Block:
-    """Return the cells of a block as the kernel takes them, without weights; a block without rows is one row."""
-    rows = cells.low.shape if cells.low.ndim == 2 else (1, cells.low.size)
-    parts = (
-        np.stack([-cells.step_down, cells.step_up]).reshape(2, *rows),
-        np.stack([cells.bend_down, cells.bend_up]).reshape(2, *rows),
-        cells.low.reshape(rows),
-        cells.high.reshape(rows),
-    )
-    return Block(np.zeros((0, 0)), *parts)
 
 
 def _with_measured(cells: Cells, block: str, measured: Mapping[str, Array]) -> Cells:

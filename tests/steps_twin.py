@@ -12,7 +12,9 @@ def multipliers(law, cells: Cells, w: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Return what the steps of an up and a down pulse are multiplied with."""
     room = cells.high - cells.low
     if isinstance(law, SoftBounds):
-        return 1.0 - w / cells.high, 1.0 - w / cells.low
+        # A device of a one-sided pair has its lower bound at 0, and no down pulse.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return 1.0 - w / cells.high, 1.0 - w / cells.low
     if isinstance(law, LinearStep):
         return 1.0 - w * cells.bend_up, 1.0 - w * cells.bend_down
     if isinstance(law, ExponentialStep):

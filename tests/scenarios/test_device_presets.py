@@ -6,7 +6,9 @@ from click.testing import CliRunner
 from pydantic import TypeAdapter
 
 from devices.cells import nominal
-from devices.memory import LinearStep, Update
+from devices.memory import LinearStep, OneSided, Update
+from devices.random import Stream
+from devices.retention import Retention
 from scenarios import store
 from scenarios.cards import curves, symmetry
 from scenarios.cli import main
@@ -17,6 +19,7 @@ from scenarios.load import load
 from scenarios.measured_cells import cell_faults
 from scenarios.progress import Progress
 from scenarios.run import Options, run
+from substrate.writing import Writer
 
 from .files import write_scenario
 from .scenario_files import assert_tells, changed, only_fault, write
@@ -36,7 +39,7 @@ def with_preset(tmp_path, text, table="update", name="good.toml", physical=VOLTS
 
 
 def test_the_promised_devices_are_there():
-    promised = {"gokmen-vlasov", "reram-es", "reram-sb", "capacitor", "ecram-mo", "pcm-joshi"}
+    promised = {"gokmen-vlasov", "reram-es", "reram-sb", "capacitor", "ecram-mo", "pcm-joshi", "pcm-pulsed"}
     assert promised | {"cmos-130nm", "generic-65nm", "board-op-amp"} <= set(NAMES)
 
 
@@ -161,10 +164,25 @@ def test_the_symmetry_point_of_filamentary_rram_is_far_from_zero():
 def test_the_curves_of_a_card_stay_in_range_and_turn(name):
     law = law_of(name)
     found, cell = curves(law), nominal(law)
-    assert found.nominal[0] == float(cell.low) <= found.nominal.min()
+    # A one-sided pair starts with both devices at rest, and goes down to minus the bound of the other.
+    lowest = -float(cell.high) if law.one_sided else float(cell.low)
+    assert found.nominal[0] == float(cell.low)
+    assert lowest <= found.nominal.min() < 0.0
     assert found.nominal.max() == found.nominal[found.turn] <= float(cell.high)
     assert (np.diff(found.nominal[: found.turn + 1]) >= 0.0).all()
-    assert (found.low < found.high).all()
+    assert (found.low < found.high)[1 if law.one_sided else 0 :].all()
+
+
+def test_the_first_pulse_of_phase_change_memory_is_large_and_pairs_have_no_symmetry_point():
+    """``0.01 (1 + 27.235)`` after a reset to 0, from the published parameters by hand."""
+    law = law_of("pcm-pulsed").model_copy(update={"rounding": "nearest", "step_sigma": 0.0, "up_down_sigma": 0.0})
+    law = law.model_copy(update={"cycle_sigma": 0.0, "w_max_sigma": 0.0, "one_sided": OneSided()})
+    cells = Writer(law, Retention(), {"cell": (1, 1)}, lambda name: Stream(0, name), {})
+    one = [
+        cells.write("cell", np.zeros((1, 1)), np.full((1, 1), sign * 0.01), "0").weight[0, 0] for sign in (1.0, -1.0)
+    ]
+    np.testing.assert_allclose(one, [0.28235, -0.28235], rtol=1e-12)
+    assert symmetry(law) is None
 
 
 def test_a_law_without_a_symmetry_point_has_none():

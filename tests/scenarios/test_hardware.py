@@ -111,6 +111,7 @@ def test_every_level_in_volts_without_its_scale_is_told_at_its_line(tmp_path):
         ("energy.per_pulse=1 pJ", "energy.per_pulse", "writes have no pulses"),
         ('devices.converters.readout={bits=8, range=["1 V", 0.0]}', "devices.converters.readout", "must rise"),
         ("devices.update.kind=constant-step", "devices.update.step", "missing"),
+        ('devices.update={kind="constant-step", step=0.1, one_sided={}}', "devices.update", "need an upper bound"),
     ],
 )
 def test_what_has_no_effect_or_no_meaning_is_refused(tmp_path, edit, path, message):

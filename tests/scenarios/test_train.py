@@ -13,6 +13,7 @@ from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.run import Options, RunError, run
 from scenarios.running import Flags, run_and_tell
+from scenarios.sheets import sheets
 from scenarios.train import Interrupted, _on_one_thread
 from tests.scenarios.files import MEASURE, write_scenario
 
@@ -148,6 +149,38 @@ def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
     cells = store.load(whole)["devices/in-l1"]
     assert (cells["elapsed"].data < 12.0).any()
     assert (cells["write_noise"].data != 0.0).any()
+
+
+def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lost(tmp_path):
+    edits = [
+        'devices.update={kind="soft-bounds", step=0.02, cycle_sigma=0.3, one_sided={refresh_above=0.3, reset=0.2}}',
+        "experiment.reference=false",
+        "learning.optimiser.rate=0.5",
+        "experiment.epochs=3",
+    ]
+    whole = compute(tmp_path, edits, RECORDLESS, out="whole").folder / "run.h5"
+    with pytest.raises(Interrupted):
+        compute(tmp_path, edits, RECORDLESS, watch=Watch(4))
+    assert_same(whole, compute(tmp_path, edits, RECORDLESS).folder / "run.h5")
+    result = store.load(whole)
+    metrics, cells = result["metrics"], result["devices/in-l1"]
+    assert {metrics[name].dims for name in ("lost", "refreshes", "refresh_pulses")} == {("epoch", "connection")}
+    assert metrics["lost_bias"].dims == ("epoch", "layer")
+    assert list(metrics["connection"].data) == ["in-l1", "l1-l2", "l2-l1", "l2-out", "out-l2"]
+    assert (np.diff(metrics["lost"].data, axis=0) >= 0).all()
+    assert (metrics["lost"].data[0] == 0).all()
+    assert (metrics["lost"].data[-1] > 0).all()
+    spent = metrics["refresh_pulses"].data[-1].sum() + metrics["refresh_pulses_bias"].data[-1].sum()
+    assert 0 < spent < metrics["pulses"].data[-1]
+    assert (cells["step_up"].data == cells["nominal_step_up"].data).all()
+    assert cells["common"].data.min() >= 0.0
+    assert (cells["minus_reset"].data == 0.2).all()
+    rows = {row[0]: row[1] for row in next(s for s in sheets(result, 8) if s.title.startswith("Budget")).rows}
+    assert rows["pulses of refreshes"] == f"{spent:,.0f}"
+    lost = next(words for words in rows if words.startswith("requests of in-l1 lost"))
+    assert rows[lost] == f"{metrics['lost'].data[-1, 0]:,.0f}"
+    share = metrics["lost"].data[-1, 0] / (6 * cells["programmed"].data.size)
+    assert f"({100.0 * share:.1f} %)" in lost
 
 
 @pytest.mark.parametrize("looks", [0, 1, 3, 5, 6, 14, 29])
