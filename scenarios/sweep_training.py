@@ -101,7 +101,7 @@ def end_sheet(result: Result, places: dict[tuple[int, ...], str]) -> Sheet | Non
         for place, words in places.items()
     ]
     note = "mean and standard deviation over replicates; mean: over the measurements of a training; unsettled: mean "
-    note += "over all epochs; settlings are those of one sample, reads and writes those of everything"
+    note += "over all epochs; settlings of one sample, reads of all units and writes of all weights, in all"
     return Sheet("Trainings", ["at", *columns], rows[:_ROWS], note=note)
 
 
