@@ -7,6 +7,7 @@ from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.schema_sweep import Sweep
 from scenarios.sweep_design import dimensions, points
+from scenarios.sweep_folder import Plan, Varied
 from scenarios.sweep_points import checked, scenario_at
 
 from .files import write_scenario
@@ -161,6 +162,12 @@ def test_replicates_are_chips_or_seeds(tmp_path):
     assert [(s.seed, s.chip.instance) for s in chips[:2]] == [(0, 0), (0, 1)]
     _, seeds = scenarios_of(loaded_sweep(tmp_path, SWEEP.replace("[sweep]", '[sweep]\nreplicate = "seed"')))
     assert [(s.seed, s.chip.instance) for s in seeds[:4]] == [(0, 0), (1, 0), (0, 0), (1, 0)]
+
+
+def test_seeds_share_the_number_of_their_chip():
+    plan = Plan("made", "", "train", 0.9, [Varied("a", {"a": [1, 2]})], 2, 5, True, ["x"] * 4)
+    np.testing.assert_array_equal(plan.instances(), [[5, 6], [5, 6]])
+    np.testing.assert_array_equal(plan._replace(replicate="seed").instances(), [[5, 5], [5, 5]])
 
 
 def faults_of(folder, text):
