@@ -89,6 +89,8 @@ def end_sheet(result: Result, places: dict[tuple[int, ...], str]) -> Sheet | Non
             columns[f"cosine {layer}, before"] = cosine.values[..., 0], 1.0, ".3f"
             columns["mean"] = _over(cosine.values, axis=-1), 1.0, ".3f"
         columns["after" if k == 0 else f"{layer}, after"] = last(cosine.values), 1.0, ".3f"
+    if (angles := metric_curves(result, "angle_weights")) is not None:
+        columns["angle of pairs (degree)"] = last(angles.values.max(axis=-1)), 1.0, ".1f"
     if (unsettled := metric_curves(result, "unsettled_train")) is not None:
         columns["unsettled (%)"] = _over(unsettled.values, axis=-1), 100.0, ".2f"
     for name in ("settlings", "reads", "writes"):
@@ -100,8 +102,11 @@ def end_sheet(result: Result, places: dict[tuple[int, ...], str]) -> Sheet | Non
         [words, *(_cell(v[place], scale, digits) for v, scale, digits in columns.values())]
         for place, words in places.items()
     ]
-    note = "mean and standard deviation over replicates; mean: over the measurements of a training; unsettled: mean "
-    note += "over all epochs; settlings of one sample, reads of all units and writes of all weights, in all"
+    note = (
+        "mean and standard deviation over replicates; mean: over the measurements of a training; angle: between forward "
+        "and feedback weights, worst pair, at the end; unsettled: mean over all epochs; settlings of one sample, reads "
+        "of all units and writes of all weights, in all"
+    )
     return Sheet("Trainings", ["at", *columns], rows[:_ROWS], note=note)
 
 

@@ -28,6 +28,7 @@ def merged(schemes=1, bad=()):
             "epoch": epoch,
             "error_test": Variable((*DIMS, "epoch"), error),
             "unsettled_train": Variable((*DIMS, "epoch"), np.where(np.arange(3) == 0, np.nan, 0.01) + 0.0 * error),
+            "angle_weights": Variable((*DIMS, "epoch", "pair"), error[..., None] * [50.0, 100.0]),
             "reads": Variable((*DIMS, "epoch"), np.arange(3) * 100.0 + 0.0 * error),
         },
         "gradient": {
@@ -42,16 +43,26 @@ def merged(schemes=1, bad=()):
 @pytest.mark.parametrize("schemes", [1, 2])
 def test_the_table_tells_mean_and_spread_of_the_last_numbers(schemes):
     sheet = end_sheet(merged(schemes), PLACES)
-    heads = ["at", "test error (%)", "cosine l1, before", "mean", "after", "out, after", "unsettled (%)", "reads"]
-    assert sheet.columns == heads
-    assert sheet.rows[0] == ["none", "30.0 ± 14.1", "0.000", "0.200", "0.400", "0.900", "1.00", "200"]
-    assert sheet.rows[1] == ["exact", "20.0 ± 14.1", "0.000", "0.450", "0.900", "0.900", "1.00", "150 ± 71"]
+    heads = ["at", "test error (%)", "cosine l1, before", "mean", "after", "out, after", "angle of pairs (degree)"]
+    assert sheet.columns == [*heads, "unsettled (%)", "reads"]
+    assert sheet.rows[0] == ["none", "30.0 ± 14.1", "0.000", "0.200", "0.400", "0.900", "30.0 ± 14.1", "1.00", "200"]
+    assert sheet.rows[1] == [
+        "exact",
+        "20.0 ± 14.1",
+        "0.000",
+        "0.450",
+        "0.900",
+        "0.900",
+        "20.0 ± 14.1",
+        "1.00",
+        "150 ± 71",
+    ]
 
 
 def test_points_that_are_not_good_are_left_out():
     sheet = end_sheet(merged(bad=[(0, 0), (1, 0), (1, 1)]), PLACES)
     assert sheet.rows[0][1] == "20.0"
-    assert sheet.rows[1][1:] == ["-"] * 7
+    assert sheet.rows[1][1:] == ["-"] * 8
 
 
 def test_the_exact_gradients_have_a_column_of_their_own():
