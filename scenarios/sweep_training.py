@@ -103,9 +103,9 @@ def end_sheet(result: Result, places: dict[tuple[int, ...], str]) -> Sheet | Non
         for place, words in places.items()
     ]
     note = (
-        "mean and standard deviation over replicates; mean: over the measurements of a training; angle: between forward "
-        "and feedback weights, worst pair, at the end; unsettled: mean over all epochs; settlings of one sample, reads "
-        "of all units and writes of all weights, in all"
+        "mean and standard deviation over replicates; mean: over the measurements of a training; angle: between "
+        "forward and feedback weights, worst pair, at the end; unsettled: mean over all epochs; settlings of one "
+        "sample, reads of all units and writes of all weights, in all"
     )
     return Sheet("Trainings", ["at", *columns], rows[:_ROWS], note=note)
 
