@@ -81,7 +81,7 @@ def _curves(metric: Metric, axes: list[Axis], k: int) -> dict[str, Array]:
     dims = [d for d in range(metric.worst.ndim - 1) if d != axis.dim]
     found = {}
     for place in np.ndindex(*sizes):
-        words = [_named(a, a.values[place[dims.index(a.dim)]].item()) for a in others]
+        words = [named(a, a.values[place[dims.index(a.dim)]].item()) for a in others]
         found[", ".join(words)] = values[(slice(None), *place)]
     return found
 
@@ -128,7 +128,7 @@ def _label(panel: Axes, axis: Axis, x: Array) -> None:
     panel.set_xlabel(plain(axis.path, 60))
 
 
-def _named(axis: Axis, value: object) -> str:
+def named(axis: Axis, value: object) -> str:
     """Return a level with the last part of its key; a text says itself what it is."""
     return f"{axis.path.rpartition('.')[2]} {_shown(value)}" if axis.numeric else str(value)
 

@@ -51,6 +51,8 @@ class Change(NamedTuple):
     """Path of the key; items of arrays by number, as text."""
 
     value: Any
+    """None leaves the key out."""
+
     source: Key
     """Where the value was written: a key of the scenario file."""
 
@@ -104,6 +106,9 @@ def varied(loaded: Loaded, changes: Iterable[Change]) -> Loaded:
     origins, faults = dict(loaded.origins), []
     for change in changes:
         origin = loaded.origins.get(change.source, Origin(loaded.path))
+        if change.value is None:
+            _leave_out(data, change.keys)
+            continue
         try:
             edited = _put(data, change.keys, copy.deepcopy(change.value))
         except RefusalError as refusal:
@@ -165,6 +170,15 @@ def _put(data: Tree, keys: Sequence[str], value: object) -> Key:
     path.append(_slot(node, keys[-1], path))
     node[path[-1]] = value
     return tuple(path)
+
+
+def _leave_out(data: Tree, keys: Sequence[str]) -> None:
+    """Take a key out of its table in place, where it is."""
+    table: Any = data
+    for key in keys[:-1]:
+        table = table.get(key) if isinstance(table, dict) else None
+    if isinstance(table, dict):
+        table.pop(keys[-1], None)
 
 
 def _value(text: str) -> object:

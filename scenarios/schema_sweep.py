@@ -50,7 +50,11 @@ class Axis(Parameters):
     """The key, such as ``devices.feedback.mismatch_sigma``; items of arrays by number."""
 
     values: Values
-    """A list of values, tables as ``{ label = "...", value = { ... } }``; or ``{ start, stop, num, scale }``."""
+    """A list of values, tables as ``{ label = "...", value = { ... } }``; or ``{ start, stop, num, scale }``.
+
+    A label without a value, ``{ label = "none" }``, leaves the key out. Other keys that go with a level stand in
+    ``also``, by path: ``{ label = "quick", value = ..., also = { "dynamics.dt" = 1.0 } }``.
+    """
 
     zip: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")] | None = None
     """Axes of one name move together, value by value; only in a grid."""
@@ -72,6 +76,9 @@ class Sweep(Parameters):
 
     replicates: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Fabricated chips at every point, from `chip.instance` on."""
+
+    replicate: Literal["chip", "seed"] = "chip"
+    """What a replicate has of its own: `chip`, its devices; `seed`, initial weights and order of samples, too."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of a random design; the devices have the seed of the scenario."""
@@ -111,7 +118,8 @@ class Sweep(Parameters):
                 raise PydanticCustomError("axis", "zip = '{zip}' is the name of a dimension", {"zip": axis.zip})
             if axis.keys[0] in ("sweep", "extends", "schema", "name"):
                 raise PydanticCustomError("axis", "{path} cannot be varied", {"path": axis.path})
-            if axis.path == "chip.instance" and self.replicates > 1:
+            kind = "instances of the chip" if self.replicate == "chip" else "seeds"
+            if axis.path == {"chip": "chip.instance", "seed": "seed"}[self.replicate] and self.replicates > 1:
                 hint = "leave `replicates` out, or the axis"
-                raise PydanticCustomError("axis", "replicates are instances of the chip already", {"hint": hint})
+                raise PydanticCustomError("axis", "replicates are {kind} already", {"kind": kind, "hint": hint})
         return self

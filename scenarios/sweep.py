@@ -156,6 +156,7 @@ def _plan(loaded: Loaded, design: Checked) -> Plan:
         scenario.chip.instance,
         design.sweep.common_random_numbers,
         design.ids,
+        design.sweep.replicate,
     )
 
 

@@ -186,6 +186,4 @@ def _axes(plan: Plan) -> Group:
             found[dim.name] = Variable((dim.name,), np.arange(dim.size), long_name="number of the level")
         for path, values in dim.coordinates.items():
             found[path] = Variable((dim.name,), np.array(values), long_name=path)
-    return found | {
-        plan.names[-1]: Variable((plan.names[-1],), np.arange(plan.replicates), long_name="fabricated chip")
-    }
+    return found | {plan.names[-1]: Variable((plan.names[-1],), np.arange(plan.replicates), long_name=plan.replicate)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from .schema_sweep import Axis, Range, Sweep
 REPLICATE = "replicate"
 """Dimension of the fabricated chips."""
 
+_LEVEL = {"label", "value", "also"}
+
 POINT = "point"
 """Dimension of a design that is no grid."""
 
@@ -25,13 +28,16 @@ class Level(NamedTuple):
     """One value of one key."""
 
     value: Any
-    """As a scenario would write it."""
+    """As a scenario would write it; None where the key is left out."""
 
     label: str | None
     """What the file calls it."""
 
     source: Key
     """Where it was written."""
+
+    also: Mapping[str, Any] = MappingProxyType({})
+    """Values of other keys that go with it, by path."""
 
 
 class Dimension(NamedTuple):
@@ -101,8 +107,10 @@ def _levels(k: int, axis: Axis) -> list[Level]:
 
 
 def _level(value: Any, place: Key) -> Level:
-    if isinstance(value, dict) and value.keys() == {"label", "value"} and isinstance(value["label"], str):
-        return Level(value["value"], value["label"], (*place, "value"))
+    if isinstance(value, dict) and isinstance(value.get("label"), str) and value.keys() <= _LEVEL:
+        source, also = (*place, "value") if "value" in value else place, value.get("also", {})
+        if isinstance(also, dict):
+            return Level(value.get("value"), value["label"], source, also)
     return Level(value, None, place)
 
 

@@ -68,6 +68,8 @@ class Plan(NamedTuple):
     first_instance: int
     common: bool
     ids: list[str]
+    replicate: str = "chip"
+    """What a replicate has of its own: `chip` or `seed`."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,6 +88,8 @@ class Plan(NamedTuple):
     def instances(self) -> np.ndarray:
         """Return the fabricated chip of every point."""
         numbers = np.arange(len(self.ids)).reshape(self.shape)
+        if self.replicate == "seed":
+            return np.full_like(numbers, self.first_instance)
         return self.first_instance + (numbers % self.replicates if self.common else numbers)
 
 

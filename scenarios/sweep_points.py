@@ -20,7 +20,7 @@ from .sweep_design import Dimension, Point, dimensions, points
 
 
 def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
-    """Return the scenario of a point: one chip, without the sweep.
+    """Return the scenario of a point: one chip or seed, without the sweep.
 
     Raises
     ------
@@ -28,15 +28,23 @@ def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
         If it is none, at the places where its values were written.
     """
     sweep = loaded.scenario.sweep
-    changes = [
-        Change(tuple(path.split(".")), levels[index].value, levels[index].source)
+    levels = [
+        (path, levels[index])
         for dim, index in zip(dims, point.place, strict=False)
         for path, levels in dim.axes.items()
     ]
+    changes = [
+        Change(tuple(path.split(".")), value, level.source)
+        for own, level in levels
+        for path, value in ((own, level.value), *level.also.items())
+    ]
     found = varied(loaded, changes)
     replicate = point.place[-1] if sweep is None or sweep.common_random_numbers else point.number
-    chip = found.scenario.chip.model_copy(update={"instance": found.scenario.chip.instance + replicate})
-    return found._replace(scenario=found.scenario.model_copy(update={"chip": chip}))
+    scenario = found.scenario
+    if sweep is not None and sweep.replicate == "seed":
+        return found._replace(scenario=scenario.model_copy(update={"seed": scenario.seed + replicate}))
+    chip = scenario.chip.model_copy(update={"instance": scenario.chip.instance + replicate})
+    return found._replace(scenario=scenario.model_copy(update={"chip": chip}))
 
 
 class Shelf:

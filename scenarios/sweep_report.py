@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from .disk import write
 from .figures import svg
-from .figures_sweep import along, has_rule, heat, paired
+from .figures_sweep import along, has_rule, heat, named, paired
+from .figures_sweep_train import trainings
 from .report import Plot, inline, page, without_paths
 from .sheets import Sheet
 from .store import Result
@@ -23,6 +24,7 @@ from .sweep_folder import CUBE, SCENARIO, TABLE, Plan
 from .sweep_metric import Axis, Metric, axes_of, metric_of
 from .sweep_point import Outcome
 from .sweep_statistics import Breakdown, breakdown, interval
+from .sweep_training import end_sheet
 
 _ROWS = 60
 _PLACES = 6
@@ -34,6 +36,10 @@ _CAPTIONS = {
     "heat": (
         "Two axes. Mean over chips of the worst layer; hatched where chips failed, diverged or have not run, with "
         "their number."
+    ),
+    "trainings": (
+        "Trainings by epoch. Thick: mean over replicates; thin: single ones. Points that failed or diverged are left "
+        "out."
     ),
     "paired": (
         "Differences along {path}. Every chip minus itself at the first level, so that what chips differ by cancels; "
@@ -67,7 +73,7 @@ def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequenc
         Plot(name, inline(name, svg(figure), caption), caption)
         for name, (figure, caption) in _figures(result, metric, axes, plan).items()
     ]
-    tables = _tables(metric, axes, plan, outcomes)
+    tables = _tables(result, metric, axes, plan, outcomes)
     content: dict[str, Any] = {
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
@@ -142,6 +148,8 @@ def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan
     if metric is None:
         return found
     status = result["points"]["status"].data
+    if plan.experiment == "train" and (figure := trainings(result, _places(axes, plan))) is not None:
+        found["trainings"] = figure, _CAPTIONS["trainings"]
     for k, axis in enumerate(axes):
         more = _GOOD if metric.cosine else ""
         more += _RULE if metric.rule is not None and has_rule(axis) else ""
@@ -157,8 +165,22 @@ def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan
     return found
 
 
-def _tables(metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Sequence[Outcome | None]) -> list[Sheet]:
+def _places(axes: list[Axis], plan: Plan) -> dict[tuple[int, ...], str]:
+    """Return a short name of every place of the design, by the first key of every dimension that has levels."""
+    shown = [next((axis for axis in axes if axis.dim == k), None) for k in range(len(plan.dims))]
+    return {
+        place: ", ".join(named(axis, axis.values[i].item()) for i, axis in zip(place, shown, strict=True) if axis)
+        or "all"
+        for place in np.ndindex(plan.shape[:-1])
+    }
+
+
+def _tables(
+    result: Result, metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Sequence[Outcome | None]
+) -> list[Sheet]:
     tables = []
+    if plan.experiment == "train" and (ends := end_sheet(result, _places(axes, plan))) is not None:
+        tables.append(ends)
     if metric is not None:
         tables.append(_means(metric, plan))
         if metric.cosine and (rows := _breakdowns(metric, axes, plan)):

@@ -24,6 +24,13 @@ REDUCED = {
     ],
 }
 
+SHORT = [
+    "experiment.samples=20",
+    "experiment.test_samples=10",
+    "experiment.epochs=1",
+    "experiment.ledger.samples=2",
+    "experiment.ledger.repeats=1",
+]
 
 BUNDLED = sorted(CATALOGUE.glob("*.toml"))
 SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
@@ -31,7 +38,8 @@ SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_the_last_point_of_a_sweep_runs(path, tmp_path):
-    loaded = load(path, ["experiment.samples=2", "experiment.repeats=2"])
+    training = load(path).scenario.experiment.kind == "train"
+    loaded = load(path, SHORT if training else ["experiment.samples=2", "experiment.repeats=2"])
     design = checked(loaded)
     *_, last = points(design.dims, design.sweep.replicates)
     assert last.number < 200
@@ -40,7 +48,9 @@ def test_the_last_point_of_a_sweep_runs(path, tmp_path):
         Task(name, scenario_at(loaded, design.dims, last), tmp_path, tmp_path / "stop", 1, "summary", "{}")
     )
     assert outcome.status == "ok", outcome.reason
-    assert (store.load(tmp_path / f"{name}.h5")["gradient"]["norm_ratio"].data > 0.0).all()
+    result = store.load(tmp_path / f"{name}.h5")
+    assert (result["gradient"]["norm_ratio"].data > 0.0).all()
+    assert not training or np.isfinite(result["metrics"]["loss_test"].data).all()
 
 
 @pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=lambda path: path.stem)

@@ -7,6 +7,7 @@ from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.schema_sweep import Sweep
 from scenarios.sweep_design import dimensions, points
+from scenarios.sweep_folder import Plan, Varied
 from scenarios.sweep_points import checked, scenario_at
 
 from .files import write_scenario
@@ -100,6 +101,7 @@ def test_a_drawn_design_takes_list_values_equally_often():
         ("AXIS values = [1]\nzip = 'layer'", "[sweep]", "zip = 'layer' is the name of a dimension"),
         ("AXIS values = [1]\n[[sweep.axis]]\npath = 'seed'\nvalues = [2]", "[sweep]", "seed stands on two axes"),
         ("replicates = 2\nINSTANCE", "[sweep]", "replicates are instances of the chip already"),
+        ("replicates = 2\nreplicate = 'seed'\n", "[sweep]", "replicates are seeds already"),
         ("NAME", "[sweep]", "name cannot be varied"),
     ],
 )
@@ -114,6 +116,58 @@ def test_a_sweep_that_makes_no_sense_is_refused_at_its_line(tmp_path, text, part
         load(path)
     assert words in str(caught.value)
     assert caught.value.faults[0].line == line_of(path.read_text(), part) if part == "[sweep]" else True
+
+
+def scenarios_of(loaded):
+    design = checked(loaded)
+    return design, [scenario_at(loaded, design.dims, p).scenario for p in points(design.dims, design.sweep.replicates)]
+
+
+LABELLED = """
+[sweep]
+[[sweep.axis]]
+path = "devices.feedback"
+values = [
+  { label = "ideal" },
+  { label = "both", value = { mismatch_sigma = 0.3 }, also = { "learning.scheme.beta" = 0.4, "seed" = 7 } },
+]
+"""
+
+
+def test_a_label_without_a_value_leaves_the_key_out_and_other_keys_go_with_a_level(tmp_path):
+    design, (ideal, both) = scenarios_of(loaded_sweep(tmp_path, LABELLED))
+    assert design.coordinates == {"devices.feedback": ["ideal", "both"]}
+    told = [(s.devices.feedback.mismatch_sigma, s.learning.scheme.beta, s.seed) for s in (ideal, both)]
+    assert told == [(None, 0.2, 0), (0.3, 0.4, 7)]
+
+
+def test_a_key_that_was_never_there_can_be_left_out(tmp_path):
+    text = LABELLED.replace("devices.feedback", "learning.homeostasis").replace(
+        "{ mismatch_sigma = 0.3 }", '{ kind = "exact" }'
+    )
+    _, (none, exact) = scenarios_of(loaded_sweep(tmp_path, text))
+    assert none.learning.homeostasis is None
+    assert exact.learning.homeostasis.kind == "exact"
+
+
+def test_what_goes_with_a_level_is_checked_at_its_line(tmp_path):
+    (fault,) = faults_of(tmp_path, LABELLED.replace("beta", "betta"))
+    assert fault.hint == "did you mean 'beta'?"
+    assert fault.line == line_of(BASE + LABELLED, '"both"')
+    assert faults_of(tmp_path, LABELLED.replace('{ label = "ideal" }', '{ label = "ideal", also = 3 }'))[0].path
+
+
+def test_replicates_are_chips_or_seeds(tmp_path):
+    _, chips = scenarios_of(loaded_sweep(tmp_path, SWEEP))
+    assert [(s.seed, s.chip.instance) for s in chips[:2]] == [(0, 0), (0, 1)]
+    _, seeds = scenarios_of(loaded_sweep(tmp_path, SWEEP.replace("[sweep]", '[sweep]\nreplicate = "seed"')))
+    assert [(s.seed, s.chip.instance) for s in seeds[:4]] == [(0, 0), (1, 0), (0, 0), (1, 0)]
+
+
+def test_seeds_share_the_number_of_their_chip():
+    plan = Plan("made", "", "train", 0.9, [Varied("a", {"a": [1, 2]})], 2, 5, True, ["x"] * 4)
+    np.testing.assert_array_equal(plan.instances(), [[5, 6], [5, 6]])
+    np.testing.assert_array_equal(plan._replace(replicate="seed").instances(), [[5, 5], [5, 5]])
 
 
 def faults_of(folder, text):
