@@ -10,11 +10,10 @@ from devices.noise import Noise
 from learning.estimators import estimate, measure_free
 from learning.fluctuations import activity_variance, covariance, estimate_variance
 from learning.schemes import Centred, Circle, OneSided
-from substrate.couplings import one_block
 from substrate.linearisation import Linearisation, equilibrium, linearise
 from substrate.methods import Phase
 from substrate.phases import Phases
-from tests.networks import random_batch, random_chip
+from tests.networks import one_block, random_batch, random_chip
 from tests.statistics import ALARM, assert_normal_variance
 
 QUIET = 2e-3

@@ -4,7 +4,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from scenarios.cli import CATALOGUE
+from scenarios.files import CATALOGUE
 from scenarios.datasets import Outline
 from scenarios.explain import explain
 from scenarios.load import load
