@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from .faults import ScenarioError
+from .files import CATALOGUE
 from .load import Loaded, load
-
-CATALOGUE = Path(__file__).parent / "catalogue"
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")

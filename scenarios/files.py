@@ -18,6 +18,9 @@ Origins = dict[Key, Origin]
 PRESETS = Path(__file__).parent / "presets"
 """Packaged files to start from, as ``extends = "preset:NAME"``."""
 
+CATALOGUE = Path(__file__).parent / "catalogue"
+"""Bundled scenarios, which the command line knows by name."""
+
 _FILE_LIMIT = 1_000_000
 _FILES_LIMIT = 32
 _DEPTH_LIMIT = 16
@@ -99,9 +102,14 @@ def _text(path: Path) -> str:
 
 
 def _similar_file(path: Path) -> str | None:
+    """Return what may have been meant by a path that leads nowhere: a file beside it, or a name without a suffix."""
     files = {file.stem: file.name for file in path.parent.glob("*.toml")}
-    stem = close(path.stem, files)
-    return did_you_mean(files[stem]) if stem else None
+    if path.name != str(path) or path.suffix:
+        return did_you_mean(files.get(close(path.stem, files) or ""))
+    names = {file.stem: file.stem for file in CATALOGUE.glob("*.toml")} | files
+    if path.name in {file.stem for file in presets()}:
+        return f"that is a preset: `nudgelab init my-chip --from {path.name}` starts from it"
+    return did_you_mean(names.get(close(path.stem, names) or "")) or "`nudgelab list` names the bundled scenarios"
 
 
 def _parse(path: Path, text: str) -> tuple[Tree, Origins]:

@@ -37,7 +37,7 @@ class Plot(NamedTuple):
     caption: str
 
 
-def write_report(result: Result, path: Path, console_text: str = "") -> None:
+def write_report(result: Result, path: Path) -> None:
     """Write the report of a result, as a whole: afterwards either the new or the earlier file is there.
 
     Parameters
@@ -46,18 +46,16 @@ def write_report(result: Result, path: Path, console_text: str = "") -> None:
         Of any experiment.
     path : Path
         The HTML file; `run.h5` and `scenario.toml` are linked as its neighbours.
-    console_text : str, optional
-        What the terminal showed.
 
     Raises
     ------
     StoreWriteError
         When the system refuses; the temporary file is removed.
     """
-    write(path, render(result, console_text).encode("utf-8", "backslashreplace"))
+    write(path, render(result).encode("utf-8", "backslashreplace"))
 
 
-def render(result: Result, console_text: str = "") -> str:
+def render(result: Result) -> str:
     """Return the report as HTML text; no absolute path of a machine is in it."""
     provenance = {name: str(variable.data) for name, variable in result.groups.get("provenance", {}).items()}
     head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
@@ -69,7 +67,6 @@ def render(result: Result, console_text: str = "") -> str:
             Plot(name, inline(name, svg(f), CAPTIONS[name]), CAPTIONS[name]) for name, f in figures_of(result).items()
         ],
         "sheets": sheets(result, _EPOCHS),
-        "terminal": without_paths(console_text).strip(),
         "written": without_paths(provenance.get("scenario_toml", "")),
         "resolved": without_paths(provenance.get("resolved_toml", "")),
         "files": [
@@ -79,7 +76,7 @@ def render(result: Result, console_text: str = "") -> str:
         "open_lines": open_lines(Path("run.h5")),
         "facts": _facts(provenance),
     }
-    shown = {"Figures": "plots", "Tables": "sheets", "Terminal": "terminal", "Scenario": "written", "Files": "title"}
+    shown = {"Figures": "plots", "Tables": "sheets", "Scenario": "written", "Files": "title"}
     shown["Provenance"] = "facts"
     content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
     return page(content)

@@ -51,6 +51,7 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
     """
     errors = error.errors(include_url=False, include_input=False)
     located = [(_locate(e["loc"], model), e) for e in errors]
+    located = [(spot, e) for spot, e in located if not (e["type"] == "bool_type" and _is_switch(spot))]
     missing = {spot.path for spot, e in located if e["type"] == "missing"}
     findings: list[Finding] = []
     for spot, e in located:
@@ -85,7 +86,7 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
     """
     spot = _Spot((), None, None, [model])
     for part in loc:
-        if str(part).startswith("<"):
+        if str(part).startswith("<") or _is_switch(spot):
             continue
         if isinstance(part, int):
             spot = spot._replace(path=(*spot.path, part))
@@ -98,6 +99,11 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
         else:
             spot = spot._replace(path=(*spot.path, part))
     return spot
+
+
+def _is_switch(spot: _Spot) -> bool:
+    """Tell whether a field is a number or true: pydantic then names both kinds in the place of one error."""
+    return spot.field is not None and bool in get_args(spot.field.annotation)
 
 
 def _fields(table: type[BaseModel] | None) -> dict[str, FieldInfo]:

@@ -80,8 +80,3 @@ class Couplings(NamedTuple):
 def couplings_of(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
     """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied."""
     return Couplings(topology.columns, {(c.pre, c.post): blocks[c.block] for c in topology.recurrent()})
-
-
-def one_block(matrix: Array) -> Couplings:
-    """Return a matrix ``W[post, pre]`` (units, units) as the couplings of one layer."""
-    return Couplings({"all": slice(0, len(matrix))}, {("all", "all"): matrix.T})

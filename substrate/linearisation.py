@@ -114,12 +114,6 @@ class Linearisation(NamedTuple):
         """Return ``J_u v`` of every sample, with ``J_u = dF/du``; `v` is (batch, units)."""
         return -self._outward(self.couplings, v, np.arange(len(v)))
 
-    def jacobian_adjoint_product(self, v: Array) -> Array:
-        """Return ``J_u^T v`` of every sample; `v` is (batch, units)."""
-        if self.bend is not None:
-            return -self._outward(self.couplings.transposed(), v, np.arange(len(v)))
-        return self.slopes * self.couplings.transposed().product(v) - v
-
     def newton_step(self, drift: Array) -> Array:
         """Return ``J_u^-1 F`` of every sample, the step that leads from the drift `F` to rest; NaN if singular."""
         return -self._inner_solve(self.couplings, drift)

@@ -114,11 +114,6 @@ def siemens_of_weight(physical: Physical, weight: Real) -> Real:
     return weight * _siemens(physical)
 
 
-def gradient_per_siemens(physical: Physical, gradient: Real) -> Real:
-    """Return ``dL/dG`` of a gradient ``dL/dW``."""
-    return gradient / _siemens(physical)
-
-
 def thermal_noise(physical: Physical) -> float:
     """Return the standard deviation of the thermal noise on a leaking membrane, in units of the state."""
     power = physical.excess_noise * BOLTZMANN * physical.temperature / _known(physical, "capacitance")

@@ -10,6 +10,7 @@ from devices.mismatch import FeedbackDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from substrate.chip import Chip
+from substrate.couplings import Couplings
 from substrate.design import Design, Fabrication
 from substrate.methods import Dynamics, Phase
 from substrate.topology import Topology
@@ -32,6 +33,11 @@ DEVICES = (
 
 def dynamics(dt: float = 0.5, phase: Phase = TIGHT, **more: object) -> Dynamics:
     return Dynamics(**{"dt": dt, "free": phase, "nudged": phase, **more})
+
+
+def one_block(matrix: np.ndarray) -> Couplings:
+    """Return a matrix ``W[post, pre]`` (units, units) as the couplings of one layer."""
+    return Couplings({"all": slice(0, len(matrix))}, {("all", "all"): matrix.T})
 
 
 def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str, np.ndarray]:

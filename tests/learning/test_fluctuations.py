@@ -10,21 +10,20 @@ from devices.noise import Noise
 from learning.estimators import estimate, measure_free
 from learning.fluctuations import activity_variance, covariance, estimate_variance
 from learning.schemes import Centred, Circle, OneSided
-from substrate.couplings import one_block
 from substrate.linearisation import Linearisation, equilibrium, linearise
 from substrate.methods import Phase
 from substrate.phases import Phases
-from tests.networks import random_batch, random_chip
+from tests.networks import one_block, random_batch, random_chip
 from tests.statistics import ALARM, assert_normal_variance
 
 QUIET = 2e-3
 """Noise so small that the chip is linear to 1 % of the variance."""
 
 
-def noisy_chip(samples, noise, window=0.0, duration=12.0, **changes):
+def noisy_chip(samples, noise, window=0.0, duration=8.0, **changes):
     """Return a chip that shows the same input to all samples, each with noise of its own, and its targets."""
     phase = Phase(duration=duration, window=window)
-    chip = random_chip("lateral", noise=noise, phase=phase, dt=0.05, dynamics={"method": "heun"}, **changes)
+    chip = random_chip("lateral", noise=noise, phase=phase, dt=0.1, dynamics={"method": "heun"}, **changes)
     x, y = random_batch(chip, 1)
     x, y = np.repeat(x, samples, axis=0), np.repeat(y, samples, axis=0)
     chip.set_input(x)
@@ -86,7 +85,7 @@ def test_a_leak_in_closed_form():
 def test_estimates_have_the_predicted_variance(scheme):
     """Every unit, false alarms 1e-6 each; the free node has no window, the nudged ones have."""
     chip, x, y = noisy_chip(800, Noise(thermal=QUIET))
-    phases = {"free": Phase(duration=12.0), "nudged": Phase(duration=12.0, window=2.0)}
+    phases = {"free": Phase(duration=8.0), "nudged": Phase(duration=8.0, window=2.0)}
     chip = chip.variant(dynamics=chip.design.dynamics.model_copy(update=phases))
     found = np.concatenate(list(estimate(chip, measure_free(chip, x), y, scheme, mirror=False).delta.values()), axis=1)
     expected = estimate_variance(chip, linear_of(chip), scheme)[0]

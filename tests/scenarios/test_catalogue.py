@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios import store
-from scenarios.cli import CATALOGUE
+from scenarios.files import CATALOGUE
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, run

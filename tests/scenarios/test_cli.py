@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios import store
-from scenarios.cli import CATALOGUE, main
+from scenarios.cli import main
+from scenarios.files import CATALOGUE
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 
 DRAWN = ("causes", "causes_of_connections", "cosine", "settling", "signal", "waterfall")

@@ -4,9 +4,9 @@ import tomllib
 import numpy as np
 import pytest
 
-from scenarios.cli import CATALOGUE
 from scenarios.datasets import Outline
 from scenarios.explain import explain
+from scenarios.files import CATALOGUE
 from scenarios.load import load
 from scenarios.schema import Scenario
 from scenarios.workload import workload

@@ -49,6 +49,23 @@ def test_a_path_that_is_no_file_is_one_fault(tmp_path):
         assert "no such file" in (fault := only_fault(path)).message or "cannot be read" in fault.message
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("quikstart", "did you mean 'quickstart'?"),
+        ("asymetry", "did you mean 'asymmetry'?"),
+        ("my-chp", "did you mean 'my-chip.toml'?"),
+        ("rate-mlp", "that is a preset: `nudgelab init my-chip --from rate-mlp` starts from it"),
+        ("nothing-like-it", "`nudgelab list` names the bundled scenarios"),
+        ("quikstart.toml", None),
+    ],
+)
+def test_a_name_that_is_no_bundled_scenario_is_told_what_was_meant(tmp_path, monkeypatch, name, hint):
+    write(tmp_path, GOOD, "my-chip.toml")
+    monkeypatch.chdir(tmp_path)
+    assert only_fault(Path(name))[1:3] == ("no such file", hint)
+
+
 def test_a_file_that_may_not_be_read_is_one_fault(tmp_path, monkeypatch):
     def refuse(*_args):
         raise PermissionError(13, "Permission denied")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios import json_schema
-from scenarios.cli import CATALOGUE
-from scenarios.files import presets
+from scenarios.files import CATALOGUE, presets
 
 from .scenario_files import GOOD, changed, write
 

@@ -80,6 +80,8 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted(tmp_path):
         ('"l1-out"', '"l1-zz", "l1-out"', "network.connections.1", "names no layer 'zz'", "layers are in, l1, out"),
         ('["in-l1", "l1-out", "out-l1"]', "[]", "network.connections", "must have at least 1 item(s)", "Directed"),
         ("l1 = 8", "l1 = 0", "network.layers.l1", "must be >= 1", "Units per layer"),
+        ("seed = 7", "devices.noise.thermal = -1", "devices.noise.thermal", "must be >= 0", "White noise"),
+        ("seed = 7", "devices.noise.thermal = []", "devices.noise.thermal", "must be a number, is an array", "White"),
     ],
 )
 def test_a_wrong_value_or_key_is_explained_with_its_line(tmp_path, old, new, path, message, hint):

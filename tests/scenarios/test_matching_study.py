@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scenarios import run as run_module
 from scenarios import store
 from scenarios.load import load
 from scenarios.matching_study import matching_study
@@ -14,7 +15,8 @@ SIGMAS = [0.0, 0.05, 0.2]
 
 
 @pytest.mark.parametrize("instance", [0, 3])
-def test_a_study_finds_what_a_measure_finds(tmp_path, instance):
+def test_a_study_finds_what_a_measure_finds(tmp_path, monkeypatch, instance):
+    monkeypatch.setattr(run_module, "_show", lambda *_: None)  # no figures
     path = write_scenario(tmp_path, MEASURE)
     found = matching_study(load(path, [f"chip.instance={instance}"]), SIGMAS, chips=2, samples=5)
     assert list(found["instance"].data) == [instance, instance + 1]

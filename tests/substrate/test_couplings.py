@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from substrate.couplings import couplings_of, one_block
+from substrate.couplings import couplings_of
 from substrate.topology import Topology
-from tests.networks import LAYERS, WIRINGS, random_blocks
+from tests.networks import LAYERS, WIRINGS, one_block, random_blocks
 
 
 def couplings_and_matrix(wiring):

@@ -5,7 +5,6 @@ import pytest
 
 from substrate import equilibrium as module
 from substrate.chip import Chip
-from substrate.couplings import one_block
 from substrate.design import Design
 from substrate.equilibrium import Audit
 from substrate.linearisation import Linearisation, equilibrium, linearise
@@ -14,7 +13,7 @@ from substrate.protocol import Nudge, Status
 from substrate.recording import Recording
 from substrate.spectrum import rightmost
 from substrate.topology import Topology
-from tests.networks import TIGHT, WIRINGS, dynamics, random_batch, random_chip
+from tests.networks import TIGHT, WIRINGS, dynamics, one_block, random_batch, random_chip
 
 SWEEPS = {"mode": "equilibrium"}
 FINE = Phase(tolerance=1e-12, max_steps=20_000)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from substrate.couplings import couplings_of, one_block
+from substrate.couplings import couplings_of
 from substrate.gauge import trims
 from substrate.topology import Topology
-from tests.networks import LAYERS, WIRINGS, random_blocks
+from tests.networks import LAYERS, WIRINGS, one_block, random_blocks
 
 
 def couplings(wiring, seed=0):

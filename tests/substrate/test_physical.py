@@ -6,7 +6,6 @@ from pydantic import ValidationError
 
 from substrate.physical import (
     Physical,
-    gradient_per_siemens,
     siemens_of_weight,
     thermal_noise,
     volts_of_activity,
@@ -68,12 +67,6 @@ def test_the_membrane_in_volts_follows_the_additive_law():
     chip = CHIP.resolved()
     current = -chip.leak * volts_of_state(chip, u) + volts_of_activity(chip, a) @ siemens_of_weight(chip, weight)
     np.testing.assert_allclose(current / chip.capacitance * chip.tau / chip.volt_scale, drift, rtol=1e-12)
-
-
-def test_a_gradient_step_in_siemens_lowers_the_loss_as_in_weights():
-    change, gradient = np.array([0.1, -0.2]), np.array([3.0, 0.5])
-    in_siemens = siemens_of_weight(CHIP, change) @ gradient_per_siemens(CHIP, gradient)
-    np.testing.assert_allclose(in_siemens, change @ gradient, rtol=1e-12)
 
 
 def test_thermal_noise_is_that_of_a_capacitor():
