@@ -32,11 +32,29 @@ SHORT = [
     "experiment.ledger.repeats=1",
 ]
 
-BUNDLED = sorted(CATALOGUE.glob("*.toml"))
+PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
+SMALL = [path for path in PAPERS if path.stem.endswith("small")]
+BUNDLED = [*sorted(CATALOGUE.glob("*.toml")), *SMALL]
 SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def name_of(path):
+    return path.relative_to(CATALOGUE).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
+def test_the_small_size_of_an_experiment_varies_what_the_full_one_does(path):
+    full, small = (load(file).scenario for file in (path.with_stem(path.stem.removesuffix("-small")), path))
+    assert (full.task.kind, small.task.kind) == ("idx", "bundled")
+    assert (full.learning.rule, full.experiment.kind) == (small.learning.rule, small.experiment.kind)
+    if full.sweep is not None:
+        kept = [axis.path for axis in small.sweep.axis]
+        assert [axis.path for axis in full.sweep.axis if axis.path in kept] == kept
+        schemes = [[axis.values for axis in s.sweep.axis if axis.path == "learning.scheme"] for s in (full, small)]
+        assert schemes[0] == schemes[1]
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=name_of)
 def test_the_last_point_of_a_sweep_runs(path, tmp_path):
     training = load(path).scenario.experiment.kind == "train"
     loaded = load(path, SHORT if training else ["experiment.samples=2", "experiment.repeats=2"])
@@ -53,7 +71,7 @@ def test_the_last_point_of_a_sweep_runs(path, tmp_path):
     assert not training or np.isfinite(result["metrics"]["loss_test"].data).all()
 
 
-@pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=name_of)
 def test_scenario_runs(path, tmp_path):
     kind = load(path).scenario.experiment.kind
     done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))
