@@ -54,6 +54,7 @@ def test_the_small_size_of_an_experiment_varies_what_the_full_one_does(path):
         assert schemes[0] == schemes[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SWEEPS, ids=name_of)
 def test_the_last_point_of_a_sweep_runs(path, tmp_path):
     training = load(path).scenario.experiment.kind == "train"
