@@ -210,7 +210,8 @@ def test_a_divergence_is_a_result_unless_asked(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path, number):
-    path, out = write_scenario(tmp_path, TRAIN.replace("epochs = 200", "epochs = 100000\ncheckpoint_seconds = 0.01")), tmp_path / "out"
+    text = TRAIN.replace("epochs = 200", "epochs = 100000\ncheckpoint_seconds = 0.01")
+    path, out = write_scenario(tmp_path, text), tmp_path / "out"
     words = [sys.executable, "-m", "scenarios.cli", "run", str(path), "--out", str(out)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (out / "run.ckpt.h5").exists():

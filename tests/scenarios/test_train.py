@@ -84,13 +84,6 @@ def assert_same(a, b):
     assert {k: first.attributes.get(k) for k in kept} == {k: second.attributes.get(k) for k in kept}
 
 
-@pytest.fixture(autouse=True)
-def without_pictures(monkeypatch):
-    """Leave the figures out, which take most of the time of a small training and are tested elsewhere."""
-    for module in ("figures", "report"):
-        monkeypatch.setattr(f"scenarios.{module}.figures_of", lambda _: {})
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     return compute(tmp_path_factory.mktemp("undisturbed")).folder / "run.h5"
