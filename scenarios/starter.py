@@ -83,6 +83,10 @@ name = "fashion-small"
 [experiment]
 kind = "measure"              # gradients against the exact ones; "settle" records settling curves
 samples = 64
+
+# [sweep]                     # `nudgelab sweep` repeats the experiment over values and chips
+# replicates = 3              # fabricated chips at every value
+# axis = [{ path = "devices.feedback.mismatch_sigma", values = [0, "5 %", "10 %"] }]    # any key
 """
 
 
