@@ -50,8 +50,9 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
     try:
         loaded = load(path, edits)
-        resumable = loaded.scenario.experiment.kind == "train"
-        with Progress(quiet=flags.quiet or flags.as_json) as progress, _stopping(progress, resumable):
+        caught = (signal.SIGINT, signal.SIGTERM) if loaded.scenario.experiment.kind == "train" else ()
+        quiet, words = flags.quiet or flags.as_json, "stopping with a checkpoint"
+        with Progress(quiet=quiet) as progress, stopping(progress, caught, words):
             done = run(loaded, Options(flags.out, flags.threads, flags.force), progress)
         result = load_result(done.folder / RESULT)
     except ScenarioError as error:
@@ -90,16 +91,15 @@ def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
 
 
 @contextmanager
-def _stopping(progress: Progress, resumable: bool) -> Iterator[None]:
-    """Let the first interrupt or termination end a training with a checkpoint, the second one at once."""
-    caught = (signal.SIGINT, signal.SIGTERM) if resumable else ()
+def stopping(progress: Progress, caught: Sequence[signal.Signals], words: str) -> Iterator[None]:
+    """Let the first of the signals ask for an end, saying `words`, and the second one end at once."""
     before = {number: signal.getsignal(number) for number in caught}
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         if progress.stopped():
             raise KeyboardInterrupt
         progress.stop()
-        progress.say("stopping with a checkpoint; once more stops at once")
+        progress.say(f"{words}; once more stops at once")
 
     for number in caught:
         signal.signal(number, ask)

@@ -6,10 +6,8 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from .disk import StoreReadError, StoreWriteError
@@ -17,12 +15,17 @@ from .faults import ScenarioError
 from .load import load
 from .progress import Progress
 from .run import RunError
+from .running import stopping
 from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
 from .sweep_engine import Engine, in_process
 from .sweep_folder import CUBE, REPORT, TABLE
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 3, 4, 75, 130
 """Exit codes."""
+
+
+_CAUGHT = (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+"""Interrupt, termination, and the warning of a batch system: each ends a sweep between points."""
 
 
 class SweepFlags(NamedTuple):
@@ -53,7 +56,8 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
             retry_failed=flags.retry_failed,
             fail_fast=flags.fail_fast,
         )
-        with Progress(quiet=flags.quiet or flags.as_json) as progress, _stopping(progress):
+        quiet, words = flags.quiet or flags.as_json, "stopping after the points that run now"
+        with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words):
             return sweep(loaded, options, progress)
 
     return _told(work, flags.as_json)
@@ -121,24 +125,3 @@ def _fail(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
     else:
         print(text, file=sys.stderr)
     return code
-
-
-@contextmanager
-def _stopping(progress: Progress) -> Iterator[None]:
-    """Let the first interrupt, termination or warning of a batch system end the sweep between points."""
-    caught = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
-    before = {number: signal.getsignal(number) for number in caught}
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        if progress.stopped():
-            raise KeyboardInterrupt
-        progress.stop()
-        progress.say("stopping after the points that run now; once more stops at once")
-
-    for number in caught:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number in caught:
-            signal.signal(number, before[number])
