@@ -189,7 +189,6 @@ def report(path: Path) -> None:
     """Write report.html and the figures of a result again, or the card of a published device."""
     from .cards import write_card
     from .device_presets import DEVICE_PRESETS, read_preset
-    from .figures import draw_all
     from .report import write_report
     from .store import StoreReadError, StoreWriteError, load
 
@@ -200,9 +199,7 @@ def report(path: Path) -> None:
             write_card(read_preset(device), Path(f"{path}.html"))
             click.echo(f"{path}.html")
             return
-        result = load(file)
-        write_report(result, file.with_name("report.html"))
-        files = [file.with_name("report.html"), *draw_all(result, file.parent / "figures")]
+        files = write_report(load(file), file.parent)
     except StoreReadError as error:
         raise _stop(str(error), 4) from error
     except StoreWriteError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ __all__ = [
     "causes_of_connections",
     "cosine",
     "cosine_by_epoch",
-    "draw_all",
+    "drawings",
     "figures_of",
     "nudge",
     "nudge_study",
@@ -128,22 +129,27 @@ def figures_of(result: Result) -> dict[str, Figure]:
     return found
 
 
-def draw_all(result: Result, folder: Path) -> list[Path]:
-    """Draw every figure the result has data for, as the only SVG files of a folder; return their paths.
+def drawings(result: Result) -> dict[str, str]:
+    """Return every figure the result has data for as SVG text, in reading order."""
+    return {name: svg(figure) for name, figure in figures_of(result).items()}
+
+
+def write_drawings(drawn: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write figures as the only SVG files of a folder; return their paths.
 
     Raises
     ------
     StoreWriteError
         When the system refuses.
     """
-    drawn = {folder / f"{name}.svg": svg(figure) for name, figure in figures_of(result).items()}
+    files = {folder / f"{name}.svg": text for name, text in drawn.items()}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in set(folder.glob("*.svg")) - drawn.keys():
+        for stale in set(folder.glob("*.svg")) - files.keys():
             stale.unlink()
-    for path, text in drawn.items():
+    for path, text in files.items():
         write(path, text.encode())
-    return list(drawn)
+    return list(files)
 
 
 @styled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.dom import minidom
@@ -12,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from .answer import answer, remarks
 from .disk import write
-from .figures import CAPTIONS, figures_of, svg
+from .figures import CAPTIONS, drawings, write_drawings
 from .sheets import sheets
 from .store import Result
 from .summary import open_lines
@@ -37,35 +38,42 @@ class Plot(NamedTuple):
     caption: str
 
 
-def write_report(result: Result, path: Path) -> None:
-    """Write the report of a result, as a whole: afterwards either the new or the earlier file is there.
+REPORT = "report.html"
+
+FIGURES = "figures"
+"""The folder of the figures, beside the report."""
+
+
+def write_report(result: Result, folder: Path) -> list[Path]:
+    """Write the figures of a result and then its report, every file as a whole; return their paths, the report first.
 
     Parameters
     ----------
     result : Result
         Of any experiment.
-    path : Path
-        The HTML file; `run.h5` and `scenario.toml` are linked as its neighbours.
+    folder : Path
+        The report goes into it, and figures into a folder in it; `run.h5` and `scenario.toml` are linked as neighbours.
 
     Raises
     ------
     StoreWriteError
         When the system refuses; the temporary file is removed.
     """
-    write(path, render(result).encode("utf-8", "backslashreplace"))
+    drawn, path = drawings(result), folder / REPORT
+    figures = write_drawings(drawn, folder / FIGURES)
+    write(path, render(result, drawn).encode("utf-8", "backslashreplace"))
+    return [path, *figures]
 
 
-def render(result: Result) -> str:
-    """Return the report as HTML text; no absolute path of a machine is in it."""
+def render(result: Result, drawn: Mapping[str, str]) -> str:
+    """Return the report with its figures, SVG text by name, as HTML text; no absolute path of a machine is in it."""
     provenance = {name: str(variable.data) for name, variable in result.groups.get("provenance", {}).items()}
     head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
     content: dict[str, Any] = {
         **head,
         "answer": answer(result),
         "remarks": remarks(result),
-        "plots": [
-            Plot(name, inline(name, svg(f), CAPTIONS[name]), CAPTIONS[name]) for name, f in figures_of(result).items()
-        ],
+        "plots": [Plot(name, inline(name, text, CAPTIONS[name]), CAPTIONS[name]) for name, text in drawn.items()],
         "sheets": sheets(result, _EPOCHS),
         "written": without_paths(provenance.get("scenario_toml", "")),
         "resolved": without_paths(provenance.get("resolved_toml", "")),

@@ -14,7 +14,7 @@ from learning.best_nudge import StudyError
 from learning.schemes import Scheme
 from substrate.chip import Chip
 
-from . import figures, store
+from . import store
 from .build import Parts, assemble
 from .chips import make_chip
 from .disk import remove, write
@@ -23,7 +23,7 @@ from .load import Loaded, varied
 from .measured import Batch
 from .provenance import provenance, run_id
 from .relocate import relocated
-from .report import write_report
+from .report import FIGURES, REPORT, write_report
 from .schema import Scenario
 from .schema_experiment import StudyNudges
 from .store import Group, Result, StoreReadError
@@ -35,9 +35,7 @@ from .train import Job, Trained, Watch, evaluate_chips, run_training
 Array = NDArray[np.float64]
 
 RESULT = "run.h5"
-REPORT = "report.html"
 SCENARIO = "scenario.toml"
-FIGURES = "figures"
 CHECKPOINT = "run.ckpt.h5"
 LOG = "run.log"
 
@@ -248,10 +246,8 @@ def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: Ending
 
 def _show(loaded: Loaded, folder: Path) -> None:
     """Write what is made from the result file; the report last, as a sign that all is there."""
-    result = store.load(folder / RESULT)
     write(folder / SCENARIO, relocated(loaded, folder).to_toml().encode())
-    figures.draw_all(result, folder / FIGURES)
-    write_report(result, folder / REPORT)
+    write_report(store.load(folder / RESULT), folder)
 
 
 def _complete(loaded: Loaded, folder: Path, watch: Watch) -> None:

@@ -65,7 +65,7 @@ WANTED = {
 
 @pytest.mark.parametrize("kind", RESULTS)
 def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
-    paths = figures.draw_all(RESULTS[kind], tmp_path / "figures")
+    paths = figures.write_drawings(figures.drawings(RESULTS[kind]), tmp_path / "figures")
     assert [path.stem for path in paths] == WANTED[kind]
     for path in paths:
         minidom.parse(str(path))  # noqa: S318  our own file
@@ -90,7 +90,7 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path):
-    first, second = (figures.draw_all(RESULTS["train"], tmp_path / name) for name in "ab")
+    first, second = (figures.write_drawings(figures.drawings(RESULTS["train"]), tmp_path / name) for name in "ab")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
