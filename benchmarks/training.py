@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ class TrainingStep:
     def __init__(self, threads: int) -> None:
         self.case = Case(WIDTHS, BATCH, "single", threads)
         data = load_task(BundledTask(kind="bundled"), Path(), WIDTHS[0], None)
-        self.x, self.y = data.x[:BATCH], data.y[:BATCH]
+        parts = [slice(first, first + BATCH) for first in range(0, len(data.x), BATCH)]
+        self.batches = [(data.x[part], data.y[part]) for part in parts]
 
     def ours(self) -> Callable[[], object]:
         """Return a step of our own in equilibrium mode, as a run does it."""
@@ -44,7 +46,7 @@ class TrainingStep:
             with single_threaded_blas():
                 return rule(samples)
 
-        batches, trainee = [Samples(self.x, self.y)], Trainee()
+        batches, trainee = [Samples(x, y) for x, y in self.batches], Trainee()
         steps = train(chip, measured, Sgd(rate=RATE, momentum=MOMENTUM), lambda _: batches, 10**6, trainee)
         return lambda: next(steps)
 
@@ -56,18 +58,18 @@ class TrainingStep:
             return {}
         jax.config.update("jax_enable_x64", True)
         blocks = {k: jax.numpy.asarray(v, dtype=np.float32) for k, v in self.case.blocks.items()}
-        given = (jax.numpy.asarray(self.x, dtype=np.float32), jax.numpy.asarray(self.y, dtype=np.float32))
+        batches = [tuple(jax.numpy.asarray(part, dtype=np.float32) for part in batch) for batch in self.batches]
         return {
-            f"jax step, {name}": _stateful(jax, jax.jit(_jax_step(jax, self.case, *how)), blocks, given)
+            f"jax step, {name}": _stateful(jax, jax.jit(_jax_step(jax, self.case, *how)), blocks, batches)
             for name, how in {"to residual": (DT, None), "150 + 2 x 20": (1.0, (FREE_STEPS, NUDGED_STEPS))}.items()
         }
 
 
-def _stateful(jax: Any, step: Any, blocks: Any, given: Any) -> Callable[[], object]:
-    state = [blocks, jax.tree.map(jax.numpy.zeros_like, blocks)]
+def _stateful(jax: Any, step: Any, blocks: Any, batches: list[Any]) -> Callable[[], object]:
+    state, following = [blocks, jax.tree.map(jax.numpy.zeros_like, blocks)], itertools.cycle(batches)
 
     def run() -> object:
-        state[:] = jax.block_until_ready(step(*state, *given))
+        state[:] = jax.block_until_ready(step(*state, *next(following)))
         return state
 
     return run

@@ -87,7 +87,9 @@ def cross_entropy_force(
         probability[0, c] = (x * sum_real + y * sum_imaginary) * scale - target[c]
         probability[1, c] = (y * sum_real - x * sum_imaginary) * scale
     for i in range(outputs):
-        force[0, i], force[1, i] = 0.0, 0.0
+        x, y = 0.0, 0.0
         for c in range(classes):
-            force[0, i] += weight[i, c] * probability[0, c]
-            force[1, i] += weight[i, c] * probability[1, c]
+            x += weight[i, c] * probability[0, c]
+            if complex_plane:
+                y += weight[i, c] * probability[1, c]
+        force[0, i], force[1, i] = x, y

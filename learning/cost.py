@@ -65,9 +65,11 @@ def gradients(
     dict
         ``weight/<pre>-<post>`` (pre, post) and ``bias/<layer>`` (unit,).
     """
-    part, share = slice(None) if keep.all() else keep, _share(keep)
-    blocks = {f"weight/{pre}-{post}": presynaptic[pre][part].T @ delta[post][part] * share for pre, post in connections}
-    return blocks | {f"bias/{layer}": delta[layer][part].sum(axis=0) * share for layer in delta}
+    # Without any that counts, the share makes NaN of all of them.
+    part, share = keep if keep.any() and not keep.all() else slice(None), _share(keep)
+    means = {layer: d[part] * share for layer, d in delta.items()}
+    blocks = {f"weight/{pre}-{post}": presynaptic[pre][part].T @ means[post] for pre, post in connections}
+    return blocks | {f"bias/{layer}": d.sum(axis=0) for layer, d in means.items()}
 
 
 def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Mask) -> dict[str, Array]:

@@ -16,7 +16,7 @@ from devices.random import Stream
 from .cells import Cells
 from .compile import single_threaded_blas
 from .design import Design, Fabrication, checked
-from .kernels import Circuit
+from .kernels import Circuit, Wiring
 from .membranes import Membranes
 from .protocol import Readout
 from .tally import Tally
@@ -66,6 +66,7 @@ class Fabric:
         self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
+        self._packed: dict[type, tuple[Array, Wiring]] = {}
         self._held: dict[str, Array] = {}
         self._conductances: dict[str, Array] = {}
         blocks = checked(topology, programmed)
@@ -137,7 +138,9 @@ class Fabric:
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
             place = self._places[block]
-            self.tally.lost[place] += written.lost + int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
+            self.tally.lost[place] += written.lost
+            if asked is not change:
+                self.tally.lost[place] += int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
             self.tally.refreshes[place] += written.refreshes
             self.tally.refresh_pulses[place] += written.refresh_pulses * self._copies(block)
         self._writes += 1
@@ -193,6 +196,7 @@ class Fabric:
             self.effective[name][...] = self._cells.effective(name, felt)
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)
+        self._packed.clear()
         self.membranes.follow(self._conductances)
 
     def machine(self, threads: int) -> Machine:
@@ -215,6 +219,7 @@ class Fabric:
             thermal=self.membranes.thermal,
             common=self.membranes.common,
             slew=self.membranes.slew,
+            packed=self._packed,
         )
 
     def _stream(self, purpose: str) -> Stream:

@@ -72,6 +72,9 @@ class Machine(NamedTuple):
     slew: Array
     """Largest change of every state per tau (units,); (0,): no limit."""
 
+    packed: dict[type, tuple[Array, Wiring]]
+    """Weights and what `wiring` made of them, by number type; who changes them in place clears it."""
+
     @property
     def dtype(self) -> type[np.floating[Any]]:
         """Number type of the simulation."""
@@ -79,13 +82,18 @@ class Machine(NamedTuple):
 
     def wiring(self) -> Wiring:
         """Return the connections in the precision of the simulation."""
+        kept = self.packed.get(self.dtype)
+        if kept is not None and kept[0] is self.weights:
+            return kept[1]
         panels, starts = packed(self.weights, self.edges, self.dtype)
         fed, rows = set(), []
         for (first_pre, first_post, pre, post, _, colour), start in zip(self.edges.tolist(), starts, strict=True):
             rows.append((first_pre, first_post, pre, post, int(start), colour, int(first_post not in fed)))
             fed.add(first_post)
         rows += [(0, first, 0, stop - first, 0, c, 1) for first, stop, c in self.layers.tolist() if first not in fed]
-        return Wiring(np.array(rows, dtype=np.int64), panels)
+        wiring = Wiring(np.array(rows, dtype=np.int64), panels)
+        self.packed[self.dtype] = self.weights, wiring
+        return wiring
 
 
 class Drive(NamedTuple):
@@ -143,17 +151,26 @@ def cut(machine: Machine, batch: int) -> list[slice]:
 
 
 @functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads)
+def _pool(helpers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(helpers)
 
 
 def share(work: Callable[[Item], object], items: list[Item], threads: int) -> None:
-    """Do `work` on every item, on the threads of a pool that stays."""
-    if threads == 1 or len(items) == 1:
-        for item in items:
+    """Do `work` on every item: this thread and those of a pool that stays take one after the other."""
+    waiting = iter(items)
+
+    def some() -> None:
+        for item in waiting:
             work(item)
-    else:
-        list(_pool(threads).map(work, items))
+
+    # This thread works, too: to wake one that sleeps takes as long as a settling of few samples.
+    helpers = min(threads, len(items)) - 1
+    others = [_pool(threads - 1).submit(some) for _ in range(helpers)]
+    try:
+        some()
+    finally:
+        for other in others:
+            other.result()
 
 
 def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes: int, colour: int = -1) -> Law:
