@@ -89,6 +89,7 @@ def _budget(result: Result, group: Group) -> Sheet:
         "settlings of one sample": group["settlings"].data[-1],
         "time spent settling (tau)": group["settled_time"].data[-1],
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
+        **(_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
         **(_written(result, group) if "lost" in group else {}),
@@ -100,6 +101,15 @@ def _budget(result: Result, group: Group) -> Sheet:
         "coincidences the others make up for them"
     )
     return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
+
+
+def _probes(group: Group) -> dict[str, Any]:
+    """Return how the settlings with injected drives ended, in words."""
+    probes, unsettled = (int(group[name].data[-1]) for name in ("probes", "probes_unsettled"))
+    return {
+        "of these: probes of homeostasis": probes,
+        f"probes that did not settle ({_share(unsettled / probes)})": unsettled,
+    }
 
 
 def _written(result: Result, group: Group) -> dict[str, Any]:

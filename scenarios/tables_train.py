@@ -34,6 +34,8 @@ _EPOCH_NAMES = {
     "writes": "programming events so far",
     "pulses": "cells stepped so far",
     "energy": "energy spent so far",
+    "probes": "settlings with injected drives so far, per sample; part of `settlings`",
+    "probes_unsettled": "of these: did not settle",
     "lost": "requests of weights so far that moved no cell: below one step, or held back",
     "lost_bias": "the same of biases",
     "refreshes": "one-sided pairs of weights refreshed so far",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from devices.energy import joules
 
 from .design import Design
-from .protocol import Budget
+from .protocol import Budget, Status
 
 
 class Account:
@@ -25,6 +28,10 @@ class Account:
     def settled(self, settlings: int, time: float) -> None:
         """Count settlings of one sample each, which took `time` in all, in tau."""
         self._add(Budget(settlings=settlings, settled_time=time))
+
+    def probed(self, status: NDArray[np.int64]) -> None:
+        """Count settlings with an injected drive, by how they ended; their time is counted by `settled`."""
+        self._add(Budget(probes=len(status), probes_unsettled=int(np.count_nonzero(status != Status.SETTLED))))
 
     def read(self, reads: int) -> None:
         """Count real reads of all units."""

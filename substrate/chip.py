@@ -159,7 +159,9 @@ class Chip(Silicon):
             self._injected += 1
             seed, instance, name = whole.names
             whole = whole._replace(names=(seed, instance, f"{name}/injected {self._injected}"))
-        return self._follow(self._machine, whole, self._free, self.design.dynamics.nudged)
+        settled = self._follow(self._machine, whole, self._free, self.design.dynamics.nudged)
+        self._account.probed(settled.status)
+        return settled
 
     def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
         """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""

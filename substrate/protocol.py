@@ -110,16 +110,15 @@ class Budget(NamedTuple):
     energy: float = 0.0
     """Energy spent, in joule; 0 where no device says what it takes."""
 
+    probes: int = 0
+    """Settlings with an injected drive; `settlings` has them, too."""
+
+    probes_unsettled: int = 0
+    """Of these: did not settle."""
+
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
-        return Budget(
-            self.settlings + sign * other.settlings,
-            self.settled_time + sign * other.settled_time,
-            self.reads + sign * other.reads,
-            self.writes + sign * other.writes,
-            self.pulses + sign * other.pulses,
-            self.energy + sign * other.energy,
-        )
+        return Budget._make(a + sign * b for a, b in zip(self, other, strict=True))
 
 
 class Readout(NamedTuple):

@@ -117,6 +117,27 @@ def test_a_stopped_training_with_homeostasis_goes_on_bit_for_bit(tmp_path, taugh
     assert_same(taught, again.folder / "run.h5")
 
 
+@pytest.mark.parametrize(
+    ("kind", "steps", "share"), [("closed-loop", 2, 1.0), ("closed-loop", 5000, 0.0), ("open-loop", 2, None)]
+)
+def test_probes_that_did_not_settle_stand_in_the_budget(tmp_path, kind, steps, share):
+    text = TAUGHT.replace(OPEN, f'homeostasis = {{ kind = "{kind}", draws = 1 }}')
+    edits = ["experiment.epochs=1", f"dynamics.nudged.max_steps={steps}"]
+    result = store.load(compute(tmp_path, edits, text).folder / "run.h5")
+    group = result["metrics"]
+    # Every sample settles three times for its gradient, and twice for a probe in a closed loop.
+    settlings = group["settlings"].data[-1]
+    assert group["probes"].data[-1] == (0 if share is None else 2 * settlings / 5)
+    assert group["probes_unsettled"].data[-1] == (share or 0.0) * group["probes"].data[-1]
+    budget = next(sheet for sheet in sheets(result, 8) if sheet.title == "Budget of the training")
+    words = [row[0] for row in budget.rows if "probes" in row[0]]
+    assert words == (
+        []
+        if share is None
+        else ["of these: probes of homeostasis", f"probes that did not settle ({100 * share:.1f} %)"]
+    )
+
+
 def test_injected_settlings_are_foreseen(tmp_path):
     experiment = 'kind = "train"\nepochs = 2'
     text = GOOD.replace('kind = "measure"\nsamples = 16', experiment)

@@ -12,6 +12,7 @@ from substrate.chip import Chip
 from substrate.linearisation import linearise
 from substrate.methods import Phase
 from substrate.phases import Phases
+from substrate.protocol import Status
 from tests.networks import random_batch, random_chip
 
 
@@ -125,6 +126,16 @@ def test_probes_are_counted():
     settled = chip.settle_injected(parts)
     spent = chip.budget.plus(before, -1)
     assert (spent.settlings, spent.settled_time, spent.reads) == (4, settled.time.sum(), 4)
+    assert (spent.probes, spent.probes_unsettled) == (4, 0)
+
+
+def test_probes_that_do_not_settle_are_counted():
+    chip = random_chip(phase=Phase(max_steps=1, tolerance=1e-12))
+    parts = chip.topology.split(clamped(chip))
+    assert (chip.budget.probes, chip.budget.probes_unsettled) == (0, 0)
+    settled = chip.settle_injected(parts)
+    assert np.all(settled.status == Status.STEP_LIMIT)
+    assert (chip.budget.probes, chip.budget.probes_unsettled) == (4, 4)
 
 
 @pytest.mark.parametrize("port", ["read_drives", "settle_injected"])
