@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,24 @@ def along(metric: Metric, axes: list[Axis], k: int, threshold: float) -> Figure:
         panel.axhline(threshold, color="0.5", linewidth=0.8, linestyle="--")
     _label(panel, axis, x)
     panel.set_ylabel(_words(metric, len(axes) > 1))
-    key_below(figure, [panel])
+    good = [threshold] if metric.cosine else []
+    _frame(panel, np.concatenate([*(values.ravel() for _, values in curves), good]))
+    _key(figure, panel)
     return figure
+
+
+def _frame(panel: Axes, values: Array) -> None:
+    """Show all values, and of wider intervals the part near them: those of two chips are huge."""
+    low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
+    if low < high:
+        bottom, top = panel.get_ylim()
+        panel.set_ylim(max(bottom, low - 0.5 * (high - low)), min(top, high + 0.5 * (high - low)))
+
+
+def _key(figure: Figure, panel: Axes) -> None:
+    """Name the curves if there are several; the axis names a single one."""
+    if len(panel.get_legend_handles_labels()[1]) > 1:
+        key_below(figure, [panel])
 
 
 def _curves(metric: Metric, axes: list[Axis], k: int) -> dict[str, Array]:
@@ -138,7 +155,7 @@ def _shown(value: object) -> str:
 
 
 def _words(metric: Metric, worst: bool) -> str:
-    words = metric.words.partition(",")[0]
+    words = textwrap.fill(metric.words.partition(",")[0], 34)
     return f"{words}\n(worst layer)" if worst and len(metric.series) > 1 else words
 
 
@@ -214,5 +231,6 @@ def paired(metric: Metric, axes: list[Axis], k: int) -> Figure:
     panel.set_xticks(places[::every], names[::every])
     panel.set_xlabel(plain(axis.path, 60))
     panel.set_ylabel(f"difference to {names[0]},\nsame chip")
-    key_below(figure, [panel])
+    _frame(panel, np.concatenate([[0.0], *(differences(values).ravel() for _, values in curves)]))
+    _key(figure, panel)
     return figure

@@ -31,7 +31,8 @@ _PLACES = 6
 _CAPTIONS = {
     "along": (
         "Along {path}. Dots: single chips. Line: their mean; band: 95 % interval of the mean (Student), of {chips} "
-        "chips at most. Points that failed, diverged or have not run are left out.{more}"
+        "chips at most, cut off where it is far wider than the dots. Points that failed, diverged or have not run are "
+        "left out.{more}"
     ),
     "heat": (
         "Two axes. Mean over chips of the worst layer; hatched where chips failed, diverged or have not run, with "
@@ -43,7 +44,7 @@ _CAPTIONS = {
     ),
     "paired": (
         "Differences along {path}. Every chip minus itself at the first level, so that what chips differ by cancels; "
-        "bars: 95 % interval of the mean."
+        "bars: 95 % interval of the mean, cut off where it is far wider than the dots."
     ),
 }
 _RULE = " Dotted: the matching rule, which needs no drawn chip."

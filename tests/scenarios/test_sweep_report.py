@@ -105,6 +105,19 @@ def test_figures_show_every_chip_and_hatch_bad_points():
     assert "difference to 0.1" in panel.get_ylabel()
 
 
+@pytest.mark.parametrize("draw", [lambda m, a: along(m, a, 0, 0.9), lambda m, a: paired(m, a, 0)])
+def test_intervals_far_wider_than_the_dots_are_cut_off(draw):
+    """The mean of two chips is known to twelve times their standard error."""
+    values = np.full((3, 2, 3, 2), 0.3)
+    values[1:, :, 0], values[..., 2, :] = 0.2, np.nan
+    result = merged("train", "metrics", ("epoch",), "error_test", values)[0]
+    (panel,) = draw(metric_of(result), axes_of(result)).axes
+    low, high = panel.get_ylim()
+    assert high - low <= 2.0 * 0.1 + 1e-12
+    dots = np.concatenate([line.get_ydata() for line in panel.lines if line.get_alpha() is not None]).astype(float)
+    assert low < np.nanmin(dots) < np.nanmax(dots) < high
+
+
 def test_the_page_has_figures_breakdown_and_failures(tmp_path):
     result, plan, outcomes = merged(bad=[((1, 0, 2), PointStatus.KILLED), ((2, 0, 2), PointStatus.MISSING)])
     write_sweep_report(tmp_path / "report.html", result, plan, outcomes)
