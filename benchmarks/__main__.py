@@ -46,10 +46,15 @@ def medians(entries: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
             time.sleep(PAUSE)
             # Once for nothing: what is compared is not how cold the caches were.
             call()
-            begin = time.perf_counter()
-            call()
-            times[name].append(1e3 * (time.perf_counter() - begin))
+            times[name].append(timed(call))
     return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return what a call takes, in ms."""
+    begin = time.perf_counter()
+    call()
+    return 1e3 * (time.perf_counter() - begin)
 
 
 def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, threads: int) -> None:
@@ -84,10 +89,13 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
 
 
 def training(rounds: int, threads: int) -> None:
-    """Print what a training step takes."""
+    """Print what a training step takes: beside JAX, where each meets cold caches, and one step after the other."""
     step = TrainingStep(threads)
-    found = medians({"training step": step.ours(), **step.jax()}, rounds)
+    ours = step.ours()
+    in_a_row = [timed(ours) for _ in range(max(10 * rounds, 50))][10:]
+    found = medians({"training step": ours, **step.jax()}, rounds)
     print("\ntraining step of 784-256-256-10 with readout, batch 50, centred N = 2, single")
+    print(f"  {'one after the other':24s} {np.median(in_a_row):10.3f} ms")
     for name, value in found.items():
         print(f"  {name:24s} {value:10.3f} ms   {value / found['training step']:7.2f} x ours")
 
