@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .faults import ScenarioError
+from .faults import ScenarioError, close, did_you_mean
 from .files import CATALOGUE
 from .load import Loaded, load
 
@@ -201,7 +201,9 @@ def report(path: Path) -> None:
             return
         files = write_report(load(file), file.parent)
     except StoreReadError as error:
-        raise _stop(str(error), 4) from error
+        devices = [] if path.exists() else [preset.stem for preset in DEVICE_PRESETS.glob("*.toml")]
+        meant = did_you_mean(close(str(path), devices))
+        raise _stop(" - ".join(filter(None, [str(error), meant])), 4) from error
     except StoreWriteError as error:
         raise _stop(str(error), 1) from error
     for written in files:

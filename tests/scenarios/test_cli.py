@@ -232,6 +232,8 @@ def test_report_and_schema_and_init_write_their_files(tmp_path, monkeypatch):
     assert call("report", "out").exit_code == 0
     assert "Signal levels" in (tmp_path / "out" / "report.html").read_text()
     assert call("report", "none").exit_code == 4
+    assert "did you mean 'ecram-mo'?" in call("report", "ecram-mpo").output
+    assert "did you mean" not in call("report", "none").output
     assert json.loads(call("schema").stdout)["properties"]["network"]
     assert call("schema", "--write", "there").exit_code == 0
     assert (tmp_path / "there" / "nudgelab.schema.json").read_text() == call("schema").stdout
