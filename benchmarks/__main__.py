@@ -89,7 +89,7 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
 
 
 def training(rounds: int, threads: int) -> None:
-    """Print what a training step takes: beside JAX, where each meets cold caches, and one step after the other."""
+    """Print what a training step takes: one after the other, and in turn with JAX."""
     step = TrainingStep(threads)
     ours = step.ours()
     in_a_row = [timed(ours) for _ in range(max(10 * rounds, 50))][10:]

@@ -18,6 +18,10 @@ from .sheets import sheets
 from .store import Result
 from .summary import open_lines
 
+REPORT = "report.html"
+FIGURES = "figures"
+"""The folder of the figures, beside the report."""
+
 _TEMPLATE = Path(__file__).with_name("report.html")
 _EPOCHS = 50
 
@@ -36,12 +40,6 @@ class Plot(NamedTuple):
     """Not escaped again: matplotlib escaped every text in it."""
 
     caption: str
-
-
-REPORT = "report.html"
-
-FIGURES = "figures"
-"""The folder of the figures, beside the report."""
 
 
 def write_report(result: Result, folder: Path) -> list[Path]:
