@@ -85,7 +85,10 @@ class Settled(NamedTuple):
     """Steps taken, (batch,)."""
 
     residual: Array
-    """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state."""
+    """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state.
+
+    Under a nudge that swings, what the last cycle lacks to close.
+    """
 
     time: Array
     """Time the sample took, in tau, (batch,); 0 in equilibrium mode, which has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from .ends import LATE, Course, Options, Plan
 from .kernels import RUNNING, Tile
 from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
-from .protocol import Settled, State
+from .protocol import Settled, State, Status
 from .shaking import BLOCKS, Noise, Window
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share, to_rows
 
@@ -82,7 +83,7 @@ def relax(
     every, record : int, callable, optional
         Call ``record(state)`` at the start and after every so many steps.
     """
-    planes = planes_of(drive, start)
+    planes, tolerance = planes_of(drive, start), phase.end(machine.dynamics.precision, drive.size)
     length = _swing(drive) if drive.swings else _length(machine, phase)
     if drive.swings:
         phase = Phase(steps=length.limit)
@@ -90,15 +91,16 @@ def relax(
     wiring, cell = machine.wiring(), cell_law(machine, drive.beta, planes)
     plan, options = _plan(machine), _options(machine, drive.size, phase, length)
     units = machine.tau.shape[0]
-    chunk = every or length.limit
     kernel = trajectory.advance if len(plan.b) == 1 else stages.advance_stages
-    for done in range(0, length.limit, chunk):
-        if record is not None:
+    seen, before = set(range(0, length.limit, every or length.limit)), start
+    cycle_begins = {length.first} if drive.swings else set()
+    for done, end in itertools.pairwise(sorted(seen | cycle_begins | {length.limit})):
+        if record is not None and done in seen:
             record(_state(parts, planes)[:, :units])
-        steps = min(chunk, length.limit - done)
-        last = done + steps == length.limit
+        if done in cycle_begins:
+            before = _state(parts, planes)
 
-        def advance(part: _Part, steps: int = steps, last: bool = last) -> None:
+        def advance(part: _Part, steps: int = end - done, last: bool = end == length.limit) -> None:
             tile, course, noise, window = part
             kernel(tile, course, wiring, machine.circuit, cell, plan, options, noise, window, steps, last)
 
@@ -110,9 +112,19 @@ def relax(
         record(full[:, :units])
     settled = _settled(machine, parts)
     if drive.swings:
+        settled = _closed(settled, np.abs(full - before)[:, :units].max(axis=1), tolerance)
         kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
         return Relaxed(full[:, :units], settled, full, cycle=kept)
     return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length))
+
+
+def _closed(settled: Settled, gap: Array, tolerance: float) -> Settled:
+    """Return how samples ended under a nudge that swings: those have settled whose last cycle closes."""
+    status = np.where(gap < tolerance, Status.SETTLED, Status.STEP_LIMIT)
+    diverged = settled.status == Status.DIVERGED
+    return settled._replace(
+        status=np.where(diverged, settled.status, status), residual=np.where(diverged, settled.residual, gap)
+    )
 
 
 def activate(machine: Machine, state: State) -> State:

@@ -1,5 +1,7 @@
 """Swinging nudges: on activities known in closed form, and on chips that can swing."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from learning.ledger import ledger
 from learning.runs import Trial, joined, runs_of
 from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
 from substrate.methods import Phase
-from substrate.protocol import Budget
+from substrate.protocol import Budget, Nudge, Status
 from tests.benches import FunctionBench, SignedBench
 from tests.networks import random_batch, random_chip, slope_of
 
@@ -129,6 +131,32 @@ def test_a_swing_repeats_itself_once_the_start_is_forgotten():
         free = measure_free(chip, x)
         deltas.append(joined(estimate(chip, free, y, LockIn(beta=0.2, period=80.0, cycles=cycles))))
     np.testing.assert_allclose(*deltas, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", WAVES)
+@pytest.mark.parametrize(("cycles", "status"), [(0, Status.STEP_LIMIT), (4, Status.SETTLED)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_swing_has_settled_when_its_last_cycle_closes(kind, cycles, status, threads):
+    chip = swinging_chip(phase=Phase(max_steps=4000, tolerance=1e-9), threads=threads)
+    x, y = random_batch(chip)
+    found = estimate(chip, measure_free(chip, x), y, kind(beta=0.2, period=40.0, cycles=cycles))
+    np.testing.assert_array_equal(found.status, status)
+
+
+@pytest.mark.parametrize("kind", WAVES)
+def test_the_residual_of_a_swing_is_what_its_last_cycle_lacks_to_close(kind):
+    chip = swinging_chip()
+    x, y = random_batch(chip)
+    chip.set_input(x)
+    chip.settle()
+    ends, settled = [chip.state], []
+    for cycles in (0, 1, 2):
+        scheme = kind(beta=0.1, period=8.0, cycles=cycles)
+        settled.append(chip.settle(Nudge(scheme.beta, y, wave=scheme.wave()), start="free"))
+        ends.append(chip.state)
+    gaps = [np.abs(after - before).max(axis=1) for before, after in itertools.pairwise(ends)]
+    np.testing.assert_allclose([one.residual for one in settled], gaps, rtol=1e-12)
+    assert np.all(gaps[2] < gaps[1])
 
 
 def test_a_chip_takes_the_sign_of_every_sample():
