@@ -39,6 +39,8 @@ _SETTINGS: dict[str, Any] = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    # It looks at every thread a hundred times a second.
+    "distributed.worker.profile.enabled": False,
     # Memory that goes back to the system after every array, as Dask has it, costs a tenth of a point; so do arrays of
     # a thread that has a heap of its own.
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(
