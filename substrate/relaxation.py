@@ -112,14 +112,16 @@ def relax(
         record(full[:, :units])
     settled = _settled(machine, parts)
     if drive.swings:
-        settled = _closed(settled, np.abs(full - before)[:, :units].max(axis=1), tolerance)
+        settled = _closed(settled, before[:, :units], full[:, :units], tolerance)
         kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
         return Relaxed(full[:, :units], settled, full, cycle=kept)
     return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length))
 
 
-def _closed(settled: Settled, gap: Array, tolerance: float) -> Settled:
+def _closed(settled: Settled, before: State, after: State, tolerance: float) -> Settled:
     """Return how samples ended under a nudge that swings: those have settled whose last cycle closes."""
+    with np.errstate(invalid="ignore", over="ignore"):  # of samples that diverged
+        gap = np.abs(after - before).max(axis=1)
     status = np.where(gap < tolerance, Status.SETTLED, Status.STEP_LIMIT)
     diverged = settled.status == Status.DIVERGED
     return settled._replace(

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from devices.neurons import NeuronDevices
 from learning.estimators import estimate, measure_free
 from learning.ledger import ledger
 from learning.runs import Trial, joined, runs_of
@@ -157,6 +158,18 @@ def test_the_residual_of_a_swing_is_what_its_last_cycle_lacks_to_close(kind):
     gaps = [np.abs(after - before).max(axis=1) for before, after in itertools.pairwise(ends)]
     np.testing.assert_allclose([one.residual for one in settled], gaps, rtol=1e-12)
     assert np.all(gaps[2] < gaps[1])
+
+
+@pytest.mark.parametrize("kind", WAVES)
+@pytest.mark.parametrize("synapse_tau", [0.0, 0.5])
+def test_a_swing_that_runs_away_has_diverged(kind, synapse_tau):
+    chip = random_chip(activation="identity", cost="mse", dt=1.0, neurons=NeuronDevices(synapse_tau=synapse_tau))
+    x, y = random_batch(chip)
+    chip.set_input(x)
+    chip.settle()
+    scheme = kind(beta=50.0, period=400.0, cycles=2)
+    settled = chip.settle(Nudge(scheme.beta, y, wave=scheme.wave()), start="free")
+    np.testing.assert_array_equal(settled.status, Status.DIVERGED)
 
 
 def test_a_chip_takes_the_sign_of_every_sample():
