@@ -24,7 +24,7 @@ FOLDERS = (*PACKAGES, "tests", "benchmarks")
 EXCEPTIONS: dict[str, str] = {}
 """Files and functions that may be longer, as ``path`` or ``path:function``, each with its reason."""
 
-FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 300, 500, 40, 60
+FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 400, 500, 40, 60
 KERNEL_FILES = {
     f"substrate/{name}.py"
     for name in ("anderson", "ends", "kernels", "pulsing", "shaking", "sweeps", "trajectory", "vector")
