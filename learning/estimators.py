@@ -73,14 +73,19 @@ class Estimate(NamedTuple):
 
 
 def measure_free(
-    bench: Bench, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, waits: bool = True
+    bench: Bench,
+    x: Array,
+    ids: NDArray[np.int64] | None = None,
+    epoch: int = 0,
+    waits: bool = True,
+    purpose: str = "",
 ) -> Free:
     """Clamp the inputs `x` (batch, inputs), let the chip settle freely and read it.
 
-    `ids` (batch,) and `epoch` say which presentation of which sample this is (absent: in order, the
-    first); `waits`: nudged reads follow, for which this one is held.
+    `ids` (batch,), `epoch` and `purpose` say which presentation of which sample this is (absent: in order, the
+    first, to be learned from); `waits`: nudged reads follow, for which this one is held.
     """
-    bench.set_input(x, ids, epoch)
+    bench.set_input(x, ids, epoch, purpose)
     settled = bench.settle()
     return Free({name: np.real(a) for name, a in bench.read(waits).items()}, settled, ids, epoch)
 

@@ -136,7 +136,7 @@ class _Bench(NamedTuple):
         spread = "mismatch" in present
         if spread not in self.exact:
             quiet = chip.without(*NOISE, *READOUT)
-            quiet.set_input(trial.x)
+            trial.clamp(quiet)
             quiet.settle()
             reference = exact(quiet, trial.target)
             self.exact[spread] = reference.delta

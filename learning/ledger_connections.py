@@ -129,7 +129,7 @@ def _write_errors(
     errors = []
     for r in range(count if "write" in chip.causes else 0):
         bystander = chip.variant()
-        bystander.set_input(trial.x, repeat=r)
+        trial.clamp(bystander, r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
         bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
         after = _kept(bystander, names)

@@ -65,6 +65,16 @@ class Trial(NamedTuple):
     mirror: bool = True
     """Whether a settling may stand for its conjugate; with noise both are settled."""
 
+    epoch: int = 0
+    """How often the batch has been measured before: names the noise, and drawn signs."""
+
+    purpose: str = ""
+    """What it is measured for: names the noise."""
+
+    def clamp(self, chip: Chip, repeat: int = 0) -> None:
+        """Put the batch on `chip`; `repeat` names the draw of the noise."""
+        chip.set_input(self.x, None, self.epoch, self.purpose, repeat)
+
 
 class Taken(NamedTuple):
     """What one scheme found in one run."""
@@ -182,9 +192,9 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
     repeat : int
         Names the draw of the noise; drawn signs stay the same.
     """
-    chip.set_input(trial.x, repeat=repeat)
+    trial.clamp(chip, repeat)
     settled = chip.settle()
-    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled)
+    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, None, trial.epoch)
     state = np.asarray(chip.state, dtype=np.float64)
     if isinstance(trial.rule, Dyadic):
         return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))

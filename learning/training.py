@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 RUNAWAY = 1e6
 """A gradient entry beyond this ends the training as diverged."""
 
+TEST = "test/"
+"""Purpose of the presentations of tests: names their noise."""
+
 
 class Gradient(NamedTuple):
     """Gradient of one batch, and how the batch did."""
@@ -132,18 +135,19 @@ def judged(
 
 
 def evaluate(
-    bench: Bench, x: Array, target: Array, rows: int = 256, pause: Callable[[], None] | None = None
+    bench: Bench, x: Array, target: Array, epoch: int = 0, rows: int = 256, pause: Callable[[], None] | None = None
 ) -> dict[str, float]:
     """Return mean loss, error and unsettled fraction of freely settled samples.
 
-    `rows` samples at a time; `pause` is called before each part, and may raise to end it all.
+    Every sample of every `epoch` has noise of its own, which no training has. `rows` samples at a time, which
+    changes no result; `pause` is called before each part, and may raise to end it all.
     """
-    tally = Tally()
+    tally, ids = Tally(), np.arange(len(x))
     for first in range(0, len(x), rows):
         if pause is not None:
             pause()
         part = slice(first, first + rows)
-        free = measure_free(bench, x[part], waits=False)
+        free = measure_free(bench, x[part], ids[part], epoch, waits=False, purpose=TEST)
         output = list(free.activity.values())[-1]
         status = free.settled.status
         tally.add(judged(bench, output, target[part], {}, status, status != Status.DIVERGED))

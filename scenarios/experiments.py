@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,25 @@ Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
+class Names(NamedTuple):
+    """What a batch is presented for, and how often it was before: names its noise, beside the samples."""
+
+    epoch: int = 0
+    purpose: str = ""
+
+
+FIRST = Names()
+"""Of an experiment that is all there is."""
+
+
 def measure(
-    chip: Chip, batch: Batch, learning: Learning, say: Say, repeats: int = 1, together: bool = False
+    chip: Chip,
+    batch: Batch,
+    learning: Learning,
+    say: Say,
+    repeats: int = 1,
+    together: bool = False,
+    names: Names = FIRST,
 ) -> Measured:
     """Estimate the gradients with every scheme and say where they differ from the exact ones.
 
@@ -48,9 +66,11 @@ def measure(
         Measurements with noise of their own.
     together : bool
         Measure also what every cause does alone, and the chip without it.
+    names : Names
+        Of the noise.
     """
     schemes = learning.all_schemes()
-    trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic)
+    trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic, **names._asdict())
     runs = runs_of(chip, trial, repeats, say)
     books = [ledger(runs, trial, s) for s in range(len(schemes))]
     nominal = chip.ideal()
@@ -77,15 +97,17 @@ def measure(
     )
 
 
-def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record) -> dict[str, Group]:
+def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, names: Names = FIRST) -> dict[str, Group]:
     """Record the free settling, then every different constant nudge of the schemes, of the first samples.
+
+    `names` are those of the noise.
 
     Returns
     -------
     dict
         Group ``settling``: membrane states over (phase, time, sample, unit), NaN after the end.
     """
-    chip.set_input(batch.x[: record.samples])
+    chip.set_input(batch.x[: record.samples], None, **names._asdict())
     target = batch.target[: record.samples]
     phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in _constant_nudges(schemes)}
     units = np.array([i for c in chip.topology.columns.values() for i in range(c.start, c.stop)[: record.units]])

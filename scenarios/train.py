@@ -16,7 +16,7 @@ from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.homeostasis import homeostatic
 from learning.rules import Method, rule_named
-from learning.training import Gradient, Rule, Samples, Step, evaluate, train
+from learning.training import TEST, Gradient, Rule, Samples, Step, evaluate, train
 from substrate.chip import Chip
 from substrate.compile import single_threaded_blas
 from substrate.linearisation import saturated
@@ -24,7 +24,7 @@ from substrate.linearisation import saturated
 from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
 from .datasets import Data
-from .experiments import measure, settling
+from .experiments import Names, measure, settling
 from .measured import Batch
 from .schema import Scenario
 from .schema_experiment import Train
@@ -33,6 +33,9 @@ from .tables import assessment, symmetry_group
 from .tables_train import device_groups, parameter_groups, tally_numbers
 
 Array = NDArray[np.float64]
+
+LEDGER, CURVES = "ledger/", "curves/"
+"""Purposes of measurements within a training: they name its noise, beside the epoch."""
 
 PROBE = 64
 """Samples whose free states tell how many units are saturated."""
@@ -115,7 +118,8 @@ def run_training(job: Job) -> Trained:
     groups |= parameter_groups(chip) | device_groups(chip)
     if job.plan.record is not None:
         batch = Batch(job.data.x, job.data.y)
-        groups |= settling(chip.variant(), batch, job.scenario.learning.all_schemes(), job.plan.record)
+        names = Names(log.trainee.epoch, CURVES)
+        groups |= settling(chip.variant(), batch, job.scenario.learning.all_schemes(), job.plan.record, names)
     if failure or not job.plan.reference:
         return Trained(groups, failure)
     log = Log(REFERENCE, job.identity, groups)
@@ -216,8 +220,9 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
     epoch, data = log.trainee.epoch, job.data
     bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())
-    test = evaluate(bystander, data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples], pause=pause)
-    measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE])
+    x, y = data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples]
+    test = evaluate(bystander, x, y, epoch, pause=pause)
+    measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE], None, epoch, purpose=TEST)
     shares = chip.topology.split(saturated(bystander, bystander.state))
     numbers = {
         "epoch": epoch,
@@ -238,7 +243,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
         schemes = job.scenario.learning.all_schemes()
         batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
         repeats = job.scenario.repeats(ledger)
-        found = measure(bystander, batch, job.scenario.learning, lambda _: pause(), repeats)
+        names = Names(epoch, LEDGER)
+        found = measure(bystander, batch, job.scenario.learning, lambda _: pause(), repeats, names=names)
         log.measured[epoch] = assessment(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

@@ -82,11 +82,13 @@ class Chip(Silicon):
         """Drive of the clamped input plus bias, (batch, units)."""
         return self._constant
 
-    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, repeat: int = 0) -> None:
+    def set_input(
+        self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, purpose: str = "", repeat: int = 0
+    ) -> None:
         """Clamp the input layer to `x`, shape (batch, inputs).
 
         All membranes go to zero, unless ``dynamics.start`` is `previous` and the batch is as large as
-        the last one. `ids` (batch,), `epoch` and `repeat` name the draw of the noise.
+        the last one. `ids` (batch,; absent: in order), `epoch`, `purpose` and `repeat` name the draw of the noise.
 
         Raises
         ------
@@ -97,7 +99,7 @@ class Chip(Silicon):
         inputs = self.topology.layers[self.topology.input]
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
-        self._input, self._ids, self._names = x, ids, f"{epoch}/{repeat}"
+        self._input, self._ids, self._names = x, ids, f"{purpose}{epoch}/{repeat}"
         self._errors, self._cycle, self._injected = None, None, 0
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
@@ -134,7 +136,7 @@ class Chip(Silicon):
             drive = nudged(drive, nudge, self.design, machine, free)
             if self.design.correction != "none":
                 known = self.programmed if self.design.correction == "programmed" else self.effective
-                machine, drive = corrected(machine, drive, self.topology, self.effective, known, free)
+                machine, drive = corrected(machine, drive, self.topology, known, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         settled = self._follow(machine, drive, begin, phase, record)

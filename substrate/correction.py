@@ -34,7 +34,6 @@ def corrected(
     machine: Machine,
     drive: Drive,
     topology: Topology,
-    effective: Mapping[str, Array],
     known: Mapping[str, Array],
     free: Array,
 ) -> tuple[Machine, Drive]:
@@ -43,16 +42,17 @@ def corrected(
     Parameters
     ----------
     machine, drive : Machine, Drive
-        Of the settling without a correction.
+        Of the settling without a correction; the cells of the machine are those that act.
     topology : Topology
         The wiring of the chip.
-    effective, known : mapping of block name to array
-        The couplings that act, and those that the controller knows.
+    known : mapping of block name to array
+        The couplings that the controller knows.
     free : array (batch, units)
         The free activities `a0`.
     """
-    couplings, correction = couplings_of(topology, effective), couplings_of(topology, known).antisymmetric()
-    wiring, total = two_way(topology), couplings.plus(correction.times(-2.0)).dense()
+    acting = couplings_of(topology, topology.blocks(machine.weights))
+    correction = couplings_of(topology, known).antisymmetric()
+    wiring, total = two_way(topology), acting.plus(correction.times(-2.0)).dense()
     cells = np.zeros(wiring.size)
     blocks, columns = wiring.blocks(cells), wiring.columns
     for c in wiring.recurrent():

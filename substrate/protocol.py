@@ -155,10 +155,10 @@ class Bench(Protocol):
         """The digital readout, for the cross-entropy cost; None for mse."""
         ...
 
-    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0) -> None:
+    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, purpose: str = "") -> None:
         """Clamp the input layer to `x`, shape (batch, inputs), until the next call.
 
-        `ids` (batch,) and `epoch` say which presentation of which sample this is: each has noise of its own.
+        `ids` (batch,), `epoch` and `purpose` say which presentation of which sample this is: each has noise of its own.
         """
         ...
 

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from devices.mismatch import Twin, WeightDevices
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import complete_settling, joined
 from learning.schemes import Centred, Circle
 from substrate.correction import two_way
+from substrate.couplings import couplings_of
 from substrate.methods import Phase
 from substrate.phases import Phases
+from substrate.protocol import Nudge
 from tests.networks import WIRINGS, random_batch, random_chip
 
 SWEEPS = {"mode": "equilibrium", "audit": 0}
@@ -110,3 +113,35 @@ def test_every_recurrent_connection_gets_its_reverse_once(wiring):
     for c in chip.topology.recurrent():
         assert {c.name, f"{c.post}-{c.pre}"} <= set(wires)
     assert two_way(chip.topology).colours() == chip.topology.colours()
+
+
+@pytest.mark.parametrize("knowledge", ["programmed", "exact"])
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_a_second_copy_of_the_cells_keeps_its_spread_under_a_correction(wiring, knowledge):
+    """Against the rest point of ``u = W2 a + drive - 2 A (a - a0) - beta e``, iterated here with dense matrices."""
+    spread = {"weights": WeightDevices(mismatch_sigma=0.1), "twin": Twin(mismatch_sigma=0.2)}
+    chip = random_chip(wiring, activation="tanh", cost="mse", scale=0.4, correction=knowledge, **spread)
+    plain = chip.variant(correction="none")
+    (x, y), beta = random_batch(chip, 4), 0.1
+    for c in (chip, plain):
+        c.set_input(x)
+        c.settle()
+        free = c.activity_of(c.state)
+        c.settle(Nudge(beta, y), start="free")
+    machine, drive = plain._fabric.twin(plain._machine, plain.constant_drive, x)
+    acting = couplings_of(chip.topology, chip.topology.blocks(machine.weights)).dense()
+    known = couplings_of(chip.topology, chip.programmed if knowledge == "programmed" else chip.effective).dense()
+    outputs = chip.topology.columns[chip.topology.output]
+
+    def rest(correction):
+        u = np.zeros_like(free)
+        for _ in range(4000):
+            a = np.tanh(u)
+            force = np.zeros_like(a)
+            force[:, outputs] = a[:, outputs] - y
+            u = u + 0.2 * (a @ acting.T + drive - 2.0 * (a - free) @ correction.T - beta * force - u)
+        return u
+
+    np.testing.assert_allclose(plain.state, rest(np.zeros_like(known)), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(chip.state, rest((known - known.T) / 2.0), rtol=0, atol=1e-12)
+    assert np.abs(chip.state - plain.state).max() > (0.0 if wiring == "forward" else 1e-4)
