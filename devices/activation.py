@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import Parameters
+from .parameters import FilePath, Parameters
 
 Array = NDArray[np.float64]
 Real = float | NDArray[np.float64]
@@ -55,7 +55,7 @@ class Curve(NamedTuple):
 class Named(Parameters):
     """A measured transfer curve, as a scenario names it."""
 
-    table: str
+    table: FilePath
     """CSV file with two columns, state u (increasing) and activity a (never falling); relative to the scenario file."""
 
 

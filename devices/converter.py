@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from .components import size_of
 from .linearity import coded, leveled, successive
-from .parameters import Level, Parameters, Potential, Ratio
+from .parameters import FilePath, Level, Parameters, Potential, Ratio
 from .random import Stream
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Adc(Parameters):
     """Relative spread of the unit capacitor of a binary-weighted converter, one standard deviation. It makes
     steps unequal (INL, DNL); dimensionless, 0 to 0.2. Typical: 0.001 to 0.01."""
 
-    measured: str | None = None
+    measured: FilePath | None = None
     """CSV or npz file of measured transitions between codes, in place of `unit_sigma`: ``2^bits - 1`` lines in LSB
     above the lower end (ideal: 0.5, 1.5, ...), one column for all units or one each; relative to the scenario. An npz
     file holds them as `transitions`."""
@@ -118,7 +118,7 @@ class NudgeCircuit(Parameters):
     bits: Annotated[int, Field(ge=1, le=24)] | None = None
     """Resolution of the drive: steps of ``full_scale 2^(1 - bits)`` around 0; 1 to 24, often 6 to 10. Absent: any."""
 
-    measured: str | None = None
+    measured: FilePath | None = None
     """CSV or npz file of the measured levels of the drive, ``2^bits + 1`` lines in steps from the lowest code to the
     highest (ideal: whole numbers around 0), one column for all outputs or one each; relative to the scenario. An npz
     file holds them as `levels`."""

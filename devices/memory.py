@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .parameters import Parameters, Ratio
+from .parameters import FilePath, Parameters, Ratio
 
 Spread = Annotated[Ratio, Field(ge=0.0, le=10.0)]
 """A relative standard deviation between cells."""
@@ -92,7 +92,7 @@ class Pulsed(Parameters):
     offset: Annotated[float, Field(ge=-1e3, le=1e3)] = 0.0
     """Added to every request, by an offset of the circuit that writes; units of the weight."""
 
-    measured: str | None = None
+    measured: FilePath | None = None
     """npz file of constants measured on real cells, which replace drawn ones: arrays ``<block>/<name>`` such as
     ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`, `reference`; relative to the
     scenario."""

@@ -233,6 +233,14 @@ def _without_unit(value: object) -> object:
     return value
 
 
+@dataclass(frozen=True)
+class NamesFile:
+    """Marks a text that names a file or a folder; see `FilePath`."""
+
+
+FilePath = Annotated[str, NamesFile()]
+"""A file or folder by its path, relative to the scenario file. Results depend on what it holds, never on its name."""
+
 Degrees = Annotated[float, _InUnit("degree")]
 """An angle, in degrees."""
 

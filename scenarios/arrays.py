@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,25 @@ class Part(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     read: Callable[[], NDArray[Any]]
+
+
+class Read(NamedTuple):
+    """What a file that a scenario names holds."""
+
+    value: Any
+    """As the chip takes it."""
+
+    digest: str
+    """Of its numbers, whatever their compression or separators."""
+
+
+def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return a digest of named arrays: their names, types, shapes and numbers."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +14,17 @@ from devices.activation import Curve, read_curve
 from devices.random import Stream
 from substrate.topology import Topology
 
-from .arrays import DataError, fault, npz_parts, refuse_large
+from .arrays import DataError, Read, digest_of, fault, npz_parts, refuse_large
 from .datasets import Data, describe, load_task
+from .faults import dotted
 from .load import Loaded, faults_at
-from .measured_cells import cell_faults, measured_cells
-from .measured_converters import converter_faults, measured_converters
+from .measured_cells import PLACE as CELLS
+from .measured_cells import cell_faults, read_cells
+from .measured_converters import PLACES as CONVERTERS
+from .measured_converters import converter_faults, read_converter
+from .named_files import FileKey, named_files
 from .schema import Network
+from .shelf import Shelf, stamp
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]
@@ -36,31 +41,42 @@ class Parts(NamedTuple):
     programmed: dict[str, Array]
     data: Data
     activation: str | Curve
-    cells: dict[str, Array] | None = None
+    cells: dict[str, Array] | None
     """Measured constants of cells, ``<block>/<name>``."""
 
-    converters: dict[str, Array] | None = None
+    converters: dict[str, Array]
     """Measured tables of converters, `readout` and `nudge`."""
 
+    content: dict[str, str]
+    """Digest of what every file holds that the scenario names, by its key."""
 
-def check(loaded: Loaded) -> None:
+
+def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
     """Check what the schema cannot see: files, shapes and sizes, without loading the data.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        The scenario.
+    shelf : Shelf, optional
+        What other points of a sweep have read before.
 
     Raises
     ------
     ScenarioError
         With every fault found.
     """
-    scenario = loaded.scenario
+    scenario, shelf = loaded.scenario, shelf or Shelf()
     found: Found = []
     classes: int | None = None
     try:
-        outline = describe(scenario.task, loaded.folder("task", "path"))
+        folder = loaded.folder(*_TASK)
+        outline = shelf.get(("outline", *_source(loaded)), lambda: describe(scenario.task, folder))
         classes = outline.classes
         found += _width_faults(scenario.network, outline.inputs)
     except DataError as error:
         found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
-    found += _parameter_faults(loaded, classes)
+    found += _parameter_faults(loaded, classes, shelf)
     found += _curve_faults(loaded)
     found += cell_faults(loaded)
     found += converter_faults(loaded)
@@ -68,38 +84,108 @@ def check(loaded: Loaded) -> None:
         raise faults_at(loaded, found)
 
 
-def assemble(loaded: Loaded) -> Parts:
+def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
     """Load the data and choose the programmed parameters of a scenario.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        The scenario.
+    shelf : Shelf, optional
+        What other points of a sweep have read and drawn before.
 
     Raises
     ------
     ScenarioError
         If a file is missing or does not fit.
     """
-    check(loaded)
-    scenario = loaded.scenario
-    network = scenario.network
-    names = list(network.layers)
-    outputs = network.layers[names[-1]] if network.cost == "mse" else None
+    shelf, network = shelf or Shelf(), loaded.scenario.network
+    check(loaded, shelf)
+    data = _data(loaded, shelf)
+    read = {key: READERS[key](loaded, shelf) for key in named_files(loaded)}
+    values = {key: found.value for key, found in read.items()}
+    topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
+    programmed = values.get(_PARAMETERS)
+    if programmed is None:
+        programmed = _initial(loaded, topology, shelf)
+    else:
+        _refuse(loaded, _shape_faults(topology, programmed))
+    if loaded.scenario.devices.feedback.tied:
+        _refuse(loaded, _unequal_faults(topology, programmed))
+    return Parts(
+        topology,
+        programmed,
+        data,
+        values.get(_CURVE, network.activation),
+        values.get(CELLS),
+        {name: values[key] for name, key in CONVERTERS.items() if key in values},
+        {dotted(key): found.digest for key, found in read.items()},
+    )
+
+
+def _data(loaded: Loaded, shelf: Shelf) -> Data:
+    """Return the data of the task.
+
+    Raises
+    ------
+    ScenarioError
+        If they cannot be read or do not fit.
+    """
+    task, network = loaded.scenario.task, loaded.scenario.network
+    inputs, *_, last = network.layers.values()
+    outputs, folder = last if network.cost == "mse" else None, loaded.folder(*_TASK)
     try:
-        data = load_task(scenario.task, loaded.folder("task", "path"), network.layers[names[0]], outputs)
+        data = shelf.get((*_source(loaded), inputs, outputs), lambda: load_task(task, folder, inputs, outputs))
     except DataError as error:
         raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
     if network.cost == "cross-entropy" and not _distributions(data.y):
-        key, hint = "path", "give integer labels, or rows that are not negative and sum to 1"
-        if scenario.task.kind == "teacher":
-            key, hint = "targets", 'take "classes", or network.cost = "mse"'
-        raise faults_at(loaded, [(("task", key), "y does not hold class probabilities", hint)])
-    topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
-    if network.parameters is None:
-        programmed = initial_parameters(topology, network.asymmetry.angle, scenario.seed)
-    else:
-        programmed = _read_blocks(loaded.folder("network", "parameters") / network.parameters)
-        _refuse(loaded, _shape_faults(topology, programmed))
-    if scenario.devices.feedback.tied:
-        _refuse(loaded, _unequal_faults(topology, programmed))
-    converters = measured_converters(loaded)
-    return Parts(topology, programmed, data, activation_law(loaded), measured_cells(loaded), converters)
+        place, hint = "path", "give integer labels, or rows that are not negative and sum to 1"
+        if task.kind == "teacher":
+            place, hint = "targets", 'take "classes", or network.cost = "mse"'
+        raise faults_at(loaded, [(("task", place), "y does not hold class probabilities", hint)])
+    return data
+
+
+def _source(loaded: Loaded) -> tuple[Hashable, Hashable]:
+    """Return what the data of a task depend on: what is said of them, and the files."""
+    path = named_files(loaded).get(_TASK)
+    return loaded.scenario.task.model_dump_json(), stamp(path) if path else None
+
+
+def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> dict[str, Array]:
+    network, seed = loaded.scenario.network, loaded.scenario.seed
+    wiring = tuple(network.layers.items()), tuple(network.connections), topology.classes
+    key = (*wiring, network.asymmetry.angle, seed)
+    return shelf.get(key, lambda: initial_parameters(topology, network.asymmetry.angle, seed))
+
+
+def _read_data(loaded: Loaded, shelf: Shelf) -> Read:
+    data = _data(loaded, shelf)
+    return Read(data, data.sha256)
+
+
+def _read_parameters(loaded: Loaded, shelf: Shelf) -> Read:
+    path = named_files(loaded)[_PARAMETERS]
+    blocks = shelf.get(stamp(path), lambda: _read_blocks(path))
+    return Read(blocks, digest_of(blocks))
+
+
+def _read_activation(loaded: Loaded, _shelf: Shelf) -> Read:
+    curve = read_curve(named_files(loaded)[_CURVE])
+    return Read(curve, digest_of(curve._asdict()))
+
+
+_TASK, _PARAMETERS, _CURVE = ("task", "path"), ("network", "parameters"), ("network", "activation", "table")
+
+READERS: dict[FileKey, Callable[[Loaded, Shelf], Read]] = {
+    _TASK: _read_data,
+    _PARAMETERS: _read_parameters,
+    _CURVE: _read_activation,
+    CELLS: lambda loaded, _: read_cells(loaded),
+    CONVERTERS["readout"]: lambda loaded, _: read_converter(loaded, "readout"),
+    CONVERTERS["nudge"]: lambda loaded, _: read_converter(loaded, "nudge"),
+}
+"""What reads the file of each key; every key of `named_files.FILE_KEYS` has its own."""
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
@@ -149,13 +235,13 @@ def _width_faults(network: Network, inputs: int) -> Found:
     ]
 
 
-def _parameter_faults(loaded: Loaded, classes: int | None) -> Found:
+def _parameter_faults(loaded: Loaded, classes: int | None, shelf: Shelf) -> Found:
     network = loaded.scenario.network
     if network.parameters is None:
         return []
     place = ("network", "parameters")
     try:
-        blocks = _read_blocks(loaded.folder(*place) / network.parameters)
+        blocks: dict[str, Array] = _read_parameters(loaded, shelf).value
     except DataError as error:
         return [(place, error.message, "save it with numpy.savez(path, **blocks)")]
     if network.cost == "mse":
@@ -171,26 +257,16 @@ def _distributions(y: Array) -> bool:
 
 
 def _curve_faults(loaded: Loaded) -> Found:
-    place = ("network", "activation", "table")
+    place = _CURVE
+    if _CURVE not in named_files(loaded):
+        return []
     try:
-        activation_law(loaded)
+        _read_activation(loaded, Shelf())
     except ValueError as error:
         return [(place, str(error), "give a CSV file of two columns: state (increasing), activity (never falling)")]
     except OSError as error:
         return [(place, f"cannot be read ({error.strerror})", "paths start at the scenario file")]
     return []
-
-
-def activation_law(loaded: Loaded) -> str | Curve:
-    """Return the activation by name, or the measured curve that the scenario names.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be read or holds no such curve.
-    """
-    law = loaded.scenario.network.activation
-    return law if isinstance(law, str) else read_curve(loaded.folder("network", "activation", "table") / law.table)
 
 
 def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:

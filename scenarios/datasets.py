@@ -8,7 +8,6 @@ loaded: a file that claims more than it should is refused without being unpacked
 from __future__ import annotations
 
 import gzip
-import hashlib
 import math
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import LARGEST, DataError, Part, fault, npz_parts, reading, refuse_large
+from .arrays import LARGEST, DataError, Part, digest_of, fault, npz_parts, reading, refuse_large
 from .generated import generated_parts
 from .schema_tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
 
@@ -100,7 +99,7 @@ def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Dat
     }
     x_test, y_test = arrays.get("x_test", np.zeros((0, inputs))), arrays.get("y_test", np.zeros((0, width)))
     labels = raw["y"].astype(np.int64) if raw["y"].ndim == 1 else None
-    return Data(arrays["x"], arrays["y"], x_test, y_test, labels, _digest(raw))
+    return Data(arrays["x"], arrays["y"], x_test, y_test, labels, digest_of(raw))
 
 
 def describe(task: Task, folder: Path) -> Outline:
@@ -233,11 +232,3 @@ def _as_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.floa
         row, column = np.argwhere(~np.isfinite(double))[0].tolist()
         raise fault(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
     return double
-
-
-def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ from devices.cells import Cells
 from devices.memory import Pulsed
 from substrate.topology import Topology
 
-from .arrays import DataError, Part, npz_parts, refuse_large
+from .arrays import DataError, Part, Read, digest_of, npz_parts, refuse_large
 from .faults import close, did_you_mean
 from .load import Loaded
 
@@ -40,15 +40,16 @@ def cell_faults(loaded: Loaded) -> Found:
     return found
 
 
-def measured_cells(loaded: Loaded) -> dict[str, Array] | None:
-    """Return the measured constants by ``<block>/<name>``, or None where the scenario names no file.
+def read_cells(loaded: Loaded) -> Read:
+    """Return the measured constants by ``<block>/<name>``.
 
     Raises
     ------
     DataError
         If the file cannot be read.
     """
-    return {name: np.asarray(part.read(), dtype=np.float64) for name, part in _parts(loaded).items()} or None
+    arrays = {name: np.asarray(part.read(), dtype=np.float64) for name, part in _parts(loaded).items()}
+    return Read(arrays, digest_of(arrays))
 
 
 def _parts(loaded: Loaded) -> dict[str, Part]:

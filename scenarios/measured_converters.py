@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import DataError, fault, npz_parts, reading, refuse_large
+from .arrays import DataError, Read, digest_of, fault, npz_parts, reading, refuse_large
 from .load import Loaded
 
 Array = NDArray[np.float64]
@@ -33,15 +33,16 @@ def converter_faults(loaded: Loaded) -> Found:
     return found
 
 
-def measured_converters(loaded: Loaded) -> dict[str, Array] | None:
-    """Return the tables of `readout` and `nudge` as arrays (lines, columns), or None where there are none.
+def read_converter(loaded: Loaded, name: str) -> Read:
+    """Return the table of `readout` or `nudge` as an array (lines, columns).
 
     Raises
     ------
     DataError
         If a file cannot be read.
     """
-    return {name: _table(loaded, name) for name in _named(loaded)} or None
+    table = _table(loaded, name)
+    return Read(table, digest_of({name: table}))
 
 
 def _named(loaded: Loaded) -> dict[str, str]:

@@ -1,52 +1,19 @@
-"""What a result depends on, and where it comes from."""
+"""Where a result comes from."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from substrate.compile import blas_description
 
-from .build import Array, Parts
+from .build import Parts
 from .load import Loaded
-from .schema import Scenario
-from .store import FORMAT, Group, Variable
-
-LEFT_OUT: dict[str, Any] = {
-    "network": {"parameters"},
-    "task": {"path"},
-    "experiment": {"checkpoint_seconds"},
-    "sweep": True,
-}
-"""What a result does not depend on: where files lie, how often a checkpoint is kept, the sweep around a run."""
-
-
-def run_id(scenario: Scenario, parts: Parts) -> str:
-    """Return eight hex digits that name everything the result depends on, the release included.
-
-    Of files, their content counts and not where they lie.
-    """
-    content = scenario.model_dump(by_alias=True, mode="json", exclude=LEFT_OUT)
-    blocks: dict[str, Array] = dict(parts.programmed)
-    if not isinstance(parts.activation, str):
-        del content["network"]["activation"]
-        blocks |= {f"activation/{k}": block for k, block in enumerate(parts.activation)}
-    blocks |= {f"cells/{name}": block for name, block in (parts.cells or {}).items()}
-    if parts.cells is not None:
-        del content["devices"]["update"]["measured"]
-    release = version("nudgelab").split(".")[:2]
-    digest = hashlib.sha256(json.dumps([content, parts.data.sha256, FORMAT, release], sort_keys=True).encode())
-    for name in sorted(blocks):
-        digest.update(name.encode() + np.ascontiguousarray(blocks[name]).tobytes())
-    return digest.hexdigest()[:8]
+from .store import Group, Variable
 
 
 def provenance(loaded: Loaded, parts: Parts) -> Group:
@@ -64,6 +31,7 @@ def provenance(loaded: Loaded, parts: Parts) -> Group:
         "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "environment_json": json.dumps(environment),
         "data_sha256": parts.data.sha256,
+        "files_sha256_json": json.dumps(parts.content),
         "git_commit": _git_commit(),
     }
     return {name: Variable((), text) for name, text in texts.items()}

@@ -19,9 +19,10 @@ from .build import Parts, assemble
 from .chips import make_chip
 from .disk import remove, write
 from .experiments import measure, settling
+from .identity import run_id
 from .load import Loaded, varied
 from .measured import Batch
-from .provenance import provenance, run_id
+from .provenance import provenance
 from .relocate import relocated
 from .report import FIGURES, REPORT, write_report
 from .schema import Scenario
@@ -102,7 +103,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
         loaded = varied(loaded, [])
     parts = assemble(loaded)
-    identity = run_id(loaded.scenario, parts)
+    identity = run_id(loaded.scenario, parts.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:

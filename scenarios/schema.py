@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.activation import HOLOMORPHIC, Named
 from devices.energy import Energy
-from devices.parameters import Degrees, Parameters
+from devices.parameters import Degrees, FilePath, Parameters
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Optimiser, Sgd
@@ -86,7 +86,7 @@ class Network(Parameters):
     init: Init = Init()
     """Initial weights."""
 
-    parameters: str | None = None
+    parameters: FilePath | None = None
     """npz file or run.h5 of a training: the weights to programme instead of `init`; relative to the scenario file."""
 
     asymmetry: Asymmetry = Asymmetry()

@@ -43,6 +43,15 @@ Values = Annotated[
 ]
 
 
+_LEVEL = {"label", "value", "also"}
+
+
+def is_labelled(level: Any) -> bool:
+    """Tell whether a value of an axis is a table of a label, the value, and other keys that go with it."""
+    labelled = isinstance(level, dict) and isinstance(level.get("label"), str) and level.keys() <= _LEVEL
+    return labelled and isinstance(level.get("also", {}), dict)
+
+
 class Axis(Parameters):
     """One key of the scenario that is varied."""
 

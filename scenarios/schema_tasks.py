@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from devices.parameters import Parameters
+from devices.parameters import FilePath, Parameters
 
 _MOST = 10_000_000
 
@@ -28,7 +28,7 @@ class IdxTask(_AnyTask):
     """MNIST-like IDX files, plain or gzip."""
 
     kind: Literal["idx"]
-    path: str
+    path: FilePath
     """Folder with ``train-images-idx3-ubyte[.gz]`` and the three files beside it; relative to the scenario file."""
 
 
@@ -36,7 +36,7 @@ class ArraysTask(_AnyTask):
     """Your own arrays."""
 
     kind: Literal["arrays"]
-    path: str
+    path: FilePath
     """npz file, relative to the scenario file: ``x`` (samples, inputs); ``y`` (samples, classes) or integer labels."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from substrate.tiles import available_threads
 
 from . import store
 from .disk import remove, write
+from .identity import sweep_id
 from .load import Loaded
 from .relocate import relocated
 from .sweep_cube import cube
@@ -107,7 +107,7 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
     """
     design = checked(loaded)
     plan = _plan(loaded, design)
-    folder = options.out or Path(f"{plan.name}-{_identity(loaded)}")
+    folder = options.out or Path(f"{plan.name}-{sweep_id(loaded.scenario, design.content)}")
     _begin(loaded, folder, plan, watch)
     outcomes = [known(folder, name) for name in plan.ids]
     todo = _to_run(plan, outcomes, options)
@@ -158,12 +158,6 @@ def _plan(loaded: Loaded, design: Checked) -> Plan:
         design.ids,
         design.sweep.replicate,
     )
-
-
-def _identity(loaded: Loaded) -> str:
-    """Return eight hex digits of what is swept, whatever the values: more of them go on in the same folder."""
-    told = loaded.scenario.model_dump(by_alias=True, mode="json", exclude={"sweep"})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _begin(loaded: Loaded, folder: Path, plan: Plan, watch: Watch) -> None:

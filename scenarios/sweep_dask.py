@@ -14,6 +14,7 @@ from typing import Any
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
+from .build import assemble
 from .disk import StoreWriteError
 from .run import RunError, Setting, compute
 from .schema_experiment import Measure
@@ -125,7 +126,7 @@ def _compile(task: Task, watch: Watch) -> None:
     scenario = task.loaded.scenario.model_copy(update={"experiment": Measure(kind="measure", samples=1)})
     try:
         setting = Setting(1, task.folder / "none", None, task.id)
-        compute(scenario, shelf.parts(task.loaded)[0], setting, Quiet(task.stop.exists))
+        compute(scenario, assemble(task.loaded, shelf), setting, Quiet(task.stop.exists))
     except Exception as error:  # noqa: BLE001  the point itself will say what is wrong with it
         watch.say(f"the kernels are compiled by the workers ({type(error).__name__})")
 

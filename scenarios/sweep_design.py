@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from .lines import Key
-from .schema_sweep import Axis, Range, Sweep
+from .schema_sweep import Axis, Range, Sweep, is_labelled
 
 REPLICATE = "replicate"
 """Dimension of the fabricated chips."""
-
-_LEVEL = {"label", "value", "also"}
 
 POINT = "point"
 """Dimension of a design that is no grid."""
@@ -107,10 +105,9 @@ def _levels(k: int, axis: Axis) -> list[Level]:
 
 
 def _level(value: Any, place: Key) -> Level:
-    if isinstance(value, dict) and isinstance(value.get("label"), str) and value.keys() <= _LEVEL:
-        source, also = (*place, "value") if "value" in value else place, value.get("also", {})
-        if isinstance(also, dict):
-            return Level(value.get("value"), value["label"], source, also)
+    if is_labelled(value):
+        source = (*place, "value") if "value" in value else place
+        return Level(value.get("value"), value["label"], source, value.get("also", {}))
     return Level(value, None, place)
 
 

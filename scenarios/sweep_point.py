@@ -18,12 +18,14 @@ from substrate.protocol import Status
 
 from . import store
 from .answer import unsettled
+from .build import assemble
 from .disk import StoreWriteError, write
+from .identity import point_id
 from .load import Loaded
 from .provenance import provenance
 from .run import COMPLETE, Ending, Setting, checkpoint_of, compute
+from .shelf import Shelf
 from .store import Group
-from .sweep_points import Shelf
 from .train import Interrupted
 
 SUMMARY = (
@@ -42,6 +44,10 @@ SUMMARY = (
 _SINGLE = ("sample", "pre", "post", "class", "time", "phase")
 shelf = Shelf()
 """What the points of this process share."""
+
+
+class FilesChangedError(Exception):
+    """A file of a point is not what it was when the point got its name."""
 
 
 class Task(NamedTuple):
@@ -145,7 +151,9 @@ def write_failure(folder: Path, name: str, status: str, reason: str, values: str
 
 def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
     """Compute a point, write its result file, and return status and reason."""
-    parts, _ = shelf.parts(task.loaded)
+    parts = assemble(task.loaded, shelf)
+    if point_id(task.loaded.scenario, parts.content) != task.id:
+        raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
     setting = Setting(task.threads, kept, checkpoint_of(kept, task.id, False, watch), task.id)
     with single_threaded_blas():

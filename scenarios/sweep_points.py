@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from .build import Parts, assemble
+from .build import assemble
 from .faults import Fault, Origin, ScenarioError, value_at
+from .identity import point_id
 from .load import Change, Loaded, varied
-from .provenance import LEFT_OUT
 from .schema import Scenario
 from .schema_sweep import Sweep
-from .store import FORMAT
+from .shelf import Shelf
 from .sweep_design import Dimension, Point, dimensions, points
 
 
@@ -47,53 +42,6 @@ def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
     return found._replace(scenario=scenario.model_copy(update={"chip": chip}))
 
 
-class Shelf:
-    """Networks and data that several points share, so that they are read and drawn once."""
-
-    _KEPT = 4
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[Parts, str]] = {}
-
-    def parts(self, loaded: Loaded) -> tuple[Parts, str]:
-        """Return the parts of a scenario and a digest of their content.
-
-        Raises
-        ------
-        ScenarioError
-            If a file is missing or does not fit.
-        """
-        needed: Any = {"network": True, "task": True, "seed": True, "devices": {"update", "feedback"}}
-        folders = [str(loaded.folder(*keys)) for keys in (("task", "path"), ("network", "parameters"))]
-        key = json.dumps([loaded.scenario.model_dump(mode="json", include=needed), folders])
-        if key not in self._found:
-            parts = assemble(loaded)
-            self._found[key] = parts, _content(parts)
-            for stale in list(self._found)[: -self._KEPT]:
-                del self._found[stale]
-        return self._found[key]
-
-
-def _content(parts: Parts) -> str:
-    """Return a digest of everything that comes from files or is drawn before a chip is made."""
-    blocks = dict(parts.programmed)
-    if not isinstance(parts.activation, str):
-        blocks |= {f"activation/{k}": block for k, block in enumerate(parts.activation)}
-    blocks |= {f"cells/{name}": block for name, block in (parts.cells or {}).items()}
-    digest = hashlib.sha256(parts.data.sha256.encode())
-    for name in sorted(blocks):
-        digest.update(name.encode() + np.ascontiguousarray(blocks[name]).tobytes())
-    return digest.hexdigest()
-
-
-def point_id(scenario: Scenario, content: str) -> str:
-    """Return twelve hex digits that name everything the result of a point depends on, the release included."""
-    told = scenario.model_dump(by_alias=True, mode="json", exclude=LEFT_OUT | {"name": True})
-    release = version("nudgelab").split(".")[:2]
-    text = json.dumps([told, content, FORMAT, release], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 class Checked(NamedTuple):
     """A design whose every point is a valid scenario."""
 
@@ -105,6 +53,9 @@ class Checked(NamedTuple):
 
     coordinates: dict[str, list[Any]]
     """Value of every level by path: numbers in the unit of the key, or labels."""
+
+    content: dict[str, str]
+    """Digests of the files that no axis names, by key."""
 
 
 def checked(loaded: Loaded) -> Checked:
@@ -124,12 +75,13 @@ def checked(loaded: Loaded) -> Checked:
     except ValueError as error:
         origin = loaded.origins.get(("sweep",), Origin(loaded.path))
         raise ScenarioError([Fault(("sweep", "axis"), str(error), None, str(origin.file), origin.line)]) from error
-    shelf, faults, ids = Shelf(), dict[object, Fault](), list[str]()
+    shelf, faults, ids, content = Shelf(), dict[object, Fault](), list[str](), dict[str, str]()
     values: dict[str, dict[int, Any]] = {path: {} for dim in dims for path in dim.axes}
     for point in points(dims, sweep.replicates):
         try:
             found = scenario_at(loaded, dims, point)
-            ids.append(point_id(found.scenario, shelf.parts(found)[1]))
+            content = assemble(found, shelf).content
+            ids.append(point_id(found.scenario, content))
         except ScenarioError as error:
             for fault in error.faults:
                 faults.setdefault(fault.path if fault.message == "unknown key" else fault, fault)
@@ -138,7 +90,15 @@ def checked(loaded: Loaded) -> Checked:
             _note(values, found.scenario, dims, point)
     if faults:
         raise ScenarioError(faults.values())
-    return Checked(sweep, dims, ids, {path: _coordinate(dims, path, found) for path, found in values.items()})
+    coordinates = {path: _coordinate(dims, path, found) for path, found in values.items()}
+    return Checked(sweep, dims, ids, coordinates, _shared(content, dims))
+
+
+def _shared(content: dict[str, str], dims: list[Dimension]) -> dict[str, str]:
+    """Return the digests of a point's files without those that stand at or below a key that is varied."""
+    axes = [(path, level) for dim in dims for path, levels in dim.axes.items() for level in levels]
+    varied_keys = {path for path, _ in axes} | {path for _, level in axes for path in level.also}
+    return {key: d for key, d in content.items() if not any(f"{key}.".startswith(f"{path}.") for path in varied_keys)}
 
 
 def _note(values: dict[str, dict[int, Any]], scenario: Scenario, dims: list[Dimension], point: Point) -> None:

@@ -9,12 +9,13 @@ import pytest
 import xarray
 
 from learning.ledger import TERMS
-from scenarios import provenance, store
+from scenarios import identity as identities
 from scenarios import run as run_module
+from scenarios import store
 from scenarios.build import assemble
+from scenarios.identity import run_id
 from scenarios.load import load
 from scenarios.progress import Progress
-from scenarios.provenance import run_id
 from scenarios.run import Options, RunError, run
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
 
@@ -114,7 +115,7 @@ def test_a_complete_run_is_found_again_and_another_is_not_overwritten(tmp_path):
 
 def identity(path, edits=()):
     loaded = load(path, edits)
-    return run_id(loaded.scenario, assemble(loaded))
+    return run_id(loaded.scenario, assemble(loaded).content)
 
 
 def test_the_identity_follows_everything_that_matters(tmp_path, measured):
@@ -140,9 +141,9 @@ def test_the_identity_ignores_where_files_lie_and_how_often_a_checkpoint_is_kept
 @pytest.mark.parametrize(("release", "same"), [("0.1.0", True), ("0.1.7", True), ("0.2.0", False), ("1.1.0", False)])
 def test_the_identity_names_the_release(tmp_path, monkeypatch, release, same):
     path = write_scenario(tmp_path)
-    monkeypatch.setattr(provenance, "version", lambda _: "0.1.3")
+    monkeypatch.setattr(identities, "version", lambda _: "0.1.3")
     first = identity(path)
-    monkeypatch.setattr(provenance, "version", lambda _: release)
+    monkeypatch.setattr(identities, "version", lambda _: release)
     assert (identity(path) == first) == same
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from scenarios import store, sweep_point
+from scenarios.build import assemble
+from scenarios.identity import point_id
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import COMPLETE
@@ -213,8 +215,9 @@ def test_an_interrupted_point_is_no_result(tmp_path, monkeypatch):
 def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path):
     text = BASE.replace('kind = "measure"\nsamples = 2', 'kind = "train"\nepochs = 3')
     loaded = load(write_scenario(tmp_path, text.replace('"batch.npz"', '"batch.npz"\nbatch = 2')))
-    task = Task("0123456789ab", loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
-    checkpoint, result = tmp_path / "0123456789ab.ckpt.h5", tmp_path / "0123456789ab.h5"
+    name = point_id(loaded.scenario, assemble(loaded).content)
+    task = Task(name, loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
+    checkpoint, result = tmp_path / f"{name}.ckpt.h5", tmp_path / f"{name}.h5"
     assert run_point(task).status == "ok"
     wanted = store.load(result)["metrics"]["loss_train"].data
     assert np.isfinite(wanted[-1])
