@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .components import size_of
 from .parameters import Level, Parameters, Ratio, Taus
 from .random import Stream
 
@@ -37,6 +38,11 @@ class Telegraph(Parameters):
 
     time: Annotated[Taus, Field(gt=0.0, le=1e9)]
     """Correlation time, 1 over the sum of the rates of capture and release, which are equal; in units of tau."""
+
+    @property
+    def on(self) -> bool:
+        """Tell whether any unit jumps."""
+        return size_of(self.amplitude) > 0.0 and self.fraction > 0.0
 
 
 class Noise(Parameters):
@@ -80,7 +86,7 @@ class Noise(Parameters):
         given = {name for name, f in Noise.model_fields.items() if getattr(self, name) != f.default}
         if "tau_c" in given and self.coloured == 0.0:
             raise PydanticCustomError("noise", "`tau_c` belongs to `coloured`, which is 0: give its standard deviation")
-        if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == 0.0 and self.read_flicker == 0.0:
+        if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == size_of(self.read_flicker) == 0.0:
             raise PydanticCustomError("noise", "`flicker` is 0: give its standard deviation or drop its octaves")
         return self
 
@@ -92,12 +98,12 @@ class Noise(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether anything differs from one measurement to the next."""
-        return self.on or self.read != 0.0 or self.slow_reads
+        return self.on or size_of(self.read) > 0.0 or self.slow_reads
 
     @property
     def slow_reads(self) -> bool:
         """Tell whether the noise of a read depends on that of the read before."""
-        return self.read_flicker != 0.0 or self.telegraph is not None
+        return size_of(self.read_flicker) > 0.0 or (self.telegraph is not None and self.telegraph.on)
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""

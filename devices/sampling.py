@@ -63,7 +63,12 @@ class Hold(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether two samples of one value differ."""
-        return self.noise != 0.0 or self.capacitance is not None
+        return size_of(self.noise) > 0.0 or self.capacitance is not None
+
+    @property
+    def odd(self) -> bool:
+        """Tell whether the opposite of a value is held as the opposite of what is held of the value."""
+        return size_of(self.pedestal) == size_of(self.pedestal_sigma) == 0.0
 
     @property
     def on(self) -> bool:

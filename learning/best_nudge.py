@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from substrate.chip import Chip
 from substrate.protocol import Budget, Status
+from substrate.randomness import conjugates
 
 from .allowance import Allowance
 from .estimators import Free, estimate
@@ -183,7 +184,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
         free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
-        measured = estimate(chip, free, target, scheme, mirror=not chip.design.random)
+        measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design))
         error = joined(measured) - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
     mean = total / repeats
@@ -197,7 +198,7 @@ def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
     if isinstance(scheme, LockIn | Rotation):
         planes = 2 if isinstance(scheme, Rotation) else 1
         return noise_gain(scheme.nodes((cost.reads - 1) // planes))
-    return noise_gain(unfolded(scheme.nodes()) if chip.design.random else scheme.nodes())
+    return noise_gain(scheme.nodes() if conjugates(chip.design) else unfolded(scheme.nodes()))
 
 
 def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:

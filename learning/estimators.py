@@ -123,7 +123,7 @@ def estimate(
     presynaptic : {"mean", "free"}
         Factor of the weight gradients: mean over the nodes (or the read cycle), or the free activity.
     mirror : bool
-        Whether a settling may stand for its conjugate; with noise both are settled.
+        Whether a settling may stand for its conjugate; else both are settled.
 
     Raises
     ------

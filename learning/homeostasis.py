@@ -58,7 +58,7 @@ class Probing(Pull):
     """Probes of every sample of a batch, each with both signs; 1 or more."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of the probes; 0 to 2^63 - 1."""
+    """Seed of the probes, beside that of the scenario; 0 to 2^63 - 1."""
 
 
 class OpenLoop(Probing):

@@ -112,7 +112,7 @@ class SampledPull(Pull):
     along its reverse."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of the draws; 0 to 2^63 - 1."""
+    """Seed of the draws, beside that of the scenario; 0 to 2^63 - 1."""
 
     def pull(self, chip: Chip, samples: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the estimated gradient, by block (pre, post)."""

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
+from substrate.randomness import conjugates, measurements_differ
 
 from .exact import exact
 from .ledger import moments
-from .runs import NOISE, READOUT, Mask, Trial, differs, run, stopped
+from .runs import NOISE, READOUT, Mask, Trial, run, stopped
 
 Array = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def interactions(
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     chips |= {f"all but {name}": everything - {name} for name in names}
-    bench = _Bench(chip, trial._replace(mirror=not chip.design.random), repeats, {}, {}, [])
+    bench = _Bench(chip, trial._replace(mirror=conjugates(chip.design)), repeats, {}, {}, [])
     for words, present in chips.items():
         if present not in bench.found:
             if say is not None:
@@ -131,7 +132,7 @@ class _Bench(NamedTuple):
         chip, trial = self._with_only(present), self.trial
         if not self._by_clock(present):
             trial = stopped(trial)._replace(mirror=trial.mirror)
-        random = differs(chip.design)
+        random = measurements_differ(chip.design)
         runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
         spread = "mismatch" in present
         if spread not in self.exact:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
+from substrate.randomness import writes_differ
 
 from . import cost
 from .ledger import Ledger, moments
@@ -117,7 +118,7 @@ def _write_errors(
 
     A write misses realised minus requested change of what cells keep, from what they still held when it came.
     """
-    count = max(len(requests), probe.repeats) if chip.design.random_writes else len(requests)
+    count = max(len(requests), probe.repeats) if writes_differ(chip.design) else len(requests)
     names = list(requests[0])
     # A sum that both directions ask for is split between them, because the chip adds them up again.
     shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)

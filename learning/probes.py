@@ -1,6 +1,6 @@
 """Random probes of a batch: what is drawn for a sample depends on its name alone, not on the batch it rides in.
 
-Every draw is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw).
+Every draw is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw, seed of the scenario).
 """
 
 from __future__ import annotations
@@ -10,6 +10,25 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_SEEDS = 2**63
+"""More than any seed that is written."""
+
+
+def both_seeds(whole: int, own: int) -> int:
+    """Return one seed of two, of the scenario as a whole and of what draws; no other two give the same.
+
+    Parameters
+    ----------
+    whole, own : int
+        0 to 2^63 - 1. With 0 for the whole it is `own`.
+    """
+    return _SEEDS * whole + own
+
+
+def coins(seed: int, ids: NDArray[np.int64], epoch: int) -> Array:
+    """Return +1 or -1 for every sample, (batch,); parameters as in `signs`."""
+    return np.array([1.0 if int(_stream(seed, epoch, i, -1).random_raw()) & 1 else -1.0 for i in ids.tolist()])
+
 
 def signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
     """Return +1 or -1 (Rademacher) for every unit of every sample, (batch, units).
@@ -17,7 +36,7 @@ def signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) 
     Parameters
     ----------
     seed : int
-        0 or more.
+        0 or more, see `both_seeds`.
     ids : int array (batch,)
         Which samples these are; 0 or more.
     epoch : int
@@ -39,6 +58,7 @@ def normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int
 
 
 def _stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:
-    # The low words of the counter are left to the stream itself; 0 there is a sign of the random-sign scheme.
-    key, counter = np.array([seed, epoch], dtype=np.uint64), np.array([0, sample, draw + 1, 0], dtype=np.uint64)
+    # The low word of the counter is left to the stream itself; 0 beside the sample is its sign as a whole.
+    whole, own = divmod(seed, _SEEDS)
+    key, counter = np.array([own, epoch], dtype=np.uint64), np.array([0, sample, draw + 1, whole], dtype=np.uint64)
     return np.random.Philox(key=key, counter=counter)

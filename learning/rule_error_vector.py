@@ -32,7 +32,7 @@ class Method(NamedTuple):
     """Presynaptic factor of a weight gradient: mean over the readings, or the free activity."""
 
     mirror: bool = True
-    """Whether a settling may stand for its conjugate; with noise both are settled."""
+    """Whether a settling may stand for its conjugate; else both are settled."""
 
     programmed: Callable[[], Mapping[str, Array]] | None = None
     """The controller's own record of what is programmed now, by block; only a decay needs it."""

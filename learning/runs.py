@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
-from substrate.design import Design
 from substrate.linearisation import TIGHT
 from substrate.protocol import Status
+from substrate.randomness import conjugates, measurements_differ
 
 from .estimators import Estimate, Free, Reading, gathered, readings
 from .exact import Exact, exact
@@ -63,7 +63,7 @@ class Trial(NamedTuple):
     """Presynaptic factor of a weight gradient: mean over the readings, or the free activity."""
 
     mirror: bool = True
-    """Whether a settling may stand for its conjugate; with noise both are settled."""
+    """Whether a settling may stand for its conjugate; else both are settled."""
 
     epoch: int = 0
     """How often the batch has been measured before: names the noise, and drawn signs."""
@@ -162,10 +162,11 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     design, tell = chip.design, say or (lambda _: None)
     by_clock = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
     restless = [by_clock or isinstance(scheme, LockIn | Rotation) for scheme in trial.schemes]
-    trial = trial._replace(mirror=not design.random)
+    trial = trial._replace(mirror=conjugates(design))
     own = []
-    for r in range(repeats if differs(design) else 1):
-        tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if differs(design) else ""))
+    random = measurements_differ(design)
+    for r in range(repeats if random else 1):
+        tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if random else ""))
         own.append(run(chip, trial, r))
     quiet = _static(chip) if _static(chip).design != design else chip
     tell("the same without its noise, and without its readout")
@@ -199,12 +200,6 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
     if isinstance(trial.rule, Dyadic):
         return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))
     return Run(free, state, [_nudged(chip, free, trial, scheme) for scheme in trial.schemes])
-
-
-def differs(design: Design) -> bool:
-    """Tell whether two measurements of one batch differ."""
-    adc = design.converters.readout
-    return design.random or (adc is not None and adc.stochastic)
 
 
 def complete_settling(chip: Chip) -> Chip:

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from devices.parameters import Parameters
 
+from .probes import coins
+
 Array = NDArray[np.float64]
 Beta = Annotated[float, Field(gt=0.0, le=100.0)]
 
@@ -60,7 +62,7 @@ class RandomSign(Parameters):
     """Size of the nudge; dimensionless, above 0."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of the signs; 0 to 2^63 - 1."""
+    """Seed of the signs, beside that of the scenario; 0 to 2^63 - 1."""
 
     def nodes(self) -> list[Node]:
         """Return the nodes of a sample of positive sign; a negative one turns every nudge and weight round."""
@@ -69,8 +71,7 @@ class RandomSign(Parameters):
     def signs(self, ids: NDArray[np.int64], epoch: int) -> Array:
         """Return the sign of every sample, (batch,), +1 or -1.
 
-        It depends on the seed, the sample and the epoch alone: one bit of a Philox stream whose key is
-        (seed, epoch) and whose counter is the sample.
+        It depends on the seed, the sample and the epoch alone, see `learning.probes`.
 
         Parameters
         ----------
@@ -79,9 +80,7 @@ class RandomSign(Parameters):
         epoch : int
             How often they have been presented before.
         """
-        key = np.array([self.seed, epoch], dtype=np.uint64)
-        words = [np.random.Philox(key=key, counter=np.array([0, i, 0, 0], dtype=np.uint64)).random_raw() for i in ids]
-        return np.array([1.0 if int(word) & 1 else -1.0 for word in words])
+        return coins(self.seed, ids, epoch)
 
 
 class Centred(Parameters):

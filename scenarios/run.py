@@ -134,7 +134,7 @@ def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) ->
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    groups, ending = _experiment(scenario.plain(), parts, setting, watch)
+    groups, ending = _experiment(scenario.plain().seeded(), parts, setting, watch)
     add_physical(groups, scenario)
     return groups, ending
 

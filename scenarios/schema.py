@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tomlkit
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -11,6 +11,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from devices.activation import HOLOMORPHIC, Named
 from devices.energy import Energy
 from devices.parameters import Degrees, FilePath, Parameters
+from learning.probes import both_seeds
 from learning.rules import AsymEP, ErrorVector, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Optimiser, Sgd
@@ -18,6 +19,7 @@ from substrate import times, units
 from substrate.methods import Dynamics
 from substrate.phases import Phases
 from substrate.physical import Physical
+from substrate.randomness import conjugates, measurements_differ, writes_differ
 
 from .schema_devices import (
     Devices,
@@ -198,7 +200,7 @@ class Scenario(Parameters):
                 records = self.experiment.kind == "settle"
                 found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
         if isinstance(self.experiment, StudyNudges) and not found:
-            faults = budget_faults(self.experiment, schemes, dynamics, self.devices.noise.random)
+            faults = budget_faults(self.experiment, schemes, dynamics, conjugates(self.devices))
             found += [(("experiment", "budget"), *words) for words in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
@@ -260,13 +262,26 @@ class Scenario(Parameters):
             }
         )
 
+    def seeded(self) -> Scenario:
+        """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once, before a run."""
+        learning = self.learning
+
+        def drawn(part: Any) -> Any:
+            own = getattr(part, "seed", None)
+            return part if own is None else part.model_copy(update={"seed": both_seeds(self.seed, own)})
+
+        schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
+        changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
+        return self.model_copy(update={"learning": learning.model_copy(update=changes)})
+
     def phases_in_tau(self) -> Phases:
         """Return the phases as the substrate takes them: times in units of tau."""
         return units.plain(self.phases, self.physical)
 
     def repeats(self, plan: Measure | LedgerPlan) -> int:
         """Return how often a batch is measured; once where nothing is random."""
-        return (plan.repeats or NOISY_REPEATS) if self.devices.random else 1
+        random = measurements_differ(self.devices) or writes_differ(self.devices)
+        return (plan.repeats or NOISY_REPEATS) if random else 1
 
     @property
     def tau(self) -> float | None:

@@ -56,13 +56,6 @@ class Devices(Parameters):
     retention: Retention = Retention()
     """What happens to weights between two writes."""
 
-    @property
-    def random(self) -> bool:
-        """Tell whether two measurements of one batch, or what is written after them, differ."""
-        adc = self.converters.readout
-        written = any(part is not None and part.random for part in (self.update, self.comparator))
-        return self.noise.random or self.hold.random or written or (adc is not None and adc.stochastic)
-
 
 def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:
     """Return what is wrong with the cells of the weights.

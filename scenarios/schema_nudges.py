@@ -46,7 +46,7 @@ def swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics, phases: Phases, 
     return []
 
 
-def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, random: bool) -> list[Words]:
+def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, mirror: bool) -> list[Words]:
     """Return why the budget of a study does not pay one estimate of every scheme.
 
     Parameters
@@ -57,13 +57,13 @@ def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, 
         Periods in tau.
     dynamics : Dynamics
         All times in tau.
-    random : bool
-        Whether measurements are noisy, so that no settling stands for its conjugate.
+    mirror : bool
+        Whether a settling may stand for its conjugate.
     """
     found = []
     for scheme in schemes:
         points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, LockIn | Rotation) else 0
-        needed = demand(scheme, not random, points)
+        needed = demand(scheme, mirror, points)
         if needed.settlings > plan.budget.settlings or needed.reads > plan.budget.reads:
             hint = f"give at least settlings = {needed.settlings} and reads = {needed.reads}"
             found.append((f"does not pay one estimate of {label(scheme)}", hint))

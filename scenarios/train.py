@@ -20,6 +20,7 @@ from learning.training import TEST, Gradient, Rule, Samples, Step, evaluate, tra
 from substrate.chip import Chip
 from substrate.compile import single_threaded_blas
 from substrate.linearisation import saturated
+from substrate.randomness import conjugates
 
 from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
@@ -138,8 +139,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
     rule, record = exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        mirror = not (job.scenario.devices.noise.random or job.scenario.devices.hold.random)
-        how = Method(learning.all_schemes()[0], learning.presynaptic, mirror, record)
+        how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design), record)
         rule = rule_named(learning.rule, chip, how)
         if learning.homeostasis is not None:
             rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))

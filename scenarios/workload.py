@@ -9,6 +9,7 @@ from typing import NamedTuple
 from learning.homeostasis import ClosedLoop
 from learning.schemes import LockIn, Rotation, Scheme, unfolded
 from substrate.methods import Phase, cycle_steps, whole_steps
+from substrate.randomness import conjugates
 from substrate.topology import Topology
 
 from .datasets import Outline
@@ -146,8 +147,7 @@ def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[_Nudged]:
     for scheme in schemes:
         if not isinstance(scheme, LockIn | Rotation):
             limit = _limit(dynamics.nudged, dynamics.dt)
-            # Where anything is random, no settling stands for its conjugate.
-            nodes = unfolded(scheme.nodes()) if scenario.devices.noise.random and not recorded else scheme.nodes()
+            nodes = scheme.nodes() if recorded or conjugates(scenario.devices) else unfolded(scheme.nodes())
             betas = [complex(node.beta) for node in nodes if node.beta != 0.0]
             found += [_Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
         elif not recorded:

@@ -77,16 +77,6 @@ class Design(NamedTuple):
     measured_converters: Mapping[str, Array] | None = None
     """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
 
-    @property
-    def random_writes(self) -> bool:
-        """Tell whether the same request on the same cell can end differently."""
-        return any(part is not None and part.random for part in (self.update, self.comparator))
-
-    @property
-    def random(self) -> bool:
-        """Tell whether anything differs from one measurement to the next."""
-        return self.noise.random or self.hold.random
-
 
 class Fabrication(NamedTuple):
     """Which piece of silicon: the same seed and instance give the same devices."""
