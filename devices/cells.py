@@ -94,6 +94,11 @@ def nominal(law: Step, shape: tuple[int, ...] = ()) -> Cells:
     return sample(law.model_copy(update=dict.fromkeys(spreads, 0.0)), shape, lambda name: Stream(0, name))
 
 
+def limits(cells: Cells) -> tuple[Array, Array]:
+    """Return the least and the largest weight of every cell, where what is subtracted is taken off."""
+    return cells.low - cells.reference, cells.high - cells.reference
+
+
 def symmetry_point(cells: Cells) -> Array:
     """Return the weight at which an up and a down pulse of a linear law cancel, of the shape of the cells.
 

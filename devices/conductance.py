@@ -52,20 +52,25 @@ def made(shape: tuple[int, ...], cells: WeightDevices, spread: Stream, defects: 
     return Devices(gain, cell_offsets(shape, cells.sigma, spread, cells.mismatch), stuck)
 
 
-def held(cells: WeightDevices, weight: Array) -> Array:
-    """Return what cells are programmed to when `weight` is requested: cut to the window, to the nearest level.
-
-    Within a window and without levels this is the request, bit for bit. A pair reaches from minus to plus the
-    width of the window.
-    """
+def within(cells: WeightDevices, weight: Array) -> Array:
+    """Return weights cut to the window; a pair reaches from minus to plus its width."""
     if cells.window is None:
         return weight
     low, high = cells.window
     if cells.cell == "pair":
         low, high = low - high, high - low
-    inside = np.clip(weight, low, high)
-    if cells.levels is None:
-        return np.asarray(inside)
+    return np.asarray(np.clip(weight, low, high))
+
+
+def held(cells: WeightDevices, weight: Array) -> Array:
+    """Return what cells are programmed to when `weight` is requested: cut to the window, to the nearest level.
+
+    Within a window and without levels this is the request, bit for bit.
+    """
+    inside = within(cells, weight)
+    if cells.window is None or cells.levels is None:
+        return inside
+    low = cells.window[0]
     # The levels of a pair lie on both sides of 0, where both devices rest.
     step = (cells.window[1] - cells.window[0]) / (cells.levels - 1)
     zero = 0.0 if cells.cell == "pair" else low

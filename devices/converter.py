@@ -132,6 +132,11 @@ class NudgeCircuit(Parameters):
         return self
 
     @property
+    def ideal(self) -> bool:
+        """Tell whether the drive is what was asked for."""
+        return not self.shapes and self.offset == 0.0 and self.applied(1.0 - 1.0j) == 1.0 - 1.0j
+
+    @property
     def shapes(self) -> bool:
         """Tell whether the drive is more than a multiple of the force; `bits` always come with a full scale."""
         return self.gain_sigma > 0.0 or self.full_scale is not None

@@ -6,7 +6,7 @@ Front. Neurosci. 10, 2016. The laws themselves are in `devices.steps`, the draw 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -125,9 +125,15 @@ class Pulsed(Parameters):
         pair = self.one_sided is not None and self.one_sided.reset_cycle_sigma > 0.0
         return self.rounding != "nearest" or self.cycle_sigma > 0.0 or self.write_noise > 0.0 or pair
 
+    @property
+    def faithful(self) -> bool:
+        """Tell whether cells hold any weight, and are felt as what they keep."""
+        ends = (getattr(self, "w_min", None), getattr(self, "w_max", None), self.measured)
+        return self.write_noise == 0.0 and all(end is None for end in ends)
+
 
 class Bounded(Pulsed):
-    """Cells that stay between bounds; one programmed beyond them goes there with its first pulse."""
+    """Cells that stay between bounds of their own; one that is asked for a weight beyond them holds the nearest one."""
 
     w_max: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
     """Mean upper bound; units of the weight, above 0."""
@@ -268,6 +274,9 @@ class Verified(Parameters):
     def random(self) -> bool:
         """Tell whether the same request on the same cell can end differently."""
         return any(self.error)
+
+    faithful: ClassVar[bool] = False
+    """No cell holds more than `w_max`."""
 
 
 Step = ConstantStep | LinearStep | SoftBounds | ExponentialStep | PowerStep | PiecewiseStep

@@ -100,7 +100,8 @@ class NeuronDevices(Parameters):
     @property
     def on(self) -> bool:
         """Tell whether the membranes differ from the design."""
-        return self.model_copy(update={"preset": None}) != NeuronDevices()
+        slow = self.tau_sigma > 0.0 or self.synapse_tau > 0.0 or self.slew is not None
+        return slow or self.curved or self.offset > 0.0
 
 
 def offsets(units: int, sigma: float, stream: Stream) -> Array:

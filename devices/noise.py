@@ -96,9 +96,14 @@ class Noise(Parameters):
         return max(self.thermal, self.common, self.coloured, self.flicker) > 0.0
 
     @property
+    def reads(self) -> bool:
+        """Tell whether reads are noisy."""
+        return size_of(self.read) > 0.0 or self.slow_reads
+
+    @property
     def random(self) -> bool:
         """Tell whether anything differs from one measurement to the next."""
-        return self.on or size_of(self.read) > 0.0 or self.slow_reads
+        return self.on or self.reads
 
     @property
     def slow_reads(self) -> bool:

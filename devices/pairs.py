@@ -57,6 +57,16 @@ def sample_pair(law: Step, shape: tuple[int, ...], stream: Callable[[str], Strea
     return Pair(device(""), device("minus/"))
 
 
+def at_rest(pair: OneSided, drawn: Pair) -> Array:
+    """Return the conductance of both devices of every pair when it is programmed: `reset`, as far as they can."""
+    return np.minimum(pair.reset, np.minimum(drawn.plus.cells.high, drawn.minus.cells.high))
+
+
+def limits(drawn: Pair, common: Array) -> tuple[Array, Array]:
+    """Return the least and the largest weight of pairs whose smaller device is at `common`."""
+    return common - drawn.minus.cells.high, drawn.plus.cells.high - common
+
+
 def full(pair: OneSided, w_max: float, plus: Array, minus: Array) -> NDArray[np.bool_]:
     """Return which pairs are to be refreshed.
 

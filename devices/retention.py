@@ -80,9 +80,14 @@ class Retention(Parameters):
     @property
     def on(self) -> bool:
         """Tell whether anything is forgotten."""
-        ranges = [limits for limits in (self.drift_range, self.drift_sigma_range) if limits is not None]
-        drifts = self.drift > 0.0 or self.drift_sigma > 0.0 or any(limits[1] > 0.0 for limits in ranges)
-        return self.leak_tau is not None or drifts
+        drifts = any(
+            (_cut(value, 0.0, 0.0, limits) if slope == 0.0 else (limits or [0.0])[-1]) != 0.0
+            for value, slope, limits in (
+                (self.drift, self.drift_slope, self.drift_range),
+                (self.drift_sigma, self.drift_sigma_slope, self.drift_sigma_range),
+            )
+        )
+        return (self.leak_tau is not None or drifts) and (self.age > 0.0 or self.interval > 0.0)
 
 
 class Forgetting(NamedTuple):

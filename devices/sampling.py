@@ -75,10 +75,10 @@ class Hold(Parameters):
         """Tell whether anything is wrong with a held value."""
         return self.model_copy(update={"read_skew": 0.0, "preset": None}) != Hold()
 
-    @property
-    def ideal(self) -> bool:
-        """Tell whether reads neither wait nor change while they do."""
-        return not self.on and self.read_skew == 0.0
+    def changes(self, waits: bool) -> bool:
+        """Tell whether a held value differs from what was sampled; `waits`: whether any time passes in the hold."""
+        kicked = self.pedestal != 0.0 or self.pedestal_sigma > 0.0 or self.noise != 0.0
+        return kicked or (waits and self.droop_tau is not None)
 
 
 def thermal_noise(capacitance: float, temperature: float) -> float:

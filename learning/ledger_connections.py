@@ -139,8 +139,8 @@ def _write_errors(
 
 
 def _kept(chip: Chip, names: list[str]) -> Blocks:
-    """Return what is left of the programmed weights."""
-    return {name: chip.writer.state(name, chip.programmed[name].copy()) for name in names}
+    """Return what is left of what the cells keep."""
+    return {name: chip.writer.state(name, chip.held[name].copy()) for name in names}
 
 
 class _Products(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status
 
+from .answer_cells import unreached
 from .answer_ledger import floor, on_the_way, sentence
 from .answer_nudge import nudge_remarks
 from .store import Group, Result
@@ -35,7 +36,11 @@ def answer(result: Result) -> str:
 
 
 def remarks(result: Result) -> list[str]:
-    """Return what else has to be said: the causes of error after a training, and samples that were not counted."""
+    """Return what else has to be said: samples that were not counted, and cells that do not hold their weight."""
+    return [*_remarks(result), *unreached(result)]
+
+
+def _remarks(result: Result) -> list[str]:
     last, epochs = latest(result), measured_epochs(result)
     if "nudge" in last.groups:
         return nudge_remarks(last["nudge"])

@@ -37,7 +37,7 @@ def cell_faults(loaded: Loaded) -> Found:
             found.append((PLACE, f"{name!r} has shape {part.shape}", f"it must be {known[name]}, as its block"))
         elif fault := _value_fault(name, part):
             found.append((PLACE, *fault))
-    return found
+    return found or [(PLACE, *fault) for name in parts if (fault := _order_fault(name, parts))]
 
 
 def read_cells(loaded: Loaded) -> Read:
@@ -57,6 +57,14 @@ def _parts(loaded: Loaded) -> dict[str, Part]:
     if not isinstance(law, Pulsed) or law.measured is None:
         return {}
     return npz_parts(loaded.folder(*PLACE) / law.measured)
+
+
+def _order_fault(name: str, parts: dict[str, Part]) -> tuple[str, str] | None:
+    """Return what is wrong with a lower bound that stands beside its upper one."""
+    upper = parts.get(name.removesuffix("/low") + "/high") if name.endswith("/low") else None
+    if upper is None or (np.asarray(parts[name].read()) <= np.asarray(upper.read())).all():
+        return None
+    return f"{name!r} has cells whose lower bound lies above the upper one", "give bounds in order"
 
 
 def _value_fault(name: str, part: Part) -> tuple[str, str] | None:

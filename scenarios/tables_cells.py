@@ -56,7 +56,7 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
         cells, drift = chip.writer.forgetting[block], chip.design.retention
         found["leak_rate"] = Variable(dims, cells.rate.copy(), "1/s", "rate of the leak")
         found["drift_exponent"] = Variable(
-            dims, exponents(drift, chip.programmed[block], cells), long_name="exponent of the drift"
+            dims, exponents(drift, chip.held[block], cells), long_name="exponent of the drift"
         )
     for name, array in chip.writer.kept.items():
         kind, _, owner = name.partition("/")
@@ -64,6 +64,13 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
             unit, text = _KEPT[kind]
             found[kind.replace("-", "_")] = Variable(dims, array.copy(), unit, text)
     return found
+
+
+def unreached_variable(chip: Chip, block: str) -> Group:
+    """Return how many cells of a block could not take the weight they were given; nothing where all could."""
+    count = chip.unreached.get(block, 0)
+    text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
+    return {"unreached": Variable((), count, long_name=text)} if count else {}
 
 
 def _drawn(writer: Writer, block: str) -> dict[str, Cells]:

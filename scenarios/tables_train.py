@@ -14,7 +14,7 @@ from substrate.topology import Topology
 
 from .store import Group, Variable
 from .tables import layer_names, pair_names
-from .tables_cells import cell_variables
+from .tables_cells import cell_variables, unreached_variable
 
 Array = NDArray[np.float64]
 
@@ -91,8 +91,11 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
     return group
 
 
-def device_groups(chip: Chip) -> dict[str, Group]:
-    """Return what every connection and its cells are like, and the causes of error of the chip, if any."""
+def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
+    """Return what every connection and its cells are like, and the causes of error of the chip, if any.
+
+    `start` is the chip as it was programmed at first, if it has been trained since.
+    """
     names = chip.causes + unsettled(chip.design)
     kinds = [class_of(chip.design, name) for name in names]
     groups: dict[str, Group] = {}
@@ -106,12 +109,14 @@ def device_groups(chip: Chip) -> dict[str, Group]:
             "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
             "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
             **cell_variables(chip, c.block, ("pre", "post")),
+            **unreached_variable(start or chip, c.block),
         }
         for c in chip.topology.connections
     }
     biases: Group = {}
     for name in chip.topology.names:
-        found = cell_variables(chip, f"bias/{name}", (f"unit_{name}",))
+        block = f"bias/{name}"
+        found = cell_variables(chip, block, (f"unit_{name}",)) | unreached_variable(start or chip, block)
         biases |= {f"{key}_{name}": variable for key, variable in found.items()}
     return groups | ({"devices/bias": biases} if biases else {})
 

@@ -116,7 +116,7 @@ def run_training(job: Job) -> Trained:
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
         return Trained(groups, "", failure)
-    groups |= parameter_groups(chip) | device_groups(chip)
+    groups |= parameter_groups(chip) | device_groups(chip, job.make(None))
     if job.plan.record is not None:
         batch = Batch(job.data.x, job.data.y)
         names = Names(log.trainee.epoch, CURVES)
@@ -253,10 +253,14 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
 def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int | None, watch: Watch) -> Group:
     """Return loss, error and unsettled fraction of every chip, on the test samples if there are any."""
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
-    instances, rows = [], []
+    instances, rows, unreached = [], [], []
     for chip in chips:
+        unreached.append(sum(chip.unreached.values()))
         rows.append(evaluate(chip, x[:samples], y[:samples]))
         instances.append(chip.fabrication.instance)
         watch.advance(len(rows), count, f"chip {instances[-1]}")
     group: Group = {"chip": Variable(("chip",), np.array(instances), long_name="fabricated chip")}
+    if any(unreached):
+        text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
+        group["unreached"] = Variable(("chip",), np.array(unreached), long_name=text)
     return group | {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}

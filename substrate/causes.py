@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from devices.converter import NudgeCircuit
+from devices.mismatch import WeightDevices
 from devices.neurons import NeuronDevices
 from devices.retention import Retention
 from devices.sampling import Hold
@@ -16,16 +17,35 @@ _WIDE = 1e6
 """Upper end of a window that limits nothing."""
 
 
-def _with_cells(design: Design, **ideal: object) -> Design:
-    """Return the design with ideal values of keys of its cells, of the feedback cells where they have their own."""
-    own = {k: v for k, v in ideal.items() if getattr(design.feedback, k) is not None}
-    return design._replace(
-        weights=design.weights.model_copy(update=ideal), feedback=design.feedback.model_copy(update=own)
-    )
+def _kinds(design: Design) -> list[WeightDevices]:
+    """Return what the cells of the connections of a design are like: of the forward ones, and of any feedback ones."""
+    topology = design.topology
+    backward = any(topology.is_feedback(c) for c in topology.connections)
+    return [design.weights, *([design.feedback.over(design.weights)] if backward else [])]
+
+
+def _with_cells(acts: Callable[[WeightDevices], bool], **ideal: object) -> Callable[[Design], Design]:
+    """Return what gives keys of the cells ideal values, of feedback cells where they have their own, if any acts."""
+
+    def taken(design: Design) -> Design:
+        if not any(acts(cells) for cells in _kinds(design)):
+            return design
+        own = {k: v for k, v in ideal.items() if getattr(design.feedback, k) is not None}
+        return design._replace(
+            weights=design.weights.model_copy(update=ideal), feedback=design.feedback.model_copy(update=own)
+        )
+
+    return taken
+
+
+def _limits(cells: WeightDevices) -> bool:
+    # The lower end is where a device of a pair rests: that is no limit.
+    return cells.window is not None and (cells.levels is not None or cells.cell == "single" or cells.window[1] != _WIDE)
 
 
 def _unlimited(design: Design) -> Design:
-    # The lower end is where a device of a pair rests: that is no limit.
+    if not any(_limits(cells) for cells in _kinds(design)):
+        return design
     wide = [
         None if c.window is None or c.cell == "single" else [c.window[0], _WIDE]
         for c in (design.weights, design.feedback.over(design.weights))
@@ -44,37 +64,50 @@ def _quiet(design: Design) -> Design:
 
 def _still(design: Design) -> Design:
     silent = {"read": 0.0, "read_flicker": 0.0, "telegraph": None}
-    return design._replace(noise=design.noise.model_copy(update=silent))
+    return design._replace(noise=design.noise.model_copy(update=silent)) if design.noise.reads else design
+
+
+def _unheld(design: Design) -> Design:
+    waits = design.phases.hold_time > 0.0 or design.hold.read_skew > 0.0
+    return design._replace(hold=Hold()) if design.hold.changes(waits) else design
+
+
+def _straight(design: Design) -> Design:
+    ideal = design.converters.model_copy(update={"nudge": NudgeCircuit()})
+    return design if design.converters.nudge.ideal else design._replace(converters=ideal)
 
 
 def _knowing(design: Design) -> Design:
     # Without errors of the cells the programmed weights are the effective ones.
-    ignorant = design.correction == "programmed" and any(CAUSES[name](design) != design for name in CELLS)
-    return design._replace(correction="exact") if ignorant else design
+    if design.correction != "programmed":
+        return design
+    wrong = any(CAUSES[name](design) != design for name in CELLS)
+    wrong = wrong or (design.update is not None and not design.update.faithful)
+    return design._replace(correction="exact") if wrong else design
 
 
-CELLS = ("mismatch", "stuck", "window", "path-gain", "wires")
-"""Causes that make effective weights differ from programmed ones."""
+CELLS = ("mismatch", "stuck", "window", "path-gain", "wires", "retention")
+"""Causes that make effective weights differ from programmed ones; so do laws of writing that are not faithful."""
 
 CAUSES: dict[str, Callable[[Design], Design]] = {
-    "mismatch": lambda d: _with_cells(d, mismatch_sigma=0.0, pelgrom=None),
-    "stuck": lambda d: _with_cells(d, stuck_fraction=0.0),
+    "mismatch": _with_cells(lambda c: c.sigma > 0.0, mismatch_sigma=0.0, pelgrom=None),
+    "stuck": _with_cells(lambda c: c.stuck_fraction > 0.0, stuck_fraction=0.0),
     "window": _unlimited,
-    "path-gain": lambda d: _with_cells(d, gain_sigma=0.0, mirror=None),
-    "wires": lambda d: d._replace(wires=Wires()),
+    "path-gain": _with_cells(lambda c: c.path_sigma > 0.0, gain_sigma=0.0, mirror=None),
+    "wires": lambda d: d if d.wires.segment == 0.0 else d._replace(wires=Wires()),
     "loading": lambda d: d if d.synapse != "passive" else d._replace(synapse="virtual-ground"),
-    "twin": lambda d: d._replace(twin=None),
+    "twin": lambda d: d if d.twin is None or d.twin.mismatch_sigma == 0.0 else d._replace(twin=None),
     "neurons": lambda d: d if not d.neurons.on else d._replace(neurons=NeuronDevices()),
     "noise": _quiet,
     "read-noise": _still,
     "adc": lambda d: d._replace(converters=d.converters.model_copy(update={"readout": None})),
-    "hold": lambda d: d if d.hold.ideal else d._replace(hold=Hold()),
-    "nudge-circuit": lambda d: d._replace(converters=d.converters.model_copy(update={"nudge": NudgeCircuit()})),
+    "hold": _unheld,
+    "nudge-circuit": _straight,
     "write": lambda d: d._replace(update=None, comparator=None),
     "retention": lambda d: d if not d.retention.on else d._replace(retention=Retention()),
     "correction-knowledge": _knowing,
 }
-"""What takes each imperfection away: from a design to the same design without it."""
+"""What takes each imperfection away: from a design to the same design without it, or to itself where nothing acts."""
 
 
 COMMON, DIFFERENT, RANDOM, SLOW, WRITE = "common to both phases", "phase-different", "random", "slow", "write"

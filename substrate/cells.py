@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.conductance import Devices, conductances, effective, held, made, variance
+from devices.conductance import Devices, conductances, effective, held, made, variance, within
 from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
 
@@ -65,6 +65,10 @@ class Cells:
         """Tell whether the cells of a block cannot take any weight."""
         return block in self._kinds and self._kinds[block].window is not None
 
+    def within(self, block: str, weight: Array) -> Array:
+        """Return the weights of a block cut to the window of its cells; other blocks take anything."""
+        return within(self._kinds[block], weight) if block in self._kinds else weight
+
     def held(self, block: str, weight: Array) -> Array:
         """Return what the cells of a block are programmed to when `weight` is requested; other blocks take anything."""
         return held(self._kinds[block], weight) if block in self._kinds else weight
@@ -88,7 +92,7 @@ class Cells:
         kind, (positive, negative) = self._kinds[block], self._devices[block]
         if self._design.wires.segment == 0.0 or negative is None:
             cells = effective(kind, weight, positive, negative)
-            return cells * self._gains[block] if kind.gain_sigma else cells
+            return cells * self._gains[block] if kind.path_sigma else cells
         plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
         return (plus - minus) * self._gains[block]
 

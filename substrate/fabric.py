@@ -67,11 +67,14 @@ class Fabric:
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
         self._packed: dict[type, tuple[Array, Wiring]] = {}
-        self._held: dict[str, Array] = {}
+        self.held: dict[str, Array] = {}
+        """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
         self._conductances: dict[str, Array] = {}
         blocks = checked(topology, programmed)
         _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
         self._programme(blocks)
+        self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
+        """Cells that could not take the weight they were programmed to when the chip was made, by block."""
 
     @property
     def readout(self) -> Readout | None:
@@ -134,7 +137,7 @@ class Fabric:
                 after[block] = self.programmed[block] + change
                 continue
             asked = self._decided(block, change, name)
-            written = self.writer.write(block, self._held[block], asked, name)
+            written = self.writer.write(block, self.held[block], asked, name)
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
             place = self._places[block]
@@ -175,23 +178,28 @@ class Fabric:
 
     def _change(self, after: Mapping[str, Array]) -> None:
         """Move cells to `after`, and count those that stay although they were to move."""
-        limited = {block: self._held[block] for block in after if self._cells.limited(block)}
+        limits = self._cells.limited, self.writer.bounded
+        limited = {block: self.held[block] for block in after if any(limit(block) for limit in limits)}
         touched = {block: after[block] != before for block, before in limited.items()}
         # A cell that is not touched keeps its request.
         kept = {b: np.where(touched[b], after[b], self.programmed[b]) for b in limited}
         aged = self.programmed if self.writer.forgetting else {}
         self._programme(aged | dict(after) | kept)
         for block, before in limited.items():
-            self.tally.lost[self._places[block]] += int(
-                np.count_nonzero(touched[block] & (self._held[block] == before))
-            )
+            self.tally.lost[self._places[block]] += int(np.count_nonzero(touched[block] & (self.held[block] == before)))
+
+    def _beyond(self, name: str) -> int:
+        """Return how many cells of a block keep another weight because of a window or bounds of their own."""
+        weight = self.programmed[name]
+        kept = self.writer.within(name, self._cells.within(name, weight))
+        return int(np.count_nonzero(kept != weight))
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
         partners = self._cells.partners
         mirrored = {back: blocks[f].T for back, f in partners.items() if f in blocks}
         for name, block in (dict(blocks) | mirrored).items():
             self.programmed[name][...] = block
-            self._held[name] = held = self._cells.held(name, self.programmed[name])
+            self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
             felt = self.writer.felt(name, held)
             self.effective[name][...] = self._cells.effective(name, felt)
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):

@@ -106,6 +106,20 @@ class Silicon:
         return Tally(*(counts.copy() for counts in self._fabric.tally))
 
     @property
+    def held(self) -> Mapping[str, Array]:
+        """What the cells keep of the programmed parameters, by block."""
+        return self._fabric.held
+
+    @property
+    def unreached(self) -> Mapping[str, int]:
+        """Cells that could not take the weight they were programmed to when the chip was made, by block.
+
+        It lies beyond the window, or beyond bounds of their own; where one number stands for both directions of a pair
+        it is counted in the forward one.
+        """
+        return self._fabric.unreached
+
+    @property
     def lost(self) -> int:
         """Requests to change a cell that were below what a pulse can do, since the chip was made."""
         return int(self._fabric.tally.lost.sum())

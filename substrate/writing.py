@@ -8,8 +8,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.cells import Cells, sample
+from devices.cells import Cells, limits, sample
 from devices.memory import Pulsed, Step, Verified
+from devices.pairs import at_rest
+from devices.pairs import limits as pair_limits
 from devices.random import Stream
 from devices.retention import Forgetting, Retention, retained, sample_forgetting
 
@@ -68,6 +70,7 @@ class Writer:
         self.partners = dict(partners or {})
         """Blocks that keep nothing themselves, and the block whose transpose they are."""
         shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
+        self._shapes = shapes
         self.cells: dict[str, Cells] = {}
         """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
         self.pairs = Pairs(law, shapes, stream) if isinstance(law, Pulsed) and one is not None else None
@@ -79,6 +82,8 @@ class Writer:
             }
         self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
         self._moving = {name: as_moved(cells) for name, cells in self.cells.items()}
+        ends = {name: limits(cells) for name, cells in self.cells.items()}
+        self._limits = {name: end for name, end in ends.items() if np.isfinite(end).any()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
         if retention.on:
@@ -91,8 +96,9 @@ class Writer:
         for name, shape in shapes.items():
             if isinstance(law, Pulsed) and law.write_noise > 0.0:
                 self.kept[NOISE + name] = np.array(kept.get(NOISE + name, np.zeros(shape)))
-            if one is not None:
-                self.kept[COMMON + name] = np.array(kept.get(COMMON + name, np.full(shape, one.reset)))
+            if self.pairs is not None and one is not None:
+                rest = at_rest(one, self.pairs.drawn[name])
+                self.kept[COMMON + name] = np.array(kept.get(COMMON + name, rest))
             if retention.on:
                 self.kept[ELAPSED + name] = np.array(kept.get(ELAPSED + name, np.full(shape, retention.age)))
 
@@ -101,13 +107,33 @@ class Writer:
         for name in self.forgetting:
             self.kept[ELAPSED + name] += self._retention.interval
 
+    def bounded(self, block: str) -> bool:
+        """Tell whether the cells of a block have bounds of their own."""
+        return self._ends(self.partners.get(block, block)) is not None
+
+    def within(self, block: str, weight: Array) -> Array:
+        """Return the weights of a block that are nearest to `weight` within the bounds of its cells."""
+        if block in self.partners:
+            return self.within(self.partners[block], weight.T).T
+        ends = self._ends(block)
+        return weight if ends is None else np.clip(weight, *ends)
+
+    def _ends(self, block: str) -> tuple[Array | float, Array | float] | None:
+        """Return the least and the largest weight of the cells of a block; None: they take any, as the readout does."""
+        if isinstance(self._law, Verified) and block in self._shapes:
+            return -self._law.w_max, self._law.w_max
+        if self.pairs is not None and block in self._shapes:
+            return pair_limits(self.pairs.drawn[block], self.kept[COMMON + block])
+        return self._limits.get(block)
+
     def state(self, block: str, weight: Array) -> Array:
         """Return what is left of the weights of a block that were written as `weight`."""
         if block in self.partners:
             return self.state(self.partners[block], weight.T).T
         if block not in self.forgetting:
             return weight
-        return retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
+        left = retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
+        return self.within(block, left)
 
     def felt(self, block: str, weight: Array) -> Array:
         """Return what is read of the weights of a block that were written as `weight`."""
@@ -159,7 +185,7 @@ class Writer:
         return touched, Written(new, int(pulses), int(lost))
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
-        target = np.clip(target, -law.w_max, law.w_max)
+        target = self.within(block, target)
         error = np.maximum(np.polynomial.polynomial.polyval(np.abs(target) / law.w_max, law.error), 0.0)
         drawn = self._stream(f"write/{block}/{name}").normal(target.shape)
         return np.asarray(target + law.w_max * error * drawn)
@@ -175,4 +201,7 @@ def _with_measured(cells: Cells, block: str, measured: Mapping[str, Array]) -> C
     for name, array in found.items():
         if array.shape != cells.low.shape:
             raise ValueError(f"measured {block}/{name} has shape {array.shape}: must be {cells.low.shape}")
-    return cells._replace(**{name: np.array(array, dtype=np.float64) for name, array in found.items()})
+    whole = cells._replace(**{name: np.array(array, dtype=np.float64) for name, array in found.items()})
+    if (whole.low > whole.high).any():
+        raise ValueError(f"measured cells of {block}: `low` of a cell lies above its `high`: give both, in order")
+    return whole
