@@ -9,7 +9,7 @@ removed     ``E(all) - E(all but c)``: what the full chip gains without it
 interaction ``E(all) - E({}) - sum_c (E({c}) - E({}))``: 0 if causes only add up
 =========== ==================================================================
 
-The causes are those of the chip (`substrate.causes`) but the writes, which no error vector passes, and settling
+The causes are those of the chip (`substrate.causes`), but the writes where no error vector feels them, and settling
 and precision where these are not ideal. What is left with no cause at all, ``E({})``, is the finite nudge and the
 asymmetry of the programmed weights. Membranes with noise need an end by the clock: then every chip settles as the
 scenario says. Every repeat uses the same draws on every chip, so that differences between chips are not blurred.
@@ -17,7 +17,7 @@ scenario says. Every repeat uses the same draws on every chip, so that differenc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from substrate.randomness import conjugates, measurements_differ
 from .exact import exact
 from .ledger import moments
 from .runs import NOISE, READOUT, Mask, Trial, run, stopped
+from .schemes import LockIn, Rotation, Scheme, Slow
 
 Array = NDArray[np.float64]
 
@@ -68,10 +69,14 @@ class Interactions(NamedTuple):
     """Samples that every chip could measure, (batch,)."""
 
 
-def acting(chip: Chip) -> list[str]:
-    """Return the names of the causes that act on the error vectors of `chip`."""
-    dynamics, found = chip.design.dynamics, [name for name in chip.causes if name != "write"]
-    if not chip.design.noise.on and (dynamics.free != TIGHT or dynamics.nudged != TIGHT):
+def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
+    """Return the names of the causes that act on the error vectors that `schemes` find on `chip`."""
+    dynamics, found = chip.design.dynamics, list(chip.causes)
+    if "write" in found and _same_weights(chip, chip.without("write")):
+        found.remove("write")
+    complete = dynamics.free == dynamics.nudged == TIGHT and dynamics.mode == "trajectory"
+    swings = any(isinstance(scheme, LockIn | Rotation) for scheme in schemes)
+    if not chip.design.noise.on and (swings or not complete):
         found.append("settling")
     return [*found, "precision"] if dynamics.precision != "double" else found
 
@@ -92,7 +97,7 @@ def interactions(
     say : callable, optional
         Is told which chip is measured next.
     """
-    names = acting(chip)
+    names = acting(chip, trial.schemes)
     everything = frozenset(names)
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
@@ -122,8 +127,8 @@ class _Bench(NamedTuple):
     trial: Trial
     repeats: int
     found: dict[frozenset[str], _Errors]
-    exact: dict[bool, Array]
-    """Exact error vectors without and with the spread of the devices."""
+    exact: dict[frozenset[str], Array]
+    """Exact error vectors of the chips, by their causes without those that no rest point feels."""
 
     usable: list[Mask]
 
@@ -134,17 +139,17 @@ class _Bench(NamedTuple):
             trial = stopped(trial)._replace(mirror=trial.mirror)
         random = measurements_differ(chip.design)
         runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
-        spread = "mismatch" in present
-        if spread not in self.exact:
+        own = present - {*NOISE, *READOUT}
+        if own not in self.exact:
             quiet = chip.without(*NOISE, *READOUT)
             trial.clamp(quiet)
             quiet.settle()
             reference = exact(quiet, trial.target)
-            self.exact[spread] = reference.delta
+            self.exact[own] = reference.delta
             self.usable.append(reference.equilibrium.reached)
         self.usable.extend(np.isin(taken.estimate.status, _USABLE) for one in runs for taken in one.taken)
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
-            errors = [[one.taken[s].delta - self.exact[spread] for one in runs] for s in range(len(trial.schemes))]
+            errors = [[one.taken[s].delta - self.exact[own] for one in runs] for s in range(len(trial.schemes))]
         self.found[present] = _Errors(errors, random)
 
     def mean(self, parts: dict[frozenset[str], float], s: int) -> Mean:
@@ -168,6 +173,11 @@ class _Bench(NamedTuple):
     def _by_clock(self, present: frozenset[str]) -> bool:
         """Tell whether a chip settles as the scenario says."""
         return self.chip.design.noise.on or "settling" in present
+
+
+def _same_weights(a: Chip, b: Chip) -> bool:
+    """Tell whether the units of two chips feel the same parameters."""
+    return all(np.array_equal(block, b.effective[name]) for name, block in a.effective.items())
 
 
 def _compare(bench: _Bench, names: list[str], s: int) -> Interactions:

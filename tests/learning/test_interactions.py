@@ -5,15 +5,19 @@ import pytest
 
 from devices.converter import Adc, Converters, NudgeCircuit
 from devices.memory import ConstantStep
+from devices.mismatch import WeightDevices
+from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.sampling import Hold
 from learning.interactions import acting, interactions
 from learning.ledger import ledger
 from learning.runs import Trial, runs_of
 from learning.schemes import Centred, LockIn, OneSided, Rotation
+from substrate.causes import CAUSES
 from substrate.methods import Phase
 from substrate.phases import Phases
 from tests.networks import random_batch, random_chip
+from tests.substrate.test_hardware import EVERYTHING, IMPERFECT, chip_with
 
 NOISY = {"dt": 0.1, "phase": Phase(duration=8.0, window=2.0), "dynamics": {"method": "exponential"}}
 
@@ -26,6 +30,50 @@ def found_of(chip, scheme, repeats=1, say=None):
 def complete(**changes):
     """Return a chip whose phases count as complete."""
     return random_chip(phase=Phase(max_steps=20_000, tolerance=1e-13), **changes)
+
+
+def total_of(chip, scheme, repeats=1):
+    """Return the whole error in the ledger of a chip."""
+    x, y = random_batch(chip)
+    trial = Trial(x, y, [scheme])
+    book = ledger(runs_of(chip, trial, repeats), trial, 0)
+    return book.steps[-1] - book.steps[0]
+
+
+def assert_full_is_the_total(chip, scheme, repeats=1):
+    found, total = found_of(chip, scheme, repeats), total_of(chip, scheme, repeats)
+    assert found.keep.all()
+    np.testing.assert_allclose(found.full.value, total, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_full_error_is_that_of_the_ledger_for_every_cause_alone(cause):
+    assert_full_is_the_total(chip_with(**IMPERFECT[cause]), Centred(beta=0.1), 2)
+
+
+@pytest.mark.parametrize(
+    "parts", [{"neurons": NeuronDevices(offset_sigma=0.2, gain_sigma=0.1, slope_sigma=0.1)}, EVERYTHING]
+)
+def test_and_for_many_keys_or_causes_together(parts):
+    assert_full_is_the_total(chip_with(**parts), Centred(beta=0.1), 2)
+
+
+@pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
+@pytest.mark.parametrize("scheme", [Centred(beta=0.3), LockIn(beta=0.3, period=9.0)])
+def test_and_where_only_the_way_of_settling_is_left(mode, scheme):
+    if mode == "trajectory" or isinstance(scheme, Centred):
+        assert_full_is_the_total(complete(dynamics={"mode": mode}), scheme)
+
+
+def test_a_cause_alone_is_the_chip_that_has_no_other_whatever_stands_before_it():
+    spread = {"sigma": 0.2}
+    offset = {"neurons": NeuronDevices(offset_sigma=0.2)}
+    gains = {"weights": WeightDevices(gain_sigma=0.2)}
+    found = found_of(complete(**spread, **offset, **gains), Centred(beta=0.1))
+    ideal = total_of(complete(), Centred(beta=0.1))
+    for cause, parts in {"mismatch": spread, "path-gain": gains, "neurons": offset}.items():
+        alone = total_of(complete(**parts), Centred(beta=0.1)) - ideal
+        np.testing.assert_allclose(found.alone[cause].value, alone, rtol=0, atol=1e-12)
 
 
 def test_the_causes_that_act_are_named():
