@@ -15,11 +15,12 @@ static       hold, converter and nudge circuit                                  
 presynaptic  the presynaptic factor as the chip takes it                           presynaptic
 noise        the mean over repeats with all that differs between measurements      noise
 forgotten    what cells forget until the next write added to the requested change  forgetting
-written      what the cells make of the requested change                           write
+written      what the cells keep of the requested change                           write
+felt         what is read of what they keep, drawn anew by every write             write noise
 ============ ===================================================================== ==============
 
 A cause that is off leaves an exact zero. Error vectors have no presynaptic factor, are not forgotten and not
-written: these three terms belong to `learning.ledger_connections`.
+written: these four terms belong to `learning.ledger_connections`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 
 TERMS = (
     *("asymmetry", "finite_nudge", "settling", "precision", "readout"),
-    *("presynaptic", "noise", "forgetting", "write"),
+    *("presynaptic", "noise", "forgetting", "write", "write_noise"),
 )
 """The causes, in the order in which they act."""
 
@@ -57,6 +58,9 @@ class Ledger(NamedTuple):
     variance: Array
     """Variance of one measurement; NaN if there is only one that is random."""
 
+    single: Mapping[str, Array]
+    """Variance of a term from one measurement or write to the next, by term; 0 for all others."""
+
     uncertain: Mapping[str, Array]
     """Variance of the mean that a term holds, by term; 0 for all others."""
 
@@ -71,6 +75,10 @@ class Ledger(NamedTuple):
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [after - before for before, after in zip(self.steps, self.steps[1:], strict=False)]
         return dict(zip(TERMS, errors, strict=True))
+
+    def spread_of(self, term: str) -> Array:
+        """Return the variance of a term from one measurement or write to the next, like a step."""
+        return self.single.get(term, np.zeros_like(self.steps[0]))
 
     def noise_of(self, term: str) -> Array:
         """Return the variance of the mean that a term holds, like a step."""
@@ -105,10 +113,12 @@ def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
     if runs.random:
         noisy, variance = moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
-    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy)
+    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
+    if not runs.random:
+        return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s))
     left = variance / len(runs.repeats)
-    uncertain, held = ({"noise": left}, dict.fromkeys(TERMS[-3:], left)) if runs.random else ({}, {})
-    return Ledger(steps, parts, variance, uncertain, held, runs.keep(s))
+    held = dict.fromkeys(TERMS[TERMS.index("noise") :], left)
+    return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s))
 
 
 def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:

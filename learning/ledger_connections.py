@@ -1,9 +1,10 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
 The steps are those of `learning.ledger`. Up to the step `static` the error vector meets the presynaptic activity
-at rest; then the factor the chip takes; at the end what cells forget until the write, and what a plain write makes of
-the request. Forgetting has a term of its own, since no better write would help against it. The contrastive
-rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
+at rest; then the factor the chip takes; at the end what cells forget until the write, what a plain write keeps of the
+request, and what is felt around that. Forgetting has a term of its own, since no better write would help against it,
+and so has the noise of what is felt, since the next write draws it anew. The contrastive rule is compared with the
+gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from .runs import Mask, Run, Runs, Taken, Trial
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
 Layers = Mapping[str, Array]
+
+_WRITTEN = ("forgetting", "write", "write_noise")
+"""Terms between the request and what the units feel."""
 
 
 class Probe(NamedTuple):
@@ -79,68 +83,86 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
     steps.append(steps[-1] if paired else rule.measured(runs.static.taken[s], None))
     requests = [rule.measured(run.taken[s], None) for run in runs.repeats] if runs.random else [steps[-1]]
     writes = {"write", "retention"} & set(chip.causes) and keep.any()
-    errors, faded = _write_errors(chip, trial, requests, probe) if writes else ([], {})
+    written, faded = _writes(chip, trial, requests, probe) if writes else ([], {})
     books = {}
     for name in limit:
         parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
         parts["first_order"] = first[name] - exact[name]
         known = tuple(step[name] for step in steps)
-        drawn, errors_here = [request[name] for request in requests], [error[name] for error in errors]
-        books[name] = _book(known, parts, drawn, errors_here, faded.get(name))
+        drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
+        books[name] = _book(known, parts, drawn, errors, faded.get(name))
     return books
 
 
 def _book(
-    known: tuple[Array, ...], parts: Blocks, requests: list[Array], errors: list[Array], faded: Array | None
+    known: tuple[Array, ...],
+    parts: Blocks,
+    requests: list[Array],
+    errors: list[tuple[Array, Array]],
+    faded: Array | None,
 ) -> Ledger:
-    """Return the ledger of one connection: from its steps without noise, its requests, write errors and forgetting."""
-    noisy, variance, uncertain = known[-1], np.zeros_like(known[-1]), {}
+    """Return the ledger of one connection: from its steps without noise, requests, errors of writes and forgetting."""
+    noisy, variance, count = known[-1], np.zeros_like(known[-1]), len(requests)
+    single, uncertain = {}, {}
     if requests[0] is not known[-1]:
         noisy, variance = moments(requests)
-        uncertain["noise"] = variance / len(requests)
+        single["noise"], uncertain["noise"] = variance, variance / count
     forgotten = noisy if faded is None else noisy + faded
-    held = dict.fromkeys(("noise", "forgetting", "write"), uncertain["noise"]) if uncertain else {}
-    written = forgotten
+    held = dict.fromkeys(("noise", *_WRITTEN), uncertain["noise"]) if uncertain else {}
+    steps = [noisy, forgotten, forgotten, forgotten]
     if errors:
-        error, spread = moments(errors)
-        written = forgotten + error
-        if len(errors) > 1:
-            uncertain["write"] = spread / len(errors)
-            _, together = moments([requests[r % len(requests)] + e for r, e in enumerate(errors)])
-            held["write"] = together / len(errors)
-    return Ledger((*known, noisy, forgotten, written), parts, variance, uncertain, held, np.ones(1, dtype=bool))
+        sums = [requests[r % count] for r in range(len(errors))]
+        for k, term in enumerate(_WRITTEN[1:]):
+            drawn = [error[k] for error in errors]
+            mean, spread = moments(drawn)
+            steps[k + 2] = steps[k + 1] + mean
+            sums = [before + error for before, error in zip(sums, drawn, strict=True)]
+            if len(errors) > 1:
+                single[term], uncertain[term] = spread, spread / len(errors)
+                held[term] = moments(sums)[1] / len(errors)
+    return Ledger((*known, *steps), parts, variance, single, uncertain, held, np.ones(1, dtype=bool))
 
 
-def _write_errors(
+class _Missed(NamedTuple):
+    """What one write misses of its request by block, over ``-rate``."""
+
+    kept: Blocks
+    """Realised minus requested change of what cells keep, from what they still held when the write came."""
+
+    felt: Blocks
+    """Change of what is felt around what they keep."""
+
+
+def _writes(
     chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
-) -> tuple[list[Blocks], Mapping[str, Array]]:
-    """Return what every write misses of its request, and what cells forget before it, over ``-rate``.
-
-    A write misses realised minus requested change of what cells keep, from what they still held when it came.
-    """
+) -> tuple[list[_Missed], Mapping[str, Array]]:
+    """Return what every write misses, and what cells forget before it, over ``-rate``."""
     count = max(len(requests), probe.repeats) if writes_differ(chip.design) else len(requests)
     names = list(requests[0])
     # A sum that both directions ask for is split between them, because the chip adds them up again.
     shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)
     waiting = chip.variant()
-    now = _kept(waiting, names)
+    now, _ = _kept(waiting, names)
     waiting.writer.wait()
-    before = _kept(waiting, names)
+    before, around = _kept(waiting, names)
     faded = {name: (before[name] - now[name]) / -probe.rate for name in names} if "retention" in chip.causes else {}
-    errors = []
+    missed = []
     for r in range(count if "write" in chip.causes else 0):
         bystander = chip.variant()
         trial.clamp(bystander, r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
         bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
-        after = _kept(bystander, names)
-        errors.append({name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names})
-    return errors, faded
+        after, felt = _kept(bystander, names)
+        kept = {name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names}
+        missed.append(_Missed(kept, {name: (felt[name] - around[name]) / -probe.rate for name in names}))
+    return missed, faded
 
 
-def _kept(chip: Chip, names: list[str]) -> Blocks:
-    """Return what is left of what the cells keep."""
-    return {name: chip.writer.state(name, chip.held[name].copy()) for name in names}
+def _kept(chip: Chip, names: list[str]) -> tuple[Blocks, Blocks]:
+    """Return what is left of what the cells keep, and what is felt around that."""
+    held = {name: chip.held[name].copy() for name in names}
+    kept = {name: chip.writer.state(name, block) for name, block in held.items()}
+    return kept, {name: chip.writer.felt(name, block) - kept[name] for name, block in held.items()}
 
 
 class _Products(NamedTuple):

@@ -35,6 +35,7 @@ CAUSES = {
         "cells that keep longer (devices.retention), a shorter interval, or a larger learning rate",
     ),
     "write": ("The write", 'smaller steps or rounding = "stochastic" (devices.update), or a larger learning rate'),
+    "write_noise": ("The noise of writes", "less devices.update.write_noise, or a larger learning rate"),
 }
 """Name of every term of the ledger, and what makes it smaller."""
 

@@ -23,7 +23,7 @@ _ACROSS = 4
 _SUMS = {"total": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
 
-_ON_CONNECTIONS = ("presynaptic", "forgetting", "write")
+_ON_CONNECTIONS = ("presynaptic", "forgetting", "write", "write_noise")
 """Causes that error vectors do not have."""
 
 _DECADES = 4.0

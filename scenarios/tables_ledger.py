@@ -28,6 +28,7 @@ _WORDS = {
     "constant": "norm of the part of the error term that is the same for every sample",
     "rotation": "rms norm of what neither scale nor constant explains",
     "standard_error": "rms norm of what noise leaves in the error term",
+    "spread": "rms norm of how the term differs between measurements or writes, over that of the exact gradient",
     "cosine_after": "cosine to the exact gradient once this cause acts",
     "total": "rms norm of the whole error over that of the exact gradient",
     "variance": "variance of a component of one measurement",
@@ -49,6 +50,9 @@ class _Cut(NamedTuple):
     parts: dict[str, Array]
     noise: list[Array]
     """Variance of the mean that every term holds."""
+
+    single: list[Array]
+    """Variance of every term from one measurement or write to the next."""
 
     after: list[Array]
     """Variance of the mean that the step after every term holds."""
@@ -119,6 +123,7 @@ def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
         terms=[rows(term) for term in book.terms().values()],
         parts={name: rows(book.parts[name]) for name in PARTS},
         noise=[rows(book.noise_of(term)) for term in TERMS],
+        single=[rows(book.spread_of(term)) for term in TERMS],
         after=[rows(book.noise_after(term)) for term in TERMS],
         variance=rows(book.variance),
     )
@@ -127,7 +132,7 @@ def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
 def _tables(cuts: _Cuts, place: str) -> Group:
     """Return every figure over (scheme, `place`, term) or (scheme, `place`); NaN where there is no ledger."""
     shape = (len(cuts), len(cuts[0]))
-    per_term = [*Figures._fields, "relative", "cosine_after"]
+    per_term = [*Figures._fields, "relative", "spread", "cosine_after"]
     alone = ["total", "variance", "dithered", "dithered_median", *PARTS]
     data = {name: np.full((*shape, len(TERMS)), np.nan) for name in per_term}
     data |= {name: np.full(shape, np.nan) for name in alone}
@@ -153,6 +158,7 @@ def _figures_of(cut: _Cut, silent: float) -> dict[str, Array | float]:
     rows = [figures(term, true, noise) for term, noise in zip(cut.terms, cut.noise, strict=True)]
     found: dict[str, Array | float] = {n: np.array([getattr(row, n) for row in rows]) for n in Figures._fields}
     found["relative"] = np.array([row.rms for row in rows]) / unit
+    found["spread"] = np.array([_spread(variance) for variance in cut.single]) / unit
     found["median"] = np.asarray(found["median"]) * (unit / unit)
     found["cosine_after"] = np.array(
         [mean_defined(cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]

@@ -22,6 +22,12 @@ def assert_normal_variance(samples: np.ndarray, expected: float) -> None:
     assert low < ratio < high, f"variance {samples.var(ddof=1):.6g}, expected {expected:.6g}"
 
 
+def assert_chi_square(value: float, freedom: int) -> None:
+    """Assert a sum of so many squares of independent standard normals; false alarms: 1e-6."""
+    low, high = stats.chi2.ppf([ALARM / 2, 1 - ALARM / 2], freedom)
+    assert low < value < high, f"{value:.6g} is not within {low:.3g} to {high:.3g}"
+
+
 def assert_variance_ratio(a: float, b: float, expected: float, freedom: int) -> None:
     """Assert the ratio of two independent variances of at least `freedom` degrees of freedom; false alarms: 1e-6."""
     low, high = stats.f.ppf([ALARM / 2, 1 - ALARM / 2], freedom, freedom)

@@ -46,7 +46,7 @@ def test_terms_sum_to_the_total_error(scheme):
     total = book.steps[-1] - book.steps[0]
     assert tuple(terms) == TERMS
     np.testing.assert_allclose(sum(terms.values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
-    acting = set(TERMS) - {"presynaptic", "forgetting", "write"}
+    acting = set(TERMS) - {"presynaptic", "forgetting", "write", "write_noise"}
     assert all((np.abs(terms[name]).max() > 1e-9) == (name in acting) for name in TERMS)
     np.testing.assert_allclose(book.parts["gains"] + book.parts["irreducible"], terms["asymmetry"], rtol=0, atol=1e-15)
     assert book.parts.keys() == set(PARTS)
@@ -184,7 +184,7 @@ def test_settling_by_the_clock_is_counted_and_its_shortfall_is_a_term():
 def test_all_figures_are_averages_over_the_same_samples():
     def book(*keep):
         nothing = np.zeros((4, 2))
-        return Ledger((nothing,) * 9, {}, nothing, {}, {}, np.array(keep, dtype=bool))
+        return Ledger((nothing,) * (len(TERMS) + 1), {}, nothing, {}, {}, {}, np.array(keep, dtype=bool))
 
     reached = np.array([True, True, True, False])
     books, common = compared([book(1, 1, 0, 1), book(0, 1, 1, 1), book(0, 0, 0, 1)], reached)

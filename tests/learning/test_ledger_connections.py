@@ -17,6 +17,7 @@ from learning.runs import Trial, runs_of
 from learning.schemes import Centred, OneSided
 from substrate.methods import Phase
 from tests.networks import random_batch, random_chip
+from tests.statistics import assert_chi_square
 
 RULES = [ErrorVector(), Contrastive(), AsymEP(), Dyadic(), KolenPollack(), FeedbackAlignment()]
 PROBE = Probe(rate=0.1, repeats=1)
@@ -123,7 +124,7 @@ def test_a_write_by_constant_steps_has_its_closed_form(step):
     before = {name: block.copy() for name, block in chip.programmed.items()}
     books, _, _ = books_of(chip, Centred(beta=0.2), probe=Probe(rate, 1))
     for book in books.values():
-        asked = -rate * book.steps[-2]
+        asked = -rate * book.steps[TERMS.index("write")]
         expected = (step * np.rint(asked / step) - asked) / -rate
         np.testing.assert_allclose(book.terms()["write"], expected, rtol=0, atol=1e-13)
     assert all((chip.programmed[name] == block).all() for name, block in before.items())
@@ -144,7 +145,7 @@ def test_what_cells_forget_is_no_fault_of_the_write(storage, step):
         left = chip.programmed[name] * np.exp(-2.0 * speed)
         np.testing.assert_allclose(terms["forgetting"], left * np.expm1(-0.5 * speed) / -rate, rtol=0, atol=1e-13)
         if storage == "independent":
-            asked = -rate * books[name].steps[-3]
+            asked = -rate * books[name].steps[TERMS.index("forgetting")]
             missed = 0.0 if step is None else step * np.rint(asked / step) - asked
             np.testing.assert_allclose(terms["write"], missed / -rate, rtol=0, atol=1e-13)
 
@@ -171,13 +172,36 @@ def test_stochastic_rounding_writes_right_in_the_mean():
     chip = random_chip(update=ConstantStep(step=step, rounding="stochastic"))
     books, _, _ = books_of(chip, Centred(beta=0.2), repeats=repeats, probe=Probe(rate, repeats))
     book = books["weight/l1-l2"]
-    wanted = np.abs(rate * book.steps[-2] / step)
+    wanted = np.abs(rate * book.steps[TERMS.index("write")] / step)
     part = wanted - np.floor(wanted)
     error = np.sqrt(part * (1.0 - part) / repeats) * step / rate
     assert (np.abs(book.terms()["write"]) < 5.5 * error + 0.02 * step / rate).all()
     ratio = book.noise_of("write").mean() / (error**2).mean()
     assert abs(ratio - 1.0) < 0.2
     np.testing.assert_allclose(book.noise_after("write"), book.noise_of("write"), rtol=1e-9)
+
+
+@pytest.mark.parametrize("storage", ["independent", "copied"])
+def test_what_is_felt_around_a_write_has_a_term_of_its_own(storage):
+    """Variance of one write ``(write_noise step / rate)^2`` in every cell; false alarms below 1e-5 by chi-square."""
+    rate, step, noise, repeats = 0.1, 1e-8, 1e4, 12
+    changes = {"symmetric": True, "sigma": 0.0}
+    chip = random_chip(**changes, update=ConstantStep(step=step, write_noise=noise))
+    stored = {"feedback": FeedbackDevices(storage=storage)}
+    probe = Probe(rate, repeats)
+    books, _, _ = books_of(chip.variant(**stored), Centred(beta=0.2), repeats=repeats, probe=probe)
+    plain = random_chip(**changes, update=ConstantStep(step=step)).variant(**stored)
+    without, _, _ = books_of(plain, Centred(beta=0.2), probe=probe)
+    expected = (noise * step / rate) ** 2
+    for name in ("weight/in-l1", "weight/l1-l2", "weight/l2-l1"):
+        book = books[name]
+        np.testing.assert_allclose(book.terms()["write"], without[name].terms()["write"], rtol=0, atol=1e-12)
+        assert (without[name].terms()["write_noise"] == 0.0).all()
+        assert_chi_square(book.spread_of("write_noise").sum() / expected * (repeats - 1), book.steps[0].size * 11)
+        assert_chi_square(repeats * np.sum(book.terms()["write_noise"] ** 2) / expected, book.steps[0].size)
+        np.testing.assert_allclose(book.noise_of("write_noise"), book.spread_of("write_noise") / repeats, rtol=1e-12)
+        total = sum(book.terms().values())
+        np.testing.assert_allclose(total, book.steps[-1] - book.steps[0], rtol=0, atol=1e-12 * np.abs(total).max())
 
 
 def test_noise_dithers_a_write_that_would_be_lost():
