@@ -22,6 +22,7 @@ from .estimators import Free, estimate
 from .exact import exact
 from .runs import joined
 from .schemes import LockIn, Rotation, Scheme, label, noise_gain, unfolded
+from .squared_mean import PARTS, standard_error
 
 Array = NDArray[np.float64]
 
@@ -63,7 +64,7 @@ class NudgeStudy(NamedTuple):
     """Squared bias against the exact gradient, without the noise of the repeats; at least 0."""
 
     bias_error: Array
-    """Standard error of `bias`."""
+    """Standard error of `bias`, see `learning.squared_mean`; NaN for fewer than four repeats that differ."""
 
     variance: Array
     """Variance of the average."""
@@ -93,6 +94,9 @@ class _Moments(NamedTuple):
     mean: Array
     variance: Array
     repeats: int
+    groups: Array
+    """Means over equal parts of the repeats, (parts, batch, units)."""
+
     status: NDArray[np.int64]
     """Worst status of all settlings, (batch,)."""
 
@@ -178,6 +182,8 @@ def best_nudge(
 def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, exact_delta: Array) -> _Moments:
     """Repeat one estimate with noise of its own; drawn signs are drawn anew, too."""
     total, squares = np.zeros_like(exact_delta), np.zeros_like(exact_delta)
+    parts = min(repeats, PARTS)
+    groups, counts = np.zeros((parts, *exact_delta.shape)), np.zeros(parts)
     status = np.zeros(len(x), dtype=np.int64)
     before = chip.budget
     for repeat in range(repeats):
@@ -187,11 +193,13 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design))
         error = joined(measured) - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
+        groups[repeat % parts] += error
+        counts[repeat % parts] += 1.0
     mean = total / repeats
     variance = np.maximum(squares - repeats * mean**2, 0.0) / (repeats - 1)
     spent, count = chip.budget.plus(before, -1), repeats * len(x)
     cost = Budget(spent.settlings // count, spent.settled_time / count, spent.reads // count)
-    return _Moments(mean, variance, repeats, status, cost)
+    return _Moments(mean, variance, repeats, groups / counts[:, None, None], status, cost)
 
 
 def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
@@ -222,10 +230,8 @@ def _layer(moments: _Moments, delta: Array, keep: NDArray[np.bool_], columns: sl
     exact_part, mean = delta[keep, columns], moments.mean[keep, columns]
     noise = moments.variance[keep, columns] / moments.repeats  # of the mean over the repeats
     unit = float(np.sum(exact_part**2))
-    # Each component of the mean is normal: Var(m^2) = 2 v^2 + 4 mu^2 v, with mu^2 seen as m^2 - v.
-    square = mean**2 - noise
-    error = math.sqrt(float(np.sum(2.0 * noise**2 + 4.0 * np.maximum(square, 0.0) * noise)))
-    bias = max(0.0, float(np.sum(square)))
+    bias = max(0.0, float(np.sum(mean**2 - noise)))
+    error = standard_error(moments.groups[:, keep, columns].reshape(len(moments.groups), -1))
     variance = float(np.sum(moments.variance[keep, columns]))
     return bias / unit, error / unit, variance / unit, float(np.sum(exact_part * mean)) / unit
 

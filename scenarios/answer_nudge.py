@@ -33,8 +33,8 @@ def _left_out(group: Group, layer: str) -> list[str]:
     kept = group["kept"].data
     missed = int(np.count_nonzero(~kept))
     few = [f"Not counted: {missed} of {len(kept)} samples that did not settle under every scheme."] if missed else []
-    unseen = group["bias_error"].data > 0.5 * group["bias"].data
     best, k = int(group["best"].data), list(group["layer"].data).index(layer)
-    if unseen[best, k] and group["bias_error"].data[best, k] > 0.1 * group["mse"].data[best, k]:
+    bias, error, whole = (float(group[name].data[best, k]) for name in ("bias", "bias_error", "mse"))
+    if not (error <= 0.5 * bias or error <= 0.1 * whole):  # NaN: too few repeats to know
         few.append("Its bias is hidden by the noise of the repeats: take more of them (experiment.repeats).")
     return few

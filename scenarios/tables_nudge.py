@@ -11,7 +11,7 @@ from .store import Group, Variable
 
 _PER_LAYER = {
     "bias": "squared bias, relative to the mean square of the exact error vector",
-    "bias_error": "standard error of the squared bias",
+    "bias_error": "standard error of the squared bias, from the repeats; NaN for fewer than four",
     "variance": "variance of the average, relative to the mean square of the exact error vector",
     "mse": "mean squared error, bias + variance",
     "cosine": "cosine of the average to the exact error vector",

@@ -375,6 +375,7 @@ ORACLE = (
     "ledger_figures",
     "matching",
     "runs",
+    "squared_mean",
 )
 """Modules of learning that may look inside a chip."""
 
