@@ -75,7 +75,7 @@ class Noise(Parameters):
 
     read_flicker: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
     """1/f noise of the reads of a unit: its standard deviation, over the octaves of `flicker_shortest` and
-    `flicker_octaves`; units of the activity, or volts. Reads at one moment, as in equilibrium mode, share it."""
+    `flicker_octaves`; units of the activity, or volts. Needs mode "trajectory": reads at one moment share it."""
 
     telegraph: Telegraph | None = None
     """Random telegraph noise of the reads of a unit."""
@@ -109,6 +109,11 @@ class Noise(Parameters):
     def slow_reads(self) -> bool:
         """Tell whether the noise of a read depends on that of the read before."""
         return size_of(self.read_flicker) > 0.0 or (self.telegraph is not None and self.telegraph.on)
+
+    @property
+    def slow(self) -> bool:
+        """Tell whether any noise depends on what it was before."""
+        return self.coloured != 0.0 or self.flicker != 0.0 or self.slow_reads
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""

@@ -6,13 +6,17 @@ equation ``B Sigma + Sigma B^T + Q = 0``. The mean over a window `T` has the cov
 ``(K Sigma + Sigma K^T)/T^2``, where ``K = B^-2 (exp(B T) - 1 - B T)`` is the integral of
 ``(T - t) exp(B t)``; for a long window that is ``2 tau_int/T`` times the covariance of a single read.
 
-An estimate ``-sum_k Re(c_k a_k)`` of independent settlings has the variance
-``sum_k |c_k|^2 [R Sigma R]_ii``: both planes of a complex state have noise of their own. First order in
-the noise, nudges small enough not to change the linearisation. Dense: for nets of some hundred units.
+An estimate ``-sum_k Re(c_k a_k)`` has the variance ``sum_kl Re(c_k* c_l) [R Sigma_kl R]_ii``: both planes of a
+complex state have noise of their own. Settlings forget where they began, so that two of them share slow noise
+alone: with `D` the time from the end of settling k to the beginning of settling l and `T` its length,
+``Sigma_lk = [exp(B T)]_xs exp(-D/tau_c) [Sigma]_sx``, averaged over the windows. First order in the noise, nudges
+small enough not to change the linearisation: so the error vectors themselves are taken as fixed, which noise that
+hardly changes between the phases shifts like an offset. Dense: for nets of some hundred units.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +26,7 @@ from numpy.typing import NDArray
 from devices.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import Linearisation
+from substrate.methods import Phase, whole_steps
 
 from .schemes import Node, unfolded
 
@@ -39,12 +44,13 @@ class Nodes(Protocol):
 def estimate_variance(chip: Chip, linear: Linearisation, scheme: Nodes) -> Array:
     """Return the variance of the error vectors that `scheme` estimates, from noise of the state, (batch, units).
 
-    Every node is settled on its own; its read averages over the window of its phase, if it has one.
+    Every node is settled from the free state, one after the other; its read averages over the window of its phase,
+    if it has one.
 
     Parameters
     ----------
     chip : Chip
-        With noise that is drawn anew in every settling.
+        With white noise that is drawn anew in every settling, and phases of a duration.
     linear : Linearisation
         Around its rest points.
     scheme : scheme with nodes
@@ -57,13 +63,18 @@ def estimate_variance(chip: Chip, linear: Linearisation, scheme: Nodes) -> Array
     """
     if chip.design.phases.noise == "common":
         raise ValueError('phases.noise = "common": settlings must be independent; set it to "independent"')
-    gains = {True: 0.0, False: 0.0}
-    for node in unfolded(scheme.nodes()):
-        gains[node.beta == 0.0] += abs(node.weight) ** 2
-    dynamics = chip.design.dynamics
-    total = gains[False] * activity_variance(chip, linear, dynamics.nudged.window)
-    if gains[True] > 0.0:
-        total += gains[True] * activity_variance(chip, linear, dynamics.free.window)
+    nodes = sorted(unfolded(scheme.nodes()), key=lambda node: node.beta != 0.0)
+    free, nudged = chip.design.dynamics.free, chip.design.dynamics.nudged
+    phases = [free if node.beta == 0.0 else nudged for node in nodes]
+    total = np.zeros_like(linear.slopes)
+    for node, phase in zip(nodes, phases, strict=True):
+        total += abs(node.weight) ** 2 * activity_variance(chip, linear, phase.window)
+    if len(chip.design.noise.processes()[0]) == 0:
+        return total
+    for k, m in itertools.combinations(range(len(nodes)), 2):
+        factor = 2.0 * float(np.real(np.conj(nodes[k].weight) * nodes[m].weight))
+        shared = [_shared(chip, linear, i, phases[k], m - k) for i in range(len(linear.slopes))]
+        total += factor * linear.slopes**2 * np.array(shared)
     return total
 
 
@@ -119,6 +130,31 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
         sigma = (kernel + kernel.T) / window**2
     units = len(chip.time_constants)
     return np.asarray(sigma[:units, :units])
+
+
+def _shared(chip: Chip, linear: Linearisation, sample: int, first: Phase, apart: int) -> Array:
+    """Return the covariance of every unit by slow noise, between a settling and the `apart`-th after it, (units,)."""
+    dt, second = chip.design.dynamics.dt, chip.design.dynamics.nudged
+    length = dt * (second.steps or whole_steps(second.duration or 0.0, dt))
+    # No settling ends before the last read is converted.
+    converted = chip.design.phases.hold_time + chip.design.hold.read_skew * (len(chip.time_constants) - 1)
+    gap = apart * max(length + second.window, converted) - length - second.window
+    motion, source = _motion(linear.jacobian(sample), chip, chip.design.noise)
+    units = len(chip.time_constants)
+    sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
+    # The slow processes at the end of the first settling, and its states as they are read.
+    kept = (_mean_propagator(motion, first.window) @ sigma)[units:, :units]
+    times = np.repeat(chip.design.noise.processes()[0], units)
+    begun = np.exp(-gap / times)[:, None] * kept
+    later = scipy.linalg.expm(motion * length)[:, units:] @ begun
+    return np.asarray(np.diag((_mean_propagator(motion, second.window) @ later)[:units]))
+
+
+def _mean_propagator(motion: Array, window: float) -> Array:
+    """Return the mean of ``exp(B t)`` over a window."""
+    if window == 0.0:
+        return np.eye(len(motion))
+    return np.asarray(np.linalg.solve(motion, scipy.linalg.expm(motion * window) - np.eye(len(motion))) / window)
 
 
 def _motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:

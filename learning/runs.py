@@ -92,10 +92,10 @@ class Taken(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One free settling of the batch and the estimates of all schemes from it."""
+    """A free settling of the batch and the estimates of all schemes from it."""
 
     free: Free
-    """Free phase, as it was read."""
+    """Free phase, as it was read before the last scheme."""
 
     state: Array
     """Membrane state at its end, (batch, units)."""
@@ -184,6 +184,9 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
 def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
     """Measure the batch on `chip` with every scheme, from one free settling.
 
+    With slow noise every scheme has its own, with the same draws: else what a scheme finds would depend on the time
+    that the schemes before it took.
+
     Parameters
     ----------
     chip : Chip
@@ -193,13 +196,15 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
     repeat : int
         Names the draw of the noise; drawn signs stay the same.
     """
-    trial.clamp(chip, repeat)
-    settled = chip.settle()
-    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, None, trial.epoch)
-    state = np.asarray(chip.state, dtype=np.float64)
+    free, state = _free(chip, trial, repeat)
     if isinstance(trial.rule, Dyadic):
         return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))
-    return Run(free, state, [_nudged(chip, free, trial, scheme) for scheme in trial.schemes])
+    taken: list[Taken] = []
+    for scheme in trial.schemes:
+        if taken and chip.design.noise.slow:
+            free, state = _free(chip, trial, repeat)
+        taken.append(_nudged(chip, free, trial, scheme))
+    return Run(free, state, taken)
 
 
 def complete_settling(chip: Chip) -> Chip:
@@ -228,6 +233,14 @@ def _static(chip: Chip) -> Chip:
         return quiet
     nearest = converters.readout.model_copy(update={"stochastic": False})
     return quiet.variant(converters=converters.model_copy(update={"readout": nearest}))
+
+
+def _free(chip: Chip, trial: Trial, repeat: int) -> tuple[Free, Array]:
+    """Return what was read in the free phase, and the membrane state at its end, (batch, units)."""
+    trial.clamp(chip, repeat)
+    settled = chip.settle()
+    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, None, trial.epoch)
+    return free, np.asarray(chip.state, dtype=np.float64)
 
 
 def _nudged(chip: Chip, free: Free, trial: Trial, scheme: Scheme | Slow) -> Taken:

@@ -208,6 +208,8 @@ class Scenario(Parameters):
             found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
         if self.devices.noise.on and (fault := dynamics.noise_fault()):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
+        if self.devices.noise.slow_reads and (fault := dynamics.slow_read_fault()):
+            found.append((("devices", "noise"), "`read_flicker` and `telegraph` are slow", fault))
         _refuse(found + self._idle())
         return self
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from devices.noise import white_kick
 from devices.random import Stream
 
+from .autocorrelation import error_of_mean
 from .protocol import State
 from .shaking import BLOCKS, Noise, Window
+from .slow_drive import PLANES
 from .tiles import Drive, Machine, from_rows
 
 Array = NDArray[np.float64]
@@ -23,10 +25,14 @@ class Average(NamedTuple):
 
     mean: State
     error: Array
-    """Standard error of the mean, by batch means (of both planes together if complex)."""
+    """Standard error of the mean (of both planes together if complex), see `substrate.autocorrelation`.
+
+    NaN for a window of less than three steps. No window shows what is slower than itself: where the correlation
+    time is a third of the window or more, this is a lower bound.
+    """
 
     autocorrelation: Array
-    """Integrated autocorrelation time in tau: the error of the mean over so much correlated signal."""
+    """Integrated autocorrelation time `t` in tau, in ``error^2 = 2 t/T variance`` for a window `T`."""
 
 
 def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> Noise:
@@ -36,11 +42,16 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
     times, sizes = noise.processes()
     seed, instance, phase = drive.names
     exact = machine.dynamics.method == "exponential"
-    names = [f"noise{plane}/{source}/{phase}" for plane in ("", "-imaginary")[:planes] for source in noise.sources()]
+    slow = "" if drive.slow is None else drive.slow.name
+    named = [(source, slow if source.startswith("slow") else phase) for source in noise.sources()]
+    names = [f"noise{plane}/{source}/{name}" for plane in PLANES[:planes] for source, name in named]
     keys = np.array([Stream(seed, name, instance).key() for name in names], dtype=np.uint64)
     ids = np.arange(samples.start, samples.start + count) if drive.ids is None else drive.ids[samples]
     quarter = (units + 3) // 4
     places, shown = (planes * count, units) if on else (1, 1)
+    values = np.zeros((max(len(times), 1), places, shown), dtype=dtype)
+    for plane, value in enumerate(() if drive.slow is None else drive.slow.values):
+        values[:, plane::planes] = value[:, samples]
     return Noise(
         on=on,
         keys=keys.reshape(planes, -1, 2),
@@ -49,7 +60,7 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
         common=white_kick(noise.common * machine.common, dt, machine.tau, exact).astype(dtype),
         memory=np.exp(-dt / times),
         size=sizes,
-        slow=np.zeros((max(len(times), 1), places, shown), dtype=dtype),
+        slow=values,
         push=np.zeros((places, shown), dtype=dtype),
         kick=np.zeros((places, shown), dtype=dtype),
         words=np.zeros((4, quarter), dtype=np.uint64),
@@ -61,8 +72,8 @@ def make_window(rows: int, units: int, first: int, steps: int, blocks: int = BLO
     """Return an averaging window that opens at step `first`, of at most so many blocks; 0 steps: never."""
     if steps == 0:
         return Window(NEVER, 1, np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    blocks = min(blocks, steps)
-    return Window(first, steps // blocks, np.zeros((blocks, rows, units)), np.zeros((rows, units)))
+    length = -(-steps // min(blocks, steps))
+    return Window(first, length, np.zeros((-(-steps // length), rows, units)), np.zeros((rows, units)))
 
 
 def cycle(window: Window, index: NDArray[np.int64], planes: int) -> State:
@@ -72,17 +83,13 @@ def cycle(window: Window, index: NDArray[np.int64], planes: int) -> State:
 
 def average(window: Window, index: NDArray[np.int64], planes: int, steps: int, dt: float) -> Average:
     """Return mean, standard error and autocorrelation time of one tile."""
-    blocks = window.sums.shape[0]
-    # The last block also holds the steps that do not fill a block.
-    lengths = np.full(blocks, float(window.block))
-    lengths[-1] += steps - blocks * window.block
     parts = np.array([from_rows(total, index, planes) for total in window.sums])
     mean = parts.sum(axis=0) / steps
-    weights = (lengths / steps)[:, None, None]
-    spread = np.sum(weights * np.abs(parts / lengths[:, None, None] - mean) ** 2, axis=0)
     squares = from_rows(window.squares, index, planes)
-    variance = np.maximum(np.real(squares) + np.imag(squares), 0.0) / steps - np.abs(mean) ** 2
-    error = np.sqrt(spread / max(blocks - 1, 1))
+    variance = np.maximum((np.real(squares) + np.imag(squares)) / steps - np.abs(mean) ** 2, 0.0)
+    # The last block has the steps that are left.
+    error = error_of_mean(parts[: steps // window.block] / window.block, variance, window.block, steps)
     with np.errstate(divide="ignore", invalid="ignore"):
-        time = np.where(variance > 0.0, 0.5 * steps * dt * error**2 / variance, 0.0)
+        # The variance of the signal is that within the window and that of its mean.
+        time = np.where(error > 0.0, 0.5 * steps * dt * error**2 / (variance + error**2), 0.0)
     return Average(mean, error, time)

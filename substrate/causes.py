@@ -117,7 +117,7 @@ EFFECTS = {
     COMMON: "shifts all phases alike; what is left of it is asymmetry",
     DIFFERENT: "differs between phases: a bias of its size over beta",
     RANDOM: "fresh in every read: a variance of its square over beta squared",
-    SLOW: "almost alike in successive phases: their difference loses most of it",
+    SLOW: "runs on from phase to phase: their difference keeps what has changed in between",
     UNSETTLED: "the state is still on its way: what is left of the free one over beta, and slow modes count less",
     WRITE: "acts on the change that is written",
 }

@@ -23,8 +23,9 @@ from .probing import evoked, joined
 from .protocol import Budget, Nudge, Settled, State
 from .readout import ReadChain
 from .recording import Recording
-from .relaxation import activate, relax
+from .relaxation import activate, longest, planes_of, relax
 from .silicon import Silicon
+from .slow_drive import SlowDrive
 from .tiles import Drive, Machine
 
 Array = NDArray[np.float64]
@@ -62,6 +63,8 @@ class Chip(Silicon):
         super().__init__(design, programmed, fabrication, threads)
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
+        self._slow = SlowDrive(design.noise, self.topology.units, fabrication)
+        self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
         self.state: State = np.zeros((0, self.topology.units))
@@ -72,6 +75,9 @@ class Chip(Silicon):
         self._errors: Array | None = None
         self._cycle: State | None = None
         self._injected = 0
+        self._free_average: Average | None = None
+        self._output: Array | None = None
+        self._at_free = False
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
         self.audit = Audit()
@@ -100,9 +106,11 @@ class Chip(Silicon):
         if x.ndim != 2 or x.shape[1] != inputs or not np.isfinite(x).all():
             raise ValueError(f"x has shape {x.shape}: must be finite and of shape (batch, {inputs})")
         self._input, self._ids, self._names = x, ids, f"{purpose}{epoch}/{repeat}"
-        self._errors, self._cycle, self._injected = None, None, 0
+        self._errors, self._cycle, self._injected, self._busy = None, None, 0, 0.0
+        self._free_average, self._output, self._at_free = None, None, False
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
+        self._slow.restart(named, self._names)
         # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
         self._fabric.restart(f"{self._names}/{named[0] if len(named) else 0}")
         self._constant = self._fabric.constant_drive(x)
@@ -125,6 +133,12 @@ class Chip(Silicon):
         ------
         ValueError
             If the nudge or the noise does not fit the dynamics, or the recording would need too much memory.
+
+        Notes
+        -----
+        A held nudge takes its force from the free output as it was read; a chip that was not read is read now. Slow
+        noise goes on from the last settling of this input. No settling ends before the last read is converted,
+        ``phases.hold_time`` and the read skew after it: what it takes less, the chip waits.
         """
         dynamics, machine, constant, begin = self.design.dynamics, self._machine, self._constant, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
@@ -133,7 +147,8 @@ class Chip(Silicon):
         drive = free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
             free = self._free_activity()
-            drive = nudged(drive, nudge, self.design, machine, free)
+            shown = free if self.design.phases.nudge == "continuous" else self._free_output()
+            drive = nudged(drive, nudge, self.design, machine, shown)
             if self.design.correction != "none":
                 known = self.programmed if self.design.correction == "programmed" else self.effective
                 machine, drive = corrected(machine, drive, self.topology, known, free)
@@ -141,7 +156,7 @@ class Chip(Silicon):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         settled = self._follow(machine, drive, begin, phase, record)
         if nudge is None:
-            self._free = self._full
+            self._free, self._free_average, self._output, self._at_free = self._full, self.average, None, True
         return settled
 
     def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
@@ -174,11 +189,21 @@ class Chip(Silicon):
             self.audit = self.audit.plus(end.audit)
             relaxed = end.relaxed
         else:
+            if self._slow.on:
+                self._slow.elapse(max(0.0, self._busy - longest(machine, drive, phase)))
+                drive = drive._replace(slow=self._slow.begin(planes_of(drive, begin)))
             relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
+            self._slow.end(relaxed.slow, relaxed.settled.time)
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
-        self._reader.elapse(relaxed.settled.time)
+        self._pass(relaxed.settled.time)
+        self._at_free = False
         return relaxed.settled
+
+    def _pass(self, time: Array) -> None:
+        """Let a settling of `time` (batch,) pass for the reads."""
+        self._reader.elapse(np.maximum(time, self._busy))
+        self._busy = 0.0
 
     def read(self, waits: bool = False) -> dict[str, State]:
         """Return the activities per layer (batch, units), now or averaged over the window of the last settling.
@@ -189,10 +214,16 @@ class Chip(Silicon):
         """
         self._account.read((2 if np.iscomplexobj(self.state) else 1) * len(self.state))
         activity = self.activity_of(self.state) if self.average is None else self.average.mean
-        return {self.topology.input: self._input} | self.topology.split(self._reader.read(activity, waits))
+        read = self._reader.read(activity, waits)
+        self._busy = max(self._busy, self._reader.conversion(waits))
+        if self._at_free:
+            self._output = np.ascontiguousarray(np.real(read))
+        return {self.topology.input: self._input} | self.topology.split(read)
 
     def read_cycle(self) -> dict[str, State]:
         """Return the activities through the last cycle of a swinging nudge, per layer (points, batch, units).
+
+        Every point is read when it is passed, a time step after the one before.
 
         Raises
         ------
@@ -203,9 +234,13 @@ class Chip(Silicon):
             raise ValueError("the last nudge did not swing: settle with a Nudge that has a wave")
         points, batch, _ = self._cycle.shape
         self._account.read((2 if np.iscomplexobj(self._cycle) else 1) * points * batch)
-        read = np.array([self._reader.read(point, waits=False) for point in self._cycle])
+        step, read = np.full(batch, self.design.dynamics.dt), []
+        self._reader.elapse(-points * step)
+        for point in self._cycle:
+            read.append(self._reader.read(point, waits=False))
+            self._reader.elapse(step)
         known = np.broadcast_to(self._input, (points, *self._input.shape))
-        return {self.topology.input: known} | self.topology.split(read)
+        return {self.topology.input: known} | self.topology.split(np.array(read))
 
     def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
@@ -226,14 +261,18 @@ class Chip(Silicon):
     def settle_errors(self, target: Array) -> Settled:
         """Let the adjoint state relax on transposed weights around the last free state (see `substrate.adjoint`).
 
-        It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit.
+        It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit, which is that
+        of the free output as it was read if nudges are held.
         """
         free = self._free[:, : self.topology.units].real
-        force = adjoint_force(self.design, self._machine, self._free_activity(), target)
+        shown = self._free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
+        force = adjoint_force(self.design, self._machine, shown, target)
         coupling = self.topology.coupling(self.effective)
         found = relax_errors(self._machine, coupling, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
+        self._slow.elapse(np.maximum(found.settled.time, self._busy))
+        self._pass(found.settled.time)
         return found.settled
 
     def read_errors(self) -> dict[str, Array]:
@@ -290,3 +329,14 @@ class Chip(Silicon):
     def _free_activity(self) -> Array:
         """Return the activities of the last free state, (batch, units)."""
         return np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
+
+    def _free_output(self) -> Array:
+        """Return the activities of the last free state as they were read, (batch, units); read them if they were not.
+
+        A window of that settling is averaged, as in every read.
+        """
+        if self._output is None:
+            self._account.read(len(self._free))
+            shown = self._free_activity() if self._free_average is None else np.real(self._free_average.mean)
+            self._output = np.ascontiguousarray(np.real(self._reader.read(shown, waits=False)))
+        return self._output

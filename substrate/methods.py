@@ -162,6 +162,12 @@ class Dynamics(Parameters):
             return f'dt = {self.dt:g} makes the variance of "euler" too large: use "exponential" or dt <= {NOISY_STEP}'
         return ""
 
+    def slow_read_fault(self) -> str:
+        """Return why reads cannot have slow noise under these dynamics; an empty text if they can."""
+        if self.mode == "equilibrium":
+            return 'no time passes between reads: set dynamics.mode = "trajectory", or take white noise, `read`'
+        return ""
+
 
 class Table(NamedTuple):
     """An explicit method (E. Hairer, S. P. Nørsett, G. Wanner, "Solving ordinary differential equations I")."""

@@ -39,7 +39,7 @@ def free_drive(
     names : str
         Which presentation of the batch this is.
     nudge : Nudge or None
-        Every nudge has noise of its own, unless all phases share theirs.
+        Every nudge has white noise of its own, unless all phases share theirs.
 
     Raises
     ------
@@ -48,6 +48,8 @@ def free_drive(
     """
     if design.noise.on and design.dynamics.noise_fault():
         raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
+    if design.noise.slow_reads and design.dynamics.slow_read_fault():
+        raise ValueError(f"read_flicker, telegraph: {design.dynamics.slow_read_fault()}")
     beta = 0.0 + 0.0j if nudge is None else complex(nudge.beta)
     wave = "" if nudge is None or nudge.wave is None else nudge.wave.kind
     phase = "" if design.phases.noise == "common" else f"{beta.real:.17g} {beta.imag:.17g}{wave}"
@@ -71,7 +73,7 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     machine : Machine
         The chip.
     free : array (batch, units)
-        Free activities.
+        Free activities as they were read, for a nudge that is held.
 
     Raises
     ------

@@ -19,5 +19,5 @@ class Phases(Parameters):
     """How long a read that is compared with a later one waits in ``devices.hold``; units of tau, or seconds."""
 
     noise: Literal["independent", "common"] = "independent"
-    """Noise of the membranes. `independent`: every settling draws anew, as hardware does; `common`: all phases of
-    a batch share one draw."""
+    """White noise of the membranes. `independent`: every settling draws anew, as hardware does; `common`: all phases of
+    a batch share one draw. Slow noise, coloured or 1/f, runs on through the phases under both."""

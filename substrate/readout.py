@@ -60,6 +60,10 @@ class ReadChain:
         for slow in self._slow:
             slow.elapse(time)
 
+    def conversion(self, waits: bool) -> float:
+        """Return how long after a read its last unit is converted, in tau."""
+        return float(self._skew.max(initial=0.0)) + (self._design.phases.hold_time if waits else 0.0)
+
     def read(self, activity: State, waits: bool) -> State:
         """Return an activity (batch, units), real or complex, as it is read.
 

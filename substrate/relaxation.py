@@ -38,6 +38,9 @@ class Relaxed(NamedTuple):
     cycle: State | None = None
     """Activity at every step of the last cycle of a nudge that swings, (steps, batch, units)."""
 
+    slow: tuple[Array, ...] = ()
+    """Slow noise of the membranes at the end, by plane, (processes, batch, units); empty without any."""
+
 
 class _Part(NamedTuple):
     """All the arrays of one tile."""
@@ -84,7 +87,7 @@ def relax(
         Call ``record(state)`` at the start and after every so many steps.
     """
     planes, tolerance = planes_of(drive, start), phase.end(machine.dynamics.precision, drive.size)
-    length = _swing(drive) if drive.swings else _length(machine, phase)
+    length = _length(machine, drive, phase)
     if drive.swings:
         phase = Phase(steps=length.limit)
     parts = [_part(machine, drive, start, samples, planes, length) for samples in cut(machine, len(start))]
@@ -114,8 +117,13 @@ def relax(
     if drive.swings:
         settled = _closed(settled, before[:, :units], full[:, :units], tolerance)
         kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
-        return Relaxed(full[:, :units], settled, full, cycle=kept)
-    return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length))
+        return Relaxed(full[:, :units], settled, full, cycle=kept, slow=_slow(parts, planes))
+    return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length), slow=_slow(parts, planes))
+
+
+def longest(machine: Machine, drive: Drive, phase: Phase) -> float:
+    """Return the time that a trajectory of fixed steps takes at most, in tau."""
+    return _length(machine, drive, phase).limit * machine.dynamics.dt
 
 
 def _closed(settled: Settled, before: State, after: State, tolerance: float) -> Settled:
@@ -148,7 +156,9 @@ def planes_of(drive: Drive, start: State) -> int:
     )
 
 
-def _length(machine: Machine, phase: Phase) -> _Length:
+def _length(machine: Machine, drive: Drive, phase: Phase) -> _Length:
+    if drive.swings:
+        return _swing(drive)
     dt = machine.dynamics.dt
     window = whole_steps(phase.window, dt)
     if machine.dynamics.method == "rk45":
@@ -216,6 +226,15 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
 
 def _state(parts: list[_Part], planes: int) -> State:
     return np.concatenate([from_rows(part.tile.y, part.tile.sample, planes) for part in parts])
+
+
+def _slow(parts: list[_Part], planes: int) -> tuple[Array, ...]:
+    if len(parts[0].noise.memory) == 0:
+        return ()
+    # Phases with noise have a fixed length, so that every sample keeps its place.
+    places = [part.noise.slow[:, plane::planes] for plane in range(planes) for part in parts]
+    joined = [np.concatenate(places[k : k + len(parts)], axis=1) for k in range(0, len(places), len(parts))]
+    return tuple(values.astype(np.float64) for values in joined)
 
 
 def _settled(machine: Machine, parts: list[_Part]) -> Settled:

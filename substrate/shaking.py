@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compile import elementwise
-from .kernels import Array, Integers, Reals, Tile
+from .kernels import RUNNING, Array, Integers, Reals, Tile
 from .vector import normals
 
 BLOCKS = 16
-"""Blocks of an averaging window; their spread gives the standard error of the mean."""
-
-_START = 2**40
-"""Step number under which slow noise draws its value before the first step."""
+"""Blocks of an averaging window at most; they give the standard error of the mean."""
 
 
 class Noise(NamedTuple):
@@ -41,7 +38,7 @@ class Noise(NamedTuple):
     """Standard deviation of a slow process, (processes,)."""
 
     slow: Reals
-    """Slow processes (processes, rows, units); changed in place."""
+    """Slow processes now (processes, rows, units); changed in place."""
 
     push: Reals
     """Their mean over the present step, added to the drift (rows, units)."""
@@ -63,7 +60,7 @@ class Window(NamedTuple):
     """Step at which the window opens; beyond the last step: never."""
 
     block: int
-    """Steps per block."""
+    """Steps per block; the last one has those that are left."""
 
     sums: Array
     """Sum of the activity (blocks, rows, units); changed in place."""
@@ -73,25 +70,30 @@ class Window(NamedTuple):
 
 
 @elementwise
-def _slow(noise: Noise, keys: NDArray[np.uint64], row: int, sample: int, step: int, units: int) -> None:
+def _advance(noise: Noise, keys: NDArray[np.uint64], row: int, sample: int, step: int, units: int) -> None:
     """Advance the slow processes by one step, exactly; their mean over the step is the trapezoid of both ends."""
     slow, push, numbers = noise.slow, noise.push, noise.numbers
     T = push.dtype.type
     for i in range(units):
         push[row, i] = T(0.0)
     for k in range(noise.memory.shape[0]):
-        first, second = keys[2 + k, 0], keys[2 + k, 1]
-        if step == 0:
-            normals(first, second, _START, sample, noise.words, numbers, units)
-            size = T(noise.size[k])
-            for i in range(units):
-                slow[k, row, i] = size * numbers[i]
-        normals(first, second, step, sample, noise.words, numbers, units)
+        normals(keys[2 + k, 0], keys[2 + k, 1], step, sample, noise.words, numbers, units)
         keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
         for i in range(units):
             after = keep * slow[k, row, i] + fresh * numbers[i]
             push[row, i] += T(0.5) * (slow[k, row, i] + after)
             slow[k, row, i] = after
+
+
+@elementwise
+def _stand(noise: Noise, row: int, units: int) -> None:
+    """Push with the slow processes as they are now; they go on with the next settling."""
+    T = noise.push.dtype.type
+    for i in range(units):
+        total = T(0.0)
+        for k in range(noise.memory.shape[0]):
+            total += noise.slow[k, row, i]
+        noise.push[row, i] = total
 
 
 @elementwise
@@ -107,15 +109,23 @@ def _shared(scale: Reals, number: float, r: int, kick: Reals) -> None:
 
 
 @elementwise
-def shake(noise: Noise, first: int, stop: int, steps: Integers) -> None:
-    """Draw the noise of one step of the samples ``first:stop``: the kicks and pushes of all their planes."""
+def shake(noise: Noise, first: int, stop: int, tile: Tile, last: bool) -> None:
+    """Draw the noise of one step of the running samples ``first:stop``: the kicks and pushes of all their planes.
+
+    After the `last` step there is no kick, and the push is that of the moment.
+    """
     units, planes = noise.white.shape[0], noise.keys.shape[0]
     for r in range(first, stop):
-        sample, step = noise.ids[r], steps[r]
+        if tile.status[r] != RUNNING:
+            continue
+        sample, step = noise.ids[r], tile.steps[r]
         for plane in range(planes):
             row, keys = planes * r + plane, noise.keys[plane]
+            if last:
+                _stand(noise, row, units)
+                continue
             if noise.memory.shape[0] > 0:
-                _slow(noise, keys, row, sample, step, units)
+                _advance(noise, keys, row, sample, step, units)
             normals(keys[0, 0], keys[0, 1], step, sample, noise.words, noise.numbers, units)
             _white(noise.white, noise.numbers, row, noise.kick)
             if noise.common[0] > 0.0:

@@ -17,7 +17,7 @@ class SlowReads:
     """The slow noise behind all units of one chip, in one plane; a new batch finds it anew.
 
     The draw of a read depends on its name and the samples alone, and its correlation to the read before on the
-    time that the settlings in between took.
+    time between the two.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class SlowReads:
         self._trap = np.zeros((len(ids), self._units))
 
     def elapse(self, time: Array) -> None:
-        """Let the time (batch,) pass, in tau."""
+        """Let the time (batch,) pass, in tau; below 0 the next read was earlier: the processes look alike backwards."""
         self._passed = self._passed + time
 
     def now(self, name: str) -> Array:
@@ -66,7 +66,7 @@ class SlowReads:
 
     def _kept(self, time: float) -> Array:
         # Before the first read all time has passed.
-        return np.asarray(np.exp(-self._passed / time)[:, None])
+        return np.asarray(np.exp(-np.abs(self._passed) / time)[:, None])
 
     def _stream(self, purpose: str) -> Stream:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)

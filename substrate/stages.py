@@ -87,7 +87,7 @@ def _many_stages(
     """Take a step of several stages with every running sample."""
     active = tile.active[0]
     if noise.on:
-        shake(noise, 0, active, tile.steps)
+        shake(noise, 0, active, tile, last)
     respond(tile, tile.y, wiring, circuit, cell, active)
     full_drift(tile, tile.y, cell, noise, course.drift[0], 0, active)
     if not last:

@@ -22,6 +22,7 @@ from .kernels import RUNNING, Circuit, Law, Tile, Wiring
 from .methods import Dynamics
 from .product import columns, packed, whole_rows
 from .protocol import State
+from .slow_drive import Slow
 from .transfer import Transfer
 
 Array = NDArray[np.float64]
@@ -112,13 +113,16 @@ class Drive(NamedTuple):
     """Names of the samples, for their noise, (batch,); absent: their numbers in the batch."""
 
     names: tuple[int, int, str] = (0, 0, "")
-    """Seed, instance and phase, for the noise."""
+    """Seed, instance and phase, for the white noise."""
 
     signs: Array | None = None
     """Factor of the nudge per sample, (batch,); absent: 1."""
 
     cycles: int = 0
     """Cycles of a nudge that swings before the one that is kept."""
+
+    slow: Slow | None = None
+    """Where the slow noise of the membranes begins; absent: there is none."""
 
     @property
     def swings(self) -> bool:

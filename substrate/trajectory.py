@@ -81,7 +81,7 @@ def _one_stage(
     plain = cell.law == field.ADDITIVE and y.shape[1] == units and noise.memory.shape[0] == 0
     plain = plain and plan.bound.shape[0] == 0
     if noise.on:
-        shake(noise, first, stop, tile.steps)
+        shake(noise, first, stop, tile, last)
     if not last:
         gather_range(tile, window, planes, first, stop)
     if watched or not plain:

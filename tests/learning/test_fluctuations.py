@@ -94,6 +94,26 @@ def test_estimates_have_the_predicted_variance(scheme):
 
 
 @pytest.mark.parametrize(
+    "noise",
+    [
+        Noise(coloured=QUIET, tau_c=4.0, thermal=QUIET),
+        Noise(flicker=QUIET, flicker_shortest=2.0, flicker_octaves=4),
+    ],
+    ids=["with white", "flicker"],
+)
+@pytest.mark.parametrize("scheme", [OneSided(beta=0.05), Centred(beta=0.05), Circle(beta=0.05, points=4)])
+def test_estimates_have_the_predicted_variance_under_noise_that_runs_on(scheme, noise):
+    """Every layer, false alarms 1e-6 each at least; windows, a wait in the hold and all pairs of nodes."""
+    chip, x, y = noisy_chip(300, noise, phases=Phases(hold_time=12.0), scale=0.3)
+    phases = {"free": Phase(duration=12.0), "nudged": Phase(duration=9.0, window=2.0)}
+    chip = chip.variant(dynamics=chip.design.dynamics.model_copy(update=phases))
+    found = np.concatenate(list(estimate(chip, measure_free(chip, x), y, scheme, mirror=False).delta.values()), axis=1)
+    expected = estimate_variance(chip, linear_of(chip), scheme)[0]
+    for delta, variance in zip(found.T, expected, strict=True):
+        assert_normal_variance(delta, variance)
+
+
+@pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"noise": Noise(thermal=0.1), "phases": Phases(noise="common")}, 'set it to "independent"'),

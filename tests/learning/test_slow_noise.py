@@ -1,0 +1,132 @@
+"""Slow noise of membranes and reads in whole estimates, against simulations and sums of their own."""
+
+import numpy as np
+import pytest
+
+from devices.noise import Noise, Telegraph
+from learning.estimators import estimate, measure_free
+from learning.runs import Trial, run
+from learning.schemes import Centred, LockIn, OneSided, Rotation
+from substrate.methods import Phase
+from substrate.phases import Phases
+from substrate.protocol import Nudge
+from tests.networks import random_batch, random_chip
+from tests.statistics import assert_normal_variance, assert_variance_ratio
+
+SAMPLES, BETA, SIGMA, DT, LENGTH = 400, 0.1, 3e-3, 0.05, 15.0
+
+
+def delta_of(chip, x, y, scheme):
+    """Return the error vectors of all layers side by side, (batch, units)."""
+    found = estimate(chip, measure_free(chip, x), y, scheme, mirror=False).delta
+    return np.concatenate(list(found.values()), axis=1)
+
+
+def one_input(chip, samples=SAMPLES):
+    """Return the same input and target for all samples, each with noise of its own."""
+    x, y = random_batch(chip, 1)
+    return np.repeat(x, samples, axis=0), np.repeat(y, samples, axis=0)
+
+
+def own_estimate(chip, x, y, tau_c):
+    """Return the one-sided estimate of a program in NumPy: tanh units whose drift has noise that goes on."""
+    rng, coupling = np.random.default_rng(8), chip.topology.coupling(chip.effective)
+    constant, keep = chip.constant_drive, np.exp(-DT / tau_c)
+    u, slow = np.zeros_like(constant), SIGMA * rng.normal(size=constant.shape)
+    ends = []
+    for beta in (0.0, BETA):
+        for _ in range(round(LENGTH / DT)):
+            after = keep * slow + SIGMA * np.sqrt(1.0 - keep**2) * rng.normal(size=slow.shape)
+            drift = np.tanh(u) @ coupling.T + constant + 0.5 * (slow + after) - u
+            drift[:, -y.shape[1] :] -= beta * (np.tanh(u[:, -y.shape[1] :]) - y)
+            u, slow = u - np.expm1(-DT) * drift, after
+        ends.append(np.tanh(u))
+    return -(ends[1] - ends[0]) / BETA
+
+
+@pytest.mark.parametrize("kind", ["independent", "common"])
+@pytest.mark.parametrize("tau_c", [10.0, 1e5])
+def test_an_estimate_spreads_under_slow_noise_as_in_an_own_simulation(tau_c, kind):
+    """Variance of every unit, false alarms 1e-6 each. Frozen noise is a sixth of what is drawn anew, and less."""
+    phase = Phase(duration=LENGTH)
+    chip = random_chip(
+        noise=Noise(coloured=SIGMA, tau_c=tau_c),
+        phases=Phases(noise=kind),
+        phase=phase,
+        dt=DT,
+        dynamics={"method": "exponential"},
+        activation="tanh",
+        cost="mse",
+    )
+    x, y = one_input(chip)
+    found = delta_of(chip, x, y, OneSided(beta=BETA))
+    own = own_estimate(chip, x, y, tau_c)
+    for a, b in zip(found.T, own.T, strict=True):
+        assert_variance_ratio(a.var(ddof=1), b.var(ddof=1), 1.0, SAMPLES - 1)
+    anew = 2.0 * SIGMA**2 / BETA**2
+    assert (found.var(axis=0).mean() < 0.1 * anew) == (tau_c == 1e5)
+
+
+NOISES = {
+    "white": Noise(read=0.01),
+    "flicker": Noise(read_flicker=0.01, flicker_octaves=3),
+    "short telegraph": Noise(telegraph=Telegraph(amplitude=0.02, time=1.0)),
+    "long telegraph": Noise(telegraph=Telegraph(amplitude=0.02, time=20.0)),
+}
+SWINGS = [
+    LockIn(beta=BETA, period=10.0, cycles=1),
+    LockIn(beta=BETA, period=10.0, cycles=1, harmonics=2),
+    Rotation(beta=BETA, period=10.0, cycles=1),
+]
+
+
+def read_covariance(noise, times):
+    """Return the covariance of reads of one unit at `times`; all of standard deviation 0.01."""
+    apart = np.abs(times[:, None] - times)
+    if noise.read:
+        return noise.read**2 * (apart == 0.0)
+    found = [0.01**2 * np.exp(-apart / t) for t in ([noise.telegraph.time] if noise.telegraph else noise.octaves())]
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
+@pytest.mark.parametrize("scheme", [OneSided(beta=BETA), Centred(beta=BETA), *SWINGS])
+def test_read_noise_spreads_every_scheme_as_the_times_of_its_reads_say(scheme, noise):
+    """``sum_kl Re(c_k* c_l) C(t_k - t_l)``, the planes apart; false alarms 1e-6, telegraph noise has fewer."""
+    length, dt = 20.0, 0.5
+    quiet, chip = (random_chip(noise=n, phase=Phase(duration=length), dt=dt) for n in (Noise(), noise))
+    x, y = one_input(chip, 500)
+    found = delta_of(chip, x, y, scheme) - delta_of(quiet, x, y, scheme)
+    nodes = scheme.nodes(20) if scheme in SWINGS else scheme.nodes()
+    weights = np.array([node.weight for node in nodes], dtype=np.complex128)
+    times = dt * np.arange(20.0) if scheme in SWINGS else length * np.arange(len(nodes))
+    expected = np.real(np.conj(weights) @ read_covariance(noise, times) @ weights)
+    assert_normal_variance(found.ravel(), expected)
+
+
+def test_the_swing_and_the_free_read_before_it_are_apart_by_its_cycles():
+    """Point k of the cycle is read ``period + k dt`` after the free state."""
+    noise = Noise(read_flicker=0.01, flicker_octaves=1, flicker_shortest=8.0)
+    quiet, chip = (random_chip(noise=n, phase=Phase(duration=20.0)) for n in (Noise(), noise))
+    x, y = one_input(chip, 500)
+    first, cycle = [], []
+    for bench in (chip, quiet):
+        first.append(measure_free(bench, x).activity["l1"])
+        bench.settle(Nudge(BETA, y, wave=SWINGS[0].wave()), "free")
+        cycle.append(bench.read_cycle()["l1"])
+    noise_of = first[0] - first[1], cycle[0] - cycle[1]
+    for k in (0, 7, 19):
+        rho = np.exp(-(10.0 + 0.5 * k) / 8.0)
+        product = noise_of[0] * noise_of[1][k] / 0.01**2
+        assert abs(product.mean() - rho) < 4.9 * np.sqrt((1.0 + rho**2) / product.size)
+
+
+def test_what_a_scheme_finds_does_not_depend_on_the_schemes_before_it():
+    noise = Noise(coloured=0.01, tau_c=30.0, read_flicker=0.01)
+    chip = random_chip(noise=noise, phase=Phase(duration=5.0), dt=0.1, dynamics={"method": "exponential"})
+    x, y = random_batch(chip, 4)
+    schemes = [Centred(beta=0.1), SWINGS[0], OneSided(beta=0.1)]
+    together = run(chip, Trial(x, y, schemes, mirror=False), 3)
+    for scheme, taken in zip(schemes, together.taken, strict=True):
+        alone = run(chip, Trial(x, y, [scheme], mirror=False), 3).taken[0]
+        np.testing.assert_array_equal(taken.delta, alone.delta)
