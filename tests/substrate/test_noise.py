@@ -220,6 +220,49 @@ def test_a_window_averages_and_knows_its_error():
     np.testing.assert_array_equal(chip.read()["out"], average.mean)
 
 
+@pytest.mark.parametrize(
+    ("noise", "window"),
+    [
+        (Noise(thermal=0.3), 5.0),
+        (Noise(thermal=0.3), 10.0),
+        (Noise(thermal=0.3), 20.0),
+        (Noise(coloured=0.3, tau_c=3.0), 10.0),
+        (Noise(coloured=0.3, tau_c=3.0), 20.0),
+        (Noise(coloured=0.3, tau_c=3.0), 100.0),
+    ],
+)
+def test_the_error_of_an_average_over_few_correlation_times_is_that_of_its_spread(noise, window):
+    """Mean square of the error over the variance of 4096 averages; the noise is stationary when a window opens.
+
+    A window is 2.5 integrated autocorrelation times at least. The variance is known to 10 %.
+    """
+    chip = leaks(noise, duration=40.0, window=window)
+    chip.settle()
+    average = chip.average
+    assert 0.5 < np.mean(average.error**2) / average.mean.var() < 1.7
+    true = 0.5 * window * average.mean.var() / chip.state.var()
+    assert 0.6 < average.autocorrelation.mean() / true < 1.6
+
+
+def test_white_activity_has_the_error_of_independent_steps():
+    """Steps of five tau forget all: ``sigma/sqrt(steps)``; one and two steps tell no error."""
+    chip = leaks(Noise(thermal=0.3), duration=20.0, dt=5.0, window=320.0)
+    chip.settle()
+    assert np.mean(chip.average.error**2) == pytest.approx(0.09 / 64, rel=0.1)
+    for steps in (1, 2):
+        few = leaks(Noise(thermal=0.3), duration=20.0, dt=5.0, window=5.0 * steps)
+        few.settle()
+        assert np.isnan(few.average.error).all()
+
+
+def test_a_process_slower_than_the_window_leaves_a_lower_bound():
+    """The found correlation time stays below its limit, 0.3 of the window, and the error below the true one."""
+    chip = leaks(Noise(coloured=0.3, tau_c=300.0), duration=20.0, window=10.0)
+    chip.settle()
+    assert 0.5 < chip.average.autocorrelation.mean() / 3.0 < 1.0
+    assert np.mean(chip.average.error**2) < 0.2 * chip.average.mean.var()
+
+
 def test_a_window_of_a_quiet_chip_is_its_rest_point():
     chip = random_chip(phase=Phase(duration=60.0, window=3.3))
     x, y = random_batch(chip, 5)

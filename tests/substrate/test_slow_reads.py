@@ -115,3 +115,16 @@ def test_reads_of_a_chip_are_apart_by_the_time_of_the_settling():
 def test_nonsense_is_refused(keys, complaint):
     with pytest.raises(ValidationError, match=complaint):
         Noise(**keys)
+
+
+@pytest.mark.parametrize("noise", [Noise(read_flicker=0.1), Noise(telegraph=Telegraph(amplitude=0.1, time=5.0))])
+def test_slow_reads_need_the_time_of_a_trajectory(noise):
+    """In equilibrium mode no time passes, and nothing of them would be left in a difference."""
+    chip = random_chip(noise=noise, dynamics={"mode": "equilibrium"})
+    chip.set_input(random_batch(chip, 2)[0])
+    with pytest.raises(ValueError, match=r'set dynamics.mode = "trajectory"'):
+        chip.settle()
+    white = chip.variant(noise=Noise(read=0.1))
+    white.set_input(random_batch(chip, 2)[0])
+    white.settle()
+    assert np.abs(white.read()["l1"] - white.read()["l1"]).max() > 0.0
