@@ -120,6 +120,16 @@ def test_what_has_no_effect_or_no_meaning_is_refused(tmp_path, edit, path, messa
     assert message in fault.message
 
 
+@pytest.mark.parametrize("noise", ["read_flicker=0.01", "telegraph={amplitude=0.01, time=5}"])
+def test_slow_noise_of_reads_without_time_is_refused_with_the_cure(tmp_path, noise):
+    """In equilibrium mode no time passes between two reads, and their difference would keep nothing of it."""
+    fault = only_fault(write(tmp_path, GOOD), "dynamics.mode=equilibrium", f"devices.noise.{noise}")
+    assert ".".join(fault.path) == "devices.noise"
+    assert "are slow" in fault.message
+    assert 'set dynamics.mode = "trajectory"' in fault.hint
+    load(write(tmp_path, GOOD), [f"devices.noise.{noise}"])
+
+
 def test_show_tells_what_a_read_can_resolve(tmp_path):
     text = explain(load(write(tmp_path, GOOD + HARDWARE + PHYSICAL)))
     assert "readout     1 LSB is 0.00391 of an activity, 0.00195 V" in text

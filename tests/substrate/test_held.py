@@ -80,7 +80,9 @@ def test_an_ideal_read_changes_no_bit_of_the_force():
 
 
 def test_the_adjoint_state_of_a_held_nudge_feels_the_converter():
-    """Its force is ``read - y``: that of a continuous nudge, which follows the raw output `a`, to ``y - (read - a)``."""
+    """Its force is ``read - y``: that of a continuous nudge, which follows the raw output `a`, to
+    ``y - (read - a)``.
+    """
     keys = {"converters": Converters(readout=Adc(bits=2, range=[-1.0, 1.0])), "phase": Phase(duration=40.0)}
     chip, y = clamped(**keys)
     raw = chip.activity_of(chip.state)[:, -y.shape[1] :]
