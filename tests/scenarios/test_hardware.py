@@ -14,7 +14,7 @@ from scenarios.run import Options, run
 from scenarios.sheets import sheets
 
 from .files import MEASURE, write_scenario
-from .scenario_files import GOOD, faults_of, line_of, only_fault, write
+from .scenario_files import GOOD, assert_tells, faults_of, line_of, only_fault, write
 
 PHYSICAL = '[physical]\nactivity_volts = "500 mV"\nvolt_scale = "150 mV"\ntau = "1 us"\n'
 HARDWARE = """
@@ -123,11 +123,11 @@ def test_what_has_no_effect_or_no_meaning_is_refused(tmp_path, edit, path, messa
 @pytest.mark.parametrize("noise", ["read_flicker=0.01", "telegraph={amplitude=0.01, time=5}"])
 def test_slow_noise_of_reads_without_time_is_refused_with_the_cure(tmp_path, noise):
     """In equilibrium mode no time passes between two reads, and their difference would keep nothing of it."""
-    fault = only_fault(write(tmp_path, GOOD), "dynamics.mode=equilibrium", f"devices.noise.{noise}")
-    assert ".".join(fault.path) == "devices.noise"
-    assert "are slow" in fault.message
-    assert 'set dynamics.mode = "trajectory"' in fault.hint
-    load(write(tmp_path, GOOD), [f"devices.noise.{noise}"])
+    path = write(tmp_path, GOOD.replace("steps = ", "max_steps = "))
+    load(path, ["dynamics.mode=equilibrium"])
+    fault = only_fault(path, "dynamics.mode=equilibrium", f"devices.noise.{noise}")
+    assert_tells(fault, "devices.noise", "are slow", 'set dynamics.mode = "trajectory"')
+    load(path, [f"devices.noise.{noise}"])
 
 
 def test_show_tells_what_a_read_can_resolve(tmp_path):
