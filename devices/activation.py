@@ -10,13 +10,12 @@ homeostasis", ICLR 2024: both activations.
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FilePath, Parameters
+from .parameters import FilePath, Parameters, Volts
 
 Array = NDArray[np.float64]
 Real = float | NDArray[np.float64]
@@ -58,6 +57,16 @@ class Named(Parameters):
     table: FilePath
     """CSV file with two columns, state u (increasing) and activity a (never falling); relative to the scenario file."""
 
+    units: Literal["model", "volts"] | None = None
+    """What the numbers are: units of the state and the activity, or volts at the input and the output, which [physical]
+    volt_scale and activity_volts turn into them. Absent: volts where the line of names says so ("Vin_V,Vout_V")."""
+
+    zero_in: Volts = 0.0
+    """Input voltage at which the state is 0; volts."""
+
+    zero_out: Volts = 0.0
+    """Output voltage at which the activity is 0; volts."""
+
 
 def code_of(law: str | Curve) -> int:
     """Return the integer code of an activation."""
@@ -72,31 +81,6 @@ def table_of(law: str | Curve) -> Array:
 def is_holomorphic(law: str | Curve) -> bool:
     """Tell whether the activation accepts a complex state."""
     return law in HOLOMORPHIC
-
-
-def read_curve(path: Path) -> Curve:
-    """Read a measured transfer curve, two columns ``u,a`` with or without a line of names.
-
-    Raises
-    ------
-    ValueError
-        If the file is not such a table; the text says why.
-    """
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    try:
-        rows = [[float(cell) for cell in line.split(",")] for line in (lines[1:] if _is_header(lines) else lines)]
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}: give two numbers per line, such as 0.1,0.42") from None
-    if len(rows) < 2 or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{path.name}: must have two columns, u and a, and at least two lines")
-    u, a = np.array(rows).T
-    if not np.isfinite([u, a]).all() or (np.diff(u) <= 0.0).any() or (np.diff(a) < 0.0).any():
-        raise ValueError(f"{path.name}: u must increase from line to line, a must not fall, all must be finite")
-    return Curve(u, a)
-
-
-def _is_header(lines: list[str]) -> bool:
-    return bool(lines) and any(letter.isalpha() for letter in lines[0].replace("e", "").replace("E", ""))
 
 
 def interpolate(x: Array, y: Array, u: float) -> float:

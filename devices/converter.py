@@ -56,8 +56,9 @@ class Adc(Parameters):
 
     measured: FilePath | None = None
     """CSV or npz file of measured transitions between codes, in place of `unit_sigma`: ``2^bits - 1`` lines in LSB
-    above the lower end (ideal: 0.5, 1.5, ...), one column for all units or one each; relative to the scenario. An npz
-    file holds them as `transitions`."""
+    above the lower end (ideal: 0.5, 1.5, ...), one column for all units or one each; relative to the scenario. A line
+    of names such as "code,INL (LSB)", "DNL (LSB)" or "transition (mV)" says that they are that. npz: `transitions`,
+    `inl` or `dnl`."""
 
     shared: bool = False
     """One converter for all units, so that they share its errors; else one behind every unit."""
@@ -120,8 +121,8 @@ class NudgeCircuit(Parameters):
 
     measured: FilePath | None = None
     """CSV or npz file of the measured levels of the drive, ``2^bits + 1`` lines in steps from the lowest code to the
-    highest (ideal: whole numbers around 0), one column for all outputs or one each; relative to the scenario. An npz
-    file holds them as `levels`."""
+    highest (ideal: whole numbers around 0), one column for all outputs or one each; relative to the scenario. Names
+    and units as for the readout. npz: `levels`, `inl` or `dnl`."""
 
     @model_validator(mode="after")
     def _fit(self) -> NudgeCircuit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .faults import close, did_you_mean
 
 LARGEST = 8 * 10**9
 """Largest array, in bytes, once it is double precision."""
@@ -49,6 +52,9 @@ class Read(NamedTuple):
     value: Any
     """As the chip takes it."""
 
+    taken: str
+    """What the file was taken for, in words."""
+
     digest: str
     """Of its numbers, whatever their compression or separators."""
 
@@ -60,6 +66,102 @@ def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def find(path: Path, folder: bool = False) -> Path:
+    """Return the path of a file, or of a `folder`, that is there.
+
+    Raises
+    ------
+    DataError
+        If it is not; the hint says what is probably wrong with the path.
+    """
+    try:
+        if path.is_dir() if folder else path.is_file():
+            return path
+        kind, other = ("folder", path.is_file()) if folder else ("file", path.is_dir())
+    except (OSError, ValueError) as error:
+        raise fault(f"{str(path)[:200]!r} is no path ({error})", "paths start at the scenario file") from error
+    if other:
+        raise fault(f"{path} is {'a file, not a folder' if folder else 'a folder, not a file'}", f"name a {kind}")
+    raise fault(f"no {kind} {path}", _path_hint(path))
+
+
+def _path_hint(path: Path) -> str:
+    """Return why a path leads nowhere, as far as its letters tell."""
+    text = str(path)
+    for pattern, words in _PATH_HINTS:
+        if re.search(pattern, text):
+            return words
+    try:
+        beside = {file.name.lower(): file.name for file in path.parent.iterdir()}
+    except OSError:
+        beside = {}
+    meant = did_you_mean(beside.get(close(path.name, beside) or ""))
+    return meant or "paths start at the scenario file"
+
+
+_PATH_HINTS = (
+    (r"(^|/)[A-Za-z]:[/\\]", "drives of Windows are unknown here: write the path as this system has it"),
+    (r"\\", "write paths with / in place of \\"),
+    (r"(^|/)~", "~ is not expanded: write the folder in full, or relative to the scenario file"),
+    (r"\$", "variables are not expanded: write the folder in full, or relative to the scenario file"),
+    (r"(^|/)[a-z]+:/", "give a path, not an address"),
+    (r"\s$", "take the space at the end away"),
+)
+"""What a path that leads nowhere looks like, and what to do."""
+
+_MAGIC = (
+    (b"\x93NUMPY", "an npy file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"%PDF", "a PDF file"),
+    (b"MATLAB 5", "a MATLAB file"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet (xls)"),
+)
+
+
+def kind_of(path: Path) -> str:
+    """Return what a file is by its content: ``text``, ``an npz file``, ``an HDF5 file`` and so on."""
+    with reading(path, "a file"):
+        with path.open("rb") as file:
+            head = file.read(4096)
+        if head.startswith(b"PK") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+            if any(name.startswith("xl/") for name in names):
+                return "a spreadsheet (xlsx)"
+            return "an npz file" if any(name.endswith(".npy") for name in names) else "a zip file"
+        if head.startswith(b"PK"):
+            return "a damaged zip file or spreadsheet"
+    known = [words for magic, words in _MAGIC if head.startswith(magic)]
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if known or not head:
+        return known[0] if known else "empty"
+    return "a binary file" if b"\0" in head and not wide else "text"
+
+
+_NPZ_HINTS = {
+    "an npy file": "one array has no name: save all of them with numpy.savez(path, name=array, ...)",
+    "text": "it is text, such as CSV: load it in Python and save it with numpy.savez(path, name=array, ...)",
+    "an HDF5 file": "load it in Python (h5py) and save it with numpy.savez(path, name=array, ...)",
+}
+
+
+def listed(path: Path) -> str:
+    """Return the arrays of an npz file in words, with their shapes where their headers can be read."""
+    shapes = {}
+    for name in _members(path):
+        try:
+            shapes[name] = f"{name} {npz_parts(path, [name])[name].shape}"
+        except DataError:
+            shapes[name] = name
+    return ", ".join(list(shapes.values())[:20]) or "nothing"
+
+
+def _members(path: Path) -> list[str]:
+    with reading(path, "an npz file"), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 @contextmanager
@@ -83,10 +185,11 @@ def npz_parts(path: Path, names: Iterable[str] | None = None) -> dict[str, Part]
         When the file is missing or damaged.
     """
     with reading(path, "an npz file"):
-        if not path.is_file():
-            raise fault(f"no file {path}", "give an npz file; paths start at the scenario file")
+        if (kind := kind_of(find(path))) != "an npz file":
+            hint = _NPZ_HINTS.get(kind, "save arrays with numpy.savez(path, name=array, ...)")
+            raise fault(f"{path} is {kind}, not an npz file", hint)
+        present = _members(path)
         with zipfile.ZipFile(path) as archive:
-            present = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             wanted = present if names is None else [name for name in names if name in present]
             return {name: _npz_part(path, name, archive) for name in wanted}
 

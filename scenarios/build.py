@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.activation import Curve, read_curve
+from devices.activation import Curve
 from devices.random import Stream
 from substrate.topology import Topology
 
-from .arrays import DataError, Read, digest_of, fault, npz_parts, refuse_large
-from .datasets import Data, describe, load_task
+from .arrays import DataError
+from .datasets import Data
 from .faults import dotted
 from .load import Loaded, faults_at
 from .measured_cells import PLACE as CELLS
-from .measured_cells import cell_faults, read_cells
+from .measured_cells import cell_faults
 from .measured_converters import PLACES as CONVERTERS
-from .measured_converters import converter_faults, read_converter
-from .named_files import FileKey, named_files
+from .measured_converters import converter_faults
+from .measured_curve import PLACE as CURVE
+from .named_files import named_files
+from .readers import PARAMETERS, READERS, read_data, read_outline, read_parameters
 from .schema import Network
-from .shelf import Shelf, stamp
+from .shelf import Shelf
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]
@@ -50,6 +51,9 @@ class Parts(NamedTuple):
     content: dict[str, str]
     """Digest of what every file holds that the scenario names, by its key."""
 
+    taken: list[str]
+    """What every file was taken for, one line each."""
+
 
 def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
     """Check what the schema cannot see: files, shapes and sizes, without loading the data.
@@ -70,14 +74,13 @@ def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
     found: Found = []
     classes: int | None = None
     try:
-        folder = loaded.folder(*_TASK)
-        outline = shelf.get(("outline", *_source(loaded)), lambda: describe(scenario.task, folder))
+        outline = read_outline(loaded, shelf)
         classes = outline.classes
         found += _width_faults(scenario.network, outline.inputs)
     except DataError as error:
         found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
     found += _parameter_faults(loaded, classes, shelf)
-    found += _curve_faults(loaded)
+    found += _curve_faults(loaded, shelf)
     found += cell_faults(loaded)
     found += converter_faults(loaded)
     if found:
@@ -102,10 +105,11 @@ def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
     shelf, network = shelf or Shelf(), loaded.scenario.network
     check(loaded, shelf)
     data = _data(loaded, shelf)
-    read = {key: READERS[key](loaded, shelf) for key in named_files(loaded)}
+    files = named_files(loaded)
+    read = {key: READERS[key](loaded, shelf) for key in files}
     values = {key: found.value for key, found in read.items()}
     topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
-    programmed = values.get(_PARAMETERS)
+    programmed = values.get(PARAMETERS)
     if programmed is None:
         programmed = _initial(loaded, topology, shelf)
     else:
@@ -116,10 +120,11 @@ def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
         topology,
         programmed,
         data,
-        values.get(_CURVE, network.activation),
+        values.get(CURVE, network.activation),
         values.get(CELLS),
         {name: values[key] for name, key in CONVERTERS.items() if key in values},
         {dotted(key): found.digest for key, found in read.items()},
+        [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
     )
 
 
@@ -132,10 +137,8 @@ def _data(loaded: Loaded, shelf: Shelf) -> Data:
         If they cannot be read or do not fit.
     """
     task, network = loaded.scenario.task, loaded.scenario.network
-    inputs, *_, last = network.layers.values()
-    outputs, folder = last if network.cost == "mse" else None, loaded.folder(*_TASK)
     try:
-        data = shelf.get((*_source(loaded), inputs, outputs), lambda: load_task(task, folder, inputs, outputs))
+        data = read_data(loaded, shelf)
     except DataError as error:
         raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
     if network.cost == "cross-entropy" and not _distributions(data.y):
@@ -146,46 +149,11 @@ def _data(loaded: Loaded, shelf: Shelf) -> Data:
     return data
 
 
-def _source(loaded: Loaded) -> tuple[Hashable, Hashable]:
-    """Return what the data of a task depend on: what is said of them, and the files."""
-    path = named_files(loaded).get(_TASK)
-    return loaded.scenario.task.model_dump_json(), stamp(path) if path else None
-
-
 def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> dict[str, Array]:
     network, seed = loaded.scenario.network, loaded.scenario.seed
     wiring = tuple(network.layers.items()), tuple(network.connections), topology.classes
     key = (*wiring, network.asymmetry.angle, seed)
     return shelf.get(key, lambda: initial_parameters(topology, network.asymmetry.angle, seed))
-
-
-def _read_data(loaded: Loaded, shelf: Shelf) -> Read:
-    data = _data(loaded, shelf)
-    return Read(data, data.sha256)
-
-
-def _read_parameters(loaded: Loaded, shelf: Shelf) -> Read:
-    path = named_files(loaded)[_PARAMETERS]
-    blocks = shelf.get(stamp(path), lambda: _read_blocks(path))
-    return Read(blocks, digest_of(blocks))
-
-
-def _read_activation(loaded: Loaded, _shelf: Shelf) -> Read:
-    curve = read_curve(named_files(loaded)[_CURVE])
-    return Read(curve, digest_of(curve._asdict()))
-
-
-_TASK, _PARAMETERS, _CURVE = ("task", "path"), ("network", "parameters"), ("network", "activation", "table")
-
-READERS: dict[FileKey, Callable[[Loaded, Shelf], Read]] = {
-    _TASK: _read_data,
-    _PARAMETERS: _read_parameters,
-    _CURVE: _read_activation,
-    CELLS: lambda loaded, _: read_cells(loaded),
-    CONVERTERS["readout"]: lambda loaded, _: read_converter(loaded, "readout"),
-    CONVERTERS["nudge"]: lambda loaded, _: read_converter(loaded, "nudge"),
-}
-"""What reads the file of each key; every key of `named_files.FILE_KEYS` has its own."""
 
 
 def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
@@ -241,9 +209,9 @@ def _parameter_faults(loaded: Loaded, classes: int | None, shelf: Shelf) -> Foun
         return []
     place = ("network", "parameters")
     try:
-        blocks: dict[str, Array] = _read_parameters(loaded, shelf).value
+        blocks: dict[str, Array] = read_parameters(loaded, shelf).value
     except DataError as error:
-        return [(place, error.message, "save it with numpy.savez(path, **blocks)")]
+        return [(place, error.message, error.hint)]
     if network.cost == "mse":
         classes = None
     elif classes is None:
@@ -256,16 +224,12 @@ def _distributions(y: Array) -> bool:
     return bool((y >= 0.0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0.0, atol=1e-6))
 
 
-def _curve_faults(loaded: Loaded) -> Found:
-    place = _CURVE
-    if _CURVE not in named_files(loaded):
-        return []
+def _curve_faults(loaded: Loaded, shelf: Shelf) -> Found:
     try:
-        _read_activation(loaded, Shelf())
-    except ValueError as error:
-        return [(place, str(error), "give a CSV file of two columns: state (increasing), activity (never falling)")]
-    except OSError as error:
-        return [(place, f"cannot be read ({error.strerror})", "paths start at the scenario file")]
+        if CURVE in named_files(loaded):
+            READERS[CURVE](loaded, shelf)
+    except DataError as error:
+        return [(CURVE, error.message, error.hint)]
     return []
 
 
@@ -276,7 +240,9 @@ def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
         if name not in blocks:
             found.append((place, f"the file lacks {name!r}", f"add an array of shape {shape}"))
         elif blocks[name].shape != shape:
-            found.append((place, f"{name!r} has shape {blocks[name].shape}", f"it must be {shape}, (pre, post) units"))
+            turned = ": transpose it" if blocks[name].shape == shape[::-1] else ""
+            words = f"{name!r} has shape {blocks[name].shape}"
+            found.append((place, words, f"it must be {shape}, (pre, post) units{turned}"))
         elif not np.isfinite(blocks[name]).all():
             found.append((place, f"{name!r} has entries that are not finite", "replace nan and inf"))
     found += [
@@ -285,18 +251,6 @@ def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
         if name not in topology.shapes
     ]
     return found
-
-
-def _read_blocks(path: Path) -> dict[str, Array]:
-    if path.suffix in (".h5", ".hdf5"):
-        return _blocks_of_run(path)
-    blocks = {}
-    for name, part in npz_parts(path).items():
-        if part.dtype.kind not in "iuf":
-            raise fault(f"{part.where} has the type {part.dtype}", "give real numbers")
-        refuse_large(part)
-        blocks[name] = np.asarray(part.read(), dtype=np.float64)
-    return blocks
 
 
 def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
@@ -314,20 +268,3 @@ def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
 def _refuse(loaded: Loaded, found: Found) -> None:
     if found:
         raise faults_at(loaded, found)
-
-
-def _blocks_of_run(path: Path) -> dict[str, Array]:
-    """Return the programmed parameters that a training left in its result file."""
-    from .store import StoreError, load
-
-    try:
-        groups = load(path).groups
-    except StoreError as error:
-        raise fault(str(error), "give the run.h5 of a training, or an npz file") from error
-    found = {name.removeprefix("weights/"): group for name, group in groups.items() if name.startswith("weights/")}
-    if not found:
-        raise fault(f"{path} holds no weights", "give the run.h5 of a training")
-    blocks = {f"bias/{name}": v.data for name, v in found.pop("bias").items() if not name.startswith("unit_")}
-    blocks |= {f"readout/{name}": found["readout"][name].data for name in ("weight", "bias") if "readout" in found}
-    found.pop("readout", None)
-    return blocks | {f"weight/{name}": group["programmed"].data for name, group in found.items()}

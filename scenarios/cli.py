@@ -80,6 +80,8 @@ def list_() -> None:
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario: all faults at once, with file and line."""
     from .build import check as check_files
+    from .readers import tell_files
+    from .shelf import Shelf
 
     loaded = _load(scenario, edits)
     found = "good"
@@ -91,6 +93,8 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
             found = f"good, and so are all {len(checked(loaded).ids)} points of its sweep"
     except ScenarioError as error:
         raise _stop(str(error)) from error
+    for line in tell_files(loaded, Shelf()):
+        click.echo(line)
     click.echo(f"{loaded.path.name}: {found}")
 
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import LARGEST, DataError, Part, digest_of, fault, npz_parts, reading, refuse_large
+from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, reading, refuse_large
 from .generated import generated_parts
 from .schema_tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
 
@@ -121,13 +121,21 @@ def _open(task: Task, folder: Path) -> dict[str, Part]:
     if isinstance(task, MoonsTask | TeacherTask):
         return generated_parts(task)
     path = folder / task.path
-    return _idx_parts(path) if isinstance(task, IdxTask) else npz_parts(path, _STEMS)
+    return _idx_parts(path) if isinstance(task, IdxTask) else _npz_parts(path)
+
+
+def _npz_parts(path: Path) -> dict[str, Part]:
+    parts = npz_parts(path, _STEMS)
+    for name in _STEMS if parts.keys() & _TEST else _TRAIN:
+        if name not in parts:
+            hint = "save it as numpy.savez(path, x=..., y=...), and with x_test and y_test or neither"
+            raise fault(f"there is no array {name}; {path.name} holds {listed(path)}", hint)
+    return parts
 
 
 def _idx_parts(folder: Path) -> dict[str, Part]:
     with reading(folder, "a folder of IDX files"):
-        if not folder.is_dir():
-            raise fault(f"no folder {folder}", "give the folder that holds the IDX files")
+        find(folder, folder=True)
         candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
         files = {name: path for name, path in candidates if path.is_file()}
         for name in _STEMS if files.keys() & _TEST else _TRAIN:
@@ -166,9 +174,6 @@ def _read_idx(path: Path, header: int, shape: tuple[int, ...]) -> NDArray[np.uin
 
 def _check(parts: Mapping[str, Part]) -> Outline:
     """Check what headers and labels can tell; return the outline."""
-    for name in _STEMS if parts.keys() & _TEST else _TRAIN:
-        if name not in parts:
-            raise fault(f"there is no array {name}", "give x and y, and x_test and y_test or neither")
     for name, part in parts.items():
         _check_part(name, part)
     for x, y in (("x", "y"), ("x_test", "y_test")):

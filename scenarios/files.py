@@ -31,6 +31,8 @@ _ALTERNATIVES = ({"steps", "max_steps", "duration"}, {"scheme", "schemes"})
 _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _SYNTAX_HINTS = {
     "Invalid value": 'text stands in quotes: key = "value"',
+    "Unescaped '\\'": "write paths with /, or in single quotes",
+    "Invalid hex value": "write paths with /, or in single quotes",
     "Cannot": "the key or table stands twice",
     "Expected '='": "write key = value",
 }

@@ -24,17 +24,19 @@ def cell_faults(loaded: Loaded) -> Found:
     try:
         parts = _parts(loaded)
     except DataError as error:
-        return [(PLACE, error.message, "save it with numpy.savez(path, **arrays)")]
+        return [(PLACE, error.message, error.hint)]
     network = loaded.scenario.network
     shapes = Topology(network.layers, network.connections).shapes
     known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in Cells._fields}
     found: Found = []
     for name, part in parts.items():
         if name not in known:
-            hint = did_you_mean(close(name, known)) or "names are <block>/<constant>, such as weight/in-l1/step_up"
+            meant = close(name, known) if "/" in name else None
+            hint = did_you_mean(meant) or "names are <block>/<constant>, such as weight/in-l1/step_up"
             found.append((PLACE, f"{name!r} is no constant of a cell here", hint))
         elif part.shape != known[name]:
-            found.append((PLACE, f"{name!r} has shape {part.shape}", f"it must be {known[name]}, as its block"))
+            turned = ": transpose it" if part.shape == known[name][::-1] else ""
+            found.append((PLACE, f"{name!r} has shape {part.shape}", f"it must be {known[name]}, as its block{turned}"))
         elif fault := _value_fault(name, part):
             found.append((PLACE, *fault))
     return found or [(PLACE, *fault) for name in parts if (fault := _order_fault(name, parts))]
@@ -49,7 +51,8 @@ def read_cells(loaded: Loaded) -> Read:
         If the file cannot be read.
     """
     arrays = {name: np.asarray(part.read(), dtype=np.float64) for name, part in _parts(loaded).items()}
-    return Read(arrays, digest_of(arrays))
+    names = sorted({name.rpartition("/")[2] for name in arrays})
+    return Read(arrays, f"{len(arrays)} arrays of {', '.join(names)}", digest_of(arrays))
 
 
 def _parts(loaded: Loaded) -> dict[str, Part]:

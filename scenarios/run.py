@@ -103,6 +103,8 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
         loaded = varied(loaded, [])
     parts = assemble(loaded)
+    for line in parts.taken:
+        watch.say(line)
     identity = run_id(loaded.scenario, parts.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT

@@ -4,6 +4,7 @@ import pytest
 from devices.activation import (
     CODES,
     HARD_SIGMOID,
+    Curve,
     activity,
     activity_planes,
     code_of,
@@ -12,7 +13,6 @@ from devices.activation import (
     interpolated_slope,
     is_holomorphic,
     logistic_planes,
-    read_curve,
     slope,
     slope_planes,
     table_of,
@@ -85,10 +85,8 @@ def test_hard_sigmoid():
     np.testing.assert_array_equal(slope(HARD_SIGMOID, u), [0.0, 0.0, 1.0, 0.0, 0.0])
 
 
-def test_a_measured_curve_is_linear_between_its_points_and_constant_outside(tmp_path):
-    path = tmp_path / "neuron.csv"
-    path.write_text("u,a\n-1.0,0.1\n0,0.3\n\n2e0,0.9\n")
-    curve = read_curve(path)
+def test_a_measured_curve_is_linear_between_its_points_and_constant_outside():
+    curve = Curve(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.3, 0.9]))
     code, table = code_of(curve), table_of(curve)
     u = np.array([-5.0, -1.0, -0.5, 0.0, 1.0, 2.0, 7.0])
     expected = [0.1, 0.1, 0.2, 0.3, 0.6, 0.9, 0.9]
@@ -98,22 +96,3 @@ def test_a_measured_curve_is_linear_between_its_points_and_constant_outside(tmp_
     assert slope(code, np.array([1.0]), table)[0] == pytest.approx(0.3)
     assert not is_holomorphic(curve)
     assert is_holomorphic("tanh")
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "two columns"),
-        ("1,2\n", "at least two lines"),
-        ("1,2,3\n2,3,4\n", "two columns"),
-        ("0,0\n1,x\n", "could not convert"),
-        ("0,0\n0,1\n", "u must increase"),
-        ("0,1\n1,0\n", "a must not fall"),
-        ("0,0\n1,inf\n", "finite"),
-    ],
-)
-def test_a_bad_curve_is_refused(tmp_path, text, complaint):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=complaint):
-        read_curve(path)
