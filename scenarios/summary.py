@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from substrate.protocol import Status
@@ -15,6 +14,7 @@ from substrate.protocol import Status
 from .answer import answer, remarks
 from .sheets import Sheet, sheets
 from .store import Group, Result
+from .terminal import lines_of, wrapped
 from .views import last_epoch, latest
 
 _EPOCHS = 8
@@ -40,7 +40,7 @@ def show(result: Result, console: Console) -> None:
     for sheet in sheets(result, _EPOCHS):
         print_sheet(sheet, console)
     for line in [answer(result), *remarks(result)]:
-        console.print(Text(line), soft_wrap=True)
+        print_words(line, console)
 
 
 def open_lines(path: Path) -> str:
@@ -101,12 +101,16 @@ def _over_chips(group: Group) -> dict[str, float]:
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
     """Print one table with its note."""
-    table = Table(title=Text(sheet.title), box=None)
-    for k, column in enumerate(sheet.columns):
-        table.add_column(Text(column), justify="left" if k < sheet.words else "right")
-    for row in sheet.rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    for line in wrapped(sheet.title, console.width):
+        console.print(Text(line, "italic"))
+    for line in lines_of(sheet, console.width):
+        console.print(Text(line), soft_wrap=True)
     if sheet.note:
-        console.print(Text(sheet.note), soft_wrap=True)
+        print_words(sheet.note, console)
     console.print()
+
+
+def print_words(text: str, console: Console) -> None:
+    """Print a paragraph: on a terminal its lines break between words, elsewhere it is one line."""
+    for line in wrapped(text, console.width) if console.is_terminal else [text]:
+        console.print(Text(line), soft_wrap=True)

@@ -49,7 +49,7 @@ def test_every_cause_in_the_ledger_has_words_and_a_remedy():
 @pytest.mark.parametrize("epochs", [1, 5, 40])
 def test_a_training_prints_its_first_and_last_and_some_epochs(epochs):
     text = printed(results.trained(epochs, exact=True))
-    rows = [line.split()[0] for line in text.partition("unsettled:")[0].splitlines() if line[1:2].isdigit()]
+    rows = [line.split()[0] for line in text.partition("unsettled:")[0].splitlines() if line[:1].isdigit()]
     assert (rows[0], rows[-1]) == ("0", str(epochs))
     assert len(rows) == min(epochs + 1, 8)
     assert [int(row) for row in rows] == sorted({int(row) for row in rows})
