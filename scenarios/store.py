@@ -1,7 +1,8 @@
 """The result file: groups of labelled arrays in plain HDF5, written whole and opened by xarray as it is.
 
 Format 1: every axis of every array has a dimension scale in its own group; booleans are int8 with
-``dtype = "bool"``; enumerations are int8 with CF flags; strings are variable-length UTF-8.
+``dtype = "bool"``; enumerations are int8 with CF flags; strings are variable-length UTF-8. Behind the
+last byte of HDF5 stands a seal (`seal`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -21,6 +23,7 @@ import h5py
 import numpy as np
 
 from .disk import StoreError, StoreReadError, StoreWriteError, write
+from .seal import intact, seal
 from .variables import Group, Variable, complete, parents, refuse_text
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "Variable",
     "load",
     "load_like",
+    "opened",
     "save",
 ]
 
@@ -102,14 +106,34 @@ def load(path: Path) -> Result:
     StoreReadError
         When the file is missing, unreadable, truncated, unfinished, not ours or of another format.
     """
+    with opened(path) as file:
+        attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
+        return Result(attributes, dict(_groups(file)))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a result file that is ours, finished, and to the last bit what was written.
+
+    Raises
+    ------
+    StoreReadError
+        As `load`; also when what is done with the open file fails.
+    """
     try:
+        whole = intact(path)
+        if whole is False:
+            raise ValueError("its content is not what was written")
         with h5py.File(path, "r", locking="best-effort") as file:
             _refuse_foreign(path, file.attrs)
-            attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
-            return Result(attributes, dict(_groups(file)))
+            if whole is None:
+                raise ValueError("it has no seal: it was cut off, changed by another program, or is of an older build")
+            yield file
+    except StoreReadError:
+        raise
     except FileNotFoundError as error:
         raise StoreReadError(f"{path} does not exist; check the name, or run the scenario that writes it") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # a file that others wrote makes the library fail in any way
         raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
 
 
@@ -134,11 +158,8 @@ def load_like(
     StoreReadError
         When the file cannot be read.
     """
-    try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            found = {name: dict(_alike(file[name], models, skipped)) for name in groups if name in file}
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
+    with opened(path) as file:
+        found = {name: dict(_alike(file[name], models, skipped)) for name in groups if name in file}
     return {name: group for name, group in found.items() if group}
 
 
@@ -208,6 +229,7 @@ def _image(groups: Mapping[str, Group], head: Mapping[str, str | int | float]) -
                 _put(file[path], name, variable)
         for name, value in head.items():
             file.attrs[name] = int(value) if isinstance(value, bool) else value
+    seal(buffer)
     return buffer.getbuffer()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .store import Group, Variable, load_like
+from .store import Group, StoreReadError, Variable, load_like
 from .sweep_folder import POINTS, Plan, PointStatus
 from .sweep_point import SUMMARY, Outcome, is_single
 
@@ -161,10 +161,15 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
             continue
         status[place] = PointStatus[outcome.status.upper()]
         if status[place] <= PointStatus.DIVERGED:
-            found = load_like(folder / POINTS / f"{outcome.id}.h5", SUMMARY_AND_MORE, models, is_single)
-            for name, group in found.items():
-                figures = {key: v for key, v in group.items() if key not in _TIMES}
-                stacks.setdefault(name, Stack(plan.shape)).add(place, figures)
+            path = folder / POINTS / f"{outcome.id}.h5"
+            found = load_like(path, SUMMARY_AND_MORE, models, is_single)
+            try:
+                for name, group in found.items():
+                    figures = {key: v for key, v in group.items() if key not in _TIMES}
+                    stacks.setdefault(name, Stack(plan.shape)).add(place, figures)
+            except Exception as error:
+                text = f"{path} is damaged, or from another sweep ({error}); remove it and repeat the command"
+                raise StoreReadError(text) from error
     axes = _axes(plan)
     points: Group = {
         "status": Variable(plan.names, status, long_name="how the point ended", flags=PointStatus),

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from substrate.compile import single_threaded_blas
@@ -233,10 +232,10 @@ def finished(folder: Path, name: str) -> Outcome | None:
     if not path.exists():
         return None
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
+        with store.opened(path) as file:
             if file.attrs["id"] != name or file.attrs["format"] != store.FORMAT:
                 return None
             status = "ok" if file.attrs["status"] == "complete" else "diverged"
             return Outcome(name, status, str(file.attrs.get("reason", "")), float(file.attrs["wall_s"]))
-    except (OSError, RuntimeError, KeyError, ValueError):
+    except store.StoreReadError:
         return None

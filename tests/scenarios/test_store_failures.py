@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from scenarios.store import StoreReadError, StoreWriteError, Variable, load, save
+from tests.scenarios import results
 
 ROOT = Path(__file__).parents[2]
 HEAD = {"software": "nudgelab 0.1.0"}
@@ -162,5 +163,43 @@ def test_foreign_root_attributes(path, changes, message):
 def test_a_missing_scale_is_damage(path):
     with h5py.File(path, "r+") as file:
         file["g"].create_dataset("stray", data=[1.0])
+    with pytest.raises(StoreReadError, match="damaged"):
+        load(path)
+
+
+def mutated(content, random):
+    """Return bytes with one of the damages that disks and copies do."""
+    raw, at, size = bytearray(content), int(random.integers(len(content))), int(random.integers(1, 64))
+    match random.integers(5):
+        case 0:
+            raw[at] ^= 1 << int(random.integers(8))
+        case 1:
+            del raw[at:]
+        case 2:
+            raw[at : at + size] = bytes(len(raw[at : at + size]))
+        case 3:
+            raw[at : at + size] = random.bytes(len(raw[at : at + size]))
+        case _:
+            for place in random.integers(len(raw), size=size).tolist():
+                raw[place] ^= 1 << int(random.integers(8))
+    return bytes(raw)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    whole, path, refused = tmp_path / "whole.h5", tmp_path / "run.h5", 0
+    result = results.result(results.measured())
+    save(whole, result.groups, result.attributes)
+    for seed in range(300):
+        path.write_bytes(mutated(whole.read_bytes(), np.random.default_rng(seed)))
+        if path.read_bytes() != whole.read_bytes():
+            with pytest.raises(StoreReadError, match="cannot read"):
+                load(path)
+            refused += 1
+    assert refused > 200
+
+
+def test_a_number_that_another_program_changed_is_not_taken_for_ours(path):
+    with h5py.File(path, "r+") as file:
+        file["g/v"][3] = 4.0
     with pytest.raises(StoreReadError, match="damaged"):
         load(path)
