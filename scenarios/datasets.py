@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, reading, refuse_large
+from .foreign import recognised
 from .generated import generated_parts
 from .schema_tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
 
@@ -125,6 +126,9 @@ def _open(task: Task, folder: Path) -> dict[str, Part]:
 
 
 def _npz_parts(path: Path) -> dict[str, Part]:
+    with reading(path, "an npz file"):
+        if path.is_dir():
+            _refuse_foreign(path, f"{path} is a folder, not an npz file")
     parts = npz_parts(path, _STEMS)
     for name in _STEMS if parts.keys() & _TEST else _TRAIN:
         if name not in parts:
@@ -133,11 +137,20 @@ def _npz_parts(path: Path) -> dict[str, Part]:
     return parts
 
 
+def _refuse_foreign(folder: Path, message: str) -> None:
+    """Refuse a folder if it is laid out as some well-known data set is, saying what to do with that."""
+    with reading(folder, "a folder"):
+        if (found := recognised(folder)) is not None:
+            raise fault(f"{message}: {found[0]}", found[1])
+
+
 def _idx_parts(folder: Path) -> dict[str, Part]:
     with reading(folder, "a folder of IDX files"):
         find(folder, folder=True)
         candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
         files = {name: path for name, path in candidates if path.is_file()}
+        if not files:
+            _refuse_foreign(folder, f"no {_STEMS['x']} in {folder}")
         for name in _STEMS if files.keys() & _TEST else _TRAIN:
             if name not in files:
                 raise fault(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from learning.best_nudge import StudyError
 from learning.schemes import Scheme
 from substrate.chip import Chip
+from substrate.compile import single_threaded_blas
 
 from . import store
 from .build import Parts, assemble
@@ -129,6 +130,9 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
 def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
     """Return all groups of the experiment of a scenario, and how it ended.
 
+    Products of matrices stay on one thread: the other threads of the library go on spinning for a while after
+    every product, on the cores where the chip settles, and its bits would depend on the cores.
+
     Raises
     ------
     RunError
@@ -136,7 +140,8 @@ def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) ->
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    groups, ending = _experiment(scenario.plain().seeded(), parts, setting, watch)
+    with single_threaded_blas():
+        groups, ending = _experiment(scenario.plain().seeded(), parts, setting, watch)
     add_physical(groups, scenario)
     return groups, ending
 

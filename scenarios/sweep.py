@@ -35,7 +35,7 @@ from .sweep_folder import (
     write_plan,
     write_table,
 )
-from .sweep_metric import metric_of
+from .sweep_metric import columns, metric_of
 from .sweep_point import Outcome, Task
 from .sweep_points import Checked, checked, scenario_at
 from .sweep_report import sweep_answer, write_sweep_report
@@ -245,7 +245,6 @@ def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> st
     store.save(folder / CUBE, groups, head)
     result = store.load(folder / CUBE)
     metric = metric_of(result)
-    figures = {} if metric is None else {metric.name.rpartition("/")[2] + "_worst": metric.worst}
-    write_table(folder / TABLE, plan, outcomes, figures)
+    write_table(folder / TABLE, plan, outcomes, {} if metric is None else columns(metric))
     write_sweep_report(folder / REPORT, result, plan, outcomes)
     return sweep_answer(result, plan, outcomes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -128,8 +129,13 @@ def read_plan(folder: Path) -> Plan:
         told = json.loads(text)
         if told.pop("format") != FORMAT:
             raise StoreReadError(f"{path} is from another release; repeat the sweep with this one")
-        return Plan(**told | {"dims": [Varied(**dim) for dim in told["dims"]]})
-    except (ValueError, KeyError, TypeError) as error:
+        plan = Plan(**told | {"dims": [Varied(**dim) for dim in told["dims"]]})
+        if len(plan.ids) != math.prod(plan.shape):
+            raise ValueError(f"it names {len(plan.ids)} of {math.prod(plan.shape)} points")
+        return plan
+    except StoreReadError:
+        raise
+    except Exception as error:  # whatever is left of it, it is not what was written
         raise StoreReadError(f"{path} is damaged ({error}); repeat the sweep with the same command") from error
 
 

@@ -79,6 +79,13 @@ def metric_of(result: Result) -> Metric | None:
     return None
 
 
+def columns(metric: Metric) -> dict[str, Array]:
+    """Return the figure by the name of a column, over (dimensions ..., replicate): the worst, then every series."""
+    name = metric.name.rpartition("/")[2]
+    single = {f"{name}_{series}": metric.values[..., s] for s, series in enumerate(metric.series) if series}
+    return {f"{name}_worst": metric.worst} | single
+
+
 def _metric(result: Result, group: Group, path: str) -> Metric:
     place, _, name = path.partition("/")
     variable, status = group[name], result["points"]["status"]

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from substrate.compile import single_threaded_blas
 from substrate.protocol import Status
 
 from . import store
@@ -155,8 +154,7 @@ def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
         raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
     setting = Setting(task.threads, kept, checkpoint_of(kept, task.id, False, watch), task.id)
-    with single_threaded_blas():
-        groups, ending = compute(task.loaded.scenario, parts, setting, watch)
+    groups, ending = compute(task.loaded.scenario, parts, setting, watch)
     ending = _judged(groups, ending)
     short = summary(groups)
     if task.keep == "all":

@@ -16,9 +16,8 @@ from learning.estimators import measure_free
 from learning.exact import exact_rule
 from learning.homeostasis import homeostatic
 from learning.rules import Method, rule_named
-from learning.training import TEST, Gradient, Rule, Samples, Step, evaluate, train
+from learning.training import TEST, Samples, Step, evaluate, train
 from substrate.chip import Chip
-from substrate.compile import single_threaded_blas
 from substrate.linearisation import saturated
 from substrate.randomness import conjugates
 
@@ -143,7 +142,6 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
         rule = rule_named(learning.rule, chip, how)
         if learning.homeostasis is not None:
             rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))
-        rule = _on_one_thread(rule)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
@@ -162,21 +160,6 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
             _keep(job, log, chip)
             saved = time.monotonic()
     return log.failure
-
-
-def _on_one_thread(rule: Rule) -> Rule:
-    """Keep the products of a rule on one thread.
-
-    The library's other threads go on spinning for a while after every product, on the cores where the chip
-    settles: for layers of a few hundred units that takes several times as long as the products. And their bits
-    do not depend on the cores.
-    """
-
-    def measured(samples: Samples) -> Gradient:
-        with single_threaded_blas():
-            return rule(samples)
-
-    return measured
 
 
 def _pause(job: Job, log: Log, chip: Chip) -> None:

@@ -1,11 +1,17 @@
+import configparser
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tomllib
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 import xarray
 
 from learning.ledger import TERMS
@@ -17,7 +23,10 @@ from scenarios.identity import run_id
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, RunError, run
+from scenarios.summary import open_lines
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
+
+ROOT = Path(__file__).parents[2]
 
 
 def compute(path, edits=(), out=None, threads=2, force=False):
@@ -50,6 +59,39 @@ def test_the_file_opens_in_xarray_without_a_warning(measured):
         with xarray.open_datatree(measured / "run.h5", engine="h5netcdf") as tree:
             assert tree["gradient"]["cosine"].sel(layer="l1").shape == (2,)
             assert list(tree["gradient/l1-l2"]["exact"].dims) == ["pre", "post"]
+
+
+@pytest.mark.parametrize("kind", ["measure", "settle", "nudge", "train", "evaluate"])
+def test_every_experiment_keeps_products_of_matrices_on_one_thread(tmp_path, monkeypatch, kind):
+    """Other threads of the library spin on the cores where the chip settles."""
+    seen = []
+
+    def watched(*_):
+        seen.extend(
+            library["num_threads"] for library in threadpoolctl.threadpool_info() if "blas" in library["user_api"]
+        )
+        return {}, {"status": "complete"}
+
+    monkeypatch.setattr(run_module, "_experiment", watched)
+    experiment = {"train": 'experiment={kind="train",epochs=1}', "evaluate": 'experiment={kind="evaluate",chips=1}'}
+    loaded = load(write_scenario(tmp_path), [experiment.get(kind, f'experiment={{kind="{kind}"}}')])
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        run_module.compute(
+            loaded.scenario, assemble(loaded), run_module.Setting(1, tmp_path, None, ""), Progress(quiet=True)
+        )
+    assert set(seen) == {1}
+
+
+def test_the_last_lines_of_a_run_import_what_an_installation_has(measured):
+    """What the lines import, and what that imports to read this format, is among the requirements, not the extras."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    required = {re.split("[<>=]", line)[0] for line in setup["options"]["install_requires"].split()}
+    lines = open_lines(measured / "run.h5")
+    imported = set(re.findall(r"^import (\w+)", lines, re.MULTILINE)) | set(re.findall(r'engine="(\w+)"', lines))
+    assert imported == {"xarray", "h5netcdf"}
+    assert imported <= required
+    subprocess.run([sys.executable, "-c", lines], check=True, capture_output=True)
 
 
 def test_the_ideal_chip_gives_the_reference_numbers(tmp_path):

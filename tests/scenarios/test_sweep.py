@@ -60,6 +60,16 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
+def test_the_table_has_the_cosine_of_every_layer(tmp_path, quick):
+    swept = do_sweep(tmp_path)
+    cosine = store.load(swept.folder / "sweep.h5")["gradient"]
+    layers = [str(name) for name in cosine["layer"].data]
+    assert len(layers) > 1
+    for row, values in zip(table(swept.folder), cosine["cosine"].data.reshape(-1, len(layers)), strict=True):
+        assert [float(row[f"cosine_{name}"]) for name in layers] == pytest.approx(values, rel=1e-8)
+        assert float(row["cosine_worst"]) == pytest.approx(values.min(), rel=1e-8)
+
+
 def assert_same(first, second):
     a, b = store.load(first / "sweep.h5"), store.load(second / "sweep.h5")
     assert a.groups.keys() == b.groups.keys()

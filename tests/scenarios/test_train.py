@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 import pytest
-import threadpoolctl
 
 from scenarios import checkpoint, store
 from scenarios.answer import remarks
@@ -14,7 +13,7 @@ from scenarios.load import load
 from scenarios.run import Options, RunError, run
 from scenarios.running import Flags, run_and_tell
 from scenarios.sheets import sheets
-from scenarios.train import Interrupted, _on_one_thread
+from scenarios.train import Interrupted
 from tests.scenarios.files import MEASURE, write_scenario
 
 TRAIN = (
@@ -269,15 +268,6 @@ def test_a_checkpoint_is_kept_at_the_end_of_each_training_and_when_time_has_pass
     monkeypatch.setattr(checkpoint, "save", lambda *what: (kept.append(watch.batches), save(*what)))
     compute(tmp_path, [f"experiment.checkpoint_seconds={seconds}"], watch=watch)
     assert kept == expected
-
-
-def test_a_rule_measures_on_one_thread_of_the_library():
-    def threads(_):
-        return {library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"}
-
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        assert _on_one_thread(threads)(None) == {1}
-        assert threads(None) == {2}
 
 
 def test_a_checkpoint_has_as_many_arrays_after_many_epochs(tmp_path):
