@@ -6,6 +6,7 @@ paths and wires come behind, as they are read.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -107,12 +108,47 @@ def effective(cells: WeightDevices, weight: Array, positive: Devices, negative: 
     return plus - minus
 
 
-def variance(cells: WeightDevices, weight: Array) -> Array:
-    """Return the variance of the weights that cells hold over chips, first order in their spread; none are stuck."""
-    if cells.mismatch == "additive":
-        return np.full(weight.shape, cells.sigma**2 * (2.0 if cells.cell == "pair" else 1.0))
-    rest = cells.window[0] if cells.cell == "pair" and cells.window else 0.0
-    return np.asarray(cells.sigma**2 * ((np.abs(weight) + rest) ** 2 + rest**2))
+def moments(cells: WeightDevices, weight: Array) -> tuple[Array, Array]:
+    """Return mean and variance over chips of the weights that cells hold when `weight`, as `held` gives it, is asked.
+
+    The devices of a pair are cut at 0: a device that rests there and has an additive spread holds
+    ``sigma/sqrt(2 pi)`` in the mean. Stuck devices count; the log-normal spread counts to first order.
+
+    Parameters
+    ----------
+    cells : WeightDevices
+        Spread of one device, and how many are stuck.
+    weight : array
+        Units of the weight.
+    """
+    if cells.cell == "single":
+        return _device_moments(cells, weight)
+    rest = cells.window[0] if cells.window else 0.0
+    plus, minus = (_device_moments(cells, rest + np.maximum(s * weight, 0.0)) for s in (1.0, -1.0))
+    return plus[0] - minus[0], plus[1] + minus[1]
+
+
+def _device_moments(cells: WeightDevices, programmed: Array) -> tuple[Array, Array]:
+    """Return mean and variance of what devices of one polarity hold."""
+    spread = np.full(programmed.shape, cells.sigma) if cells.mismatch == "additive" else cells.sigma * programmed
+    mean, variance = programmed, spread**2
+    if cells.cell == "pair" and cells.mismatch != "lognormal":
+        mean, variance = _cut_at_zero(programmed, np.abs(spread))
+    if cells.stuck_fraction == 0.0:
+        return mean, variance
+    share, away = cells.stuck_fraction, mean - cells.stuck_at
+    return mean - share * away, (1.0 - share) * (variance + share * away**2)
+
+
+def _cut_at_zero(mean: Array, spread: Array) -> tuple[Array, Array]:
+    """Return mean and variance of ``max(x, 0)`` of a normal `x`, where `mean` is at least 0."""
+    moves = spread > 0.0
+    z = np.where(moves, mean, 0.0) / np.where(moves, spread, 1.0)
+    below = 0.5 * np.vectorize(math.erfc, otypes=[float])(z / math.sqrt(2.0))
+    density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+    first = np.where(moves, mean * (1.0 - below) + spread * density, mean)
+    second = (mean**2 + spread**2) * (1.0 - below) + mean * spread * density
+    return first, np.where(moves, second - first**2, 0.0)
 
 
 def _device(cells: WeightDevices, programmed: Array, devices: Devices) -> Array:

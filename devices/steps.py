@@ -78,7 +78,7 @@ def interpolated(nodes: Array, x: float) -> float:
 NEAREST, STOCHASTIC, COINCIDENCES = range(3)
 
 LONGEST = 100_000
-"""Most pulses one cell gets in one write."""
+"""Most pulses one cell gets in one write; a request of more is cut, and counted as such."""
 
 
 def rounded(pulses: float, uniform: float) -> int:

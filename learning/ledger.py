@@ -70,6 +70,9 @@ class Ledger(NamedTuple):
     keep: Mask
     """Samples that settled in every step, (batch,); only these are averaged."""
 
+    cut: int = 0
+    """Requests of a connection, in the worst of the writes that were tried, for more pulses than one write gives."""
+
     def terms(self) -> dict[str, Array]:
         """Return the error of each cause."""
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept

@@ -90,7 +90,8 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
         parts["first_order"] = first[name] - exact[name]
         known = tuple(step[name] for step in steps)
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
-        books[name] = _book(known, parts, drawn, errors, faded.get(name))
+        most = max((w.cut[name] for w in written), default=0)
+        books[name] = _book(known, parts, drawn, errors, faded.get(name))._replace(cut=most)
     return books
 
 
@@ -132,6 +133,9 @@ class _Missed(NamedTuple):
     felt: Blocks
     """Change of what is felt around what they keep."""
 
+    cut: Mapping[str, int]
+    """Cells that were asked for more pulses than one write gives."""
+
 
 def _writes(
     chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
@@ -154,7 +158,9 @@ def _writes(
         bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
         after, felt = _kept(bystander, names)
         kept = {name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names}
-        missed.append(_Missed(kept, {name: (felt[name] - around[name]) / -probe.rate for name in names}))
+        noise = {name: (felt[name] - around[name]) / -probe.rate for name in names}
+        asked = dict(zip(chip.topology.shapes, bystander.tally.cut.tolist(), strict=True))
+        missed.append(_Missed(kept, noise, asked))
     return missed, faded
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status
 
-from .answer_cells import unreached
+from .answer_cells import cut, unreached
 from .answer_ledger import floor, on_the_way, sentence
 from .answer_nudge import nudge_remarks
 from .store import Group, Result
@@ -36,8 +36,8 @@ def answer(result: Result) -> str:
 
 
 def remarks(result: Result) -> list[str]:
-    """Return what else has to be said: samples that were not counted, and cells that do not hold their weight."""
-    return [*_remarks(result), *unreached(result)]
+    """Return what else has to be said: samples that were not counted, weights that cells do not hold, requests cut."""
+    return [*_remarks(result), *unreached(result), *cut(latest(result))]
 
 
 def _remarks(result: Result) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .store import Result
 from .views import percent
 
@@ -25,3 +27,17 @@ def unreached(result: Result) -> list[str]:
         return [f"Cells: {listed} were given a weight {_CURE}."]
     chips = result.groups.get("evaluate", {}).get("unreached")
     return [] if chips is None else [f"Cells: up to {int(chips.data.max())} of a chip were given a weight {_CURE}."]
+
+
+def cut(last: Result) -> list[str]:
+    """Return how many requests one write could not give enough pulses, by connection, if there are any."""
+    tried, trained = last.groups.get("ledger/connections", {}), last.groups.get("metrics", {})
+    group = trained if "cut" in trained else tried
+    if "cut" not in group:
+        return []
+    counts = np.asarray(group["cut"].data)
+    counts = counts[-1] if group is trained else counts.max(axis=0)
+    listed = [f"{n} of {name}" for n, name in zip(counts, group["connection"].data, strict=True) if n]
+    words = "asked for more pulses than one write gives, 100000 or a whole train of coincidences, and were cut"
+    cure = "take a larger step or a longer train (devices.update), or a smaller learning.optimiser.rate"
+    return [f"Requests: {', '.join(listed)} {words}: {cure}."] if listed else []

@@ -16,7 +16,7 @@ from learning.ledger_connections import Probe, connection_ledgers
 from learning.matching import matching_rule
 from learning.runs import Trial, runs_of
 from learning.schemes import LockIn, Rotation, Scheme, label
-from substrate.cells import variances
+from substrate.cells import spreads
 from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
@@ -76,7 +76,7 @@ def measure(
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     designed = exact(nominal, batch.target)
-    rule = matching_rule(nominal, designed, variances(chip.design, chip.programmed))
+    rule = matching_rule(nominal, designed, spreads(chip.design, chip.programmed))
     books, keep = compared(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
     probe, connections = Probe(learning.optimiser.rate, repeats), []
     for s, book in enumerate(books):

@@ -11,7 +11,7 @@ from learning.estimators import measure_free
 from learning.exact import Exact, exact
 from learning.ledger_figures import cosines, mean_defined
 from learning.matching import matching_rule
-from substrate.cells import variances
+from substrate.cells import Spread, spreads
 from substrate.chip import Chip
 from substrate.design import Fabrication
 
@@ -79,9 +79,9 @@ def matching_study(
     }
 
 
-def _spread(nominal: Chip, sigma: float) -> dict[str, Array]:
+def _spread(nominal: Chip, sigma: float) -> dict[str, Spread]:
     feedback = nominal.design.feedback.model_copy(update={"mismatch_sigma": sigma})
-    return variances(nominal.design._replace(feedback=feedback), nominal.programmed)
+    return spreads(nominal.design._replace(feedback=feedback), nominal.programmed)
 
 
 def _drawn(nominal: Chip, sigma: float, seed: int, instance: int) -> Chip:

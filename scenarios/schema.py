@@ -29,7 +29,9 @@ from .schema_devices import (
     hold_faults,
     nudge_faults,
     pair_faults,
+    range_faults,
     thermal_faults,
+    with_range,
     with_thermal_noise,
 )
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
@@ -222,7 +224,7 @@ class Scenario(Parameters):
         found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
         found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
-        found += comparator_faults(devices) + pair_faults(devices)
+        found += comparator_faults(devices) + pair_faults(devices) + range_faults(devices, self.physical)
         found += thermal_faults(devices.noise, self.physical, network.law)
         real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)
@@ -245,7 +247,7 @@ class Scenario(Parameters):
     def devices_in_units(self) -> Devices:
         """Return the devices as the substrate takes them: levels and times in units of the model."""
         devices: Devices = units.plain(self.devices, self.physical)
-        return with_thermal_noise(devices, self.physical)
+        return with_thermal_noise(with_range(devices, self.physical), self.physical)
 
     def _schemes_in_tau(self) -> list[Scheme]:
         return units.plain(self.learning, self.physical).all_schemes()

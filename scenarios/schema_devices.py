@@ -6,7 +6,7 @@ from devices.comparator import Comparator
 from devices.components import size_of
 from devices.converter import SHAPED, Converters, NudgeCircuit
 from devices.memory import Pulsed, Update
-from devices.mismatch import FeedbackDevices, Twin, WeightDevices, fault_of
+from devices.mismatch import CellKind, FeedbackDevices, Twin, WeightDevices, fault_of
 from devices.neurons import NeuronDevices
 from devices.noise import Noise
 from devices.parameters import Parameters
@@ -112,6 +112,29 @@ def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
         return []
     hint = "real nudges are one-sided, centred, chebyshev and random-sign; or leave these keys out"
     return [(("devices", "converters", "nudge"), SHAPED, hint)]
+
+
+def range_faults(devices: Devices, physical: Physical | None) -> Found:
+    """Return the windows that stand beside the largest weight of a cell."""
+    if physical is None or physical.weight_range is None:
+        return []
+    given = [name for name in ("weights", "feedback") if getattr(devices, name).window is not None]
+    words, hint = "physical.weight_range is a window, too: one way to say it", "leave one of the two out"
+    return [(("devices", name, "window"), words, hint) for name in given]
+
+
+def with_range(devices: Devices, physical: Physical | None) -> Devices:
+    """Return the same devices with the largest weight of a cell as the window of all cells."""
+    if physical is None or physical.weight_range is None:
+        return devices
+    most, own = physical.weight_range, devices.feedback.cell
+
+    def reaching(cell: CellKind) -> dict[str, list[float]]:
+        return {"window": [0.0 if cell == "pair" else -most, most]}
+
+    weights = devices.weights.model_copy(update=reaching(devices.weights.cell))
+    feedback = devices.feedback.model_copy(update=reaching(own)) if own else devices.feedback
+    return devices.model_copy(update={"weights": weights, "feedback": feedback})
 
 
 def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:

@@ -120,6 +120,8 @@ def _written(result: Result, group: Group) -> dict[str, Any]:
         lost = int(group["lost"].data[-1, k])
         share = lost / (writes * result[f"weights/{name}"]["programmed"].data.size)
         found[f"requests of {name} lost ({_share(share)})"] = lost
+        if cut := int(group["cut"].data[-1, k]):
+            found[f"requests of {name} cut to the most pulses of one write"] = cut
     if "refreshes" in group:
         for words, key in (("pairs refreshed", "refreshes"), ("pulses of refreshes", "refresh_pulses")):
             found[words] = group[key].data[-1].sum() + group[f"{key}_bias"].data[-1].sum()

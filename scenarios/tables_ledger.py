@@ -102,6 +102,11 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
             "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
             "term": term,
             **_tables(blocks, "connection"),
+            "cut": Variable(
+                ("scheme", "connection"),
+                np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),
+                long_name="requests of the tried write for more pulses than one write gives",
+            ),
         },
     }
     if found.interactions and found.interactions[0].alone:

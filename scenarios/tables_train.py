@@ -38,6 +38,8 @@ _EPOCH_NAMES = {
     "probes_unsettled": "of these: did not settle",
     "lost": "requests of weights so far that moved no cell: below one step, or held back",
     "lost_bias": "the same of biases",
+    "cut": "requests of weights so far for more pulses than one write gives",
+    "cut_bias": "the same of biases",
     "refreshes": "one-sided pairs of weights refreshed so far",
     "refreshes_bias": "the same of biases",
     "refresh_pulses": "pulses that took, resets included; part of `pulses`",
@@ -72,7 +74,7 @@ def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
         return {}
     one = chip.writer.pairs is not None
     for name, counts in tally._asdict().items():
-        if name == "lost" or one:
+        if name in {"lost", "cut"} or one:
             by_block = dict(zip(chip.topology.shapes, counts, strict=True))
             found[name] = np.array([by_block[c.block] for c in chip.topology.connections])
             found[f"{name}_bias"] = np.array([by_block[f"bias/{layer}"] for layer in chip.topology.names])

@@ -125,6 +125,7 @@ EFFECTS = {
 
 _CLASSES = {
     "twin": DIFFERENT,
+    "adc": DIFFERENT,
     "hold": DIFFERENT,
     "nudge-circuit": DIFFERENT,
     "read-noise": RANDOM,
@@ -139,8 +140,14 @@ _CLASSES = {
 
 
 def class_of(design: Design, cause: str) -> str:
-    """Return the class of a cause, a key of `EFFECTS`; noise is slow if none of it is white."""
+    """Return the class of a cause, a key of `EFFECTS`; noise is slow if none of it is white.
+
+    A converter rounds every phase by itself: what is left of its own gain and offset is small beside that.
+    """
     noise = design.noise
+    adc = design.converters.readout
+    if cause == "adc" and adc is not None and adc.stochastic:
+        return RANDOM
     if (cause == "noise" and noise.thermal == noise.common == 0.0) or (cause == "read-noise" and noise.read == 0.0):
         return SLOW
     return _CLASSES.get(cause, COMMON)

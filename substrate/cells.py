@@ -6,11 +6,12 @@ Order of application: requested weight, window and levels, spread of the cells, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.conductance import Devices, conductances, effective, held, made, variance, within
+from devices.conductance import Devices, conductances, effective, held, made, moments, within
 from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
 
@@ -128,10 +129,24 @@ class Cells:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
 
 
-def variances(design: Design, blocks: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the variance over chips of every weight that only one direction feels, first order in the spread of cells.
+class Spread(NamedTuple):
+    """What the cells of one connection make of its weights over chips, as far as only one direction feels it."""
 
-    A cell that both directions share makes no asymmetry, so that its variance counts as 0.
+    shift: Array
+    """Mean of what they hold less what is programmed, (pre, post)."""
+
+    variance: Array
+    """Variance of what they hold, (pre, post)."""
+
+    path: float
+    """Relative standard deviation of the gain of the path into each post unit."""
+
+
+def spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
+    """Return the spread of every connection over chips, by block.
+
+    A cell that both directions share makes no asymmetry: its shift and its variance count as 0, the gains of its two
+    paths do not. Wires are left out.
 
     Parameters
     ----------
@@ -141,10 +156,12 @@ def variances(design: Design, blocks: Mapping[str, Array]) -> dict[str, Array]:
         Programmed weights.
     """
     topology, feedback = design.topology, design.feedback.over(design.weights)
-    shared = {c for pair in topology.pairs() for c in pair} if design.feedback.storage == "shared-device" else set()
-    return {
-        c.block: np.zeros(topology.shapes[c.block])
-        if c in shared
-        else variance(feedback if topology.is_feedback(c) else design.weights, blocks[c.block])
-        for c in topology.connections
-    }
+    shared = (
+        {c.block for pair in topology.pairs() for c in pair} if design.feedback.storage == "shared-device" else set()
+    )
+    found = {}
+    for c in topology.connections:
+        cells, weight = (feedback if topology.is_feedback(c) else design.weights), blocks[c.block]
+        mean, variance = (weight, 0.0 * weight) if c.block in shared else moments(cells, held(cells, weight))
+        found[c.block] = Spread(mean - weight, variance, cells.path_sigma)
+    return found

@@ -142,6 +142,7 @@ class Fabric:
             pulses += written.pulses * self._copies(block)
             place = self._places[block]
             self.tally.lost[place] += written.lost
+            self.tally.cut[place] += written.cut
             if asked is not change:
                 self.tally.lost[place] += int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
             self.tally.refreshes[place] += written.refreshes

@@ -74,7 +74,7 @@ class Pairs:
             Requested change of the weight.
         """
         wanted = request + self._law.offset
-        (plus, ups), (minus, downs) = (
+        (plus, ups, most), (minus, downs, least) = (
             self._pulsed(side, common + np.maximum(s * weight, 0.0), np.maximum(s * wanted, 0.0), f"{block}/{name}")
             for side, s in zip(self._sides[block], (1.0, -1.0), strict=True)
         )
@@ -87,15 +87,18 @@ class Pairs:
         # Without a pulse every bit of the weight stays.
         after = np.where(touched, plus - minus, weight)
         common = np.where(touched, np.minimum(plus, minus), common)
-        return touched, common, Written(after, pulses + spent, lost, count, spent)
+        return touched, common, Written(after, pulses + spent, lost, most + least, count, spent)
 
-    def _pulsed(self, side: _Side, conductance: Array, wanted: Array, name: str) -> tuple[Array, NDArray[np.int32]]:
-        """Return the devices of one sign after their pulses, and these."""
+    def _pulsed(
+        self, side: _Side, conductance: Array, wanted: Array, name: str
+    ) -> tuple[Array, NDArray[np.int32], int]:
+        """Return the devices of one sign after their pulses, these, and how many were asked for too many."""
         rows = side.moving.low.shape
         new, counts = np.ascontiguousarray(conductance).reshape(rows), np.zeros(rows, dtype=np.int32)
         train = train_of(self._law, self._stream(f"write/{side.sign}{name}"), 0.0)
-        pulse(side.moving._replace(weight=new), np.ascontiguousarray(wanted).reshape(rows), train, counts)
-        return new.reshape(conductance.shape), counts.reshape(conductance.shape)
+        asked = np.ascontiguousarray(wanted).reshape(rows)
+        _, _, cut = pulse(side.moving._replace(weight=new), asked, train, counts)
+        return new.reshape(conductance.shape), counts.reshape(conductance.shape), int(cut)
 
     def _refreshed(
         self, block: str, plus: Array, minus: Array, due: NDArray[np.bool_], name: str

@@ -61,7 +61,8 @@ class Physical(Parameters):
     time constant and row scale with every write."""
 
     weight_range: Annotated[float, _POSITIVE] | None = None
-    """Largest weight ``|W|`` that a pair of cells can hold; dimensionless."""
+    """Largest weight ``|W|`` that a cell can hold, in place of ``devices.weights.window``: the devices of a pair reach
+    from 0 to it, a single one from minus to plus; dimensionless."""
 
     @model_validator(mode="after")
     def _agree(self) -> Physical:

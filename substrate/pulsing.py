@@ -265,20 +265,21 @@ def room_for(columns: int) -> Room:
 
 
 @kernel
-def pulse(block: Block, request: Array, train: Train, counts: Counts) -> tuple[int, int]:
+def pulse(block: Block, request: Array, train: Train, counts: Counts) -> tuple[int, int, int]:
     """Apply the pulses that become of a request (rows, columns); `counts` of the same shape takes them, with sign.
 
-    A cell without room, ``high <= low``, does not move. Returns the pulses of all cells, and how many cells got
-    none although something was requested.
+    A cell without room, ``high <= low``, does not move. Returns the pulses of all cells, how many cells got none
+    although something was requested, and how many were asked for more than one write can give.
     """
     rows, columns = request.shape
-    room = room_for(columns)
-    pulses, lost = 0, 0
+    room, most = room_for(columns), train.length if train.rule == steps.COINCIDENCES else steps.LONGEST
+    pulses, lost, cut = 0, 0, 0
     for r in range(rows):
         wanted, row = request[r], counts[r]
         _count_row(wanted, train, r, room, row)
         for j in range(columns):
             pulses += abs(int(row[j]))
             lost += int((row[j] == 0) & (wanted[j] != 0.0))
+            cut += int(abs(wanted[j] + train.offset) > most * train.step)
         _walk_row(block, train, r, row, room)
-    return pulses, lost
+    return pulses, lost, cut

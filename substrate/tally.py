@@ -23,6 +23,9 @@ class Written(NamedTuple):
     lost: int
     """Cells whose request was not 0 and that got no pulse."""
 
+    cut: int = 0
+    """Cells that were asked for more pulses than one write can give."""
+
     refreshes: int = 0
     """One-sided pairs that were refreshed."""
 
@@ -35,6 +38,9 @@ class Tally(NamedTuple):
 
     lost: Counts
     """Requests that were not 0 and moved no cell: below one step, or held back by a comparator, window or level."""
+
+    cut: Counts
+    """Requests for more pulses than one write can give, `devices.steps.LONGEST` or a whole train of coincidences."""
 
     refreshes: Counts
     """One-sided pairs that were refreshed."""

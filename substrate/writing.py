@@ -177,12 +177,12 @@ class Writer:
         new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
         train = train_of(law, self._stream(f"write/{block}/{name}"), law.offset)
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
-        pulses, lost = pulse(moving._replace(weight=new), wanted, train, counts)
+        pulses, lost, cut = pulse(moving._replace(weight=new), wanted, train, counts)
         new, touched = new.reshape(request.shape), counts.reshape(request.shape) != 0
         if reference is not None:
             # Without a pulse every bit of the difference stays.
             new = np.where(touched, new - reference, weight)
-        return touched, Written(new, int(pulses), int(lost))
+        return touched, Written(new, int(pulses), int(lost), int(cut))
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = self.within(block, target)

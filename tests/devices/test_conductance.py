@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from devices.components import Component
-from devices.conductance import conductances, effective, held, made, variance
+from devices.conductance import conductances, effective, held, made, moments
 from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices, fault_of, path_gains
 from devices.random import Stream
 from tests.statistics import assert_mean, assert_normal_variance, assert_variance_ratio
@@ -89,7 +89,7 @@ def test_additive_spread_has_its_moments_whatever_the_weight():
         error = real(cells, away) - away
         assert_mean(error, 0.0, 0.02 * np.sqrt(power))
         assert_normal_variance(error.ravel(), 4e-4 * power)
-        np.testing.assert_allclose(variance(cells, away), 4e-4 * power)
+        np.testing.assert_allclose(moments(cells, away)[1], 4e-4 * power)
 
 
 def test_both_devices_of_a_pair_spread():
@@ -99,10 +99,32 @@ def test_both_devices_of_a_pair_spread():
         drawn = real(cells, np.full(SHAPE, weight))
         assert_normal_variance(drawn.ravel(), expected)
         assert_mean(drawn, weight, np.sqrt(expected))
-        np.testing.assert_allclose(variance(cells, np.array([weight])), expected)
+        np.testing.assert_allclose(moments(cells, np.array([weight]))[1], expected)
     plus, minus = conductances(cells, WEIGHT, devices(cells), devices(cells, sign="-"))
     np.testing.assert_array_equal(plus - minus, real(cells, np.clip(WEIGHT, -1.5, 1.5)))
     assert min(plus.min(), minus.min()) >= 0.0
+
+
+@pytest.mark.parametrize("cell", ["single", "pair"])
+@pytest.mark.parametrize("low", [0.0, 0.03])
+@pytest.mark.parametrize(
+    "spread",
+    [
+        {"mismatch": "additive", "mismatch_sigma": 0.05},
+        {"mismatch_sigma": 0.05},
+        {"mismatch": "additive", "mismatch_sigma": 0.05, "stuck_fraction": 0.1, "stuck_at": 0.4},
+        {"stuck_fraction": 0.1, "stuck_at": 0.4},
+    ],
+)
+def test_moments_are_those_of_drawn_cells(cell, low, spread):
+    """Where devices rest at 0 or near it they are cut there: mean and variance, false alarms 1e-6 each."""
+    cells = WeightDevices(cell=cell, **({"window": [low, 2.0]} if cell == "pair" else {}), **spread)
+    for weight in (-0.3, 0.0, 0.02, 0.3):
+        drawn = real(cells, np.full(SHAPE, weight))
+        mean, variance = (float(value[0]) for value in moments(cells, np.array([weight])))
+        assert_mean(drawn, mean, np.sqrt(variance) + 1e-15)
+        squares = (drawn - mean) ** 2
+        assert_mean(squares, variance, squares.std() + 1e-15)
 
 
 def test_conductances_are_never_negative():

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from devices.mismatch import FeedbackDevices
+from devices.mismatch import FeedbackDevices, WeightDevices
 from learning.estimators import measure_free
 from learning.exact import exact
 from learning.ledger_figures import cosines
 from learning.matching import matching_rule
-from substrate.cells import variances
+from substrate.cells import spreads
 from substrate.chip import Chip
 from substrate.couplings import couplings_of
 from substrate.design import Design, Fabrication
@@ -19,7 +19,7 @@ CHIPS = 300
 
 
 def squares_over_chips(sigma, **changes):
-    nominal = random_chip(sigma=0.0, **changes)
+    nominal = random_chip(sigma=0.0, **changes).ideal()
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)
     designed = exact(nominal, y)
@@ -47,8 +47,50 @@ def test_the_rule_is_what_drawn_chips_show(sigma):
         assert abs(rule.cosine[name].mean() - cosine[:, k].mean()) < shortfall + 1e-7, name
 
 
+KINDS = {
+    "gains of paths": {"gain_sigma": 0.1},
+    "gains of paths and cells": {"gain_sigma": 0.1, "mismatch_sigma": 0.1},
+    "additive pairs at rest": {"cell": "pair", "mismatch": "additive", "mismatch_sigma": 0.02},
+    "pairs above 0": {"cell": "pair", "window": [0.1, 1e6], "mismatch_sigma": 0.1},
+    "stuck cells": {"stuck_fraction": 0.01},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rule_counts_whatever_spreads_the_weights(kind):
+    """Squared errors of drawn chips; five standard errors (false alarms below 1e-6), and a tenth for higher orders."""
+    weights = WeightDevices(**KINDS[kind])
+    nominal, designed, errors, _ = squares_over_chips(0.0, symmetric=True, weights=weights)
+    rule = matching_rule(nominal, designed, spreads(nominal.design._replace(weights=weights), nominal.programmed))
+    for name, columns in nominal.topology.columns.items():
+        drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
+        expected = rule.square[name].mean()
+        assert abs(drawn.mean() - expected) < 5.0 * drawn.std() / np.sqrt(CHIPS) + 0.1 * expected, name
+
+
+def test_what_feedback_cells_miss_in_the_mean_is_an_error_of_its_own():
+    """Additive pairs at rest, in the feedback alone: their mean misses ``sigma/sqrt(2 pi)`` towards 0."""
+    feedback = FeedbackDevices(cell="pair", mismatch="additive", mismatch_sigma=0.05)
+    nominal = random_chip(symmetric=True)
+    x, y = random_batch(nominal, 4)
+    measure_free(nominal, x)
+    designed = exact(nominal, y)
+    rule = matching_rule(nominal, designed, spreads(nominal.design._replace(feedback=feedback), nominal.programmed))
+    found = []
+    for instance in range(CHIPS):
+        chip = Chip(nominal.design._replace(feedback=feedback), nominal.programmed, Fabrication(0, instance))
+        measure_free(chip, x)
+        drawn = exact(chip, y)
+        found.append(
+            [np.sum((drawn.ep - drawn.delta)[:, c] ** 2, axis=1).mean() for c in chip.topology.columns.values()]
+        )
+    for name, drawn in zip(nominal.topology.names, np.transpose(found), strict=True):
+        expected = rule.square[name].mean()
+        assert abs(drawn.mean() - expected) < 5.0 * drawn.std() / np.sqrt(CHIPS) + 0.1 * expected, name
+
+
 def feedback_spread(nominal, sigma):
-    return variances(nominal.design._replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
+    return spreads(nominal.design._replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
 
 
 def first_and_whole(scale, law, chips):

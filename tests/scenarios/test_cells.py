@@ -49,6 +49,29 @@ def test_a_chip_gets_its_cells(tmp_path):
     assert chip.causes == ["mismatch", "window", "path-gain"]
 
 
+def test_the_largest_weight_of_a_cell_is_its_window(tmp_path):
+    """Of both kinds of cells; the chip holds nothing beyond it, and says how many cells fall short."""
+    edits = ["physical.weight_range=0.2", 'devices.feedback.cell="pair"']
+    loaded = load(write_scenario(tmp_path), edits)
+    devices = loaded.scenario.devices_in_units()
+    assert devices.weights.window == [-0.2, 0.2]
+    assert devices.feedback.over(devices.weights).window == [0.0, 0.2]
+    parts = assemble(loaded)
+    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    assert "window" in chip.causes
+    for c in chip.topology.connections:
+        assert abs(chip.held[c.block]).max() == 0.2 < abs(chip.programmed[c.block]).max()
+        assert chip.unreached[c.block] == (abs(chip.programmed[c.block]) > 0.2).sum()
+
+
+@pytest.mark.parametrize("table", ["weights", "feedback"])
+def test_a_window_beside_the_largest_weight_is_refused(tmp_path, table):
+    edits = ["physical.weight_range=0.2", f"devices.{table}.window=[-1.0, 1.0]"]
+    (fault,) = faults_of(write_scenario(tmp_path), *edits)
+    assert fault.path == ("devices", table, "window")
+    assert "physical.weight_range is a window, too" in fault.message
+
+
 @pytest.mark.parametrize(
     ("edits", "path", "message"),
     [

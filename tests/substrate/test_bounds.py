@@ -6,6 +6,7 @@ import pytest
 from devices.memory import OneSided, SoftBounds, Verified
 from devices.mismatch import FeedbackDevices, WeightDevices
 from devices.retention import Retention
+from devices.steps import LONGEST
 from tests.networks import random_chip
 from tests.steps_twin import pulsed
 from tests.substrate.test_writing import LAWS
@@ -149,3 +150,19 @@ def test_measured_bounds_are_bounds_and_must_be_in_order():
     assert ((chip.held[block] >= 0.1) & (chip.held[block] <= 0.3)).all()
     with pytest.raises(ValueError, match=r"measured cells of weight/l1-l2: `low` of a cell lies above its `high`"):
         random_chip(update=law).variant(measured_cells={f"{block}/low": high, f"{block}/high": low})
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic", "coincidences"])
+@pytest.mark.parametrize("one_sided", [None, OneSided()])
+def test_requests_for_more_pulses_than_one_write_gives_are_counted(rounding, one_sided):
+    """1e5 pulses, or a whole train of coincidences."""
+    most = 31 if rounding == "coincidences" else LONGEST
+    step = 1.0 / most
+    law = SoftBounds(step=step, w_max=5.0, rounding=rounding, one_sided=one_sided)
+    chip = random_chip(update=law)
+    asked = np.linspace(-2.0, 2.0, 35).reshape(7, 5)
+    chip.write({"weight/l1-l2": asked, "bias/l1": np.full(7, 0.9)})
+    counts = dict(zip(chip.topology.shapes, chip.tally.cut.tolist(), strict=True))
+    expected = np.count_nonzero(np.abs(asked) > 1.0 + 1e-9)
+    assert counts == dict.fromkeys(counts, 0) | {"weight/l1-l2": expected}
+    assert expected > 10

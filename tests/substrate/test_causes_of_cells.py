@@ -1,11 +1,32 @@
-"""Taking away errors of cells where feedback cells differ from the others."""
+"""Taking away errors of cells where feedback cells differ from the others, and the classes of causes."""
 
+import numpy as np
+import pytest
+
+from devices.converter import Adc, Converters, NudgeCircuit
 from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices
 from devices.neurons import NeuronDevices
 from devices.noise import Noise, Telegraph
-from substrate.causes import CAUSES, DIFFERENT, EFFECTS, RANDOM, SLOW, UNSETTLED, causes, class_of, unsettled, without
+from learning.estimators import estimate, measure_free
+from learning.exact import exact
+from learning.runs import joined
+from learning.schemes import OneSided
+from substrate.causes import (
+    CAUSES,
+    COMMON,
+    DIFFERENT,
+    EFFECTS,
+    RANDOM,
+    SLOW,
+    UNSETTLED,
+    causes,
+    class_of,
+    unsettled,
+    without,
+)
 from substrate.methods import Phase
-from tests.networks import random_chip
+from tests.networks import random_batch, random_chip
+from tests.substrate.test_hardware import IMPERFECT
 
 PELGROM = Pelgrom(coefficient=0.1, width=1.0, length=1.0)
 
@@ -40,9 +61,11 @@ def test_every_cause_has_a_class():
     plain = random_chip().design
     kinds = {cause: class_of(plain._replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
     assert set(kinds.values()) < EFFECTS.keys()
-    assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "hold", "nudge-circuit"]
+    assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "adc", "hold", "nudge-circuit"]
     assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
     assert class_of(plain._replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+    dithered = Converters(readout=Adc(bits=8, stochastic=True))
+    assert class_of(plain._replace(converters=dithered), "adc") == RANDOM
 
 
 def test_phases_of_a_fixed_length_may_end_unsettled():
@@ -63,3 +86,22 @@ def test_noise_of_membranes_and_of_reads_go_apart():
     assert causes(noisy) == ["noise", "read-noise"]
     assert without(noisy, "noise").noise == Noise(read_flicker=0.1, telegraph=telegraph)
     assert without(noisy, "read-noise").noise == Noise(flicker=0.1)
+
+
+BY_PHASE = IMPERFECT | {
+    "adc": {"converters": Converters(readout=Adc(bits=14))},
+    "nudge-circuit": {"converters": Converters(nudge=NudgeCircuit(offset=1e-4))},
+}
+
+
+@pytest.mark.parametrize("cause", [c for c in CAUSES if class_of(random_chip().design, c) in {COMMON, DIFFERENT}])
+def test_only_what_differs_between_phases_grows_as_the_nudge_shrinks(cause):
+    """Error of a one-sided estimate against the limit of that same chip, at a nudge and at a tenth of it."""
+    chip = random_chip(**BY_PHASE[cause])
+    x, y = random_batch(chip, 8)
+    errors = []
+    for beta in (1e-2, 1e-3):
+        free = measure_free(chip, x)
+        limit = exact(chip, y).ep
+        errors.append(np.linalg.norm(joined(estimate(chip, free, y, OneSided(beta=beta))) - limit))
+    assert (errors[1] > 2.0 * errors[0]) == (class_of(chip.design, cause) == DIFFERENT), errors

@@ -12,7 +12,7 @@ from learning.runs import joined
 from learning.schemes import OneSided
 from scenarios.tables_cells import cell_variables
 from substrate import units
-from substrate.cells import variances
+from substrate.cells import spreads
 from substrate.chip import Chip
 from substrate.design import Fabrication
 from substrate.physical import Physical
@@ -62,8 +62,10 @@ def test_a_shared_device_is_read_in_both_directions():
     assert errors(chip, FORWARD).std() > 0.1
     paired = chip_with(shared, WeightDevices(mismatch_sigma=0.2, cell="pair", window=[0.1, 2.0]))
     np.testing.assert_array_equal(paired.effective[BACK], paired.effective[FORWARD].T)
-    zero = [v for b, v in variances(chip.design, chip.programmed).items() if b in {FORWARD, BACK}]
-    assert all((v == 0.0).all() for v in zero)
+    found = spreads(paired.design, paired.programmed)
+    for block in (FORWARD, BACK):
+        assert (found[block].shift == 0.0).all()
+        assert (found[block].variance == 0.0).all()
 
 
 def test_only_gains_of_paths_break_the_symmetry_of_a_shared_device():

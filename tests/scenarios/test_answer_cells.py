@@ -1,0 +1,51 @@
+"""What a result says of cells that do not hold their weight, and of requests that one write could not give."""
+
+import re
+
+import pytest
+
+from scenarios import store
+from scenarios.answer import remarks
+from scenarios.load import load
+from scenarios.progress import Progress
+from scenarios.run import Options, run
+from scenarios.sheets import sheets
+from tests.scenarios.test_hardware import TRAIN
+
+from .files import MEASURE, write_scenario
+
+TIGHT = "devices.update={kind='soft-bounds', step=1e-9, w_max=0.2, w_min=-0.2, w_max_sigma=0.3}"
+EVALUATE = ['experiment={kind="evaluate", chips=2}']
+
+
+def told(tmp_path, text, *edits):
+    loaded = load(write_scenario(tmp_path, text), [TIGHT, *edits])
+    done = run(loaded, Options(tmp_path / "out"), Progress(quiet=True))
+    result = store.load(done.folder / "run.h5")
+    return result, "\n".join(remarks(result))
+
+
+@pytest.mark.parametrize("text", [MEASURE, TRAIN])
+def test_both_are_told_by_connection(tmp_path, text):
+    result, words = told(tmp_path, text, "learning.optimiser.rate=0.5")
+    count = int(result["devices/in-l1"]["unreached"].data)
+    cells = result["devices/in-l1"]["programmed"].data.size
+    assert 0 < count < cells
+    assert re.search(rf"Cells: {count} \(.* %\) of in-l1, .* were given a weight beyond", words)
+    assert re.search(r"Requests: \d+ of in-l1, .* asked for more pulses than one write gives", words)
+    if "metrics" in result.groups:
+        rows = [row[0] for sheet in sheets(result, 9) for row in sheet.rows]
+        assert "requests of in-l1 cut to the most pulses of one write" in rows
+
+
+def test_chips_that_are_only_tested_are_counted_as_wholes(tmp_path):
+    result, words = told(tmp_path, MEASURE, *EVALUATE)
+    worst = int(result["evaluate"]["unreached"].data.max())
+    assert worst > 0
+    assert f"Cells: up to {worst} of a chip were given a weight" in words
+
+
+def test_a_chip_whose_cells_hold_all_says_nothing(tmp_path):
+    _, words = told(tmp_path, MEASURE, "devices.update={kind='soft-bounds', step=0.01, w_max=50.0, w_min=-50.0}")
+    assert "Cells:" not in words
+    assert "Requests:" not in words
