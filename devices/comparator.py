@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from .components import Cell
+from .components import Cell, size_of
 from .mismatch import Weight
 from .parameters import Parameters
 
@@ -43,7 +43,7 @@ class Comparator(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether the same request can end differently."""
-        return self.noise > 0.0
+        return size_of(self.noise) > 0.0
 
 
 def decided(comparator: Comparator, change: float, request: Array, own: Array, fresh: Array) -> Array:

@@ -40,16 +40,25 @@ class Cell(Quantity):
 
 @dataclass(frozen=True)
 class Rate:
-    """A slew rate that was written in volts per second; no number, for the reason of `Potential`."""
+    """A rate that was written in volts per second; no number, for the reason of `Potential`."""
 
     size: float
     text: str
     """As written, such as ``0.5 V/us``."""
 
+    scale: str
+    """The key of ``[physical]`` that says how many volts one unit is."""
+
 
 @dataclass(frozen=True)
 class Slew(Quantity):
-    """Marks a slew rate in units of the state per tau; text becomes a `Rate`, a number in `substrate.units`."""
+    """Marks a rate in units of the state or the activity per tau; text becomes a `Rate`.
+
+    Only `substrate.units` turns that into a number. Of the limits only the sign applies to text.
+    """
+
+    scale: Literal["activity_volts", "volt_scale"]
+    """The key of ``[physical]`` that says how many volts one unit is."""
 
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text with a unit as a `Rate`."""
@@ -58,11 +67,11 @@ class Slew(Quantity):
         size = number_in(value, "V/s")
         if size <= 0.0:
             number(size)
-        return Rate(size, value)
+        return Rate(size, value, self.scale)
 
 
 def size_of(value: Any) -> float:
     """Return the number in a value that may have been written with a unit, in that unit."""
     if isinstance(value, Potential):
         return value.volts
-    return float(value.size if isinstance(value, Component) else value)
+    return float(value.size if isinstance(value, Component | Rate) else value)

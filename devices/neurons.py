@@ -64,7 +64,7 @@ class NeuronDevices(Parameters):
     """Gain A of the amplifier that buffers the activity: it divides by ``1 + 1/A``; dimensionless, 1 to 1e12. Absent:
     none is lost. A 741 has 2e5, single stages on a chip 30 to 1000."""
 
-    slew: Annotated[float, Field(gt=0.0, le=1e6), Slew()] | None = None
+    slew: Annotated[float, Field(gt=0.0, le=1e6), Slew("volt_scale")] | None = None
     """Largest change of a membrane, ``|du/dt|``; units of the state per tau, or volts per second such as "0.5 V/us",
     above 0. It moves no rest point, only the way there. Kicks of white noise are not limited. Absent: no limit."""
 

@@ -20,7 +20,7 @@ from .parameters import Level, Parameters, Ratio, Taus
 from .random import Stream
 
 Array = NDArray[np.float64]
-Sigma = Annotated[float, Field(ge=0.0, le=100.0)]
+Sigma = Annotated[float, Field(ge=0.0, le=100.0), Level("volt_scale")]
 
 
 class Telegraph(Parameters):
@@ -46,23 +46,25 @@ class Telegraph(Parameters):
 
 
 class Noise(Parameters):
-    """Noise of membranes and reads; standard deviations in units of the state where not said, 0 means none."""
+    """Noise of membranes and reads; 0 means none."""
 
     thermal: bool | Sigma = 0.0
     """White noise of every unit: standard deviation of `u` on a bare leak. ``true``: ``sqrt(gamma k T/C)/V_u`` of
-    [physical], which needs its `capacitance` and `volt_scale`: 0.4 mV at 300 K and 26 fF. Synapses may add to it."""
+    [physical], which needs its `capacitance` and `volt_scale`: 0.4 mV at 300 K and 26 fF. Synapses may add to it. Units
+    of the state, or volts."""
 
     common: Sigma = 0.0
-    """White noise that all units of a sample share (supply, bias): standard deviation of `u` on a bare leak."""
+    """White noise that all units of a sample share (supply, bias): standard deviation of `u` on a bare leak; units of
+    the state, or volts."""
 
     coloured: Sigma = 0.0
-    """Ornstein-Uhlenbeck noise of the drive of every unit: its standard deviation."""
+    """Ornstein-Uhlenbeck noise of the drive of every unit: its standard deviation; units of the state, or volts."""
 
     tau_c: Annotated[Taus, Field(gt=0.0, le=1e6)] = 10.0
     """Correlation time of the coloured noise, in units of tau."""
 
     flicker: Sigma = 0.0
-    """1/f noise of the drive of every unit: its standard deviation, over all octaves."""
+    """1/f noise of the drive of every unit: its standard deviation over all octaves; units of the state, or volts."""
 
     flicker_shortest: Annotated[Taus, Field(gt=0.0, le=1e6)] = 1.0
     """Shortest correlation time of the 1/f noise, in units of tau."""
@@ -84,16 +86,17 @@ class Noise(Parameters):
     def _used(self) -> Noise:
         # A value equal to the default says nothing: a resolved scenario spells out all of them.
         given = {name for name, f in Noise.model_fields.items() if getattr(self, name) != f.default}
-        if "tau_c" in given and self.coloured == 0.0:
+        if "tau_c" in given and size_of(self.coloured) == 0.0:
             raise PydanticCustomError("noise", "`tau_c` belongs to `coloured`, which is 0: give its standard deviation")
-        if given & {"flicker_shortest", "flicker_octaves"} and self.flicker == size_of(self.read_flicker) == 0.0:
+        quiet = size_of(self.flicker) == size_of(self.read_flicker) == 0.0
+        if given & {"flicker_shortest", "flicker_octaves"} and quiet:
             raise PydanticCustomError("noise", "`flicker` is 0: give its standard deviation or drop its octaves")
         return self
 
     @property
     def on(self) -> bool:
         """Tell whether the membranes are noisy; the noise of a read does not count."""
-        return max(self.thermal, self.common, self.coloured, self.flicker) > 0.0
+        return any(size_of(sigma) > 0.0 for sigma in (self.thermal, self.common, self.coloured, self.flicker))
 
     @property
     def reads(self) -> bool:
@@ -113,7 +116,7 @@ class Noise(Parameters):
     @property
     def slow(self) -> bool:
         """Tell whether any noise depends on what it was before."""
-        return self.coloured != 0.0 or self.flicker != 0.0 or self.slow_reads
+        return size_of(self.coloured) > 0.0 or size_of(self.flicker) > 0.0 or self.slow_reads
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""

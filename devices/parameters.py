@@ -30,7 +30,11 @@ _FACTORS = {
     "degree": {"degree": 1.0, "degrees": 1.0, "deg": 1.0, "rad": 180.0 / math.pi},
     "1": {"1": 1.0, "%": 0.01},
     "V": {"V": 1.0, "mV": 1e-3, "uV": 1e-6},
-    "V/s": {"V/s": 1.0, "V/ms": 1e3, "V/us": 1e6, "mV/us": 1e3, "mV/ns": 1e6},
+    "V/s": {
+        f"{volts}/{seconds}": float(f"1e{power + turn}")
+        for volts, power in {"V": 0, "mV": -3, "uV": -6}.items()
+        for seconds, turn in {"s": 0, "ms": 3, "us": 6, "ns": 9}.items()
+    },
     "V um": {"V um": 1.0, "mV um": 1e-3, "uV um": 1e-6},
     "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},

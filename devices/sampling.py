@@ -8,14 +8,14 @@ estimate, and becomes a bias of ``pedestal / beta``, and ``droop a / beta`` for 
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .components import size_of
+from .components import Slew, size_of
 from .parameters import BOLTZMANN, Farads, Level, Parameters, Ratio, Time
 from .random import Stream
 
@@ -38,6 +38,10 @@ class Hold(Parameters):
     """Time constant of the leak of the capacitor, in tau or seconds; absent: it holds for ever. 1 pA on 1 pF leaks 1 uV
     in a microsecond."""
 
+    droop: Annotated[float, Field(ge=-1e6, le=1e6), Slew("activity_volts")] = 0.0
+    """What a held value loses by a constant current, whatever it is, beside `droop_tau`; units of the activity per tau,
+    or volts per second such as "2 mV/ms"; negative: it rises. 1 fA on 1 pF: 1 mV/s."""
+
     droop_sigma: Annotated[Ratio, Field(ge=0.0, le=10.0)] = 0.0
     """Spread of the leak between units: it is ``exp(sigma xi)`` times the common one; dimensionless, 0 to 10."""
 
@@ -56,9 +60,14 @@ class Hold(Parameters):
     def _fit(self) -> Hold:
         if self.capacitance is not None and size_of(self.noise) > 0.0:
             raise PydanticCustomError("hold", "`capacitance` and `noise` exclude each other: one way to say the noise")
-        if self.droop_sigma > 0.0 and self.droop_tau is None:
-            raise PydanticCustomError("hold", "`droop_sigma` spreads a leak: give `droop_tau`")
+        if self.droop_sigma > 0.0 and not self.leaks:
+            raise PydanticCustomError("hold", "`droop_sigma` spreads a leak: give `droop_tau` or `droop`")
         return self
+
+    @property
+    def leaks(self) -> bool:
+        """Tell whether a held value changes while it waits."""
+        return self.droop_tau is not None or size_of(self.droop) != 0.0
 
     @property
     def random(self) -> bool:
@@ -68,7 +77,7 @@ class Hold(Parameters):
     @property
     def odd(self) -> bool:
         """Tell whether the opposite of a value is held as the opposite of what is held of the value."""
-        return size_of(self.pedestal) == size_of(self.pedestal_sigma) == 0.0
+        return size_of(self.pedestal) == size_of(self.pedestal_sigma) == size_of(self.droop) == 0.0
 
     @property
     def on(self) -> bool:
@@ -78,7 +87,7 @@ class Hold(Parameters):
     def changes(self, waits: bool) -> bool:
         """Tell whether a held value differs from what was sampled; `waits`: whether any time passes in the hold."""
         kicked = self.pedestal != 0.0 or self.pedestal_sigma > 0.0 or self.noise != 0.0
-        return kicked or (waits and self.droop_tau is not None)
+        return kicked or (waits and self.leaks)
 
 
 def thermal_noise(capacitance: float, temperature: float) -> float:
@@ -86,12 +95,20 @@ def thermal_noise(capacitance: float, temperature: float) -> float:
     return math.sqrt(BOLTZMANN * temperature / capacitance)
 
 
-def leaks(hold: Hold, units: int, stream: Stream) -> Array:
-    """Return the leak of every capacitor, ``exp(droop_sigma xi)/droop_tau``, (units,); per tau."""
-    if hold.droop_tau is None:
-        return np.zeros(units)
-    common = np.full(units, 1.0 / hold.droop_tau)
-    return common * np.exp(hold.droop_sigma * stream.normal((units,))) if hold.droop_sigma else common
+class Leak(NamedTuple):
+    """What the capacitor of every unit loses while it waits, arrays (units,)."""
+
+    share: Array
+    """Of what it holds; per tau."""
+
+    current: Array
+    """Whatever it holds; units of the activity per tau."""
+
+
+def leaks(hold: Hold, units: int, stream: Stream) -> Leak:
+    """Return the leaks of every capacitor, ``1/droop_tau`` and `droop`, both times ``exp(droop_sigma xi)``."""
+    spread = np.exp(hold.droop_sigma * stream.normal((units,))) if hold.droop_sigma else np.ones(units)
+    return Leak(spread * (0.0 if hold.droop_tau is None else 1.0 / hold.droop_tau), spread * hold.droop)
 
 
 def pedestals(hold: Hold, units: int, stream: Stream) -> Array:
@@ -101,8 +118,10 @@ def pedestals(hold: Hold, units: int, stream: Stream) -> Array:
     return np.asarray(hold.pedestal + hold.pedestal_sigma * stream.normal((units,)))
 
 
-def held(value: Array, pedestal: Array, leak: Array, time: Array) -> Array:
-    """Return what is left of a sampled value: ``(value + pedestal) exp(-leak time)``.
+def held(value: Array, pedestal: Array, leak: Leak, time: Array) -> Array:
+    """Return what is left of a sampled value, the solution of ``dv/dt = -share v - current``.
+
+    ``(value + pedestal) exp(-x) - current time (1 - exp(-x))/x`` with ``x = share time``.
 
     Parameters
     ----------
@@ -110,9 +129,14 @@ def held(value: Array, pedestal: Array, leak: Array, time: Array) -> Array:
         What was sampled; units of the activity.
     pedestal : array (units,)
         Charge step of every unit; units of the activity.
-    leak : array (units,)
+    leak : Leak
         See `leaks`.
     time : array (units,)
         How long each unit is held, in tau.
     """
-    return (value + pedestal) * np.exp(-leak * time)
+    x = leak.share * time
+    left = (value + pedestal) * np.exp(-x)
+    if not leak.current.any():
+        return left
+    mean = np.divide(-np.expm1(-x), x, out=np.ones_like(x), where=x > 0.0)
+    return np.asarray(left - leak.current * time * mean)

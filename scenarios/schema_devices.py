@@ -83,8 +83,9 @@ def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires,
 def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Found:
     """Return what would have no effect or no meaning in a hold."""
     found: Found = []
-    if hold.droop_tau is not None and (hold_time, hold.read_skew) == (0.0, 0.0):
-        found.append((("devices", "hold", "droop_tau"), "nothing is held", "give phases.hold_time"))
+    if hold.leaks and (hold_time, hold.read_skew) == (0.0, 0.0):
+        key = "droop" if hold.droop_tau is None else "droop_tau"
+        found.append((("devices", "hold", key), "nothing is held", "give phases.hold_time"))
     if hold.capacitance is not None and (physical is None or physical.activity_volts is None):
         hint = 'add activity_volts = "1 V" to [physical], or give devices.hold.noise'
         found.append((("devices", "hold", "capacitance"), "its noise is in volts", hint))

@@ -135,7 +135,8 @@ def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
         return _tag_words(spot, value)
     if kind == "literal_error":
         choices = _choices(spot.field.annotation) if spot.field else []
-        return spot.path, f"must be {either(choices)}", did_you_mean(close(value, choices))
+        meant = close(value, choices) or _number_beside(spot, value)
+        return spot.path, f"must be {either(choices)}", did_you_mean(meant)
     if kind == "unit":
         message = error["msg"].removeprefix(f"'{context['text']}'").removeprefix(": ").strip()
         return spot.path, message, f"write {context['example']}"
@@ -143,6 +144,13 @@ def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
         message = _WORDS[kind].format(**context, given=named(value))
         return spot.path, message, _conversion(kind, value) or _about(spot)
     return spot.path, error["msg"], context.get("hint")
+
+
+def _number_beside(spot: _Spot, value: object) -> str | None:
+    """Return the key of a spread beside one that chooses its law, for a number that was given to the law."""
+    number = type(value) in {int, float} or (isinstance(value, str) and value[:1].isdecimal())
+    sigma = f"{spot.path[-1]}_sigma"
+    return sigma if number and sigma in _fields(spot.owner) else None
 
 
 def _tag_words(spot: _Spot, value: object) -> Finding:

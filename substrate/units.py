@@ -76,17 +76,16 @@ def _component_fault(path: tuple[str | int, ...], component: Component, physical
 
 
 def _rate_fault(path: tuple[str | int, ...], rate: Rate, physical: Physical | None) -> Fault | None:
-    if _state_per_tau(rate, physical) is not None:
+    if _per_tau(rate, physical) is not None:
         return None
-    hint = "add them, or write a plain number in units of the state per tau"
-    return Fault(path, f"{rate.text!r} needs [physical] volt_scale and tau", hint)
+    hint = f"add them, or write a plain number in units of {_UNIT[rate.scale]} per tau"
+    return Fault(path, f"{rate.text!r} needs [physical] {rate.scale} and tau", hint)
 
 
-def _state_per_tau(rate: Rate, physical: Physical | None) -> float | None:
+def _per_tau(rate: Rate, physical: Physical | None) -> float | None:
     known = physical.resolved() if physical else Physical()
-    if known.volt_scale is None or known.tau is None:
-        return None
-    return float(f"{rate.size * known.tau / known.volt_scale:.15g}")
+    scale: float | None = getattr(known, rate.scale)
+    return None if scale is None or known.tau is None else float(f"{rate.size * known.tau / scale:.15g}")
 
 
 def _weights_of(component: Component, physical: Physical | None) -> float:
@@ -107,9 +106,9 @@ def _converted(value: Any, physical: Physical | None) -> Any:
     if isinstance(value, Component):
         return _weights_of(value, physical)
     if isinstance(value, Rate):
-        speed = _state_per_tau(value, physical)
+        speed = _per_tau(value, physical)
         if speed is None:
-            raise ValueError(f"{value.text!r} needs [physical] volt_scale and tau")
+            raise ValueError(f"{value.text!r} needs [physical] {value.scale} and tau")
         return speed
     if isinstance(value, Parameters):
         return value.model_copy(update={k: _converted(getattr(value, k), physical) for k in type(value).model_fields})

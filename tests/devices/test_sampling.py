@@ -3,28 +3,30 @@ import pytest
 from pydantic import ValidationError
 
 from devices.random import Stream
-from devices.sampling import Hold, held, leaks, pedestals, thermal_noise
+from devices.sampling import Hold, Leak, held, leaks, pedestals, thermal_noise
 from tests.statistics import assert_mean, assert_normal_variance
 
 VALUE = np.linspace(-1.0, 1.0, 12).reshape(3, 4)
 
 
 def test_a_held_value_keeps_its_pedestal_and_leaks_away():
-    zero, leak, one = np.zeros(4), np.full(4, 0.1), np.ones(4)
-    np.testing.assert_array_equal(held(VALUE, np.full(4, 0.01), zero, 5.0 * one), VALUE + 0.01)
+    zero, one = np.zeros(4), np.ones(4)
+    none, leak = Leak(zero, zero), Leak(np.full(4, 0.1), zero)
+    np.testing.assert_array_equal(held(VALUE, np.full(4, 0.01), none, 5.0 * one), VALUE + 0.01)
     np.testing.assert_allclose(held(VALUE, zero, leak, one), VALUE * np.exp(-0.1), rtol=1e-15)
     once = held(held(VALUE, zero, leak, one), zero, leak, 2.0 * one)
     np.testing.assert_allclose(once, held(VALUE, zero, leak, 3.0 * one), rtol=1e-14)
     np.testing.assert_array_equal(held(VALUE, zero, leak, zero), VALUE)
+    np.testing.assert_allclose(held(VALUE, zero, Leak(zero, 0.02 * one), 3.0 * one), VALUE - 0.06, rtol=0, atol=1e-15)
 
 
 def test_leaks_spread_around_the_common_one():
     """``log(leak droop_tau)`` is normal."""
-    drawn = np.log(5.0 * leaks(Hold(droop_tau=5.0, droop_sigma=0.2), 40_000, Stream(0, "hold")))
+    drawn = np.log(5.0 * leaks(Hold(droop_tau=5.0, droop_sigma=0.2), 40_000, Stream(0, "hold")).share)
     assert_mean(drawn, 0.0, 0.2)
     assert_normal_variance(drawn, 0.04)
-    np.testing.assert_array_equal(leaks(Hold(droop_tau=5.0), 3, Stream(0, "hold")), np.full(3, 0.2))
-    np.testing.assert_array_equal(leaks(Hold(), 3, Stream(0, "hold")), np.zeros(3))
+    np.testing.assert_array_equal(leaks(Hold(droop_tau=5.0), 3, Stream(0, "hold")), [np.full(3, 0.2), np.zeros(3)])
+    np.testing.assert_array_equal(leaks(Hold(), 3, Stream(0, "hold")), np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_an_ideal_hold_is_off():
         {"capacitance": "1 V"},
         {"read_skew": -1.0},
         {"pedestal": "1 s"},
-        {"droop": 1.0},
+        {"droop": "1 V"},
     ],
 )
 def test_nonsense_is_refused(keys):

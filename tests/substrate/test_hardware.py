@@ -53,7 +53,7 @@ EVERYTHING = {
     "neurons": NeuronDevices(tau_sigma=0.1),
     "noise": Noise(thermal=0.01, read=0.01),
     "converters": Converters(readout=Adc(bits=6), nudge=NudgeCircuit(gain=1.1, offset=0.01)),
-    "hold": Hold(pedestal=0.01, pedestal_sigma=0.001, droop_tau=100.0),
+    "hold": Hold(pedestal=0.01, pedestal_sigma=0.001, droop_tau=100.0, droop=1e-4),
     "phases": Phases(hold_time=1.0),
     "update": ConstantStep(step=0.01),
     "retention": Retention(age=10.0, leak_tau=100.0, drift=0.1, drift_sigma=0.01),

@@ -35,6 +35,7 @@ DESIGNS = {
     "telegraph without height": {"noise": Noise(telegraph=Telegraph(amplitude=0.0, time=1.0))},
     "telegraph without traps": {"noise": Noise(telegraph=Telegraph(amplitude=0.1, fraction=0.0, time=1.0))},
     "droop": {"hold": Hold(droop_tau=20.0, droop_sigma=0.3, read_skew=0.1), "phases": HOLDING},
+    "droop of one size": {"hold": Hold(droop=0.01, read_skew=0.1), "phases": HOLDING},
     "pedestal": {"hold": Hold(pedestal=0.01), "phases": HOLDING},
     "spread pedestal": {"hold": Hold(pedestal_sigma=0.01), "phases": HOLDING},
     "sampled noise": {"hold": Hold(noise=0.01), "phases": HOLDING},

@@ -6,7 +6,7 @@ import pytest
 from devices.converter import Adc, Clipped, Converters
 from devices.noise import Noise
 from devices.random import Stream
-from devices.sampling import Hold, leaks
+from devices.sampling import Hold, held, leaks
 from learning.estimators import estimate, measure_free
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
@@ -158,6 +158,33 @@ def test_droop_of_the_held_free_read_is_a_bias_in_proportion_to_the_activity():
     np.testing.assert_array_equal(reads(at_once, x), activity)
 
 
+def test_a_droop_by_a_constant_current_is_a_bias_whatever_the_activity():
+    plain = random_chip()
+    chip = plain.variant(hold=Hold(droop=2e-4), phases=Phases(hold_time=20.0))
+    x, y = random_batch(plain, 4)
+    error = estimated(chip, OneSided(beta=0.1), x, y) - estimated(plain, OneSided(beta=0.1), x, y)
+    np.testing.assert_allclose(error, -2e-4 * 20.0 / 0.1, rtol=1e-9)
+
+
+def test_both_leaks_of_a_capacitor_together_solve_its_equation():
+    """``dv/dt = -v/droop_tau - droop``, both times the spread of the unit, against steps of Runge-Kutta."""
+    hold = Hold(droop_tau=5.0, droop=0.03, droop_sigma=0.4)
+    leak, value, time = leaks(hold, 3, Stream(0, "droop")), np.array([[0.2, 0.7, -0.3]]), np.array([4.0, 1.0, 9.0])
+    found = held(value, np.full(3, 0.01), leak, time)
+    v, dt = value + 0.01, time / 400.0
+
+    def slope(v):
+        return -leak.share * v - leak.current
+
+    for _ in range(400):
+        a = slope(v)
+        b = slope(v + 0.5 * dt * a)
+        c = slope(v + 0.5 * dt * b)
+        v = v + dt * (a + 2.0 * b + 2.0 * c + slope(v + dt * c)) / 6.0
+    np.testing.assert_allclose(found, v, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(leak.current / leak.share, 0.15, rtol=1e-12)
+
+
 def test_every_read_of_an_estimate_waits_but_the_last():
     """Centred: ``delta = (a(-beta) - a(beta)) / 2 beta``, and the first of both is held."""
     plain = random_chip()
@@ -185,7 +212,7 @@ def test_units_of_a_shared_converter_wait_for_each_other():
     for bench in (plain, chip):
         bench.set_input(x)
         bench.settle()
-    ideal, leak = plain.read(), leaks(hold, 16, Stream(0, "droop/0"))
+    ideal, leak = plain.read(), leaks(hold, 16, Stream(0, "droop/0")).share
     for waits, time in ((True, 20.0), (False, 0.0)):
         left = plain.topology.split(np.exp(-leak * (time + 0.5 * np.arange(16))))
         for name, value in chip.read(waits).items():
