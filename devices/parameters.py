@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -250,6 +251,12 @@ Degrees = Annotated[float, _InUnit("degree")]
 
 Ratio = Annotated[float, _InUnit("1")]
 """A dimensionless ratio; ``"10 %"`` is 0.1."""
+
+
+def is_ratio(marks: Iterable[object]) -> bool:
+    """Tell whether the marks of a type are those of a dimensionless ratio."""
+    return _InUnit("1") in marks
+
 
 Volts = Annotated[float, _InUnit("V")]
 """A voltage, in volts."""

@@ -114,5 +114,7 @@ def _one_sample(
         direction = delta[columns] / size
         along = direction @ rows
         across = max(0.0, square - float(along @ covariance @ along))
-        cosines.append(float(direction @ mean[columns] / np.sqrt(np.sum(mean[columns] ** 2) + across)))
+        # Nothing arrives where no feedback leads to.
+        expected = float(np.sqrt(np.sum(mean[columns] ** 2) + across))
+        cosines.append(float(direction @ mean[columns]) / expected if expected else float("nan"))
     return squares, cosines

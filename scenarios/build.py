@@ -142,10 +142,10 @@ def _data(loaded: Loaded, shelf: Shelf) -> Data:
     except DataError as error:
         raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
     if network.cost == "cross-entropy" and not _distributions(data.y):
-        place, hint = "path", "give integer labels, or rows that are not negative and sum to 1"
+        place, hint = "path", "give integer labels, or rows that are not negative and sum to 1 within 1e-6"
         if task.kind == "teacher":
             place, hint = "targets", 'take "classes", or network.cost = "mse"'
-        raise faults_at(loaded, [(("task", place), "y does not hold class probabilities", hint)])
+        raise faults_at(loaded, [(("task", place), _no_probabilities(data.y), hint)])
     return data
 
 
@@ -218,6 +218,15 @@ def _parameter_faults(loaded: Loaded, classes: int | None, shelf: Shelf) -> Foun
         weight = blocks.get("readout/weight")
         classes = weight.shape[-1] if weight is not None and weight.ndim == 2 else 2
     return _shape_faults(Topology(network.layers, network.connections, classes), blocks)
+
+
+def _no_probabilities(y: Array) -> str:
+    """Return why rows of targets are no probabilities of classes."""
+    sums = y.sum(axis=1)
+    found = (
+        f"its least entry is {y.min():g}" if y.min() < 0.0 else f"its rows sum to {sums.min():.6g} to {sums.max():.6g}"
+    )
+    return f"y does not hold class probabilities: {found}"
 
 
 def _distributions(y: Array) -> bool:

@@ -78,22 +78,26 @@ def list_() -> None:
 @_scenario
 @_set
 def check(scenario: str, edits: tuple[str, ...]) -> None:
-    """Check a scenario: all faults at once, with file and line."""
-    from .build import check as check_files
-    from .readers import tell_files
-    from .shelf import Shelf
+    """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
+    from .build import assemble
+    from .suspicions import suspicions, told
 
     loaded = _load(scenario, edits)
     found = "good"
     try:
-        check_files(loaded)
+        parts = assemble(loaded)
+        lines = [told(warning) for warning in suspicions(loaded, parts)]
         if loaded.scenario.sweep is not None:
             from .sweep_points import checked
 
-            found = f"good, and so are all {len(checked(loaded).ids)} points of its sweep"
+            design = checked(loaded)
+            found = f"good, and so are all {len(design.ids)} points of its sweep"
+            lines += [told(warning) for warning in design.warnings]
     except ScenarioError as error:
         raise _stop(str(error)) from error
-    for line in tell_files(loaded, Shelf()):
+    for line in dict.fromkeys(lines):
+        click.echo(line, err=True)
+    for line in parts.taken:
         click.echo(line)
     click.echo(f"{loaded.path.name}: {found}")
 

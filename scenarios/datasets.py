@@ -205,7 +205,8 @@ def _check(parts: Mapping[str, Part]) -> Outline:
 def _check_part(name: str, part: Part) -> None:
     labels = name[0] == "y" and len(part.shape) == 1
     if part.dtype.kind not in ("iu" if labels else "biuf"):
-        raise fault(f"{part.where} has the type {part.dtype}", f"give {'integers' if labels else 'real numbers'}")
+        hint = "labels are integers: y.astype(int), if they are whole" if labels else "give real numbers"
+        raise fault(f"{part.where} has the type {part.dtype}", hint)
     if len(part.shape) != 2 and not labels:
         hint = "one row per sample, as in x.reshape(len(x), -1)" if name[0] == "x" else "(samples, classes), or labels"
         raise fault(f"{part.where} has the shape {part.shape}", hint)
@@ -226,15 +227,30 @@ def _check_fit(outline: Outline, parts: Mapping[str, Part], field: str, inputs: 
     if outline.inputs != inputs:
         message = f"x has {outline.inputs} columns, the input layer {inputs} units"
         raise DataError(field, message, f"set the first of network.layers to {outline.inputs}")
+    if not labels and outline.classes == 1 and outputs != 1 and parts["y"].dtype.kind in "iu":
+        raise DataError(field, f"y is a column of shape {parts['y'].shape}", "labels stand in a row: y.reshape(-1)")
     if outputs is None and outline.classes < 2:
-        raise DataError(field, "y has 1 class", "cross-entropy needs at least 2; take cost mse for a single target")
+        message = "every label is 0" if labels else "y has 1 class"
+        raise DataError(field, message, "cross-entropy needs at least 2 classes; take cost mse for a single target")
     if outputs is not None and (outline.classes > outputs if labels else outline.classes != outputs):
-        message = f"y has {outline.classes} classes, the output layer {outputs} units"
-        raise DataError(field, message, f"set the last of network.layers to {outline.classes}")
+        raise DataError(field, *_width_words(parts["y"], outline, outputs))
     rows = max(part.shape[0] for part in parts.values())
     if rows * (outputs or outline.classes) * 8 > LARGEST:
         message = f"y has {rows} targets of {outputs or outline.classes} classes, above 8 GB"
         raise DataError(field, message, "number the classes 0, 1, 2, ...")
+
+
+def _width_words(y: Part, outline: Outline, outputs: int) -> tuple[str, str]:
+    """Return why targets do not fit the output layer, and what to try."""
+    if len(y.shape) == 1:
+        found = np.unique(y.read())
+        if found[0] == 1 and found[-1] == outputs:
+            return f"labels go from 1 to {outputs}, and labels count from 0", "subtract 1 from the labels"
+        if len(found) <= outputs:
+            words = f"labels go up to {found[-1]}, the output layer has {outputs} units"
+            return words, f"number the {len(found)} classes 0, 1, 2, ... without gaps"
+    words = f"y has {outline.classes} classes, the output layer {outputs} units"
+    return words, f"set the last of network.layers to {outline.classes}"
 
 
 def _one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:

@@ -9,13 +9,15 @@ from devices.parameters import Span
 from substrate.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
 
 from .arrays import DataError
+from .build import assemble
 from .datasets import describe
 from .device_presets import DEVICE_PRESETS
-from .faults import Origin, value_at
+from .faults import Origin, ScenarioError, value_at
 from .files import PRESETS
 from .lines import Key, line_map
 from .load import Loaded
 from .schema import Scenario
+from .suspicions import suspicions, told
 from .workload import Workload, workload
 
 RATE = 1e10
@@ -32,7 +34,16 @@ def explain(loaded: Loaded) -> str:
     lines, rows = line_map(text), text.rstrip("\n").split("\n")
     for row, places in _places(loaded, lines).items():
         rows[row - 1] += "    # " + ", ".join(places)
-    return "\n".join([*rows, "", *(f"# {line}".rstrip() for line in _estimates(loaded)), ""])
+    return "\n".join([*rows, "", *(f"# {line}".rstrip() for line in [*_warnings(loaded), *_estimates(loaded)]), ""])
+
+
+def _warnings(loaded: Loaded) -> list[str]:
+    """Return what is suspicious, as far as the files of the scenario can be read."""
+    try:
+        parts = assemble(loaded)
+    except ScenarioError:
+        return [told(warning) for warning in suspicions(loaded, None)]
+    return [told(warning) for warning in suspicions(loaded, parts)]
 
 
 def _places(loaded: Loaded, lines: dict[Key, int]) -> dict[int, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .arrays import Read, digest_of, fault, find, kind_of, npz_parts, refuse_large
 from .datasets import Data, Outline, describe, load_task
-from .faults import dotted
 from .load import Loaded
 from .measured_cells import PLACE as CELLS
 from .measured_cells import read_cells
@@ -65,8 +64,6 @@ def read_parameters(loaded: Loaded, shelf: Shelf) -> Read:
     sizes = [float(np.abs(block).max(initial=0.0)) for name, block in blocks.items() if name.startswith("weight/")]
     largest = max(sizes, default=0.0)
     words = f"{len(blocks)} blocks in units of the weight, weights up to {largest:.3g}"
-    if largest and not _USUAL[0] < largest < _USUAL[1]:
-        words += "; in siemens or microsiemens? A weight has no unit: W = G V_A/(g_L V_u)"
     return Read(blocks, words, digest_of(blocks))
 
 
@@ -82,9 +79,6 @@ def _read_data(loaded: Loaded, shelf: Shelf) -> Read:
     return Read(data, _told(outline), data.sha256)
 
 
-_USUAL = 1e-3, 50.0
-"""Between these lies the largest weight of a network that computes."""
-
 READERS: dict[FileKey, Callable[[Loaded, Shelf], Read]] = {
     DATA: _read_data,
     PARAMETERS: read_parameters,
@@ -94,19 +88,6 @@ READERS: dict[FileKey, Callable[[Loaded, Shelf], Read]] = {
     CONVERTERS["nudge"]: lambda loaded, _: read_converter(loaded, "nudge"),
 }
 """What reads the file of each key; every key of `named_files.FILE_KEYS` has its own."""
-
-
-def tell_files(loaded: Loaded, shelf: Shelf) -> Iterator[str]:
-    """Yield what every file of a scenario is taken for, one line each, without loading the data.
-
-    Raises
-    ------
-    DataError
-        If a file does not fit.
-    """
-    for key, path in named_files(loaded).items():
-        words = _told(read_outline(loaded, shelf)) if key == DATA else READERS[key](loaded, shelf).taken
-        yield f"{dotted(key)} = {path.name}: {words}"
 
 
 def _told(outline: Outline) -> str:

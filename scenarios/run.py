@@ -20,6 +20,7 @@ from .build import Parts, assemble
 from .chips import make_chip
 from .disk import remove, write
 from .experiments import measure, settling
+from .faults import Fault
 from .identity import run_id
 from .load import Loaded, varied
 from .measured import Batch
@@ -30,6 +31,7 @@ from .schema import Scenario
 from .schema_experiment import StudyNudges
 from .store import Group, Result, StoreReadError
 from .study_nudges import study_nudges
+from .suspicions import suspicions, told
 from .tables import add_physical, lay_out
 from .tables_train import audit_group, device_groups, readout_group
 from .train import Job, Trained, Watch, evaluate_chips, run_training
@@ -73,6 +75,9 @@ class Finished(NamedTuple):
 
     files: list[Path]
 
+    warnings: list[Fault]
+    """What is suspicious about the scenario."""
+
 
 def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     """Run a scenario, go on with it, or find its complete result.
@@ -106,13 +111,16 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     parts = assemble(loaded)
     for line in parts.taken:
         watch.say(line)
+    warnings = suspicions(loaded, parts)
+    for warning in warnings:
+        watch.say(told(warning))
     identity = run_id(loaded.scenario, parts.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:
         _refuse_another(path, store.load(path), identity)
         _complete(loaded, folder, watch)
-        return Finished(folder, False, _files(folder))
+        return Finished(folder, False, _files(folder), warnings)
     saved = None if path.exists() else checkpoint_of(kept, identity, options.force, watch)
     _make(folder)
     watch.log_to(folder / LOG)
@@ -124,7 +132,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     watch.say(f"writing {folder}")
     _keep(loaded, folder, groups, {"id": identity, **ending})
     remove(kept)
-    return Finished(folder, True, _files(folder))
+    return Finished(folder, True, _files(folder), warnings)
 
 
 def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
@@ -194,9 +202,6 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
         return make_chip(scenario, parts, programmed or parts.programmed, instance, setting.threads)
 
-    loose = {text for s in scenario.tried() if (text := scenario.dynamics_in_tau().looseness(s.beta))}
-    for text in sorted(loose):
-        watch.say(f"warning: {text}")
     if experiment.kind == "train":
         trained = run_training(
             Job(scenario, experiment, make, data, setting.kept, setting.saved, setting.identity, watch)

@@ -21,6 +21,7 @@ from .run import RESULT, Finished, Options, RunError, run
 from .store import Result, StoreReadError, StoreWriteError
 from .store import load as load_result
 from .summary import metrics, open_lines, show
+from .suspicions import as_table, told
 from .train import Interrupted
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 4, 75, 130
@@ -65,8 +66,12 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
         return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
     if flags.as_json:
         found: dict[str, Any] = {"status": result.attributes["status"], "answer": answer(result)}
+        found["warnings"] = [as_table(warning) for warning in done.warnings]
         print(json.dumps(found | {"files": [str(file) for file in done.files], "metrics": metrics(result)}))
     else:
+        # Without progress nothing has told them yet.
+        for warning in done.warnings if quiet else ():
+            print(told(warning), file=sys.stderr)
         _tell(result, done)
     return FAILED if flags.fail_on_divergence and diverged(result) else DONE
 

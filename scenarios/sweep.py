@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +13,11 @@ from substrate.tiles import available_threads
 
 from . import store
 from .disk import remove, write
+from .faults import Fault
 from .identity import sweep_id
 from .load import Loaded
 from .relocate import relocated
+from .suspicions import told
 from .sweep_cube import cube
 from .sweep_design import REPLICATE, points
 from .sweep_engine import Engine, in_process
@@ -83,6 +85,9 @@ class Swept(NamedTuple):
     answer: str
     """What the points say together; nothing for one shard of a sweep."""
 
+    warnings: Sequence[Fault] = ()
+    """What is suspicious about the scenario or any point of it."""
+
 
 def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
     """Run what is missing of a sweep, then put all points together.
@@ -111,6 +116,8 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
     _begin(loaded, folder, plan, watch)
     outcomes = [known(folder, name) for name in plan.ids]
     todo = _to_run(plan, outcomes, options)
+    for warning in design.warnings:
+        watch.say(told(warning))
     watch.say(f"{len(plan.ids)} points, {len(todo)} of them to run")
     same: dict[str, list[int]] = {}
     for number, name in enumerate(plan.ids):
@@ -126,7 +133,8 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
             break
     remove(folder / STOP)
     answer = put_together(folder, plan, outcomes) if options.shard is None else ""
-    return Swept(folder, outcomes, computed, stopped or (STOPPED if watch.stopped() else ""), answer)
+    ended = stopped or (STOPPED if watch.stopped() else "")
+    return Swept(folder, outcomes, computed, ended, answer, design.warnings)
 
 
 def merge(folder: Path) -> Swept:

@@ -11,6 +11,7 @@ from .load import Change, Loaded, varied
 from .schema import Scenario
 from .schema_sweep import Sweep
 from .shelf import Shelf
+from .suspicions import suspicions, told
 from .sweep_design import Dimension, Point, dimensions, points
 
 
@@ -57,6 +58,9 @@ class Checked(NamedTuple):
     content: dict[str, str]
     """Digests of the files that no axis names, by key."""
 
+    warnings: list[Fault]
+    """What is suspicious about any of them, each once."""
+
 
 def checked(loaded: Loaded) -> Checked:
     """Return the design of the scenario's sweep, every point of it checked.
@@ -76,11 +80,14 @@ def checked(loaded: Loaded) -> Checked:
         origin = loaded.origins.get(("sweep",), Origin(loaded.path))
         raise ScenarioError([Fault(("sweep", "axis"), str(error), None, str(origin.file), origin.line)]) from error
     shelf, faults, ids, content = Shelf(), dict[object, Fault](), list[str](), dict[str, str]()
+    warnings: dict[str, Fault] = {}
     values: dict[str, dict[int, Any]] = {path: {} for dim in dims for path in dim.axes}
     for point in points(dims, sweep.replicates):
         try:
             found = scenario_at(loaded, dims, point)
-            content = assemble(found, shelf).content
+            parts = assemble(found, shelf)
+            content = parts.content
+            warnings |= {told(one): one for one in suspicions(found, parts, shelf) if told(one) not in warnings}
             ids.append(point_id(found.scenario, content))
         except ScenarioError as error:
             for fault in error.faults:
@@ -91,7 +98,7 @@ def checked(loaded: Loaded) -> Checked:
     if faults:
         raise ScenarioError(faults.values())
     coordinates = {path: _coordinate(dims, path, found) for path, found in values.items()}
-    return Checked(sweep, dims, ids, coordinates, _shared(content, dims))
+    return Checked(sweep, dims, ids, coordinates, _shared(content, dims), list(warnings.values()))
 
 
 def _shared(content: dict[str, str], dims: list[Dimension]) -> dict[str, str]:

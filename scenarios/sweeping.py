@@ -16,6 +16,7 @@ from .load import load
 from .progress import Progress
 from .run import RunError
 from .running import stopping
+from .suspicions import as_table, told
 from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
 from .sweep_engine import Engine, in_process
 from .sweep_folder import CUBE, REPORT, TABLE
@@ -60,7 +61,7 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
         with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words):
             return sweep(loaded, options, progress)
 
-    return _told(work, flags.as_json)
+    return _told(work, flags.as_json, flags.quiet)
 
 
 def _engine(flags: SweepFlags) -> Engine:
@@ -79,7 +80,7 @@ def merge_and_tell(folder: Path, as_json: bool) -> int:
     return _told(lambda: merge(folder), as_json)
 
 
-def _told(work: Callable[[], Swept], as_json: bool) -> int:
+def _told(work: Callable[[], Swept], as_json: bool, quiet: bool = False) -> int:
     try:
         swept = work()
         if swept.stopped.startswith("cannot write"):
@@ -94,6 +95,9 @@ def _told(work: Callable[[], Swept], as_json: bool) -> int:
         return _fail(as_json, status, str(error), code)
     except KeyboardInterrupt:
         return _fail(as_json, "interrupted", "broken off", BROKEN_OFF)
+    # Without progress nothing has told them yet.
+    for warning in swept.warnings if quiet and not as_json else ():
+        print(told(warning), file=sys.stderr)
     return _answered(swept, as_json)
 
 
@@ -105,8 +109,9 @@ def _answered(swept: Swept, as_json: bool) -> int:
         status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
     files = [swept.folder / name for name in (CUBE, REPORT, TABLE) if (swept.folder / name).exists()]
     if as_json:
-        told = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
-        print(json.dumps(told | {"files": [str(file) for file in files]}))
+        found = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
+        found |= {"files": [str(file) for file in files], "warnings": [as_table(one) for one in swept.warnings]}
+        print(json.dumps(found))
         return code
     words = {"ok": "good", "missing": "not run"}
     print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))

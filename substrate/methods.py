@@ -127,28 +127,24 @@ class Dynamics(Parameters):
 
     @model_validator(mode="after")
     def _possible(self) -> Dynamics:
-        for name, phase in (("free", self.free), ("nudged", self.nudged)):
-            if self.mode == "equilibrium" and phase.fixed:
-                raise PydanticCustomError(
-                    "phase",
-                    'mode "equilibrium" has no time: give {name}.tolerance and max_steps, not `steps` or `duration`',
-                    {"name": name},
-                )
-            if self.method == "rk45" and (phase.steps is not None or phase.window):
-                raise PydanticCustomError(
-                    "phase", "rk45 chooses its steps: give {name}.duration, no `steps` or `window`", {"name": name}
-                )
+        phases = {"free": self.free, "nudged": self.nudged}
+        fixed = [name for name, phase in phases.items() if phase.fixed]
+        if self.mode == "equilibrium" and fixed:
+            words = 'mode "equilibrium" has no time: give {names} a tolerance and max_steps, not `steps` or `duration`'
+            raise PydanticCustomError("phase", words, {"names": " and ".join(fixed)})
+        stepped = [name for name, phase in phases.items() if phase.steps is not None or phase.window]
+        if self.method == "rk45" and stepped:
+            words = "rk45 chooses its steps: give {names} a duration, no `steps` or `window`"
+            raise PydanticCustomError("phase", words, {"names": " and ".join(stepped)})
         return self
 
-    def looseness(self, beta: complex) -> str:
-        """Return a warning if the nudged tolerance is too large for the nudge `beta`, else an empty text."""
+    def looseness(self, beta: complex) -> tuple[str, str] | None:
+        """Return what is wrong and what to try if the nudged tolerance is too large for the nudge `beta`."""
         tolerance = self.nudged.tolerance
         if self.nudged.fixed or tolerance is None or tolerance <= LOOSE * abs(beta) or beta == 0.0:
-            return ""
-        return (
-            f"dynamics.nudged.tolerance = {tolerance:g} is more than 1e-2 of the nudge {abs(beta):g}: the error of the "
-            f"estimate is about tolerance/beta; give at most {LOOSE * abs(beta):g}, or leave it out"
-        )
+            return None
+        words = f"is more than 1e-2 of the nudge {abs(beta):g}: the error of the estimate is about tolerance/beta"
+        return words, f"give at most {LOOSE * abs(beta):g}, or leave it out"
 
     def noise_fault(self) -> str:
         """Return why these dynamics cannot be run with noise; an empty text if they can."""

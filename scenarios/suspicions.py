@@ -1,0 +1,174 @@
+"""What is valid and probably not meant: told as warnings, with exit code 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel
+
+from devices.parameters import Level, is_ratio
+from substrate.topology import Topology
+
+from .build import Parts
+from .faults import Fault, Finding, dotted, place
+from .load import Loaded
+from .schema import Scenario
+from .schema_experiment import Evaluate, Settle
+from .shelf import Shelf
+from .suspicions_data import data_suspicions, weight_suspicions
+
+Place = tuple[str | int, ...]
+
+FASTEST = {"euler": 2.0, "heun": 2.0, "rk4": 2.785}
+"""Step in tau from which on a bare leak grows (E. Hairer, G. Wanner, "Solving ordinary differential equations II")."""
+
+COARSE = 1.0
+"""Step in tau beyond which an exact leak misses the way to the rest point."""
+
+WHOLE = 1.0
+"""A spread, noise or offset above this is as large as what it acts on."""
+
+
+class Usual(NamedTuple):
+    """What a key of ``[physical]`` usually is."""
+
+    low: float
+    high: float
+    unit: str
+    hint: str
+
+
+PHYSICAL = {
+    "volt_scale": Usual(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
+    "activity_volts": Usual(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
+    "tau": Usual(1e-12, 1.0, "s", 'a plain number is in seconds: write "1 us" for 1e-6'),
+    "capacitance": Usual(1e-17, 1e-6, "F", 'a plain number is in farads: write "1 pF" for 1e-12'),
+    "leak": Usual(1e-15, 1e-1, "S", 'a plain number is in siemens: write "1 uS" for 1e-6'),
+    "temperature": Usual(70.0, 500.0, "K", "an absolute temperature is meant: 27 degrees Celsius are 300 K"),
+    "excess_noise": Usual(0.1, 100.0, "times a plain resistor", "it is a ratio of noise powers, 1 for a resistor"),
+}
+"""What chips have; beyond it a unit was probably forgotten."""
+
+MEMBRANES = ("thermal", "common", "coloured", "flicker")
+"""Noise of membranes, in units of the state."""
+
+
+def suspicions(loaded: Loaded, parts: Parts | None, shelf: Shelf | None = None) -> list[Fault]:
+    """Return what is suspicious about a valid scenario, each with its place; see `told` for its words.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        The scenario.
+    parts : Parts or None
+        Its data and weights; None where they cannot be read.
+    shelf : Shelf, optional
+        What other points of a sweep have found before.
+    """
+    scenario = loaded.scenario
+    found = [*_physical(scenario), *_spreads(scenario), *_levels(scenario), *_steps(scenario), *_tolerance(scenario)]
+    found += _unreached(scenario)
+    if parts is not None:
+        found += [*data_suspicions(scenario, parts, shelf or Shelf()), *weight_suspicions(scenario, parts)]
+    return place(found, loaded.data, loaded.origins, loaded.path).faults
+
+
+def told(suspicion: Fault) -> str:
+    """Return a suspicion in one line: file and line, key and value, why it is one, and what to try."""
+    where = suspicion.file if suspicion.line is None else f"{suspicion.file}:{suspicion.line}"
+    name = dotted(suspicion.path) + ("" if suspicion.value is None else f" = {suspicion.value}")
+    return f"{where}: warning: {name}: {suspicion.message} - {suspicion.hint}"
+
+
+def as_table(suspicion: Fault) -> dict[str, Any]:
+    """Return a suspicion as a table for programs."""
+    keys = {"file": suspicion.file, "line": suspicion.line, "key": dotted(suspicion.path), "value": suspicion.value}
+    return keys | {"message": suspicion.message, "hint": suspicion.hint}
+
+
+def _physical(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.physical is None:
+        return
+    for name, usual in PHYSICAL.items():
+        value = getattr(scenario.physical, name)
+        if value is not None and not usual.low <= value <= usual.high:
+            words = f"{value:.4g} {usual.unit} is unusual, chips have {usual.low:g} to {usual.high:g} {usual.unit}"
+            yield ("physical", name), words, usual.hint
+
+
+def _spreads(scenario: Scenario) -> Iterator[Finding]:
+    """Yield relative spreads of more than the whole; single pulses of published cells do spread by 5."""
+    for where, name, marks, value in _numbers(scenario, ()):
+        if is_ratio(marks) and name.endswith("sigma") and name != "cycle_sigma" and value > WHOLE:
+            hint = f'for {value:g} percent write "{value:g} %"'
+            yield where, f"is a spread of {100.0 * value:g} %, more than what it spreads", hint
+
+
+def _levels(scenario: Scenario) -> Iterator[Finding]:
+    """Yield noise and offsets larger than what they act on, in units of the model."""
+    for where, name, marks, value in _numbers(scenario.devices_in_units(), ("devices",)):
+        scales = [mark.scale for mark in marks if isinstance(mark, Level)]
+        noise = where == ("devices", "noise", name) and name in MEMBRANES
+        if (scales or noise) and name != "full_scale" and abs(value) > WHOLE:
+            of = "activity" if "activity_volts" in scales else "state"
+            words = f"is {value:.3g} of one unit of {of}, which is as large as the {of} itself"
+            yield where, words, 'a plain number is in units of the model: write "3 mV" for volts, with [physical]'
+
+
+def _numbers(value: Any, above: Place) -> Iterator[tuple[Place, str, list[Any], float]]:
+    """Yield place, name, marks of the type and value of every plain number in a tree of parameters."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inside, here = getattr(value, name), (*above, field.alias or name)
+            if isinstance(inside, float | int) and not isinstance(inside, bool):
+                yield here, name, [*field.metadata, *_marks(field.annotation)], float(inside)
+            yield from _numbers(inside, here)
+    elif isinstance(value, list):
+        for k, item in enumerate(value):
+            yield from _numbers(item, (*above, k))
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """Yield the marks of a type, and of those that it is one of."""
+    if get_origin(annotation) is Annotated:
+        yield from get_args(annotation)[1:]
+    for part in get_args(annotation):
+        yield from _marks(part)
+
+
+def _steps(scenario: Scenario) -> Iterator[Finding]:
+    dynamics = scenario.dynamics_in_tau()
+    if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
+        return
+    fastest = FASTEST.get(dynamics.method)
+    if fastest is not None and dynamics.dt >= fastest:
+        words = f"is a step of {dynamics.dt:g} tau: from {fastest:g} on, {dynamics.method} lets even a bare leak grow"
+        yield ("dynamics", "dt"), words, 'take 0.5 or less, or method = "exponential"'
+    elif fastest is None and dynamics.dt > COARSE:
+        words = f"is a step of {dynamics.dt:g} tau, longer than the membranes take"
+        yield ("dynamics", "dt"), words, "take 1 or less where the way to the rest point matters"
+
+
+def _tolerance(scenario: Scenario) -> Iterator[Finding]:
+    if isinstance(scenario.experiment, Evaluate):
+        return
+    sizes = [scheme.beta for scheme in scenario.tried()]
+    loose = scenario.dynamics_in_tau().looseness(min(sizes)) if sizes else None
+    if loose is not None:
+        yield ("dynamics", "nudged", "tolerance"), *loose
+
+
+def _unreached(scenario: Scenario) -> Iterator[Finding]:
+    """Yield the layers that no nudge of the outputs reaches, where gradients are measured."""
+    network, measured = scenario.network, not isinstance(scenario.experiment, Evaluate | Settle)
+    topology = Topology(network.layers, network.connections)
+    reached, size = {topology.output}, 0
+    while size < len(reached):
+        size = len(reached)
+        reached |= {c.post for c in topology.recurrent() if c.pre in reached}
+    missed = [name for name in topology.names if name not in reached]
+    if measured and scenario.learning.rule.kind != "dyadic" and missed:
+        words = f"no feedback leads from {topology.output} to {', '.join(missed)}: their estimated error vectors are 0"
+        hint = f'add "{topology.output}-{missed[-1]}", or take learning.rule = "dyadic"'
+        yield ("network", "connections"), words, hint

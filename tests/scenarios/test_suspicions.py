@@ -1,0 +1,191 @@
+"""Values that are valid and probably not meant: one line each, in every command, and exit code 0."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from scenarios.build import assemble
+from scenarios.cli import main
+from scenarios.faults import ScenarioError
+from scenarios.files import CATALOGUE
+from scenarios.load import load
+from scenarios.run import Options, run
+from scenarios.running import Flags, run_and_tell
+from scenarios.suspicions import PHYSICAL, suspicions, told
+from scenarios.sweep_point import Quiet
+from scenarios.sweeping import SweepFlags, sweep_and_tell
+
+SCENARIO = """\
+schema = 1
+name = "plain"
+
+[network]
+layers = { in = 3, l1 = 4, out = 2 }
+connections = ["in-l1", "l1-out", "out-l1"]
+parameters = "parameters.npz"
+
+[learning]
+scheme = { kind = "centred", beta = 0.2 }
+
+[task]
+kind = "arrays"
+path = "data.npz"
+
+[experiment]
+kind = "measure"
+samples = 4
+"""
+SHAPES = {
+    "weight/in-l1": (3, 4),
+    "weight/l1-out": (4, 2),
+    "weight/out-l1": (2, 4),
+    "bias/l1": (4,),
+    "bias/out": (2,),
+    "readout/weight": (2, 2),
+    "readout/bias": (2,),
+}
+
+
+def write(folder, x=1.0, labels=(0, 1), weight=0.5, **blocks):
+    rng = np.random.default_rng(0)
+    y = np.asarray(labels)
+    np.savez(folder / "data.npz", x=x * rng.random((len(y), 3)), y=y)
+    drawn = {name: weight * rng.normal(size=shape) for name, shape in SHAPES.items()}
+    np.savez(folder / "parameters.npz", **(drawn | blocks))
+    path = folder / "plain.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+def found(path, *edits):
+    loaded = load(path, edits)
+    return suspicions(loaded, assemble(loaded))
+
+
+def only(path, *edits):
+    (one,) = found(path, *edits)
+    return one, told(one)
+
+
+def test_a_plain_scenario_is_not_suspicious(tmp_path):
+    assert found(write(tmp_path)) == []
+
+
+@pytest.mark.parametrize("name", sorted(path.relative_to(CATALOGUE).as_posix() for path in CATALOGUE.rglob("*.toml")))
+def test_no_bundled_scenario_is_suspicious(name):
+    loaded = load(CATALOGUE / name, ())
+    try:
+        parts = assemble(loaded)
+    except ScenarioError:  # the images of some are brought by the user
+        parts = None
+    assert suspicions(loaded, parts) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "key", "words", "hint"),
+    [
+        ("dynamics.dt=5", "dynamics.dt", "from 2 on, euler", "0.5 or less"),
+        ("dynamics.dt=2", "dynamics.dt", "lets even a bare leak grow", "exponential"),
+        ('dynamics={dt=3,method="rk4"}', "dynamics.dt", "from 2.785 on, rk4", "0.5 or less"),
+        ('dynamics={dt=5,method="exponential"}', "dynamics.dt", "longer than the membranes take", "1 or less"),
+        ("dynamics.nudged.tolerance=0.1", "dynamics.nudged.tolerance", "of the nudge 0.2", "at most 0.002"),
+        ("devices.feedback.mismatch_sigma=5", "devices.feedback.mismatch_sigma", "500 %", '"5 %"'),
+        ("devices.weights.mismatch_sigma=5", "devices.weights.mismatch_sigma", "500 %", '"5 %"'),
+        ("devices.twin={mismatch_sigma=3}", "devices.twin.mismatch_sigma", "300 %", '"3 %"'),
+        ("devices.neurons.offset_sigma=3", "devices.neurons.offset_sigma", "as large as the state", '"3 mV"'),
+        ("devices.noise.read=2", "devices.noise.read", "as large as the activity", '"3 mV"'),
+        ("devices.hold={pedestal=-2}", "devices.hold.pedestal", "as large as the activity", '"3 mV"'),
+        ('network.connections=["in-l1","l1-out"]', "network.connections", "no feedback leads from out to l1", "out-l1"),
+        ("devices.weights.window=[-0.1,0.1]", "devices.weights.window", "and is cut", "widen"),
+        *(
+            (f"physical={{{name}={10.0 * usual.high:g}}}", f"physical.{name}", "unusual", "")
+            for name, usual in PHYSICAL.items()
+        ),
+        *(
+            (f"physical={{{name}={0.1 * usual.low:g}}}", f"physical.{name}", "unusual", "")
+            for name, usual in PHYSICAL.items()
+        ),
+    ],
+)
+def test_a_suspicious_value_is_told_with_its_place(tmp_path, edit, key, words, hint):
+    blocks = {} if "out-l1" not in hint else {"weight/out-l1": np.zeros((2, 4))}
+    path = write(tmp_path, **blocks)
+    if blocks:
+        path.write_text(SCENARIO.replace('parameters = "parameters.npz"\n', ""))
+    many = found(path, edit)
+    assert {one.path for one in many} == {tuple(key.split("."))}
+    line = told(many[0])
+    assert line.startswith(f"--set {edit[:90]}") and "\n" not in line
+    assert f": warning: {key}" in line
+    assert words in line and hint in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"x": 255.0}, "task.path", "and are taken as they are"),
+        ({"x": 0.0}, "task.path", "all inputs are 0"),
+        ({"labels": (1, 2)}, "task.path", "labels go from 1 to 2"),
+        ({"labels": (0, 3)}, "task.path", "2 of 4 classes have no training sample: 1, 2"),
+        ({"labels": (1, 1)}, "task.path", "every training label is 1"),
+        ({"weight/l1-out": np.zeros((4, 2))}, "network.parameters", "all weights of 'weight/l1-out' are 0"),
+        ({"weight/l1-out": np.full((4, 2), 70.0)}, "network.parameters", "is 70, where usual ones are about 1"),
+        ({"weight/l1-out": np.full((4, 2), 1e-5)}, "network.parameters", "is 1e-05, where usual ones are about 1"),
+    ],
+)
+def test_suspicious_data_and_weights_are_told(tmp_path, changes, key, words):
+    path = write(tmp_path, **changes)
+    if "labels" in changes:
+        path.write_text(SCENARIO.replace('parameters = "parameters.npz"\n', ""))
+    one, line = only(path)
+    assert ".".join(one.path) == key
+    assert words in line
+    assert line.startswith(f"{path}:{one.line}: warning: {key} = ")
+
+
+def test_targets_that_no_unit_reaches_are_told(tmp_path):
+    path = write(tmp_path)
+    np.savez(tmp_path / "data.npz", x=np.ones((2, 3)), y=np.array([[0.0, 1.0], [0.5, 90.0]]))
+    path.write_text(SCENARIO.replace('parameters = "parameters.npz"', 'cost = "mse"'))
+    assert "targets go from 0 to 90, activities from 0 to 1" in only(path)[1]
+    assert found(path, 'network.activation="identity"') == []
+
+
+def test_every_command_tells_it_and_ends_well(tmp_path, capfd):
+    path = write(tmp_path)
+    edit = "devices.feedback.mismatch_sigma=5"
+    line = only(path, edit)[1]
+    checked = CliRunner().invoke(main, ["check", str(path), "--set", edit])
+    assert (checked.exit_code, checked.stderr, checked.stdout) == (0, f"{line}\n", "plain.toml: good\n")
+    shown = CliRunner().invoke(main, ["show", str(path), "--set", edit])
+    assert shown.exit_code == 0 and f"# {line}\n" in shown.stdout
+    for quiet in (False, True):
+        assert run_and_tell(path, [edit], Flags(out=tmp_path / "out", quiet=quiet, threads=1)) == 0
+        assert capfd.readouterr().err.count(line) == 1
+    assert run_and_tell(path, [edit], Flags(out=tmp_path / "out", as_json=True)) == 0
+    (told_of,) = json.loads(capfd.readouterr().out)["warnings"]
+    assert (told_of["key"], told_of["value"], told_of["line"]) == ("devices.feedback.mismatch_sigma", "5", None)
+
+
+def test_a_sweep_tells_what_is_suspicious_at_any_point_once(tmp_path, capfd):
+    path = write(tmp_path)
+    axis = '[[sweep.axis]]\npath = "devices.feedback.mismatch_sigma"\nvalues = [0.1, 5]\n[sweep]\nreplicates = 2\n'
+    path.write_text(SCENARIO + axis)
+    checked = CliRunner().invoke(main, ["check", str(path)])
+    assert checked.exit_code == 0
+    assert checked.stderr.count("500 %") == checked.stderr.count("warning") == 1
+    assert sweep_and_tell(path, [], SweepFlags(out=tmp_path / "out", as_json=True)) == 0
+    out, err = capfd.readouterr()
+    assert [one["key"] for one in json.loads(out)["warnings"]] == ["devices.feedback.mismatch_sigma"]
+    assert err == ""
+
+
+def test_what_a_run_refuses_for_its_data_the_check_refuses(tmp_path):
+    path = write(tmp_path)
+    np.savez(tmp_path / "data.npz", x=np.full((2, 3), np.nan), y=np.array([0, 1]))
+    checked = CliRunner().invoke(main, ["check", str(path)])
+    assert checked.exit_code == 2 and "holds nan at [0, 0]" in checked.stderr
+    with pytest.raises(ScenarioError, match="holds nan"):
+        run(load(path, ()), Options(tmp_path / "out"), Quiet(lambda: False))
