@@ -230,8 +230,8 @@ def _check_fit(outline: Outline, parts: Mapping[str, Part], field: str, inputs: 
     if not labels and outline.classes == 1 and outputs != 1 and parts["y"].dtype.kind in "iu":
         raise DataError(field, f"y is a column of shape {parts['y'].shape}", "labels stand in a row: y.reshape(-1)")
     if outputs is None and outline.classes < 2:
-        message = "every label is 0" if labels else "y has 1 class"
-        raise DataError(field, message, "cross-entropy needs at least 2 classes; take cost mse for a single target")
+        message = "y has 1 class" + (", every label is 0" if labels else "")
+        raise DataError(field, message, "cross-entropy needs at least 2; take cost mse for a single target")
     if outputs is not None and (outline.classes > outputs if labels else outline.classes != outputs):
         raise DataError(field, *_width_words(parts["y"], outline, outputs))
     rows = max(part.shape[0] for part in parts.values())

@@ -84,7 +84,7 @@ class Drawer:
     """
 
     def __init__(self, seed: int, density: float = 0.1) -> None:
-        self.rng, self.density = random.Random(seed), density
+        self.rng, self.density = random.Random(seed), density  # noqa: S311  no secret
 
     def scenario(self, kind: str | None = None) -> dict[str, Any]:
         """Return a scenario; no optional table is left out for sure, and most are."""
@@ -130,21 +130,27 @@ class Drawer:
             return self.rng.choice(LIMITS[name])
         if "anyOf" in node:
             return self.among(node["anyOf"], place)
-        if "enum" in node or "const" in node:
-            return self.rng.choice(node.get("enum", [node.get("const")]))
-        match node.get("type"):
-            case "object":
-                return self.table(node, place)
-            case "array":
-                count = max(node.get("minItems", 1), min(node.get("maxItems", 2), 2))
-                items = [self.value(node["items"], place) for _ in range(count)]
-                return sorted(items) if all(isinstance(item, int | float) for item in items) else items
-            case "boolean":
-                return self.rng.choice([True, False])
-            case "integer" | "number":
-                return self.number(node)
-            case _:
-                return "cmos-130nm" if name == "preset" else "text"
+        return self.plain(node, place)
+
+    def plain(self, node: dict[str, Any], place: str) -> Any:
+        """Return a value of a node that leaves no choice of kinds."""
+        kind = "enum" if "enum" in node or "const" in node else node.get("type")
+        makers = {
+            "enum": lambda: self.rng.choice(node.get("enum", [node.get("const")])),
+            "object": lambda: self.table(node, place),
+            "array": lambda: self.array(node, place),
+            "boolean": lambda: self.rng.choice([True, False]),
+            "integer": lambda: self.number(node),
+            "number": lambda: self.number(node),
+            "string": lambda: "cmos-130nm" if place.endswith("preset") else "text",
+        }
+        return makers[kind]()
+
+    def array(self, node: dict[str, Any], place: str) -> list[Any]:
+        """Return the least number of items, or two; numbers rise."""
+        count = max(node.get("minItems", 1), min(node.get("maxItems", 2), 2))
+        items = [self.value(node["items"], place) for _ in range(count)]
+        return sorted(items) if all(isinstance(item, int | float) for item in items) else items
 
     def among(self, choices: list[dict[str, Any]], place: str) -> Any:
         """Return a value of one of several kinds; text in place of a number is left to other tests."""
