@@ -126,7 +126,9 @@ def test_a_wrong_task_is_explained(tmp_path, keys, path, message):
 def test_values_of_a_teacher_are_no_classes(tmp_path):
     keys = 'kind = "teacher"\ninputs = 4\noutputs = 2\ntargets = "values"'
     loaded = load(write(tmp_path, changed('kind = "bundled"', keys)))
-    with pytest.raises(ScenarioError, match=r'y does not hold class probabilities: its rows sum to .* - take "classes"'):
+    with pytest.raises(
+        ScenarioError, match=r'y does not hold class probabilities: its rows sum to .* - take "classes"'
+    ):
         assemble(loaded)
     loaded = load(tmp_path / "s.toml", ['network.cost="mse"'])
     assert assemble(loaded).data.y.shape == (1000, 2)
