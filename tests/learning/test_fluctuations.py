@@ -96,8 +96,8 @@ def test_estimates_have_the_predicted_variance(scheme):
 @pytest.mark.parametrize(
     "noise",
     [
-        Noise(coloured=QUIET, tau_c=4.0, thermal=QUIET),
-        Noise(flicker=QUIET, flicker_shortest=2.0, flicker_octaves=4),
+        Noise(coloured=QUIET, tau_c=40.0, thermal=0.2 * QUIET),
+        Noise(flicker=QUIET, flicker_shortest=20.0, flicker_octaves=3),
     ],
     ids=["with white", "flicker"],
 )
