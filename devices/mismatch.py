@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from .components import Cell, Component, size_of
-from .parameters import Micrometres, Parameters, Ratio
+from .parameters import FilePath, Micrometres, Parameters, Ratio
 from .random import Stream
 
 Array = NDArray[np.float64]
@@ -81,6 +81,12 @@ class WeightDevices(Parameters):
     pelgrom: Pelgrom | None = None
     """Spread by the area of a device, in place of `mismatch_sigma`."""
 
+    measured: FilePath | None = None
+    """Weights as they were measured, in place of a spread and stuck devices; relative to the scenario. A CSV file of
+    two columns ``target,measured``: cells of a test chip, whose errors these cells draw. npz: matrices ``<block>``,
+    such as ``weight/in-l1``, the effective weights of this very chip at its first programmed ones, or at
+    ``<block>/target``."""
+
     stuck_fraction: Fraction = 0.0
     """Share of devices that cannot be programmed, 0 to 1. Measured arrays: 0.1 to 0.13 (Gong & Rasch, IEDM 2022)."""
 
@@ -117,17 +123,27 @@ class WeightDevices(Parameters):
         return self.sigma > 0.0 or self.stuck_fraction > 0.0
 
     def _fault(self) -> str | None:
-        if self.pelgrom is not None and self.mismatch_sigma > 0.0:
-            return "`pelgrom` and `mismatch_sigma` exclude each other: one way to say the spread"
-        if self.mirror is not None and self.gain_sigma > 0.0:
-            return "`mirror` and `gain_sigma` exclude each other: one way to say the spread"
-        if self.pelgrom is not None and self.mismatch == "additive":
-            return '`pelgrom` is relative: take mismatch = "relative" or "lognormal"'
-        if self.cell == "pair" and size_of(self.stuck_at) < 0.0:
-            return "`stuck_at` is the conductance of one device of a pair: it must be >= 0"
-        if self.levels is not None and self.window is None:
-            return "`levels` divide the window: give `window`"
-        return None if self.window is None else _window_fault(self.cell, self.window)
+        spread = self.pelgrom is not None or self.mismatch_sigma > 0.0
+        faults = {
+            "`pelgrom` and `mismatch_sigma` exclude each other: one way to say the spread": (
+                self.pelgrom is not None and self.mismatch_sigma > 0.0
+            ),
+            "`measured` excludes `mismatch_sigma`, `pelgrom` and `stuck_fraction`: one way to say the errors": (
+                self.measured is not None and (spread or self.stuck_fraction > 0.0)
+            ),
+            "`mirror` and `gain_sigma` exclude each other: one way to say the spread": (
+                self.mirror is not None and self.gain_sigma > 0.0
+            ),
+            '`pelgrom` is relative: take mismatch = "relative" or "lognormal"': (
+                self.pelgrom is not None and self.mismatch == "additive"
+            ),
+            "`stuck_at` is the conductance of one device of a pair: it must be >= 0": (
+                self.cell == "pair" and size_of(self.stuck_at) < 0.0
+            ),
+            "`levels` divide the window: give `window`": self.levels is not None and self.window is None,
+        }
+        found = next((text for text, wrong in faults.items() if wrong), None)
+        return found or (None if self.window is None else _window_fault(self.cell, self.window))
 
 
 def _window_fault(cell: CellKind, window: list[float]) -> str | None:
@@ -173,6 +189,9 @@ class FeedbackDevices(Parameters):
     pelgrom: Pelgrom | None = None
     """Spread by the area of a device."""
 
+    measured: FilePath | None = None
+    """Feedback weights as they were measured."""
+
     stuck_fraction: Fraction | None = None
     """Share of devices that cannot be programmed, 0 to 1."""
 
@@ -207,6 +226,10 @@ class FeedbackDevices(Parameters):
         keys: dict[str, object] = {k: getattr(weights, k) for k in WeightDevices.model_fields}
         if self.mismatch_sigma is not None:
             keys["pelgrom"] = None
+        if (self.mismatch_sigma, self.pelgrom, self.stuck_fraction) != (None, None, None):
+            keys["measured"] = None
+        if self.measured is not None:
+            keys |= {"mismatch_sigma": 0.0, "pelgrom": None, "stuck_fraction": 0.0}
         if self.pelgrom is not None:
             keys["mismatch_sigma"] = 0.0
         if self.gain_sigma is not None:

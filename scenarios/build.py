@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.activation import Curve
+from devices.measured_weights import CellSample, MeasuredMap
 from devices.random import Stream
 from substrate.topology import Topology
 
@@ -22,6 +23,8 @@ from .measured_cells import cell_faults
 from .measured_converters import PLACES as CONVERTERS
 from .measured_converters import converter_faults
 from .measured_curve import PLACE as CURVE
+from .measured_weights import PLACES as WEIGHTS
+from .measured_weights import measured_weights, weight_faults
 from .named_files import named_files
 from .readers import PARAMETERS, READERS, read_data, read_outline, read_parameters
 from .schema import Network
@@ -44,6 +47,9 @@ class Parts(NamedTuple):
     activation: str | Curve
     cells: dict[str, Array] | None
     """Measured constants of cells, ``<block>/<name>``."""
+
+    weights: dict[str, MeasuredMap | CellSample]
+    """Measured weights, by block."""
 
     converters: dict[str, Array]
     """Measured tables of converters, `readout` and `nudge`."""
@@ -82,6 +88,7 @@ def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
     found += _parameter_faults(loaded, classes, shelf)
     found += _curve_faults(loaded, shelf)
     found += cell_faults(loaded)
+    found += weight_faults(loaded)
     found += converter_faults(loaded)
     if found:
         raise faults_at(loaded, found)
@@ -122,6 +129,7 @@ def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
         data,
         values.get(CURVE, network.activation),
         values.get(CELLS),
+        measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed),
         {name: values[key] for name, key in CONVERTERS.items() if key in values},
         {dotted(key): found.digest for key, found in read.items()},
         [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],

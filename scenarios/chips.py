@@ -45,6 +45,7 @@ def make_chip(
         synapse=scenario.physical.synapse if scenario.physical else "virtual-ground",
         volt_ratio=scenario.physical.volt_ratio if scenario.physical else 1.0,
         measured_cells=parts.cells,
+        measured_weights=parts.weights,
         measured_converters=parts.converters,
     )
     return Chip(design, programmed, Fabrication(scenario.seed, instance), threads)

@@ -17,6 +17,8 @@ from .measured_converters import PLACES as CONVERTERS
 from .measured_converters import read_converter
 from .measured_curve import PLACE as CURVE
 from .measured_curve import read_curve
+from .measured_weights import PLACES as WEIGHTS
+from .measured_weights import read_weights
 from .named_files import FileKey, named_files
 from .shelf import Shelf, stamp
 
@@ -84,6 +86,8 @@ READERS: dict[FileKey, Callable[[Loaded, Shelf], Read]] = {
     PARAMETERS: read_parameters,
     CURVE: lambda loaded, _: read_curve(loaded),
     CELLS: lambda loaded, _: read_cells(loaded),
+    WEIGHTS["weights"]: lambda loaded, _: read_weights(loaded, "weights"),
+    WEIGHTS["feedback"]: lambda loaded, _: read_weights(loaded, "feedback"),
     CONVERTERS["readout"]: lambda loaded, _: read_converter(loaded, "readout"),
     CONVERTERS["nudge"]: lambda loaded, _: read_converter(loaded, "nudge"),
 }

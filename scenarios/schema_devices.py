@@ -73,6 +73,9 @@ def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires,
     if size_of(wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
         words = "wires need conductances, which only pairs of devices have"
         found.append((("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"'))
+    if size_of(wires.segment) and (weights.measured or feedback.over(weights).measured):
+        hint = "leave the wires out, or devices.weights.measured"
+        found.append((("devices", "wires", "segment"), "measured weights hold what wires do to them", hint))
     if feedback.tied and angle != 0.0:
         hint = 'leave the angle out, or take devices.feedback.storage = "independent"'
         words = f"one number stands for both weights under storage = {feedback.storage!r}"

@@ -90,7 +90,9 @@ CELLS = ("mismatch", "stuck", "window", "path-gain", "wires", "retention")
 """Causes that make effective weights differ from programmed ones; so do laws of writing that are not faithful."""
 
 CAUSES: dict[str, Callable[[Design], Design]] = {
-    "mismatch": _with_cells(lambda c: c.sigma > 0.0, mismatch_sigma=0.0, pelgrom=None),
+    "mismatch": _with_cells(
+        lambda c: c.sigma > 0.0 or c.measured is not None, mismatch_sigma=0.0, pelgrom=None, measured=None
+    ),
     "stuck": _with_cells(lambda c: c.stuck_fraction > 0.0, stuck_fraction=0.0),
     "window": _unlimited,
     "path-gain": _with_cells(lambda c: c.path_sigma > 0.0, gain_sigma=0.0, mirror=None),

@@ -5,13 +5,15 @@ Order of application: requested weight, window and levels, spread of the cells, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.conductance import Devices, conductances, effective, held, made, moments, within
+from devices.measured_weights import CellSample, MeasuredMap
 from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
 
@@ -56,6 +58,7 @@ class Cells:
                 positive, negative = positive.transposed(), negative.transposed() if negative else None
             self._devices[block] = positive, negative
         self._gains = {block: self._path(block) for block in self._kinds}
+        self._measured = {block: self._measured_law(block) for block in self._kinds}
 
     @property
     def partners(self) -> dict[str, str]:
@@ -92,10 +95,24 @@ class Cells:
             return weight
         kind, (positive, negative) = self._kinds[block], self._devices[block]
         if self._design.wires.segment == 0.0 or negative is None:
-            cells = effective(kind, weight, positive, negative)
+            law = self._measured[block]
+            cells = effective(kind, weight, positive, negative) if law is None else law(weight)
             return cells * self._gains[block] if kind.path_sigma else cells
         plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
         return (plus - minus) * self._gains[block]
+
+    def _measured_law(self, block: str) -> Callable[[Array], Array] | None:
+        """Return what turns programmed weights of a block into those of its measured cells; None for others."""
+        shared = self._design.feedback.storage == "shared-device"
+        cell = self._partners.get(block, block) if shared else block
+        found = measured_of(self._design, self._kinds[block], cell)
+        if isinstance(found, MeasuredMap):
+            found = MeasuredMap(self.held(cell, found.target), found.measured)
+            return found.effective if cell == block else found.transposed().effective
+        if found is None:
+            return None
+        rank = self._stream(f"measured/{cell}").uniform(self._design.topology.shapes[cell])
+        return partial(found.effective, rank=rank if cell == block else rank.T)
 
     def _wired(self, block: str, conductance: Array) -> Array:
         """Return the conductances (pre, post) of one polarity as they act behind the wires."""
@@ -127,6 +144,11 @@ class Cells:
 
     def _stream(self, purpose: str) -> Stream:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
+
+
+def measured_of(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:
+    """Return what was measured of the cells of a block, if their parameters name a file."""
+    return (design.measured_weights or {}).get(block) if cells.measured is not None else None
 
 
 class Spread(NamedTuple):
@@ -162,6 +184,16 @@ def spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
     found = {}
     for c in topology.connections:
         cells, weight = (feedback if topology.is_feedback(c) else design.weights), blocks[c.block]
-        mean, variance = (weight, 0.0 * weight) if c.block in shared else moments(cells, held(cells, weight))
+        mean, variance = (weight, 0.0 * weight) if c.block in shared else _moments(design, cells, c.block, weight)
         found[c.block] = Spread(mean - weight, variance, cells.path_sigma)
     return found
+
+
+def _moments(design: Design, cells: WeightDevices, block: str, weight: Array) -> tuple[Array, Array]:
+    """Return mean and variance over chips of what the cells of a block hold; a measured chip is like no other."""
+    asked, found = held(cells, weight), measured_of(design, cells, block)
+    if found is None:
+        return moments(cells, asked)
+    if isinstance(found, CellSample):
+        return found.moments(asked)
+    return MeasuredMap(held(cells, found.target), found.measured).effective(asked), 0.0 * asked

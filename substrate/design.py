@@ -12,6 +12,7 @@ from devices import activation
 from devices.comparator import Comparator
 from devices.converter import Converters
 from devices.energy import Energy
+from devices.measured_weights import CellSample, MeasuredMap
 from devices.memory import Step, Verified
 from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.neurons import NeuronDevices
@@ -73,6 +74,9 @@ class Design(NamedTuple):
 
     measured_cells: Mapping[str, Array] | None = None
     """Constants of cells that were measured, ``<block>/<name>``; see `substrate.writing`."""
+
+    measured_weights: Mapping[str, MeasuredMap | CellSample] | None = None
+    """Weights that were measured, by block; only those of cells whose parameters name a file."""
 
     measured_converters: Mapping[str, Array] | None = None
     """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""

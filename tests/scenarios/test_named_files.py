@@ -50,6 +50,19 @@ def _table(path, change=0.0):
     np.savetxt(path, np.arange(7) + 0.5 + change)
 
 
+def _matrix(path, change=0.0, block="weight/in-l1", shape=(12, 8)):
+    np.savez(path, **{block: np.full(shape, 0.1 + change)})
+
+
+def _back(path, change=0.0):
+    _matrix(path, change, "weight/l2-l1", (7, 8))
+
+
+def _cells(path, change=0.0):
+    target = np.linspace(-1.0, 1.0, 40)
+    np.savetxt(path, np.c_[target, target * (1.1 + change)], delimiter=",", header="target,measured")
+
+
 WRITERS = {
     ("network", "parameters"): ("w.npz", _npz, []),
     ("network", "activation", "table"): (
@@ -64,6 +77,9 @@ WRITERS = {
         lambda path, change=0.0: np.savez(path, **{"weight/in-l1/step_up": np.full((12, 8), 0.1 + change)}),
         ["devices.update={kind='constant-step', step=0.1}"],
     ),
+    ("devices", "weights", "measured"): ("weights.npz", _matrix, ["devices.feedback={}"]),
+    ("devices", "weights", "measured", "csv"): ("cells.csv", _cells, ["devices.feedback={}"]),
+    ("devices", "feedback", "measured"): ("back.npz", _back, ["devices.feedback={}"]),
     ("devices", "converters", "readout", "measured"): ("adc.csv", _table, ["devices.converters.readout.bits=3"]),
     ("devices", "converters", "nudge", "measured"): (
         "dac.csv",
@@ -90,17 +106,17 @@ def _marks_of(parts, here):
 
 
 def test_every_field_that_names_a_file_is_known_read_and_tested():
-    assert set(_all_marks(Scenario)) == set(FILE_KEYS) == set(READERS) == {key[:4] for key in WRITERS} - IDX_ONLY
+    assert set(_all_marks(Scenario)) == set(FILE_KEYS) == set(READERS) == set(WRITERS) - OTHER_FORMS
     assert len(FILE_KEYS) >= 6
 
 
-IDX_ONLY = {("task", "path", "idx")}
+OTHER_FORMS = {("task", "path", "idx"), ("devices", "weights", "measured", "csv")}
 
 
 @pytest.fixture(params=WRITERS, ids=".".join)
 def case(request):
     name, write, edits = WRITERS[request.param]
-    return ".".join(request.param[:2] if request.param in IDX_ONLY else request.param), name, write, edits
+    return ".".join(request.param[:-1] if request.param in OTHER_FORMS else request.param), name, write, edits
 
 
 def scenario(folder, key, name, edits, text=BASE):
