@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from .reach import listed, unreached_words
 from .store import Result
-from .views import percent
-
-_CURE = (
-    "beyond the window or their own bounds, and hold the nearest one: widen devices.weights.window or w_max and w_min "
-    "of devices.update, or begin with smaller weights (network.parameters)"
-)
 
 
 def unreached(result: Result) -> list[str]:
     """Return how many cells of every connection do not hold the weight they were given, if there are any."""
-    counts: dict[str, str] = {}
+    counts, sizes = {}, {}
     for path, group in result.groups.items():
         if path.startswith("devices/"):
-            cells = group["programmed"].data.size if "programmed" in group else 0
-            found = sum(int(v.data) for name, v in group.items() if name.startswith("unreached"))
-            share = f" ({percent(found / cells)})" if cells else ""
-            counts |= {path.removeprefix("devices/"): f"{found}{share}"} if found else {}
-    if counts:
-        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        return [f"Cells: {listed} were given a weight {_CURE}."]
+            name = path.removeprefix("devices/")
+            counts[name] = sum(int(v.data) for key, v in group.items() if key.startswith("unreached"))
+            sizes[name] = group["programmed"].data.size if "programmed" in group else 0
+    if any(counts.values()):
+        return [unreached_words(listed(counts, sizes))]
     chips = result.groups.get("evaluate", {}).get("unreached")
-    return [] if chips is None else [f"Cells: up to {int(chips.data.max())} of a chip were given a weight {_CURE}."]
+    return [] if chips is None else [unreached_words(f"up to {int(chips.data.max())} of a chip")]
 
 
 def cut(last: Result) -> list[str]:

@@ -80,6 +80,7 @@ def list_() -> None:
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
     from .build import assemble
+    from .reach import tell_cells
     from .suspicions import suspicions, told
 
     loaded = _load(scenario, edits)
@@ -97,7 +98,7 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
         raise _stop(str(error)) from error
     for line in dict.fromkeys(lines):
         click.echo(line, err=True)
-    for line in parts.taken:
+    for line in (*parts.taken, *tell_cells(loaded.scenario, parts)):
         click.echo(line)
     click.echo(f"{loaded.path.name}: {found}")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.memory import OneSided, Step
-from devices.pairs import Device, Pair, after_reset, full, sample_pair
+from devices.pairs import Device, Pair, after_reset, full
 from devices.random import Stream
 
 from .blocks import as_moved, train_of
@@ -37,17 +36,15 @@ class Pairs:
     ----------
     law : Step
         What each device does, with `one_sided`.
-    shapes : mapping of block name to shape
-        The blocks.
+    drawn : mapping of block name to Pair
+        Sampled constants of both devices of every pair.
     stream : callable
         ``stream(purpose)`` names the draws of this chip.
     """
 
-    def __init__(self, law: Step, shapes: Mapping[str, tuple[int, ...]], stream: Callable[[str], Stream]) -> None:
+    def __init__(self, law: Step, drawn: Mapping[str, Pair], stream: Callable[[str], Stream]) -> None:
         self._law, self._one, self._stream = law, law.one_sided or OneSided(), stream
-        self.drawn: dict[str, Pair] = {
-            name: sample_pair(law, shape, partial(_named, stream, name)) for name, shape in shapes.items()
-        }
+        self.drawn = drawn
         """Sampled constants of both devices of every pair, by block."""
         self._sides = {
             name: (
@@ -117,7 +114,3 @@ class Pairs:
             moved = side.moving._replace(weight=both[k].reshape(rows))
             spent += int(raised(moved, target.reshape(rows), train, self._one.longest))
         return both[0], both[1], spent
-
-
-def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
-    return stream(f"cell/{purpose}/{block}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.cells import Cells, limits, sample
+from devices.bounds import Drawn, Ends, named
+from devices.cells import Cells
 from devices.memory import Pulsed, Step, Verified
-from devices.pairs import at_rest
-from devices.pairs import limits as pair_limits
 from devices.random import Stream
 from devices.retention import Forgetting, Retention, retained, sample_forgetting
 
@@ -70,35 +68,26 @@ class Writer:
         self.partners = dict(partners or {})
         """Blocks that keep nothing themselves, and the block whose transpose they are."""
         shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
-        self._shapes = shapes
-        self.cells: dict[str, Cells] = {}
+        self._drawn = Drawn(law, shapes, stream, measured)
+        self.cells: dict[str, Cells] = self._drawn.cells
         """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
-        self.pairs = Pairs(law, shapes, stream) if isinstance(law, Pulsed) and one is not None else None
+        self.pairs = Pairs(law, self._drawn.pairs, stream) if isinstance(law, Pulsed) and one is not None else None
         """The one-sided pairs, if cells are such."""
-        if isinstance(law, Pulsed) and one is None:
-            self.cells = {
-                name: _with_measured(sample(law, shape, partial(_named, stream, name)), name, measured or {})
-                for name, shape in shapes.items()
-            }
         self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
         self._moving = {name: as_moved(cells) for name, cells in self.cells.items()}
-        ends = {name: limits(cells) for name, cells in self.cells.items()}
-        self._limits = {name: end for name, end in ends.items() if np.isfinite(end).any()}
         self.forgetting: dict[str, Forgetting] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
         if retention.on:
             self.forgetting = {
-                name: sample_forgetting(retention, shape, partial(_named, stream, name))
-                for name, shape in shapes.items()
+                name: sample_forgetting(retention, shape, named(stream, name)) for name, shape in shapes.items()
             }
         self.kept: dict[str, Array] = {}
         """What the chip keeps beside its weights, by `NOISE`, `ELAPSED` or `COMMON` and block."""
         for name, shape in shapes.items():
             if isinstance(law, Pulsed) and law.write_noise > 0.0:
                 self.kept[NOISE + name] = np.array(kept.get(NOISE + name, np.zeros(shape)))
-            if self.pairs is not None and one is not None:
-                rest = at_rest(one, self.pairs.drawn[name])
-                self.kept[COMMON + name] = np.array(kept.get(COMMON + name, rest))
+            if one is not None:
+                self.kept[COMMON + name] = np.array(kept.get(COMMON + name, self._drawn.rest(name)))
             if retention.on:
                 self.kept[ELAPSED + name] = np.array(kept.get(ELAPSED + name, np.full(shape, retention.age)))
 
@@ -118,13 +107,8 @@ class Writer:
         ends = self._ends(block)
         return weight if ends is None else np.clip(weight, *ends)
 
-    def _ends(self, block: str) -> tuple[Array | float, Array | float] | None:
-        """Return the least and the largest weight of the cells of a block; None: they take any, as the readout does."""
-        if isinstance(self._law, Verified) and block in self._shapes:
-            return -self._law.w_max, self._law.w_max
-        if self.pairs is not None and block in self._shapes:
-            return pair_limits(self.pairs.drawn[block], self.kept[COMMON + block])
-        return self._limits.get(block)
+    def _ends(self, block: str) -> Ends | None:
+        return self._drawn.ends(block, self.kept.get(COMMON + block))
 
     def state(self, block: str, weight: Array) -> Array:
         """Return what is left of the weights of a block that were written as `weight`."""
@@ -189,19 +173,3 @@ class Writer:
         error = np.maximum(np.polynomial.polynomial.polyval(np.abs(target) / law.w_max, law.error), 0.0)
         drawn = self._stream(f"write/{block}/{name}").normal(target.shape)
         return np.asarray(target + law.w_max * error * drawn)
-
-
-def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
-    return stream(f"cell/{purpose}/{block}")
-
-
-def _with_measured(cells: Cells, block: str, measured: Mapping[str, Array]) -> Cells:
-    """Return the cells with the constants that were measured instead of drawn."""
-    found = {name: measured[f"{block}/{name}"] for name in Cells._fields if f"{block}/{name}" in measured}
-    for name, array in found.items():
-        if array.shape != cells.low.shape:
-            raise ValueError(f"measured {block}/{name} has shape {array.shape}: must be {cells.low.shape}")
-    whole = cells._replace(**{name: np.array(array, dtype=np.float64) for name, array in found.items()})
-    if (whole.low > whole.high).any():
-        raise ValueError(f"measured cells of {block}: `low` of a cell lies above its `high`: give both, in order")
-    return whole

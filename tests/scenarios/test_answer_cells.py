@@ -6,8 +6,11 @@ import pytest
 
 from scenarios import store
 from scenarios.answer import remarks
+from scenarios.build import assemble
+from scenarios.chips import make_chip
 from scenarios.load import load
 from scenarios.progress import Progress
+from scenarios.reach import tell_cells, unreached
 from scenarios.run import Options, run
 from scenarios.sheets import sheets
 from tests.scenarios.test_hardware import TRAIN
@@ -49,3 +52,37 @@ def test_a_chip_whose_cells_hold_all_says_nothing(tmp_path):
     _, words = told(tmp_path, MEASURE, "devices.update={kind='soft-bounds', step=0.01, w_max=50.0, w_min=-50.0}")
     assert "Cells:" not in words
     assert "Requests:" not in words
+
+
+BESIDE = [
+    [],
+    ["devices.weights={cell='pair', window=[0.0, 0.3], levels=16}"],
+    ["devices.feedback={storage='copied'}", "network.asymmetry.angle=0"],
+    ["devices.feedback={storage='shared-device'}", "network.asymmetry.angle=0", "chip.instance=3"],
+    ["devices.update={kind='verified', error=[0.0], w_max=0.3}"],
+    ["devices.update={kind='soft-bounds', step=0.01, w_max=0.3, w_max_sigma=0.3, one_sided={reset=0.05}}"],
+    ["devices.update={kind='soft-bounds', step=0.01, w_max=0.3, up_down=0.2, subtract='symmetry-point'}"],
+    ["physical.weight_range=0.2", "devices.update={kind='constant-step', step=0.01}"],
+]
+
+
+@pytest.mark.parametrize("edits", BESIDE)
+def test_a_check_counts_the_cells_of_the_chip_that_a_run_makes(tmp_path, edits):
+    text = MEASURE.replace('parameters = "parameters.npz"\n', "")
+    loaded = load(write_scenario(tmp_path, text), [TIGHT, *edits])
+    parts = assemble(loaded)
+    chip = make_chip(loaded.scenario, parts, parts.programmed, loaded.scenario.chip.instance, 1)
+    counts = unreached(loaded.scenario, parts)
+    assert counts == {block: n for block, n in chip.unreached.items() if block.startswith("weight/")}
+    assert sum(counts.values()) > 0
+    assert re.search(r"^Cells: \d+ .* were given a weight beyond", "".join(tell_cells(loaded.scenario, parts)))
+
+
+def test_a_check_of_parameters_from_a_file_counts_them(tmp_path):
+    loaded = load(write_scenario(tmp_path, MEASURE), [TIGHT])
+    parts = assemble(loaded)
+    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    for block, count in unreached(loaded.scenario, parts).items():
+        assert count == chip.unreached[block]
+    free = load(write_scenario(tmp_path, MEASURE), [])
+    assert list(tell_cells(free.scenario, assemble(free))) == []

@@ -1,0 +1,70 @@
+"""Which cells of a scenario cannot hold the weight they are given, before any chip is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.bounds import Drawn
+from devices.conductance import within
+from devices.random import Stream
+
+from .build import Parts
+from .schema import Scenario
+
+Array = NDArray[np.float64]
+
+_CURE = (
+    "beyond the window or their own bounds, and hold the nearest one: widen devices.weights.window or w_max and w_min "
+    "of devices.update, or begin with smaller weights (network.parameters)"
+)
+
+
+def unreached_words(found: str) -> str:
+    """Return in a sentence that cells, counted in words, do not hold the weight they were given."""
+    return f"Cells: {found} were given a weight {_CURE}."
+
+
+def listed(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
+    """Return counts of cells by name, with their share where the size is known; names with none are left out."""
+    shares = {name: f" ({100.0 * n / sizes[name]:.3g} %)" if sizes.get(name) else "" for name, n in counts.items()}
+    return ", ".join(f"{n}{shares[name]} of {name}" for name, n in counts.items() if n)
+
+
+def unreached(scenario: Scenario, parts: Parts) -> dict[str, int]:
+    """Return how many cells of every weight block of a scenario cannot hold their initial weight.
+
+    They are those of its first chip, and counted as `substrate.silicon.Silicon.unreached` counts them.
+    """
+    topology, devices = parts.topology, scenario.devices_in_units()
+    backward = devices.feedback.over(devices.weights)
+    partners = {b.block for _, b in topology.pairs()} if devices.feedback.tied else set()
+    kinds = {
+        c.block: backward if topology.is_feedback(c) else devices.weights
+        for c in topology.connections
+        if c.block not in partners
+    }
+    if devices.update is None and all(kind.window is None for kind in kinds.values()):
+        return {}
+
+    def stream(purpose: str) -> Stream:
+        return Stream(scenario.seed, purpose, scenario.chip.instance)
+
+    drawn = Drawn(devices.update, {block: topology.shapes[block] for block in kinds}, stream, parts.cells)
+    counts = {}
+    for block, kind in kinds.items():
+        ends, inside = drawn.ends(block), within(kind, parts.programmed[block])
+        kept = inside if ends is None else np.clip(inside, *ends)
+        counts[block] = int(np.count_nonzero(kept != parts.programmed[block]))
+    return counts
+
+
+def tell_cells(scenario: Scenario, parts: Parts) -> Iterator[str]:
+    """Yield how many cells cannot hold their initial weight, by connection, if there are any."""
+    counts = unreached(scenario, parts)
+    if any(counts.values()):
+        names = {block: block.removeprefix("weight/") for block in counts}
+        sizes = {names[block]: parts.programmed[block].size for block in counts}
+        yield unreached_words(listed({names[block]: n for block, n in counts.items()}, sizes))
