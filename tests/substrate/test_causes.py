@@ -8,6 +8,7 @@ import pytest
 from devices.comparator import Comparator
 from devices.converter import Adc, Converters, NudgeCircuit
 from devices.energy import Energy
+from devices.measured_weights import make_cell_sample
 from devices.memory import ConstantStep, OneSided, SoftBounds, Update, Verified
 from devices.mismatch import FeedbackDevices, Pelgrom, Twin, WeightDevices
 from devices.neurons import InputPair, NeuronDevices
@@ -21,7 +22,8 @@ from substrate.design import Design
 from substrate.methods import Dynamics, Phase
 from substrate.phases import Phases
 from substrate.protocol import Nudge
-from tests.networks import random_batch, random_chip
+from substrate.topology import Topology
+from tests.networks import LAYERS, WIRINGS, random_batch, random_chip
 from tests.substrate.test_writing import LAWS
 
 AREA = {"coefficient": 0.2, "width": 2.0, "length": 1.0}
@@ -35,6 +37,7 @@ CELLS = {
     "mismatch": [{"mismatch": law} for law in ("additive", "lognormal")],
     "mismatch_sigma": [{"mismatch": law, "mismatch_sigma": 0.1} for law in ("relative", "additive", "lognormal")],
     "pelgrom": [{"pelgrom": Pelgrom(**AREA)}, {"pelgrom": Pelgrom(**FLAT)}],
+    "measured": [{"measured": "some.csv"}],
     "stuck_fraction": [{"stuck_fraction": 0.2}, PAIR | {"stuck_fraction": 0.2}],
     "stuck_at": [{"stuck_at": 0.3}, {"stuck_at": 0.3, "stuck_fraction": 0.2}],
     "gain_sigma": [{"gain_sigma": 0.1}, PAIR | {"gain_sigma": 0.1}],
@@ -44,10 +47,14 @@ WIRED = {"weights": WeightDevices(cell="pair")}
 DRIFT = {"drift_range": [0.01, 0.2], "drift_sigma_range": [0.0, 0.1]}
 """Keys of another block or of the same one, without which a key means nothing."""
 
+SAMPLE = make_cell_sample(np.linspace(-2.0, 2.0, 99), np.linspace(-2.1, 2.2, 99))
+MEASURED = {"measured_weights": dict.fromkeys(Topology(LAYERS, WIRINGS["reciprocal"]).shapes, SAMPLE)}
+"""What such a file holds."""
+
 KEYS = {
-    WeightDevices: (lambda **k: {"weights": WeightDevices(**k)}, CELLS),
+    WeightDevices: (lambda **k: {"weights": WeightDevices(**k)} | MEASURED, CELLS),
     FeedbackDevices: (
-        lambda **k: {"feedback": FeedbackDevices(**k)},
+        lambda **k: {"feedback": FeedbackDevices(**k)} | MEASURED,
         CELLS | {"storage": [{"storage": "copied"}, {"storage": "shared-device", "gain_sigma": 0.1}]},
     ),
     Pelgrom: (lambda **k: {"weights": WeightDevices(pelgrom=Pelgrom(**AREA | k))}, {k: [{k: 0.5}] for k in AREA}),
@@ -121,6 +128,7 @@ KEYS = {
             "pedestal": [{"pedestal": 0.01}],
             "pedestal_sigma": [{"pedestal_sigma": 0.01}],
             "droop_tau": [{"droop_tau": 9.0}, {"droop_tau": 9.0, "wait": 1.0}],
+            "droop": [{"droop": 0.01}, {"droop": 0.01, "wait": 1.0}],
             "droop_sigma": [
                 {"droop_tau": 9.0, "droop_sigma": 0.1},
                 {"droop_tau": 9.0, "droop_sigma": 0.1, "wait": 1.0},
@@ -200,10 +208,12 @@ def samples():
     return [pytest.param(parts, id=f"{name}-{k}") for k, (name, parts) in enumerate(found)]
 
 
-def chip_with(wiring="reciprocal", feedback=FeedbackDevices(), **parts):  # noqa: B008  immutable
+def chip_with(wiring="reciprocal", feedback=FeedbackDevices(), measured_weights=None, **parts):  # noqa: B008  immutable
     usage = {"phase": Phase(duration=3.0), "dt": 0.25, "dynamics": {"method": "exponential"}}
     parts = {"phases": Phases(nudge="held", hold_time=1.0)} | parts
-    return random_chip(wiring, symmetric=True, **usage, **parts).variant(feedback=feedback)
+    return random_chip(wiring, symmetric=True, **usage, **parts).variant(
+        feedback=feedback, measured_weights=measured_weights
+    )
 
 
 def seen(chip):
