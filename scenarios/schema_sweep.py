@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -9,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from devices.parameters import Parameters
 
+_POINTS_LIMIT = 1_000_000
 _RESERVED = ("replicate", "point", "layer", "scheme", "term", "epoch", "connection", "pair", "chip", "cause")
 
 
@@ -73,6 +75,11 @@ class Axis(Parameters):
         """The path, key by key."""
         return tuple(self.path.split("."))
 
+    @property
+    def size(self) -> int:
+        """Number of values in a grid."""
+        return self.values.num or 1 if isinstance(self.values, Range) else len(self.values)
+
 
 class Sweep(Parameters):
     """Repeat the experiment over values of keys and over fabricated chips."""
@@ -103,6 +110,20 @@ class Sweep(Parameters):
 
     axis: Annotated[list[Axis], Field(min_length=1, max_length=16)]
     """What is varied."""
+
+    @property
+    def point_count(self) -> int:
+        """Number of points, replicates included."""
+        sizes = {axis.zip or axis.path: axis.size for axis in self.axis}
+        return (math.prod(sizes.values()) if self.method == "grid" else self.samples or 0) * self.replicates
+
+    @model_validator(mode="after")
+    def _countable(self) -> Sweep:
+        if self.point_count > _POINTS_LIMIT:
+            words = f"makes {self.point_count:,} points, more than {_POINTS_LIMIT:,}"
+            hint = 'use fewer values or replicates, or method = "sobol" with samples = 1000'
+            raise PydanticCustomError("points", "{words}", {"words": words, "hint": hint})
+        return self
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> Sweep:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .build import assemble
-from .faults import Fault, Origin, ScenarioError, value_at
+from .faults import Fault, Finding, Origin, ScenarioError, value_at
 from .identity import point_id
-from .load import Change, Loaded, varied
+from .load import Change, Loaded, faults_at, varied
 from .schema import Scenario
 from .schema_sweep import Sweep
 from .shelf import Shelf
@@ -97,6 +99,8 @@ def checked(loaded: Loaded) -> Checked:
             _note(values, found.scenario, dims, point)
     if faults:
         raise ScenarioError(faults.values())
+    if equal := list(_equal_levels(sweep, dims, values)):
+        raise faults_at(loaded, equal)
     coordinates = {path: _coordinate(dims, path, found) for path, found in values.items()}
     return Checked(sweep, dims, ids, coordinates, _shared(content, dims), list(warnings.values()))
 
@@ -106,6 +110,21 @@ def _shared(content: dict[str, str], dims: list[Dimension]) -> dict[str, str]:
     axes = [(path, level) for dim in dims for path, levels in dim.axes.items() for level in levels]
     varied_keys = {path for path, _ in axes} | {path for _, level in axes for path in level.also}
     return {key: d for key, d in content.items() if not any(f"{key}.".startswith(f"{path}.") for path in varied_keys)}
+
+
+def _equal_levels(sweep: Sweep, dims: list[Dimension], values: dict[str, dict[int, Any]]) -> Iterator[Finding]:
+    """Yield the levels of a grid that set the same as an earlier one of their dimension."""
+    numbers = {axis.path: k for k, axis in enumerate(sweep.axis)}
+    for dim in dims if sweep.method == "grid" else ():
+        first: dict[str, int] = {}
+        for index in range(dim.size):
+            level = {path: [values[path][index], dict(levels[index].also)] for path, levels in dim.axes.items()}
+            same = first.setdefault(json.dumps(level, sort_keys=True, default=str), index)
+            if same != index:
+                path = next(iter(dim.axes))
+                message = f"levels {same} and {index} of {' and '.join(dim.axes)} are equal: {_short(level[path][0])}"
+                hint = "write each value once; `replicates` measures a value on more chips"
+                yield ("sweep", "axis", numbers[path], "values", index), message, hint
 
 
 def _note(values: dict[str, dict[int, Any]], scenario: Scenario, dims: list[Dimension], point: Point) -> None:

@@ -103,11 +103,15 @@ def test_a_drawn_design_takes_list_values_equally_often():
         ("replicates = 2\nINSTANCE", "[sweep]", "replicates are instances of the chip already"),
         ("replicates = 2\nreplicate = 'seed'\n", "[sweep]", "replicates are seeds already"),
         ("NAME", "[sweep]", "name cannot be varied"),
+        ("AXIS values = NUMBERS\n[[sweep.axis]]\npath = 'a'\nvalues = NUMBERS", "[sweep]", "10,000,000,000 points"),
+        ("replicates = 11\nAXIS values = NUMBERS", "[sweep]", "1,100,000 points, more than 1,000,000"),
+        ('method = "lhs"\nsamples = 1000\nreplicates = 1001\n', "[sweep]", "1,001,000 points"),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_refused_at_its_line(tmp_path, text, part, words):
     text = text.replace("AXIS", "[[sweep.axis]]\npath = 'seed'\n")
     text = text.replace("INSTANCE", "[[sweep.axis]]\npath = 'chip.instance'\nvalues = [1]")
+    text = text.replace("NUMBERS", "{ start = 0, stop = 1, num = 100000 }")
     text = text.replace("NAME", "[[sweep.axis]]\npath = 'name'\nvalues = ['a']")
     if "axis" not in text:
         text += "[[sweep.axis]]\npath = 'seed'\nvalues = [1]\n"
@@ -186,6 +190,46 @@ def test_every_bad_value_of_every_axis_is_told_once_with_its_line(tmp_path):
     assert first.line == line_of(BASE + text, "values = [0,")
     assert second.path == ("learning", "scheme", "points")
     assert second.line == line_of(BASE + text, "four points")
+
+
+@pytest.mark.parametrize(
+    ("axes", "words", "line"),
+    [
+        ("VALUES [0.1, 0.2, 0.1]", "levels 0 and 2 of devices.feedback.mismatch_sigma are equal: 0.1", "VALUES"),
+        ('VALUES [\n0.1,\n0,\n"10 %",\n]', "levels 0 and 2", "10 %"),
+        ("VALUES { start = 0.1, stop = 0.1, num = 2 }", "levels 0 and 1", "VALUES"),
+        (
+            "VALUES [0.1, 0.1, 0.1]\nzip = 'z'\nSEEDS [1, 2, 1]\nzip = 'z'",
+            "mismatch_sigma and seed are equal",
+            "[0.1, 0.1, 0.1]",
+        ),
+        ("VALUES [{ label = 'a', value = 0.1 }, { label = 'b', value = 0.1 }]", "levels 0 and 1", "VALUES"),
+    ],
+)
+def test_equal_levels_of_an_axis_are_told_at_their_line(tmp_path, axes, words, line):
+    text = "\n[[sweep.axis]]\npath = 'devices.feedback.mismatch_sigma'\n"
+    text += axes.replace("VALUES", "values =").replace("SEEDS", "[[sweep.axis]]\npath = 'seed'\nvalues =")
+    (fault,) = faults_of(tmp_path, text)
+    assert words in fault.message
+    assert fault.line == line_of(BASE + text, line.replace("VALUES", "values ="))
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        "VALUES [0.1, 0.1]\nzip = 'z'\nSEEDS [1, 2]\nzip = 'z'",
+        "VALUES [{ label = 'a', value = 0.1 }, { label = 'b', value = 0.1, also = { seed = 3 } }]",
+    ],
+)
+def test_levels_that_differ_in_one_key_are_no_equal_levels(tmp_path, axes):
+    text = "\n[[sweep.axis]]\npath = 'devices.feedback.mismatch_sigma'\n"
+    text += axes.replace("VALUES", "values =").replace("SEEDS", "[[sweep.axis]]\npath = 'seed'\nvalues =")
+    assert len(checked(loaded_sweep(tmp_path, text)).ids) == 2
+
+
+def test_values_that_are_drawn_may_be_equal(tmp_path):
+    text = "\n[sweep]\nmethod = 'random'\nsamples = 5\n[[sweep.axis]]\npath = 'seed'\nvalues = [1, 2]\n"
+    assert len(checked(loaded_sweep(tmp_path, text)).ids) == 5
 
 
 def test_an_unknown_path_is_told_with_what_was_meant(tmp_path):
