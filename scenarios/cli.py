@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from .faults import ScenarioError, close, did_you_mean
 from .files import CATALOGUE
 from .load import Loaded, load
+from .surroundings import Command
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
@@ -47,13 +47,10 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str | None) 
     return int(share), int(shares)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
     """Simulate analog hardware that settles, and see where the error of its gradients comes from."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command("list")
@@ -258,10 +255,12 @@ def info() -> None:
         **{name: version(name) for name in ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")},
         "threads": available_threads(),
         "linear algebra": blas_description(),
-        "compiled kernels": CACHE,
+        "compiled kernels": CACHE.folder or "not kept",
     }
     for name, value in rows.items():
         click.echo(f"{name:<17} {value}")
+    for folder, reason in CACHE.refused.items():
+        click.echo(f"{'':<17} not in {folder}: {reason}")
 
 
 if __name__ == "__main__":

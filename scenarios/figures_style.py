@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+F = TypeVar("F", bound=Callable[..., Any])
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
@@ -27,8 +30,18 @@ STYLE: Any = {
     "font.size": 9,
 }
 
-styled = mpl.rc_context(STYLE)
-"""Decorator of every function that draws."""
+
+def styled(draw: F) -> F:
+    """Let a function that draws use this look and the defaults of matplotlib, whatever the user has set for plots."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **named: Any) -> Any:
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
+            return draw(*args, **named)
+
+    return cast("F", drawn)
 
 
 def panels(count: int, width: float, share: bool = True) -> tuple[Figure, list[Axes]]:

@@ -89,6 +89,9 @@ def _text(path: Path) -> str:
         if path.is_dir():
             raise RefusalError("is a folder, not a scenario file", "name a file inside it")
         if not path.is_file():
+            if path.exists() or str(path) == "-":
+                words = "save it as a file first: paths in it start at its folder, and it is read more than once"
+                raise RefusalError("is a pipe or device, not a scenario file", words)
             raise RefusalError("no such file", _similar_file(path))
         with path.open("rb") as file:
             raw = file.read(_FILE_LIMIT + 1)

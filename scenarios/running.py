@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from substrate.compile import unkept
+
 from .answer import answer, diverged
 from .faults import ScenarioError
 from .load import load
@@ -73,6 +75,7 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
         for warning in done.warnings if quiet else ():
             print(told(warning), file=sys.stderr)
         _tell(result, done)
+    tell_unkept()
     return FAILED if flags.fail_on_divergence and diverged(result) else DONE
 
 
@@ -85,6 +88,13 @@ def _tell(result: Result, done: Finished) -> None:
     print(open_lines(done.folder / RESULT))
     if not done.computed:
         print("This result was already complete; --force computes it again.", file=sys.stderr)
+
+
+def tell_unkept() -> None:
+    """Tell on the standard error why the next run will compile its kernels again, if it will."""
+    if reason := unkept():
+        words = "the next run compiles its kernels again: free some room, or name a folder by NUMBA_CACHE_DIR"
+        print(f"compiled kernels are not kept ({reason}); {words}", file=sys.stderr)
 
 
 def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:

@@ -15,7 +15,7 @@ from .faults import ScenarioError
 from .load import load
 from .progress import Progress
 from .run import RunError
-from .running import stopping
+from .running import stopping, tell_unkept
 from .suspicions import as_table, told
 from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
 from .sweep_engine import Engine, in_process
@@ -117,6 +117,7 @@ def _answered(swept: Swept, as_json: bool) -> int:
     print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
     for file in files:
         print(file)
+    tell_unkept()
     if not files:
         print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
     if swept.stopped:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import tempfile
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +19,11 @@ import numpy as np
 import threadpoolctl
 from llvmlite import ir
 from numba import types
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
+
+from .cache import find_folder, is_intact, with_checksum
 
 F = TypeVar("F", bound=Callable[..., Any])
 Reals = NDArray[Any]
@@ -31,6 +34,7 @@ COMPILED = (
     "devices/nudge.py",
     "devices/steps.py",
     "substrate/anderson.py",
+    "substrate/cache.py",
     "substrate/compile.py",
     "substrate/ends.py",
     "substrate/field.py",
@@ -46,7 +50,7 @@ COMPILED = (
     "substrate/trajectory.py",
     "substrate/vector.py",
 )
-"""Sources that can end up in a kernel."""
+"""Sources that can end up in a kernel, or in the files that keep it."""
 
 
 def _digest() -> str:
@@ -54,23 +58,74 @@ def _digest() -> str:
     return hashlib.blake2b(b"".join((root / path).read_bytes() for path in COMPILED), digest_size=8).hexdigest()
 
 
-def _cache_folder() -> Path:
-    """Return the folder of compiled kernels: `NUMBA_CACHE_DIR`, else the user's cache, else a temporary folder."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    base = Path(os.environ.get("NUMBA_CACHE_DIR") or home / "nudgelab")
-    folder = base / f"kernels-{_digest()}"
+CACHE = find_folder(f"kernels-{_digest()}")
+if CACHE.folder:
+    numba.config.CACHE_DIR = str(CACHE.folder)
+
+_unkept: list[str] = []
+
+
+def unkept() -> str:
+    """Return why kernels that this process compiled are not kept for the next one; empty if they are."""
+    if CACHE.folder is None:
+        return "; ".join(f"{folder}: {reason}" for folder, reason in CACHE.refused.items()) or "no folder for them"
+    return _unkept[0] if _unkept else ""
+
+
+class _Files(IndexDataCacheFile):  # type: ignore[misc]
+    """Index and machine code of one kernel, each file with its checksum."""
+
+    def load(self, key: Any) -> Any:
+        try:
+            return super().load(key)
+        except OSError:
+            return None
+
+    def _load_index(self) -> Any:
+        return super()._load_index() if is_intact(self._index_path) else {}
+
+    def _load_data(self, name: str) -> Any:
+        if not is_intact(self._data_path(name)):
+            return None
+        return super()._load_data(name)
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        content = io.BytesIO()
+        yield content
+        with super()._open_for_write(filepath) as file:
+            file.write(with_checksum(content.getvalue()))
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Compiled forms of one kernel; a folder that fails is told, and ends nothing."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _unkept.append(f"{CACHE.folder}: {error.strerror or error}")
+
+
+def _keep(compiled: Any, function: Callable[..., Any]) -> None:
+    """Let the compiled forms of `function` be kept in the folder of kernels, and nowhere else."""
+    if CACHE.folder is None:
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"nudgelab-{os.getuid()}" / folder.name
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        cache = _Cache(function)
+    except RuntimeError as error:  # Numba found no place to write
+        _unkept.append(f"{CACHE.folder}: {error}")
+        return
+    if CACHE.folder in Path(cache.cache_path).parents:
+        compiled._cache = cache  # noqa: SLF001  as `enable_caching` does with a cache of Numba's own
+    else:
+        _unkept.append(f"{CACHE.folder}: no folder can be made in it")
 
-
-CACHE = _cache_folder()
-numba.config.CACHE_DIR = str(CACHE)
 
 # Never all of fastmath: it would turn the test for non-finite states into a constant. These flags let
 # sums and polynomials be vectorised.
@@ -80,7 +135,9 @@ _OPTIONS = {"error_model": "numpy", "nogil": True}
 
 def kernel(function: F) -> F:
     """Compile `function` on its first call; it must take arrays, scalars and NamedTuples only."""
-    compiled: F = numba.njit(cache=True, **_OPTIONS)(function)
+    compiled: F = numba.njit(**_OPTIONS)(function)
+    if not numba.config.DISABLE_JIT:
+        _keep(compiled, function)
     return compiled
 
 

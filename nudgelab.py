@@ -1,0 +1,42 @@
+"""The front door: the command `nudgelab`, and words where files of the user stand in its way."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the command line; say which file hides a module that it needs, if one does."""
+    try:
+        from scenarios.cli import main as command
+
+        command()
+    except Exception as error:
+        hiding = _hiding(error)
+        if not hiding:
+            raise
+        names = ", ".join(str(path) for path in hiding)
+        sys.exit(
+            f"{type(error).__name__}: {error}\nnudgelab needs the modules that these files hide: {names}"
+            " - rename them, or leave their folder out of PYTHONPATH"
+        )
+
+
+def _hiding(error: Exception) -> list[Path]:
+    """Return files that took part in a failure and bear the name of a module of Python or a package of ours."""
+    own = Path(__file__).resolve().parent
+    foreseen = {Path(os.__file__).resolve().parent, Path(sys.prefix).resolve()}
+    names = {"devices", "learning", "scenarios", "substrate"} | sys.stdlib_module_names
+    used = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    for module in filter(None, map(sys.modules.get, names)):
+        file = getattr(module, "__file__", None)
+        used += [file] if file else getattr(module, "__path__", [])
+    found = set()
+    for path in (Path(file).resolve() for file in used if Path(file).is_absolute()):
+        place = path.parent if path.stem == "__init__" else path
+        if place.stem in names and place.parent != own and not foreseen & set(path.parents):
+            found.add(path)
+    return sorted(found)
