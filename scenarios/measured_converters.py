@@ -73,7 +73,8 @@ def read_converter(loaded: Loaded, name: str) -> Read:
     """
     path, converter = named_files(loaded)[PLACES[name]], _converter(loaded, name)
     if kind_of(find(path)) == "an npz file":
-        levels, words = _levels(loaded, converter, *_from_npz(path, _LEVELS[name]))
+        with np.errstate(all="ignore"):
+            levels, words = _levels(loaded, converter, *_from_npz(path, _LEVELS[name]))
     else:
         levels, words = read_table(path, lambda table: _levels(loaded, converter, table.without_index(), _kind(table)))
     worst = np.abs(levels - converter.ideal[:, None]).max()

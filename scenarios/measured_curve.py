@@ -14,6 +14,8 @@ from .load import Loaded
 from .named_files import named_files
 from .text_tables import Table, factor, read_table
 
+_LARGEST = 1e6
+
 PLACE = ("network", "activation", "table")
 
 
@@ -54,8 +56,10 @@ def _curve(table: Table, law: Named, physical: Physical | None, path: Path) -> t
         words += ' (for volts write units = "volts")'
     if (np.diff(u) < 0.0).all():
         u, a = u[::-1], a[::-1]
-    if not np.isfinite([u, a]).all() or (np.diff(u) <= 0.0).any() or (np.diff(a) < 0.0).any():
-        raise fault(f"{path.name}: the first column must increase, the second not fall, all must be finite", two)
+    if not (np.abs([u, a]) <= _LARGEST).all() or (np.diff(u) <= 0.0).any() or (np.diff(a) < 0.0).any():
+        raise fault(
+            f"{path.name}: the first column must increase, the second not fall, all must be finite and below 1e6", two
+        )
     return Curve(np.ascontiguousarray(u), np.ascontiguousarray(a)), words
 
 

@@ -23,7 +23,9 @@ Found = list[tuple[tuple[str | int, ...], str, str | None]]
 PLACES = {name: ("devices", name, "measured") for name in ("weights", "feedback")}
 """Where a scenario names a file, by table of cells."""
 
-_FEWEST = 8
+_FEWEST, _LARGEST = 8, 1e6
+"""Cells of a test chip, and the largest weight."""
+
 _TARGET = ("target", "programmed", "set", "ideal", "nominal", "requested", "wanted")
 _MEASURED = ("measured", "actual", "real", "read", "effective", "held", "obtained")
 _FORMS = (
@@ -110,8 +112,8 @@ def _matrices(path: Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Ar
             raise fault(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, (pre, post) units{turned}")
         refuse_large(part)
         found[name] = np.asarray(part.read(), dtype=np.float64)
-        if not np.isfinite(found[name]).all():
-            raise fault(f"{name!r} has entries that are not finite", "replace nan and inf")
+        if not (np.abs(found[name]) <= _LARGEST).all():
+            raise fault(f"{name!r} has entries that are not finite or beyond {_LARGEST:g}", "replace nan and inf")
     lonely = sorted(name for name in found if name.endswith("/target") and name.removesuffix("/target") not in found)
     if lonely or not found:
         raise fault(f"{path.name} holds no measured weights for {', '.join(lonely) or 'any block'}", _FORMS)
@@ -140,6 +142,7 @@ def _columns(loaded: Loaded, table: Table) -> tuple[Array, Array]:
             raise fault(words, "add them, or give plain numbers in units of the weight")
         scale = siemens / siemens_of_weight(known, 1.0)
     target, measured = (table.values * scale).T
-    if len(target) < _FEWEST or not np.isfinite([target, measured]).all():
-        raise fault(f"the table has {len(target)} cells", f"give {_FEWEST} or more, all of them finite")
+    if len(target) < _FEWEST or not (np.abs([target, measured]) <= _LARGEST).all():
+        hint = f"give {_FEWEST} or more, all of them finite and below {_LARGEST:g}"
+        raise fault(f"the table has {len(target)} cells, up to {np.abs([target, measured]).max():.3g}", hint)
     return target, measured

@@ -96,7 +96,8 @@ def read_table(path: Path, accept: Callable[[Table], T]) -> T:
     refusals: list[DataError] = []
     for split in _splitters(lines := _lines(path)):
         try:
-            return accept(_table(lines, split))
+            with np.errstate(all="ignore"):  # who accepts a table looks at what is not finite
+                return accept(_table(lines, split))
         except DataError as error:
             refusals.append(error)
     raise refusals[0]
