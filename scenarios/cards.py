@@ -213,7 +213,7 @@ def card(preset: DevicePreset) -> str:
     if not figures and not blocks:
         words.append("Its values are for reading: write them into the tables of [devices] by hand.")
     content: dict[str, Any] = {
-        **dict.fromkeys(("created", "id", "terminal", "written", "resolved", "open_lines"), ""),
+        **dict.fromkeys(("created", "id", "tone", "terminal", "written", "resolved", "open_lines"), ""),
         "title": preset.name,
         "software": f"nudgelab {version('nudgelab')}",
         "status": "device",

@@ -133,19 +133,24 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, na
         "layer": Variable(("unit",), np.array(owner), long_name="layer of the unit"),
         "state": Variable(dims, padded.real.astype(np.float32), long_name="membrane state, real part"),
         "distance": Variable(dims[:3], distance, long_name="largest distance of a unit from the end of its settling"),
-        "status": Variable(
-            ("phase", "sample"),
-            np.array([end.status for end in ends]),
-            flags=Status,
-            long_name="how the settling ended",
-        ),
-        "steps": Variable(("phase", "sample"), np.array([end.steps for end in ends]), long_name="steps taken"),
+        **_endings(ends, chip.design.dynamics.dt),
     }
     if np.iscomplexobj(padded):
         group["state_imaginary"] = Variable(
             dims, padded.imag.astype(np.float32), long_name="membrane state, imaginary part"
         )
     return {"settling": group}
+
+
+def _endings(ends: list[Settled], dt: float) -> Group:
+    """Return how every recorded settling ended and what it took; steps of dt tau."""
+    dims, steps = ("phase", "sample"), np.array([end.steps for end in ends])
+    status = np.array([end.status for end in ends])
+    return {
+        "status": Variable(dims, status, flags=Status, long_name="how the settling ended"),
+        "steps": Variable(dims, steps, long_name="steps taken"),
+        "duration": Variable(dims, steps * dt, "tau", "time the settling took"),
+    }
 
 
 def _constant_nudges(schemes: list[Scheme]) -> list[complex]:

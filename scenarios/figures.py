@@ -10,19 +10,21 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .disk import write, writing
+from .figures_evaluate import chips
 from .figures_ledger import causes, causes_of_connections, waterfall
 from .figures_measure import cosine, nudge, settling, signal
 from .figures_nudge import nudge_study, schemes
 from .figures_style import styled
 from .figures_train import angles, cosine_by_epoch, training
 from .store import Result
-from .views import latest, measured_epochs
+from .views import latest, measured_epochs, void
 
 __all__ = [
     "CAPTIONS",
     "angles",
     "causes",
     "causes_of_connections",
+    "chips",
     "cosine",
     "cosine_by_epoch",
     "drawings",
@@ -94,9 +96,14 @@ CAPTIONS = {
         "resolve for the gradient to be seen: noise and converter steps must stay well below the lowest curve. Of a "
         "training, the last measured epoch."
     ),
+    "chips": (
+        "Chips. Share of wrong classes, or loss, of the test samples on every chip of the design, the best chip first. "
+        "The band is the 95 % interval of the mean (Student), not the range of chips."
+    ),
     "settling": (
         "Settling. Largest distance of any unit from the end of its own settling; a straight line is exponential "
-        "settling, its slope the slowest time constant. Thin lines are further samples."
+        "settling, its slope the slowest time constant. Thin lines are further samples. A curve stops where its end "
+        "is no longer a fair stand-in for the rest point that it heads for."
     ),
 }
 """What every figure shows, in words."""
@@ -111,7 +118,7 @@ def figures_of(result: Result) -> dict[str, Figure]:
         found["angles"] = angles(result)
     if len(measured_epochs(result)) > 1:
         found["cosine_by_epoch"] = cosine_by_epoch(result)
-    if "gradient" in last.groups:
+    if "gradient" in last.groups and np.isfinite(last["gradient"]["cosine"].data).any():
         found["cosine"] = cosine(result)
         found["causes"] = causes(result)
         if "ledger/connections" in last.groups and np.isfinite(last["ledger/connections"]["total"].data[0]).any():
@@ -124,6 +131,8 @@ def figures_of(result: Result) -> dict[str, Figure]:
         group = last["nudge"]
         found["nudge_study"] = nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
         found["schemes"] = schemes()
+    if "evaluate" in result.groups and not void(result):
+        found["chips"] = chips(result)
     if "settling" in result.groups:
         found["settling"] = settling(result)
     return found

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from .figures_style import key_below, look, panels, plain, styled
+from .figures_style import key_below, look, panels, plain, spaced_ticks, styled
 from .store import Group
 
 
@@ -36,8 +35,7 @@ def mismatch(group: Group) -> Figure:
         label = "matching rule" if k == 0 else None
         axes.plot(sigma, rule[:, k], color=style["color"], linestyle=":", linewidth=1.6, label=label)
     axes.set_xscale("log")
-    axes.set_xticks(sigma, [f"{100.0 * s:g}" for s in sigma])
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    spaced_ticks(axes, sigma, [f"{100.0 * s:g}" for s in sigma])
     axes.set_xlabel("relative spread of one feedback cell (%)")
     axes.set_ylabel("cosine to the exact gradient\n(vanishing nudge)")
     key_below(figure, [axes])

@@ -10,15 +10,21 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 F = TypeVar("F", bound=Callable[..., Any])
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#882255", "#999933", "#332288", "#8C564B", "#808080"),
+)
+MARKERS = "osD^vPX*<>ph"
 DASHES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+_CHARACTER = 0.08
+"""Width of a character of a tick, in inches, at most."""
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -84,6 +90,29 @@ def by_epoch(axes: Axes, epoch: NDArray[np.int64], value: Array, k: int, label: 
     axes.plot(epoch, shown, label=plain(label), markevery=every, linewidth=1.2, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
+
+
+def spaced_ticks(axes: Axes, places: Array, names: list[str], words: bool = False) -> None:
+    """Put ticks on the x axis, whose scale and limits are set, so that no two names touch.
+
+    Numbers that have no room are left out, their ticks stay; `words` are set aslant instead.
+    """
+    figure = axes.get_figure(root=True)
+    width = 0.85 * figure.get_figwidth() if figure is not None else 1.0
+    where = axes.transLimits.transform(axes.transScale.transform(np.column_stack([places, np.zeros(len(places))])))
+    centres, sizes = width * where[:, 0], [_CHARACTER * len(name) for name in names]
+    shown, end = [], -np.inf
+    for k in np.argsort(centres):
+        free = centres[k] - 0.5 * sizes[k] > end + _CHARACTER
+        shown.append((k, free))
+        end = centres[k] + 0.5 * sizes[k] if free else end
+    fitting = {int(k) for k, free in shown if free}
+    if words and len(fitting) < len(names):
+        axes.set_xticks(places, names, rotation=25, ha="right", rotation_mode="anchor")
+    else:
+        axes.set_xticks(places, [name if k in fitting else "" for k, name in enumerate(names)])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def from_zero(axes: Axes) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from .figures_style import key_below, look, panels, plain, styled
+from .figures_style import key_below, look, panels, plain, spaced_ticks, styled
 from .sweep_folder import PointStatus
 from .sweep_metric import Axis, Metric
 from .sweep_statistics import differences, interval
@@ -129,7 +128,7 @@ def positions(axis: Axis) -> Array:
 
 def _label(panel: Axes, axis: Axis, x: Array) -> None:
     """Name and scale the x axis; numbers that span much stand on a logarithm, with 0 beside it."""
-    levels = np.unique(x)
+    levels, scale = np.unique(x), ""
     positive = levels[levels > 0.0]
     if axis.numeric and len(positive) > 1 and levels[0] >= 0.0 and positive[-1] / positive[0] >= _WIDE:
         if levels[0] > 0.0:
@@ -137,12 +136,11 @@ def _label(panel: Axes, axis: Axis, x: Array) -> None:
         else:
             panel.set_xscale("symlog", linthresh=float(positive[0]), linscale=0.5)
             panel.set_xlim(-0.2 * positive[0], 1.2 * positive[-1])
+            scale = f" (linear below {positive[0]:.3g}, logarithmic above)"
     if len(levels) <= _TICKS:
         names = [f"{value:.3g}" for value in levels] if axis.numeric else [plain(text, 24) for text in axis.values]
-        panel.set_xticks(levels, names)
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xlabel(plain(axis.path, 60))
+        spaced_ticks(panel, levels, names, words=not axis.numeric)
+    panel.set_xlabel(plain(axis.path, 60) + scale)
 
 
 def named(axis: Axis, value: object) -> str:
@@ -228,9 +226,10 @@ def paired(metric: Metric, axes: list[Axis], k: int) -> Figure:
     panel.axhline(0.0, color="0.5", linewidth=0.8)
     names = [plain(_shown(value.item()), 24) for value in axis.values]
     every = max(1, len(names) // _TICKS)
-    panel.set_xticks(places[::every], names[::every])
+    spaced_ticks(panel, places[::every], names[::every], words=not axis.numeric)
     panel.set_xlabel(plain(axis.path, 60))
-    panel.set_ylabel(f"difference to {names[0]},\nsame chip")
+    points = ", percentage points" if metric.unit else ""
+    panel.set_ylabel(f"difference to {names[0]},\nsame chip{points}")
     _frame(panel, np.concatenate([[0.0], *(differences(values).ravel() for _, values in curves)]))
     _key(figure, panel)
     return figure

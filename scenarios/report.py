@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.dom import minidom
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from .answer import answer, remarks
@@ -17,6 +18,7 @@ from .figures import CAPTIONS, drawings, write_drawings
 from .sheets import sheets
 from .store import Result
 from .summary import open_lines
+from .views import latest, void
 
 REPORT = "report.html"
 FIGURES = "figures"
@@ -69,9 +71,10 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
     head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
     content: dict[str, Any] = {
         **head,
+        "tone": "alarm" if head["status"] == "diverged" or void(result) else "",
         "answer": answer(result),
         "remarks": remarks(result),
-        "plots": [Plot(name, inline(name, text, CAPTIONS[name]), CAPTIONS[name]) for name, text in drawn.items()],
+        "plots": [plot(name, text, f"{CAPTIONS[name]}{counted(result, name)}") for name, text in drawn.items()],
         "sheets": sheets(result, _EPOCHS),
         "written": without_paths(provenance.get("scenario_toml", "")),
         "resolved": without_paths(provenance.get("resolved_toml", "")),
@@ -97,6 +100,27 @@ def page(content: dict[str, Any]) -> str:
 def without_paths(text: str) -> str:
     """Return text with every absolute path shortened to ``.../`` and its last part."""
     return _ABSOLUTE.sub(r".../\1", text)
+
+
+def plot(name: str, svg: str, caption: str) -> Plot:
+    """Return a figure for the page."""
+    return Plot(name, inline(name, svg, caption), caption)
+
+
+def counted(result: Result, name: str) -> str:
+    """Return how many samples or chips a figure speaks of, as the last sentence of its caption, if it does."""
+    last = latest(result)
+    if name == "settling":
+        return f" n = {last['settling']['status'].data.shape[1]} samples."
+    if name == "chips":
+        return f" n = {len(last['evaluate']['chip'].data)} chips."
+    group = "nudge" if name == "nudge_study" else "gradient"
+    kept = last.groups.get(group, {}).get("kept")
+    if kept is None or name in ("training", "angles", "cosine_by_epoch", "schemes"):
+        return ""
+    counts = np.atleast_2d(kept.data).sum(axis=1)
+    range_ = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}, by scheme,"
+    return f" n = {range_} of {kept.data.shape[-1]} samples."
 
 
 def _facts(provenance: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from substrate.causes import EFFECTS
 from substrate.protocol import Status
 
 from .store import Group, Result
-from .views import best_of_kinds, extremes, kinds_of, latest, measured_epochs, percent
+from .views import best_of_kinds, extremes, kinds_of, latest, measured_epochs, percent, prefixed
 
 _ALWAYS = 3
 """The first so many causes are shown even where they are off."""
@@ -229,15 +229,20 @@ def _noise_gains(group: Group) -> Sheet:
 
 
 def _settlings(group: Group) -> Sheet:
-    rows = []
+    rows, scale, unit = [], 1.0, "tau"
+    if "tau_s" in group:
+        tau = float(group["tau_s"].data)
+        size, unit = prefixed(tau * float(group["duration"].data.max()), "s")
+        scale = tau / size
     for k, phase in enumerate(group["phase"].data):
         counts = Counter(Status(int(value)) for value in group["status"].data[k])
         words = ", ".join(f"{n} {status.words}" for status, n in sorted(counts.items()))
-        steps = group["steps"].data[k]
-        rows.append([str(phase), words, f"{steps.min()} to {steps.max()}"])
+        steps, took = group["steps"].data[k], scale * group["duration"].data[k]
+        rows.append([str(phase), words, f"{steps.min()} to {steps.max()}", f"{took.min():.3g} to {took.max():.3g}"])
     missed = sorted({Status(int(value)) for value in group["status"].data.ravel()} - {Status.SETTLED})
     note = "; ".join(f"{status.words}: {status.advice}" for status in missed)
-    return Sheet("Settling of the recorded samples", ["settling", "status", "steps"], rows, words=2, note=note)
+    columns = ["settling", "status", "steps", f"time ({unit})"]
+    return Sheet("Settling of the recorded samples", columns, rows, words=2, note=note)
 
 
 def _causes(group: Group) -> Sheet:

@@ -53,6 +53,9 @@ class Metric(NamedTuple):
     cosine: bool
     """Whether large is good, with 1 the best."""
 
+    unit: str = ""
+    """What stands behind a number."""
+
     @property
     def worst(self) -> Array:
         """The worst series of every point, over (dimensions ..., replicate); nan where any is not known."""
@@ -77,6 +80,13 @@ def metric_of(result: Result) -> Metric | None:
         if name in group and np.isfinite(group[name].data).any():
             return _metric(result, group, f"{place}/{name}")
     return None
+
+
+def in_percent(metric: Metric | None) -> Metric | None:
+    """Return the figure as readers see it: shares in percent, all else as it is."""
+    if metric is None or not metric.name.rpartition("/")[2].startswith("error"):
+        return metric
+    return metric._replace(values=100.0 * metric.values, words=f"{metric.words} (%)", unit=" %")
 
 
 def columns(metric: Metric) -> dict[str, Array]:

@@ -12,21 +12,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .disk import write
-from .figures import svg
+from .figures import svg, write_drawings
 from .figures_sweep import along, has_rule, heat, named, paired
 from .figures_sweep_train import trainings
-from .report import Plot, inline, page, without_paths
+from .report import FIGURES, page, plot, without_paths
 from .sheets import Sheet
 from .store import Result
 from .summary import open_lines
 from .sweep_design import POINT
 from .sweep_folder import CUBE, SCENARIO, TABLE, Plan
-from .sweep_metric import Axis, Metric, axes_of, metric_of
+from .sweep_metric import Axis, Metric, axes_of, in_percent, metric_of
 from .sweep_point import Outcome
 from .sweep_statistics import Breakdown, breakdown, interval
 from .sweep_training import end_sheet
 
+_MOST = 0.5
 _ROWS = 60
+_WITHOUT = (
+    "No point gave a number to judge by: none of them settled, or all failed or diverged. The table below and "
+    "points.csv say why, point by point."
+)
 _PLACES = 6
 _CAPTIONS = {
     "along": (
@@ -52,7 +57,7 @@ _GOOD = " Dashed: the threshold."
 
 
 def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> None:
-    """Write the page of a sweep.
+    """Write the page of a sweep, and its figures into a folder beside it.
 
     Parameters
     ----------
@@ -69,15 +74,16 @@ def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequenc
     StoreWriteError
         When the system refuses.
     """
-    metric, axes = metric_of(result), axes_of(result)
-    plots = [
-        Plot(name, inline(name, svg(figure), caption), caption)
-        for name, (figure, caption) in _figures(result, metric, axes, plan).items()
-    ]
+    metric, axes = in_percent(metric_of(result)), axes_of(result)
+    figures = _figures(result, metric, axes, plan)
+    drawn = {name: svg(figure) for name, (figure, _) in figures.items()}
+    write_drawings(drawn, path.parent / FIGURES)
+    plots = [plot(name, text, figures[name][1]) for name, text in drawn.items()]
     tables = _tables(result, metric, axes, plan, outcomes)
     content: dict[str, Any] = {
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
+        "tone": "" if metric is not None else "alarm",
         "answer": sweep_answer(result, plan, outcomes),
         "remarks": [],
         "plots": plots,
@@ -101,17 +107,53 @@ def sweep_answer(result: Result, plan: Plan, outcomes: Sequence[Outcome | None])
     """Return in words how many points are good, and up to where gradients are."""
     counts = Counter(outcome.status if outcome else "not run" for outcome in outcomes)
     parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
-    text = f"{len(plan.ids)} points: {', '.join(parts)}."
-    metric, axes = metric_of(result), axes_of(result)
-    if metric is None or not metric.cosine or plan.dims[0].name == POINT:
+    text = f"{len(plan.ids)} points: {', '.join(parts)}.{_unsettled(result)}"
+    metric, axes = in_percent(metric_of(result)), axes_of(result)
+    if metric is None:
+        return f"{text} {_WITHOUT}"
+    if not metric.cosine:
+        return text + _ends(metric, axes, plan)
+    if plan.dims[0].name == POINT:
         return text
     if len({axis.dim for axis in axes}) > 1:
-        return text + _several(metric, axes, plan)
+        return text + (_several(metric, axes, plan) or _ends(metric, axes, plan))
+    told = ""
     for axis in axes:
         if axis.numeric:
             found = breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
-            text += f" {_reading(found, axis, plan.threshold)}" if found else ""
-    return text
+            told += f" {_reading(found, axis, plan.threshold)}" if found else ""
+    return text + (told or _ends(metric, axes, plan))
+
+
+def _unsettled(result: Result) -> str:
+    """Return in how many points most samples did not settle, so that errors are those of states on the way."""
+    for name, group in (("unsettled_train", "metrics"), ("unsettled", "evaluate")):
+        curves = result.groups.get(group, {}).get(name)
+        if curves is not None:
+            points = result["points"]["status"].data.size
+            bad = int(np.count_nonzero(interval(curves.data.reshape(points, -1)).mean > _MOST))
+            return f" ALARM: in {bad} of {points} points most samples did not settle." if bad else ""
+    return ""
+
+
+def _ends(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+    """Return where the figure is smallest and largest, as means over chips."""
+    found, places = interval(metric.worst), _places(axes, plan)
+    if np.count_nonzero(np.isfinite(found.mean)) == 0:
+        return ""
+    low, high = (np.unravel_index(pick(found.mean), found.mean.shape) for pick in (np.nanargmin, np.nanargmax))
+
+    def told(place: tuple[np.intp, ...]) -> str:
+        spread = f" ({found.low[place]:.3g} to {found.high[place]:.3g})" if np.isfinite(found.low[place]) else ""
+        return f"{found.mean[place]:.3g}{metric.unit}{spread} at {places[tuple(int(i) for i in place)]}"
+
+    words = metric.words.partition(" (%)")[0].partition(",")[0]
+    words += " in the worst layer" * metric.cosine
+    n = f"mean of {plan.replicates} {plan.replicate}s" if plan.replicates > 1 else f"one {plan.replicate}"
+    brackets = ", in brackets its 95 % interval" if np.isfinite(found.low).any() else ""
+    if low == high:
+        return f" The {words} is {told(low)} ({n}{brackets})."
+    return f" The {words} is smallest, {told(low)}, and largest, {told(high)} ({n}{brackets})."
 
 
 def _several(metric: Metric, axes: list[Axis], plan: Plan) -> str:

@@ -211,8 +211,12 @@ def add_physical(groups: dict[str, Group], scenario: Scenario) -> None:
     if "signal" in groups and physical is not None and physical.activity_volts is not None:
         text = "output voltage of one unit of activity"
         groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
+    if "settling" in groups and physical is not None and (scale := physical.resolved().volt_scale) is not None:
+        groups["settling"]["state_volts"] = Variable((), float(scale), "V", "voltage of one unit of state")
     if tau is None:
         return
+    if "settling" in groups:
+        groups["settling"]["tau_s"] = Variable((), float(tau), "s", "time constant")
     for name in {"metrics", "metrics_exact"} & groups.keys():
         seconds = groups[name]["settled_time"].data * tau
         groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.protocol import Status
+
 from .store import Group, Result
 
 
@@ -57,9 +59,29 @@ def best_of_kinds(nudge: Group) -> list[int]:
     return [min(np.flatnonzero(kinds == kind).tolist(), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
 
 
+def void(result: Result) -> bool:
+    """Tell whether no figure of a result means anything: no sample settled, or none gave a number."""
+    last = latest(result).groups
+    if "evaluate" in last:
+        return not (np.isfinite(last["evaluate"]["loss"].data) & (last["evaluate"]["unsettled"].data < 1.0)).any()
+    for name, figure in (("gradient", "cosine"), ("nudge", "mse")):
+        if name in last:
+            return not np.isfinite(last[name][figure].data).any()
+    if "metrics" in last:
+        return bool((last["metrics"]["unsettled_train"].data[1:] >= 1.0).all())
+    return "settling" in last and not (last["settling"]["status"].data == Status.SETTLED).any()
+
+
 def percent(value: float) -> str:
     """Return a fraction as text in percent; a dash where there is no number."""
     return f"{100.0 * value:.3g} %" if np.isfinite(value) else "-"
+
+
+def prefixed(value: float, unit: str) -> tuple[float, str]:
+    """Return the largest power of a thousand that is not above a value, and the name of the unit it makes."""
+    found = [(1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k")]
+    scale, prefix = next((pair for pair in reversed(found) if pair[0] <= abs(value)), found[0])
+    return scale, f"{prefix}{unit}"
 
 
 def number(value: float) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 LOOKED_AT = {
     *("test_catalogue", "test_cli", "test_figures", "test_figures_ledger", "test_figures_nudge"),
-    *("test_report", "test_run", "test_study_nudges"),
+    *("test_pages", "test_report", "test_run", "test_study_nudges"),
 }
 """Test files that look at figures."""
 

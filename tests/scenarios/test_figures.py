@@ -58,7 +58,7 @@ WANTED = {
     "deep": ["cosine", "causes", "waterfall", "signal"],
     "settle": ["settling"],
     "crowd": ["settling"],
-    "evaluate": [],
+    "evaluate": ["chips"],
     "study": ["nudge_study", "schemes"],
 }
 
@@ -180,8 +180,9 @@ def test_of_many_schemes_the_best_nudge_of_each_kind_is_drawn():
 
 
 def test_curves_differ_without_colour():
-    looks = [look(k) for k in range(21)]
-    assert len({(a["color"], a["marker"]) for a in looks}) == 21
+    looks = [look(k) for k in range(36)]
+    assert len({(a["color"], a["marker"]) for a in looks}) == 36
+    assert len({a["color"] for a in looks}) == len(COLOURS) == 12
     assert len({a["marker"] for a in looks[: len(COLOURS)]}) == len(COLOURS)
 
 
