@@ -59,8 +59,6 @@ def _digest() -> str:
 
 
 CACHE = find_folder(f"kernels-{_digest()}")
-if CACHE.folder:
-    numba.config.CACHE_DIR = str(CACHE.folder)
 
 _unkept: list[str] = []
 
@@ -110,17 +108,23 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             super().save_overload(sig, data)
         except OSError as error:
             _unkept.append(f"{CACHE.folder}: {error.strerror or error}")
+        except RuntimeError as error:  # a signal came while the machine code was handed over
+            _unkept.append(f"{CACHE.folder}: {error}")
 
 
 def _keep(compiled: Any, function: Callable[..., Any]) -> None:
     """Let the compiled forms of `function` be kept in the folder of kernels, and nowhere else."""
     if CACHE.folder is None:
         return
+    # The setting is for everybody's functions, and Numba reads it anew when the environment changes.
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE.folder)
     try:
         cache = _Cache(function)
     except RuntimeError as error:  # Numba found no place to write
         _unkept.append(f"{CACHE.folder}: {error}")
         return
+    finally:
+        numba.config.CACHE_DIR = before
     if CACHE.folder in Path(cache.cache_path).parents:
         compiled._cache = cache  # noqa: SLF001  as `enable_caching` does with a cache of Numba's own
     else:

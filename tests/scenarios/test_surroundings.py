@@ -52,7 +52,7 @@ def test_no_state_of_the_outputs_ends_a_command_with_a_traceback(tmp_path, line,
     ("name", "content"),
     [
         ("devices.py", "x = 1"),
-        ("learning/__init__.py", "x = 1"),
+        ("learning.py", "x = 1"),
         ("substrate.py", "raise RuntimeError('mine')"),
         ("scenarios.py", "x = 1"),
         ("json.py", "raise RuntimeError('mine')"),
@@ -61,7 +61,6 @@ def test_no_state_of_the_outputs_ends_a_command_with_a_traceback(tmp_path, line,
 )
 def test_a_module_of_the_user_with_a_name_that_is_needed_is_named(tmp_path, name, content):
     path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
     path.write_text(content)
     done = shell(tmp_path, "nudgelab run quickstart", os.pathsep.join([str(tmp_path), str(ROOT)]))
     assert done.returncode == 1

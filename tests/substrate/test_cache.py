@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numba
 import pytest
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, IndexDataCacheFile
 
 from substrate import compile as compiling
 from substrate.cache import Kept, find_folder, is_intact, with_checksum
@@ -142,7 +142,6 @@ def kept(tmp_path, monkeypatch):
     """Keep kernels in a folder of the test."""
     monkeypatch.setattr(compiling, "CACHE", Kept(tmp_path / "kernels", {}))
     monkeypatch.setattr(compiling, "_unkept", [])
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kernels"))
     (tmp_path / "kernels").mkdir(mode=0o700)
     return tmp_path / "kernels"
 
@@ -189,6 +188,22 @@ def test_a_damaged_file_is_compiled_again(kept, which, damage):
     told = compiling.unkept()
     assert bool(told) == (damage == "folder")
     assert compiled_now(twice()) == (damage == "folder")
+
+
+def test_the_setting_of_the_users_own_functions_stays_as_it_is(kept):
+    before = numba.config.CACHE_DIR
+    twice()
+    assert before == numba.config.CACHE_DIR != str(kept)
+
+
+def interrupted(_self, _result):
+    raise RuntimeError("no compiled object yet")
+
+
+def test_machine_code_that_cannot_be_had_is_not_kept(kept, monkeypatch):
+    monkeypatch.setattr(CompileResultCacheImpl, "reduce", interrupted)
+    assert compiled_now(twice())
+    assert compiling.unkept() == f"{kept}: no compiled object yet"
 
 
 def full(_self, _path):
