@@ -14,21 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
-from substrate.protocol import Budget, Status
+from substrate.protocol import Budget
 from substrate.randomness import conjugates
 
 from .allowance import Allowance
 from .estimators import Free, estimate
 from .exact import exact
-from .runs import joined
+from .runs import USABLE, joined
 from .schemes import LockIn, Rotation, Scheme, label, noise_gain, unfolded
 from .squared_mean import PARTS, standard_error
 
 Array = NDArray[np.float64]
 
-
-_USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
-"""With noise nothing comes to rest: what is read when the time is over counts."""
 
 _TINY = 1e-30
 
@@ -148,7 +145,7 @@ def best_nudge(
             tell(k, scheme)
         found.append(_moments(chip, x, target, scheme, repeats, reference.delta))
     averaged = np.array([_paid(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)])
-    keep = np.logical_and.reduce([reference.equilibrium.reached, *(np.isin(m.status, _USABLE) for m in found)])
+    keep = np.logical_and.reduce([reference.equilibrium.reached, *(np.isin(m.status, USABLE) for m in found)])
     if not keep.any():
         raise StudyError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
     layers = chip.topology.columns

@@ -25,17 +25,14 @@ from numpy.typing import NDArray
 
 from substrate.chip import Chip
 from substrate.linearisation import TIGHT
-from substrate.protocol import Status
 from substrate.randomness import conjugates, measurements_differ
 
 from .exact import exact
 from .ledger import moments
-from .runs import NOISE, READOUT, Mask, Trial, run, stopped
+from .runs import NOISE, READOUT, USABLE, Mask, Trial, run, stopped
 from .schemes import LockIn, Rotation, Scheme, Slow
 
 Array = NDArray[np.float64]
-
-_USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
 
 
 class Mean(NamedTuple):
@@ -147,7 +144,7 @@ class _Bench(NamedTuple):
             reference = exact(quiet, trial.target)
             self.exact[own] = reference.delta
             self.usable.append(reference.equilibrium.reached)
-        self.usable.extend(np.isin(taken.estimate.status, _USABLE) for one in runs for taken in one.taken)
+        self.usable.extend(np.isin(taken.estimate.status, USABLE) for one in runs for taken in one.taken)
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [[one.taken[s].delta - self.exact[own] for one in runs] for s in range(len(trial.schemes))]
         self.found[present] = _Errors(errors, random)

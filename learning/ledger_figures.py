@@ -28,7 +28,7 @@ class Figures(NamedTuple):
     """Root of the mean squared norm over the samples."""
 
     median: float
-    """Median over the samples of the norm, relative to that of the exact vector."""
+    """Median over the samples of the norm, relative to that of the exact vector; NaN where one of them vanishes."""
 
     mean_norm: float
     """Norm of the mean over the samples."""
@@ -44,6 +44,23 @@ class Figures(NamedTuple):
 
     standard_error: float
     """Rms norm of what noise leaves in the term: its own measure of zero."""
+
+
+def is_live(true: Array, silent: float = 0.0) -> NDArray[np.bool_]:
+    """Tell in which rows the exact vector (rows, columns) is not zero: the others are dead.
+
+    What is not above `silent` is round-off.
+    """
+    return np.asarray(np.linalg.norm(true, axis=1) > max(silent, _TINY))
+
+
+def quality(delta: Array, true: Array) -> tuple[float, float]:
+    """Return mean cosine and median relative error of estimates (rows, columns); NaN without rows that are not dead."""
+    live = is_live(true)
+    if not live.any():
+        return float("nan"), float("nan")
+    error = np.linalg.norm((delta - true)[live], axis=1) / np.linalg.norm(true[live], axis=1)
+    return mean_defined(cosines(delta[live], true[live]))[0], float(np.median(error))
 
 
 def figures(term: Array, true: Array, noise: Array) -> Figures:

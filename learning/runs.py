@@ -40,6 +40,9 @@ READOUT = ("adc", "hold", "nudge-circuit", "twin")
 NOISE = ("noise", "read-noise")
 """Causes of `substrate.causes` that differ from one measurement to the next."""
 
+USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
+"""Ends of a settling that can be read: with noise nothing comes to rest, and what is read when time is over counts."""
+
 _ELSEWHERE = 1e-6
 """Rest points further apart than this, relative to the state, are not the same."""
 
@@ -128,7 +131,7 @@ class Runs(NamedTuple):
 
     def keep(self, s: int) -> Mask:
         """Return the samples that settled in every run under scheme `s`, to the same rest point, (batch,)."""
-        accepted = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED] if self.restless[s] else [Status.SETTLED]
+        accepted = USABLE if self.restless[s] else [Status.SETTLED]
         own = [run.taken[s].estimate.status for run in (self.settled, self.precise, self.static, *self.repeats)]
         ended = np.isin(np.array(own), accepted).all(axis=0)
         rest = self.reference.equilibrium

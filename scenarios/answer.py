@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from substrate.protocol import Status
 
+from .answer_alarms import alarm_words, alarms
 from .answer_cells import cut, unreached
 from .answer_ledger import floor, on_the_way, sentence
 from .answer_nudge import nudge_remarks
 from .store import Group, Result
-from .views import latest, measured_epochs, number, percent
+from .views import latest, measured_epochs, number, percent, samples_of
 
 _DIVERGED_ADVICE = (
     "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
@@ -22,7 +23,11 @@ _DIVERGED_ADVICE = (
 
 
 def answer(result: Result) -> str:
-    """Return the one sentence a reader should take home."""
+    """Return the one sentence a reader should take home, behind the alarms that it has to be read with."""
+    return " ".join([*alarm_words(alarms(result)), _answer(result)])
+
+
+def _answer(result: Result) -> str:
     if diverged(result):
         return _divergence(result)
     words: dict[str, Callable[[], str]] = {
@@ -47,7 +52,9 @@ def _remarks(result: Result) -> list[str]:
     if "gradient" not in last.groups:
         return [*_audited(last), *_clipped(last)]
     if not epochs:
-        left_out = unsettled(last["gradient"]["status"].data, last["gradient"]["kept"].data)
+        gradient = last["gradient"]
+        schemes = [str(label) for label in gradient["scheme"].data]
+        left_out = unsettled(gradient["status"].data, gradient["kept"].data, schemes)
         return [*floor(last["ledger"]), *on_the_way(last), left_out, *_audited(last), *_clipped(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
@@ -87,9 +94,12 @@ def diverged(result: Result) -> bool:
     return result.attributes.get("status") == "diverged"
 
 
-def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_]) -> str:
-    """Return how many samples were not counted, why, and the knob to turn; both are (scheme, sample)."""
-    worst, counted = status.max(axis=0), kept.any(axis=0)
+def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:
+    """Return how many samples were not counted, why, under which scheme, and the knob to turn.
+
+    Status and kept are (scheme, sample); `schemes` are the labels, (scheme,).
+    """
+    worst, counted = status.max(axis=0), np.asarray(kept.any(axis=0))
     counts = Counter(Status(int(value)) for value in worst[~counted] if value != Status.SETTLED)
     reasons = [_reasons(counts)] if counts else []
     alone = int(np.count_nonzero(~counted)) - sum(counts.values())
@@ -100,7 +110,19 @@ def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_]) -> str:
     if not reasons:
         return f"{still}All {len(worst)} are counted." if moving else f"All {len(worst)} samples settled."
     missed = int(np.count_nonzero(~counted))
-    return f"{still * (moving > 0)}Not counted: {missed} of {len(worst)} samples, {'; '.join(reasons)}."
+    return (
+        f"{still * (moving > 0)}Not counted: {missed} of {len(worst)} samples, {'; '.join(reasons)}."
+        f"{_under(status, counted, schemes)}"
+    )
+
+
+def _under(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Sequence[str]) -> str:
+    """Return under which of several schemes the samples failed that no scheme counts."""
+    failed = np.count_nonzero(status[:, ~counted] != Status.SETTLED, axis=1)
+    if len(schemes) < 2 or not failed.any():
+        return ""
+    listed = ", ".join(f"{count} under {name}" for name, count in zip(schemes, failed, strict=True) if count)
+    return f" Of these failed: {listed}; all schemes are judged by the samples that every one can measure."
 
 
 def _reasons(counts: Counter[Status]) -> str:
@@ -120,7 +142,13 @@ def _training(result: Result) -> str:
     name = next((key for key in figures if np.isfinite(group[key].data).any()), name)
     what, show = " ".join(reversed(name.split("_"))).replace("train ", "training "), figures[name]
     value = group[name].data
-    text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} took the {what} from {show(value[0])} to {show(value[-1])}"
+    known = value[np.isfinite(value)]
+    # Means over the samples of an epoch exist from the first one on.
+    begin = "" if np.isfinite(value[0]) else " (mean over the first)"
+    if not known.size:
+        return f"{epochs} epochs were trained, but no sample gave a number."
+    text = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} took the {what} from {show(known[0])}{begin} to "
+    text += show(value[-1])
     if np.isfinite(value).any() and np.nanmin(value) < value[-1]:
         best = int(np.nanargmin(value))
         text += f" (best: {show(value[best])} after epoch {group['epoch'].data[best]})"
@@ -131,6 +159,7 @@ def _training(result: Result) -> str:
 
 def _chips(group: Group) -> str:
     value, chips = group["error"].data, group["chip"].data
+    part = samples_of(group)
     what, show = "error", percent
     if not np.isfinite(value).any():
         value, what, show = group["loss"].data, "loss", number
@@ -138,12 +167,12 @@ def _chips(group: Group) -> str:
     if not good.size:
         return f"None of {len(chips)} chips settled, so there is no error to judge."
     if len(chips) == 1:
-        return f"Chip {chips[0]} has a test {what} of {show(good[0])}."
+        return f"Chip {chips[0]} has a {part} {what} of {show(good[0])}."
     spread = f", standard deviation {show(float(good.std(ddof=1)))}" if good.size > 1 else ""
     worst = int(np.nanargmax(value))
     failed = f"; {len(value) - good.size} chips gave no number" if good.size < len(value) else ""
     return (
-        f"The test {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
+        f"The {part} {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
         f"{chips[worst]}, has {show(value[worst])}{failed}."
     )
 

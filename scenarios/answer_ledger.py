@@ -1,50 +1,39 @@
-"""What a ledger says in words: the largest cause of error, the knob to turn, and the floor of a training."""
+"""What a ledger says in words: the largest cause of error, what helps against it, and the floor of a training."""
 
 from __future__ import annotations
 
+import tomllib
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .answer_advice import advice, main_part
 from .store import Group, Result
 from .views import percent
 
-CAUSES = {
-    "asymmetry": (
-        "Feedback asymmetry",
-        "better matched feedback devices; a smaller nudge will not help",
-    ),
-    "finite_nudge": ("The finite nudge", "a smaller beta or a scheme of higher order (centred, circle)"),
-    "settling": (
-        "Settling",
-        "a longer settling: a smaller tolerance, more steps or a longer duration (dynamics.free, .nudged)",
-    ),
-    "precision": ("The precision", 'dynamics.precision = "double", or a larger beta'),
-    "readout": (
-        "The readout",
-        "more bits or a smaller offset (devices.converters), a smaller pedestal (devices.hold), or a larger beta",
-    ),
-    "presynaptic": ("The presynaptic factor", 'a smaller beta, or the other choice of learning.presynaptic ("free")'),
-    "noise": (
-        "Noise",
-        "longer averages (window of dynamics.free, .nudged), less noise (devices.noise), or a larger beta",
-    ),
-    "forgetting": (
-        "Forgetting between writes",
-        "cells that keep longer (devices.retention), a shorter interval, or a larger learning rate",
-    ),
-    "write": ("The write", 'smaller steps or rounding = "stochastic" (devices.update), or a larger learning rate'),
-    "write_noise": ("The noise of writes", "less devices.update.write_noise, or a larger learning rate"),
+NAMES = {
+    "asymmetry": "Feedback asymmetry",
+    "finite_nudge": "The finite nudge",
+    "settling": "Settling",
+    "precision": "The precision",
+    "readout": "The readout",
+    "presynaptic": "The presynaptic factor",
+    "noise": "Noise",
+    "forgetting": "Forgetting between writes",
+    "write": "The write",
+    "write_noise": "The noise of writes",
 }
-"""Name of every term of the ledger, and what makes it smaller."""
+"""Name of every term of the ledger."""
 
-_VECTOR_TERMS = ("asymmetry", "finite_nudge", "settling", "precision")
-_DITHERED = "Readout and noise"
-_KEEP_SYMMETRIC = (
-    "a rule that keeps forward and feedback weights alike while they learn; without any spread of the devices the "
-    "error would still be {share}"
-)
+DITHERED = "Readout + noise"
+"""Both together, since noise dithers the converter and undoes part of its error."""
+
+SINGLE = "Noise of one measurement"
+"""How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
+
+VECTOR_TERMS = ("asymmetry", "finite_nudge", "settling", "precision")
+_ON_THE_WAY = ("presynaptic", "forgetting", "write", "write_noise")
 _NEGLIGIBLE = 1e-6
 _FLOOR_TERMS = ("precision", "readout", "noise")
 """Causes whose size does not fall with the error signal while a training converges."""
@@ -59,7 +48,7 @@ class Culprit(NamedTuple):
     scheme: int
     layer: int
     cause: int
-    """Place in `_VECTOR_TERMS`, or one beyond: readout and noise together."""
+    """Place in `VECTOR_TERMS`, or beyond: readout and noise together, noise of one measurement."""
 
     typical: NDArray[np.float64]
     """Error of every cause for the median sample, relative, (causes,)."""
@@ -67,53 +56,64 @@ class Culprit(NamedTuple):
     relative: NDArray[np.float64]
     """The same, rms."""
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Terms of the ledger that the cause is made of."""
+        return (*((term,) for term in VECTOR_TERMS), ("readout", "noise"), ("noise",))[self.cause]
+
 
 def sentence(result: Result) -> str:
     """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
     ledger, gradient = result["ledger"], result["gradient"]
     found = culprit(ledger)
     if found is None:
+        if "dead" in ledger and ledger["dead"].data.any():
+            return "Every sample that settled has an exact gradient of zero, so there is no gradient to judge."
         return "No sample settled, so there is no gradient to judge."
     best, k, t = found.scheme, found.layer, found.cause
-    if found.typical[t] < _NEGLIGIBLE:
+    if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
         return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
-    words = [CAUSES[term] for term in _VECTOR_TERMS] + [_readout_words(ledger, best, k)]
-    name, remedy = words[t]
-    programmed = float(ledger["asymmetry_programmed"].data[k])
-    if t == _VECTOR_TERMS.index("asymmetry") and programmed > 0.5 * found.relative[t]:
-        name, remedy = "Asymmetry of the programmed weights", _KEEP_SYMMETRIC.format(share=percent(programmed))
+    words = [*(NAMES[term] for term in VECTOR_TERMS), _readout_words(ledger, best, k), SINGLE]
+    name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
+    if t == VECTOR_TERMS.index("asymmetry") and programmed > 0.5 * found.relative[t]:
+        name = "Asymmetry of the programmed weights"
     shown = [f"{percent(a)} ({percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)]
-    others = [f"{w[0].lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.typical[i] > 0.0]
-    against = f", against {' and '.join(others)}" if others else ""
-    verb = "dominate" if name == _DITHERED else "dominates"
-    subject = "they make" if name == _DITHERED else "it makes"
+    others = [f"{w.lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.relative[i] > 0.0]
+    against = f", against {', '.join(others)}" if others else ""
+    tried = result.groups.get("ledger/remedies")
+    part = main_part(tried, k)
+    name += f" dominates, above all {part}" if part else " dominates"
     return (
-        f"{name} {verb}: with {ledger['scheme'].data[best]} {subject} an error of {shown[t]} of the exact gradient "
+        f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
         f"in layer {ledger['layer'].data[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f})"
-        f"{against}. What would help: {remedy}."
+        f"{against}.{advice(tried, k)}"
     )
 
 
 def culprit(ledger: Group) -> Culprit | None:
     """Return the largest cause of error in a group `ledger`; None if no sample settled.
 
-    Readout and noise count as one, since noise dithers the readout.
+    Readout and the mean of the noise count as one, since noise dithers the readout. How single measurements scatter
+    counts beside, where more than one was taken.
     """
     terms = list(ledger["term"].data)
-    places = [terms.index(term) for term in _VECTOR_TERMS]
+    places = [terms.index(term) for term in VECTOR_TERMS]
 
-    def merged(name: str, dithered: str) -> NDArray[np.float64]:
+    def merged(name: str, dithered: str, spread: str) -> NDArray[np.float64]:
         both = ledger[dithered].data[..., None]
-        return np.concatenate([ledger[name].data[..., places], both], axis=2)
+        single = np.nan_to_num(ledger[spread].data[..., [terms.index("noise")]])
+        return np.concatenate([ledger[name].data[..., places], both, np.where(np.isfinite(both), single, both)], axis=2)
 
-    relative, median = merged("relative", "dithered"), merged("median", "dithered_median")
+    relative = merged("relative", "dithered", "spread")
+    median = merged("median", "dithered_median", "spread_median")
     if not np.isfinite(relative).any():
         return None
     # The median decides: one sample close to an instability can carry most of the rms.
     typical = np.where(np.isfinite(median), median, -1.0)
     alive = np.isfinite(relative).any(axis=(1, 2))
     best = int(np.argmin(np.where(alive, typical.max(axis=(1, 2)), np.inf)))
-    k, t = (int(i) for i in np.unravel_index(np.argmax(typical[best]), typical[best].shape))
+    decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
+    k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
     return Culprit(best, k, t, typical[best, k], relative[best, k])
 
 
@@ -132,11 +132,9 @@ def floor(ledger: Group) -> list[str]:
     k, t = (int(i) for i in np.unravel_index(np.argmax(np.nan_to_num(share)), share.shape))
     if not share[k, t] > _FLOOR:
         return []
-    name, remedy = CAUSES[_FLOOR_TERMS[t]]
     words = (
-        f"{name} adds the same vector for every sample, {percent(share[k, t])} of the exact gradient in layer "
-        f"{ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a training. What "
-        f"would help: {remedy}."
+        f"{NAMES[_FLOOR_TERMS[t]]} adds the same vector for every sample, {percent(share[k, t])} of the exact gradient "
+        f"in layer {ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a training."
     )
     return [words]
 
@@ -147,23 +145,50 @@ def on_the_way(result: Result) -> list[str]:
     if found is None or "ledger/connections" not in result.groups:
         return []
     group = result["ledger/connections"]
-    terms, choice = list(group["term"].data), ("presynaptic", "forgetting", "write")
-    relative = np.nan_to_num(group["relative"].data[found.scheme][:, [terms.index(term) for term in choice]])
-    c, t = (int(i) for i in np.unravel_index(np.argmax(relative), relative.shape))
-    if relative[c, t] <= max(float(found.relative[found.cause]), _NEGLIGIBLE):
+    terms, scheme = list(group["term"].data), found.scheme
+    places = [terms.index(term) for term in _ON_THE_WAY if term in terms]
+    sizes = np.nan_to_num(group["relative"].data[scheme][:, places])
+    if "spread" in group and "write_noise" in terms:
+        # Its mean vanishes: what counts is one write.
+        sizes[:, -1] = np.nan_to_num(group["spread"].data[scheme][:, terms.index("write_noise")])
+    c, t = (int(i) for i in np.unravel_index(np.argmax(sizes), sizes.shape))
+    largest = np.nan_to_num(found.relative)[found.cause]
+    if sizes[c, t] <= max(float(largest), _NEGLIGIBLE):
         return []
-    name, remedy = CAUSES[choice[t]]
+    name, before = NAMES[terms[places[t]]], group["cosine_after"].data[scheme, c, places[t] - 1]
+    after = group["cosine_after"].data[scheme, c, places[t]]
+    turned = f"; it turns the cosine there from {before:.4f} to {after:.4f}" if np.isfinite(before + after) else ""
     words = (
-        f"{name} changes the batch gradient even more: by {percent(relative[c, t])} in connection "
-        f"{group['connection'].data[c]}. What would help: {remedy}."
+        f"{name} changes the batch gradient even more: by {percent(sizes[c, t])} in connection "
+        f"{group['connection'].data[c]}{turned}."
     )
-    return [words]
+    return [f"{words} What would help: {_cure(result, terms[places[t]])}."]
 
 
-def _readout_words(ledger: Group, scheme: int, layer: int) -> tuple[str, str]:
-    """Return name and remedy of readout and noise, by what there is of them; the larger one is to be cured."""
+def _cure(result: Result, term: str) -> str:
+    """Return what makes a term between error vector and weight smaller, from what the scenario says."""
+    if "provenance" not in result.groups:
+        return "a larger learning.optimiser.rate"
+    said = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
+    learning, devices = said.get("learning", {}), said.get("devices", {})
+    if term == "presynaptic":
+        other = "mean" if learning.get("presynaptic") == "free" else "free"
+        return f'a smaller beta, or learning.presynaptic = "{other}"'
+    law = devices.get("update") or {}
+    if term == "write_noise":
+        return "less devices.update.write_noise, or a larger learning.optimiser.rate"
+    if term == "forgetting":
+        keys = [f"devices.retention.{key}" for key in ("leak_tau", "drift") if devices.get("retention", {}).get(key)]
+        return f"cells that keep longer ({', '.join(keys)}), or a larger learning.optimiser.rate"
+    cures = ["smaller steps (devices.update.step)"] if "step" in law else []
+    cures += ['devices.update.rounding = "stochastic"'] if law.get("rounding") == "nearest" else []
+    cures += ["a smaller devices.update.error"] if law.get("kind") == "verified" else []
+    return ", ".join([*cures, "or a larger learning.optimiser.rate"])
+
+
+def _readout_words(ledger: Group, scheme: int, layer: int) -> str:
+    """Return the name of readout and noise, by what there is of them."""
     terms = list(ledger["term"].data)
     sizes = {name: ledger["rms"].data[scheme, layer, terms.index(name)] for name in ("readout", "noise")}
     present = [name for name, size in sizes.items() if size > 0.0] or ["readout"]
-    larger = max(present, key=lambda name: float(sizes[name]))
-    return CAUSES[larger] if len(present) == 1 else (_DITHERED, CAUSES[larger][1])
+    return NAMES[present[0]] if len(present) == 1 else DITHERED

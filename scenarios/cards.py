@@ -23,7 +23,7 @@ from .disk import write
 from .figures import svg
 from .figures_style import COLOURS, key_below, panels, styled
 from .report import Plot, inline, page
-from .sheets import Sheet
+from .sheet import Sheet
 
 Array = NDArray[np.float64]
 

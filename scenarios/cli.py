@@ -226,7 +226,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from .compare import comparison, different_keys, shared_figures, side
+    from .compare import comparison, different_keys, lonely_figures, partners, shared_figures, side
     from .store import StoreReadError
     from .summary import print_sheet
 
@@ -235,7 +235,10 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     except StoreReadError as error:
         raise _stop(str(error), 4) from error
     if as_json:
-        click.echo(json.dumps({"keys": different_keys(*sides), "figures": shared_figures(*sides)}, default=str))
+        found: dict[str, Any] = {"keys": different_keys(*sides), "figures": shared_figures(*sides)}
+        found["schemes"] = partners(*(one.schemes for one in sides))
+        found |= dict(zip(("only_a", "only_b"), lonely_figures(*sides), strict=True))
+        click.echo(json.dumps(found, default=str))
         return
     for sheet in comparison(*sides):
         print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from learning.estimators import measure_free
 from learning.exact import exact
+from learning.gains import gain
 from learning.interactions import interactions
 from learning.ledger import compared, ledger
 from learning.ledger_connections import Probe, connection_ledgers
 from learning.matching import matching_rule
+from learning.remedies import REMEDIES, Setting, changed_keys, possible
 from learning.runs import Trial, runs_of
 from learning.schemes import LockIn, Rotation, Scheme, label
 from substrate.cells import spreads
@@ -21,10 +23,12 @@ from substrate.chip import Chip
 from substrate.protocol import Nudge, Settled, State, Status
 from substrate.recording import Recording
 
-from .measured import Batch, Measured
+from .answer_ledger import culprit
+from .measured import Batch, Measured, Tried
 from .schema import Learning
 from .schema_experiment import Record
 from .store import Group, Variable
+from .tables_ledger import vector_tables
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -49,6 +53,7 @@ def measure(
     repeats: int = 1,
     together: bool = False,
     names: Names = FIRST,
+    advise: bool = True,
 ) -> Measured:
     """Estimate the gradients with every scheme and say where they differ from the exact ones.
 
@@ -68,6 +73,8 @@ def measure(
         Measure also what every cause does alone, and the chip without it.
     names : Names
         Of the noise.
+    advise : bool
+        Measure also what would help against the largest cause of error.
     """
     schemes = learning.all_schemes()
     trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic, **names._asdict())
@@ -82,7 +89,7 @@ def measure(
     for s, book in enumerate(books):
         say(f"connections: {label(schemes[s])}")
         connections.append(connection_ledgers(chip, runs, trial, s, book.keep, probe))
-    return Measured(
+    found = Measured(
         free=runs.repeats[0].free,
         state=runs.repeats[0].state,
         reference=runs.reference,
@@ -93,8 +100,28 @@ def measure(
         interactions=interactions(chip, trial, repeats, say) if together else [],
         keep=keep,
         designed=designed,
+        tried=None,
         rule=rule,
     )
+    return found._replace(tried=_tried(chip, trial, found, learning, say)) if advise else found
+
+
+def _tried(chip: Chip, trial: Trial, found: Measured, learning: Learning, say: Say) -> Tried | None:
+    """Measure what helps against the largest cause of error, under the scheme for which it is told."""
+    settings = [Setting(chip.design, scheme) for scheme in learning.all_schemes()]
+    keys = {name: ", ".join(changed_keys(s, REMEDIES[name].change(s))) for s in settings for name in possible(s)}
+    alike = all(np.array_equal(chip.programmed[f.block].T, chip.programmed[b.block]) for f, b in chip.topology.pairs())
+    keys = {name: key for name, key in keys.items() if name != "symmetric-weights" or not alike}
+    if "symmetric-weights" in keys:
+        keys["symmetric-weights"] = learning.symmetry_key
+    blamed = culprit(vector_tables(chip.topology, found.ledgers, {}))
+    if blamed is None or not keys:
+        return None
+    gains = {}
+    for name in (n for n in possible(settings[blamed.scheme], blamed.terms) if n in keys):
+        say(f"what would help: {name}")
+        gains[name] = gain(chip, trial, blamed.scheme, name, found.reference)
+    return Tried(blamed.scheme, keys, gains)
 
 
 def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, names: Names = FIRST) -> dict[str, Group]:

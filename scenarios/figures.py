@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .disk import write, writing
 from .figures_evaluate import chips
-from .figures_ledger import causes, causes_of_connections, waterfall
+from .figures_ledger import causes, causes_of_connections, interactions, waterfall
 from .figures_measure import cosine, nudge, settling, signal
 from .figures_nudge import nudge_study, schemes
 from .figures_style import styled
@@ -29,6 +29,7 @@ __all__ = [
     "cosine_by_epoch",
     "drawings",
     "figures_of",
+    "interactions",
     "nudge",
     "nudge_study",
     "schemes",
@@ -68,13 +69,20 @@ CAPTIONS = {
     ),
     "causes": (
         "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed line and "
-        "the black bar are the whole error. Causes are vectors, so their sizes do not add. The grey bar is the "
+        "the black bar are the whole error. Bars: the median sample, which decides what the answer blames, under the "
+        "scheme it speaks of; ticks: rms over the samples, outliers included. Causes are vectors, so their sizes do "
+        "not add. The grey bar is the "
         "spread of a single measurement, which averaging makes smaller; the other bars stay however often one "
         "measures. Of a training, the last measured epoch."
     ),
     "causes_of_connections": (
         "Ledger of what is written. The same for the mean gradient of the batch, per connection: the presynaptic "
         "factor and the write act here. The write is judged by one plain write of the batch."
+    ),
+    "interactions": (
+        "Causes alone. Bars: the error of every cause on a chip that has no other; ticks: what this chip gains "
+        "without it. Where both agree, causes add up; the interaction is what no cause makes alone. All rms over "
+        "samples."
     ),
     "waterfall": (
         "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest step "
@@ -123,6 +131,8 @@ def figures_of(result: Result) -> dict[str, Figure]:
         found["causes"] = causes(result)
         if "ledger/connections" in last.groups and np.isfinite(last["ledger/connections"]["total"].data[0]).any():
             found["causes_of_connections"] = causes_of_connections(result)
+        if "ledger/interactions" in last.groups:
+            found["interactions"] = interactions(result)
         found["waterfall"] = waterfall(result)
         found["signal"] = signal(result)
         if len(np.unique(last["signal"]["beta"].data)) > 2:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learning.estimators import Estimate, Free
 from learning.exact import Exact
+from learning.gains import Gain
 from learning.interactions import Interactions
 from learning.ledger import Ledger
 from learning.matching import Expected
@@ -21,6 +22,19 @@ class Batch(NamedTuple):
 
     x: Array
     target: Array
+
+
+class Tried(NamedTuple):
+    """What was tried against the largest cause of error."""
+
+    scheme: int
+    """Place of the scheme under which it was."""
+
+    keys: dict[str, str]
+    """Keys of the scenario that every possible remedy changes, by its name."""
+
+    gains: dict[str, Gain]
+    """Of those that act on the largest cause."""
 
 
 class Measured(NamedTuple):
@@ -51,6 +65,9 @@ class Measured(NamedTuple):
 
     designed: Exact
     """Exact error vectors of the chip as designed, before any spread."""
+
+    tried: Tried | None
+    """None where it was not asked for, or there is nothing to try."""
 
     rule: Expected
     """What the matching rule expects over chips of this spread."""

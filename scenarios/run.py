@@ -193,6 +193,8 @@ class Setting(NamedTuple):
     """The checkpoint to go on from."""
 
     identity: str
+    advise: bool = True
+    """Whether to measure what would help against the largest cause of error."""
 
 
 def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
@@ -218,7 +220,8 @@ def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch
     if experiment.kind == "measure":
         batch = Batch(data.x[: experiment.samples], data.y[: experiment.samples])
         repeats, together = scenario.repeats(experiment), experiment.interactions
-        groups |= lay_out(chip, batch, schemes, measure(chip, batch, scenario.learning, watch.say, repeats, together))
+        found = measure(chip, batch, scenario.learning, watch.say, repeats, together, advise=setting.advise)
+        groups |= lay_out(chip, batch, schemes, found)
         if scenario.dynamics.mode == "equilibrium":
             groups["audit"] = audit_group(chip.audit)
         if scenario.devices.converters.readout is not None:

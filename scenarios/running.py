@@ -16,6 +16,7 @@ from rich.console import Console
 from substrate.compile import unkept
 
 from .answer import answer, diverged
+from .answer_alarms import alarms
 from .faults import ScenarioError
 from .load import load
 from .progress import Progress
@@ -69,6 +70,7 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     if flags.as_json:
         found: dict[str, Any] = {"status": result.attributes["status"], "answer": answer(result)}
         found["warnings"] = [as_table(warning) for warning in done.warnings]
+        found["alarms"] = [alarm._asdict() for alarm in alarms(result)]
         print(json.dumps(found | {"files": [str(file) for file in done.files], "metrics": metrics(result)}))
     else:
         # Without progress nothing has told them yet.

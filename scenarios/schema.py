@@ -12,7 +12,7 @@ from devices.activation import HOLOMORPHIC, Named
 from devices.energy import Energy
 from devices.parameters import Degrees, FilePath, Parameters
 from learning.probes import both_seeds
-from learning.rules import AsymEP, ErrorVector, LearningRule
+from learning.rules import AsymEP, ErrorVector, KolenPollack, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Optimiser, Sgd
 from substrate import times, units
@@ -135,6 +135,13 @@ class Learning(Parameters):
     def correction(self) -> Literal["none", "programmed", "exact"]:
         """What the chip corrects its asymmetry with in nudged settlings."""
         return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
+
+    @property
+    def symmetry_key(self) -> str:
+        """Return the key that keeps forward and feedback weights alike: the one in use, or the one to give."""
+        if self.homeostasis is not None:
+            return "learning.homeostasis.strength"
+        return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
 
     def all_schemes(self) -> list[Scheme]:
         """Return the schemes, however they were written."""

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from substrate.causes import EFFECTS
 from substrate.protocol import Status
 
+from .sheet import Sheet
+from .sheets_ledger import alarm_sheets, interaction_sheets, ledger_sheet, remedy_sheets
 from .store import Group, Result
-from .views import best_of_kinds, extremes, kinds_of, latest, measured_epochs, percent, prefixed
-
-_ALWAYS = 3
-"""The first so many causes are shown even where they are off."""
-
-
-class Sheet(NamedTuple):
-    """A table of texts."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-
-    words: int = 1
-    """The first so many columns are words, set left; the others numbers, set right."""
-
-    note: str = ""
-    """What a reader has to know to read it."""
+from .views import best_of_kinds, extremes, kinds_of, latest, measured_epochs, percent, prefixed, samples_of
 
 
 def sheets(result: Result, epochs: int) -> list[Sheet]:
     """Return every table the result has data for; of longer trainings only about `epochs` rows."""
     last, when = latest(result), measured_epochs(result)
-    found = []
+    found = alarm_sheets(result)
     if "metrics" in result.groups:
         found.append(_metrics(result["metrics"], epochs))
         found.append(_budget(result, result["metrics"]))
@@ -43,7 +28,7 @@ def sheets(result: Result, epochs: int) -> list[Sheet]:
     if "gradient" in last.groups:
         after = f" after epoch {when[-1]}" if when else ""
         found.append(_signal(last["signal"], after))
-        found.append(_ledger(last, after))
+        found += [ledger_sheet(last, after), *remedy_sheets(last), *interaction_sheets(last)]
     if "nudge" in last.groups:
         found += [_best_sizes(last["nudge"]), _noise_gains(last["nudge"])]
     if "settling" in last.groups:
@@ -138,7 +123,9 @@ def _chips(group: Group) -> Sheet:
         ]
         for i, chip in enumerate(group["chip"].data)
     ]
-    return Sheet("Test samples on every chip", ["chip", "loss", "error", "unsettled"], rows)
+    return Sheet(
+        f"{samples_of(group).capitalize()} samples on every chip", ["chip", "loss", "error", "unsettled"], rows
+    )
 
 
 def _signal(signal: Group, after: str) -> Sheet:
@@ -160,34 +147,6 @@ def _signal(signal: Group, after: str) -> Sheet:
             row += [f"{1e3 * volts * signal['evoked'].data[s, k]:.3g}" for s in shown]
     title = f"Signal levels{after}, rms per unit (state units)"
     return Sheet(title, ["layer", "activity", "exact dL/d drive", *betas], rows)
-
-
-def _ledger(result: Result, after: str) -> Sheet:
-    ledger, gradient = result["ledger"], result["gradient"]
-    relative, names = ledger["relative"].data, ledger["term"].data
-    shown = [t for t in range(len(names)) if t < _ALWAYS or (relative[..., t] > 0.0).any()]
-    terms = [str(names[t]).replace("_", " ") for t in shown]
-    rows = [
-        [
-            str(scheme) if k == 0 else "",
-            str(layer),
-            f"{gradient['cosine'].data[s, k]:.4f}",
-            f"{gradient['norm_ratio'].data[s, k]:.3f}",
-            *(percent(value) for value in relative[s, k, shown]),
-            percent(ledger["total"].data[s, k]),
-            f"{gradient['cosine_matching_rule'].data[k]:.4f}",
-        ]
-        for s, scheme in enumerate(ledger["scheme"].data)
-        for k, layer in enumerate(ledger["layer"].data)
-    ]
-    return Sheet(
-        f"Error of each cause{after}, in % of the exact gradient (rms over settled samples)",
-        ["scheme", "layer", "cosine", "norm ratio", *terms, "total", "matching rule"],
-        rows,
-        words=2,
-        note="cosine: to the exact gradient; total: causes are vectors, so sizes do not add; matching rule: cosine to "
-        "expect from chips of this spread",
-    )
 
 
 def _best_sizes(group: Group) -> Sheet:

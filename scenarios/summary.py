@@ -12,7 +12,8 @@ from rich.text import Text
 from substrate.protocol import Status
 
 from .answer import answer, remarks
-from .sheets import Sheet, sheets
+from .sheet import Sheet
+from .sheets import sheets
 from .store import Group, Result
 from .terminal import lines_of, wrapped
 from .views import last_epoch, latest
@@ -29,7 +30,8 @@ _MEASURED = {
         "symmetry_reference",
         "homeostasis_loss",
     },
-    "ledger": {"relative"},
+    "alarms": {"dead", "saturated", "unsettled"},
+    "ledger": {"relative", "median"},
     "signal": {"activity", "delta", "evoked"},
     "nudge": {"bias", "variance", "mse", "cosine", "asymmetry", "best"},
 }

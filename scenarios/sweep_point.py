@@ -33,6 +33,7 @@ SUMMARY = (
     "signal",
     "ledger",
     "ledger/connections",
+    "alarms",
     "nudge",
     "evaluate",
     "audit",
@@ -153,7 +154,8 @@ def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
     if point_id(task.loaded.scenario, parts.content) != task.id:
         raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
-    setting = Setting(task.threads, kept, checkpoint_of(kept, task.id, False, watch), task.id)
+    saved = checkpoint_of(kept, task.id, False, watch)
+    setting = Setting(task.threads, kept, saved, task.id, advise=task.keep == "all")
     groups, ending = compute(task.loaded.scenario, parts, setting, watch)
     ending = _judged(groups, ending)
     short = summary(groups)

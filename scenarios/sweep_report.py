@@ -16,7 +16,7 @@ from .figures import svg, write_drawings
 from .figures_sweep import along, has_rule, heat, named, paired
 from .figures_sweep_train import trainings
 from .report import FIGURES, page, plot, without_paths
-from .sheets import Sheet
+from .sheet import Sheet
 from .store import Result
 from .summary import open_lines
 from .sweep_design import POINT

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .sheets import Sheet
+from .sheet import Sheet
 from .store import Group, Result
 from .sweep_folder import PointStatus
 

@@ -16,10 +16,12 @@ from substrate.linearisation import angle, symmetry
 from substrate.protocol import Status
 from substrate.topology import Topology
 
+from .alarms import alarm_group
 from .measured import Batch, Measured
 from .schema import Scenario
 from .store import Group, Variable
 from .tables_ledger import ledger_groups
+from .tables_remedies import remedy_group
 
 Array = NDArray[np.float64]
 
@@ -38,10 +40,14 @@ def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) ->
 def assessment(chip: Chip, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
     """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger."""
     labels: Group = {"scheme": _labels(schemes), "layer": layer_names(chip.topology)}
+    ledgers = ledger_groups(chip.topology, found, labels)
+    if found.tried is not None:
+        ledgers["ledger/remedies"] = remedy_group(chip.topology, found, found.tried, labels)
     return {
+        "alarms": alarm_group(chip, found, ledgers["ledger"]),
         "signal": _signal_group(chip.topology, found, schemes),
         "gradient": labels | _quality(chip.topology, found) | symmetry_group(chip),
-        **ledger_groups(chip.topology, found, labels),
+        **ledgers,
     }
 
 

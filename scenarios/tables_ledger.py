@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from learning.interactions import Mean
 from learning.ledger import PARTS, TERMS, Ledger
-from learning.ledger_figures import Figures, cosines, figures, mean_defined, rms
+from learning.ledger_figures import Figures, cosines, figures, is_live, mean_defined, rms
 from substrate.topology import Topology
 
 from .measured import Measured
 from .store import Group, Variable
 
 Array = NDArray[np.float64]
+
+_SILENT = 1e-12
+"""Share of the largest gradient of any layer below which a vector is round-off: no error arrives there."""
 
 _WORDS = {
     "rms": "rms norm of the error term",
@@ -29,8 +32,10 @@ _WORDS = {
     "rotation": "rms norm of what neither scale nor constant explains",
     "standard_error": "rms norm of what noise leaves in the error term",
     "spread": "rms norm of how the term differs between measurements or writes, over that of the exact gradient",
+    "spread_median": "the same for the median sample",
     "cosine_after": "cosine to the exact gradient once this cause acts",
     "total": "rms norm of the whole error over that of the exact gradient",
+    "total_median": "the same for the median sample",
     "variance": "variance of a component of one measurement",
     "dithered": "readout and noise together, which dither cancels in part: rms over that of the exact gradient",
     "dithered_median": "the same for the median sample",
@@ -38,7 +43,7 @@ _WORDS = {
     "irreducible": "part of the asymmetry that only devices of single connections can cause, rms norm",
     "first_order": "asymmetry to first order in the antisymmetric couplings, rms norm",
 }
-_OF_VECTORS = ("median", "constant")
+_OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median")
 """Figures that need samples, which the batch mean of a connection has not."""
 
 
@@ -77,7 +82,6 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
         Names of the schemes and layers.
     """
     columns = list(topology.columns.values())
-    vectors: _Cuts = [[_cut(book, partial(_rows, book.keep, c)) for c in columns] for book in found.ledgers]
     names = [c.block for c in topology.connections]
     blocks: _Cuts = [
         [_cut(books[name], _flat) if name in books else None for name in names] for books in found.connections
@@ -86,12 +90,9 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
     error, exact = (designed.ep - designed.delta)[keep], designed.delta[keep]
     programmed = [_ratio(rms(error[:, c]), rms(exact[:, c])) for c in columns]
     unsettled = [np.count_nonzero(~book.keep) for book in found.ledgers]
-    term = Variable(("term",), np.array(TERMS), long_name="cause of error")
     groups: dict[str, Group] = {
         "ledger": {
-            **labels,
-            "term": term,
-            **_tables(vectors, "layer"),
+            **vector_tables(topology, found.ledgers, labels),
             "asymmetry_programmed": Variable(
                 ("layer",), np.array(programmed), long_name="asymmetry error of the chip as programmed, without spread"
             ),
@@ -100,7 +101,7 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
         "ledger/connections": {
             "scheme": labels["scheme"],
             "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
-            "term": term,
+            "term": _term(),
             **_tables(blocks, "connection"),
             "cut": Variable(
                 ("scheme", "connection"),
@@ -112,6 +113,37 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
     if found.interactions and found.interactions[0].alone:
         groups["ledger/interactions"] = labels | _interactions(topology, found)
     return groups
+
+
+def vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group) -> Group:
+    """Return the figures of the error vectors over samples whose exact gradient is not zero, and how many are dead."""
+    columns = list(topology.columns.values())
+    cuts = [[_cut(book, partial(_rows, book.keep, c)) for c in columns] for book in ledgers]
+    dead = np.zeros((len(cuts), len(columns)), dtype=np.int64)
+    live: _Cuts = []
+    for s, row in enumerate(cuts):
+        silent = silence(cut.steps[0] for cut in row)
+        alive = [is_live(cut.steps[0], silent) for cut in row]
+        dead[s] = [np.count_nonzero(~rows) for rows in alive]
+        live.append([_only(cut, rows) for cut, rows in zip(row, alive, strict=True)])
+    words = "samples that are counted, but whose exact gradient is zero in this layer"
+    counted = Variable(("scheme", "layer"), dead, long_name=words)
+    return {**labels, "term": _term(), **_tables(live, "layer"), "dead": counted}
+
+
+def silence(gradients: Iterable[Array]) -> float:
+    """Return the norm below which a gradient is round-off, from those of all layers; some may have no rows."""
+    return _SILENT * max((rms(a) for a in gradients if len(a)), default=0.0)
+
+
+def _term() -> Variable:
+    return Variable(("term",), np.array(TERMS), long_name="cause of error")
+
+
+def _only(cut: _Cut, rows: NDArray[np.bool_]) -> _Cut:
+    """Return some rows of a cut."""
+    lists = {name: [a[rows] for a in getattr(cut, name)] for name in ("steps", "terms", "noise", "single", "after")}
+    return _Cut(**lists, parts={n: a[rows] for n, a in cut.parts.items()}, variance=cut.variance[rows])
 
 
 def _rows(keep: NDArray[np.bool_], columns: slice, a: Array) -> Array:
@@ -137,20 +169,18 @@ def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
 def _tables(cuts: _Cuts, place: str) -> Group:
     """Return every figure over (scheme, `place`, term) or (scheme, `place`); NaN where there is no ledger."""
     shape = (len(cuts), len(cuts[0]))
-    per_term = [*Figures._fields, "relative", "spread", "cosine_after"]
-    alone = ["total", "variance", "dithered", "dithered_median", *PARTS]
+    per_term = [*Figures._fields, "relative", "spread", "spread_median", "cosine_after"]
+    alone = ["total", "total_median", "variance", "dithered", "dithered_median", *PARTS]
     data = {name: np.full((*shape, len(TERMS)), np.nan) for name in per_term}
     data |= {name: np.full(shape, np.nan) for name in alone}
     for s, row in enumerate(cuts):
-        # Where no error arrives there is round-off instead of a gradient.
-        silent = 1e-12 * max((rms(cut.steps[0]) for cut in row if cut is not None), default=0.0)
+        silent = silence(cut.steps[0] for cut in row if cut is not None)
         for k, cut in enumerate(row):
             if cut is not None:
                 for name, value in _figures_of(cut, silent).items():
                     data[name][s, k] = value
     if place == "connection":
-        data = {name: value for name, value in data.items() if not name.startswith(_OF_VECTORS)}
-        data.pop("dithered_median")
+        data = {name: value for name, value in data.items() if name not in _OF_VECTORS}
     dims = ("scheme", place, "term")
     return {name: Variable(dims[: value.ndim], value, long_name=_WORDS[name]) for name, value in data.items()}
 
@@ -164,14 +194,15 @@ def _figures_of(cut: _Cut, silent: float) -> dict[str, Array | float]:
     found: dict[str, Array | float] = {n: np.array([getattr(row, n) for row in rows]) for n in Figures._fields}
     found["relative"] = np.array([row.rms for row in rows]) / unit
     found["spread"] = np.array([_spread(variance) for variance in cut.single]) / unit
-    found["median"] = np.asarray(found["median"]) * (unit / unit)
+    found["spread_median"] = np.array([figures(np.sqrt(variance), true, 0.0 * true).median for variance in cut.single])
     found["cosine_after"] = np.array(
         [mean_defined(cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]
     )
     readout, noise = TERMS.index("readout"), TERMS.index("noise")
     both = figures(cut.terms[readout] + cut.terms[noise], true, cut.noise[noise])
-    found |= {"dithered": both.rms / unit, "dithered_median": both.median * (unit / unit)}
-    found["total"] = rms(cut.steps[-1] - true, cut.after[-1]) / unit
+    whole = figures(cut.steps[-1] - true, true, cut.after[-1])
+    found |= {"dithered": both.rms / unit, "dithered_median": both.median}
+    found |= {"total": whole.rms / unit, "total_median": whole.median}
     found["variance"] = float(cut.variance.mean()) if cut.variance.size else np.nan
     return found | {name: rms(part) for name, part in cut.parts.items()}
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from .sheets import Sheet
+from .sheet import Sheet
 
 _GAP = "  "
 _TALLEST = 4

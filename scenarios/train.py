@@ -190,7 +190,8 @@ def _tell(job: Job, log: Log, step: Step) -> None:
     whole = log.trainee.epoch * step.batches + log.trainee.batch
     kind = "exact gradients" if log.stage == REFERENCE else "training"
     error = 100.0 * float(log.rows[-1]["error_test"])
-    text = f"{kind}, {log.trainee.epoch} epochs done, test error {error:.1f} %"
+    told = f", test error {error:.1f} %" if np.isfinite(error) else ""
+    text = f"{kind}, {log.trainee.epoch} epochs done{told}"
     job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
 
 
@@ -242,7 +243,9 @@ def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int |
         rows.append(evaluate(chip, x[:samples], y[:samples]))
         instances.append(chip.fabrication.instance)
         watch.advance(len(rows), count, f"chip {instances[-1]}")
-    group: Group = {"chip": Variable(("chip",), np.array(instances), long_name="fabricated chip")}
+    trained = Variable((), not len(data.x_test), long_name="whether these are training samples, for want of others")
+    numbers = Variable(("chip",), np.array(instances), long_name="fabricated chip")
+    group: Group = {"chip": numbers, "training_samples": trained}
     if any(unreached):
         text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
         group["unreached"] = Variable(("chip",), np.array(unreached), long_name=text)

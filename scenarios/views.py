@@ -42,6 +42,11 @@ def measured_epochs(result: Result) -> list[int]:
     return [int(epoch) for epoch in group["epoch"].data] if "epoch" in group else []
 
 
+def samples_of(evaluate: Group) -> str:
+    """Return the kind of the samples in a group `evaluate`, in words."""
+    return "training" if "training_samples" in evaluate and bool(evaluate["training_samples"].data) else "test"
+
+
 def extremes(signal: Group) -> list[int]:
     """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
     betas = signal["beta"].data

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from learning.homeostasis import ClosedLoop
+from learning.remedies import REMEDIES, Setting, possible
 from learning.schemes import LockIn, Rotation, Scheme, unfolded
 from substrate.methods import Phase, cycle_steps, whole_steps
 from substrate.randomness import conjugates
 from substrate.topology import Topology
 
 from .datasets import Outline
+from .designs import design_of
 from .schema import Scenario
 from .schema_experiment import Evaluate, Measure, Record, Settle, StudyNudges, Train
 
@@ -37,7 +39,8 @@ class Workload(NamedTuple):
     """Settlings of one sample with an injected drive, for each of its estimates."""
 
     settlings: int
-    """Settlings of one sample each, over the whole run, without those of the oracle."""
+    """Settlings of one sample each, over the whole run, with those that tell what would help against the largest cause
+    of error, without those of the oracle."""
 
     operations: float
     """Floating point operations of these settlings."""
@@ -66,6 +69,9 @@ class _Counts(NamedTuple):
     kept: int = 1
     """Estimates of one batch that are kept side by side."""
 
+    again: int = 0
+    """Samples that are measured again under one scheme, to tell what would help."""
+
 
 class _Nudged(NamedTuple):
     """One nudged settling."""
@@ -92,15 +98,18 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     network, dynamics = scenario.network, scenario.dynamics_in_tau()
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
-    counts = _counts(scenario, outline)
+    counts = _counts(scenario, outline, topology)
     nudged = _nudges(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
     probes = _probes(scenario)
     nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
     nudged_steps += probes * _limit(dynamics.nudged, dynamics.dt)
-    free = counts.free + counts.estimates
+    # Again under one scheme, the most expensive one at most.
+    again = [_nudges(scenario, [scheme]) for scheme in counts.schemes] if counts.again else [[]]
+    free = counts.free + counts.estimates + counts.again
     steps = free * _limit(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
+    steps += counts.again * max(sum(settling.planes * settling.steps for settling in one) for one in again)
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
     arrays = max([_STATES, *(settling.planes * (_STATES + settling.points) for settling in nudged)])
     return Workload(
@@ -108,7 +117,7 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         estimates=counts.estimates,
         nudges=len(nudged),
         probes=probes,
-        settlings=free + counts.estimates * (len(nudged) + probes),
+        settlings=free + counts.estimates * (len(nudged) + probes) + counts.again * max(map(len, again)),
         operations=2.0 * (steps * recurrent + free * clamped),
         memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_result(scenario, topology, counts, nudged),
@@ -116,7 +125,14 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     )
 
 
-def _counts(scenario: Scenario, outline: Outline) -> _Counts:
+def _remedies(scenario: Scenario, topology: Topology) -> int:
+    """Return how many changes are tried, against the cause of error that has most."""
+    design = design_of(scenario, topology, "identity")
+    settings = [Setting(design, scheme) for scheme in scenario.tried()]
+    return max(len(possible(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()})
+
+
+def _counts(scenario: Scenario, outline: Outline, topology: Topology) -> _Counts:
     experiment, schemes = scenario.experiment, scenario.tried()
     match experiment:
         case Settle():
@@ -124,7 +140,8 @@ def _counts(scenario: Scenario, outline: Outline) -> _Counts:
             return _Counts(samples, 0, samples, schemes)
         case Measure():
             samples, repeats = min(experiment.samples, outline.samples), scenario.repeats(experiment)
-            return _Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes))
+            again = samples * _remedies(scenario, topology)
+            return _Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes), again)
         case StudyNudges():
             samples = min(experiment.samples, outline.samples)
             # One estimate is one of every scheme; each has a free settling of its own.

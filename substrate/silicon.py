@@ -81,6 +81,11 @@ class Silicon:
         kept = self.programmed | self.writer.kept
         return type(self)(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
 
+    def reprogrammed(self, blocks: Mapping[str, Array]) -> Self:
+        """Return the same silicon with other parameters in some of its blocks."""
+        kept = self.programmed | self.writer.kept | dict(blocks)
+        return type(self)(self.design, kept, self.fabrication, self._machine.threads)
+
     @property
     def causes(self) -> list[str]:
         """Names of the imperfections of this chip, see `substrate.causes`."""

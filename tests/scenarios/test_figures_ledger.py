@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scenarios.answer_ledger import culprit
 from scenarios.figures import svg
 from scenarios.figures_ledger import causes, causes_of_connections, waterfall
 from scenarios.figures_mismatch import mismatch
@@ -23,14 +24,24 @@ def ledger(layers=("l1", "out"), **changes):
         "scheme": Variable(("scheme",), np.array(["centred, beta 0.1", "centred, beta 0.2"])),
         "layer": Variable(("layer",), np.array(layers)),
         "term": Variable(("term",), np.array(TERMS)),
-        "relative": Variable((*both, "term"), relative),
-        "total": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+        "median": Variable((*both, "term"), relative),
+        "relative": Variable((*both, "term"), 1.5 * relative),
+        "dithered_median": Variable(both, relative[..., 4]),
+        "dithered": Variable(both, 1.5 * relative[..., 4]),
+        "total_median": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+        "total": Variable(both, 1.5 * np.sqrt((relative**2).sum(axis=2))),
         "cosine_after": Variable((*both, "term"), 1.0 - 0.5 * np.cumsum(relative**2, axis=2)),
-        "variance": Variable(both, np.full((2, len(layers)), 0.04)),
+        **dict.fromkeys(("spread", "spread_median"), Variable((*both, "term"), scattering(len(layers), 0.4))),
     }
-    signal = {"layer": group["layer"], "delta": Variable(("layer",), np.full(len(layers), 0.5))}
     group |= {name: group[name]._replace(data=data) for name, data in changes.items()}
-    return results.result({"ledger": group, "signal": signal})
+    return results.result({"ledger": group})
+
+
+def scattering(layers, size):
+    """Return how single measurements scatter: noise alone does."""
+    spread = np.zeros((2, layers, len(TERMS)))
+    spread[..., TERMS.index("noise")] = size
+    return spread
 
 
 def numbers(axes):
@@ -38,20 +49,46 @@ def numbers(axes):
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
-def test_every_cause_has_a_bar_and_its_number(scheme):
+def test_every_cause_has_a_bar_for_the_median_its_number_and_a_tick_for_the_rms(scheme):
     result = ledger()
     figure = causes(result, scheme)
     for k, axes in enumerate(figure.axes):
-        causes_, total = (result["ledger"][name].data[scheme, k] for name in ("relative", "total"))
-        values = np.array([*causes_, total, 0.2 / 0.5])
+        sizes, total = (result["ledger"][name].data[scheme, k] for name in ("median", "total_median"))
+        values = np.array([*sizes[:4], sizes[4], *sizes[4:], total, 0.4])
         bars = np.array([bar.get_x() + bar.get_width() for bar in axes.patches])
         seen = values >= axes.get_xlim()[0]
         np.testing.assert_allclose(bars[seen], values[seen])
         assert numbers(axes) == ["0" if v == 0.0 else f"{100.0 * v:.3g} %" for v in values]
         assert axes.yaxis_inverted()
         assert axes.lines[0].get_xdata()[0] == total
+        ticks = dict(zip(axes.lines[1].get_ydata(), axes.lines[1].get_xdata(), strict=True))
+        assert all(ticks[place] == pytest.approx(1.5 * values[place]) for place in (0, 4, 5, 7))
     rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert rows == [*(term.replace("_", " ") for term in TERMS), "total", "one measurement"]
+    words = [term.replace("_", " ") for term in TERMS]
+    assert rows == [*words[:4], "readout + noise", "- readout", "- noise", "total", "one measurement"]
+
+
+@pytest.mark.parametrize("largest", [*range(4), "one measurement"])
+def test_the_longest_full_bar_is_the_cause_that_is_blamed(largest):
+    """Readout and noise cancel: each alone is larger than any other cause, both together are not."""
+    sizes = np.full((2, 2, 6), 0.01)
+    sizes[..., 4:] = 0.9
+    spread = scattering(2, 0.5 if largest == "one measurement" else 0.03)
+    if largest != "one measurement":
+        sizes[1, 1, largest] = 0.5
+    result = ledger(median=sizes, dithered_median=np.full((2, 2), 0.02), spread_median=spread)
+    group = result["ledger"]
+    # The second scheme is the better one.
+    group["median"].data[0, ..., 0] = 0.8
+    found = culprit(group)
+    figure = causes(result)
+    assert figure.get_suptitle() == "centred, beta 0.2 (smallest error of 2 schemes)"
+    axes = figure.axes[found.layer]
+    rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    full = {name: bar.get_width() for name, bar in zip(rows, axes.patches, strict=True) if not name.startswith("- ")}
+    longest = max((name for name in full if name != "total"), key=full.get)
+    assert longest == (largest if largest == "one measurement" else TERMS[largest].replace("_", " "))
+    assert found.terms == (("noise",) if largest == "one measurement" else (TERMS[largest],))
 
 
 def test_what_only_connections_have_is_drawn_per_connection():
@@ -63,35 +100,40 @@ def test_what_only_connections_have_is_drawn_per_connection():
         "term": Variable(("term",), terms),
         "connection": Variable(("connection",), np.array(["in-l1", "l1-out", "out-l1"])),
         "relative": Variable(("scheme", "connection", "term"), relative),
+        "spread": Variable(("scheme", "connection", "term"), 0.1 * relative),
         "total": Variable(("scheme", "connection"), total),
     }
-    figure = causes_of_connections(results.result({"ledger/connections": group}))
+    figure = causes_of_connections(
+        results.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
+    )
     assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
     assert numbers(figure.axes[1]) == ["20 %", "3 %", "60 %", "63 %"]
     layers = {name: v for name, v in group.items() if name != "connection"}
     layers["layer"] = Variable(("layer",), np.array(["l1", "l2", "out"]))
-    layers["cosine_after"] = layers["relative"]
+    layers |= dict.fromkeys(("cosine_after", "median"), layers["relative"])
+    layers |= {"total_median": layers["total"], "spread_median": layers["spread"]}
     result = results.result({"ledger": layers})
-    assert [label.get_text() for label in causes(result).axes[0].get_yticklabels()] == ["asymmetry", "total"]
-    assert [label.get_text() for label in waterfall(result).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
+    assert [label.get_text() for label in causes(result, 0).axes[0].get_yticklabels()] == ["asymmetry", "total"]
+    assert [label.get_text() for label in waterfall(result, 0).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
 
 
 def test_bars_start_where_the_axis_does_and_small_ones_are_not_lost():
-    tiny = ledger(relative=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
+    tiny = ledger(median=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
     (axes, *_) = causes(tiny).axes
     first = axes.get_xlim()[0]
     assert {round(bar.get_x() / first, 9) for bar in axes.patches} == {1.0}
-    assert axes.patches[5].get_width() == 0.0
-    assert numbers(axes)[5] == "2e-09 %"
+    assert axes.patches[6].get_width() == 0.0
+    assert numbers(axes)[6] == "2e-09 %"
 
 
 def test_a_ledger_without_a_measurement_has_no_spread():
-    without = ledger(variance=np.zeros((2, 2)))
-    assert len(causes(without).axes[0].patches) == len(TERMS) + 1
+    without = ledger(spread=np.zeros((2, 2, 6)), spread_median=np.zeros((2, 2, 6)))
+    assert len(causes(without).axes[0].patches) == len(TERMS) + 2
 
 
 def test_nothing_measured_is_shown_as_nothing():
-    empty = ledger(relative=np.full((2, 2, 6), np.nan), total=np.full((2, 2), np.nan), variance=np.full((2, 2), np.nan))
+    names = ("median", "relative", "spread", "spread_median", "total", "total_median", "dithered", "dithered_median")
+    empty = ledger(**{n: np.full((2, 2, 6) if n in names[:4] else (2, 2), np.nan) for n in names})
     assert set(numbers(causes(empty).axes[0])) == {"-"}
 
 

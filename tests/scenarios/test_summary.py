@@ -10,9 +10,12 @@ import pytest
 from rich.console import Console
 
 from learning.ledger import TERMS
+from learning.remedies import REMEDIES
 from scenarios import store
 from scenarios.answer import answer, remarks
-from scenarios.answer_ledger import CAUSES
+from scenarios.answer_advice import PARTS, WORDS
+from scenarios.answer_alarms import KINDS
+from scenarios.answer_ledger import NAMES
 from scenarios.store import Variable
 from scenarios.summary import metrics, open_lines, show
 from tests.scenarios import results
@@ -42,8 +45,11 @@ def settled(status, steps=((3, 4), (5, 9))):
     return results.result({"settling": group})
 
 
-def test_every_cause_in_the_ledger_has_words_and_a_remedy():
-    assert CAUSES.keys() == set(TERMS)
+def test_every_cause_in_the_ledger_and_every_remedy_has_words():
+    assert NAMES.keys() == set(TERMS)
+    assert WORDS.keys() == REMEDIES.keys()
+    assert PARTS.keys() < REMEDIES.keys()
+    assert KINDS.keys() == {"dead", "saturated", "unsettled", "clipped"}
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 40])

@@ -88,7 +88,7 @@ def test_a_table_that_is_too_wide_is_turned_and_names_what_is_zero_everywhere():
 
 def test_layers_stand_side_by_side_under_their_scheme():
     sheet = next(s for s in sheets(RESULTS["measure"], 8) if s.columns[0] == "scheme")
-    lines = lines_of(sheet, 60)
+    lines = lines_of(sheet, 72)
     heads = [line for line in lines if line.startswith("scheme:")]
     assert heads == [f"scheme: {name}" for name in results.SCHEMES]
     below = lines[lines.index(heads[1]) + 1].split()

@@ -175,14 +175,14 @@ def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lo
     assert f"({100.0 * share:.1f} %)" in lost
 
 
-@pytest.mark.parametrize("looks", [0, 1, 3, 5, 6, 14, 29])
+@pytest.mark.parametrize("looks", [0, 1, 3, 6, 7, 14, 29])
 def test_a_training_stopped_amid_its_tests_goes_on_bit_for_bit(tmp_path, undisturbed, looks):
-    """The first five looks come between the steps of the measurement before the first batch."""
+    """The first seven looks come between the steps of the measurement before the first batch."""
     with pytest.raises(Interrupted):
         compute(tmp_path, watch=Impatient(looks))
     log, _ = checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))
     assert len(log.rows) - log.trainee.epoch in (0, 1)
-    assert (looks < 5) == (not log.rows)
+    assert (looks < 7) == (not log.rows)
     assert_same(undisturbed, compute(tmp_path).folder / "run.h5")
 
 
