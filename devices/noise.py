@@ -184,18 +184,14 @@ def switched(value: Array, kept: Array, fresh: Array) -> Array:
     return np.where(fresh < kept, value, np.where(fresh < 0.5 * (1.0 + kept), -0.5, 0.5))
 
 
-def white_kick(sigma: float | Array, dt: float, tau: Array, exact: bool) -> Array:
-    """Return the standard deviation of the white kick per step and unit.
+def white_kick(sigma: float | Array, gain: Array) -> Array:
+    """Return the standard deviation of the white noise of a step and unit, ``sigma sqrt(2 gain)``.
 
     Parameters
     ----------
     sigma : float or array (units,)
         Standard deviation on a bare leak; units of the state.
-    dt : float
-        Step, in tau.
-    tau : array (units,)
-        Time constants, in tau.
-    exact : bool
-        True: the leak is integrated exactly, and so is the noise; False: ``sigma sqrt(2 dt/tau)``.
+    gain : array (units,)
+        Change of the state per unit of drift in a step: ``dt/tau``, or ``1 - exp(-dt/tau)`` with the exact leak.
     """
-    return sigma * np.sqrt(-np.expm1(-2.0 * dt / tau) if exact else 2.0 * dt / tau)
+    return sigma * np.sqrt(2.0 * gain)

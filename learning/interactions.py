@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
-from substrate.linearisation import TIGHT
+from substrate.completion import complete
 from substrate.randomness import conjugates, measurements_differ
 
 from .exact import exact
@@ -71,9 +71,10 @@ def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
     dynamics, found = chip.design.dynamics, list(chip.causes)
     if "write" in found and _same_weights(chip, chip.without("write")):
         found.remove("write")
-    complete = dynamics.free == dynamics.nudged == TIGHT and dynamics.mode == "trajectory"
+    ends = complete(dynamics)
+    whole = dynamics.free == dynamics.nudged == ends.free and dynamics.mode == "trajectory"
     swings = any(isinstance(scheme, LockIn | Rotation) for scheme in schemes)
-    if not chip.design.noise.on and (swings or not complete):
+    if not chip.design.noise.on and (swings or not whole):
         found.append("settling")
     return [*found, "precision"] if dynamics.precision != "double" else found
 
@@ -162,10 +163,11 @@ class _Bench(NamedTuple):
 
     def _with_only(self, present: frozenset[str]) -> Chip:
         bare = self.chip.without(*(name for name in self.chip.causes if name not in present))
-        changes: dict[str, object] = {} if "precision" in present else {"precision": "double"}
-        if not self._by_clock(present):
-            changes |= {"free": TIGHT, "nudged": TIGHT, "mode": "trajectory"}
-        return bare.variant(dynamics=bare.design.dynamics.model_copy(update=changes))
+        own = bare.design.dynamics
+        precision = own.precision if "precision" in present else "double"
+        settles = own if self._by_clock(present) else complete(own)
+        dynamics = settles.model_copy(update={"precision": precision})
+        return bare.variant(dynamics=dynamics, complete=settles is not own)
 
     def _by_clock(self, present: frozenset[str]) -> bool:
         """Tell whether a chip settles as the scenario says."""

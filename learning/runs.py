@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip import Chip
-from substrate.linearisation import TIGHT
+from substrate.completion import complete
 from substrate.protocol import Status
 from substrate.randomness import conjugates, measurements_differ
 
@@ -212,8 +212,8 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
 
 def complete_settling(chip: Chip) -> Chip:
     """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
-    complete = {"free": TIGHT, "nudged": TIGHT, "precision": "double", "mode": "trajectory", "start": "zero"}
-    return chip.without(*NOISE, *READOUT).variant(dynamics=chip.design.dynamics.model_copy(update=complete))
+    bare = chip.without(*NOISE, *READOUT)
+    return bare.variant(dynamics=complete(bare.design.dynamics), complete=True)
 
 
 def stopped(trial: Trial) -> Trial:

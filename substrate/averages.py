@@ -11,6 +11,7 @@ from devices.noise import white_kick
 from devices.random import Stream
 
 from .autocorrelation import error_of_mean
+from .methods import TABLES
 from .protocol import State
 from .shaking import BLOCKS, Noise, Window
 from .slow_drive import PLANES
@@ -41,7 +42,8 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
     on = noise.on
     times, sizes = noise.processes()
     seed, instance, phase = drive.names
-    exact = machine.dynamics.method == "exponential"
+    method, tau = machine.dynamics.method, machine.tau
+    gain = -np.expm1(-dt / tau) if method == "exponential" else dt / tau
     slow = "" if drive.slow is None else drive.slow.name
     named = [(source, slow if source.startswith("slow") else phase) for source in noise.sources()]
     names = [f"noise{plane}/{source}/{name}" for plane in PLANES[:planes] for source, name in named]
@@ -56,8 +58,10 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
         on=on,
         keys=keys.reshape(planes, -1, 2),
         ids=np.array(ids, dtype=np.int64),
-        white=white_kick(noise.thermal * machine.thermal, dt, machine.tau, exact).astype(dtype),
-        common=white_kick(noise.common * machine.common, dt, machine.tau, exact).astype(dtype),
+        averaged=len(TABLES[method].b) == 1,
+        white=white_kick(noise.thermal * machine.thermal, gain).astype(dtype),
+        common=white_kick(noise.common * machine.common, gain).astype(dtype),
+        before=np.zeros((places, shown + 1), dtype=dtype),
         memory=np.exp(-dt / times),
         size=sizes,
         slow=values,

@@ -59,7 +59,9 @@ def _unlimited(design: Design) -> Design:
 
 def _quiet(design: Design) -> Design:
     silent = dict.fromkeys(("thermal", "common", "coloured", "flicker"), 0.0)
-    return design._replace(noise=design.noise.model_copy(update=silent))
+    # The steps stay as fine as the noise needs them, so that chips with and without it can be compared.
+    paced_by = design.noise if design.noise.on else design.paced_by
+    return design._replace(noise=design.noise.model_copy(update=silent), paced_by=paced_by)
 
 
 def _still(design: Design) -> Design:

@@ -14,10 +14,13 @@ from devices.noise import Noise
 from .account import Account
 from .adjoint import relax_errors
 from .averages import Average
+from .completion import complete, settle_completely
 from .correction import corrected
+from .couplings import couplings_of
 from .design import Design, Fabrication
 from .equilibrium import Audit, settle_by_sweeps
 from .methods import Phase
+from .noise_step import largest_drift, substeps
 from .nudging import adjoint_force, free_drive, nudged
 from .probing import evoked, joined
 from .protocol import Budget, Nudge, Settled, State
@@ -182,7 +185,9 @@ class Chip(Silicon):
 
     def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
         """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
-        if self.design.dynamics.mode == "equilibrium":
+        if self.design.complete:
+            relaxed = settle_completely(machine, drive, begin)
+        elif self.design.dynamics.mode == "equilibrium":
             if record is not None:
                 raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
             end = settle_by_sweeps(machine, drive, begin, phase)
@@ -192,7 +197,7 @@ class Chip(Silicon):
             if self._slow.on:
                 self._slow.elapse(max(0.0, self._busy - longest(machine, drive, phase)))
                 drive = drive._replace(slow=self._slow.begin(planes_of(drive, begin)))
-            relaxed = relax(machine, drive, begin, phase, *(record or (None, None)))
+            relaxed = relax(self._shaken(machine), drive, begin, phase, *(record or (None, None)))
             self._slow.end(relaxed.slow, relaxed.settled.time)
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
@@ -309,17 +314,25 @@ class Chip(Silicon):
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
         return activate(self._machine, state)
 
-    def continue_free(self, phase: Phase) -> State:
-        """Return where the last free settling would go under `phase`, in double precision and without noise."""
-        dynamics = self.design.dynamics.model_copy(update={"precision": "double", "mode": "trajectory"})
-        machine = self._machine._replace(dynamics=dynamics, noise=Noise())
+    def continue_free(self) -> State:
+        """Return where the last free settling would come to rest, in double precision and without noise."""
         drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
-        return relax(machine, drive, self._free, phase).state
+        machine = self._machine._replace(noise=Noise(), dynamics=complete(self.design.dynamics))
+        return settle_completely(machine, drive, self._free).state
 
     @property
     def clipped(self) -> Clipped:
         """How often the readout converter met a value outside its range since the chip was made."""
         return self._reader.clipped
+
+    def _shaken(self, machine: Machine) -> Machine:
+        """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
+        noise = self.design.noise if self.design.noise.on else self.design.paced_by
+        if noise is None:
+            return machine
+        couplings = couplings_of(self.topology, self.effective)
+        fluctuation = largest_drift(machine, couplings, self.design.noise)
+        return machine._replace(substeps=substeps(machine, couplings, noise), fluctuation=fluctuation)
 
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":

@@ -21,22 +21,25 @@ ORBIT = 2e-3
 SHORT = 0.2
 """An orbit is smooth when a step is at most this fraction of its size."""
 
-STALL = 1000
-"""A sample that came no tenth closer to rest in so many steps is stalled."""
+STALL_STEPS, STALL_TIME, PROGRESS = 1000, 500.0, 0.99
+"""A sample is stalled when its drift fell to no less than this share of itself over so many steps, and over so many
+time constants of its slowest element."""
 
-FLOOR_STEPS, FLOOR = 50, 64.0
-"""So it is after fewer steps when its residual is so many rounding errors of its state."""
+FLOOR_STEPS, FLOOR_TIME, FLOOR = 50, 25.0, 64.0
+"""So it is after fewer of them when its drift is so many rounding errors of its state."""
 
 LATE = 16
 """A settling of fixed length looks for cycles in so many last steps."""
 
-_REFERENCE, _REACH, _BEST, _BEST_STEP, _FOUND = 0, 1, 2, 3, 4
+_REFERENCE, _REACH, _BEST, _BEST_AT, _FOUND = 0, 1, 2, 3, 4
 
 
 class Options(NamedTuple):
     """Scalars of one settling."""
 
     tolerance: float
+    """Largest drift at rest, with that which the noise explains."""
+
     stop_early: bool
     """End a sample as soon as its end is known; otherwise it takes all steps."""
 
@@ -51,6 +54,12 @@ class Options(NamedTuple):
 
     end: float
     """Time at which an adaptive sample ends, in tau."""
+
+    patience: float
+    """How long a sample may come no closer to rest before it is stalled: steps, or adaptive time in tau."""
+
+    floor_patience: float
+    """The same for a sample whose drift is rounding."""
 
 
 class Plan(NamedTuple):
@@ -91,7 +100,8 @@ class Course(NamedTuple):
     """Sum of the squares of the drift (samples,)."""
 
     track: Array
-    """Step of the former state, reach since, best residual, its step, cycle found (samples, 5)."""
+    """Step of the former state, reach since, best residual, when (steps, or adaptive time), cycle found (samples, 5).
+    """
 
     dt: Array
     """Step per sample (samples,)."""
@@ -143,6 +153,32 @@ def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
 
 
 @elementwise
+def _unmoved(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> bool:
+    """Tell whether a step changes nothing: it is below the rounding of every number of the state."""
+    h = tile.y.dtype.type(course.dt[r])
+    for p in range(planes * r, planes * r + planes):
+        y, f = tile.y[p], course.drift[0, p]
+        for i in range(y.shape[0]):
+            move = h * plan.gain[i] * f[i]
+            if i < plan.bound.shape[0]:
+                most = h * plan.gain[i] * plan.bound[i]
+                move = min(max(move, -most), most)
+            if y[i] + move != y[i]:
+                return False
+    return True
+
+
+@elementwise
+def _limited(course: Course, plan: Plan, r: int, planes: int) -> bool:
+    """Tell whether a membrane moves at the limit of its speed; so long the drift says nothing about progress."""
+    for p in range(planes * r, planes * r + planes):
+        for i in range(plan.bound.shape[0]):
+            if abs(course.drift[0, p, i]) > plan.bound[i]:
+                return True
+    return False
+
+
+@elementwise
 def _at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
     """Tell whether the drift of a sample is rounding of its state."""
     size = 0.0
@@ -153,15 +189,18 @@ def _at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
 
 
 @elementwise
-def _stall(tile: Tile, course: Course, r: int, planes: int, total: float) -> int:
+def _stall(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, total: float) -> int:
     """Return STALLED for a sample that gets no closer to rest, else RUNNING."""
-    track, step = course.track[r], tile.steps[r]
-    if total < 0.81 * track[_BEST]:
-        track[_BEST], track[_BEST_STEP] = total, step
-    idle = step - int(track[_BEST_STEP])
-    if idle >= STALL or (idle >= FLOOR_STEPS and _at_floor(tile, r, planes, total)):
+    track, now = course.track[r], course.time[r] if options.adaptive else float(tile.steps[r])
+    if total < PROGRESS**2 * track[_BEST]:
+        track[_BEST], track[_BEST_AT] = total, now
+    elif _limited(course, plan, r, planes):
+        track[_BEST_AT] = now
+    idle = now - track[_BEST_AT]
+    if idle >= options.patience or (idle >= options.floor_patience and _at_floor(tile, r, planes, total)):
         return STALLED
-    return RUNNING
+    # A fixed step that changes nothing will never change anything; an adaptive one grows.
+    return STALLED if not options.adaptive and _unmoved(tile, course, plan, r, planes) else RUNNING
 
 
 @elementwise
@@ -183,7 +222,7 @@ def _status(tile: Tile, course: Course, plan: Plan, options: Options, r: int, pl
         return RUNNING
     if _at_rest(course, options, r, planes, tile.y.shape[1]):
         return SETTLED
-    stalled = _stall(tile, course, r, planes, total)
+    stalled = _stall(tile, course, plan, options, r, planes, total)
     if stalled != RUNNING or options.adaptive:
         return stalled
     found = _return(tile, course, plan, r, planes)
@@ -226,7 +265,7 @@ def judge(
             residual = worst_drift(course, r, planes)
             tile.residual[r] = residual if status != DIVERGED or residual > RUNAWAY else np.inf
             if status == RUNNING:
-                status = SETTLED if noisy or residual < options.tolerance else STEP_LIMIT
+                status = SETTLED if residual < options.tolerance else STEP_LIMIT
             tile.status[r] = status
         else:
             running += 1

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from devices.random import Stream
 
 from .anderson import DEPTH, MEMORY, Search
+from .completion import follow
 from .kernels import Tile
-from .methods import Phase
+from .methods import MOST_STEPS, Phase
 from .protocol import Settled, State, Status
-from .relaxation import Relaxed, planes_of, relax
+from .relaxation import Relaxed, planes_of
 from .sweeps import CHUNK, Options, search_rest
 from .tiles import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
 
@@ -25,6 +26,9 @@ Array = NDArray[np.float64]
 
 DAMPING = 0.5
 """Share of a sweep that is taken where a whole one need not converge."""
+
+LONGER = 100
+"""A trajectory that is followed to its rest may take so many times as many steps as sweeps are allowed."""
 
 ELSEWHERE = 1e-3
 """Two rest points further apart than this (largest unit, state units) are not the same one."""
@@ -38,7 +42,7 @@ class Audit(NamedTuple):
     """Came to rest at another point than the sweeps found."""
 
     restless: int = 0
-    """Did not come to rest within ten times the steps allowed."""
+    """Did not come to rest within `LONGER` times as many time steps as sweeps are allowed."""
 
     def plus(self, other: Audit) -> Audit:
         """Return the sum of two audits."""
@@ -134,11 +138,8 @@ def _audit(machine: Machine, drive: Drive, start: State, phase: Phase, found: Re
         return Audit()
     seed, instance, name = drive.names
     order = np.argsort(Stream(seed, f"audit/{name}", instance).uniform((len(start),)))[:count]
-    ids = None if drive.ids is None else drive.ids[order]
-    part = drive._replace(constant=drive.constant[order], target=drive.target[order], ids=ids)
-    dynamics = machine.dynamics.model_copy(update={"mode": "trajectory", "method": "exponential"})
-    limit = phase.model_copy(update={"max_steps": 10 * phase.max_steps})
-    followed = relax(machine._replace(dynamics=dynamics), part, start[order], limit)
+    limit = phase.model_copy(update={"max_steps": min(MOST_STEPS, LONGER * phase.max_steps)})
+    followed = follow(machine, drive.only(order), start[order], limit)
     distance = np.abs(followed.state - found.state[order]).max(axis=1)
     rested = (followed.settled.status == Status.SETTLED) & (found.settled.status[order] == Status.SETTLED)
     return Audit(count, int(np.sum(rested & (distance > ELSEWHERE))), int(np.sum(~rested)))

@@ -28,12 +28,8 @@ from numpy.typing import NDArray
 from . import krylov
 from .chip import Chip
 from .couplings import Couplings, couplings_of
-from .methods import Phase
 
 Array = NDArray[np.float64]
-
-TIGHT = Phase(max_steps=20_000, tolerance=1e-13)
-"""A settling long enough to count as complete."""
 
 _REACHED = 1e-11
 _NEWTON_STEPS = 2
@@ -165,10 +161,10 @@ class Linearisation(NamedTuple):
 def equilibrium(chip: Chip) -> Equilibrium:
     """Continue the chip's last free settling to its rest point, to double precision.
 
-    The chip's own dynamics go on (so that the basin is the one it chose); Newton steps finish.
+    The chip's own dynamics go on, with steps that lead to the end (`substrate.completion`); Newton steps finish.
     The chip is left in its free state.
     """
-    state = chip.continue_free(TIGHT)
+    state = chip.continue_free()
     finite = np.asarray(np.isfinite(state).all(axis=1))
     state = np.where(finite[:, None], state, 0.0)
     for _ in range(_NEWTON_STEPS):

@@ -30,9 +30,6 @@ NUDGED_TOLERANCE = 1e-3
 LOOSE = 1e-2
 """A tolerance above this fraction of beta makes the estimate a matter of settling."""
 
-NOISY_STEP = 0.05
-"""Largest step of Euler-Maruyama in tau: its stationary variance is too large by ``2 / (2 - dt/tau)``."""
-
 
 class Phase(Parameters):
     """The end of one settling: at a residual, after a fixed number of steps, or after a fixed time."""
@@ -154,8 +151,6 @@ class Dynamics(Parameters):
             return "with noise no residual vanishes: give free.duration and nudged.duration, and a window to average"
         if self.method in {"rk4", "rk45"}:
             return f'method = "{self.method}" has no form for noise: use "exponential", "heun" or "euler"'
-        if self.method == "euler" and self.dt > NOISY_STEP:
-            return f'dt = {self.dt:g} makes the variance of "euler" too large: use "exponential" or dt <= {NOISY_STEP}'
         return ""
 
     def slow_read_fault(self) -> str:

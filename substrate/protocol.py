@@ -85,7 +85,8 @@ class Settled(NamedTuple):
     """Steps taken, (batch,)."""
 
     residual: Array
-    """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state.
+    """Largest drift ``|F|`` of any unit at the end, (batch,); units of the state. With noise a sample has settled when
+    it is no more than the tolerance and what the noise explains.
 
     Under a nudge that swings, what the last cycle lacks to close.
     """

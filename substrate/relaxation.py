@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import stages, trajectory
 from .averages import Average, average, cycle, make_noise, make_window
-from .ends import LATE, Course, Options, Plan
+from .ends import FLOOR_STEPS, FLOOR_TIME, LATE, STALL_STEPS, STALL_TIME, Course, Options, Plan
 from .kernels import RUNNING, Tile
 from .kernels import activate as activate_rows
 from .methods import TABLES, Phase, whole_steps
@@ -86,6 +86,8 @@ def relax(
     every, record : int, callable, optional
         Call ``record(state)`` at the start and after every so many steps.
     """
+    if machine.substeps > 1:
+        return _relax_finely(machine, drive, start, phase, every, record)
     planes, tolerance = planes_of(drive, start), phase.end(machine.dynamics.precision, drive.size)
     length = _length(machine, drive, phase)
     if drive.swings:
@@ -115,7 +117,8 @@ def relax(
         record(full[:, :units])
     settled = _settled(machine, parts)
     if drive.swings:
-        settled = _closed(settled, before[:, :units], full[:, :units], tolerance)
+        # Two states fluctuate, those at both ends of the cycle.
+        settled = _closed(settled, before[:, :units], full[:, :units], tolerance + np.sqrt(2.0) * machine.fluctuation)
         kept = np.concatenate([cycle(part.window, part.tile.sample, planes) for part in parts], axis=1)
         return Relaxed(full[:, :units], settled, full, cycle=kept, slow=_slow(parts, planes))
     return Relaxed(full[:, :units], settled, full, _average(machine, parts, planes, length), slow=_slow(parts, planes))
@@ -124,6 +127,27 @@ def relax(
 def longest(machine: Machine, drive: Drive, phase: Phase) -> float:
     """Return the time that a trajectory of fixed steps takes at most, in tau."""
     return _length(machine, drive, phase).limit * machine.dynamics.dt
+
+
+def _relax_finely(
+    machine: Machine,
+    drive: Drive,
+    start: State,
+    phase: Phase,
+    every: int | None,
+    record: Callable[[State], object] | None,
+) -> Relaxed:
+    """Do what `relax` does, every step cut into the substeps of the machine; counts and cycles are of whole steps."""
+    parts, dt = machine.substeps, machine.dynamics.dt
+    fine = machine._replace(substeps=1, dynamics=machine.dynamics.model_copy(update={"dt": dt / parts}))
+    length = _length(machine, phase)
+    steps = {"steps": parts * length.first, "duration": None, "window": length.window * dt}
+    cut_phase = phase.model_copy(update=steps if phase.fixed else {"max_steps": parts * phase.max_steps})
+    if drive.swings:
+        drive = drive._replace(beta=np.repeat(np.asarray(drive.beta), parts))
+    found = relax(fine, drive, start, cut_phase, None if every is None else parts * every, record)
+    settled = found.settled._replace(steps=-(-found.settled.steps // parts))
+    return found._replace(settled=settled, cycle=None if found.cycle is None else found.cycle[::parts])
 
 
 def _closed(settled: Settled, before: State, after: State, tolerance: float) -> Settled:
@@ -193,13 +217,18 @@ def _options(machine: Machine, beta: float, phase: Phase, length: _Length) -> Op
     # A sample that stops at its residual, or chooses its steps, is judged at every step; noise has no cycles.
     watch = length.limit - LATE * (not machine.noise.on) if phase.fixed and not adaptive else 0
     end = phase.duration if phase.duration is not None and adaptive else np.inf
+    waits = [STALL_TIME * machine.slowest, FLOOR_TIME * machine.slowest]
+    if not adaptive:
+        waits = [max(STALL_STEPS, waits[0] / dynamics.dt), max(FLOOR_STEPS, waits[1] / dynamics.dt)]
     return Options(
-        tolerance=float(phase.end(dynamics.precision, beta)),
+        tolerance=float(phase.end(dynamics.precision, beta) + machine.fluctuation),
         stop_early=not phase.fixed,
         watch=int(max(0, watch)),
         adaptive=adaptive,
         accuracy=float(dynamics.accuracy),
         end=float(end),
+        patience=float(waits[0]),
+        floor_patience=float(waits[1]),
     )
 
 

@@ -25,11 +25,18 @@ class Noise(NamedTuple):
     ids: Integers
     """Names of the samples (samples,)."""
 
+    averaged: bool
+    """A kick is the mean of the draws of two successive steps (B. Leimkuhler, C. Matthews 2013, Appl. Math. Res.
+    Express, 34): methods of one stage then have the exact covariance of linear units with symmetric couplings."""
+
     white: Reals
-    """Standard deviation of the white kick per step and unit (units,)."""
+    """Standard deviation of the white draw per step and unit (units,)."""
 
     common: Reals
-    """The same for the kick that all units share."""
+    """The same for the draw that all units share."""
+
+    before: Reals
+    """Draws of the step before: of all units, and of what they share (rows, units + 1); changed in place."""
 
     memory: Array
     """Share of a slow process that survives a step, (processes,)."""
@@ -97,6 +104,26 @@ def _stand(noise: Noise, row: int, units: int) -> None:
 
 
 @elementwise
+def _drawn(noise: Noise, key: NDArray[np.uint64], row: int, sample: int, step: int, first: int, count: int) -> None:
+    """Write the draws of a step to the numbers of the noise; where kicks are averaged, the mean with those before."""
+    if not noise.averaged:
+        normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
+        return
+    before = noise.before[row, first:]
+    T = before.dtype.type
+    if step == 0:
+        # Half of the first draw is missing: sqrt(3) of the other half makes up for its variance.
+        normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
+        for i in range(count):
+            before[i] = T(np.sqrt(3.0)) * noise.numbers[i]
+    normals(key[0], key[1], step + 1, sample, noise.words, noise.numbers, count)
+    for i in range(count):
+        fresh = noise.numbers[i]
+        noise.numbers[i] = T(0.5) * (before[i] + fresh)
+        before[i] = fresh
+
+
+@elementwise
 def _white(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
     for i in range(kick.shape[1]):
         kick[r, i] = scale[i] * numbers[i]
@@ -126,10 +153,10 @@ def shake(noise: Noise, first: int, stop: int, tile: Tile, last: bool) -> None:
                 continue
             if noise.memory.shape[0] > 0:
                 _advance(noise, keys, row, sample, step, units)
-            normals(keys[0, 0], keys[0, 1], step, sample, noise.words, noise.numbers, units)
+            _drawn(noise, keys[0], row, sample, step, 0, units)
             _white(noise.white, noise.numbers, row, noise.kick)
             if noise.common[0] > 0.0:
-                normals(keys[1, 0], keys[1, 1], step, sample, noise.words, noise.numbers, 1)
+                _drawn(noise, keys[1], row, sample, step, units, 1)
                 _shared(noise.common, noise.numbers[0], row, noise.kick)
 
 

@@ -76,10 +76,21 @@ class Machine(NamedTuple):
     packed: dict[type, tuple[Array, Wiring]]
     """Weights and what `wiring` made of them, by number type; who changes them in place clears it."""
 
+    substeps: int = 1
+    """Equal parts that every step is taken in, see `substrate.noise_step`."""
+
+    fluctuation: float = 0.0
+    """Largest drift at rest that the noise explains, see `substrate.noise_step`."""
+
     @property
     def dtype(self) -> type[np.floating[Any]]:
         """Number type of the simulation."""
         return np.float64 if self.dynamics.precision == "double" else np.float32
+
+    @property
+    def slowest(self) -> float:
+        """Time constant of the slowest element, membrane or synaptic pole, in tau."""
+        return max(float(self.tau.max()), self.synapse_tau)
 
     def wiring(self) -> Wiring:
         """Return the connections in the precision of the simulation."""
@@ -123,6 +134,12 @@ class Drive(NamedTuple):
 
     slow: Slow | None = None
     """Where the slow noise of the membranes begins; absent: there is none."""
+
+    def only(self, rows: NDArray[np.int64]) -> Drive:
+        """Return what is applied to the samples `rows`, but for slow noise."""
+        ids = rows if self.ids is None else self.ids[rows]
+        signs = None if self.signs is None else self.signs[rows]
+        return self._replace(constant=self.constant[rows], target=self.target[rows], ids=ids, signs=signs, slow=None)
 
     @property
     def swings(self) -> bool:

@@ -45,8 +45,16 @@ class Transfer(NamedTuple):
 
     def saturated(self, u: Array) -> NDArray[np.bool_]:
         """Tell which units have less than 5 % of the largest slope of their curve."""
-        largest = np.max(activation.slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table))
-        return np.asarray(np.abs(activation.slope(self.code, self._seen(u), self.table)) < 0.05 * largest)
+        return np.asarray(np.abs(activation.slope(self.code, self._seen(u), self.table)) < 0.05 * self._steepest())
+
+    def steepest(self) -> float:
+        """Return the largest slope ``da/du`` of any unit."""
+        spread = float(np.max(self.gain * self.steep)) if len(self.gain) else 1.0
+        return spread * self._steepest()
+
+    def _steepest(self) -> float:
+        """Return the largest slope of the curve that all units share."""
+        return float(np.max(activation.slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table)))
 
     def _seen(self, u: Array) -> Array:
         return u * self.steep if len(self.steep) else u

@@ -95,9 +95,9 @@ def test_the_audit_counts_samples_that_rest_elsewhere():
 
 def test_the_audit_sees_another_basin(monkeypatch):
     """The trajectory is made to start in the other basin: every sample must be counted."""
-    follow = module.relax
+    follow = module.follow
     monkeypatch.setattr(
-        module, "relax", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
+        module, "follow", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
     )
     chip = bistable(1.5, FINE, mode="equilibrium", audit=12)
     chip._free = np.full((12, 4), 3.0)
@@ -199,8 +199,11 @@ def test_the_certificate_is_the_rate_of_return(law):
     for i in range(2):
         values, vectors = np.linalg.eig(linearise(chip, rest[i : i + 1]).jacobian(0))
         slow.append(np.real(vectors[:, values.real.argmax()]))
-    chip._free = rest + 1e-6 * np.array(slow)
-    moved = chip.continue_free(Phase(duration=1.0)) - rest
+    onward = chip.variant(dynamics=chip.design.dynamics.model_copy(update={"free": Phase(duration=1.0)}))
+    onward.set_input(random_batch(chip, 2)[0])
+    onward._free = rest + 1e-6 * np.array(slow)
+    onward.settle(start="free")
+    moved = onward.state - rest
     np.testing.assert_allclose(
         np.log(np.abs(moved).max(axis=1) / np.abs(1e-6 * np.array(slow)).max(axis=1)), rate, rtol=1e-3
     )

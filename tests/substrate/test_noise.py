@@ -34,7 +34,7 @@ def leaks(
 
 @pytest.mark.parametrize(
     ("method", "dt", "ratio"),
-    [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0), ("euler", 0.05, 2.0 / 1.95), ("heun", 0.05, 1.0)],
+    [("exponential", 0.05, 1.0), ("exponential", 2.0, 1.0), ("euler", 0.2, 1.0), ("heun", 0.05, 1.0)],
 )
 def test_a_bare_leak_has_the_variance_it_was_given(method, dt, ratio):
     """Stationary variance of each scheme in closed form (Heun to third order in dt); false alarms 1e-6."""
@@ -280,7 +280,6 @@ def test_a_window_of_a_quiet_chip_is_its_rest_point():
         ({"mode": "equilibrium"}, "there is no rest point"),
         ({"free": Phase()}, r"give free\.duration and nudged\.duration"),
         ({"method": "rk4"}, "has no form for noise"),
-        ({"method": "euler", "dt": 0.1}, 'variance of "euler" too large'),
     ],
 )
 def test_noise_refuses_what_it_cannot_do(change, complaint):
@@ -297,7 +296,7 @@ def test_noise_refuses_what_it_cannot_do(change, complaint):
 
 def test_the_oracle_sees_a_noisy_chip_at_rest():
     chip = noisy()[0]
-    rest = chip.continue_free(Phase(tolerance=1e-12))
+    rest = chip.continue_free()
     a = activation.activity(0, rest)
     drift = a @ chip.topology.coupling(chip.effective).T + chip.constant_drive - rest
     assert np.abs(drift).max() < 1e-11
