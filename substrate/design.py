@@ -40,17 +40,11 @@ class Design(NamedTuple):
     law: str = "additive"
     neurons: NeuronDevices = NeuronDevices()
     noise: Noise = Noise()
-    paced_by: Noise | None = None
-    """Noise that was taken away, whose steps the chip still takes."""
-
     phases: Phases = Phases()
     converters: Converters = Converters()
     hold: Hold = Hold()
     update: Step | Verified | None = None
     """How cells are written; None: exactly as requested."""
-
-    complete: bool = False
-    """Whether settlings follow `substrate.completion`, not the ends and steps of the dynamics."""
 
     correction: Literal["none", "programmed", "exact"] = "none"
     """Drive that takes the asymmetry out of nudged settlings, and whether it knows programmed or effective weights."""
@@ -86,6 +80,12 @@ class Design(NamedTuple):
 
     measured_converters: Mapping[str, Array] | None = None
     """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
+
+    complete: bool = False
+    """Whether settlings follow `substrate.completion`, not the ends and steps of the dynamics."""
+
+    paced_by: Noise | None = None
+    """Noise that was taken away, whose steps the chip still takes."""
 
 
 class Fabrication(NamedTuple):

@@ -140,7 +140,7 @@ def _relax_finely(
     """Do what `relax` does, every step cut into the substeps of the machine; counts and cycles are of whole steps."""
     parts, dt = machine.substeps, machine.dynamics.dt
     fine = machine._replace(substeps=1, dynamics=machine.dynamics.model_copy(update={"dt": dt / parts}))
-    length = _length(machine, phase)
+    length = _length(machine, drive, phase)
     steps = {"steps": parts * length.first, "duration": None, "window": length.window * dt}
     cut_phase = phase.model_copy(update=steps if phase.fixed else {"max_steps": parts * phase.max_steps})
     if drive.swings:

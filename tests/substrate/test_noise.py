@@ -244,13 +244,13 @@ def test_the_error_of_an_average_over_few_correlation_times_is_that_of_its_sprea
     assert 0.6 < average.autocorrelation.mean() / true < 1.6
 
 
-def test_white_activity_has_the_error_of_independent_steps():
-    """Steps of five tau forget all: ``sigma/sqrt(steps)``; one and two steps tell no error."""
+def test_large_steps_average_what_lies_between_them_too():
+    """Steps of five tau: ``sigma sqrt(2/T)``, not ``sigma/sqrt(steps)``; one and two steps tell no error."""
     chip = leaks(Noise(thermal=0.3), duration=20.0, dt=5.0, window=320.0)
     chip.settle()
-    assert np.mean(chip.average.error**2) == pytest.approx(0.09 / 64, rel=0.1)
+    assert np.mean(chip.average.error**2) == pytest.approx(0.09 * 2.0 / 320.0, rel=0.1)
     for steps in (1, 2):
-        few = leaks(Noise(thermal=0.3), duration=20.0, dt=5.0, window=5.0 * steps)
+        few = leaks(Noise(thermal=0.3), duration=20.0, dt=0.05, window=0.05 * steps)
         few.settle()
         assert np.isnan(few.average.error).all()
 

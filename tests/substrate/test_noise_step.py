@@ -13,8 +13,8 @@ from substrate.noise_step import FALSE_ALARM
 from substrate.protocol import Nudge, Status, Wave
 from substrate.topology import Topology
 
-SAMPLES = 8_000
-"""Independent draws of every unit; a variance is then known to 1.6 % (one standard deviation)."""
+SAMPLES = 5_000
+"""Independent draws of every unit; a variance is then known to 2 % (one standard deviation)."""
 
 ALLOWED = 0.05 + 5.0 * np.sqrt(2.0 / SAMPLES)
 """What is promised, and five standard deviations of chance: false alarms below 1e-5 in all."""
@@ -135,7 +135,7 @@ def share_unsettled(chip, duration):
     dynamics = chip.design.dynamics
     phase = Phase(duration=duration)
     chip = chip.variant(dynamics=dynamics.model_copy(update={"free": phase, "nudged": phase}))
-    chip.set_input(np.full((400, 1), 3.0))
+    chip.set_input(np.full((100, 1), 3.0))
     status = chip.settle().status
     assert set(status) <= {Status.SETTLED, Status.STEP_LIMIT}
     return np.mean(status != Status.SETTLED)
@@ -147,16 +147,16 @@ def driven(noise, method="exponential"):
     return chip
 
 
-@pytest.mark.parametrize("method", ["euler", "exponential", "heun"])
+@pytest.mark.parametrize("method", ["euler", "exponential", pytest.param("heun", marks=pytest.mark.slow)])
 def test_a_clocked_settling_is_judged_with_noise_as_without(method):
-    """Vanishing noise changes no share; noise explains its own drift and no more; false alarms below 1e-4."""
-    for duration in (0.5, 5.0, 60.0):
+    """Vanishing noise changes no share; noise explains its own drift and no more; false alarms about 1e-3."""
+    for duration in (0.5, 5.0, 45.0):
         quiet = share_unsettled(driven(Noise(), method), duration)
         assert share_unsettled(driven(Noise(thermal=1e-13), method), duration) == quiet
-        assert quiet == (duration < 60.0)
+        assert quiet == (duration < 45.0)
     for noise in (Noise(thermal=0.01), Noise(common=0.01), Noise(coloured=0.01, tau_c=2.0), Noise(flicker=0.01)):
         assert share_unsettled(driven(noise, method), 0.5) == 1.0
-        assert share_unsettled(driven(noise, method), 60.0) <= FALSE_ALARM + 4.0 * np.sqrt(FALSE_ALARM / 400)
+        assert share_unsettled(driven(noise, method), 45.0) <= FALSE_ALARM + 4.0 * np.sqrt(FALSE_ALARM / 100)
 
 
 def test_a_swing_under_noise_closes_within_what_the_noise_explains():
