@@ -19,7 +19,8 @@ class Energy(Parameters):
     """Energy of one pulse on one cell; joules. Needs ``devices.update``, which says what a pulse is."""
 
     static: Annotated[Watts, Field(ge=0.0, le=1e6)] = 0.0
-    """Power of the whole chip while it settles; watts. Needs tau in seconds."""
+    """Power of the whole chip while it settles; watts. Needs tau in seconds. The time of held and waiting reads is not
+    counted, and equilibrium mode takes none."""
 
 
 def joules(energy: Energy, reads: int = 0, pulses: int = 0, time: float = 0.0, tau: float | None = None) -> float:

@@ -55,13 +55,23 @@ def _remarks(result: Result) -> list[str]:
         gradient = last["gradient"]
         schemes = [str(label) for label in gradient["scheme"].data]
         left_out = unsettled(gradient["status"].data, gradient["kept"].data, schemes)
-        return [*floor(last["ledger"]), *on_the_way(last), left_out, *_audited(last), *_clipped(last)]
+        return [*floor(last["ledger"]), *on_the_way(last), left_out, *_left(last), *_audited(last), *_clipped(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
     told = [f"After epoch {epochs[-1]}: {sentence(last)}", *floor(last["ledger"]), *on_the_way(last)]
-    return [*told, *counted, *reference, *_audited(last), *_clipped(last)]
+    return [*told, *counted, *_left(last), *reference, *_audited(last), *_clipped(last)]
+
+
+def _left(last: Result) -> list[str]:
+    """Return how many samples rest at a point that a chip leaves at the slightest push, if any do."""
+    group = last["gradient"]
+    count = int(np.count_nonzero(group["left"].data)) if "left" in group else 0
+    words = (
+        f"{count} of {group['status'].data.shape[-1]} samples rest at a point that a chip leaves at the slightest push"
+    )
+    return [f"{words} (an eigenvalue above 0): no real chip has their gradients."] if count else []
 
 
 def _audited(last: Result) -> list[str]:

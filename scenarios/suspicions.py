@@ -68,7 +68,7 @@ def suspicions(loaded: Loaded, parts: Parts | None, shelf: Shelf | None = None) 
     """
     scenario = loaded.scenario
     found = [*_physical(scenario), *_spreads(scenario), *_levels(scenario), *_steps(scenario), *_tolerance(scenario)]
-    found += _unreached(scenario)
+    found += [*_energy(scenario), *_unreached(scenario)]
     if parts is not None:
         found += [*data_suspicions(scenario, parts, shelf or Shelf()), *weight_suspicions(scenario, parts)]
     return place(found, loaded.data, loaded.origins, loaded.path).faults
@@ -148,6 +148,17 @@ def _steps(scenario: Scenario) -> Iterator[Finding]:
     elif fastest is None and dynamics.dt > COARSE:
         words = f"is a step of {dynamics.dt:g} tau, longer than the membranes take"
         yield ("dynamics", "dt"), words, "take 1 or less where the way to the rest point matters"
+
+
+def _energy(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.energy.static == 0.0:
+        return
+    if scenario.dynamics.mode == "equilibrium":
+        words = "is power over time, and equilibrium mode takes none: it will count 0 J"
+        yield ("energy", "static"), words, 'set dynamics.mode = "trajectory" to count it'
+    elif scenario.phases.hold_time or scenario.devices.hold.read_skew:
+        words = "is counted while the chip settles, not while reads are held or wait for their turn"
+        yield ("energy", "static"), words, "add hold_time and read_skew times static yourself where they matter"
 
 
 def _tolerance(scenario: Scenario) -> Iterator[Finding]:

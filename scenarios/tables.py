@@ -14,6 +14,7 @@ from substrate.chip import Chip
 from substrate.couplings import couplings_of
 from substrate.linearisation import angle, symmetry
 from substrate.protocol import Status
+from substrate.spectrum import leaves
 from substrate.topology import Topology
 
 from .alarms import alarm_group
@@ -112,6 +113,11 @@ def _gradient_group(chip: Chip, found: Measured) -> Group:
     group: Group = {
         "status": Variable(("scheme", "sample"), found.status, flags=Status, long_name="worst status of all settlings"),
         "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
+        "left": Variable(
+            ("sample",),
+            leaves(reference.linear, chip.time_constants) & reference.equilibrium.reached,
+            long_name="rests where a chip leaves at the slightest push",
+        ),
     }
     estimated = [topology.split(joined(measured)) for measured in found.estimates]
     for name in topology.names:

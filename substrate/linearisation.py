@@ -51,7 +51,7 @@ class Equilibrium(NamedTuple):
 DIRECT = 200
 """Units up to which a system is factorised at once."""
 
-_LAST_RESORT = 3000
+LAST_RESORT = 3000
 """Units up to which a system is factorised when the products alone did not solve it."""
 
 
@@ -151,7 +151,7 @@ class Linearisation(NamedTuple):
         else:
             x = krylov.solve(lambda v, rows: self._outward(couplings, v, rows), right)
         missing = np.flatnonzero(np.isnan(x).any(axis=1))
-        if units <= _LAST_RESORT and len(missing):
+        if units <= LAST_RESORT and len(missing):
             matrix = couplings.dense()
             for i in missing:
                 x[i] = krylov.factorised(self._matrix(matrix, int(i)), right[i])

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from .chip import Chip
-from .linearisation import Linearisation, linearise
+from .linearisation import LAST_RESORT, Linearisation, linearise
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,34 @@ def rightmost(chip: Chip, state: Array) -> Array:
     if state.shape[1] <= DENSE:
         return np.asarray(spectrum(chip, state).real.max(axis=1))
     linear = linearise(chip, state)
-    return np.array([_rightmost(chip, linear.only(np.array([i]))) for i in range(len(state))])
+    return np.array([_rightmost(linear.only(np.array([i])), chip.time_constants) for i in range(len(state))])
+
+
+def leaves(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
+    """Tell which rest points a chip leaves at the slightest push, as a saddle or the middle of a cycle, (batch,).
+
+    Where the symmetric part of ``J_u`` is negative definite every departure dies out, whatever the time constants;
+    only elsewhere eigenvalues are needed. A sample whose eigenvalue is not found is not told.
+
+    Parameters
+    ----------
+    linear : Linearisation
+        The responses around the rest points.
+    time_constants : array (units,)
+        Of the membranes, in tau.
+    """
+    found = np.zeros(len(linear.slopes), dtype=np.bool_)
+    for i in range(len(found)):
+        one = linear.only(np.array([i]))
+        if linear.slopes.shape[1] <= LAST_RESORT:
+            jacobian = one.jacobian(0)
+            try:
+                np.linalg.cholesky(-(jacobian + jacobian.T))
+                continue
+            except np.linalg.LinAlgError:
+                pass
+        found[i] = _farthest_right(one, time_constants) > _ACCURACY
+    return found
 
 
 def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
@@ -66,10 +93,16 @@ def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
     return np.array([row[np.argsort(-row.real, kind="stable")] for row in values], dtype=np.complex128)
 
 
-def _rightmost(chip: Chip, linear: Linearisation) -> float:
+def _farthest_right(linear: Linearisation, time_constants: Array) -> float:
+    if linear.slopes.shape[1] <= DENSE:
+        return float(scipy.linalg.eigvals(linear.jacobian(0) / time_constants[:, None]).real.max())
+    return _rightmost(linear, time_constants)
+
+
+def _rightmost(linear: Linearisation, time_constants: Array) -> float:
     units = linear.slopes.shape[1]
     motion = scipy.sparse.linalg.LinearOperator(
-        (units, units), lambda v: linear.jacobian_product(v.reshape(1, -1))[0] / chip.time_constants, dtype=np.float64
+        (units, units), lambda v: linear.jacobian_product(v.reshape(1, -1))[0] / time_constants, dtype=np.float64
     )
     try:
         found = scipy.sparse.linalg.eigs(

@@ -146,6 +146,23 @@ def test_suspicious_data_and_weights_are_told(tmp_path, changes, key, words):
     assert line.startswith(f"{path}:{one.line}: warning: {key} = ")
 
 
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ('dynamics.mode="equilibrium"', "it will count 0 J"),
+        ("devices.hold={read_skew=0.1}", "not while reads are held"),
+        ("phases.hold_time=1.0", "not while reads are held"),
+    ],
+)
+def test_time_that_a_power_does_not_count_is_told(tmp_path, edit, words):
+    path = write(tmp_path)
+    assert found(path, 'physical.tau="1 us"', 'energy.static="1 mW"') == []
+    devices = [] if "hold={" in edit else ["devices.hold={pedestal=0.001}"]
+    one, text = only(path, 'physical.tau="1 us"', 'energy.static="1 mW"', *devices, edit)
+    assert ".".join(map(str, one.path)) == "energy.static"
+    assert words in text
+
+
 def test_targets_that_no_unit_reaches_are_told(tmp_path):
     path = write(tmp_path)
     np.savez(tmp_path / "data.npz", x=np.ones((2, 3)), y=np.array([[0.0, 1.0], [0.5, 90.0]]))

@@ -6,9 +6,14 @@ import scipy.sparse.linalg
 
 from devices.neurons import NeuronDevices
 from substrate import spectrum as module
+from substrate.chip import Chip
+from substrate.design import Design
 from substrate.linearisation import equilibrium, linearise
-from substrate.spectrum import rightmost, spectrum
-from tests.networks import random_batch, random_chip
+from substrate.methods import Phase
+from substrate.protocol import Status
+from substrate.spectrum import leaves, rightmost, spectrum
+from substrate.topology import Topology
+from tests.networks import dynamics, random_batch, random_chip
 
 
 def rested(law="additive"):
@@ -51,3 +56,28 @@ def test_an_eigenvalue_that_is_not_found_is_nan(monkeypatch):
     monkeypatch.setattr(module, "DENSE", 0)
     monkeypatch.setattr(scipy.sparse.linalg, "eigs", fails)
     assert np.isnan(rightmost(chip, state)).all()
+
+
+@pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
+def test_a_saddle_is_told_from_a_rest_point_in_both_modes(mode, monkeypatch):
+    """Units that feed themselves threefold settle at 0 from 0, which they leave at the rate 2; a bias moves them on."""
+    topology = Topology({"in": 1, "out": 2}, ["in-out", "out-out"])
+    blocks = {"weight/in-out": np.ones((1, 2)), "weight/out-out": 3.0 * np.eye(2), "bias/out": np.zeros(2)}
+    chip = Chip(Design(topology, "tanh", "mse", dynamics(mode=mode, phase=Phase(tolerance=1e-9))), blocks)
+    chip.set_input(np.array([[0.0], [0.5]]))
+    assert (chip.settle().status == Status.SETTLED).all()
+    state = equilibrium(chip).state
+    linear = linearise(chip, state)
+    for limit in (module.LAST_RESORT, 0):
+        monkeypatch.setattr(module, "LAST_RESORT", limit)
+        np.testing.assert_array_equal(leaves(linear, chip.time_constants), [True, False])
+    np.testing.assert_allclose(rightmost(chip, state)[0], 2.0)
+
+
+def test_what_leaves_is_what_the_spectrum_says():
+    chip = random_chip("lateral", scale=2.0, activation="tanh", neurons=NeuronDevices(tau_sigma=0.3))
+    chip.set_input(random_batch(chip, 40)[0])
+    points = 1.0 * np.random.default_rng(0).normal(size=(40, chip.topology.units))
+    expected = rightmost(chip, points) > 0.0
+    assert 3 < expected.sum() < 37
+    np.testing.assert_array_equal(leaves(linearise(chip, points), chip.time_constants), expected)
