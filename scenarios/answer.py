@@ -66,12 +66,12 @@ def _remarks(result: Result) -> list[str]:
 
 def _left(last: Result) -> list[str]:
     """Return how many samples rest at a point that a chip leaves at the slightest push, if any do."""
-    group = last["gradient"]
-    count = int(np.count_nonzero(group["left"].data)) if "left" in group else 0
-    words = (
-        f"{count} of {group['status'].data.shape[-1]} samples rest at a point that a chip leaves at the slightest push"
-    )
-    return [f"{words} (an eigenvalue above 0): no real chip has their gradients."] if count else []
+    marks = last["gradient"].get("left")
+    # The groups of an epoch of a training have no samples.
+    if marks is None or not marks.data.any():
+        return []
+    words = "rest at a point that a chip leaves at the slightest push (an eigenvalue above 0)"
+    return [f"{np.count_nonzero(marks.data)} of {len(marks.data)} samples {words}: no real chip has their gradients."]
 
 
 def _audited(last: Result) -> list[str]:
