@@ -1,18 +1,20 @@
-"""The command line. Every command loads only what it needs."""
+"""The command line. Every command loads only what it needs, once Ctrl-C is listened to."""
 
 from __future__ import annotations
 
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .faults import ScenarioError, close, did_you_mean
-from .files import CATALOGUE
-from .load import Loaded, load
+from .interrupts import obeyed
 from .surroundings import Command
+
+if TYPE_CHECKING:
+    from .load import Loaded
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
@@ -20,12 +22,16 @@ _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="
 
 def find(name: str) -> Path:
     """Return the path of a scenario: a file, or the name of a bundled one (a file wins)."""
+    from .files import CATALOGUE
+
     path = Path(name)
     bundled = CATALOGUE / f"{name}.toml"
     return bundled if not path.exists() and bundled.exists() else path
 
 
 def _load(name: str, edits: tuple[str, ...]) -> Loaded:
+    from .load import load
+
     try:
         return load(find(name), edits)
     except ScenarioError as error:
@@ -51,13 +57,14 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
     """Simulate analog hardware that settles, and see where the error of its gradients comes from."""
+    click.get_current_context().with_resource(obeyed())
 
 
 @main.command("list")
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
     from .device_presets import device_presets
-    from .files import presets
+    from .files import CATALOGUE, presets
 
     bundled = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
     # What reproduces a paper is in a folder of its own, and comes last.

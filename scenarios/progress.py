@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
+
+from substrate.compile import compiling
+
+SILENCE = 4.0
+"""Seconds after which a run says what it is doing."""
 
 INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal, and in the log file."""
@@ -37,13 +43,17 @@ class Progress:
         self._told = monotonic()
         self._begin, self._first, self._done = self._told, 0, -1
         self._stopped = False
+        self._stage, self._heard, self._over = "starting", self._told, threading.Event()
 
     def __enter__(self) -> Self:
+        if not self._quiet:
+            threading.Thread(target=self._break_silence, daemon=True, name="progress").start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         if self._bar:
             self._bar.stop()
 
@@ -55,12 +65,14 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Tell one line."""
+        self._stage, self._heard = text, monotonic()
         self._write(text)
         self._note(text)
 
     def advance(self, done: int, total: int, text: str) -> None:
         """Tell that `done` of `total` steps of the work are done, and in words how it goes."""
-        now = monotonic()
+        now = self._heard = monotonic()
+        self._stage = text
         if self._done < 0 or done < self._done:
             self._begin, self._first = now, done
         self._done = done
@@ -73,6 +85,11 @@ class Progress:
                 self._write(line)
             self._note(line)
 
+    @property
+    def moving(self) -> bool:
+        """Whether some of the work is done, so that there is something to lose."""
+        return self._done >= 0
+
     def stop(self) -> None:
         """Ask the run to end at the next good moment."""
         self._stopped = True
@@ -80,6 +97,18 @@ class Progress:
     def stopped(self) -> bool:
         """Return whether the run should end."""
         return self._stopped
+
+    def _break_silence(self) -> None:
+        """Say what goes on when nothing was told for a while: after `SILENCE` seconds, and then ever less often."""
+        since, wait = self._heard, SILENCE
+        while not self._over.wait(0.5):
+            if self._heard != since:
+                since, wait = self._heard, SILENCE
+            silent = monotonic() - since
+            if silent > wait:
+                wait *= 2.0
+                what = "compiling kernels, once for this machine" if compiling() else f"still at: {self._stage}"
+                self._write(f"{what} ({silent:.0f} s)")
 
     def _move(self, bar: Bar, done: int, total: int, text: str) -> None:
         if self._task is None:

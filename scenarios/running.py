@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,11 +14,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from substrate.compile import unkept
+from substrate.compile import compiling, unkept
 
 from .answer import answer, diverged
 from .answer_alarms import alarms
 from .faults import ScenarioError
+from .interrupts import BROKEN_OFF, Polite, polite
 from .load import load
 from .progress import Progress
 from .run import RESULT, Finished, Options, RunError, run
@@ -27,7 +29,7 @@ from .summary import metrics, open_lines, show
 from .suspicions import as_table, told
 from .train import Interrupted
 
-DONE, FAILED, INVALID, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 4, 75, 130
+DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
 """Exit codes."""
 
 _FAILURES: dict[type[Exception], tuple[str, int]] = {
@@ -54,9 +56,10 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
     try:
         loaded = load(path, edits)
-        caught = (signal.SIGINT, signal.SIGTERM) if loaded.scenario.experiment.kind == "train" else ()
+        trains = loaded.scenario.experiment.kind == "train"
+        caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
         quiet, words = flags.quiet or flags.as_json, "stopping with a checkpoint"
-        with Progress(quiet=quiet) as progress, stopping(progress, caught, words):
+        with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
             done = run(loaded, Options(flags.out, flags.threads, flags.force), progress)
         result = load_result(done.folder / RESULT)
     except ScenarioError as error:
@@ -108,20 +111,49 @@ def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
 
 
 @contextmanager
-def stopping(progress: Progress, caught: Sequence[signal.Signals], words: str) -> Iterator[None]:
-    """Let the first of the signals ask for an end, saying `words`, and the second one end at once."""
-    before = {number: signal.getsignal(number) for number in caught}
+def stopping(
+    progress: Progress,
+    caught: Sequence[signal.Signals],
+    words: str,
+    begun: Callable[[], bool],
+    saving: Callable[[], bool] | None = None,
+) -> Iterator[None]:
+    """Let the first of the signals ask for an end, saying `words`, and the second one end at once.
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        if progress.stopped():
+    Parameters
+    ----------
+    progress : Progress
+        Is asked to stop.
+    caught : sequence of Signals
+        Those that ask.
+    words : str
+        What is going to happen.
+    begun : callable
+        Tells whether there is work to end well; before that the first interrupt ends at once.
+    saving : callable
+        Tells whether something would be lost if Ctrl-C ended the process now; absent: `begun`.
+    """
+    before = {number: signal.getsignal(number) for number in caught}
+    asked = threading.Lock()
+
+    def ask() -> None:
+        if asked.acquire(blocking=False):
+            progress.stop()
+            progress.say(f"{words}; once more stops at once")
+
+    seen = iter(range(2))
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if not next(seen, 1) and begun():
+            ask()
+        elif not compiling():  # there it would be lost in the compiler; `interrupts` ends the process
             raise KeyboardInterrupt
-        progress.stop()
-        progress.say(f"{words}; once more stops at once")
 
     for number in caught:
-        signal.signal(number, ask)
+        signal.signal(number, handle)
     try:
-        yield
+        with polite(Polite(lambda: ask() if begun() else None, saving or begun)):
+            yield
     finally:
         for number in caught:
             signal.signal(number, before[number])

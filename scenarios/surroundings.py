@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import click
 
+from .interrupts import BROKEN_OFF
+
 
 class OutputError(OSError):
     """The standard output refused what was written on it."""
@@ -36,6 +38,14 @@ class Command(click.Group):
             if error.errno != errno.EPIPE:  # who stops reading, as `head` does, wants to hear no more
                 print(f"the output cannot be written ({error.strerror})", file=sys.stderr)
             sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; one that is interrupted has nothing to say but that."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("broken off", file=sys.stderr)
+            raise click.exceptions.Exit(BROKEN_OFF) from None
 
 
 class _Stream(io.FileIO):

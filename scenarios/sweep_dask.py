@@ -25,7 +25,7 @@ from .train import Watch
 Work = Callable[[Task], Outcome]
 
 GRACE = 30.0
-"""Seconds that running points get to leave a checkpoint when the sweep is stopped."""
+"""Seconds that running trainings get to leave a checkpoint when the sweep is stopped; other points get a second."""
 
 PATIENCE = "30s"
 """How long a scheduler may take to answer."""
@@ -139,7 +139,8 @@ def _on(client: Client, work: Work, tasks: Iterator[Task], watch: Watch) -> Iter
     room, looked, stop_at = 1, 0.0, float("inf")
     while waiting is not None or running:
         if watch.stopped() and stop_at == float("inf"):
-            waiting, stop_at = None, monotonic() + GRACE
+            keeps = any(task.loaded.scenario.experiment.kind == "train" for task in running.values())
+            waiting, stop_at = None, monotonic() + (GRACE if keeps else 1.0)
             ask_to_stop(stop)
         if monotonic() - looked > 1.0:
             room, looked = max(1, sum(client.nthreads().values())), monotonic()

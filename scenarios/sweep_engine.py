@@ -18,6 +18,36 @@ class Engine(Protocol):
         ...
 
 
+class Stage:
+    """Where a sweep is: what may be broken off, and what has to be ended well."""
+
+    def __init__(self) -> None:
+        self.begun = self._apart = self._closing = False
+
+    def watched(self, engine: Engine, apart: bool) -> Engine:
+        """Return an engine that does the same; `apart`: it starts processes of its own before its first point."""
+        self._apart = apart
+
+        def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+            try:
+                yield from engine(self._counted(tasks), watch)
+            finally:
+                self.begun = self._closing = True
+
+        return run
+
+    def _counted(self, tasks: Iterator[Task]) -> Iterator[Task]:
+        """Note when points run: with processes of their own once there is a second look for a task."""
+        for number, task in enumerate(tasks):
+            self.begun = self.begun or not self._apart or number > 0
+            yield task
+        self.begun = True
+
+    def saving(self, trains: bool) -> bool:
+        """Tell whether something would be lost if the process ended now."""
+        return self._closing or (self.begun and (trains or self._apart))
+
+
 def in_process(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
     """Run every task here."""
     for task in tasks:

@@ -84,16 +84,21 @@ class Quiet:
     ----------
     asked : callable
         Tells whether the sweep is asked to stop.
+    keeps : bool
+        The point leaves a checkpoint when it is stopped; others are given up between two steps of theirs.
     """
 
-    def __init__(self, asked: Callable[[], bool]) -> None:
-        self._asked, self._looked, self._stopped = asked, float("-inf"), False
+    def __init__(self, asked: Callable[[], bool], keeps: bool = False) -> None:
+        self._asked, self._looked, self._stopped, self._keeps = asked, float("-inf"), False, keeps
 
-    def say(self, text: str) -> None:
-        """Tell nothing."""
+    def say(self, text: str) -> None:  # noqa: ARG002
+        """Tell nothing; end the point if it is to stop and keeps nothing."""
+        if not self._keeps and self.stopped():
+            raise Interrupted("given up")
 
-    def advance(self, done: int, total: int, text: str) -> None:
-        """Tell nothing."""
+    def advance(self, done: int, total: int, text: str) -> None:  # noqa: ARG002
+        """Do the same."""
+        self.say(text)
 
     def log_to(self, path: Path) -> None:
         """Keep nothing."""
@@ -122,7 +127,8 @@ def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
     if done is not None:
         return done
     try:
-        status, reason = _kept(task, Quiet(asked or task.stop.exists), begin)
+        keeps = task.loaded.scenario.experiment.kind == "train"
+        status, reason = _kept(task, Quiet(asked or task.stop.exists, keeps), begin)
     except Interrupted as stop:
         status, reason = "interrupted", str(stop)
     except StoreWriteError as error:

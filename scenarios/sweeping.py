@@ -7,21 +7,23 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .disk import StoreReadError, StoreWriteError
 from .faults import ScenarioError
+from .interrupts import BROKEN_OFF
 from .load import load
 from .progress import Progress
 from .run import RunError
 from .running import stopping, tell_unkept
 from .suspicions import as_table, told
 from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
-from .sweep_engine import Engine, in_process
+from .sweep_engine import Engine, Stage, in_process
 from .sweep_folder import CUBE, REPORT, TABLE
 
-DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE, BROKEN_OFF = 0, 1, 2, 3, 4, 75, 130
+DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75
 """Exit codes."""
 
 
@@ -48,17 +50,20 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
 
     def work() -> Swept:
         loaded = load(path, edits)
+        stage = Stage()
         options = SweepOptions(
             flags.out,
-            _engine(flags),
+            stage.watched(_engine(flags), apart=flags.workers > 1 or flags.scheduler is not None),
             workers=flags.workers,
             threads=flags.threads or (1 if flags.scheduler else None),
             shard=flags.shard,
             retry_failed=flags.retry_failed,
             fail_fast=flags.fail_fast,
         )
-        quiet, words = flags.quiet or flags.as_json, "stopping after the points that run now"
-        with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words):
+        trains = loaded.scenario.experiment.kind == "train"
+        words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
+        quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
+        with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):
             return sweep(loaded, options, progress)
 
     return _told(work, flags.as_json, flags.quiet)

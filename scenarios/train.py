@@ -201,6 +201,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     The log changes at the very end only, so that `pause` can leave at any time before.
     """
     pause = partial(_pause, job, log, chip)
+    if log.trainee.epoch == 0:
+        job.watch.say("testing and measuring the chip before it is trained")
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
     epoch, data = log.trainee.epoch, job.data
     bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())

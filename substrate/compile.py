@@ -19,6 +19,7 @@ import numpy as np
 import threadpoolctl
 from llvmlite import ir
 from numba import types
+from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
@@ -129,6 +130,28 @@ def _keep(compiled: Any, function: Callable[..., Any]) -> None:
         compiled._cache = cache  # noqa: SLF001  as `enable_caching` does with a cache of Numba's own
     else:
         _unkept.append(f"{CACHE.folder}: no folder can be made in it")
+
+
+class _Compilations(event.Listener):  # type: ignore[misc]
+    """Counts what is being compiled now; what comes from the cache is not."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    def on_start(self, _: Any) -> None:
+        self.running += 1
+
+    def on_end(self, _: Any) -> None:
+        self.running -= 1
+
+
+_compilations = _Compilations()
+event.register("numba:compile", _compilations)
+
+
+def compiling() -> bool:
+    """Tell whether a kernel is being compiled now."""
+    return _compilations.running > 0
 
 
 # Never all of fastmath: it would turn the test for non-finite states into a constant. These flags let
