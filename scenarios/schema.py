@@ -36,6 +36,7 @@ from .schema_devices import (
 )
 from .schema_experiment import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
 from .schema_homeostasis import Homeostasis, homeostasis_faults
+from .schema_idle import idle_faults
 from .schema_nudges import budget_faults, swing_faults
 from .schema_optimiser import name_faults
 from .schema_sweep import Sweep
@@ -209,7 +210,8 @@ class Scenario(Parameters):
                 records = self.experiment.kind == "settle"
                 found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
         if isinstance(self.experiment, StudyNudges) and not found:
-            faults = budget_faults(self.experiment, schemes, dynamics, conjugates(self.devices))
+            plan = units.plain(self.experiment, self.physical)
+            faults = budget_faults(plan, schemes, dynamics, conjugates(self.devices))
             found += [(("experiment", "budget"), *words) for words in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
@@ -226,7 +228,8 @@ class Scenario(Parameters):
         """Return what has no effect or no meaning without another key."""
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
-        found = cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        found = idle_faults(self)
+        found += cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += hold_faults(devices.hold, self.phases.hold_time, self.physical)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from learning.schemes import LockIn, Rotation, Scheme, demand, label
-from substrate.methods import Dynamics, cycle_steps
+from substrate.methods import Dynamics, Phase, cycle_steps
 from substrate.phases import Phases
 
 from .schema_experiment import StudyNudges
@@ -52,7 +52,7 @@ def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, 
     Parameters
     ----------
     plan : StudyNudges
-        With the budget.
+        With the budget, its time in tau.
     schemes : list of Scheme
         Periods in tau.
     dynamics : Dynamics
@@ -64,7 +64,19 @@ def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, 
     for scheme in schemes:
         points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, LockIn | Rotation) else 0
         needed = demand(scheme, mirror, points)
+        words = f"does not pay one estimate of {label(scheme)}"
         if needed.settlings > plan.budget.settlings or needed.reads > plan.budget.reads:
-            hint = f"give at least settlings = {needed.settlings} and reads = {needed.reads}"
-            found.append((f"does not pay one estimate of {label(scheme)}", hint))
+            found.append((words, f"give at least settlings = {needed.settlings} and reads = {needed.reads}"))
+        time = _length(dynamics.free, dynamics)
+        if isinstance(scheme, LockIn | Rotation):
+            time += (scheme.cycles + 1) * points * dynamics.dt
+        else:
+            time += (needed.settlings - 1) * _length(dynamics.nudged, dynamics)
+        if plan.budget.time is not None and time > plan.budget.time * (1.0 + 1e-9):
+            found.append((words, f"its phases take {time:.6g} tau: give at least time = {time:.6g}"))
     return found
+
+
+def _length(phase: Phase, dynamics: Dynamics) -> float:
+    """Return the least time that a phase takes, in tau; 0 where it ends at a tolerance."""
+    return phase.steps * dynamics.dt if phase.steps is not None else phase.duration or 0.0

@@ -88,9 +88,9 @@ class Drawer:
 
     def scenario(self, kind: str | None = None) -> dict[str, Any]:
         """Return a scenario; no optional table is left out for sure, and most are."""
-        drawn = self.table(SCHEMA, "")
+        tables = {name: part for name, part in SCHEMA["properties"].items() if name not in ("sweep", "extends")}
+        drawn = self.table({"properties": tables}, "")
         drawn |= {"schema": 1, "name": "drawn", "seed": self.rng.choice([0, 3])}
-        drawn.pop("extends", None)
         wiring = {"layers": dict(LAYERS), "connections": list(self.rng.choice(WIRINGS))}
         drawn["network"] = drawn.get("network", {}) | wiring
         kind = kind or self.rng.choice(KINDS)
@@ -98,7 +98,6 @@ class Drawer:
         if not {"scheme", "schemes"} & drawn.get("learning", {}).keys():
             drawn.setdefault("learning", {})["scheme"] = {"kind": "centred", "beta": 0.2}
         drawn["task"] = {"kind": "arrays", "path": "data.npz"} if self.rng.random() < 0.7 else self.made()
-        drawn.pop("sweep", None)
         return drawn
 
     def kinds(self, key: str) -> dict[str, dict[str, Any]]:

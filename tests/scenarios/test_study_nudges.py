@@ -14,6 +14,7 @@ from scenarios.build import assemble
 from scenarios.chips import make_chip
 from scenarios.datasets import describe
 from scenarios.explain import explain
+from scenarios.faults import ScenarioError
 from scenarios.load import load
 from scenarios.progress import Progress
 from scenarios.run import Options, RunError, run
@@ -144,7 +145,10 @@ def test_a_budget_of_time_is_in_tau_or_seconds(tmp_path):
 @pytest.mark.parametrize(
     ("edits", "words"),
     [
-        (["experiment.budget.time=50"], "experiment: the allowance of 30 settlings, 40 reads and 50 tau does not pay"),
+        (
+            ["experiment.budget.time=0.1", "dynamics.free={}", "dynamics.nudged={}", "devices.noise.thermal=0"],
+            "experiment: the allowance of 30 settlings, 40 reads and 0.1 tau does not pay",
+        ),
         (["dynamics.dt=8", "dynamics.method=euler", "devices.noise.thermal=0"], "no sample settles under every"),
     ],
 )
@@ -203,3 +207,11 @@ def test_the_numbers_for_other_programs_are_those_of_the_study():
     assert found["nudge/best"] == 4.0
     assert found["nudge/bias/circle 4, beta 0.4/out"] == results.nudges()["bias"].data[8, 1]
     assert "nudge/gain/centred, beta 0.1" not in found
+
+
+def test_a_time_that_fixed_phases_exceed_is_refused_before_the_run(tmp_path):
+    """Free 20 tau and four nudged settlings of 10 tau on the noisy circle: 60 tau for one estimate."""
+    path = write_scenario(tmp_path, STUDY)
+    load(path, ["experiment.budget.time=60"])
+    with pytest.raises(ScenarioError, match="its phases take 60 tau: give at least time = 60"):
+        load(path, ["experiment.budget.time=59"])

@@ -1,0 +1,184 @@
+"""Keys that change nothing because another key is missing, or stands in their way: each is a fault.
+
+A value equal to the default says nothing, since a resolved scenario spells out all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from devices.components import size_of
+from devices.parameters import Parameters
+from learning.rules import Contrastive, Dyadic
+from learning.schemes import LockIn, RandomSign, Rotation, Scheme
+from substrate.topology import Topology, faults
+
+from .schema_devices import Found
+
+if TYPE_CHECKING:  # the scenario asks for its idle keys
+    from .schema import Network, Scenario
+
+
+class Need(NamedTuple):
+    """What some keys of a table need to act."""
+
+    place: tuple[str, ...]
+    """Of the table."""
+
+    keys: tuple[str, ...]
+    met: bool
+    """Whether they can act."""
+
+    why: str
+    """What is in their way."""
+
+    hint: str
+
+
+def idle_faults(scenario: Scenario) -> Found:
+    """Return every key of a scenario that changes nothing.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Valid in itself, with a wiring that may have faults of its own.
+    """
+    needs = [*_wiring_needs(scenario), *_cell_needs(scenario), *_read_needs(scenario), *_nudge_needs(scenario)]
+    needs += [*_setting_needs(scenario)]
+    found: Found = []
+    for need in needs:
+        table = _table(scenario, need.place)
+        if table is None or need.met:
+            continue
+        found += [((*need.place, key), f"changes nothing: {need.why}", need.hint) for key in _given(table, need.keys)]
+    return found
+
+
+def _table(scenario: Scenario, place: tuple[str, ...]) -> Parameters | None:
+    table: Any = scenario
+    for key in place:
+        table = getattr(table, key, None)
+    return table if isinstance(table, Parameters) else None
+
+
+def _given(table: Parameters, keys: tuple[str, ...]) -> list[str]:
+    """Return which of the keys have another value than the default; a kind may lack some of them."""
+    fields = type(table).model_fields
+    return [
+        key
+        for key in keys
+        if key in fields and getattr(table, key) != fields[key].get_default(call_default_factory=True)
+    ]
+
+
+def _wiring_needs(scenario: Scenario) -> list[Need]:
+    network, feedback = scenario.network, ("devices", "feedback")
+    if faults(network.layers, network.connections):
+        return []
+    topology = Topology(network.layers, network.connections)
+    back = any(topology.is_feedback(c) for c in topology.connections)
+    paired, last = bool(topology.pairs()), list(network.layers)[-1]
+    pair = 'add the reverse of a connection, such as "out-l1" beside "l1-out"'
+    asymmetry, given = ("network", "asymmetry"), "leave it out, or take network.init in place of network.parameters"
+    cells = tuple(key for key in type(scenario.devices.feedback).model_fields if key not in ("preset", "storage"))
+    return [
+        Need(asymmetry, ("angle",), network.parameters is None, "network.parameters gives the weights", given),
+        Need(asymmetry, ("angle",), paired, "no connection has a reverse", pair),
+        Need(feedback, ("storage",), paired, "no connection has a reverse", pair),
+        Need(feedback, cells, back, "there is no feedback connection", f'add one, such as "{last}-{_hidden(network)}"'),
+    ]
+
+
+def _hidden(network: Network) -> str:
+    *_, before, _ = network.layers
+    return before
+
+
+def _cell_needs(scenario: Scenario) -> list[Need]:
+    devices = scenario.devices
+    needs = []
+    for name, cells in (("weights", devices.weights), ("feedback", devices.feedback.over(devices.weights))):
+        place = ("devices", name)
+        needs += [
+            Need(place, ("mismatch",), cells.sigma > 0.0, "there is no spread", "give mismatch_sigma or pelgrom"),
+            Need(place, ("stuck_at",), cells.stuck_fraction > 0.0, "no device is stuck", "give stuck_fraction"),
+        ]
+    wired = size_of(devices.wires.segment) > 0.0
+    needs.append(Need(("devices", "wires"), ("ends", "array"), wired, "lines have no resistance", "give segment"))
+    forgets, old = devices.retention, ("devices", "retention")
+    leak, drift = forgets.leak_tau is not None, forgets.drift != 0.0 or forgets.drift_sigma != 0.0
+    slope = forgets.drift_slope != 0.0 or forgets.drift_sigma_slope != 0.0
+    needs += [
+        Need(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
+        Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift"),
+        Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift"),
+        Need(old, ("drift_scale",), slope, "the drift is that of all weights", "give drift_slope or drift_sigma_slope"),
+    ]
+    law = devices.update
+    spread, cycle = getattr(law, "step_sigma", 0.0) > 0.0, getattr(law, "cycle_sigma", 0.0) > 0.0
+    trains = getattr(law, "rounding", "") == "coincidences"
+    pulses = ("devices", "update")
+    return [
+        *needs,
+        Need(pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma"),
+        Need(pulses, ("cycle_noise",), cycle, "pulses have no spread", "give cycle_sigma"),
+        Need(pulses, ("train",), trains, "pulses are no coincidences", 'take rounding = "coincidences"'),
+    ]
+
+
+def _read_needs(scenario: Scenario) -> list[Need]:
+    devices, noise = scenario.devices, scenario.devices.noise
+    hold, adc = devices.hold, devices.converters.readout
+    spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, size_of(adc.offset_sigma)) > 0.0
+    made = spread or (adc is not None and adc.measured is not None)
+    jumps = noise.telegraph is not None and size_of(noise.telegraph.amplitude) > 0.0
+    trap = ("devices", "noise", "telegraph")
+    return [
+        Need(
+            ("devices", "hold"), ("read_skew",), hold.on, "what is held does not change", "give droop_tau or pedestal"
+        ),
+        Need(("phases",), ("hold_time",), hold.on, "nothing is held", "give devices.hold.droop_tau"),
+        Need(("phases",), ("noise",), noise.on, "membranes have no noise", "give devices.noise.thermal"),
+        Need(("devices", "converters", "readout"), ("shared",), made, "all converters are alike", "give offset_sigma"),
+        Need(trap, ("amplitude_sigma", "fraction"), jumps, "no read jumps", "give an amplitude above 0"),
+    ]
+
+
+def _nudge_needs(scenario: Scenario) -> list[Need]:
+    schemes = scenario.tried()
+    rule, kind = scenario.learning.rule, scenario.learning.rule.kind
+    two = any(_has_negative(scheme) for scheme in schemes) or not schemes
+    mean = not isinstance(rule, Contrastive | Dyadic)
+    return [
+        Need(
+            ("devices", "converters", "nudge"),
+            ("gain_negative",),
+            two,
+            "no scheme has a negative nudge",
+            "take centred, or leave it out",
+        ),
+        Need(("learning",), ("presynaptic",), mean, f"the rule {kind} takes its own factor", "leave it out"),
+    ]
+
+
+def _has_negative(scheme: Scheme) -> bool:
+    """Tell whether a scheme nudges against its first direction, on the real or the imaginary axis."""
+    if isinstance(scheme, LockIn | Rotation | RandomSign):
+        return True
+    return any(complex(node.beta).real < 0.0 or node.mirrored for node in scheme.nodes())
+
+
+def _setting_needs(scenario: Scenario) -> list[Need]:
+    dynamics, physical = scenario.dynamics, scenario.physical
+    adaptive = dynamics.mode == "trajectory" and dynamics.method == "rk45"
+    sweeps = dynamics.mode == "equilibrium"
+    devices, capacitive = scenario.devices, False
+    if physical is not None:
+        capacitive = devices.noise.thermal is True or devices.hold.capacitance is not None
+    hint = "give devices.noise.thermal = true, or devices.hold.capacitance"
+    return [
+        Need(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
+        Need(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
+        Need(("physical",), ("temperature",), capacitive, "no noise follows from it", hint),
+        Need(("physical",), ("excess_noise",), devices.noise.thermal is True, "no noise follows from it", hint),
+    ]
