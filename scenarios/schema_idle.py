@@ -16,7 +16,7 @@ from substrate.topology import Topology, faults
 from .schema_devices import Found
 
 if TYPE_CHECKING:  # the scenario asks for its idle keys
-    from .schema import Network, Scenario
+    from .schema import Scenario
 
 
 class Need(NamedTuple):
@@ -85,13 +85,8 @@ def _wiring_needs(scenario: Scenario) -> list[Need]:
         Need(asymmetry, ("angle",), network.parameters is None, "network.parameters gives the weights", given),
         Need(asymmetry, ("angle",), paired, "no connection has a reverse", pair),
         Need(feedback, ("storage",), paired, "no connection has a reverse", pair),
-        Need(feedback, cells, back, "there is no feedback connection", f'add one, such as "{last}-{_hidden(network)}"'),
+        Need(feedback, cells, back, "there is no feedback connection", f'add one, from "{last}" to a layer before it'),
     ]
-
-
-def _hidden(network: Network) -> str:
-    *_, before, _ = network.layers
-    return before
 
 
 def _cell_needs(scenario: Scenario) -> list[Need]:
