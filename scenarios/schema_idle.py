@@ -164,16 +164,10 @@ def _has_negative(scheme: Scheme) -> bool:
 
 
 def _setting_needs(scenario: Scenario) -> list[Need]:
-    dynamics, physical = scenario.dynamics, scenario.physical
+    dynamics = scenario.dynamics
     adaptive = dynamics.mode == "trajectory" and dynamics.method == "rk45"
     sweeps = dynamics.mode == "equilibrium"
-    devices, capacitive = scenario.devices, False
-    if physical is not None:
-        capacitive = devices.noise.thermal is True or devices.hold.capacitance is not None
-    hint = "give devices.noise.thermal = true, or devices.hold.capacitance"
     return [
         Need(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
         Need(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
-        Need(("physical",), ("temperature",), capacitive, "no noise follows from it", hint),
-        Need(("physical",), ("excess_noise",), devices.noise.thermal is True, "no noise follows from it", hint),
     ]

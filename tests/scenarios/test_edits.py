@@ -21,8 +21,8 @@ from .scenario_files import GOOD, changed, faults_of, only_fault, write
         ("dynamics.dt=1e-1", "dynamics.dt", 0.1),
         ("dynamics.nudged.steps=4", "dynamics.nudged.steps", 4),
         ("chip.instance=2", "chip.instance", 2),
-        ('network.connections=["in-l1", "l1-out"]', "network.connections", ["in-l1", "l1-out"]),
-        ("network.connections.2=in-out", "network.connections", ["in-l1", "l1-out", "in-out"]),
+        ('network.connections=["in-l1", "out-l1", "l1-out"]', "network.connections", ["in-l1", "out-l1", "l1-out"]),
+        ("network.connections.2=out-l1", "network.connections", ["in-l1", "l1-out", "out-l1"]),
     ],
 )
 def test_an_edit_changes_one_value(tmp_path, edit, keys, expected):

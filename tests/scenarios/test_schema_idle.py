@@ -64,7 +64,6 @@ IDLE = [
     ),
     ("dynamics.accuracy=1e-4", [], ['dynamics.method="rk45"'], "steps are fixed"),
     ("dynamics.audit=0", [], ['dynamics.mode="equilibrium"'], "there are no sweeps"),
-    ("physical.temperature=350", [], None, "no noise follows from it"),
 ]
 
 
