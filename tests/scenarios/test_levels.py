@@ -65,7 +65,8 @@ def text_of(mark, number):
 
 def scenario(key, branch, value):
     """Return the smallest scenario with a value at a key, and what must stand beside it."""
-    data = tomllib.loads(GOOD) | {"physical": PHYSICAL, "phases": {"hold_time": 1.0, "nudge": "held"}}
+    waits = {"hold_time": 1.0} if "hold" in key else {}
+    data = tomllib.loads(GOOD) | {"physical": PHYSICAL, "phases": {"nudge": "held", **waits}}
     data["learning"] = {"scheme": {"kind": "centred", "beta": 0.2}}
     data["devices"] = {}
     data["dynamics"] = {"method": "exponential", "free": {"duration": 5.0}, "nudged": {"duration": 5.0}}
@@ -87,6 +88,8 @@ REQUIRED = {
     "telegraph": {"time": 1.0},
     "readout": {"bits": 4},
     "comparator": {"change": 0.1},
+    "weights": {"stuck_fraction": 0.1},
+    "feedback": {"stuck_fraction": 0.1},
 }
 
 
