@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.components import size_of
+from devices.mismatch import fault_of
 from devices.parameters import Parameters
 from learning.rules import Contrastive, Dyadic
 from learning.schemes import LockIn, RandomSign, Rotation, Scheme
@@ -92,7 +93,10 @@ def _wiring_needs(scenario: Scenario) -> list[Need]:
 def _cell_needs(scenario: Scenario) -> list[Need]:
     devices = scenario.devices
     needs = []
-    for name, cells in (("weights", devices.weights), ("feedback", devices.feedback.over(devices.weights))):
+    kinds = {"weights": devices.weights}
+    if fault_of(devices.weights, devices.feedback) is None:
+        kinds["feedback"] = devices.feedback.over(devices.weights)
+    for name, cells in kinds.items():
         place = ("devices", name)
         needs += [
             Need(place, ("mismatch",), cells.sigma > 0.0, "there is no spread", "give mismatch_sigma or pelgrom"),

@@ -35,7 +35,7 @@ connections = ["in-l1", "l1-l2", "l2-l1", "l2-out", "out-l2"]    # "pre-post"; a
 activation = "sigmoid"        # or "dsilu"
 cost = "cross-entropy"        # behind a dense softmax readout; or "mse" on the outputs themselves
 # asymmetry = { angle = "90 degree" }    # initial feedback: 0 symmetric, 90 degree independent
-# parameters = "weights.npz"  # your own weights instead of random ones
+#   parameters = "weights.npz"           # or, in place of it, your own weights instead of random ones
 
 [dynamics]
 dt = 0.5                      # time step, in units of the membrane time constant tau

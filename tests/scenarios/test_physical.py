@@ -74,6 +74,10 @@ PHASES = st.fixed_dictionaries(
 )
 
 
+WIRING = ["in-l1", "l1-out", "out-l1"]
+ANGLES = st.floats(0.0, 180.0) | st.just("0.25 turn")
+
+
 @st.composite
 def scenarios(draw):
     """Scenarios with every kind of table, quantities as numbers and as text."""
@@ -89,10 +93,12 @@ def scenarios(draw):
         "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", fullmatch=True)),
         "seed": draw(st.integers(0, 2**63 - 1)),
         "network": {
-            "layers": {"in": draw(st.integers(1, 900)), "out": draw(st.integers(1, 900))},
-            "connections": draw(st.sampled_from([["in-out"], ["in-out", "out-out"]])),
-            "asymmetry": {"angle": draw(st.floats(0.0, 180.0) | st.just("0.25 turn"))},
-            **draw(st.fixed_dictionaries({}, optional={"parameters": st.text(min_size=1, max_size=20)})),
+            "layers": {name: draw(st.integers(1, 900)) for name in ("in", "l1", "out")},
+            "connections": draw(st.sampled_from([WIRING, [*WIRING, "out-out"]])),
+            **draw(
+                st.fixed_dictionaries({"asymmetry": st.fixed_dictionaries({"angle": ANGLES})})
+                | st.fixed_dictionaries({"parameters": st.text(min_size=1, max_size=20)})
+            ),
         },
         "physical": physical,
         "dynamics": {"dt": draw(LENGTHS), "free": draw(PHASES), "nudged": draw(PHASES)},
