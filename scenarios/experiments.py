@@ -106,21 +106,24 @@ def measure(
     return found._replace(tried=_tried(chip, trial, found, learning, say)) if advise else found
 
 
-def _tried(chip: Chip, trial: Trial, found: Measured, learning: Learning, say: Say) -> Tried | None:
-    """Measure what helps against the largest cause of error, under the scheme for which it is told."""
+def _tried(chip: Chip, trial: Trial, found: Measured, learning: Learning, say: Say) -> Tried:
+    """Measure what helps against the largest cause of error, under the scheme for which it is told.
+
+    The keys are the same at every epoch of a training, whichever cause is the largest.
+    """
     settings = [Setting(chip.design, scheme) for scheme in learning.all_schemes()]
     keys = {name: ", ".join(changed_keys(s, REMEDIES[name].change(s))) for s in settings for name in possible(s)}
-    alike = all(np.array_equal(chip.programmed[f.block].T, chip.programmed[b.block]) for f, b in chip.topology.pairs())
-    keys = {name: key for name, key in keys.items() if name != "symmetric-weights" or not alike}
     if "symmetric-weights" in keys:
         keys["symmetric-weights"] = learning.symmetry_key
     blamed = culprit(vector_tables(chip.topology, found.ledgers, {}))
-    if blamed is None or not keys:
-        return None
+    if blamed is None:
+        return Tried(0, keys, {})
+    alike = all(np.array_equal(chip.programmed[f.block].T, chip.programmed[b.block]) for f, b in chip.topology.pairs())
     gains = {}
-    for name in (n for n in possible(settings[blamed.scheme], blamed.terms) if n in keys):
-        say(f"what would help: {name}")
-        gains[name] = gain(chip, trial, blamed.scheme, name, found.reference)
+    for name in possible(settings[blamed.scheme], blamed.terms):
+        if name != "symmetric-weights" or not alike:
+            say(f"what would help: {name}")
+            gains[name] = gain(chip, trial, blamed.scheme, name, found.reference)
     return Tried(blamed.scheme, keys, gains)
 
 

@@ -67,7 +67,7 @@ class Measured(NamedTuple):
     """Exact error vectors of the chip as designed, before any spread."""
 
     tried: Tried | None
-    """None where it was not asked for, or there is nothing to try."""
+    """None where it was not asked for."""
 
     rule: Expected
     """What the matching rule expects over chips of this spread."""

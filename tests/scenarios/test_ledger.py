@@ -123,6 +123,8 @@ def test_a_training_keeps_the_ledgers_of_its_epochs(tmp_path):
     assert result["ledger"]["rms"].dims == ("epoch", "scheme", "layer", "term")
     assert result["ledger/connections"]["rms"].dims == ("epoch", "scheme", "connection", "term")
     assert (result["ledger/connections"]["rms"].data[..., TERMS.index("presynaptic")] == 0.0).all()
+    # The same remedies at every epoch, whichever cause is the largest.
+    assert result["ledger/remedies"]["cosine"].dims == ("epoch", "remedy", "layer")
 
 
 def test_a_connection_that_is_not_taught_has_no_numbers(tmp_path):

@@ -50,7 +50,8 @@ def test_a_measure_leaves_the_contracted_groups(measured):
     for group in result.groups.values():
         for variable in group.values():
             if variable.data.dtype.kind == "f" and "settling" not in str(variable.dims):
-                assert np.isfinite(variable.data).all() or "time" in variable.dims
+                # Remedies for other causes than the largest are not measured.
+                assert np.isfinite(variable.data).all() or {"time", "remedy"} & set(variable.dims)
 
 
 def test_the_file_opens_in_xarray_without_a_warning(measured):
