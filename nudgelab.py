@@ -1,11 +1,65 @@
-"""The front door: the command `nudgelab`, and words where files of the user stand in its way."""
+"""nudgelab: analog hardware that settles, its gradients, and where their error comes from.
+
+>>> import nudgelab
+>>> scenario = nudgelab.load("ledger", {"experiment.samples": 4})
+>>> scenario.run().answer  # doctest: +SKIP
+
+Every name is loaded when it is first used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
 from pathlib import Path
+
+_PLACES = {
+    "load": "scenarios.api",
+    "sweep": "scenarios.api",
+    "catalogue": "scenarios.api",
+    "list_presets": "scenarios.api",
+    "Scenario": "scenarios.api",
+    "Sweep": "scenarios.api",
+    "open_result": "scenarios.found",
+    "merge": "scenarios.found",
+    "Result": "scenarios.found",
+    "SweepResult": "scenarios.found",
+    "ScenarioError": "scenarios.faults",
+    "RunError": "scenarios.run",
+    "StoreError": "scenarios.disk",
+}
+"""Every public name and the module that has it."""
+
+__all__ = [
+    "RunError",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "StoreError",
+    "Sweep",
+    "SweepResult",
+    "catalogue",
+    "list_presets",
+    "load",
+    "main",
+    "merge",
+    "open_result",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name; load what it needs."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'nudgelab' has no attribute {name!r}: it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__
 
 
 def main() -> None:

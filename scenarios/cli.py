@@ -14,26 +14,17 @@ from .interrupts import obeyed
 from .surroundings import Command
 
 if TYPE_CHECKING:
-    from .load import Loaded
+    from .api import Scenario
 
 _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
 
 
-def find(name: str) -> Path:
-    """Return the path of a scenario: a file, or the name of a bundled one (a file wins)."""
-    from .files import CATALOGUE
-
-    path = Path(name)
-    bundled = CATALOGUE / f"{name}.toml"
-    return bundled if not path.exists() and bundled.exists() else path
-
-
-def _load(name: str, edits: tuple[str, ...]) -> Loaded:
-    from .load import load
+def _load(name: str, edits: tuple[str, ...]) -> Scenario:
+    from .api import load
 
     try:
-        return load(find(name), edits)
+        return load(name, edits)
     except ScenarioError as error:
         raise _stop(str(error)) from error
 
@@ -63,18 +54,11 @@ def main() -> None:
 @main.command("list")
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
-    from .device_presets import device_presets
-    from .files import CATALOGUE, presets
+    from .api import catalogue, list_presets
 
-    bundled = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
-    # What reproduces a paper is in a folder of its own, and comes last.
-    scenarios = dict(sorted(bundled.items(), key=lambda item: ("/" in item[0], item[0])))
-    others = {"presets": presets(), "devices": device_presets()}
-    listed = {"scenarios": scenarios, **{heading: {p.stem: p for p in paths} for heading, paths in others.items()}}
-    for heading, paths in listed.items():
+    for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
         click.echo(f"{heading}:")
-        for name, path in paths.items():
-            title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        for name, title in titles.items():
             click.echo(f"  {name:<14} {title}")
 
 
@@ -83,28 +67,16 @@ def list_() -> None:
 @_set
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
-    from .build import assemble
-    from .reach import tell_cells
-    from .suspicions import suspicions, told
-
     loaded = _load(scenario, edits)
-    found = "good"
     try:
-        parts = assemble(loaded)
-        lines = [told(warning) for warning in suspicions(loaded, parts)]
-        if loaded.scenario.sweep is not None:
-            from .sweep_points import checked
-
-            design = checked(loaded)
-            found = f"good, and so are all {len(design.ids)} points of its sweep"
-            lines += [told(warning) for warning in design.warnings]
+        found = loaded.check()
     except ScenarioError as error:
         raise _stop(str(error)) from error
-    for line in dict.fromkeys(lines):
+    for line in found.warnings:
         click.echo(line, err=True)
-    for line in (*parts.taken, *tell_cells(loaded.scenario, parts)):
+    for line in found.taken:
         click.echo(line)
-    click.echo(f"{loaded.path.name}: {found}")
+    click.echo(f"{loaded.loaded.path.name}: {found}")
 
 
 @main.command()
@@ -112,9 +84,7 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
 @_set
 def show(scenario: str, edits: tuple[str, ...]) -> None:
     """Print a scenario with all defaults, where each value comes from, and what it will cost."""
-    from .explain import explain
-
-    click.echo(explain(_load(scenario, edits)), nl=False)
+    click.echo(_load(scenario, edits).show(), nl=False)
 
 
 @main.command()
@@ -160,9 +130,10 @@ def init(name: str, preset: str | None) -> None:
 @click.option("--fail-on-divergence", is_flag=True, help="Exit with 1 if the training diverged.")
 def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario and print its answer; the same command goes on with an interrupted run."""
+    from .api import find_scenario
     from .running import Flags, run_and_tell
 
-    raise click.exceptions.Exit(run_and_tell(find(scenario), edits, Flags(**flags)))
+    raise click.exceptions.Exit(run_and_tell(find_scenario(scenario), edits, Flags(**flags)))
 
 
 @main.command()
@@ -179,11 +150,12 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
+    from .api import find_scenario
     from .sweeping import SweepFlags, sweep_and_tell
 
     if flags["scheduler"] and flags["shard"]:
         raise click.UsageError("--scheduler and --shard exclude each other")
-    raise click.exceptions.Exit(sweep_and_tell(find(scenario), edits, SweepFlags(**flags)))
+    raise click.exceptions.Exit(sweep_and_tell(find_scenario(scenario), edits, SweepFlags(**flags)))
 
 
 @main.command()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
 from typing import Any
+
+import numpy as np
 
 from .faults import Fault, Finding, Origin, ScenarioError, close, did_you_mean, named, place, shorten
 from .lines import Key, line_map
@@ -63,13 +65,25 @@ class Files:
         if self.count > _FILES_LIMIT:
             raise RefusalError(f"more than {_FILES_LIMIT} files", "merge some of them")
         own, origins = _parse(path, text)
+        return self._on_bases(path, own, origins, [*chain, true_path])
+
+    def read_tables(self, tables: Tree, path: Path) -> tuple[Tree, Origins]:
+        """Return the merged tree of tables that were not read from a file; `path` names them."""
+        own = {str(key): plain_value(value) for key, value in tables.items()}
+        origins: Origins = {key: Origin(str(path)) for key in keys_of(own)}
+        if fault := unfit(own):
+            raise place([fault], own, origins, path)
+        return self._on_bases(path, own, origins, [])
+
+    def _on_bases(self, path: Path, own: Tree, origins: Origins, chain: list[Path]) -> tuple[Tree, Origins]:
+        """Return a tree on top of the files that it extends."""
         extends = own.pop("extends", [])
         merged: Tree = {}
         below: Origins = {}
         faults: list[Fault] = []
         for key, name in _bases(extends):
             try:
-                base, base_origins = self.read(_base_path(path, name), [*chain, true_path])
+                base, base_origins = self.read(_base_path(path, name), chain)
             except RefusalError as refusal:
                 finding = key, refusal.message, refusal.hint
                 faults += place([finding], {"extends": extends}, origins, path).faults
@@ -153,6 +167,17 @@ def _syntax_fault(path: Path, text: str, error: Exception) -> Fault:
     hint = next((words for start, words in _SYNTAX_HINTS.items() if match[1].startswith(start)), None)
     source = shorten(rows[line - 1].strip())
     return Fault((), f"not valid TOML: {shorten(match[1])} (column {match[3]})", hint, str(path), line, source)
+
+
+def plain_value(value: Any) -> Any:
+    """Return what stands for a Python value in a TOML file: NumPy numbers and arrays, paths and tuples included."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(child) for child in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def unfit(data: Tree) -> Finding | None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import tomlkit
 from pydantic import ValidationError
 
 from substrate import topology
 
 from .device_presets import take_over
 from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten
-from .files import Files, Origins, RefusalError, Tree, keys_of, unfit
+from .files import Files, Origins, RefusalError, Tree, keys_of, plain_value, unfit
 from .lines import Key
 from .schema import Scenario
 from .translation import translate
 
 _WEIGHTS_LIMIT = 4e9
+
+_NO_EDIT = "not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1"
+
+TABLES = "<tables>"
+"""Stands for the file of a scenario that was given as dictionaries."""
 
 
 class Loaded(NamedTuple):
@@ -57,15 +63,17 @@ class Change(NamedTuple):
     """Where the value was written: a key of the scenario file."""
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
+def load(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] = ()) -> Loaded:
     """Read and check a scenario.
 
     Parameters
     ----------
-    path : Path
-        A TOML file; ``extends`` in it names files it starts from, relative to it.
-    overrides : sequence of str
-        Edits such as ``learning.scheme.beta=0.1``, applied in order after the files.
+    source : Path or dict
+        A TOML file; ``extends`` in it names files it starts from, relative to it. Or the same tables as
+        dictionaries, in which relative paths start at the current folder.
+    edits : sequence of str, or mapping of dotted key to value
+        Edits such as ``learning.scheme.beta=0.1``, or ``{"learning.scheme.beta": 0.1}``, applied in order after the
+        files.
 
     Returns
     -------
@@ -76,16 +84,18 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     ScenarioError
         With everything that is wrong. Files that cannot be read at all are reported alone.
     """
+    path = source if isinstance(source, Path) else Path(TABLES)
     try:
-        data, origins = Files().read(path, [])
-        text = path.read_text(encoding="utf-8")
+        data, origins = Files().read(path, []) if isinstance(source, Path) else Files().read_tables(source, path)
+        text = path.read_text(encoding="utf-8") if isinstance(source, Path) else tomlkit.dumps(data)
     except RefusalError as refusal:
         raise ScenarioError([Fault((), refusal.message, refusal.hint, str(path))]) from refusal
     faults = []
-    for override in overrides:
-        origin = Origin(f"--set {shorten(' '.join(override.split()))}")
+    for edit in edits if not isinstance(edits, Mapping) else edits.items():
+        words = edit if isinstance(edit, str) else f"{edit[0]} = {edit[1]!r}"
+        origin = Origin(f"--set {shorten(' '.join(words.split()))}")
         try:
-            edited = _edit(data, override)
+            edited = _edit(data, edit) if isinstance(edit, str) else _put(data, _keys(edit[0]), plain_value(edit[1]))
         except RefusalError as refusal:
             faults.append(Fault((), refusal.message, refusal.hint, str(origin.file)))
         else:
@@ -146,12 +156,19 @@ def faults_at(loaded: Loaded, findings: Iterable[Finding]) -> ScenarioError:
 def _edit(data: Tree, text: str) -> Key:
     """Apply one ``a.b.c=value`` to `data` in place and return the path."""
     left, equals, right = text.partition("=")
-    keys = [key.strip() for key in left.split(".")]
-    if not equals or not all(keys) or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise RefusalError("not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1")
+    if not equals or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RefusalError(*_NO_EDIT)
+    return _put(data, _keys(left), _value(right))
+
+
+def _keys(text: str) -> list[str]:
+    """Return the keys of a dotted path that can be set."""
+    keys = [key.strip() for key in text.split(".")]
+    if not all(keys):
+        raise RefusalError(*_NO_EDIT)
     if keys[0] == "extends":
         raise RefusalError("`extends` cannot be set here", "write it in the file")
-    return _put(data, keys, _value(right))
+    return keys
 
 
 def _put(data: Tree, keys: Sequence[str], value: object) -> Key:

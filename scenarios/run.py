@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -105,15 +106,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    if loaded.scenario.sweep is not None:
-        watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
-        loaded = varied(loaded, [])
-    parts = assemble(loaded)
-    for line in parts.taken:
-        watch.say(line)
-    warnings = suspicions(loaded, parts)
-    for warning in warnings:
-        watch.say(told(warning))
+    loaded, parts, warnings = _prepared(loaded, watch)
     identity = run_id(loaded.scenario, parts.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
@@ -130,9 +123,44 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     groups, ending = compute(loaded.scenario, parts, Setting(options.threads, kept, saved, identity), watch)
     groups["provenance"] = provenance(loaded, parts)
     watch.say(f"writing {folder}")
-    _keep(loaded, folder, groups, {"id": identity, **ending})
+    keep(loaded, folder, groups, {"id": identity, **ending})
     remove(kept)
     return Finished(folder, True, _files(folder), warnings)
+
+
+def run_in_memory(loaded: Loaded, threads: int | None, watch: Watch) -> tuple[Result, list[Fault]]:
+    """Run a scenario without keeping anything; return the result and what is suspicious about the scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If a file of the scenario does not fit.
+    RunError
+        If a study of nudges has nothing to compare.
+    Interrupted
+        If the watch asked to stop.
+    """
+    loaded, parts, warnings = _prepared(loaded, watch)
+    identity = run_id(loaded.scenario, parts.content)
+    with TemporaryDirectory(prefix="nudgelab-") as folder:
+        setting = Setting(threads, Path(folder) / CHECKPOINT, None, identity)
+        groups, ending = compute(loaded.scenario, parts, setting, watch)
+    groups["provenance"] = provenance(loaded, parts)
+    return store.in_memory(groups, _head(loaded, {"id": identity, **ending})), warnings
+
+
+def _prepared(loaded: Loaded, watch: Watch) -> tuple[Loaded, Parts, list[Fault]]:
+    """Return the scenario without its sweep, what it describes, and what is suspicious; tell the last two."""
+    if loaded.scenario.sweep is not None:
+        watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
+        loaded = varied(loaded, [])
+    parts = assemble(loaded)
+    for line in parts.taken:
+        watch.say(line)
+    warnings = suspicions(loaded, parts)
+    for warning in warnings:
+        watch.say(told(warning))
+    return loaded, parts, warnings
 
 
 def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
@@ -253,11 +281,21 @@ def _make(folder: Path) -> None:
         raise RunError(f"{folder}: cannot make this folder ({error.strerror}): choose another --out") from error
 
 
-def _keep(loaded: Loaded, folder: Path, groups: dict[str, Group], ending: Ending) -> None:
-    ending = ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
+def keep(loaded: Loaded, folder: Path, groups: Mapping[str, Group], ending: Ending) -> None:
+    """Write the result file and what is made from it into a folder that exists.
+
+    Raises
+    ------
+    StoreWriteError
+        If a file cannot be written.
+    """
     remove(folder / REPORT)
-    store.save(folder / RESULT, groups, ending)
+    store.save(folder / RESULT, groups, _head(loaded, ending))
     _show(loaded, folder)
+
+
+def _head(loaded: Loaded, ending: Ending) -> Ending:
+    return ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
 
 
 def _show(loaded: Loaded, folder: Path) -> None:

@@ -16,16 +16,15 @@ from rich.console import Console
 
 from substrate.compile import compiling, unkept
 
-from .answer import answer, diverged
 from .answer_alarms import alarms
+from .api import Scenario
 from .faults import ScenarioError
+from .found import Result
 from .interrupts import BROKEN_OFF, Polite, polite
-from .load import load
 from .progress import Progress
-from .run import RESULT, Finished, Options, RunError, run
-from .store import Result, StoreReadError, StoreWriteError
-from .store import load as load_result
-from .summary import metrics, open_lines, show
+from .run import RunError
+from .store import StoreReadError, StoreWriteError
+from .summary import open_lines, show
 from .suspicions import as_table, told
 from .train import Interrupted
 
@@ -55,13 +54,12 @@ class Flags(NamedTuple):
 def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
     try:
-        loaded = load(path, edits)
-        trains = loaded.scenario.experiment.kind == "train"
+        scenario = Scenario(path, edits)
+        trains = scenario.loaded.scenario.experiment.kind == "train"
         caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
         quiet, words = flags.quiet or flags.as_json, "stopping with a checkpoint"
         with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
-            done = run(loaded, Options(flags.out, flags.threads, flags.force), progress)
-        result = load_result(done.folder / RESULT)
+            result = scenario.run(flags.out or True, threads=flags.threads, force=flags.force, watch=progress)
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
         return _fail(flags, "invalid", str(error), INVALID, faults=faults)
@@ -71,27 +69,27 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     except KeyboardInterrupt:
         return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
     if flags.as_json:
-        found: dict[str, Any] = {"status": result.attributes["status"], "answer": answer(result)}
-        found["warnings"] = [as_table(warning) for warning in done.warnings]
-        found["alarms"] = [alarm._asdict() for alarm in alarms(result)]
-        print(json.dumps(found | {"files": [str(file) for file in done.files], "metrics": metrics(result)}))
+        found: dict[str, Any] = {"status": result.status, "answer": result.answer}
+        found["warnings"] = [as_table(warning) for warning in result.warnings]
+        found["alarms"] = [alarm._asdict() for alarm in alarms(result.stored)]
+        print(json.dumps(found | {"files": [str(file) for file in result.files], "metrics": result.metrics}))
     else:
         # Without progress nothing has told them yet.
-        for warning in done.warnings if quiet else ():
+        for warning in result.warnings if quiet else ():
             print(told(warning), file=sys.stderr)
-        _tell(result, done)
+        _tell(result)
     tell_unkept()
-    return FAILED if flags.fail_on_divergence and diverged(result) else DONE
+    return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
 
 
-def _tell(result: Result, done: Finished) -> None:
-    show(result, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+def _tell(result: Result) -> None:
+    show(result.stored, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
     print()
-    for file in done.files:
+    for file in result.files:
         print(file)
     print()
-    print(open_lines(done.folder / RESULT))
-    if not done.computed:
+    print(open_lines(result.files[0]))
+    if not result.computed:
         print("This result was already complete; --force computes it again.", file=sys.stderr)
 
 

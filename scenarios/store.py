@@ -34,6 +34,7 @@ __all__ = [
     "StoreReadError",
     "StoreWriteError",
     "Variable",
+    "in_memory",
     "load",
     "load_like",
     "opened",
@@ -86,6 +87,19 @@ def save(path: Path, groups: Mapping[str, Group], attributes: Mapping[str, str |
     write(path, _image(complete(groups), _head(path, attributes)))
 
 
+def in_memory(groups: Mapping[str, Group], attributes: Mapping[str, str | int | float]) -> Result:
+    """Return what `load` would return of the file that `save` would write, without a file.
+
+    Raises
+    ------
+    ValueError
+        When something cannot be stored.
+    """
+    content = io.BytesIO(_image(complete(groups), _head(Path("run"), attributes)))
+    with h5py.File(content, "r") as file:
+        return _content(file)
+
+
 def load(path: Path) -> Result:
     """Read a result file completely.
 
@@ -107,8 +121,12 @@ def load(path: Path) -> Result:
         When the file is missing, unreadable, truncated, unfinished, not ours or of another format.
     """
     with opened(path) as file:
-        attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
-        return Result(attributes, dict(_groups(file)))
+        return _content(file)
+
+
+def _content(file: h5py.File) -> Result:
+    attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
+    return Result(attributes, dict(_groups(file)))
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
     plan = _plan(loaded, design)
     folder = options.out or Path(f"{plan.name}-{sweep_id(loaded.scenario, design.content)}")
     _begin(loaded, folder, plan, watch)
-    outcomes = [known(folder, name) for name in plan.ids]
+    outcomes = outcomes_in(folder, plan)
     todo = _to_run(plan, outcomes, options)
     for warning in design.warnings:
         watch.say(told(warning))
@@ -148,8 +148,26 @@ def merge(folder: Path) -> Swept:
         If a file cannot be written.
     """
     plan = read_plan(folder)
-    outcomes = [known(folder, name) for name in plan.ids]
+    outcomes = outcomes_in(folder, plan)
     return Swept(folder, outcomes, 0, "", put_together(folder, plan, outcomes))
+
+
+def kept_sweep(folder: Path) -> Swept:
+    """Return the sweep that was put together in a folder.
+
+    Raises
+    ------
+    StoreReadError
+        If the folder holds none, or a file in it has gone bad.
+    """
+    plan = read_plan(folder)
+    outcomes = outcomes_in(folder, plan)
+    return Swept(folder, outcomes, 0, "", sweep_answer(store.load(folder / CUBE), plan, outcomes))
+
+
+def outcomes_in(folder: Path, plan: Plan) -> list[Outcome | None]:
+    """Return how the points of a folder ended, in the order of the plan; None where a point has not run."""
+    return [known(folder, name) for name in plan.ids]
 
 
 def _plan(loaded: Loaded, design: Checked) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from .run import RunError
 from .sweep_point import Outcome, Task, run_point
 from .train import Watch
 
@@ -64,3 +65,20 @@ def ask_to_stop(stop: Path | None) -> None:
         stop.touch()
     except OSError:  # a full disk: the points end when they are done
         return
+
+
+def engine_of(workers: int, scheduler: str | None) -> Engine:
+    """Return what runs the points; Dask is loaded only where it is needed.
+
+    Raises
+    ------
+    RunError
+        If it is needed and not installed.
+    """
+    if workers == 1 and scheduler is None:
+        return in_process
+    try:
+        from .sweep_dask import cluster, local
+    except ImportError as error:
+        raise RunError("several workers need Dask: pip install 'nudgelab[sweep]'") from error
+    return local(workers) if scheduler is None else cluster(scheduler)

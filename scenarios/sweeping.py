@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import api
 from .disk import StoreReadError, StoreWriteError
 from .faults import ScenarioError
+from .found import SweepResult, merge
 from .interrupts import BROKEN_OFF
-from .load import load
 from .progress import Progress
 from .run import RunError
 from .running import stopping, tell_unkept
 from .suspicions import as_table, told
-from .sweep import STOPPED, SweepOptions, Swept, merge, sweep
-from .sweep_engine import Engine, Stage, in_process
-from .sweep_folder import CUBE, REPORT, TABLE
+from .sweep import STOPPED
+from .sweep_engine import Stage, engine_of
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75
 """Exit codes."""
@@ -48,36 +48,25 @@ class SweepFlags(NamedTuple):
 def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
     """Sweep the scenario at `path`, print where the result is, and return the exit code."""
 
-    def work() -> Swept:
-        loaded = load(path, edits)
-        stage = Stage()
-        options = SweepOptions(
-            flags.out,
-            stage.watched(_engine(flags), apart=flags.workers > 1 or flags.scheduler is not None),
-            workers=flags.workers,
-            threads=flags.threads or (1 if flags.scheduler else None),
-            shard=flags.shard,
-            retry_failed=flags.retry_failed,
-            fail_fast=flags.fail_fast,
-        )
-        trains = loaded.scenario.experiment.kind == "train"
+    def work() -> SweepResult:
+        described, stage = api.sweep(api.Scenario(path, edits)), Stage()
+        apart = flags.workers > 1 or flags.scheduler is not None
+        trains = described.scenario.loaded.scenario.experiment.kind == "train"
         words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
         quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
         with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):
-            return sweep(loaded, options, progress)
+            return described.run(
+                flags.out,
+                workers=flags.workers,
+                threads=flags.threads or (1 if flags.scheduler else None),
+                engine=stage.watched(engine_of(flags.workers, flags.scheduler), apart=apart),
+                shard=flags.shard,
+                retry_failed=flags.retry_failed,
+                fail_fast=flags.fail_fast,
+                watch=progress,
+            )
 
     return _told(work, flags.as_json, flags.quiet)
-
-
-def _engine(flags: SweepFlags) -> Engine:
-    """Return what runs the points; Dask is loaded only where it is needed."""
-    if flags.workers == 1 and flags.scheduler is None:
-        return in_process
-    try:
-        from .sweep_dask import cluster, local
-    except ImportError as error:
-        raise RunError("several workers need Dask: pip install 'nudgelab[sweep]'") from error
-    return local(flags.workers) if flags.scheduler is None else cluster(flags.scheduler)
 
 
 def merge_and_tell(folder: Path, as_json: bool) -> int:
@@ -85,9 +74,10 @@ def merge_and_tell(folder: Path, as_json: bool) -> int:
     return _told(lambda: merge(folder), as_json)
 
 
-def _told(work: Callable[[], Swept], as_json: bool, quiet: bool = False) -> int:
+def _told(work: Callable[[], SweepResult], as_json: bool, quiet: bool = False) -> int:
     try:
-        swept = work()
+        found = work()
+        swept = found.swept
         if swept.stopped.startswith("cannot write"):
             raise StoreWriteError(swept.stopped)
     except ScenarioError as error:
@@ -103,16 +93,16 @@ def _told(work: Callable[[], Swept], as_json: bool, quiet: bool = False) -> int:
     # Without progress nothing has told them yet.
     for warning in swept.warnings if quiet and not as_json else ():
         print(told(warning), file=sys.stderr)
-    return _answered(swept, as_json)
+    return _answered(found, as_json)
 
 
-def _answered(swept: Swept, as_json: bool) -> int:
+def _answered(result: SweepResult, as_json: bool) -> int:
+    swept, files = result.swept, result.files
     counts = Counter(outcome.status if outcome else "missing" for outcome in swept.outcomes)
     bad = counts["failed"] + counts["killed"]
     status, code = ("failed points", SOME_FAILED) if bad else ("complete", DONE)
     if swept.stopped:
         status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
-    files = [swept.folder / name for name in (CUBE, REPORT, TABLE) if (swept.folder / name).exists()]
     if as_json:
         found = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
         found |= {"files": [str(file) for file in files], "warnings": [as_table(one) for one in swept.warnings]}

@@ -3,7 +3,7 @@
 import pytest
 
 LOOKED_AT = {
-    *("test_catalogue", "test_cli", "test_figures", "test_figures_ledger", "test_figures_nudge"),
+    *("test_api", "test_catalogue", "test_cli", "test_figures", "test_figures_ledger", "test_figures_nudge"),
     *("test_pages", "test_report", "test_run", "test_study_nudges"),
 }
 """Test files that look at figures."""
