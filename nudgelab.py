@@ -14,6 +14,14 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
+    from scenarios.disk import StoreError
+    from scenarios.faults import ScenarioError
+    from scenarios.found import Result, SweepResult, merge, open_result
+    from scenarios.run import RunError
 
 _PLACES = {
     "load": "scenarios.api",
@@ -33,8 +41,8 @@ _PLACES = {
 """Every public name and the module that has it."""
 
 __all__ = [
-    "RunError",
     "Result",
+    "RunError",
     "Scenario",
     "ScenarioError",
     "StoreError",

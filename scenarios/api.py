@@ -5,9 +5,11 @@ The command line is made of these calls; everything that can be done from a file
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from .files import CATALOGUE, presets
@@ -102,8 +104,11 @@ class Scenario:
         self, source: Path | dict[str, Any], edits: Edits = (), arrays: Mapping[str, Mapping[str, Any]] | None = None
     ) -> None:
         self._source, self._edits, self._arrays = source, edits, dict(arrays or {})
-        self._folder = TemporaryDirectory(prefix="nudgelab-") if self._arrays else None
-        kept = self._keep_arrays(Path(self._folder.name)) if self._folder else {}
+        kept: dict[str, str] = {}
+        if self._arrays:
+            folder = mkdtemp(prefix="nudgelab-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            kept = self._keep_arrays(Path(folder))
         self.loaded: Loaded = read_scenario(source, [*_pairs(kept), *_pairs(edits)])
 
     @property

@@ -87,7 +87,7 @@ def test_arrays_in_memory_are_those_of_a_file(tmp_path):
 
 
 def test_faults_of_tables_name_the_key_and_the_cure():
-    with pytest.raises(nudgelab.ScenarioError, match=r"<tables>: nam = 'x': unknown key - did you mean 'name'"):
+    with pytest.raises(nudgelab.ScenarioError, match=r"<tables>: nam = "x": unknown key - did you mean 'name'"):
         nudgelab.load({key: value for key, value in TABLES.items() if key != "name"} | {"nam": "x"})
     with pytest.raises(nudgelab.ScenarioError, match=r"--set learning.scheme.beta = -1"):
         nudgelab.load(TABLES, {"learning.scheme.beta": -1})
