@@ -50,7 +50,7 @@ LIGHT = {
     "check": command("check", "quickstart"),
     "schema": "from scenarios.json_schema import text; text()",
     "starter": "from scenarios.starter import starter; starter('x', 'rate-mlp')",
-    "explain": "from scenarios.explain import explain; from scenarios.cli import _load; explain(_load('settling', ()))",
+    "explain": "import nudgelab; nudgelab.load('settling').show()",
 }
 
 
