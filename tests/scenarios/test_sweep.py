@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -19,7 +20,7 @@ from scenarios.sweep_design import REPLICATE
 from scenarios.sweep_point import Task, run_point
 from scenarios.train import Interrupted
 
-from .files import write_scenario
+from .files import DATA, write_scenario
 from .sweep_files import BASE, SWEEP, do_sweep, loaded_sweep
 
 LAYERS = Variable(("layer",), np.array(["l1", "out"]))
@@ -112,9 +113,10 @@ def test_a_damaged_point_is_computed_again(tmp_path, quick):
 
 
 def test_equal_points_are_computed_once(tmp_path, quick):
-    # The name of a scenario changes no result.
-    names = SWEEP.replace("devices.feedback.mismatch_sigma", "name").replace('[0, 0.1, "40 %"]', '["a", "b", "c"]')
-    swept = do_sweep(tmp_path, names)
+    for copy in ("a.npz", "b.npz", "c.npz"):
+        shutil.copy(DATA / "reciprocal_sigmoid_xent" / "parameters.npz", tmp_path / copy)
+    files = SWEEP.replace("devices.feedback.mismatch_sigma", "network.parameters")
+    swept = do_sweep(tmp_path, files.replace('[0, 0.1, "40 %"]', '["a.npz", "b.npz", "c.npz"]'))
     assert swept.computed == 4
     assert endings(swept) == {"ok": 12}
 
