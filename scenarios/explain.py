@@ -23,6 +23,9 @@ from .workload import Workload, workload
 RATE = 1e10
 """Assumed floating point operations per second."""
 
+AROUND, COMPILING = 4, 20
+"""Seconds that a run takes to load and to write its pages, and to compile all kernels; on one core of a laptop."""
+
 
 def explain(loaded: Loaded) -> str:
     """Return a scenario with every default filled in, as TOML that loads as the same scenario.
@@ -96,9 +99,10 @@ def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     seconds = load.operations / RATE
     most = "at most " if load.bounded and seconds >= 1.0 else ""
     rate = f"{load.operations:.2g} operations at an assumed {RATE:.0e} per second"
-    yield f"time        {most}{_duration(seconds)}: {rate}"
+    yield f"time        {most}{_duration(seconds)} of settling alone: {rate}"
+    yield f"            on top: about {AROUND} s to load and to write, {COMPILING} s of compilation the first time"
     if scenario.experiment.kind in {"measure", "nudge", "train"}:
-        yield "            the exact gradients and complete settlings that estimates are compared with come on top"
+        yield "            on top: exact gradients, complete settlings and ledgers, often longer than all settling"
     yield f"memory      {_size(load.memory)} for parameters, data and states"
     yield f"result      about {_size(load.result)} before compression"
 
