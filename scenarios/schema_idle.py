@@ -121,6 +121,10 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
         *needs,
         Need(pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma"),
         Need(pulses, ("cycle_noise",), cycle, "pulses have no spread", "give cycle_sigma"),
+        *(
+            Need(pulses, (f"{end}_sigma",), getattr(law, end, None) is not None, "there is no bound", f"give {end}")
+            for end in ("w_max", "w_min")
+        ),
         Need(pulses, ("train",), trains, "pulses are no coincidences", 'take rounding = "coincidences"'),
     ]
 

@@ -39,6 +39,8 @@ IDLE = [
     ("devices.retention.drift_start=5.0", [], ["devices.retention.drift=0.1"], "there is no drift"),
     ("devices.retention.drift_scale=2.0", ["devices.retention.drift=0.1"], None, "drift is that of all weights"),
     ('devices.update.step_spread="log-normal"', [STEPS], ["devices.update.step_sigma=0.1"], "steps have no spread"),
+    ("devices.update.w_max_sigma=0.3", [STEPS], ["devices.update.w_max=1.0"], "there is no bound"),
+    ("devices.update.w_min_sigma=0.3", [STEPS], ["devices.update.w_min=-1.0"], "there is no bound"),
     ('devices.update.cycle_noise="additive"', [STEPS], ["devices.update.cycle_sigma=0.1"], "pulses have no spread"),
     ("devices.hold.read_skew=0.1", [], ["devices.hold.pedestal=0.1"], "what is held does not change"),
     ("phases.hold_time=1.0", [], ["devices.hold.droop_tau=10.0"], "nothing is held"),
