@@ -1,0 +1,55 @@
+"""Eight small scenarios and their results, kept to see whether a change of the code changes a number.
+
+Run as a module, ``python -m tests.golden.golden``, it writes the results again: only after a change that is meant to
+change them, and with the reason in the commit.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from click.testing import CliRunner
+
+from scenarios.cli import main
+from scenarios.store import load
+
+FOLDER = Path(__file__).parent
+SCENARIOS = sorted(FOLDER.glob("*.toml"))
+
+_LEFT_OUT = ("provenance", "metrics/wall_s", "metrics_exact/wall_s")
+"""What two runs never share: where they ran and how long they took."""
+
+
+def compute(scenario: Path, folder: Path) -> dict[str, np.ndarray]:
+    """Run a scenario or its sweep in `folder`; return every array of the result by slash path."""
+    command, file = ("sweep", "sweep.h5") if "[sweep]" in scenario.read_text(encoding="utf-8") else ("run", "run.h5")
+    done = CliRunner().invoke(main, [command, str(scenario), "--out", str(folder), "--quiet", "--threads", "1"])
+    if done.exit_code != 0:
+        raise RuntimeError(f"{scenario.name} ended with {done.exit_code}: {done.output}")
+    return {
+        f"{path}/{name}": variable.data
+        for path, group in load(folder / file).groups.items()
+        for name, variable in group.items()
+        if not f"{path}/{name}".startswith(_LEFT_OUT)
+    }
+
+
+def stored(scenario: Path) -> dict[str, np.ndarray]:
+    """Return the arrays that a scenario gave when its results were kept."""
+    with np.load(scenario.with_suffix(".npz")) as file:
+        return dict(file)
+
+
+def record() -> None:
+    """Write the results of every scenario beside it."""
+    for scenario in SCENARIOS:
+        with TemporaryDirectory() as folder:
+            np.savez_compressed(scenario.with_suffix(".npz"), **compute(scenario, Path(folder) / "out"))
+        print(scenario.name, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    record()

@@ -1,0 +1,43 @@
+"""Kept results of eight small scenarios: a move of code changes none of them."""
+
+import numpy as np
+import pytest
+
+from tests.golden.golden import SCENARIOS, compute, stored
+
+TOLERANCE = 1e-12
+"""Relative to the largest entry of an array, and to 1e-3 for what is nothing but rounding."""
+
+
+def difference(found, kept):
+    """Return the largest difference over the size of the array; infinite where anything but a number differs."""
+    if found.shape != kept.shape or found.dtype.kind != kept.dtype.kind:
+        return np.inf
+    if kept.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(found, kept) else np.inf
+    if not np.array_equal(np.isfinite(found), np.isfinite(kept)):
+        return np.inf
+    live = np.isfinite(kept)
+    size = max(np.abs(kept[live]).max(initial=0.0), 1e-3)
+    return float(np.abs(found[live] - kept[live]).max(initial=0.0) / size)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_results_are_those_that_were_kept(scenario, tmp_path):
+    found, kept = compute(scenario, tmp_path / "out"), stored(scenario)
+    assert found.keys() == kept.keys()
+    wrong = {name: difference(found[name], kept[name]) for name in kept}
+    assert {name: size for name, size in wrong.items() if size > TOLERANCE} == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "size"),
+    [
+        (np.array([1.0, 2.0 + 4e-12]), 2e-12),
+        (np.array([1.0, np.nan]), np.inf),
+        (np.array([1.0]), np.inf),
+        (np.array([1, 2]), np.inf),
+    ],
+)
+def test_a_difference_is_seen(found, size):
+    assert difference(found, np.array([1.0, 2.0])) == pytest.approx(size, rel=1e-3)
