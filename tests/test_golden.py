@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.golden.golden import SCENARIOS, compute, stored
+from tests.golden.golden import SCENARIOS, compute, processor, stored
 
 TOLERANCE = 1e-12
 """Relative to the largest entry of an array, and to 1e-3 for what is nothing but rounding."""
+
+ELSEWHERE = 1e-6
+"""The same on another kind of processor: it rounds sums otherwise, so that a settling may end a sweep later."""
 
 
 def difference(found, kept):
@@ -25,9 +28,10 @@ def difference(found, kept):
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
 def test_results_are_those_that_were_kept(scenario, tmp_path):
     found, kept = compute(scenario, tmp_path / "out"), stored(scenario)
+    tolerance = TOLERANCE if str(kept.pop("processor")) == processor() else ELSEWHERE
     assert found.keys() == kept.keys()
     wrong = {name: difference(found[name], kept[name]) for name in kept}
-    assert {name: size for name, size in wrong.items() if size > TOLERANCE} == {}
+    assert {name: size for name, size in wrong.items() if size > tolerance} == {}
 
 
 @pytest.mark.parametrize(

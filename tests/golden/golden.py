@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import llvmlite.binding
 import numpy as np
 from click.testing import CliRunner
 
 from scenarios.cli import main
 from scenarios.store import load
+from substrate.compile import blas_description
 
 FOLDER = Path(__file__).parent
 SCENARIOS = sorted(FOLDER.glob("*.toml"))
@@ -37,6 +39,11 @@ def compute(scenario: Path, folder: Path) -> dict[str, np.ndarray]:
     }
 
 
+def processor() -> str:
+    """Return what decides how sums are rounded: the processor and the kernels of linear algebra."""
+    return f"{llvmlite.binding.get_host_cpu_name()}, {blas_description()}"
+
+
 def stored(scenario: Path) -> dict[str, np.ndarray]:
     """Return the arrays that a scenario gave when its results were kept."""
     with np.load(scenario.with_suffix(".npz")) as file:
@@ -47,7 +54,8 @@ def record() -> None:
     """Write the results of every scenario beside it."""
     for scenario in SCENARIOS:
         with TemporaryDirectory() as folder:
-            np.savez_compressed(scenario.with_suffix(".npz"), **compute(scenario, Path(folder) / "out"))
+            found = compute(scenario, Path(folder) / "out")
+            np.savez_compressed(scenario.with_suffix(".npz"), **found, processor=processor())
         print(scenario.name, file=sys.stderr)
 
 
