@@ -150,7 +150,7 @@ def test_suspicious_data_and_weights_are_told(tmp_path, changes, key, words):
     ("edit", "words"),
     [
         ('dynamics.mode="equilibrium"', "it will count 0 J"),
-        ("devices.hold={read_skew=0.1}", "not while reads are held"),
+        ("devices.hold={read_skew=0.1,pedestal=0.001}", "not while reads are held"),
         ("phases.hold_time=1.0", "not while reads are held"),
     ],
 )
