@@ -1,0 +1,80 @@
+"""Every example runs as it is printed, and finds what it says."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nudgelab
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+
+
+def _first(found):
+    assert found["better"]["gradient"]["cosine"].min() > found["cosine"].min()
+
+
+def _mine(found):
+    assert np.array_equal(found["chip"].programmed["weight/in-l1"], found["weights"]["weight/in-l1"])
+    assert found["chip"].causes == ["mismatch", "adc"]
+
+
+def _angles(found):
+    falling = found["mean"].sel(layer="l1").values
+    assert (np.diff(falling) < 0).all()
+    assert Path("cosine-against-angle.svg").exists()
+
+
+def _homeostasis(found):
+    assert found["cosines"]["with homeostasis"] > found["cosines"]["EP alone"] + 0.2
+
+
+def _measured(found):
+    chips = np.array([chip["gradient"]["cosine"].values for chip in found["chips"]])
+    assert len(np.unique(chips[:, 0, 0])) == 3
+    assert (chips > 0.8).all()
+
+
+FINDINGS = {
+    "01_first_measurement": _first,
+    "02_my_weights_and_data": _mine,
+    "03_cosine_against_angle": _angles,
+    "04_training_with_homeostasis": _homeostasis,
+    "08_a_measured_chip": _measured,
+}
+
+
+def run_example(path, name):
+    """Run an example as it would be from a shell; return its names."""
+    return runpy.run_path(str(path), run_name=name)
+
+
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.stem in FINDINGS], ids=lambda path: path.stem)
+def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    FINDINGS[path.stem](run_example(path, "__main__"))
+
+
+def test_a_sweep_on_two_workers_is_one_page_too(capsys):
+    path = next(p for p in EXAMPLES if p.stem == "07_sweep_on_two_workers")
+    run_example(path, "example")["main"]()
+    assert capsys.readouterr().out.count(" ok") == 8
+
+
+def test_every_example_is_tested_and_at_most_a_page():
+    assert {path.stem for path in EXAMPLES} == FINDINGS.keys() | {"07_sweep_on_two_workers"}
+    for path in EXAMPLES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path.name
+
+
+def test_the_documentation_prints_every_example_as_it_is():
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    printed = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    assert printed == [path.read_text(encoding="utf-8") for path in EXAMPLES]
+
+
+def test_the_documentation_names_what_the_front_door_has():
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    table = page.partition("| name |")[2].partition("\n\n")[0]
+    assert {name for name in nudgelab.__all__ if f"`{name}" not in table} == {"main"}
