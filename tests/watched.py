@@ -1,0 +1,98 @@
+"""A measurement settling by settling: what was read, and how every settling ended beside its drift in plain NumPy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from learning.schemes import LockIn, RandomSign, Rotation, unfolded
+from substrate.protocol import Nudge, Settled
+from substrate.randomness import conjugates
+from tests.plain_chip import PlainChip, Wiring
+
+CYCLES = (LockIn, Rotation)
+
+
+class Ending(NamedTuple):
+    """How one settling ended."""
+
+    settled: Settled
+    state: np.ndarray
+    """As the chip shows it, (batch, units)."""
+
+    activity: np.ndarray
+    """The same, of the chip."""
+
+    acting: Wiring
+    tolerance: float
+    limit: int
+    """Most steps."""
+
+
+class Measured(NamedTuple):
+    """One measurement of a batch."""
+
+    delta: np.ndarray
+    """Estimate of the error vectors, (batch, units)."""
+
+    endings: list[Ending]
+    """Of all settlings whose nudge does not swing, the free one first."""
+
+    gaps: list[tuple[Settled, np.ndarray, float]]
+    """Of those whose nudge swings: how they ended, what the last cycle lacks to close, and the tolerance."""
+
+
+def membranes(plain: PlainChip, ending: Ending) -> np.ndarray:
+    """Return the membranes `u` of a state ``(1 + L) u`` that the chip shows."""
+    return ending.state / (1.0 + ending.acting.load)
+
+
+def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured:
+    """Measure a batch by hand, through what an experimenter may do with a chip."""
+    trial.clamp(chip, repeat)
+    dynamics, target, swings = chip.design.dynamics, trial.target, isinstance(scheme, CYCLES)
+    endings, gaps = [_settle(chip, None, plain.free)], []
+    first = _side_by_side(chip, chip.read(waits=True))
+    at_rest, shown = endings[0].activity, first.real
+    if swings:
+        nudge = Nudge(scheme.beta, target, wave=scheme.wave())
+        every, states = max(4, round(scheme.period / dynamics.dt)), []
+        settled = chip.settle(nudge, "free", (every, lambda state: states.append(state.copy())))
+        read = [_side_by_side(chip, point) for point in _points(chip.read_cycle())]
+        size = np.abs(plain.nudged(scheme.beta * (1.0 + 1.0j), target, at_rest, shown).beta).max()
+        tolerance = dynamics.nudged.end(dynamics.precision, size)
+        gaps.append((settled, np.abs(states[-1] - states[-2]).max(axis=1), tolerance))
+        nodes = scheme.nodes(len(read))
+        return Measured(-sum(np.real(n.weight * a) for n, a in zip(nodes, read, strict=True)), endings, gaps)
+    signs = scheme.signs(np.arange(len(target)), 0)[:, None] if isinstance(scheme, RandomSign) else np.ones((1, 1))
+    nodes = scheme.nodes() if conjugates(chip.design) else unfolded(scheme.nodes())
+    total, last = np.zeros_like(at_rest), max(k for k, node in enumerate(nodes) if node.beta != 0.0)
+    for k, node in enumerate(nodes):
+        read = shown
+        if node.beta != 0.0:
+            beta = node.beta if np.imag(node.beta) else np.real(node.beta)
+            drawn = signs[:, 0] if isinstance(scheme, RandomSign) else None
+            acting = plain.nudged(beta * signs, target, at_rest, shown)
+            endings.append(_settle(chip, Nudge(node.beta, target, drawn), acting))
+            read = _side_by_side(chip, chip.read(waits=k != last))
+        total -= (1 + node.mirrored) * np.real(signs * node.weight * read)
+    return Measured(total, endings, gaps)
+
+
+def _settle(chip, nudge, acting: Wiring) -> Ending:
+    dynamics = chip.design.dynamics
+    phase = dynamics.free if nudge is None else dynamics.nudged
+    settled = chip.settle(nudge, "zero" if nudge is None else "free")
+    tolerance = phase.end(dynamics.precision, np.abs(acting.beta).max())
+    steps = phase.steps or (phase.duration and int(np.ceil(phase.duration / dynamics.dt - 1e-9))) or phase.max_steps
+    activity = np.asarray(chip.activity_of(chip.state))
+    return Ending(settled, chip.state.copy(), activity, acting, tolerance, steps)
+
+
+def _side_by_side(chip, read):
+    return np.concatenate([read[name] for name in chip.topology.names], axis=-1)
+
+
+def _points(cycle):
+    return [dict(zip(cycle, point, strict=True)) for point in zip(*cycle.values(), strict=True)]
