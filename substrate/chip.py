@@ -30,6 +30,7 @@ from .relaxation import activate, longest, planes_of, relax
 from .silicon import Silicon
 from .slow_drive import SlowDrive
 from .tiles import Drive, Machine
+from .transfer import as_loaded
 
 Array = NDArray[np.float64]
 Recorder = Callable[[State], object]
@@ -184,7 +185,15 @@ class Chip(Silicon):
         return settled
 
     def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
-        """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
+        """Settle under a drive, from `begin` to the end of a phase, and keep where it led.
+
+        A second copy of the cells has a load of its own; states are kept in the units of the first.
+        """
+        own, acting = self._machine.transfer, machine.transfer
+        begin = as_loaded(begin, own, acting)
+        if record is not None:
+            every, keep = record
+            record = every, lambda state: keep(as_loaded(state, acting, own))
         if self.design.complete:
             relaxed = settle_completely(machine, drive, begin)
         elif self.design.dynamics.mode == "equilibrium":
@@ -199,7 +208,8 @@ class Chip(Silicon):
                 drive = drive._replace(slow=self._slow.begin(planes_of(drive, begin)))
             relaxed = relax(self._shaken(machine), drive, begin, phase, *(record or (None, None)))
             self._slow.end(relaxed.slow, relaxed.settled.time)
-        self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
+        self.state, self._full = as_loaded(relaxed.state, acting, own), as_loaded(relaxed.full, acting, own)
+        self.average, self._cycle = relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._pass(relaxed.settled.time)
         self._at_free = False

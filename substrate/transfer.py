@@ -12,6 +12,7 @@ from devices.neurons import factors
 from devices.random import Stream
 
 from .design import Design, Fabrication
+from .protocol import State
 
 Array = NDArray[np.float64]
 
@@ -61,6 +62,25 @@ class Transfer(NamedTuple):
 
     def _of(self, value: float | Array, power: int) -> Array:
         return np.asarray(self.gain * self.steep**power * value if len(self.gain) else value)
+
+
+def as_loaded(state: State, before: Transfer, after: Transfer) -> State:
+    """Return a state of membranes that change their load, in the units of the new one.
+
+    What a chip shows of membranes `u` is ``(1 + L) u``, and the steepness of its curve falls by the same factor.
+
+    Parameters
+    ----------
+    state : array (batch, units) or (batch, width)
+        Under the load of `before`; synaptic poles behind the membranes hold drives, which no load changes.
+    before, after : Transfer
+        Curves of the same units; the same object where the load is the same.
+    """
+    if before is after or len(before.steep) == 0:
+        return state
+    found = state.copy()
+    found[:, : len(before.steep)] *= before.steep / after.steep
+    return found
 
 
 def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:

@@ -79,7 +79,9 @@ def differences(plain, u, target, acting):
     out, total, h = plain.columns[plain.topology.output], np.zeros(len(u)), step_of(plain)
     for place, weight in zip(PLACES, WEIGHTS, strict=True):
         rest = plain.rest(u, acting(h * place))
-        assert np.abs(plain.drift(rest, acting(h * place))).max(initial=0.0) < 1e-12 * max(1.0, np.abs(u).max(initial=0.0))
+        assert np.abs(plain.drift(rest, acting(h * place))).max(initial=0.0) < 1e-12 * max(
+            1.0, np.abs(u).max(initial=0.0)
+        )
         total += weight / h * plain.loss(plain.activity(rest)[:, out], target)
     return total
 
@@ -145,6 +147,7 @@ def test_exact_gradients_are_differences_of_the_mean_cost(number):
 
 def test_most_chips_were_judged():
     assert sum(judged(number).all() for number in range(CHIPS)) >= LEAST
+    assert sum(ledger(study(n).runs, study(n).trial, 0).keep.all() for n in range(CHIPS)) >= LEAST
 
 
 # The ledger
@@ -170,7 +173,10 @@ def test_terms_of_the_ledger_add_up_to_what_was_measured(number):
 @NUMBERS
 def test_all_causes_together_are_the_total_of_the_ledger(number):
     case, _, trial, runs = study(number)
-    found, book = interactions(case.chip, trial, case.repeats)[0], ledger(runs, trial, 0)
+    book = ledger(runs, trial, 0)
+    if not book.keep.any():
+        return
+    found = interactions(case.chip, trial, case.repeats)[0]
     keep = found.keep & book.keep
     total = (book.steps[-1] - book.steps[0])[keep]
     np.testing.assert_allclose(found.full.value[keep], total, rtol=0, atol=1e-12)
@@ -209,7 +215,8 @@ def test_a_sample_has_settled_if_and_only_if_its_drift_vanishes(number):
         drift, rounding = drift_of(plain, ending)
         settled, gone = ending.settled.status == Status.SETTLED, ending.settled.status == Status.DIVERGED
         assert (drift < shares * (ending.tolerance + rounding))[settled].all()
-        assert (~(drift < 1e8))[gone].all()
+        # A sample has run away when the root of all its squared drifts passes 1e8.
+        assert (~(drift < 1e8 / np.sqrt(2.0 * plain.topology.units)))[gone].all()
         if shares == 1.0:
             assert (drift > ending.tolerance - rounding)[~settled & ~gone].all()
             assert (np.abs(drift - ending.settled.residual) < rounding)[~gone].all()

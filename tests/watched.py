@@ -45,7 +45,7 @@ class Measured(NamedTuple):
 
 def membranes(plain: PlainChip, ending: Ending) -> np.ndarray:
     """Return the membranes `u` of a state ``(1 + L) u`` that the chip shows."""
-    return ending.state / (1.0 + ending.acting.load)
+    return ending.state / (1.0 + plain.free.load)
 
 
 def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured:

@@ -106,6 +106,24 @@ def test_the_second_copy_of_the_cells_loads_by_itself():
     assert (machine.tau != chip.membranes.tau).all()
 
 
+@pytest.mark.parametrize("neurons", [NeuronDevices(), NeuronDevices(synapse_tau=0.3)])
+def test_states_on_the_second_copy_are_read_and_continued_as_what_the_membranes_are(neurons):
+    """A read at rest is the mean over a window there, and a settling begins where the membranes are."""
+    found = []
+    for window in (0.0, 5.0):
+        phase = Phase(duration=80.0, window=window)
+        chip = passive(twin=Twin(mismatch_sigma=0.2), phase=phase, dt=0.1, neurons=neurons)
+        x, y = random_batch(chip)
+        chip.set_input(x)
+        chip.settle()
+        states = []
+        chip.settle(Nudge(0.1, y), "free", (1, lambda state, kept=states: kept.append(state.copy())))
+        found.append(np.concatenate([chip.read()[name] for name in chip.topology.names], axis=1))
+        np.testing.assert_allclose(states[0], chip._free[:, :16], rtol=1e-15)
+        np.testing.assert_array_equal(states[-1], chip.state)
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-10)
+
+
 def test_the_exact_side_knows_the_load():
     chip = passive(wiring="loop", neurons=NeuronDevices(gain_sigma=0.1, slope_sigma=0.1))
     x, y = random_batch(chip, 3)
