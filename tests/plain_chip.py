@@ -15,7 +15,7 @@ from tests.substrate.test_wires import dense
 
 
 def logistic(x):
-    return 1.0 / (1.0 + np.exp(-x))
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def _dsilu(u):
@@ -30,7 +30,7 @@ def _dsilu_slope(u):
 CURVES = {
     "sigmoid": (lambda u: logistic(4.0 * u - 2.0), lambda u: 4.0 * logistic(4.0 * u - 2.0) * logistic(2.0 - 4.0 * u)),
     "dsilu": (_dsilu, _dsilu_slope),
-    "tanh": (np.tanh, lambda u: 1.0 / np.cosh(u) ** 2),
+    "tanh": (np.tanh, lambda u: 1.0 - np.tanh(u) ** 2),
     "softplus": (lambda u: np.log(1.0 + np.exp(u)), logistic),
     "identity": (lambda u: u, np.ones_like),
     "hard-sigmoid": (lambda u: np.clip(u, 0.0, 1.0), lambda u: 1.0 * ((u > 0.0) & (u < 1.0))),

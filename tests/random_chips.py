@@ -85,6 +85,9 @@ def random_case(number: int) -> Case:
     symmetric = feedback.tied or d.once_in(2)
     wiring = d.one_of(list(WIRINGS))
     used = _usage(d, parts)
+    if d.once_in(10):
+        # Many of these run away, or around.
+        parts["scale"], used["dt"] = 3.0, used["dt"] if parts["noise"].on else d.one_of([0.5, 0.9])
     chip = random_chip(wiring, number, symmetric=symmetric, threads=1, **parts, **used).variant(feedback=feedback)
     x, target = random_batch(chip, 3, number)
     return Case(chip, x, target, _scheme(d, chip), d.one_of([1, 2]))
