@@ -232,6 +232,13 @@ class PlainChip:
 
     # Nudges
 
+    def applied(self, beta):
+        """Return what the nudge circuit makes of nudges; both quadratures have the gain of their sign."""
+        circuit, beta = self.design.converters.nudge, np.asarray(beta)
+        up, down = circuit.gain, circuit.gain if circuit.gain_negative is None else circuit.gain_negative
+        real = beta.real * np.where(beta.real >= 0.0, up, down)
+        return real + 1j * beta.imag * np.where(beta.imag >= 0.0, up, down) if np.iscomplexobj(beta) else real
+
     def nudged(self, beta, target, free, shown):
         """Return what acts under a nudge, (batch, 1) or a number, from free activities, as they are and as shown."""
         design, acting = self.design, self.free
@@ -246,12 +253,7 @@ class PlainChip:
             acting = acting._replace(
                 recurrent=acting.recurrent - 2.0 * hat, constant=acting.constant + 2.0 * free @ hat.T
             )
-        circuit, out = design.converters.nudge, self.columns[self.topology.output]
-        beta = np.asarray(beta)
-        up, down = circuit.gain, circuit.gain if circuit.gain_negative is None else circuit.gain_negative
-        applied = beta.real * np.where(beta.real >= 0.0, up, down)
-        if np.iscomplexobj(beta):
-            applied = applied + 1j * beta.imag * np.where(beta.imag >= 0.0, up, down)
+        circuit, out, applied = design.converters.nudge, self.columns[self.topology.output], self.applied(beta)
         constant = acting.constant + 0.0 * applied
         constant[:, out] += circuit.offset
         if design.phases.nudge == "continuous":

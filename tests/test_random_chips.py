@@ -236,9 +236,10 @@ def test_a_sample_has_settled_if_and_only_if_its_drift_vanishes(number):
 @NUMBERS
 def test_a_swing_has_settled_if_and_only_if_its_last_cycle_closes(number):
     for settled, gap, tolerance in by_hand(number)[0].gaps:
-        np.testing.assert_allclose(settled.residual, gap, rtol=1e-12)
+        there = settled.status != Status.DIVERGED
+        np.testing.assert_allclose(settled.residual[there], gap[there], rtol=1e-12, atol=1e-14)
         if not study(number).plain.design.noise.on:
-            np.testing.assert_array_equal(settled.status == Status.SETTLED, gap < tolerance)
+            np.testing.assert_array_equal(settled.status == Status.SETTLED, there & (gap < tolerance))
 
 
 @NUMBERS
