@@ -10,6 +10,7 @@ from substrate.physical import siemens_of_weight, thermal_noise, volts_of_activi
 
 from .arrays import DataError
 from .build import assemble
+from .costs import COMPILING, costs
 from .datasets import describe
 from .device_presets import DEVICE_PRESETS
 from .faults import Origin, ScenarioError, value_at
@@ -19,12 +20,6 @@ from .load import Loaded
 from .schema import Scenario
 from .suspicions import suspicions, told
 from .workload import Workload, workload
-
-RATE = 1e10
-"""Assumed floating point operations per second."""
-
-AROUND, COMPILING = 4, 20
-"""Seconds that a run takes to load and to write its pages, and to compile all kernels; on one core of a laptop."""
 
 
 def explain(loaded: Loaded) -> str:
@@ -96,15 +91,21 @@ def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     if scenario.experiment.kind == "train":
         per_epoch = load.estimates // scenario.experiment.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
-    seconds = load.operations / RATE
-    most = "at most " if load.bounded and seconds >= 1.0 else ""
-    rate = f"{load.operations:.2g} operations at an assumed {RATE:.0e} per second"
-    yield f"time        {most}{_duration(seconds)} of settling alone: {rate}"
-    yield f"            on top: about {AROUND} s to load and to write, {COMPILING} s of compilation the first time"
-    if scenario.experiment.kind in {"measure", "nudge", "train"}:
-        yield "            on top: exact gradients, complete settlings and ledgers, often longer than all settling"
+    yield from _times(scenario, load)
     yield f"memory      {_size(load.memory)} for parameters, data and states"
     yield f"result      about {_size(load.result)} before compression"
+
+
+def _times(scenario: Scenario, load: Workload) -> Iterator[str]:
+    """Yield how long a run takes, in all and by part."""
+    parts = costs(scenario, load)
+    once = "one run without its sweep takes " if scenario.sweep is not None else ""
+    yield f"time        {once}about {_duration(sum(parts.values()))} of processor time, on one thread"
+    for name, seconds in parts.items():
+        yield f"            {name:20s} {_duration(seconds)}"
+    yield f"            {'compiling':20s} {_duration(COMPILING)} on top, the first time"
+    if load.bounded:
+        yield "            phases that end at a tolerance count with a usual length; a slow network takes longer"
 
 
 def _scales(scenario: Scenario) -> Iterator[str]:

@@ -54,8 +54,11 @@ class Workload(NamedTuple):
     bounded: bool
     """Some phases end at a tolerance, so that `operations` is a limit."""
 
+    counts: Counts
+    """What they were counted from."""
 
-class _Counts(NamedTuple):
+
+class Counts(NamedTuple):
     """Samples, over the whole run."""
 
     estimates: int
@@ -73,7 +76,7 @@ class _Counts(NamedTuple):
     """Samples that are measured again under one scheme, to tell what would help."""
 
 
-class _Nudged(NamedTuple):
+class Nudged(NamedTuple):
     """One nudged settling."""
 
     beta: complex
@@ -99,16 +102,16 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
     counts = _counts(scenario, outline, topology)
-    nudged = _nudges(scenario, counts.schemes)
+    nudged = nudges_of(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
-    probes = _probes(scenario)
+    probes = probes_of(scenario)
     nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
-    nudged_steps += probes * _limit(dynamics.nudged, dynamics.dt)
+    nudged_steps += probes * limit_of(dynamics.nudged, dynamics.dt)
     # Again under one scheme, the most expensive one at most.
-    again = [_nudges(scenario, [scheme]) for scheme in counts.schemes] if counts.again else [[]]
+    again = [nudges_of(scenario, [scheme]) for scheme in counts.schemes] if counts.again else [[]]
     free = counts.free + counts.estimates + counts.again
-    steps = free * _limit(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
+    steps = free * limit_of(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     steps += counts.again * max(sum(settling.planes * settling.steps for settling in one) for one in again)
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
     arrays = max([_STATES, *(settling.planes * (_STATES + settling.points) for settling in nudged)])
@@ -122,71 +125,73 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_result(scenario, topology, counts, nudged),
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
+        counts=counts,
     )
 
 
-def _remedies(scenario: Scenario, topology: Topology) -> int:
+def remedies_of(scenario: Scenario, topology: Topology) -> int:
     """Return how many changes are tried, against the cause of error that has most."""
     design = design_of(scenario, topology, "identity")
     settings = [Setting(design, scheme) for scheme in scenario.tried()]
     return max(len(possible(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()})
 
 
-def _counts(scenario: Scenario, outline: Outline, topology: Topology) -> _Counts:
+def _counts(scenario: Scenario, outline: Outline, topology: Topology) -> Counts:
     experiment, schemes = scenario.experiment, scenario.tried()
     match experiment:
         case Settle():
             samples = min(experiment.record.samples, outline.samples)
-            return _Counts(samples, 0, samples, schemes)
+            return Counts(samples, 0, samples, schemes)
         case Measure():
             samples, repeats = min(experiment.samples, outline.samples), scenario.repeats(experiment)
-            again = samples * _remedies(scenario, topology)
-            return _Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes), again)
+            again = samples * remedies_of(scenario, topology)
+            return Counts(samples * repeats, 0, samples, schemes, repeats * len(schemes), again)
         case StudyNudges():
             samples = min(experiment.samples, outline.samples)
             # One estimate is one of every scheme; each has a free settling of its own.
             estimates = samples * experiment.repeats
-            return _Counts(estimates, samples + estimates * (len(schemes) - 1), samples, schemes)
+            return Counts(estimates, samples + estimates * (len(schemes) - 1), samples, schemes)
         case Train():
             samples = min(experiment.samples or outline.samples, outline.samples)
             tests = min(experiment.test_samples or outline.test_samples, outline.test_samples)
             rows = min(scenario.task.batch, samples)
-            return _Counts(samples * experiment.epochs, tests * (experiment.epochs + 1), rows, schemes[:1])
+            return Counts(samples * experiment.epochs, tests * (experiment.epochs + 1), rows, schemes[:1])
         case Evaluate():
             tests = min(experiment.samples or outline.test_samples, outline.test_samples)
-            return _Counts(0, tests * experiment.chips, tests, [])
+            return Counts(0, tests * experiment.chips, tests, [])
 
 
-def _nudges(scenario: Scenario, schemes: list[Scheme]) -> list[_Nudged]:
+def nudges_of(scenario: Scenario, schemes: list[Scheme]) -> list[Nudged]:
     """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
     recorded = isinstance(scenario.experiment, Settle)
     dynamics, found = scenario.dynamics_in_tau(), []
     for scheme in schemes:
         if not isinstance(scheme, LockIn | Rotation):
-            limit = _limit(dynamics.nudged, dynamics.dt)
+            limit = limit_of(dynamics.nudged, dynamics.dt)
             nodes = scheme.nodes() if recorded or conjugates(scenario.devices) else unfolded(scheme.nodes())
             betas = [complex(node.beta) for node in nodes if node.beta != 0.0]
-            found += [_Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
+            found += [Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
         elif not recorded:
             points = cycle_steps(scheme.period, dynamics.dt)
             planes = 2 if isinstance(scheme, Rotation) else 1
-            found.append(_Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
+            found.append(Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
     return list({settling.beta: settling for settling in found}.values()) if recorded else found
 
 
-def _probes(scenario: Scenario) -> int:
+def probes_of(scenario: Scenario) -> int:
     """Return the settlings of one sample that homeostasis asks for; held outputs need none."""
     how = scenario.learning.homeostasis
     return 2 * how.draws if isinstance(scenario.experiment, Train) and isinstance(how, ClosedLoop) else 0
 
 
-def _limit(phase: Phase, dt: float) -> int:
+def limit_of(phase: Phase, dt: float) -> int:
+    """Return the steps of a phase: all of a fixed length, or its limit."""
     if not phase.fixed:
         return phase.max_steps
     return (phase.steps or whole_steps(phase.duration or 0.0, dt)) + whole_steps(phase.window, dt)
 
 
-def _result(scenario: Scenario, topology: Topology, counts: _Counts, nudged: Iterable[_Nudged]) -> int:
+def _result(scenario: Scenario, topology: Topology, counts: Counts, nudged: Iterable[Nudged]) -> int:
     """Return the bytes of the large arrays of the result file."""
     experiment, dynamics = scenario.experiment, scenario.dynamics_in_tau()
     total = 3 * BYTES * topology.size
@@ -197,7 +202,7 @@ def _result(scenario: Scenario, topology: Topology, counts: _Counts, nudged: Ite
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.
         phases = {settling.beta: settling for settling in nudged if not settling.points}.values()
-        longest = max([_limit(dynamics.free, dynamics.dt), *(settling.steps for settling in phases)])
+        longest = max([limit_of(dynamics.free, dynamics.dt), *(settling.steps for settling in phases)])
         planes = max([1, *(settling.planes for settling in phases)])
         times = longest // record.every_steps + 2
         total += 4 * planes * (1 + len(phases)) * times * record.samples * topology.units
