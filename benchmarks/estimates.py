@@ -37,7 +37,7 @@ def measure(name: str) -> float:
     before = _spent()
     with TemporaryDirectory() as folder:
         where = ["--out", str(Path(folder) / "run"), "--threads", "1", "--quiet"]
-        command = [sys.executable, "-m", "nudgelab", "run", name, *where]
+        command = [sys.executable, "-c", "import nudgelab; nudgelab.main()", "run", name, *where]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603  our own program
     return _spent() - before
 

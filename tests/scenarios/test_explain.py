@@ -57,7 +57,9 @@ def test_what_it_will_cost_is_told(tmp_path):
         r"^# settlings +1 free and 5 nudged for each estimate; [\d,]+ in the whole run$", text, re.MULTILINE
     )
     assert "less than a second" in text
-    assert "assumed 1e+10 per second" in text
+    assert re.search(r"^# time +about \d+ s of processor time, on one thread$", text, re.MULTILINE)
+    for part in ("loading", "settling", "reference runs", "exact gradients", "remedies", "compiling"):
+        assert re.search(rf"^# {' ' * 12}{part} +\S", text, re.MULTILINE)
     assert "tau   " not in text
 
 
