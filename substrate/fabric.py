@@ -27,6 +27,10 @@ from .writing import Writer
 Array = NDArray[np.float64]
 
 
+_ROWS = 32
+"""Rows of one product of inputs and weights."""
+
+
 class Fabric:
     """Programmed and effective parameters of one chip; every cell keeps its own mismatch.
 
@@ -108,7 +112,7 @@ class Fabric:
         with single_threaded_blas():
             for c in topology.connections:
                 if c.pre == topology.input:
-                    drive[:, topology.columns[c.post]] += x @ blocks[c.block]
+                    drive[:, topology.columns[c.post]] += _multiply_rows(x, blocks[c.block])
         return drive
 
     def restart(self, name: str) -> None:
@@ -258,3 +262,14 @@ def edges_of(topology: Topology) -> NDArray[np.int64]:
         for c in topology.recurrent()
     ]
     return np.array(edges, dtype=np.int64).reshape(-1, 6)
+
+
+def _multiply_rows(x: Array, weights: Array) -> Array:
+    """Return ``x @ weights``, every row with the same bits whatever rows stand beside it.
+
+    Libraries choose the order of a sum by the number of rows, so that they always get the same number.
+    """
+    filled = np.zeros((-(-len(x) // _ROWS) * _ROWS, x.shape[1]))
+    filled[: len(x)] = x
+    parts = [filled[first : first + _ROWS] @ weights for first in range(0, len(filled), _ROWS)]
+    return np.concatenate(parts)[: len(x)] if parts else np.zeros((0, weights.shape[1]))
