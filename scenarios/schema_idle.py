@@ -35,6 +35,9 @@ class Need(NamedTuple):
 
     hint: str
 
+    switches: tuple[str, ...] = ()
+    """Keys by whose size they act, dotted; where one is written, its 0 is meant, as in a sweep down to 0."""
+
 
 def idle_faults(scenario: Scenario) -> Found:
     """Return every key of a scenario that changes nothing.
@@ -49,7 +52,7 @@ def idle_faults(scenario: Scenario) -> Found:
     found: Found = []
     for need in needs:
         table = _table(scenario, need.place)
-        if table is None or need.met:
+        if table is None or need.met or any(_is_written(scenario, key) for key in need.switches):
             continue
         found += [((*need.place, key), f"changes nothing: {need.why}", need.hint) for key in _given(table, need.keys)]
     return found
@@ -60,6 +63,12 @@ def _table(scenario: Scenario, place: tuple[str, ...]) -> Parameters | None:
     for key in place:
         table = getattr(table, key, None)
     return table if isinstance(table, Parameters) else None
+
+
+def _is_written(scenario: Scenario, key: str) -> bool:
+    *place, name = key.split(".")
+    table = _table(scenario, tuple(place))
+    return table is not None and name in table.model_fields_set
 
 
 def _given(table: Parameters, keys: tuple[str, ...]) -> list[str]:
@@ -99,19 +108,43 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
     for name, cells in kinds.items():
         place = ("devices", name)
         needs += [
-            Need(place, ("mismatch",), cells.sigma > 0.0, "there is no spread", "give mismatch_sigma or pelgrom"),
-            Need(place, ("stuck_at",), cells.stuck_fraction > 0.0, "no device is stuck", "give stuck_fraction"),
+            Need(
+                place,
+                ("mismatch",),
+                cells.sigma > 0.0,
+                "there is no spread",
+                "give mismatch_sigma or pelgrom",
+                _either("mismatch_sigma"),
+            ),
+            Need(
+                place,
+                ("stuck_at",),
+                cells.stuck_fraction > 0.0,
+                "no device is stuck",
+                "give stuck_fraction",
+                _either("stuck_fraction"),
+            ),
         ]
     wired = size_of(devices.wires.segment) > 0.0
-    needs.append(Need(("devices", "wires"), ("ends", "array"), wired, "lines have no resistance", "give segment"))
+    lines = ("devices", "wires")
+    switch = ("devices.wires.segment",)
+    needs.append(Need(lines, ("ends", "array"), wired, "lines have no resistance", "give segment", switch))
     forgets, old = devices.retention, ("devices", "retention")
     leak, drift = forgets.leak_tau is not None, forgets.drift != 0.0 or forgets.drift_sigma != 0.0
     slope = forgets.drift_slope != 0.0 or forgets.drift_sigma_slope != 0.0
+    drifts = ("devices.retention.drift", "devices.retention.drift_sigma")
     needs += [
         Need(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
-        Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift"),
-        Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift"),
-        Need(old, ("drift_scale",), slope, "the drift is that of all weights", "give drift_slope or drift_sigma_slope"),
+        Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift", drifts),
+        Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift", drifts),
+        Need(
+            old,
+            ("drift_scale",),
+            slope,
+            "the drift is that of all weights",
+            "give drift_slope or drift_sigma_slope",
+            ("devices.retention.drift_slope", "devices.retention.drift_sigma_slope"),
+        ),
     ]
     law = devices.update
     spread, cycle = getattr(law, "step_sigma", 0.0) > 0.0, getattr(law, "cycle_sigma", 0.0) > 0.0
@@ -119,8 +152,17 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
     pulses = ("devices", "update")
     return [
         *needs,
-        Need(pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma"),
-        Need(pulses, ("cycle_noise",), cycle, "pulses have no spread", "give cycle_sigma"),
+        Need(
+            pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma", ("devices.update.step_sigma",)
+        ),
+        Need(
+            pulses,
+            ("cycle_noise",),
+            cycle,
+            "pulses have no spread",
+            "give cycle_sigma",
+            ("devices.update.cycle_sigma",),
+        ),
         *(
             Need(pulses, (f"{end}_sigma",), getattr(law, end, None) is not None, "there is no bound", f"give {end}")
             for end in ("w_max", "w_min")
@@ -129,21 +171,54 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
     ]
 
 
+def _either(name: str) -> tuple[str, ...]:
+    """Return a key of the cells of all weights and of the feedback cells."""
+    return f"devices.weights.{name}", f"devices.feedback.{name}"
+
+
+def _keys(table: Parameters, place: str, *others: str) -> tuple[str, ...]:
+    """Return all keys of a table but some."""
+    return tuple(f"{place}.{name}" for name in type(table).model_fields if name not in others)
+
+
 def _read_needs(scenario: Scenario) -> list[Need]:
     devices, noise = scenario.devices, scenario.devices.noise
     hold, adc = devices.hold, devices.converters.readout
     spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, size_of(adc.offset_sigma)) > 0.0
     made = spread or (adc is not None and adc.measured is not None)
-    jumps = noise.telegraph is not None and size_of(noise.telegraph.amplitude) > 0.0
-    trap = ("devices", "noise", "telegraph")
     return [
         Need(
-            ("devices", "hold"), ("read_skew",), hold.on, "what is held does not change", "give droop_tau or pedestal"
+            ("devices", "hold"),
+            ("read_skew",),
+            hold.on,
+            "what is held does not change",
+            "give droop_tau or pedestal",
+            _keys(hold, "devices.hold", "read_skew"),
         ),
-        Need(("phases",), ("hold_time",), hold.on, "nothing is held", "give devices.hold.droop_tau"),
-        Need(("phases",), ("noise",), noise.on, "membranes have no noise", "give devices.noise.thermal"),
-        Need(("devices", "converters", "readout"), ("shared",), made, "all converters are alike", "give offset_sigma"),
-        Need(trap, ("amplitude_sigma", "fraction"), jumps, "no read jumps", "give an amplitude above 0"),
+        Need(
+            ("phases",),
+            ("hold_time",),
+            hold.on,
+            "nothing is held",
+            "give devices.hold.droop_tau",
+            _keys(hold, "devices.hold", "read_skew"),
+        ),
+        Need(
+            ("phases",),
+            ("noise",),
+            noise.on,
+            "membranes have no noise",
+            "give devices.noise.thermal",
+            tuple(f"devices.noise.{kind}" for kind in ("thermal", "common", "coloured", "flicker")),
+        ),
+        Need(
+            ("devices", "converters", "readout"),
+            ("shared",),
+            made,
+            "all converters are alike",
+            "give offset_sigma",
+            tuple(f"devices.converters.readout.{name}" for name in ("gain_sigma", "unit_sigma", "offset_sigma")),
+        ),
     ]
 
 

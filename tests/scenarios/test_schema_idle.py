@@ -17,7 +17,6 @@ experiment = { kind = "measure" }
 ONE_WAY = 'network.connections=["in-l1","l1-out"]'
 LOOP = 'network={layers={in=4,l1=8,l2=3,out=2},connections=["in-l1","l1-l2","l2-out","out-l1"]}'
 STEPS = 'devices.update={kind="constant-step",step=0.1}'
-TRAP = "devices.noise.telegraph={amplitude=0,time=1,fraction=0.5}"
 
 IDLE = [
     ("network.asymmetry.angle=45", ['network.parameters="w.npz"'], None, "gives the weights"),
@@ -51,7 +50,6 @@ IDLE = [
         ["devices.converters.readout.offset_sigma=0.01"],
         "all converters are alike",
     ),
-    (TRAP, [], None, "no read jumps"),
     (
         "devices.converters.nudge.gain_negative=0.9",
         ['learning.scheme.kind="one-sided"'],
@@ -77,10 +75,30 @@ def test_a_key_that_changes_nothing_is_refused_at_its_place(tmp_path, edit, sett
     for fault in found:
         assert words in fault.message
         assert fault.hint
-        assert ".".join(map(str, fault.path)) in edit or fault.path[:-1] == ("devices", "noise", "telegraph")
+        assert ".".join(map(str, fault.path)) in edit
     load(path, setting)
     if cure is not None:
         load(path, [*setting, edit, *cure])
+
+
+@pytest.mark.parametrize(
+    ("edit", "switch"),
+    [
+        ("devices.weights.mismatch='additive'", "devices.weights.mismatch_sigma=0"),
+        ("devices.feedback.mismatch='additive'", "devices.feedback.mismatch_sigma=0"),
+        ("devices.weights.stuck_at=0.1", "devices.weights.stuck_fraction=0"),
+        ("devices.wires.ends='opposite'", "devices.wires.segment=0"),
+        ("devices.retention.age=10", "devices.retention.drift=0"),
+        ("phases.noise='common'", "devices.noise.thermal=0"),
+        ("phases.hold_time=1", "devices.hold.pedestal=0"),
+        ("devices.converters.readout={bits=8,shared=true}", "devices.converters.readout.offset_sigma=0"),
+    ],
+)
+def test_what_a_written_size_switches_may_stand_beside_a_size_of_0(tmp_path, edit, switch):
+    path = write(tmp_path, PLAIN)
+    idle = [fault for fault in faults_of(path, edit) if "changes nothing" in fault.message]
+    assert idle
+    load(path, [edit, switch])
 
 
 def test_a_resolved_scenario_spells_out_idle_defaults_and_is_valid(tmp_path):
