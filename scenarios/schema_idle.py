@@ -48,7 +48,7 @@ def idle_faults(scenario: Scenario) -> Found:
         Valid in itself, with a wiring that may have faults of its own.
     """
     needs = [*_wiring_needs(scenario), *_cell_needs(scenario), *_read_needs(scenario), *_nudge_needs(scenario)]
-    needs += [*_setting_needs(scenario)]
+    needs += [*_retention_needs(scenario), *_write_needs(scenario), *_setting_needs(scenario)]
     found: Found = []
     for need in needs:
         table = _table(scenario, need.place)
@@ -129,11 +129,15 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
     lines = ("devices", "wires")
     switch = ("devices.wires.segment",)
     needs.append(Need(lines, ("ends", "array"), wired, "lines have no resistance", "give segment", switch))
-    forgets, old = devices.retention, ("devices", "retention")
+    return needs
+
+
+def _retention_needs(scenario: Scenario) -> list[Need]:
+    forgets, old = scenario.devices.retention, ("devices", "retention")
     leak, drift = forgets.leak_tau is not None, forgets.drift != 0.0 or forgets.drift_sigma != 0.0
     slope = forgets.drift_slope != 0.0 or forgets.drift_sigma_slope != 0.0
     drifts = ("devices.retention.drift", "devices.retention.drift_sigma")
-    needs += [
+    return [
         Need(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
         Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift", drifts),
         Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift", drifts),
@@ -146,12 +150,14 @@ def _cell_needs(scenario: Scenario) -> list[Need]:
             ("devices.retention.drift_slope", "devices.retention.drift_sigma_slope"),
         ),
     ]
-    law = devices.update
+
+
+def _write_needs(scenario: Scenario) -> list[Need]:
+    law = scenario.devices.update
     spread, cycle = getattr(law, "step_sigma", 0.0) > 0.0, getattr(law, "cycle_sigma", 0.0) > 0.0
     trains = getattr(law, "rounding", "") == "coincidences"
     pulses = ("devices", "update")
     return [
-        *needs,
         Need(
             pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma", ("devices.update.step_sigma",)
         ),
