@@ -35,7 +35,11 @@ def test_a_good_scenario_is_assembled(tmp_path):
         ('task.path="none.npz"', "task.path", "none.npz"),
         ("network.layers.in=13", "network.layers.in", "12 inputs"),
         ("network.layers.l1=9", "network.parameters", "'weight/in-l1' has shape (12, 8)"),
-        ('network.connections=["in-l1", "l1-l2", "l2-out"]', "network.parameters", "'weight/l2-l1' belongs to nothing"),
+        (
+            'network.connections=["in-l1", "l1-l2", "l2-out", "out-l2"]',
+            "network.parameters",
+            "'weight/l2-l1' belongs to nothing",
+        ),
         (
             'network.connections=["in-l1", "l1-l2", "l2-l1", "l2-out", "out-l2", "out-l1"]',
             "network.parameters",

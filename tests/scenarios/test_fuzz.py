@@ -2,7 +2,8 @@
 
 import pytest
 
-from scenarios import cli, load
+from scenarios import load
+from scenarios.files import CATALOGUE
 
 from . import fuzz
 
@@ -29,4 +30,4 @@ def test_cases_are_functions_of_their_numbers_and_reach_beyond_the_first_fault()
 def test_an_error_of_the_program_is_no_answer(monkeypatch):
     monkeypatch.setattr(load, "_wiring_faults", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        fuzz.answer(cli.CATALOGUE.joinpath("ideal.toml").read_text())
+        fuzz.answer(CATALOGUE.joinpath("ideal.toml").read_text())

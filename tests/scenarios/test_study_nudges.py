@@ -149,7 +149,16 @@ def test_a_budget_of_time_is_in_tau_or_seconds(tmp_path):
             ["experiment.budget.time=0.1", "dynamics.free={}", "dynamics.nudged={}", "devices.noise.thermal=0"],
             "experiment: the allowance of 30 settlings, 40 reads and 0.1 tau does not pay",
         ),
-        (["dynamics.dt=8", "dynamics.method=euler", "devices.noise.thermal=0"], "no sample settles under every"),
+        (
+            [
+                "dynamics.dt=8",
+                "dynamics.free={}",
+                "dynamics.nudged={}",
+                "dynamics.method=euler",
+                "devices.noise.thermal=0",
+            ],
+            "no sample settles under every",
+        ),
     ],
 )
 def test_what_cannot_be_compared_ends_the_run(tmp_path, edits, words):

@@ -110,7 +110,7 @@ def test_products_alone_solve_what_factorisation_solves(law, monkeypatch):
     force = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     dense = linear.response(force), linear.adjoint(force), linear.newton_step(force)
     monkeypatch.setattr(module, "DIRECT", 0)
-    monkeypatch.setattr(module, "_LAST_RESORT", 0)
+    monkeypatch.setattr(module, "LAST_RESORT", 0)
     for found, expected in zip(
         (linear.response(force), linear.adjoint(force), linear.newton_step(force)), dense, strict=True
     ):
@@ -125,7 +125,7 @@ def test_what_products_do_not_solve_is_factorised_or_nan(monkeypatch):
     np.testing.assert_allclose(expected, [[2.0, -1.0], [0.0, 0.0]], rtol=0, atol=1e-15)
     monkeypatch.setattr(module, "DIRECT", 0)
     np.testing.assert_array_equal(linear.response(force), expected)
-    monkeypatch.setattr(module, "_LAST_RESORT", 0)
+    monkeypatch.setattr(module, "LAST_RESORT", 0)
     found = linear.response(force)
     assert np.isnan(found[0]).all()
     assert (found[1] == 0.0).all()
