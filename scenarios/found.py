@@ -12,10 +12,9 @@ from . import store
 from .answer import answer, remarks
 from .faults import Fault
 from .load import Loaded
-from .report import FIGURES, write_report
-from .run import RESULT, SCENARIO, Finished, keep
+from .report import write_report
+from .run import RESULT, Finished, keep, kept_files
 from .sheets import sheets
-from .store import StoreReadError
 from .summary import metrics
 from .sweep_folder import CUBE, REPORT, TABLE
 
@@ -229,10 +228,7 @@ class Result(_Labelled):
     @property
     def files(self) -> list[Path]:
         """The files of the folder; none for a result in memory."""
-        if self.folder is None:
-            return []
-        named = [self.folder / name for name in (RESULT, "report.html", SCENARIO)]
-        return [path for path in named if path.exists()] + sorted((self.folder / FIGURES).glob("*.svg"))
+        return [] if self.folder is None else kept_files(self.folder)
 
     def to_dataframe(self, path: str | None = None) -> pd.DataFrame:
         """Return one group as a table, or the final numbers: one row each, `figure` and `value`."""
@@ -313,6 +309,3 @@ class SweepResult(_Labelled):
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(self.answer)}</b></p>"
-
-
-__all__ = ["Drawing", "Drawings", "Result", "StoreReadError", "SweepResult", "merge", "open_result"]

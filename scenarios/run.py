@@ -113,7 +113,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     if path.exists() and not options.force:
         _refuse_another(path, store.load(path), identity)
         _complete(loaded, folder, watch)
-        return Finished(folder, False, _files(folder), warnings)
+        return Finished(folder, False, kept_files(folder), warnings)
     saved = None if path.exists() else checkpoint_of(kept, identity, options.force, watch)
     _make(folder)
     watch.log_to(folder / LOG)
@@ -125,7 +125,7 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     watch.say(f"writing {folder}")
     keep(loaded, folder, groups, {"id": identity, **ending})
     remove(kept)
-    return Finished(folder, True, _files(folder), warnings)
+    return Finished(folder, True, kept_files(folder), warnings)
 
 
 def run_in_memory(loaded: Loaded, threads: int | None, watch: Watch) -> tuple[Result, list[Fault]]:
@@ -313,6 +313,7 @@ def _complete(loaded: Loaded, folder: Path, watch: Watch) -> None:
     remove(folder / CHECKPOINT)
 
 
-def _files(folder: Path) -> list[Path]:
+def kept_files(folder: Path) -> list[Path]:
+    """Return the files of a run that are in its folder: result, report, scenario, figures."""
     named = [folder / name for name in (RESULT, REPORT, SCENARIO)]
     return [path for path in named if path.exists()] + sorted((folder / FIGURES).glob("*.svg"))

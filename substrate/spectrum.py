@@ -60,15 +60,19 @@ def leaves(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
     found = np.zeros(len(linear.slopes), dtype=np.bool_)
     for i in range(len(found)):
         one = linear.only(np.array([i]))
-        if linear.slopes.shape[1] <= LAST_RESORT:
-            jacobian = one.jacobian(0)
-            try:
-                np.linalg.cholesky(-(jacobian + jacobian.T))
-                continue
-            except np.linalg.LinAlgError:
-                pass
+        if linear.slopes.shape[1] <= LAST_RESORT and _is_contracting(one.jacobian(0)):
+            continue
         found[i] = _farthest_right(one, time_constants) > _ACCURACY
     return found
+
+
+def _is_contracting(jacobian: Array) -> bool:
+    """Tell whether the symmetric part of a Jacobian (units, units) is negative definite."""
+    try:
+        np.linalg.cholesky(-(jacobian + jacobian.T))
+    except np.linalg.LinAlgError:  # how the library says that a matrix is not positive definite
+        return False
+    return True
 
 
 def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:

@@ -9,6 +9,7 @@ import pytest
 
 import nudgelab
 from scenarios import store
+from scenarios.progress import Progress
 from scenarios.variables import complete
 
 TABLES = {
@@ -92,6 +93,25 @@ def test_faults_of_tables_name_the_key_and_the_cure():
         nudgelab.load({key: value for key, value in TABLES.items() if key != "name"} | {"nam": "x"})
     with pytest.raises(nudgelab.ScenarioError, match=r"--set learning.scheme.beta = -1"):
         nudgelab.load(TABLES, {"learning.scheme.beta": -1})
+
+
+class Impatient(Progress):
+    """Ends the run as Ctrl-C does, when it is told the second line."""
+
+    lines = 0
+
+    def say(self, text):
+        super().say(text)
+        self.lines += 1
+        if self.lines == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_leaves_everything_as_it_was():
+    scenario = nudgelab.load(TABLES)
+    with pytest.raises(KeyboardInterrupt):
+        scenario.run(watch=Impatient(quiet=True))
+    assert_same(scenario.run().stored, nudgelab.load(TABLES).run().stored)
 
 
 def test_a_sweep_is_the_runs_of_its_points(tmp_path):
