@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise
+from devices.neuron.noise import Noise
 from devices.random import Stream
 from substrate.chip import Chip
 from substrate.compile import kernel, single_threaded_blas

@@ -23,7 +23,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from devices.noise import Noise
+from devices.neuron.noise import Noise
 from substrate.chip import Chip
 from substrate.linearisation import Linearisation
 from substrate.methods import Phase, whole_steps

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.activation import Curve
-from devices.measured_weights import CellSample, MeasuredMap
+from devices.neuron.activation import Curve
 from devices.random import Stream
+from devices.synapse.measured import CellSample, MeasuredMap
 from substrate.topology import Topology
 
 from .arrays import DataError

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from devices import steps
-from devices.cells import nominal, shape_of
-from devices.memory import Step, Update, Verified
+from devices.programming import pulse as steps
+from devices.programming.laws import Step, Update, Verified
+from devices.programming.sampled import nominal, shape_of
 from devices.random import Stream
-from devices.retention import Retention, retained, sample_forgetting
+from devices.synapse.retention import Retention, retained, sample_forgetting
 from substrate.writing import Writer
 
 from .device_presets import USABLE, DevicePreset, table_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.activation import Curve
+from devices.neuron.activation import Curve
 from substrate.design import Design
 from substrate.topology import Topology
 

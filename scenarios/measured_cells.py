@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.cells import Cells
-from devices.memory import Pulsed
+from devices.programming.laws import Pulsed
+from devices.programming.sampled import Cells
 from substrate.topology import Topology
 
 from .arrays import DataError, Part, Read, digest_of, npz_parts, refuse_large

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.activation import Curve, Named
+from devices.neuron.activation import Curve, Named
 from substrate.physical import Physical
 
 from .arrays import Read, digest_of, fault

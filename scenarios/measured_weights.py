@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.measured_weights import CellSample, MeasuredMap, make_cell_sample
+from devices.synapse.measured import CellSample, MeasuredMap, make_cell_sample
 from substrate.physical import siemens_of_weight
 from substrate.topology import Topology
 

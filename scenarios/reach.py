@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.bounds import Drawn
-from devices.conductance import within
+from devices.programming.bounds import Drawn
 from devices.random import Stream
+from devices.synapse.conductance import within
 
 from .build import Parts
 from .schema import Scenario

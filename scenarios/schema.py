@@ -8,8 +8,8 @@ import tomlkit
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from devices.activation import HOLOMORPHIC, Named
-from devices.energy import Energy
+from devices.interface.energy import Energy
+from devices.neuron.activation import HOLOMORPHIC, Named
 from devices.parameters import Degrees, FilePath, Parameters
 from learning.probes import both_seeds
 from learning.rules import AsymEP, ErrorVector, KolenPollack, LearningRule

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from devices.comparator import Comparator
-from devices.components import size_of
-from devices.converter import SHAPED, Converters, NudgeCircuit
-from devices.memory import Pulsed, Update
-from devices.mismatch import CellKind, FeedbackDevices, Twin, WeightDevices, fault_of
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.interface.converter import SHAPED, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from devices.parameters import Parameters
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.programming.comparator import Comparator
+from devices.programming.laws import Pulsed, Update
+from devices.quantities import size_of
+from devices.synapse.cell import CellKind, FeedbackDevices, Twin, WeightDevices, fault_of
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from substrate.phases import Phases
 from substrate.physical import Physical, sampled_noise, thermal_noise
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from devices.mismatch import FeedbackDevices
+from devices.synapse.cell import FeedbackDevices
 from learning.homeostasis import ClosedLoop, OpenLoop
 from learning.homeostasis_exact import ExactPull, SampledPull
 from substrate.topology import Topology, faults

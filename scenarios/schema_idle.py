@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from devices.components import size_of
-from devices.mismatch import fault_of
 from devices.parameters import Parameters
+from devices.quantities import size_of
+from devices.synapse.cell import fault_of
 from learning.rules import Contrastive, Dyadic
 from learning.schemes import LockIn, RandomSign, Rotation, Scheme
 from substrate.topology import Topology, faults

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.components import size_of
+from devices.quantities import size_of
 
 from .build import Parts
 from .faults import Finding

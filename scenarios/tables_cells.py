@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from devices.cells import Cells, nominal
-from devices.memory import Pulsed
-from devices.retention import exponents
+from devices.programming.laws import Pulsed
+from devices.programming.sampled import Cells, nominal
+from devices.synapse.retention import exponents
 from substrate.chip import Chip
 from substrate.writing import Writer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.converter import Clipped
+from devices.interface.converter import Clipped
 from substrate.causes import class_of, unsettled
 from substrate.chip import Chip
 from substrate.equilibrium import Audit

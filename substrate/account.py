@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.energy import joules
+from devices.interface.energy import joules
 
 from .design import Design
 from .protocol import Budget, Status

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import white_kick
+from devices.neuron.noise import white_kick
 from devices.random import Stream
 
 from .autocorrelation import error_of_mean

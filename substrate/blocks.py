@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from devices import steps
-from devices.cells import Cells, shape_of
-from devices.memory import Step
+from devices.programming import pulse as steps
+from devices.programming.laws import Step
+from devices.programming.sampled import Cells, shape_of
 from devices.random import Stream
 
 from .pulsing import Block, Train

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from devices.converter import NudgeCircuit
-from devices.mismatch import WeightDevices
-from devices.neurons import NeuronDevices
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.interface.converter import NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.synapse.cell import WeightDevices
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 
 from .design import Design
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.conductance import Devices, conductances, effective, held, made, moments, within
-from devices.measured_weights import CellSample, MeasuredMap
-from devices.mismatch import WeightDevices, path_gains
 from devices.random import Stream
+from devices.synapse.cell import WeightDevices, path_gains
+from devices.synapse.conductance import Devices, conductances, effective, held, made, moments, within
+from devices.synapse.measured import CellSample, MeasuredMap
 
 from .design import Design, Fabrication
 from .wires import End, tiled

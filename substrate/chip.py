@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.converter import Clipped
-from devices.noise import Noise
+from devices.interface.converter import Clipped
+from devices.neuron.noise import Noise
 
 from .account import Account
 from .adjoint import relax_errors

@@ -31,9 +31,9 @@ Reals = NDArray[Any]
 
 
 COMPILED = (
-    "devices/activation.py",
-    "devices/nudge.py",
-    "devices/steps.py",
+    "devices/neuron/activation.py",
+    "devices/interface/cost_force.py",
+    "devices/programming/pulse.py",
     "substrate/anderson.py",
     "substrate/cache.py",
     "substrate/compile.py",

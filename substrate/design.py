@@ -8,18 +8,18 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
-from devices.comparator import Comparator
-from devices.converter import Converters
-from devices.energy import Energy
-from devices.measured_weights import CellSample, MeasuredMap
-from devices.memory import Step, Verified
-from devices.mismatch import FeedbackDevices, Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.interface.converter import Converters
+from devices.interface.energy import Energy
+from devices.interface.hold import Hold
+from devices.neuron import activation
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.programming.comparator import Comparator
+from devices.programming.laws import Step, Verified
+from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.measured import CellSample, MeasuredMap
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 
 from .methods import Dynamics
 from .phases import Phases
@@ -79,7 +79,7 @@ class Design(NamedTuple):
     """Weights that were measured, by block; only those of cells whose parameters name a file."""
 
     measured_converters: Mapping[str, Array] | None = None
-    """Tables of converters that were measured, `readout` and `nudge`; see `devices.linearity`."""
+    """Tables of converters that were measured, `readout` and `nudge`; see `devices.interface.linearity`."""
 
     complete: bool = False
     """Whether settlings follow `substrate.completion`, not the ends and steps of the dynamics."""

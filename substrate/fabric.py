@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import nudge
-from devices.comparator import decided
-from devices.mismatch import cell_gains
-from devices.neurons import offsets
+from devices.interface import cost_force as nudge
+from devices.neuron.membrane import offsets
+from devices.programming.comparator import decided
 from devices.random import Stream
+from devices.synapse.cell import cell_gains
 
 from .cells import Cells
 from .compile import single_threaded_blas

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation, nudge
+from devices.interface import cost_force as nudge
+from devices.neuron import activation
 
 from . import field
 from .compile import elementwise, kernel, law

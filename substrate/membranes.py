@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neurons import factors
+from devices.neuron.membrane import factors
 from devices.random import Stream
 
 from .design import Design, Fabrication

@@ -26,7 +26,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise
+from devices.neuron.noise import Noise
 
 from .compile import single_threaded_blas
 from .couplings import Couplings

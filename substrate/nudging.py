@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
-from devices.converter import SHAPED, delivered
+from devices.interface.converter import SHAPED, delivered
+from devices.neuron import activation
 from devices.random import Stream
 
 from .design import Design, Fabrication

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.memory import OneSided, Step
-from devices.pairs import Device, Pair, after_reset, full
+from devices.programming.laws import OneSided, Step
+from devices.programming.one_sided import Device, Pair, after_reset, full
 from devices.random import Stream
 
 from .blocks import as_moved, train_of

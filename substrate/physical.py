@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from devices.interface.hold import thermal_noise as ktc
 from devices.parameters import BOLTZMANN, Farads, Kelvins, Parameters, Seconds, Siemens, Volts
-from devices.sampling import thermal_noise as ktc
 
 Synapse = Literal["virtual-ground", "transconductor", "passive"]
 Real = TypeVar("Real", float, NDArray[np.float64])

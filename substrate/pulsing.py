@@ -1,6 +1,6 @@
 """Pulses on the cells of one block, compiled: how many each cell gets, and the walk they make it take.
 
-`devices.steps` is the specification of one pulse. Every draw is a function of the key, the cell and the number of
+`devices.programming.pulse` is the specification of one pulse. Every draw is a function of the key, the cell and the number of
 the pulse, never of the other cells. All cells of a row take their first pulse, then their second: without branches from
 cell to cell while many move, one by one when few are left.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import steps
+from devices.programming import pulse as steps
 
 from .compile import elementwise, kernel, law
 from .vector import exp2, log, normals, pairs, philox, philox_at
@@ -39,7 +39,7 @@ FEW = 4
 
 
 class Block(NamedTuple):
-    """The cells of one block, all arrays (rows, columns); see `devices.cells.Cells`."""
+    """The cells of one block, all arrays (rows, columns); see `devices.programming.sampled.Cells`."""
 
     weight: Array
     """State; changed in place."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from devices.comparator import Comparator
-from devices.converter import Converters
-from devices.memory import Step, Verified
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.converter import Converters
+from devices.interface.hold import Hold
+from devices.neuron.noise import Noise
+from devices.programming.comparator import Comparator
+from devices.programming.laws import Step, Verified
 
 
 class Parts(Protocol):

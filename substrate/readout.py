@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.converter import Clipped, Fabricated, convert, fabricated
+from devices.interface.converter import Clipped, Fabricated, convert, fabricated
+from devices.interface.hold import held, leaks, pedestals
 from devices.random import Stream
-from devices.sampling import held, leaks, pedestals
 
 from .design import Design, Fabrication
 from .protocol import State

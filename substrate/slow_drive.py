@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise, later
+from devices.neuron.noise import Noise, later
 from devices.random import Stream
 
 from .design import Fabrication

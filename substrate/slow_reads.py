@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise, jumps, later, switched
+from devices.neuron.noise import Noise, jumps, later, switched
 from devices.random import Stream
 
 from .design import Fabrication

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.noise import Noise
+from devices.neuron.noise import Noise
 
 from . import field
 from .kernels import RUNNING, Circuit, Law, Tile, Wiring

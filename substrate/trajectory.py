@@ -9,19 +9,7 @@ from __future__ import annotations
 from . import field
 from .compile import elementwise, kernel
 from .ends import Course, Options, Plan, judge, restrain
-from .kernels import (
-    RUNNING,
-    Array,
-    Circuit,
-    Integers,
-    Law,
-    Reals,
-    Tile,
-    Wiring,
-    activate_range,
-    connect,
-    pull,
-)
+from .kernels import RUNNING, Array, Circuit, Integers, Law, Reals, Tile, Wiring, activate_range, connect, pull
 from .shaking import Noise, Window, shake
 from .steps import compact, full_drift, gather_range
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
-from devices.neurons import factors
+from devices.neuron import activation
+from devices.neuron.membrane import factors
 from devices.random import Stream
 
 from .design import Design, Fabrication

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from devices.components import Component, Rate
 from devices.parameters import Parameters, Potential, Span, in_tau
+from devices.quantities import Component, Rate
 
 from .physical import Physical, siemens_of_weight
 from .times import Fault, span_fault

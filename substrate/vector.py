@@ -1,6 +1,6 @@
 """Device laws once more, written for the compiler: one row of units, without branches, so that it vectorises.
 
-`devices.activation` and `devices.random` are the specification; tests hold both side by side. All
+`devices.neuron.activation` and `devices.random` are the specification; tests hold both side by side. All
 numbers take the type of the row: one literal in double would halve the width of every vector.
 Columns that do not begin at 0 are counted without sign: an index that might be negative prevents vectors.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import activation
+from devices.neuron import activation
 
 from .compile import elementwise, exponent, inlined, power_of_two
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.bounds import Drawn, Ends, named
-from devices.cells import Cells
-from devices.memory import Pulsed, Step, Verified
+from devices.programming.bounds import Drawn, Ends, named
+from devices.programming.laws import Pulsed, Step, Verified
+from devices.programming.sampled import Cells
 from devices.random import Stream
-from devices.retention import Forgetting, Retention, retained, sample_forgetting
+from devices.synapse.retention import Forgetting, Retention, retained, sample_forgetting
 
 from .blocks import as_moved, train_of
 from .pairs import Pairs
@@ -43,7 +43,7 @@ class Writer:
     partners : mapping of block name to block name, optional
         Blocks without a number of their own, and the block whose transpose they are.
     measured : mapping of str to array, optional
-        Constants measured on real cells, ``<block>/<name>`` by the names of `devices.cells.Cells`.
+        Constants measured on real cells, ``<block>/<name>`` by the names of `devices.programming.sampled.Cells`.
 
     Raises
     ------

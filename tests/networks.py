@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from devices.mismatch import FeedbackDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.synapse.cell import FeedbackDevices
 from substrate.chip import Chip
 from substrate.couplings import Couplings
 from substrate.design import Design, Fabrication

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.activation import HOLOMORPHIC, Curve
-from devices.comparator import Comparator
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.memory import ConstantStep, SoftBounds, Verified
-from devices.mismatch import FeedbackDevices, Pelgrom, Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise, Telegraph
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.activation import HOLOMORPHIC, Curve
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise, Telegraph
+from devices.programming.comparator import Comparator
+from devices.programming.laws import ConstantStep, SoftBounds, Verified
+from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from learning.schemes import Backward, Centred, Chebyshev, Circle, LockIn, OneSided, RandomSign, Rotation
 from substrate.chip import Chip
 from substrate.methods import Phase

@@ -1,11 +1,11 @@
-"""Step laws once more in NumPy, written from the published equations (Rasch et al. 2021; see `devices.steps`)."""
+"""Step laws once more in NumPy, written from the published equations (Rasch et al. 2021; see `devices.programming.pulse`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from devices.cells import Cells
-from devices.memory import ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds
+from devices.programming.laws import ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds
+from devices.programming.sampled import Cells
 
 
 def multipliers(law, cells: Cells, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.hold import Hold
+from devices.neuron.noise import Noise
 from learning.allowance import Allowance
 from learning.best_nudge import best_nudge
 from learning.estimators import Free, estimate, measure_free

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from devices import nudge
+from devices.interface import cost_force as nudge
 from learning import cost
 from substrate.protocol import Readout
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from scipy.linalg import expm
 
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from learning.estimators import estimate, measure_free
 from learning.fluctuations import activity_variance, covariance, estimate_variance
 from learning.schemes import Centred, Circle, OneSided

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from devices.converter import Adc, Converters
-from devices.noise import Noise
+from devices.interface.converter import Adc, Converters
+from devices.neuron.noise import Noise
 from learning.estimators import measure_free
 from learning.exact import exact
 from learning.homeostasis import ClosedLoop, OpenLoop, correlated, homeostatic

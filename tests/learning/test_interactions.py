@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.memory import ConstantStep
-from devices.mismatch import WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.programming.laws import ConstantStep
+from devices.synapse.cell import WeightDevices
 from learning.interactions import acting, interactions
 from learning.ledger import ledger
 from learning.runs import Trial, runs_of

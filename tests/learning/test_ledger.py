@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from learning.exact import exact
 from learning.fluctuations import estimate_variance
 from learning.ledger import PARTS, TERMS, Ledger, compared, ledger, moments

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters
-from devices.memory import ConstantStep
-from devices.mismatch import FeedbackDevices
-from devices.noise import Noise
-from devices.retention import Retention
-from devices.sampling import Hold
+from devices.interface.converter import Adc, Converters
+from devices.interface.hold import Hold
+from devices.neuron.noise import Noise
+from devices.programming.laws import ConstantStep
+from devices.synapse.cell import FeedbackDevices
+from devices.synapse.retention import Retention
 from learning import cost
 from learning.ledger import TERMS, ledger
 from learning.ledger_connections import Probe, connection_ledgers

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.mismatch import FeedbackDevices, WeightDevices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from learning.estimators import measure_free
 from learning.exact import exact
 from learning.ledger_figures import cosines

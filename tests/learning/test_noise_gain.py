@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from devices.noise import Noise
+from devices.neuron.noise import Noise
 from learning.allowance import Allowance
 from learning.best_nudge import best_nudge
 from learning.estimators import Free, estimate

@@ -4,16 +4,7 @@ import pytest
 from learning.cost import gradients
 from learning.estimators import measure_free
 from learning.exact import exact, exact_rule
-from learning.rules import (
-    AsymEP,
-    Contrastive,
-    Dyadic,
-    ErrorVector,
-    FeedbackAlignment,
-    KolenPollack,
-    Method,
-    rule_named,
-)
+from learning.rules import AsymEP, Contrastive, Dyadic, ErrorVector, FeedbackAlignment, KolenPollack, Method, rule_named
 from learning.schemes import Centred, Circle, OneSided, RandomSign
 from learning.training import Samples, Trainee, train
 from learning.updates import Sgd

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.noise import Noise, Telegraph
+from devices.neuron.noise import Noise, Telegraph
 from learning.estimators import estimate, measure_free
 from learning.runs import Trial, run
 from learning.schemes import Centred, LockIn, OneSided, Rotation

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from devices.neurons import NeuronDevices
+from devices.neuron.membrane import NeuronDevices
 from learning.estimators import estimate, measure_free
 from learning.ledger import ledger
 from learning.runs import Trial, joined, runs_of

@@ -5,10 +5,10 @@ import pytest
 from click.testing import CliRunner
 from pydantic import TypeAdapter
 
-from devices.cells import nominal
-from devices.memory import LinearStep, OneSided, Update
+from devices.programming.laws import LinearStep, OneSided, Update
+from devices.programming.sampled import nominal
 from devices.random import Stream
-from devices.retention import Retention
+from devices.synapse.retention import Retention
 from scenarios import store
 from scenarios.cards import curves, symmetry
 from scenarios.cli import main

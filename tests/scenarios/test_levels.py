@@ -8,8 +8,8 @@ import pytest
 import tomlkit
 from pydantic import BaseModel
 
-from devices.components import Cell, Slew
 from devices.parameters import Level
+from devices.quantities import Cell, Slew
 from scenarios.schema import Scenario
 from scenarios.schema_experiment import NOISY_REPEATS
 

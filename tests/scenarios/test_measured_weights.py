@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from devices.measured_weights import make_cell_sample
+from devices.synapse.measured import make_cell_sample
 from scenarios.build import assemble
 from scenarios.chips import make_chip
 from scenarios.load import load

@@ -6,14 +6,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.memory import SoftBounds
-from devices.mismatch import FeedbackDevices, Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.programming.laws import SoftBounds
+from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from learning.remedies import REMEDIES
 from learning.schemes import Centred, OneSided
 from scenarios.answer import answer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
+from devices.interface.converter import Adc, Converters, NudgeCircuit
 from learning.estimators import measure_free
 from learning.exact import exact
 from substrate.methods import Phase

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from devices.memory import OneSided, SoftBounds, Verified
-from devices.mismatch import FeedbackDevices, WeightDevices
-from devices.retention import Retention
-from devices.steps import LONGEST
+from devices.programming.laws import OneSided, SoftBounds, Verified
+from devices.programming.pulse import LONGEST
+from devices.synapse.cell import FeedbackDevices, WeightDevices
+from devices.synapse.retention import Retention
 from tests.networks import random_chip
 from tests.steps_twin import pulsed
 from tests.substrate.test_writing import LAWS

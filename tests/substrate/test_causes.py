@@ -5,18 +5,18 @@ import typing
 import numpy as np
 import pytest
 
-from devices.comparator import Comparator
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.energy import Energy
-from devices.measured_weights import make_cell_sample
-from devices.memory import ConstantStep, OneSided, SoftBounds, Update, Verified
-from devices.mismatch import FeedbackDevices, Pelgrom, Twin, WeightDevices
-from devices.neurons import InputPair, NeuronDevices
-from devices.noise import Noise, Telegraph
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.energy import Energy
+from devices.interface.hold import Hold
+from devices.neuron.membrane import InputPair, NeuronDevices
+from devices.neuron.noise import Noise, Telegraph
 from devices.parameters import Parameters
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.programming.comparator import Comparator
+from devices.programming.laws import ConstantStep, OneSided, SoftBounds, Update, Verified
+from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.measured import make_cell_sample
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from substrate.causes import CAUSES
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase

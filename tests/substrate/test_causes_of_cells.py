@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.mismatch import FeedbackDevices, Pelgrom, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise, Telegraph
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise, Telegraph
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined

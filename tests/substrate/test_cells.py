@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from devices.memory import ConstantStep, SoftBounds
-from devices.mismatch import FeedbackDevices, Twin, WeightDevices
 from devices.parameters import Parameters
-from devices.retention import Retention
+from devices.programming.laws import ConstantStep, SoftBounds
+from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.retention import Retention
 from learning.estimators import estimate, measure_free
 from learning.runs import joined
 from learning.schemes import OneSided

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from devices.mismatch import FeedbackDevices
-from devices.neurons import NeuronDevices
+from devices.neuron.membrane import NeuronDevices
+from devices.synapse.cell import FeedbackDevices
 from substrate.chip import Chip
 from substrate.methods import Dynamics, Phase
 from tests.networks import random_batch, random_chip

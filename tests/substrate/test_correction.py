@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.mismatch import Twin, WeightDevices
+from devices.synapse.cell import Twin, WeightDevices
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import complete_settling, joined

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.neurons import NeuronDevices
+from devices.neuron.membrane import NeuronDevices
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.linearisation import equilibrium

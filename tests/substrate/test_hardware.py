@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.energy import Energy
-from devices.memory import ConstantStep, SoftBounds
-from devices.mismatch import Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.retention import Retention
-from devices.sampling import Hold
-from devices.wires import Wires
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.energy import Energy
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.programming.laws import ConstantStep, SoftBounds
+from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined

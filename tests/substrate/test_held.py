@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.noise import Noise
 from substrate.methods import Phase
 from substrate.phases import Phases
 from substrate.protocol import Nudge

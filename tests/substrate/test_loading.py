@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from devices.mismatch import Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.wires import Wires
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.wires import Wires
 from learning.fluctuations import covariance
 from substrate.chip import Chip
 from substrate.design import Design

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from scipy.linalg import solve_continuous_lyapunov
 
-from devices import activation
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.neuron import activation
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_continuous_lyapunov
 
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from devices.memory import ConstantStep, ExponentialStep, LinearStep, OneSided, PowerStep, SoftBounds, Update
-from devices.mismatch import FeedbackDevices
-from devices.pairs import after_reset, full
+from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, OneSided, PowerStep, SoftBounds, Update
+from devices.programming.one_sided import after_reset, full
 from devices.random import Stream
-from devices.retention import Retention
+from devices.synapse.cell import FeedbackDevices
+from devices.synapse.retention import Retention
 from substrate.protocol import Budget
 from substrate.writing import COMMON, Writer
 from tests.networks import random_chip

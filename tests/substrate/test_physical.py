@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from substrate.physical import (
-    Physical,
-    siemens_of_weight,
-    thermal_noise,
-    volts_of_activity,
-    volts_of_state,
-)
+from substrate.physical import Physical, siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
 
 CHIP = Physical(volt_scale="150 mV", activity_volts="1 V", tau="1 us", capacitance="1 pF", temperature="300 K")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Converters
-from devices.mismatch import WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.wires import Wires
+from devices.interface.converter import Adc, Converters
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.synapse.cell import WeightDevices
+from devices.synapse.wires import Wires
 from substrate.chip import Chip
 from substrate.linearisation import linearise
 from substrate.methods import Phase

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from devices.comparator import Comparator
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.memory import ConstantStep, Verified
-from devices.mismatch import Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise, Telegraph
-from devices.retention import Retention
-from devices.sampling import Hold
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise, Telegraph
+from devices.programming.comparator import Comparator
+from devices.programming.laws import ConstantStep, Verified
+from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.retention import Retention
 from learning.estimators import Free, estimate
 from learning.runs import joined
 from learning.schemes import Circle

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from devices.converter import Adc, Clipped, Converters
-from devices.noise import Noise
+from devices.interface.converter import Adc, Clipped, Converters
+from devices.interface.hold import Hold, held, leaks
+from devices.neuron.noise import Noise
 from devices.random import Stream
-from devices.sampling import Hold, held, leaks
 from learning.estimators import estimate, measure_free
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided

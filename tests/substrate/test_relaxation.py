@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from devices import activation
+from devices.neuron import activation
 from substrate import kernels, trajectory
 from substrate.chip import Chip
 from substrate.design import Design

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from devices.noise import Noise
-from devices.sampling import Hold
+from devices.interface.hold import Hold
+from devices.neuron.noise import Noise
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.methods import Dynamics, Phase

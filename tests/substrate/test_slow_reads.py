@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from devices.noise import Noise, Telegraph, jumps, later, switched
+from devices.neuron.noise import Noise, Telegraph, jumps, later, switched
 from devices.random import Stream
 from substrate.design import Fabrication
 from substrate.methods import Phase

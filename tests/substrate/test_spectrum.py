@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse.linalg
 
-from devices.neurons import NeuronDevices
+from devices.neuron.membrane import NeuronDevices
 from substrate import spectrum as module
 from substrate.chip import Chip
 from substrate.design import Design

@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from devices.memory import SoftBounds
-from devices.mismatch import FeedbackDevices, Pelgrom, Twin, WeightDevices
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
-from devices.retention import Retention
-from devices.wires import Wires
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
+from devices.programming.laws import SoftBounds
+from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.retention import Retention
+from devices.synapse.wires import Wires
 from substrate.chip import Chip
 from substrate.design import Design, Fabrication
 from substrate.topology import Topology
@@ -55,7 +55,7 @@ BESIDE = {
 SAME = {*((key, "paths") for key in PATHS), *((key, "mismatch") for key in KEYS.keys() - PATHS)}
 """Two ways to say one spread, which exclude each other."""
 CUT = {("additive", beside) for beside in ("pairs", "wires", "opposite")}
-"""A conductance at 0 that is cut there has other moments, see `devices.conductance.moments`."""
+"""A conductance at 0 that is cut there has other moments, see `devices.synapse.conductance.moments`."""
 
 
 @cache

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from devices import activation
-from devices.neurons import NeuronDevices
+from devices.neuron import activation
+from devices.neuron.membrane import NeuronDevices
 from substrate.chip import Chip
 from substrate.design import Design
 from substrate.linearisation import linearise

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from devices import activation
-from devices.neurons import NeuronDevices, factors
+from devices.neuron import activation
+from devices.neuron.membrane import NeuronDevices, factors
 from devices.random import Stream
 from substrate.chip import Chip
 from substrate.design import Design

@@ -1,10 +1,10 @@
 import pytest
 
-from devices.converter import Adc, Converters, NudgeCircuit
-from devices.neurons import NeuronDevices
-from devices.noise import Noise
+from devices.interface.converter import Adc, Converters, NudgeCircuit
+from devices.interface.hold import Hold
+from devices.neuron.membrane import NeuronDevices
+from devices.neuron.noise import Noise
 from devices.parameters import Parameters
-from devices.sampling import Hold
 from substrate.phases import Phases
 from substrate.physical import Physical
 from substrate.units import faults, plain

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices import activation
+from devices.neuron import activation
 from devices.random import philox
 from substrate import kernels, vector
 from substrate.compile import kernel

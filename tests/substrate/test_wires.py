@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.mismatch import FeedbackDevices, WeightDevices
-from devices.wires import Wires
+from devices.synapse.cell import FeedbackDevices, WeightDevices
+from devices.synapse.wires import Wires
 from substrate import wires
 from substrate.wires import tiled, transfer
 from tests.networks import random_chip

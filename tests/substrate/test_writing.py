@@ -9,10 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from devices.cells import Cells, nominal, sample, symmetry_point
-from devices.memory import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Verified
+from devices.programming.laws import (
+    ConstantStep,
+    ExponentialStep,
+    LinearStep,
+    PiecewiseStep,
+    PowerStep,
+    SoftBounds,
+    Verified,
+)
+from devices.programming.sampled import Cells, nominal, sample, symmetry_point
 from devices.random import Stream, philox
-from devices.retention import Retention
+from devices.synapse.retention import Retention
 from substrate.writing import NOISE, Writer
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance, assert_variance_ratio
 from tests.steps_twin import pulsed

@@ -1,0 +1,1 @@
+"""Between chip and experimenter: converters, holds, the force of the cost, energy."""

@@ -1,0 +1,1 @@
+"""What one unit is made of: its transfer curve, its membrane and their noise."""

@@ -1,0 +1,1 @@
+"""How weights are written: laws of pulses, their constants per cell, comparators."""

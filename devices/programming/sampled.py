@@ -1,0 +1,157 @@
+"""What the cells of one chip are like: one draw of step, asymmetry, bounds and bend per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..random import Stream
+from . import pulse as steps
+from .laws import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Step, Subtracted
+
+Array = NDArray[np.float64]
+
+CODES = {
+    ConstantStep: steps.CONSTANT,
+    LinearStep: steps.LINEAR,
+    SoftBounds: steps.LINEAR,
+    ExponentialStep: steps.EXPONENTIAL,
+    PowerStep: steps.POWER,
+    PiecewiseStep: steps.PIECEWISE,
+}
+"""Step law of every class of parameters."""
+
+
+class Cells(NamedTuple):
+    """Constants of every cell of a block, each of the shape of the block."""
+
+    step_up: Array
+    """Change by an up pulse before the law multiplies it; units of the weight, at least 0."""
+
+    step_down: Array
+    """The same for a down pulse, as a size."""
+
+    low: Array
+    """Lower bound; units of the weight."""
+
+    high: Array
+    """Upper bound; units of the weight."""
+
+    bend_up: Array
+    """Slope of the linear law, 1/weight, or exponent of the power law; else 0."""
+
+    bend_down: Array
+    """The same for down pulses, as a negative number."""
+
+    reference: Array
+    """Weight of the reference device, which is subtracted; all other constants are those before. 0: none."""
+
+
+def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Cells:
+    """Return the cells of one block; a spread of 0 gives exactly the nominal values.
+
+    ``gain = 1 + step_sigma xi`` or ``exp(step_sigma xi)``, ``r = up_down_sigma xi``; up step
+    ``step |gain + r + min(up_down, 0)|``, down step ``step |gain - r - max(up_down, 0)|``; bounds
+    ``w_max |1 + w_max_sigma xi|`` and ``-|w_min| |1 + w_min_sigma xi|`` (Rasch et al. 2021); devices of one-sided
+    pairs end at 0.
+
+    Parameters
+    ----------
+    law : Step
+        Means and spreads.
+    shape : tuple of int
+        One cell per parameter.
+    stream : callable
+        ``stream(name)`` gives the stream of one property; each has its own, so that no spread moves another's draw.
+    """
+
+    def spread(name: str, sigma: float) -> Array:
+        return sigma * stream(name).normal(shape) if sigma else np.zeros(shape)
+
+    drawn = spread("step", law.step_sigma)
+    gain = np.exp(drawn) if law.step_spread == "log-normal" else 1.0 + drawn
+    half = spread("up-down", law.up_down_sigma)
+    high = _bound(law.w_max, np.inf) * np.abs(1.0 + spread("w-max", law.w_max_sigma))
+    bottom = 0.0 if law.one_sided else _bound(law.w_min, -np.inf)
+    low = bottom * np.abs(1.0 + spread("w-min", law.w_min_sigma))
+    cells = Cells(
+        law.step * np.abs(gain + half + min(law.up_down, 0.0)),
+        law.step * np.abs(gain - half - max(law.up_down, 0.0)),
+        low,
+        high,
+        *_bends(law, low, high, spread),
+        np.zeros(shape),
+    )
+    return cells._replace(reference=_references(law, cells, spread)) if isinstance(law, Subtracted) else cells
+
+
+def nominal(law: Step, shape: tuple[int, ...] = ()) -> Cells:
+    """Return the cells without any spread."""
+    spreads = [name for name in type(law).model_fields if name.endswith("_sigma") and name != "cycle_sigma"]
+    return sample(law.model_copy(update=dict.fromkeys(spreads, 0.0)), shape, lambda name: Stream(0, name))
+
+
+def limits(cells: Cells) -> tuple[Array, Array]:
+    """Return the least and the largest weight of every cell, where what is subtracted is taken off."""
+    return cells.low - cells.reference, cells.high - cells.reference
+
+
+def symmetry_point(cells: Cells) -> Array:
+    """Return the weight at which an up and a down pulse of a linear law cancel, of the shape of the cells.
+
+    ``w = (up - down)/(up bend_up - down bend_down)``, before any reference is subtracted; NaN where both steps are
+    equal everywhere.
+    """
+    slope = cells.step_up * cells.bend_up - cells.step_down * cells.bend_down
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(slope == 0.0, np.nan, (cells.step_up - cells.step_down) / slope))
+
+
+def _references(law: Subtracted, cells: Cells, spread: Callable[[str, float], Array]) -> Array:
+    missed = spread("reference", law.subtract_sigma)
+    # Where both steps are equal everywhere there is no such point.
+    return missed if law.subtract == "nothing" else missed + np.nan_to_num(symmetry_point(cells))
+
+
+def _bound(value: float | None, absent: float) -> float:
+    return absent if value is None else value
+
+
+def _bends(law: Step, low: Array, high: Array, spread: Callable[[str, float], Array]) -> tuple[Array, Array]:
+    if isinstance(law, SoftBounds):
+        with np.errstate(divide="ignore"):
+            return _inverse(high), _inverse(low)
+    if isinstance(law, LinearStep):
+        up = np.abs(law.slope_up + spread("slope-up", law.slope_sigma)) if law.slope_sigma else law.slope_up
+        down = np.abs(law.slope_down + spread("slope-down", law.slope_sigma)) if law.slope_sigma else law.slope_down
+        own = law.reference == "own"
+        tops, bottoms = (high, low) if own else (np.full_like(high, law.w_max), np.full_like(low, law.w_min))
+        return up * _inverse(tops), down * _inverse(bottoms)
+    if isinstance(law, PowerStep):
+        return (
+            law.exponent_up * np.abs(1.0 + spread("exponent-up", law.exponent_sigma)),
+            -law.exponent_down * np.abs(1.0 + spread("exponent-down", law.exponent_sigma)),
+        )
+    return np.zeros_like(high), np.zeros_like(high)
+
+
+def _inverse(bound: Array) -> Array:
+    """Return 1/bound, and 0 for a cell without room: it stays where it is anyway."""
+    with np.errstate(divide="ignore"):
+        return np.where(bound == 0.0, 0.0, 1.0 / bound)
+
+
+def shape_of(law: Step) -> steps.Shape:
+    """Return the constants of a law that are the same for all cells."""
+    curves, nodes, add, slope = np.zeros((2, 4)), np.ones((2, 1)), 0.0, 0.0
+    if isinstance(law, ExponentialStep):
+        curves[0] = law.a, law.b, law.amplitude_down, -law.gamma_down
+        curves[1] = law.a, law.b, law.amplitude_up, law.gamma_up
+        add, slope = law.cycle_add, law.cycle_slope
+    if isinstance(law, PiecewiseStep):
+        nodes = np.array([law.down, law.up], dtype=np.float64)
+    additive = law.cycle_noise == "additive"
+    return steps.Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))

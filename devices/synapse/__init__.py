@@ -1,0 +1,1 @@
+"""What one weight is made of: cells, conductances, wires, and what they lose with time."""
