@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from substrate.compile import blas_description
-from substrate.tiles import available_threads
+from substrate.dynamics.machine import available_threads
+from substrate.engine.cpu.compile import blas_description
 
 from . import cases, peers
 from .training import TrainingStep

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from devices.neuron.noise import Noise
 from devices.random import Stream
-from substrate.chip import Chip
-from substrate.compile import kernel, single_threaded_blas
-from substrate.design import Design
-from substrate.kernels import Wiring
-from substrate.methods import Dynamics, Phase
-from substrate.product import add_product, columns, whole_rows
-from substrate.tiles import cut, share
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.dynamics.machine import cut, share
+from substrate.dynamics.methods import Dynamics, Phase
+from substrate.engine.cpu.compile import kernel, single_threaded_blas
+from substrate.engine.cpu.drift import Wiring
+from substrate.engine.cpu.product import add_product, columns, whole_rows
+from substrate.network.topology import Topology
 
 STEPS = 150
 DT = 0.5

@@ -15,7 +15,7 @@ from learning.training import Samples, Trainee, train
 from learning.updates import Sgd
 from scenarios.datasets import load_task
 from scenarios.schema_tasks import BundledTask
-from substrate.compile import single_threaded_blas
+from substrate.engine.cpu.compile import single_threaded_blas
 
 from .cases import DT, Case
 

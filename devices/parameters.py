@@ -214,7 +214,7 @@ class Level(Quantity):
     """Marks a level in units of the model that may also be written in volts: ``Annotated[float, ..., Level(scale)]``.
 
     The limits before it apply to plain numbers, and to the volts alike. Text becomes a `Potential`, which only
-    `substrate.units` turns into a number.
+    `substrate.units.conversion` turns into a number.
     """
 
     scale: Literal["activity_volts", "volt_scale"]

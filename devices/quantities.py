@@ -26,7 +26,7 @@ class Component:
 class Cell(Quantity):
     """Marks a conductance in units of the weight, ``Cell("S")``, or a resistance in its inverse, ``Cell("ohm")``.
 
-    Text becomes a `Component`, which only `substrate.units` turns into a number.
+    Text becomes a `Component`, which only `substrate.units.conversion` turns into a number.
     """
 
     unit: Literal["S", "ohm"]
@@ -54,7 +54,7 @@ class Rate:
 class Slew(Quantity):
     """Marks a rate in units of the state or the activity per tau; text becomes a `Rate`.
 
-    Only `substrate.units` turns that into a number. Of the limits only the sign applies to text.
+    Only `substrate.units.conversion` turns that into a number. Of the limits only the sign applies to text.
     """
 
     scale: Literal["activity_volts", "volt_scale"]

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import conjugates
 from substrate.protocol import Budget
-from substrate.randomness import conjugates
 
 from .allowance import Allowance
 from .estimators import Free, estimate

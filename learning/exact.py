@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.couplings import Couplings, couplings_of
-from substrate.gauge import trims
-from substrate.linearisation import Equilibrium, Linearisation, equilibrium, linearise
+from substrate.chip.chip import Chip
+from substrate.network.couplings import Couplings, couplings_of
+from substrate.theory.linearisation import Equilibrium, Linearisation, equilibrium, linearise
+from substrate.theory.trims import trims
 
 from .cost import force, gradients, readout_gradients
 from .estimators import measure_free
@@ -34,7 +34,7 @@ class Exact(NamedTuple):
     trimmed: Array
     """Limit of EP read behind the output gains, and nudged before the input gains, that best symmetrise the coupling.
 
-    ``r M (e/r)`` with the ratios `r` of `substrate.gauge.trims`.
+    ``r M (e/r)`` with the ratios `r` of `substrate.theory.trims.trims`.
     """
 
     equilibrium: Equilibrium
@@ -78,7 +78,7 @@ def exact(chip: Chip, target: Array) -> Exact:
 
 
 def correction_of(chip: Chip) -> Couplings | None:
-    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.correction`."""
+    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.correction`."""
     known = {"programmed": chip.programmed, "exact": chip.effective}.get(chip.design.correction)
     return None if known is None else couplings_of(chip.topology, known).antisymmetric()
 

@@ -24,9 +24,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from devices.neuron.noise import Noise
-from substrate.chip import Chip
-from substrate.linearisation import Linearisation
-from substrate.methods import Phase, whole_steps
+from substrate.chip.chip import Chip
+from substrate.dynamics.methods import Phase, whole_steps
+from substrate.theory.linearisation import Linearisation
 
 from .schemes import Node, unfolded
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.randomness import conjugates
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import conjugates
 
 from .exact import Exact, exact
 from .remedies import REMEDIES, Setting

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from substrate.couplings import couplings_of
-from substrate.topology import Topology
+from substrate.network.couplings import couplings_of
+from substrate.network.topology import Topology
 
 from .homeostasis import Pull, block_of
 from .probes import normals
 from .training import Samples
 
 if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any engine
-    from substrate.chip import Chip
+    from substrate.chip.chip import Chip
 
 Array = NDArray[np.float64]
 

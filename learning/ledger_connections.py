@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.randomness import writes_differ
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import writes_differ
 
 from . import cost
 from .ledger import Ledger, moments

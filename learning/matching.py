@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.cells import Spread
-from substrate.chip import Chip
+from substrate.chip.cells import Spread
+from substrate.chip.chip import Chip
 
 from .exact import Exact
 
@@ -54,7 +54,7 @@ def matching_rule(nominal: Chip, exact: Exact, spreads: Mapping[str, Spread]) ->
     exact : Exact
         Its exact error vectors.
     spreads : mapping of block name to Spread
-        What cells and paths do to every weight over chips, see `substrate.cells.spreads`.
+        What cells and paths do to every weight over chips, see `substrate.chip.cells.spreads`.
     """
     topology = nominal.topology
     variance = topology.coupling({name: spread.variance for name, spread in spreads.items()})

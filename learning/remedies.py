@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from substrate.causes import without
-from substrate.design import Design
-from substrate.methods import Phase
+from substrate.chip.causes import without
+from substrate.chip.design import Design
+from substrate.dynamics.methods import Phase
 
 from .schemes import Centred, OneSided, Scheme
 

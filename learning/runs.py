@@ -21,10 +21,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.completion import complete
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import conjugates, measurements_differ
+from substrate.dynamics.completion import complete
 from substrate.protocol import Status
-from substrate.randomness import conjugates, measurements_differ
 
 from .estimators import Estimate, Free, Reading, gathered, readings
 from .exact import Exact, exact
@@ -35,10 +35,10 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 READOUT = ("adc", "hold", "nudge-circuit", "twin")
-"""Causes of `substrate.causes` that are the same in every measurement of a batch."""
+"""Causes of `substrate.chip.causes` that are the same in every measurement of a batch."""
 
 NOISE = ("noise", "read-noise")
-"""Causes of `substrate.causes` that differ from one measurement to the next."""
+"""Causes of `substrate.chip.causes` that differ from one measurement to the next."""
 
 USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
 """Ends of a settling that can be read: with noise nothing comes to rest, and what is read when time is over counts."""

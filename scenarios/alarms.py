@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from substrate.chip import Chip
-from substrate.linearisation import saturated
+from substrate.chip.chip import Chip
+from substrate.theory.linearisation import saturated
 
 from .measured import Measured
 from .store import Group, Variable

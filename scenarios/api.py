@@ -17,7 +17,7 @@ from .load import Loaded
 from .load import load as read_scenario
 
 if TYPE_CHECKING:
-    from substrate.chip import Chip
+    from substrate.chip.chip import Chip
 
     from .build import Parts
     from .found import Result, SweepResult

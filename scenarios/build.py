@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from devices.neuron.activation import Curve
 from devices.random import Stream
 from devices.synapse.measured import CellSample, MeasuredMap
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 
 from .arrays import DataError
 from .datasets import Data

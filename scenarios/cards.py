@@ -16,7 +16,7 @@ from devices.programming.laws import Step, Update, Verified
 from devices.programming.sampled import nominal, shape_of
 from devices.random import Stream
 from devices.synapse.retention import Retention, retained, sample_forgetting
-from substrate.writing import Writer
+from substrate.chip.programming import Writer
 
 from .device_presets import USABLE, DevicePreset, table_of
 from .disk import write

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from learning.training import Tally as Means
 from learning.training import Trainee
-from substrate.chip import Chip
+from substrate.chip.chip import Chip
+from substrate.chip.tally import Tally
+from substrate.network.topology import Topology
 from substrate.protocol import Budget
-from substrate.tally import Tally
-from substrate.topology import Topology
 
 from . import store
 from .store import Group, Result, Variable

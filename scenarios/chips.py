@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip import Chip
-from substrate.design import Fabrication
+from substrate.chip.chip import Chip
+from substrate.chip.design import Fabrication
 
 from .build import Parts
 from .designs import design_of

@@ -228,8 +228,8 @@ def info() -> None:
     """Print versions, threads, linear algebra and the folder of compiled kernels."""
     import platform
 
-    from substrate.compile import CACHE, blas_description
-    from substrate.tiles import available_threads
+    from substrate.dynamics.machine import available_threads
+    from substrate.engine.cpu.compile import CACHE, blas_description
 
     rows: dict[str, Any] = {
         "nudgelab": version("nudgelab"),

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from learning.remedies import REMEDIES, Setting
 from learning.schemes import Scheme
-from substrate.causes import causes, without
-from substrate.design import Design
-from substrate.methods import TABLES, Phase
-from substrate.randomness import measurements_differ, writes_differ
-from substrate.topology import Topology
+from substrate.chip.causes import causes, without
+from substrate.chip.design import Design
+from substrate.chip.randomness import measurements_differ, writes_differ
+from substrate.dynamics.methods import TABLES, Phase
+from substrate.network.topology import Topology
 
 from .designs import design_of
 from .schema import Scenario
@@ -45,7 +45,7 @@ RESPONSE = 2e-3 / 202
 """Of one unit and sample, for the linear responses at a rest point."""
 
 FINEST = {"exponential": 0.08, "euler": 0.25, "heun": 0.4}
-"""Longest step with noise in tau, before couplings shorten it, see `substrate.noise_step`."""
+"""Longest step with noise in tau, before couplings shorten it, see `substrate.engine.cpu.noise_step`."""
 
 DECADE = 25.0
 """Time in which the drift of a sample falls to a tenth, in tau: near a bifurcation longer, without loops 2.3."""

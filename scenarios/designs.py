@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from devices.neuron.activation import Curve
-from substrate.design import Design
-from substrate.topology import Topology
+from substrate.chip.design import Design
+from substrate.network.topology import Topology
 
 from .schema import Scenario
 

@@ -18,10 +18,10 @@ from learning.matching import matching_rule
 from learning.remedies import REMEDIES, Setting, changed_keys, possible
 from learning.runs import Trial, runs_of
 from learning.schemes import LockIn, Rotation, Scheme, label
-from substrate.cells import spreads
-from substrate.chip import Chip
+from substrate.chip.cells import spreads
+from substrate.chip.chip import Chip
+from substrate.dynamics.recording import Recording
 from substrate.protocol import Nudge, Settled, State, Status
-from substrate.recording import Recording
 
 from .answer_ledger import culprit
 from .measured import Batch, Measured, Tried

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devices.parameters import Span
-from substrate.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
+from substrate.units.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
 
 from .arrays import DataError
 from .build import assemble

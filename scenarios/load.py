@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import tomlkit
 from pydantic import ValidationError
 
-from substrate import topology
+from substrate.network import topology
 
 from .device_presets import take_over
 from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten

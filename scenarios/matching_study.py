@@ -11,9 +11,9 @@ from learning.estimators import measure_free
 from learning.exact import Exact, exact
 from learning.ledger_figures import cosines, mean_defined
 from learning.matching import matching_rule
-from substrate.cells import Spread, spreads
-from substrate.chip import Chip
-from substrate.design import Fabrication
+from substrate.chip.cells import Spread, spreads
+from substrate.chip.chip import Chip
+from substrate.chip.design import Fabrication
 
 from .build import assemble
 from .chips import make_chip

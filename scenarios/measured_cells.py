@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from devices.programming.laws import Pulsed
 from devices.programming.sampled import Cells
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 
 from .arrays import DataError, Part, Read, digest_of, npz_parts, refuse_large
 from .faults import close, did_you_mean

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from devices.neuron.activation import Curve, Named
-from substrate.physical import Physical
+from substrate.units.physical import Physical
 
 from .arrays import Read, digest_of, fault
 from .load import Loaded

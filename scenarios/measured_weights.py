@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.synapse.measured import CellSample, MeasuredMap, make_cell_sample
-from substrate.physical import siemens_of_weight
-from substrate.topology import Topology
+from substrate.network.topology import Topology
+from substrate.units.physical import siemens_of_weight
 
 from .arrays import DataError, Read, digest_of, fault, find, kind_of, listed, npz_parts, refuse_large
 from .load import Loaded

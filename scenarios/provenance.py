@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from substrate.compile import blas_description
+from substrate.engine.cpu.compile import blas_description
 
 from .build import Parts
 from .load import Loaded

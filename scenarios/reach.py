@@ -36,7 +36,7 @@ def listed(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
 def unreached(scenario: Scenario, parts: Parts) -> dict[str, int]:
     """Return how many cells of every weight block of a scenario cannot hold their initial weight.
 
-    They are those of its first chip, and counted as `substrate.silicon.Silicon.unreached` counts them.
+    They are those of its first chip, and counted as `substrate.chip.silicon.Silicon.unreached` counts them.
     """
     topology, devices = parts.topology, scenario.devices_in_units()
     backward = devices.feedback.over(devices.weights)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from learning.best_nudge import StudyError
 from learning.schemes import Scheme
-from substrate.chip import Chip
-from substrate.compile import single_threaded_blas
+from substrate.chip.chip import Chip
+from substrate.engine.cpu.compile import single_threaded_blas
 
 from . import store
 from .build import Parts, assemble

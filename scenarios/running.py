@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from substrate.compile import compiling, unkept
+from substrate.engine.cpu.compile import compiling, unkept
 
 from .answer_alarms import alarms
 from .api import Scenario

@@ -15,11 +15,12 @@ from learning.probes import both_seeds
 from learning.rules import AsymEP, ErrorVector, KolenPollack, LearningRule
 from learning.schemes import LockIn, Rotation, Scheme, needs_complex
 from learning.updates import Optimiser, Sgd
-from substrate import times, units
-from substrate.methods import Dynamics
-from substrate.phases import Phases
-from substrate.physical import Physical
-from substrate.randomness import conjugates, measurements_differ, writes_differ
+from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
+from substrate.dynamics.methods import Dynamics
+from substrate.dynamics.phases import Phases
+from substrate.units import conversion as units
+from substrate.units import times
+from substrate.units.physical import Physical
 
 from .schema_devices import (
     Devices,

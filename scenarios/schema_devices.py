@@ -13,8 +13,8 @@ from devices.quantities import size_of
 from devices.synapse.cell import CellKind, FeedbackDevices, Twin, WeightDevices, fault_of
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
-from substrate.phases import Phases
-from substrate.physical import Physical, sampled_noise, thermal_noise
+from substrate.dynamics.phases import Phases
+from substrate.units.physical import Physical, sampled_noise, thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
 """Place, message and hint of everything found."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from devices.synapse.cell import FeedbackDevices
 from learning.homeostasis import ClosedLoop, OpenLoop
 from learning.homeostasis_exact import ExactPull, SampledPull
-from substrate.topology import Topology, faults
+from substrate.network.topology import Topology, faults
 
 from .schema_devices import Found
 

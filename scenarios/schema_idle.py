@@ -12,7 +12,7 @@ from devices.quantities import size_of
 from devices.synapse.cell import fault_of
 from learning.rules import Contrastive, Dyadic
 from learning.schemes import LockIn, RandomSign, Rotation, Scheme
-from substrate.topology import Topology, faults
+from substrate.network.topology import Topology, faults
 
 from .schema_devices import Found
 

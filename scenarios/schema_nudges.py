@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from learning.schemes import LockIn, Rotation, Scheme, demand, label
-from substrate.methods import Dynamics, Phase, cycle_steps
-from substrate.phases import Phases
+from substrate.dynamics.methods import Dynamics, Phase, cycle_steps
+from substrate.dynamics.phases import Phases
 
 from .schema_experiment import StudyNudges
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from substrate.causes import EFFECTS
+from substrate.chip.causes import EFFECTS
 from substrate.protocol import Status
 
 from .sheet import Sheet

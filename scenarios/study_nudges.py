@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from learning.best_nudge import best_nudge
 from learning.schemes import Scheme, label
-from substrate.chip import Chip
+from substrate.chip.chip import Chip
 
 from .measured import Batch
 from .schema_experiment import StudyNudges

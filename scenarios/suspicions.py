@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from pydantic import BaseModel
 
 from devices.parameters import Level, is_ratio
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 
 from .build import Parts
 from .faults import Fault, Finding, dotted, place

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from substrate.tiles import available_threads
+from substrate.dynamics.machine import available_threads
 
 from . import store
 from .disk import remove, write

@@ -10,12 +10,12 @@ from learning.homeostasis_exact import homeostasis
 from learning.ledger_figures import cosines, mean_defined, norm_ratios, rms
 from learning.runs import joined
 from learning.schemes import Scheme, label
-from substrate.chip import Chip
-from substrate.couplings import couplings_of
-from substrate.linearisation import angle, symmetry
+from substrate.chip.chip import Chip
+from substrate.network.couplings import couplings_of
+from substrate.network.topology import Topology
 from substrate.protocol import Status
-from substrate.spectrum import leaves
-from substrate.topology import Topology
+from substrate.theory.linearisation import angle, symmetry
+from substrate.theory.spectrum import leaves
 
 from .alarms import alarm_group
 from .measured import Batch, Measured

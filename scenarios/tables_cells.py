@@ -7,8 +7,8 @@ import numpy as np
 from devices.programming.laws import Pulsed
 from devices.programming.sampled import Cells, nominal
 from devices.synapse.retention import exponents
-from substrate.chip import Chip
-from substrate.writing import Writer
+from substrate.chip.chip import Chip
+from substrate.chip.programming import Writer
 
 from .store import Group, Variable
 

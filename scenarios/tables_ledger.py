@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learning.interactions import Mean
 from learning.ledger import PARTS, TERMS, Ledger
 from learning.ledger_figures import Figures, cosines, figures, is_live, mean_defined, rms
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 
 from .measured import Measured
 from .store import Group, Variable

@@ -6,7 +6,7 @@ import numpy as np
 
 from learning.ledger_figures import is_live, quality
 from learning.runs import joined
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 
 from .measured import Measured, Tried
 from .store import Group, Variable

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.interface.converter import Clipped
-from substrate.causes import class_of, unsettled
-from substrate.chip import Chip
-from substrate.equilibrium import Audit
-from substrate.tally import Tally
-from substrate.topology import Topology
+from substrate.chip.causes import class_of, unsettled
+from substrate.chip.chip import Chip
+from substrate.chip.tally import Tally
+from substrate.dynamics.equilibrium import Audit
+from substrate.network.topology import Topology
 
 from .store import Group, Variable
 from .tables import layer_names, pair_names

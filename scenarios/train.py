@@ -17,9 +17,9 @@ from learning.exact import exact_rule
 from learning.homeostasis import homeostatic
 from learning.rules import Method, rule_named
 from learning.training import TEST, Samples, Step, evaluate, train
-from substrate.chip import Chip
-from substrate.linearisation import saturated
-from substrate.randomness import conjugates
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import conjugates
+from substrate.theory.linearisation import saturated
 
 from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from learning.homeostasis import ClosedLoop
 from learning.remedies import REMEDIES, Setting, possible
 from learning.schemes import LockIn, Rotation, Scheme, unfolded
-from substrate.methods import Phase, cycle_steps, whole_steps
-from substrate.randomness import conjugates
-from substrate.topology import Topology
+from substrate.chip.randomness import conjugates
+from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
+from substrate.network.topology import Topology
 
 from .datasets import Outline
 from .designs import design_of

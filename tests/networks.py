@@ -9,11 +9,11 @@ import numpy as np
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.synapse.cell import FeedbackDevices
-from substrate.chip import Chip
-from substrate.couplings import Couplings
-from substrate.design import Design, Fabrication
-from substrate.methods import Dynamics, Phase
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design, Fabrication
+from substrate.dynamics.methods import Dynamics, Phase
+from substrate.network.couplings import Couplings
+from substrate.network.topology import Topology
 
 TIGHT = Phase(max_steps=20_000, tolerance=1e-14)
 WIRINGS = {

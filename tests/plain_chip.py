@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from devices.random import Stream
-from tests.substrate.test_wires import dense
+from tests.substrate.chip.test_wires import dense
 
 
 def logistic(x):

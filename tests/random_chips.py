@@ -17,9 +17,9 @@ from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.schemes import Backward, Centred, Chebyshev, Circle, LockIn, OneSided, RandomSign, Rotation
-from substrate.chip import Chip
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.chip.chip import Chip
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from tests.networks import TIGHT, WIRINGS, random_batch, random_chip
 
 CURVE = Curve(np.array([-0.5, 0.0, 0.3, 0.6, 1.2]), np.array([0.0, 0.1, 0.5, 0.8, 1.0]))

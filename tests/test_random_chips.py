@@ -18,7 +18,7 @@ from learning.ledger import ledger
 from learning.runs import NOISE, Runs, Trial, runs_of
 from learning.schemes import NodeScheme, WaveScheme
 from learning.training import Samples
-from substrate.causes import CAUSES
+from substrate.chip.causes import CAUSES
 from substrate.protocol import Status
 from tests.plain_chip import PlainChip
 from tests.random_chips import Case, random_case

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from learning.schemes import LockIn, RandomSign, Rotation, unfolded
+from substrate.chip.randomness import conjugates
 from substrate.protocol import Nudge, Settled
-from substrate.randomness import conjugates
 from tests.plain_chip import PlainChip, Wiring
 
 CYCLES = (LockIn, Rotation)

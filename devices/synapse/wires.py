@@ -1,7 +1,7 @@
 """The wires of an array of cells: word lines and bit lines with a resistance between neighbouring cells.
 
 Current through a line lowers the voltage of the cells behind it, so that a weight counts less the farther
-it is from the ends that are driven and sensed. `substrate.wires` solves the network.
+it is from the ends that are driven and sensed. `substrate.chip.wires` solves the network.
 """
 
 from __future__ import annotations

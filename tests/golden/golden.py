@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from scenarios.cli import main
 from scenarios.store import load
-from substrate.compile import blas_description
+from substrate.engine.cpu.compile import blas_description
 
 FOLDER = Path(__file__).parent
 SCENARIOS = sorted(FOLDER.glob("*.toml"))

@@ -9,10 +9,10 @@ from learning.estimators import Free, estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import Centred, Chebyshev, Circle, OneSided, RandomSign, demand
-from substrate.chip import Chip
-from substrate.design import Design, Fabrication
-from substrate.methods import Dynamics, Phase
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design, Fabrication
+from substrate.dynamics.methods import Dynamics, Phase
+from substrate.network.topology import Topology
 from tests.networks import random_batch, random_blocks, random_chip, slope_of
 from tests.statistics import assert_variance_ratio
 

@@ -5,7 +5,7 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from substrate.protocol import Bench, Status
 from tests.networks import random_batch, random_chip
 

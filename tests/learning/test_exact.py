@@ -7,10 +7,10 @@ from learning import cost
 from learning.estimators import measure_free
 from learning.exact import exact, exact_rule
 from learning.training import Samples
-from substrate.chip import Chip
-from substrate.design import Design
-from substrate.linearisation import Linearisation
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.network.topology import Topology
+from substrate.theory.linearisation import Linearisation
 from tests.networks import WIRINGS, dynamics, random_batch, random_blocks, random_chip
 
 

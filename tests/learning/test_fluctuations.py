@@ -10,9 +10,9 @@ from devices.neuron.noise import Noise
 from learning.estimators import estimate, measure_free
 from learning.fluctuations import activity_variance, covariance, estimate_variance
 from learning.schemes import Centred, Circle, OneSided
-from substrate.linearisation import Linearisation, equilibrium, linearise
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
+from substrate.theory.linearisation import Linearisation, equilibrium, linearise
 from tests.networks import one_block, random_batch, random_chip
 from tests.statistics import ALARM, assert_normal_variance
 

@@ -20,10 +20,10 @@ from learning.rules import ErrorVector, FeedbackAlignment, Method, rule_named
 from learning.schemes import Centred
 from learning.training import Samples, Trainee, train
 from learning.updates import Sgd
-from substrate.couplings import couplings_of
-from substrate.linearisation import linearise
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
+from substrate.network.couplings import couplings_of
 from substrate.protocol import Status
+from substrate.theory.linearisation import linearise
 from tests.learning.test_estimators import OnlyBench
 from tests.networks import WIRINGS, random_batch, random_chip
 from tests.statistics import assert_mean

@@ -8,7 +8,7 @@ from scipy import stats
 
 from learning.homeostasis_exact import ExactPull, SampledPull, homeostasis, sampled
 from learning.training import Samples
-from substrate.topology import Topology
+from substrate.network.topology import Topology
 from tests.networks import LAYERS, WIRINGS, random_batch, random_blocks, random_chip
 from tests.statistics import ALARM, assert_mean
 

@@ -13,9 +13,9 @@ from learning.interactions import acting, interactions
 from learning.ledger import ledger
 from learning.runs import Trial, runs_of
 from learning.schemes import Centred, LockIn, OneSided, Rotation
-from substrate.causes import CAUSES
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.chip.causes import CAUSES
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
 from tests.substrate.test_hardware import EVERYTHING, IMPERFECT, chip_with
 

@@ -14,8 +14,8 @@ from learning.ledger import PARTS, TERMS, Ledger, compared, ledger, moments
 from learning.rules import Dyadic
 from learning.runs import Trial, complete_settling, runs_of
 from learning.schemes import Centred, Circle, OneSided, RandomSign, noise_gain, unfolded
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
 
 NOISY = {"dt": 0.05, "phase": Phase(duration=8.0, window=2.0), "dynamics": {"method": "exponential"}}

@@ -15,7 +15,7 @@ from learning.ledger_connections import Probe, connection_ledgers
 from learning.rules import AsymEP, Contrastive, Dyadic, ErrorVector, FeedbackAlignment, KolenPollack
 from learning.runs import Trial, runs_of
 from learning.schemes import Centred, OneSided
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_chi_square
 

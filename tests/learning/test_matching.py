@@ -8,11 +8,11 @@ from learning.estimators import measure_free
 from learning.exact import exact
 from learning.ledger_figures import cosines
 from learning.matching import matching_rule
-from substrate.cells import spreads
-from substrate.chip import Chip
-from substrate.couplings import couplings_of
-from substrate.design import Design, Fabrication
-from substrate.topology import Topology
+from substrate.chip.cells import spreads
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design, Fabrication
+from substrate.network.couplings import couplings_of
+from substrate.network.topology import Topology
 from tests.networks import WIRINGS, dynamics, random_batch, random_blocks, random_chip
 
 CHIPS = 300

@@ -24,8 +24,8 @@ from learning.schemes import (
     noise_gain,
     unfolded,
 )
-from substrate.linearisation import equilibrium, linearise
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
+from substrate.theory.linearisation import equilibrium, linearise
 from tests.networks import random_batch, random_chip
 from tests.statistics import ALARM, assert_normal_variance
 

@@ -9,9 +9,9 @@ from learning import cost
 from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.schemes import Backward, Circle
-from substrate.chip import Chip
-from substrate.design import Design
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.network.topology import Topology
 from tests.networks import WIRINGS, dynamics
 
 DATA = Path(__file__).parent.parent / "data"

@@ -8,7 +8,7 @@ from learning.rules import AsymEP, Contrastive, Dyadic, ErrorVector, FeedbackAli
 from learning.schemes import Centred, Circle, OneSided, RandomSign
 from learning.training import Samples, Trainee, train
 from learning.updates import Sgd
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from substrate.protocol import Status
 from tests.benches import AdjointBench, SignedBench
 from tests.networks import random_batch, random_chip, slope_of

@@ -7,8 +7,8 @@ from devices.neuron.noise import Noise, Telegraph
 from learning.estimators import estimate, measure_free
 from learning.runs import Trial, run
 from learning.schemes import Centred, LockIn, OneSided, Rotation
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_normal_variance, assert_variance_ratio

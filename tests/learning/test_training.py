@@ -9,7 +9,7 @@ from learning.rules import ErrorVector, Method, rule_named
 from learning.schemes import Centred
 from learning.training import Samples, Tally, Trainee, evaluate, train
 from learning.updates import Sgd, requested_changes
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Status
 from tests.learning.test_estimators import OnlyBench
 from tests.networks import random_batch, random_chip

@@ -10,7 +10,7 @@ from learning.estimators import estimate, measure_free
 from learning.ledger import ledger
 from learning.runs import Trial, joined, runs_of
 from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Nudge, Status
 from tests.benches import FunctionBench, SignedBench
 from tests.networks import random_batch, random_chip, slope_of

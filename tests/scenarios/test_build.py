@@ -6,8 +6,8 @@ import pytest
 from scenarios.build import assemble, check, initial_parameters
 from scenarios.faults import ScenarioError
 from scenarios.load import load
-from substrate.linearisation import angle
-from substrate.topology import Topology
+from substrate.network.topology import Topology
+from substrate.theory.linearisation import angle
 from tests.networks import WIRINGS
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.statistics import assert_mean, assert_normal_variance

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios.load import load
-from substrate.randomness import writes_differ
+from substrate.chip.randomness import writes_differ
 
 from .files import MEASURE, write_scenario
 from .scenario_files import GOOD, only_fault, write

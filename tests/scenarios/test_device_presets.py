@@ -19,7 +19,7 @@ from scenarios.load import load
 from scenarios.measured_cells import cell_faults
 from scenarios.progress import Progress
 from scenarios.run import Options, run
-from substrate.writing import Writer
+from substrate.chip.programming import Writer
 
 from .files import write_scenario
 from .scenario_files import assert_tells, changed, only_fault, write

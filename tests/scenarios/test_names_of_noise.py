@@ -8,8 +8,8 @@ from scenarios.load import load
 from scenarios.run import Options, run
 from scenarios.store import load as load_result
 from scenarios.sweep_point import Quiet
-from substrate.chip import Chip
-from substrate.design import Fabrication
+from substrate.chip.chip import Chip
+from substrate.chip.design import Fabrication
 
 SCENARIO = """\
 schema = 1

@@ -7,7 +7,7 @@ from scenarios.build import assemble
 from scenarios.chips import make_chip
 from scenarios.load import load
 from scenarios.schema import Scenario
-from substrate.randomness import measurements_differ
+from substrate.chip.randomness import measurements_differ
 
 from .files import MEASURE, write_scenario
 from .scenario_files import GOOD, changed, only_fault, write

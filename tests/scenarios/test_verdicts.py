@@ -24,8 +24,8 @@ from scenarios.measured import Batch
 from scenarios.schema import Learning
 from scenarios.sheets import sheets
 from scenarios.tables import assessment
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
 from tests.scenarios import results
 

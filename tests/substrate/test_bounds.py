@@ -9,7 +9,7 @@ from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.retention import Retention
 from tests.networks import random_chip
 from tests.steps_twin import pulsed
-from tests.substrate.test_writing import LAWS
+from tests.substrate.chip.test_programming import LAWS
 
 SPREAD = {"step_sigma": 0.3, "up_down_sigma": 0.05, "w_max_sigma": 0.4}
 WIDE = SPREAD | {"w_min_sigma": 0.4, "w_max": 0.6}

@@ -11,7 +11,7 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import OneSided
-from substrate.causes import (
+from substrate.chip.causes import (
     CAUSES,
     COMMON,
     DIFFERENT,
@@ -24,7 +24,7 @@ from substrate.causes import (
     unsettled,
     without,
 )
-from substrate.methods import Phase
+from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 from tests.substrate.test_hardware import IMPERFECT
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from devices.neuron.membrane import NeuronDevices
-from substrate.chip import Chip
-from substrate.design import Design
-from substrate.linearisation import equilibrium
-from substrate.methods import MOST_STEPS, Dynamics, Phase
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.dynamics.methods import MOST_STEPS, Dynamics, Phase
+from substrate.network.topology import Topology
 from substrate.protocol import Status
-from substrate.topology import Topology
+from substrate.theory.linearisation import equilibrium
 
 STEPS = [0.1, 0.01, 1e-3]
 """Time steps, in tau."""

@@ -16,12 +16,12 @@ from learning.estimators import estimate, measure_free
 from learning.exact import exact
 from learning.runs import joined
 from learning.schemes import Centred, Circle, OneSided
-from substrate.causes import CAUSES, CELLS
-from substrate.methods import Phase
-from substrate.nudging import nudged, output_force
-from substrate.phases import Phases
+from substrate.chip.causes import CAUSES, CELLS
+from substrate.chip.nudging import nudged, output_force
+from substrate.dynamics.machine import Drive
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from substrate.protocol import Budget, Nudge
-from substrate.tiles import Drive
 from tests.networks import random_batch, random_chip
 
 FIXED = Phase(duration=30.0)

@@ -6,8 +6,8 @@ import pytest
 from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
-from substrate.methods import Phase
-from substrate.phases import Phases
+from substrate.dynamics.methods import Phase
+from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge
 from tests.networks import random_batch, random_chip
 

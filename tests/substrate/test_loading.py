@@ -9,13 +9,13 @@ from devices.neuron.noise import Noise
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.wires import Wires
 from learning.fluctuations import covariance
-from substrate.chip import Chip
-from substrate.design import Design
-from substrate.linearisation import equilibrium, linearise
-from substrate.methods import Dynamics, Phase
-from substrate.physical import Physical, thermal_noise
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.dynamics.methods import Dynamics, Phase
+from substrate.network.topology import Topology
 from substrate.protocol import Nudge
-from substrate.topology import Topology
+from substrate.theory.linearisation import equilibrium, linearise
+from substrate.units.physical import Physical, thermal_noise
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_normal_variance
 

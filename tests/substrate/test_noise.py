@@ -8,13 +8,13 @@ from scipy.linalg import solve_continuous_lyapunov
 from devices.neuron import activation
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from substrate.chip import Chip
-from substrate.design import Design
-from substrate.methods import Dynamics, Phase
-from substrate.phases import Phases
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design
+from substrate.dynamics.methods import Dynamics, Phase
+from substrate.dynamics.phases import Phases
+from substrate.dynamics.recording import Recording
+from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status
-from substrate.recording import Recording
-from substrate.topology import Topology
 from tests.networks import random_batch, random_chip
 from tests.statistics import ALARM, assert_mean, assert_normal_variance
 

@@ -11,9 +11,9 @@ from devices.programming.laws import SoftBounds
 from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
-from substrate.chip import Chip
-from substrate.design import Design, Fabrication
-from substrate.topology import Topology
+from substrate.chip.chip import Chip
+from substrate.chip.design import Design, Fabrication
+from substrate.network.topology import Topology
 from tests.networks import dynamics, random_blocks
 from tests.statistics import assert_mean, assert_normal_variance
 

@@ -8,8 +8,8 @@ from scipy.special import ndtr
 from devices.programming.comparator import Comparator, decided
 from devices.programming.laws import ConstantStep
 from devices.random import Stream
-from substrate.causes import WRITE, class_of
-from substrate.randomness import writes_differ
+from substrate.chip.causes import WRITE, class_of
+from substrate.chip.randomness import writes_differ
 from tests.networks import random_chip
 from tests.statistics import assert_mean
 

@@ -1,0 +1,1 @@
+"""The bench itself: devices wired together, and what an experimenter does with them."""

@@ -1,0 +1,93 @@
+"""The membranes of one chip, and what the conductances of its synapses do to them.
+
+Synapses whose output is a current load no node (`virtual-ground`), or do so with their noise alone
+(`transconductor`). `passive` ones are resistors between the output of one unit and the membrane of another:
+
+    C dV/dt = -(g_L + sum_j (G+ + G-)) V + sum_j (G+ - G-) V_A a + I
+
+With ``L = sum_j (G+ + G-)/g_L`` and ``v = (1 + L) u`` this is the additive law ``tau/(1 + L) dv/dt = -v + h`` of
+units with the curve ``a = g rho(s v/(1 + L))``: slower rows become faster ones of less slope, and the drive, the nudge
+and the gradients ``dL/d drive`` stay what they are. The state of such a chip is `v`.
+
+Thermal noise: every conductance adds its own. On a bare leak `u` has the variance ``sigma^2 = gamma k T/(C V_u^2)``;
+with transconductors it is ``sigma^2 (1 + L)``, and behind passive ones again ``sigma^2``, since they also damp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.neuron.membrane import factors
+from devices.random import Stream
+
+from ..dynamics.transfer import transfer_of
+from .design import Design, Fabrication
+
+Array = NDArray[np.float64]
+
+
+class Membranes:
+    """Time constants, curves and noise of all units; they follow the conductances of the cells.
+
+    Parameters
+    ----------
+    design : Design
+        Neurons, and what the synapses are.
+    fabrication : Fabrication
+        Names the draws.
+
+    Raises
+    ------
+    ValueError
+        If a time constant, gain or slope is not positive, or synapses load units of another law than the additive.
+    """
+
+    def __init__(self, design: Design, fabrication: Fabrication) -> None:
+        if design.synapse == "passive" and design.law != "additive":
+            raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
+        self._design, units = design, design.topology.units
+        stream = Stream(fabrication.seed, "neurons/tau", fabrication.instance)
+        self._tau = factors(units, design.neurons.tau_sigma, stream, "tau_sigma")
+        curves = transfer_of(design, fabrication)
+        if design.synapse == "passive" and len(curves.gain) == 0:
+            curves = curves._replace(gain=np.ones(units), steep=np.ones(units))
+        self._steep = curves.steep.copy()
+        self.tau = self._tau.copy()
+        """Time constant of every unit in units of tau, (units,)."""
+        self.transfer = curves
+        """From states to activities."""
+        self.thermal = np.ones(units)
+        """Factor of the thermal noise of every unit, in units of its state, (units,)."""
+        self.common = np.ones(units)
+        """The same of the noise that all units share, which enters with the drive, (units,)."""
+        slew = design.neurons.slew
+        self.slew = np.zeros(0) if slew is None else np.full(units, slew)
+        """Largest change of the state of every unit per tau, (units,); (0,): no limit."""
+
+    def follow(self, conductances: Mapping[str, Array]) -> None:
+        """Take over the load of the cells, in place.
+
+        Parameters
+        ----------
+        conductances : mapping of block name to array (pre, post)
+            ``G+ + G-`` of every connection, in units of the weight; not read where synapses load nothing.
+        """
+        design, topology = self._design, self._design.topology
+        if design.synapse == "virtual-ground":
+            return
+        total = np.ones(topology.units)
+        for c in topology.connections:
+            # A conductance of one weight is V_u/V_A leaks.
+            total[topology.columns[c.post]] += design.volt_ratio * conductances[c.block].sum(axis=0)
+        if design.synapse == "transconductor":
+            self.thermal[...] = np.sqrt(total)
+            return
+        self.tau[...] = self._tau / total
+        self.transfer.steep[...] = self._steep / total
+        self.thermal[...] = total
+        self.common[...] = np.sqrt(total)
+        if design.neurons.slew is not None:
+            self.slew[...] = design.neurons.slew * total

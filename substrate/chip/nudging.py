@@ -1,0 +1,142 @@
+"""How a nudge acts on a chip: through its circuit, and held or continuous."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.interface.converter import SHAPED, delivered
+from devices.neuron import activation
+from devices.random import Stream
+
+from ..dynamics.machine import Drive, Machine
+from ..dynamics.methods import cycle_steps
+from ..engine.cpu.drift import forces
+from ..protocol import Nudge, State, Wave
+from .design import Design, Fabrication
+
+Array = NDArray[np.float64]
+
+
+def free_drive(
+    design: Design,
+    fabrication: Fabrication,
+    constant: Array,
+    ids: NDArray[np.int64] | None,
+    names: str,
+    nudge: Nudge | None,
+) -> Drive:
+    """Return what is applied to a batch before any nudge, with the names of its noise.
+
+    Parameters
+    ----------
+    design, fabrication : Design, Fabrication
+        The chip.
+    constant : array (batch, units)
+        Drive of the clamped input plus bias.
+    ids : array (batch,) or None
+        Names of the samples.
+    names : str
+        Which presentation of the batch this is.
+    nudge : Nudge or None
+        Every nudge has white noise of its own, unless all phases share theirs.
+
+    Raises
+    ------
+    ValueError
+        If the noise does not fit the dynamics.
+    """
+    if design.noise.on and design.dynamics.noise_fault():
+        raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
+    if design.noise.slow_reads and design.dynamics.slow_read_fault():
+        raise ValueError(f"read_flicker, telegraph: {design.dynamics.slow_read_fault()}")
+    beta = 0.0 + 0.0j if nudge is None else complex(nudge.beta)
+    wave = "" if nudge is None or nudge.wave is None else nudge.wave.kind
+    phase = "" if design.phases.noise == "common" else f"{beta.real:.17g} {beta.imag:.17g}{wave}"
+    whole = (fabrication.seed, fabrication.instance, f"{names}/{phase}")
+    return Drive(constant, 0.0, np.zeros((len(constant), 0)), ids, whole)
+
+
+def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: Array) -> Drive:
+    """Return the drive of a free settling with a nudge on top.
+
+    A held nudge is a constant drive, with the force at the free state.
+
+    Parameters
+    ----------
+    drive : Drive
+        What is applied without a nudge.
+    nudge : Nudge
+        As asked for; the circuit applies what it can.
+    design : Design
+        Nudge circuit, and whether the nudge is held.
+    machine : Machine
+        The chip.
+    free : array (batch, units)
+        Free activities as they were read, for a nudge that is held.
+
+    Raises
+    ------
+    ValueError
+        If a complex nudge meets an activation without complex values, a nudge that swings meets dynamics that
+        cannot follow it, or a circuit of limited drive meets a nudge that is not held or not real.
+    """
+    circuit, constant, first = design.converters.nudge, drive.constant, machine.circuit.first_output
+    nudges = np.array([complex(nudge.beta)]) if nudge.wave is None else cycle_of(nudge.beta, nudge.wave, design)
+    if nudges.imag.any() and not activation.is_holomorphic(design.activation):
+        raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
+    if circuit.shapes and (nudges.imag.any() or design.phases.nudge == "continuous"):
+        raise ValueError(f"devices.converters.nudge: {SHAPED}")
+    if circuit.offset:
+        constant = constant.copy()
+        constant[:, first:] += circuit.offset
+    if nudge.wave is not None:
+        cycle = np.array([circuit.applied(b) for b in nudges])
+        return drive._replace(constant=constant, beta=cycle, target=nudge.target, cycles=nudge.wave.cycles)
+    beta, signs = circuit.applied(nudges[0]), None
+    if nudge.signs is not None:
+        # The gain may differ between the polarities.
+        opposite = circuit.applied(-nudges[0]).real / beta.real if beta.real else -1.0
+        signs = np.where(nudge.signs > 0.0, 1.0, opposite)
+    if design.phases.nudge == "continuous":
+        return drive._replace(constant=constant, beta=beta, target=nudge.target, signs=signs)
+    held: State = constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
+    force = output_force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
+    drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
+    if circuit.shapes:
+        levels = (design.measured_converters or {}).get("nudge") if circuit.bits is not None else None
+        drift = delivered(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]), levels)
+    held[:, first:] += drift
+    return drive._replace(constant=held, target=nudge.target)
+
+
+def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128]:
+    """Return a swinging nudge at the middle of every step of its cycle, (steps,).
+
+    Raises
+    ------
+    ValueError
+        If the dynamics have no steps of their own that the nudge could follow, or the nudge is held.
+    """
+    dynamics = design.dynamics
+    if dynamics.mode != "trajectory" or dynamics.method not in ("euler", "exponential"):
+        raise ValueError('a nudge that swings needs dynamics.mode = "trajectory" and method euler or exponential')
+    if design.phases.nudge == "held":
+        raise ValueError('a nudge that swings cannot be held: set phases.nudge = "continuous"')
+    steps = max(4, cycle_steps(wave.period, dynamics.dt))
+    angle = 2.0 * np.pi * (np.arange(steps) + 0.5) / steps
+    return beta * (np.exp(1j * angle) if wave.kind == "rotation" else np.cos(angle) + 0j)
+
+
+def adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
+    """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
+    force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.converters.nudge
+    force[:, first:] = circuit.applied(1.0).real * output_force(machine, free, target) - circuit.offset
+    return force
+
+
+def output_force(machine: Machine, activity: Array, target: Array) -> Array:
+    """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
+    force = np.empty((len(activity), activity.shape[1] - machine.circuit.first_output))
+    forces(activity, np.ascontiguousarray(target, dtype=np.float64), machine.circuit, force)
+    return force

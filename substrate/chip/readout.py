@@ -1,0 +1,109 @@
+"""The way from an activity to a number: hold, noise of the read, converter."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.interface.converter import Clipped, Fabricated, convert, fabricated
+from devices.interface.hold import held, leaks, pedestals
+from devices.random import Stream
+
+from ..protocol import State
+from .design import Design, Fabrication
+from .slow_reads import SlowReads
+
+Array = NDArray[np.float64]
+
+
+class ReadChain:
+    """What stands between the units of one chip and the controller; an ideal one changes no bit.
+
+    The two planes of a complex activity pass it one after the other, the imaginary one, which has both
+    signs, through a converter of the same span centred at 0.
+
+    Parameters
+    ----------
+    design : Design
+        Hold, noise and converter.
+    fabrication : Fabrication
+        Names the draws.
+    """
+
+    def __init__(self, design: Design, fabrication: Fabrication) -> None:
+        self._design, self._fabrication = design, fabrication
+        units, adc = design.topology.units, design.converters.readout
+        self._pedestals = [pedestals(design.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
+        self._leaks = [leaks(design.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
+        self._skew: Array = design.hold.read_skew * np.arange(units, dtype=np.float64)
+        self._made: list[Fabricated | None] = [
+            fabricated(adc, units, self._stream(f"adc-made/{plane}"), (design.measured_converters or {}).get("readout"))
+            if adc
+            else None
+            for plane in range(2)
+        ]
+        self.clipped = Clipped()
+        """What the converter met since the chip was made."""
+        planes = range(2) if design.noise.slow_reads else ()
+        self._slow = [SlowReads(design.noise, units, fabrication, plane) for plane in planes]
+        self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._name, self._reads = "", 0
+
+    def restart(self, ids: NDArray[np.int64], name: str) -> None:
+        """Begin with a new batch: `ids` (batch,) and `name` name the draws of its reads, which are counted anew."""
+        self._ids, self._name, self._reads = ids, name, 0
+        for slow in self._slow:
+            slow.restart(ids)
+
+    def elapse(self, time: Array) -> None:
+        """Let the time (batch,) pass that a settling took, in tau."""
+        for slow in self._slow:
+            slow.elapse(time)
+
+    def conversion(self, waits: bool) -> float:
+        """Return how long after a read its last unit is converted, in tau."""
+        return float(self._skew.max(initial=0.0)) + (self._design.phases.hold_time if waits else 0.0)
+
+    def read(self, activity: State, waits: bool) -> State:
+        """Return an activity (batch, units), real or complex, as it is read.
+
+        Parameters
+        ----------
+        activity : array (batch, units)
+            Units of the activity.
+        waits : bool
+            Whether it waits in the hold to be compared with a later read.
+        """
+        self._reads += 1
+        if not np.iscomplexobj(activity):
+            return self._plane(activity, 0, waits, signed=False)
+        real = self._plane(activity.real, 0, waits, signed=False)
+        return real + 1j * self._plane(activity.imag, 1, waits, signed=True)
+
+    def read_signed(self, value: Array) -> Array:
+        """Return a signal of both signs (batch, units) as it is read at once: converter centred at 0, no hold."""
+        self._reads += 1
+        return self._plane(value, 0, waits=False, signed=True, at_once=True)
+
+    def _plane(self, value: Array, plane: int, waits: bool, signed: bool, at_once: bool = False) -> Array:
+        design, units = self._design, value.shape[1]
+        name = f"{self._name}/{self._reads}/{plane}"
+        hold, time = design.hold, self._skew + (design.phases.hold_time if waits else 0.0)
+        if hold.on and (waits or hold.read_skew) and not at_once:
+            value = held(value, self._pedestals[plane], self._leaks[plane], time)
+            if hold.noise:
+                value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
+        if self._slow:
+            value = value + self._slow[plane].now(name)
+        if design.noise.read:
+            value = value + design.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
+        adc = design.converters.readout
+        if adc is None:
+            return value
+        draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
+        value, clipped = convert(adc, value, draw, signed, self._made[plane])
+        self.clipped = self.clipped.plus(clipped)
+        return value
+
+    def _stream(self, purpose: str) -> Stream:
+        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)

@@ -1,0 +1,275 @@
+"""The cells of one chip: what was programmed, what the units feel, and how cells are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.interface import cost_force as nudge
+from devices.neuron.membrane import offsets
+from devices.programming.comparator import decided
+from devices.random import Stream
+from devices.synapse.cell import cell_gains
+
+from ..dynamics.machine import Machine
+from ..engine.cpu.compile import single_threaded_blas
+from ..engine.cpu.drift import Circuit, Wiring
+from ..network.topology import Topology
+from ..protocol import Readout
+from .cells import Cells
+from .design import Design, Fabrication, checked
+from .membranes import Membranes
+from .programming import Writer
+from .tally import Tally
+
+Array = NDArray[np.float64]
+
+
+_ROWS = 32
+"""Rows of one product of inputs and weights."""
+
+
+class Fabric:
+    """Programmed and effective parameters of one chip; every cell keeps its own mismatch.
+
+    Parameters
+    ----------
+    design : Design
+        Wiring and devices.
+    programmed : mapping of block name to array
+        Requested parameters, and what an earlier chip kept beside them; copied.
+    fabrication : Fabrication
+        Names the draws.
+
+    Raises
+    ------
+    ValueError
+        If a block is missing or has the wrong shape, one number stands for two different weights, or a time
+        constant, gain or slope is not positive.
+    """
+
+    def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
+        topology = design.topology
+        self._design, self._fabrication = design, fabrication
+        self.programmed = topology.blocks(np.empty(topology.size))
+        """Requested parameters by block."""
+        self.cells = np.empty(topology.size)
+        """Parameters the units really feel, flat."""
+        self.effective = topology.blocks(self.cells)
+        """The same by block, as views."""
+        self.tally = Tally.of(len(topology.shapes))
+        """Counts of all writes."""
+        self._places = {block: k for k, block in enumerate(topology.shapes)}
+        self._name, self._writes = "", 0
+        self._cells = Cells(design, fabrication)
+        laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
+        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners)
+        """The cells as they are written."""
+        self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
+        self.membranes = Membranes(design, fabrication)
+        """Time constants, curves and noise of the units, as the cells load them."""
+        self._packed: dict[type, tuple[Array, Wiring]] = {}
+        self.held: dict[str, Array] = {}
+        """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
+        self._conductances: dict[str, Array] = {}
+        blocks = checked(topology, programmed)
+        _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
+        self._programme(blocks)
+        self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
+        """Cells that could not take the weight they were programmed to when the chip was made, by block."""
+
+    @property
+    def readout(self) -> Readout | None:
+        """The digital readout, or None for the mse cost."""
+        if self._design.topology.classes is None:
+            return None
+        return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
+
+    def constant_drive(self, x: Array) -> Array:
+        """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
+        return self._constant_drive(x, self.effective)
+
+    def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
+        """Return the machine of the second copy of the cells and its constant drive of `x`; without one, as given."""
+        if self._design.twin is None:
+            return machine, constant
+        cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
+        second = Membranes(self._design, self._fabrication)
+        second.follow({name: total * self._twin_gain(name) for name, total in self._conductances.items()})
+        machine = machine._replace(weights=cells, tau=second.tau, transfer=second.transfer)
+        machine = machine._replace(thermal=second.thermal, common=second.common, slew=second.slew)
+        return machine, self._constant_drive(x, self._design.topology.blocks(cells))
+
+    def _twin_gain(self, block: str) -> Array | float:
+        sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
+        return cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
+
+    def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
+        topology = self._design.topology
+        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
+        with single_threaded_blas():
+            for c in topology.connections:
+                if c.pre == topology.input:
+                    drive[:, topology.columns[c.post]] += _multiply_rows(x, blocks[c.block])
+        return drive
+
+    def restart(self, name: str) -> None:
+        """Begin with a new batch: `name` names the draws of its writes, which are counted anew."""
+        self._name, self._writes = name, 0
+
+    def write(self, changes: Mapping[str, Array]) -> int:
+        """Add `changes` to the programmed parameters through the write law of the cells; return the pulses it took.
+
+        The readout is digital and takes every change as it is.
+
+        Raises
+        ------
+        ValueError
+            If a block does not exist, has another shape or a change is not finite; nothing is written.
+        """
+        for block, change in changes.items():
+            if block not in self.programmed or change.shape != self.programmed[block].shape:
+                raise ValueError(f"{block!r} of shape {change.shape} is no block of this chip")
+            if not np.isfinite(change).all():
+                raise ValueError(f"the change of {block!r} is not finite")
+        pulses, name, after = 0, f"{self._name}/{self._writes}", {}
+        self.writer.wait()
+        for block, change in self._per_number(changes).items():
+            if block.startswith("readout/"):
+                after[block] = self.programmed[block] + change
+                continue
+            asked = self._decided(block, change, name)
+            written = self.writer.write(block, self.held[block], asked, name)
+            after[block] = written.weight
+            pulses += written.pulses * self._copies(block)
+            place = self._places[block]
+            self.tally.lost[place] += written.lost
+            self.tally.cut[place] += written.cut
+            if asked is not change:
+                self.tally.lost[place] += int(np.count_nonzero((change != 0.0) & (asked == 0.0)))
+            self.tally.refreshes[place] += written.refreshes
+            self.tally.refresh_pulses[place] += written.refresh_pulses * self._copies(block)
+        self._writes += 1
+        self._change(after)
+        return pulses
+
+    def _decided(self, block: str, change: Array, name: str) -> Array:
+        """Return what the comparators make of a requested change; without them, the request."""
+        comparator, update = self._design.comparator, self._design.update
+        if comparator is None:
+            return change
+        size = getattr(update, "step", None) if comparator.change is None else comparator.change
+        if size is None:
+            raise ValueError("devices.comparator.change: how large is a change? Give it, or devices.update with a step")
+        own = self._stream(f"comparator/offset/{block}").normal(change.shape)
+        fresh = self._stream(f"comparator/noise/{block}/{name}").normal(change.shape)
+        return decided(comparator, size, change, own, fresh)
+
+    def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the changes with those of the two directions of one number added up, under its forward block."""
+        summed = dict(changes)
+        for back, forward in self._cells.partners.items():
+            if back in summed:
+                change = summed.pop(back).T
+                summed[forward] = summed[forward] + change if forward in summed else change
+        return summed
+
+    def _copies(self, block: str) -> int:
+        """Return into how many cells each number of a block is written."""
+        copied = self._design.feedback.storage == "copied" and block in self._cells.partners.values()
+        return 2 if copied else 1
+
+    def _change(self, after: Mapping[str, Array]) -> None:
+        """Move cells to `after`, and count those that stay although they were to move."""
+        limits = self._cells.limited, self.writer.bounded
+        limited = {block: self.held[block] for block in after if any(limit(block) for limit in limits)}
+        touched = {block: after[block] != before for block, before in limited.items()}
+        # A cell that is not touched keeps its request.
+        kept = {b: np.where(touched[b], after[b], self.programmed[b]) for b in limited}
+        aged = self.programmed if self.writer.forgetting else {}
+        self._programme(aged | dict(after) | kept)
+        for block, before in limited.items():
+            self.tally.lost[self._places[block]] += int(np.count_nonzero(touched[block] & (self.held[block] == before)))
+
+    def _beyond(self, name: str) -> int:
+        """Return how many cells of a block keep another weight because of a window or bounds of their own."""
+        weight = self.programmed[name]
+        kept = self.writer.within(name, self._cells.within(name, weight))
+        return int(np.count_nonzero(kept != weight))
+
+    def _programme(self, blocks: Mapping[str, Array]) -> None:
+        partners = self._cells.partners
+        mirrored = {back: blocks[f].T for back, f in partners.items() if f in blocks}
+        for name, block in (dict(blocks) | mirrored).items():
+            self.programmed[name][...] = block
+            self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
+            felt = self.writer.felt(name, held)
+            self.effective[name][...] = self._cells.effective(name, felt)
+            if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
+                self._conductances[name] = self._cells.conductance(name, felt)
+        self._packed.clear()
+        self.membranes.follow(self._conductances)
+
+    def machine(self, threads: int) -> Machine:
+        """Return the chip as the kernels take it; a write changes its weights, and what they load, too."""
+        design, topology = self._design, self._design.topology
+        colours, columns = topology.colours(), topology.columns
+        readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
+        return Machine(
+            edges=edges_of(topology),
+            weights=self.cells,
+            layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
+            circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
+            law=design.law,
+            transfer=self.membranes.transfer,
+            dynamics=design.dynamics,
+            tau=self.membranes.tau,
+            synapse_tau=design.neurons.synapse_tau,
+            noise=design.noise,
+            threads=threads,
+            thermal=self.membranes.thermal,
+            common=self.membranes.common,
+            slew=self.membranes.slew,
+            packed=self._packed,
+        )
+
+    def _stream(self, purpose: str) -> Stream:
+        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
+
+
+def _refuse_unequal(blocks: Mapping[str, Array], partners: Mapping[str, str], storage: str) -> None:
+    for back, forward in partners.items():
+        if not np.array_equal(blocks[back], blocks[forward].T):
+            raise ValueError(
+                f"{back!r} is not the transpose of {forward!r}, but one number stands for both: give equal parameters, "
+                f'or devices.feedback.storage = "independent" in place of "{storage}"'
+            )
+
+
+def edges_of(topology: Topology) -> NDArray[np.int64]:
+    """Return the recurrent connections as the kernels take them: one row per connection, see `Machine.edges`."""
+    colours, columns = topology.colours(), topology.columns
+    edges = [
+        (
+            columns[c.pre].start,
+            columns[c.post].start,
+            *topology.shapes[c.block],
+            topology.offsets[c.block],
+            colours[c.post],
+        )
+        for c in topology.recurrent()
+    ]
+    return np.array(edges, dtype=np.int64).reshape(-1, 6)
+
+
+def _multiply_rows(x: Array, weights: Array) -> Array:
+    """Return ``x @ weights``, every row with the same bits whatever rows stand beside it.
+
+    Libraries choose the order of a sum by the number of rows, so that they always get the same number.
+    """
+    filled = np.zeros((-(-len(x) // _ROWS) * _ROWS, x.shape[1]))
+    filled[: len(x)] = x
+    parts = [filled[first : first + _ROWS] @ weights for first in range(0, len(filled), _ROWS)]
+    return np.concatenate(parts)[: len(x)] if parts else np.zeros((0, weights.shape[1]))

@@ -1,0 +1,1 @@
+"""Following a network in time, and finding where it rests."""

@@ -1,0 +1,102 @@
+"""The transfer curve of every unit of a chip, from state to activity: ``a = g rho(s u)``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.neuron import activation
+from devices.neuron.membrane import factors
+from devices.random import Stream
+
+from ..chip.design import Design, Fabrication
+from ..protocol import State
+
+Array = NDArray[np.float64]
+
+
+class Transfer(NamedTuple):
+    """Activation and the spread around it; states are (batch, units)."""
+
+    code: int
+    """Of the activation `rho`."""
+
+    table: Array
+    """Points of a measured transfer curve (2, points), or (2, 0)."""
+
+    gain: Array
+    """Gain `g` of every unit, (units,); (0,): all 1."""
+
+    steep: Array
+    """Factor `s` of the state of every unit, of the same shape as `gain`."""
+
+    def activity(self, u: Array) -> Array:
+        """Return the activity ``g rho(s u)``."""
+        return self._of(activation.activity(self.code, self._seen(u), self.table), 0)
+
+    def slope(self, u: Array) -> Array:
+        """Return ``da/du = g s rho'(s u)``."""
+        return self._of(activation.slope(self.code, self._seen(u), self.table), 1)
+
+    def curvature(self, u: Array) -> Array:
+        """Return ``g s^2 rho''(s u)``."""
+        return self._of(activation.curvature(self.code, self._seen(u)), 2)
+
+    def saturated(self, u: Array) -> NDArray[np.bool_]:
+        """Tell which units have less than 5 % of the largest slope of their curve."""
+        return np.asarray(np.abs(activation.slope(self.code, self._seen(u), self.table)) < 0.05 * self._steepest())
+
+    def steepest(self) -> float:
+        """Return the largest slope ``da/du`` of any unit."""
+        spread = float(np.max(self.gain * self.steep)) if len(self.gain) else 1.0
+        return spread * self._steepest()
+
+    def _steepest(self) -> float:
+        """Return the largest slope of the curve that all units share."""
+        return float(np.max(activation.slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table)))
+
+    def _seen(self, u: Array) -> Array:
+        return u * self.steep if len(self.steep) else u
+
+    def _of(self, value: float | Array, power: int) -> Array:
+        return np.asarray(self.gain * self.steep**power * value if len(self.gain) else value)
+
+
+def as_loaded(state: State, before: Transfer, after: Transfer) -> State:
+    """Return a state of membranes that change their load, in the units of the new one.
+
+    What a chip shows of membranes `u` is ``(1 + L) u``, and the steepness of its curve falls by the same factor.
+
+    Parameters
+    ----------
+    state : array (batch, units) or (batch, width)
+        Under the load of `before`; synaptic poles behind the membranes hold drives, which no load changes.
+    before, after : Transfer
+        Curves of the same units; the same object where the load is the same.
+    """
+    if before is after or len(before.steep) == 0:
+        return state
+    found = state.copy()
+    found[:, : len(before.steep)] *= before.steep / after.steep
+    return found
+
+
+def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
+    """Return the transfer curves of a chip.
+
+    Raises
+    ------
+    ValueError
+        If a gain or a slope is not positive.
+    """
+    code, table = activation.code_of(design.activation), activation.table_of(design.activation)
+    neurons, units = design.neurons, design.topology.units
+    if not neurons.curved:
+        return Transfer(code, table, np.zeros(0), np.zeros(0))
+    gain, steep = (
+        factors(units, sigma, Stream(fabrication.seed, f"neurons/{name}", fabrication.instance), f"{name}_sigma")
+        for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
+    )
+    return Transfer(code, table, neurons.buffer_gain * gain, steep)

@@ -1,0 +1,256 @@
+"""How kernels are compiled and cached.
+
+Numba does not notice that a function in another file changed. The cache folder is therefore named
+by a digest of all sources that can end up in a kernel, so an edit of one of them starts a fresh cache.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import threadpoolctl
+from llvmlite import ir
+from numba import types
+from numba.core import event
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.extending import intrinsic, register_jitable
+from numpy.typing import NDArray
+
+from .cache import find_folder, is_intact, with_checksum
+
+F = TypeVar("F", bound=Callable[..., Any])
+Reals = NDArray[Any]
+
+
+COMPILED = (
+    "devices/interface/cost_force.py",
+    "devices/neuron/activation.py",
+    "devices/programming/pulse.py",
+    "substrate/engine/cpu/anderson.py",
+    "substrate/engine/cpu/cache.py",
+    "substrate/engine/cpu/compile.py",
+    "substrate/engine/cpu/drift.py",
+    "substrate/engine/cpu/elementwise.py",
+    "substrate/engine/cpu/noise.py",
+    "substrate/engine/cpu/one_stage.py",
+    "substrate/engine/cpu/product.py",
+    "substrate/engine/cpu/pulses.py",
+    "substrate/engine/cpu/refresh.py",
+    "substrate/engine/cpu/rows.py",
+    "substrate/engine/cpu/stages.py",
+    "substrate/engine/cpu/step.py",
+    "substrate/engine/cpu/stopping.py",
+    "substrate/engine/cpu/sweeps.py",
+    "substrate/laws/conventions.py",
+)
+"""Sources that can end up in a kernel, or in the files that keep it."""
+
+
+def _digest() -> str:
+    root = Path(__file__).resolve().parents[3]
+    return hashlib.blake2b(b"".join((root / path).read_bytes() for path in COMPILED), digest_size=8).hexdigest()
+
+
+CACHE = find_folder(f"kernels-{_digest()}")
+
+_unkept: list[str] = []
+
+
+def unkept() -> str:
+    """Return why kernels that this process compiled are not kept for the next one; empty if they are."""
+    if CACHE.folder is None:
+        return "; ".join(f"{folder}: {reason}" for folder, reason in CACHE.refused.items()) or "no folder for them"
+    return _unkept[0] if _unkept else ""
+
+
+class _Files(IndexDataCacheFile):  # type: ignore[misc]
+    """Index and machine code of one kernel, each file with its checksum."""
+
+    def load(self, key: Any) -> Any:
+        try:
+            return super().load(key)
+        except OSError:
+            return None
+
+    def _load_index(self) -> Any:
+        return super()._load_index() if is_intact(self._index_path) else {}
+
+    def _load_data(self, name: str) -> Any:
+        if not is_intact(self._data_path(name)):
+            return None
+        return super()._load_data(name)
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        content = io.BytesIO()
+        yield content
+        with super()._open_for_write(filepath) as file:
+            file.write(with_checksum(content.getvalue()))
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Compiled forms of one kernel; a folder that fails is told, and ends nothing."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _unkept.append(f"{CACHE.folder}: {error.strerror or error}")
+        except RuntimeError as error:  # a signal came while the machine code was handed over
+            _unkept.append(f"{CACHE.folder}: {error}")
+
+
+def _keep(compiled: Any, function: Callable[..., Any]) -> None:
+    """Let the compiled forms of `function` be kept in the folder of kernels, and nowhere else."""
+    if CACHE.folder is None:
+        return
+    # The setting is for everybody's functions, and Numba reads it anew when the environment changes.
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE.folder)
+    try:
+        cache = _Cache(function)
+    except RuntimeError as error:  # Numba found no place to write
+        _unkept.append(f"{CACHE.folder}: {error}")
+        return
+    finally:
+        numba.config.CACHE_DIR = before
+    if CACHE.folder in Path(cache.cache_path).parents:
+        compiled._cache = cache  # noqa: SLF001  as `enable_caching` does with a cache of Numba's own
+    else:
+        _unkept.append(f"{CACHE.folder}: no folder can be made in it")
+
+
+class _Compilations(event.Listener):  # type: ignore[misc]
+    """Counts what is being compiled now; what comes from the cache is not."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    def on_start(self, _: Any) -> None:
+        self.running += 1
+
+    def on_end(self, _: Any) -> None:
+        self.running -= 1
+
+
+_compilations = _Compilations()
+event.register("numba:compile", _compilations)
+
+
+def compiling() -> bool:
+    """Tell whether a kernel is being compiled now."""
+    return _compilations.running > 0
+
+
+# Never all of fastmath: it would turn the test for non-finite states into a constant. These flags let
+# sums and polynomials be vectorised.
+_FLAGS = {"reassoc", "contract", "nsz"}
+_OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+def kernel(function: F) -> F:
+    """Compile `function` on its first call; it must take arrays, scalars and NamedTuples only."""
+    compiled: F = numba.njit(**_OPTIONS)(function)
+    if not numba.config.DISABLE_JIT:
+        _keep(compiled, function)
+    return compiled
+
+
+def law(function: F) -> F:
+    """Let kernels call the plain `function` of `devices`; the function itself stays as it is."""
+    registered: F = register_jitable(**_OPTIONS)(function)
+    return registered
+
+
+def elementwise(function: F) -> F:
+    """Let kernels call `function`, with floating point operations that may be reordered and fused."""
+    registered: F = register_jitable(fastmath=_FLAGS, **_OPTIONS)(function)
+    return registered
+
+
+def inlined(function: F) -> F:
+    """Let kernels call `function` in a loop that is to be vectorised: the compiler must not leave it a call."""
+    registered: F = register_jitable(forceinline=True, **_OPTIONS)(function)
+    return registered
+
+
+@functools.cache
+def _libraries() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+def single_threaded_blas() -> Any:
+    """Return a context in which every product of NumPy uses one thread, so that its bits do not depend on the cores."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+def blas_description() -> str:
+    """Return name, version, core type and threads of the linear-algebra libraries in use."""
+    rows = [
+        f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')} "
+        f"({library.get('num_threads')} threads)"
+        for library in _libraries().info()
+        if library.get("user_api") == "blas"
+    ]
+    return "; ".join(sorted(set(rows)))
+
+
+# What LLVM needs to see to vectorise exponentials and logarithms: the exponent field as an integer.
+
+
+def _bits_of(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
+    """Return integer type, float type, bits of the fraction, bias, and the bits of sqrt(1/2)."""
+    if kind == types.float32:
+        return ir.IntType(32), ir.FloatType(), 23, 127, 0x3F3504F3
+    return ir.IntType(64), ir.DoubleType(), 52, 1023, 0x3FE6A09E667F3BCD
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
+    integer, real, fraction, bias, _ = _bits_of(k)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        whole = builder.fptosi(arguments[0], integer)
+        raised = builder.shl(builder.add(whole, integer(bias)), integer(fraction))
+        return builder.bitcast(raised, real)
+
+    return k(k), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _exponent(typing: Any, x: Any) -> Any:  # noqa: ARG001
+    integer, real, fraction, _, root = _bits_of(x)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        distance = builder.sub(builder.bitcast(arguments[0], integer), integer(root))
+        return builder.sitofp(builder.ashr(distance, integer(fraction)), real)
+
+    return x(x), generate
+
+
+def _power_of_two_plain(k: float) -> Any:
+    return type(k)(np.ldexp(1.0, int(k)))
+
+
+def _exponent_plain(x: float) -> Any:
+    fraction, exponent = np.frexp(x)
+    return type(x)(exponent - (fraction < np.sqrt(0.5)))
+
+
+power_of_two = _power_of_two_plain if numba.config.DISABLE_JIT else _power_of_two
+"""Return ``2^k`` of a float that holds an integer, of the same type; no check of the range."""
+
+exponent = _exponent_plain if numba.config.DISABLE_JIT else _exponent
+"""Return the `e` for which ``x 2^-e`` lies in [sqrt(1/2), sqrt(2)), as a float of the type of `x` > 0."""

@@ -1,0 +1,1 @@
+"""Laws of motion: symbols, signs and scales."""

@@ -1,0 +1,1 @@
+"""Layers, connections, and products with their weights."""

@@ -1,0 +1,1 @@
+"""Oracle side: the linear algebra of a network at rest."""

@@ -1,0 +1,1 @@
+"""Volts, siemens and seconds, and the plain numbers that kernels see."""
