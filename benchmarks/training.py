@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from learning.rules import ErrorVector, Method, rule_named
-from learning.schemes import Centred
+from learning.optimisers.optimiser import Sgd
+from learning.rules.rule import ErrorVector, Method, rule_named
+from learning.schemes.scheme import Centred
 from learning.training import Samples, Trainee, train
-from learning.updates import Sgd
 from scenarios.datasets import load_task
 from scenarios.schema_tasks import BundledTask
 from substrate.engine.cpu.compile import single_threaded_blas

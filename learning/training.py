@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from substrate.protocol import Bench, Budget, Status
 
 from . import cost
-from .estimators import measure_free
-from .schedule import Moment
-from .updates import AnyOptimiser, Controller, Record, requested_changes
+from .estimator import measure_free
+from .optimisers.optimiser import AnyOptimiser, Controller, Record, requested_changes
+from .optimisers.schedule import Moment
 
 Array = NDArray[np.float64]
 

@@ -39,7 +39,7 @@ WORDS = {
     "longer-window": "windows four times as long",
     "larger-nudge": "twice the nudge",
 }
-"""Every remedy of `learning.remedies`, named as a change."""
+"""Every remedy of `learning.oracle.ledger.remedies`, named as a change."""
 
 PARTS = {
     "mismatch": "the mismatch of cells",

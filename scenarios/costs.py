@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from learning.remedies import REMEDIES, Setting
-from learning.schemes import Scheme
+from learning.oracle.ledger.remedies import REMEDIES, Setting
+from learning.schemes.scheme import Scheme
 from substrate.chip.causes import causes, without
 from substrate.chip.design import Design
 from substrate.chip.randomness import measurements_differ, writes_differ

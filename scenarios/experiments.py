@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.estimators import measure_free
-from learning.exact import exact
-from learning.gains import gain
-from learning.interactions import interactions
-from learning.ledger import compared, ledger
-from learning.ledger_connections import Probe, connection_ledgers
-from learning.matching import matching_rule
-from learning.remedies import REMEDIES, Setting, changed_keys, possible
-from learning.runs import Trial, runs_of
-from learning.schemes import LockIn, Rotation, Scheme, label
+from learning.estimator import measure_free
+from learning.oracle.exact import exact
+from learning.oracle.ledger.connections import Probe, connection_ledgers
+from learning.oracle.ledger.gains import gain
+from learning.oracle.ledger.interactions import interactions
+from learning.oracle.ledger.remedies import REMEDIES, Setting, changed_keys, possible
+from learning.oracle.ledger.runs import Trial, runs_of
+from learning.oracle.ledger.vectors import compared, ledger
+from learning.oracle.matching import matching_rule
+from learning.schemes.scheme import LockIn, Rotation, Scheme, label
 from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip
 from substrate.dynamics.recording import Recording

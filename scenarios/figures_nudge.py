@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from learning.schemes import Chebyshev, Circle, LockIn, Node, OneSided, noise_gain, truncation_order, unfolded
+from learning.schemes.scheme import Chebyshev, Circle, LockIn, Node, OneSided, noise_gain, truncation_order, unfolded
 
 from .figures_style import key_below, look, panels, plain, styled
 from .store import Group, Result

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.estimators import measure_free
-from learning.exact import Exact, exact
-from learning.ledger_figures import cosines, mean_defined
-from learning.matching import matching_rule
+from learning.estimator import measure_free
+from learning.oracle.exact import Exact, exact
+from learning.oracle.ledger.statistics import cosines, mean_defined
+from learning.oracle.matching import matching_rule
 from substrate.chip.cells import Spread, spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication

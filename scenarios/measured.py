@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.estimators import Estimate, Free
-from learning.exact import Exact
-from learning.gains import Gain
-from learning.interactions import Interactions
-from learning.ledger import Ledger
-from learning.matching import Expected
+from learning.estimator import Estimate, Free
+from learning.oracle.exact import Exact
+from learning.oracle.ledger.gains import Gain
+from learning.oracle.ledger.interactions import Interactions
+from learning.oracle.ledger.vectors import Ledger
+from learning.oracle.matching import Expected
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.best_nudge import StudyError
-from learning.schemes import Scheme
+from learning.oracle.best_nudge import StudyError
+from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 from substrate.engine.cpu.compile import single_threaded_blas
 

@@ -11,10 +11,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from devices.interface.energy import Energy
 from devices.neuron.activation import HOLOMORPHIC, Named
 from devices.parameters import Degrees, FilePath, Parameters
-from learning.probes import both_seeds
-from learning.rules import AsymEP, ErrorVector, KolenPollack, LearningRule
-from learning.schemes import LockIn, Rotation, Scheme, needs_complex
-from learning.updates import Optimiser, Sgd
+from learning.homeostasis.probes import both_seeds
+from learning.optimisers.optimiser import Optimiser, Sgd
+from learning.rules.rule import AsymEP, ErrorVector, KolenPollack, LearningRule
+from learning.schemes.scheme import LockIn, Rotation, Scheme, needs_complex
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases

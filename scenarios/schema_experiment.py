@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from devices.parameters import Parameters
-from learning.allowance import Allowance
-from learning.schemes import Beta, Scheme
+from learning.schemes.allowance import Allowance
+from learning.schemes.scheme import Beta, Scheme
 
 
 class Record(Parameters):

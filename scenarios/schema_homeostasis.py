@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from devices.synapse.cell import FeedbackDevices
-from learning.homeostasis import ClosedLoop, OpenLoop
-from learning.homeostasis_exact import ExactPull, SampledPull
+from learning.homeostasis.measured import ClosedLoop, OpenLoop
+from learning.oracle.homeostasis import ExactPull, SampledPull
 from substrate.network.topology import Topology, faults
 
 from .schema_devices import Found

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from devices.parameters import Parameters
 from devices.quantities import size_of
 from devices.synapse.cell import fault_of
-from learning.rules import Contrastive, Dyadic
-from learning.schemes import LockIn, RandomSign, Rotation, Scheme
+from learning.rules.rule import Contrastive, Dyadic
+from learning.schemes.scheme import LockIn, RandomSign, Rotation, Scheme
 from substrate.network.topology import Topology, faults
 
 from .schema_devices import Found

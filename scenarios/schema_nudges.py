@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learning.schemes import LockIn, Rotation, Scheme, demand, label
+from learning.schemes.scheme import LockIn, Rotation, Scheme, demand, label
 from substrate.dynamics.methods import Dynamics, Phase, cycle_steps
 from substrate.dynamics.phases import Phases
 

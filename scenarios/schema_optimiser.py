@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from learning.updates import AnyOptimiser
+from learning.optimisers.optimiser import AnyOptimiser
 
 from .schema_devices import Found
 

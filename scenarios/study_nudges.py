@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from learning.best_nudge import best_nudge
-from learning.schemes import Scheme, label
+from learning.oracle.best_nudge import best_nudge
+from learning.schemes.scheme import Scheme, label
 from substrate.chip.chip import Chip
 
 from .measured import Batch

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
-from learning.homeostasis_exact import homeostasis
-from learning.ledger_figures import cosines, mean_defined, norm_ratios, rms
-from learning.runs import joined
-from learning.schemes import Scheme, label
+from learning.oracle.homeostasis import homeostasis
+from learning.oracle.ledger.runs import joined
+from learning.oracle.ledger.statistics import cosines, mean_defined, norm_ratios, rms
+from learning.schemes.scheme import Scheme, label
 from substrate.chip.chip import Chip
 from substrate.network.couplings import couplings_of
 from substrate.network.topology import Topology

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.interactions import Mean
-from learning.ledger import PARTS, TERMS, Ledger
-from learning.ledger_figures import Figures, cosines, figures, is_live, mean_defined, rms
+from learning.oracle.ledger.interactions import Mean
+from learning.oracle.ledger.statistics import Figures, cosines, figures, is_live, mean_defined, rms
+from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger
 from substrate.network.topology import Topology
 
 from .measured import Measured

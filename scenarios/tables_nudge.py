@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning.best_nudge import NudgeStudy
-from learning.schemes import LockIn, Rotation, Slow, label, truncation_order, unfolded
+from learning.oracle.best_nudge import NudgeStudy
+from learning.schemes.scheme import LockIn, Rotation, Slow, label, truncation_order, unfolded
 
 from .store import Group, Variable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning.ledger_figures import is_live, quality
-from learning.runs import joined
+from learning.oracle.ledger.runs import joined
+from learning.oracle.ledger.statistics import is_live, quality
 from substrate.network.topology import Topology
 
 from .measured import Measured, Tried

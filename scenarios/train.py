@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.random import Stream
-from learning.estimators import measure_free
-from learning.exact import exact_rule
-from learning.homeostasis import homeostatic
-from learning.rules import Method, rule_named
+from learning.estimator import measure_free
+from learning.homeostasis.measured import homeostatic
+from learning.oracle.exact import exact_rule
+from learning.rules.rule import Method, rule_named
 from learning.training import TEST, Samples, Step, evaluate, train
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from learning.homeostasis import ClosedLoop
-from learning.remedies import REMEDIES, Setting, possible
-from learning.schemes import LockIn, Rotation, Scheme, unfolded
+from learning.homeostasis.measured import ClosedLoop
+from learning.oracle.ledger.remedies import REMEDIES, Setting, possible
+from learning.schemes.scheme import LockIn, Rotation, Scheme, unfolded
 from substrate.chip.randomness import conjugates
 from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
 from substrate.network.topology import Topology

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning.exact import exact
+from learning.oracle.exact import exact
 from substrate.protocol import Budget, Settled, Status
-from tests.learning.test_estimators import OnlyBench
+from tests.learning.test_estimator import OnlyBench
 
 GRID = 512
 """Phases of a cycle at which the lag is computed."""

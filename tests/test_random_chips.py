@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from learning.exact import exact_rule
-from learning.interactions import interactions
-from learning.ledger import ledger
-from learning.runs import NOISE, Runs, Trial, runs_of
-from learning.schemes import NodeScheme, WaveScheme
+from learning.oracle.exact import exact_rule
+from learning.oracle.ledger.interactions import interactions
+from learning.oracle.ledger.runs import NOISE, Runs, Trial, runs_of
+from learning.oracle.ledger.vectors import ledger
+from learning.schemes.scheme import NodeScheme, WaveScheme
 from learning.training import Samples
 from substrate.chip.causes import CAUSES
 from substrate.protocol import Status

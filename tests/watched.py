@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from learning.schemes import LockIn, RandomSign, Rotation, unfolded
+from learning.schemes.scheme import LockIn, RandomSign, Rotation, unfolded
 from substrate.chip.randomness import conjugates
 from substrate.protocol import Nudge, Settled
 from tests.plain_chip import PlainChip, Wiring

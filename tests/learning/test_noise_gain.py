@@ -5,13 +5,13 @@ import pytest
 from scipy import stats
 
 from devices.neuron.noise import Noise
-from learning.allowance import Allowance
-from learning.best_nudge import best_nudge
-from learning.estimators import Free, estimate
-from learning.exact import exact
-from learning.fluctuations import estimate_variance
-from learning.runs import joined
-from learning.schemes import (
+from learning.estimator import Free, estimate
+from learning.oracle.best_nudge import best_nudge
+from learning.oracle.exact import exact
+from learning.oracle.fluctuations import estimate_variance
+from learning.oracle.ledger.runs import joined
+from learning.schemes.allowance import Allowance
+from learning.schemes.scheme import (
     Backward,
     Centred,
     Chebyshev,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from learning import cost
-from learning.estimators import estimate, measure_free
-from learning.exact import exact
-from learning.schemes import Backward, Circle
+from learning.estimator import estimate, measure_free
+from learning.oracle.exact import exact
+from learning.schemes.scheme import Backward, Circle
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.network.topology import Topology

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from devices.neuron.noise import Noise, Telegraph
-from learning.estimators import estimate, measure_free
-from learning.runs import Trial, run
-from learning.schemes import Centred, LockIn, OneSided, Rotation
+from learning.estimator import estimate, measure_free
+from learning.oracle.ledger.runs import Trial, run
+from learning.schemes.scheme import Centred, LockIn, OneSided, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from learning import cost
-from learning.estimators import measure_free
-from learning.exact import exact_rule
-from learning.ledger_figures import cosines
-from learning.rules import ErrorVector, Method, rule_named
-from learning.schemes import Centred
+from learning.estimator import measure_free
+from learning.optimisers.optimiser import Sgd, requested_changes
+from learning.oracle.exact import exact_rule
+from learning.oracle.ledger.statistics import cosines
+from learning.rules.rule import ErrorVector, Method, rule_named
+from learning.schemes.scheme import Centred
 from learning.training import Samples, Tally, Trainee, evaluate, train
-from learning.updates import Sgd, requested_changes
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Status
-from tests.learning.test_estimators import OnlyBench
+from tests.learning.test_estimator import OnlyBench
 from tests.networks import random_batch, random_chip
 
 EP = Centred(beta=0.05)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from devices.neuron.membrane import NeuronDevices
-from learning.estimators import estimate, measure_free
-from learning.ledger import ledger
-from learning.runs import Trial, joined, runs_of
-from learning.schemes import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
+from learning.estimator import estimate, measure_free
+from learning.oracle.ledger.runs import Trial, joined, runs_of
+from learning.oracle.ledger.vectors import ledger
+from learning.schemes.scheme import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Nudge, Status
 from tests.benches import FunctionBench, SignedBench

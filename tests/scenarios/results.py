@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from learning.ledger import TERMS
+from learning.oracle.ledger.vectors import TERMS
 from scenarios.store import Group, Result, Variable
 from scenarios.variables import complete
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from learning.best_nudge import NudgeStudy
-from learning.schemes import Centred, LockIn, OneSided
+from learning.oracle.best_nudge import NudgeStudy
+from learning.schemes.scheme import Centred, LockIn, OneSided
 from scenarios import store
 from scenarios.figures_nudge import nudge_study, schemes
 from scenarios.tables_nudge import nudge_group

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from learning.homeostasis import ClosedLoop, OpenLoop
-from learning.homeostasis_exact import ExactPull, SampledPull
+from learning.homeostasis.measured import ClosedLoop, OpenLoop
+from learning.oracle.homeostasis import ExactPull, SampledPull
 from scenarios import store
 from scenarios.datasets import Outline
 from scenarios.figures import angles

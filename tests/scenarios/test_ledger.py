@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray
 
-from learning.ledger import TERMS
+from learning.oracle.ledger.vectors import TERMS
 from scenarios import store
 from scenarios.answer import answer, remarks
 from scenarios.answer_ledger import NAMES, culprit

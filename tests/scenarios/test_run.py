@@ -14,7 +14,7 @@ import pytest
 import threadpoolctl
 import xarray
 
-from learning.ledger import TERMS
+from learning.oracle.ledger.vectors import TERMS
 from scenarios import identity as identities
 from scenarios import run as run_module
 from scenarios import store

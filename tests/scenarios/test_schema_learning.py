@@ -4,9 +4,9 @@ import tomllib
 
 import pytest
 
-from learning.rules import AnyRule, AsymEP, Contrastive, KolenPollack
-from learning.schemes import label
-from learning.updates import AdamW, Sgd
+from learning.optimisers.optimiser import AdamW, Sgd
+from learning.rules.rule import AnyRule, AsymEP, Contrastive, KolenPollack
+from learning.schemes.scheme import label
 from scenarios.datasets import Outline
 from scenarios.explain import explain
 from scenarios.load import load

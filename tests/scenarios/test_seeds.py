@@ -5,8 +5,8 @@ import typing
 import numpy as np
 import pytest
 
-from learning.probes import both_seeds, coins, normals, signs
-from learning.schemes import NodeScheme, WaveScheme
+from learning.homeostasis.probes import both_seeds, coins, normals, signs
+from learning.schemes.scheme import NodeScheme, WaveScheme
 from scenarios.load import load
 from scenarios.run import Options, run
 from scenarios.schema_homeostasis import Homeostasis

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from learning.allowance import Allowance
-from learning.best_nudge import best_nudge
-from learning.schemes import Centred, Circle
+from learning.oracle.best_nudge import best_nudge
+from learning.schemes.allowance import Allowance
+from learning.schemes.scheme import Centred, Circle
 from scenarios import store
 from scenarios.answer import answer, remarks
 from scenarios.build import assemble

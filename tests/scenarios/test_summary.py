@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from learning.ledger import TERMS
-from learning.remedies import REMEDIES
+from learning.oracle.ledger.remedies import REMEDIES
+from learning.oracle.ledger.vectors import TERMS
 from scenarios import store
 from scenarios.answer import answer, remarks
 from scenarios.answer_advice import PARTS, WORDS

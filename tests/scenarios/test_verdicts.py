@@ -14,8 +14,8 @@ from devices.programming.laws import SoftBounds
 from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
-from learning.remedies import REMEDIES
-from learning.schemes import Centred, OneSided
+from learning.oracle.ledger.remedies import REMEDIES
+from learning.schemes.scheme import Centred, OneSided
 from scenarios.answer import answer
 from scenarios.answer_advice import PARTS, tried
 from scenarios.answer_ledger import culprit

@@ -7,10 +7,10 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
-from learning.estimators import estimate, measure_free
-from learning.exact import exact
-from learning.runs import joined
-from learning.schemes import OneSided
+from learning.estimator import estimate, measure_free
+from learning.oracle.exact import exact
+from learning.oracle.ledger.runs import joined
+from learning.schemes.scheme import OneSided
 from substrate.chip.causes import (
     CAUSES,
     COMMON,

@@ -12,10 +12,10 @@ from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
-from learning.estimators import estimate, measure_free
-from learning.exact import exact
-from learning.runs import joined
-from learning.schemes import Centred, Circle, OneSided
+from learning.estimator import estimate, measure_free
+from learning.oracle.exact import exact
+from learning.oracle.ledger.runs import joined
+from learning.schemes.scheme import Centred, Circle, OneSided
 from substrate.chip.causes import CAUSES, CELLS
 from substrate.chip.nudging import nudged, output_force
 from substrate.dynamics.machine import Drive

@@ -8,7 +8,7 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.wires import Wires
-from learning.fluctuations import covariance
+from learning.oracle.fluctuations import covariance
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Dynamics, Phase

@@ -7,9 +7,9 @@ from devices.parameters import Parameters
 from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
-from learning.estimators import estimate, measure_free
-from learning.runs import joined
-from learning.schemes import OneSided
+from learning.estimator import estimate, measure_free
+from learning.oracle.ledger.runs import joined
+from learning.schemes.scheme import OneSided
 from scenarios.tables_cells import cell_variables
 from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip

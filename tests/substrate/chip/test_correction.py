@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from devices.synapse.cell import Twin, WeightDevices
-from learning.estimators import estimate, measure_free
-from learning.exact import exact
-from learning.runs import complete_settling, joined
-from learning.schemes import Centred, Circle
+from learning.estimator import estimate, measure_free
+from learning.oracle.exact import exact
+from learning.oracle.ledger.runs import complete_settling, joined
+from learning.schemes.scheme import Centred, Circle
 from substrate.chip.correction import two_way
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

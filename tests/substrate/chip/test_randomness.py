@@ -11,9 +11,9 @@ from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, Verified
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.retention import Retention
-from learning.estimators import Free, estimate
-from learning.runs import joined
-from learning.schemes import Circle
+from learning.estimator import Free, estimate
+from learning.oracle.ledger.runs import joined
+from learning.schemes.scheme import Circle
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

@@ -7,9 +7,9 @@ from devices.interface.converter import Adc, Clipped, Converters
 from devices.interface.hold import Hold, held, leaks
 from devices.neuron.noise import Noise
 from devices.random import Stream
-from learning.estimators import estimate, measure_free
-from learning.runs import joined
-from learning.schemes import Centred, Circle, OneSided
+from learning.estimator import estimate, measure_free
+from learning.oracle.ledger.runs import joined
+from learning.schemes.scheme import Centred, Circle, OneSided
 from learning.training import evaluate
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge

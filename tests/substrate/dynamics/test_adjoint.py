@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from devices.interface.converter import Adc, Converters, NudgeCircuit
-from learning.estimators import measure_free
-from learning.exact import exact
+from learning.estimator import measure_free
+from learning.oracle.exact import exact
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Status
 from tests.networks import WIRINGS, random_batch, random_chip

@@ -1,0 +1,1 @@
+"""Jacobian homeostasis, measured through probes."""

@@ -1,0 +1,1 @@
+"""From gradients to writes: optimisers, schedules, caps on singular values."""

@@ -1,0 +1,1 @@
+"""Oracle side: exact gradients and what they are compared with."""

@@ -1,0 +1,114 @@
+"""Oracle side: what an estimate should have found, from the linearised chip itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip.chip import Chip
+from substrate.network.couplings import Couplings, couplings_of
+from substrate.theory.linearisation import Equilibrium, Linearisation, equilibrium, linearise
+from substrate.theory.trims import trims
+
+from ..cost import force, gradients, readout_gradients
+from ..estimator import measure_free
+from ..training import Gradient, Rule, Samples, judged
+
+Array = NDArray[np.float64]
+
+
+class Exact(NamedTuple):
+    """Exact error vectors of a clamped batch at its free equilibrium; arrays (batch, units)."""
+
+    delta: Array
+    """``dL/d drive``: backpropagation through the equilibrium, ``R (1 - W^T R)^-1 e``."""
+
+    ep: Array
+    """Limit of EP for a vanishing nudge, ``R (1 - W R)^-1 e``; with a correction, of the corrected chip."""
+
+    first_order: Array
+    """First-order part of ``ep - delta`` in the asymmetry of the coupling."""
+
+    trimmed: Array
+    """Limit of EP read behind the output gains, and nudged before the input gains, that best symmetrise the coupling.
+
+    ``r M (e/r)`` with the ratios `r` of `substrate.theory.trims.trims`.
+    """
+
+    equilibrium: Equilibrium
+    """Where the chip rests; a sample whose linear systems were not solved does not count as having reached it."""
+
+    linear: Linearisation
+
+    @property
+    def gains(self) -> Array:
+        """Part of the asymmetry error ``ep - delta`` that trims of every unit would cure, (batch, units)."""
+        return self.ep - self.trimmed
+
+    @property
+    def irreducible(self) -> Array:
+        """Rest of the asymmetry error, which only the devices of single connections can cause, (batch, units)."""
+        return self.trimmed - self.delta
+
+
+def exact(chip: Chip, target: Array) -> Exact:
+    """Return the exact error vectors of the batch clamped on `chip`, which has settled freely.
+
+    Parameters
+    ----------
+    chip : Chip
+        In its free state.
+    target : array (batch, classes) or (batch, outputs)
+        Targets of the cost.
+    """
+    rest, linear, error = _around_rest(chip, target)
+    delta, correction = linear.adjoint(error), correction_of(chip)
+    ep = linear.response(error, correction)
+    if correction is None:
+        ratio = trims(linear.couplings)
+        trimmed, first = ratio * linear.response(error / ratio), linear.first_order(delta)
+    else:
+        # What the correction leaves, W - 2 A_hat instead of W^T, is no matter of gains.
+        left = linear.couplings.antisymmetric().plus(correction.times(-1.0))
+        trimmed, first = ep, linear.adjoint(2.0 * left.product(delta))
+    solved = np.isfinite(delta + ep + trimmed).all(axis=1)
+    return Exact(delta, ep, first, trimmed, rest._replace(reached=rest.reached & solved), linear)
+
+
+def correction_of(chip: Chip) -> Couplings | None:
+    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.correction`."""
+    known = {"programmed": chip.programmed, "exact": chip.effective}.get(chip.design.correction)
+    return None if known is None else couplings_of(chip.topology, known).antisymmetric()
+
+
+def exact_rule(chip: Chip) -> Rule:
+    """Return the rule that trains `chip` with its exact gradients: the reference for every measured one.
+
+    Samples that do not come to rest are left out.
+    """
+    topology = chip.topology
+
+    def gradient(samples: Samples) -> Gradient:
+        x, target = samples.x, samples.target
+        free = measure_free(chip, x, samples.ids, samples.epoch)
+        rest, linear, error = _around_rest(chip, target)
+        activity = {topology.input: x} | topology.split(rest.activity)
+        delta = linear.adjoint(error)
+        keep = rest.reached & np.isfinite(delta).all(axis=1)
+        blocks = gradients(chip.connections, activity, topology.split(delta), keep)
+        blocks |= readout_gradients(chip.readout, activity[topology.output], target, keep)
+        output = free.activity[topology.output]
+        return judged(chip, output, target, blocks, free.settled.status, keep)
+
+    return gradient
+
+
+def _around_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
+    """Return the equilibrium, the linear responses there, and the force on all units (batch, units)."""
+    rest = equilibrium(chip)
+    error = np.zeros_like(rest.state)
+    output = chip.topology.columns[chip.topology.output]
+    error[:, output] = force(chip.readout, rest.activity[:, output], target)
+    return rest, linearise(chip, rest.state), error

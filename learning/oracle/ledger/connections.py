@@ -1,0 +1,244 @@
+"""Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
+
+The steps are those of `learning.oracle.ledger.vectors`. Up to the step `static` the error vector meets the presynaptic activity
+at rest; then the factor the chip takes; at the end what cells forget until the write, what a plain write keeps of the
+request, and what is felt around that. Forgetting has a term of its own, since no better write would help against it,
+and so has the noise of what is felt, since the next write draws it anew. The contrastive rule is compared with the
+gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import writes_differ
+
+from ... import cost
+from ...rules.contrastive import contrasts
+from ...rules.rule import Contrastive, Dyadic, FeedbackAlignment, KolenPollack
+from .runs import Mask, Run, Runs, Taken, Trial
+from .vectors import Ledger, moments
+
+Array = NDArray[np.float64]
+Blocks = dict[str, Array]
+Layers = Mapping[str, Array]
+
+_WRITTEN = ("forgetting", "write", "write_noise")
+"""Terms between the request and what the units feel."""
+
+
+class Probe(NamedTuple):
+    """The write that is tried: ``-rate`` times the gradient of every repeat."""
+
+    rate: float
+    """Learning rate; no momentum."""
+
+    repeats: int
+    """Writes of their own where their rounding is random."""
+
+
+def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask, probe: Probe) -> dict[str, Ledger]:
+    """Return the ledger of every connection that the rule teaches, by block name ``weight/<pre>-<post>``.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip as it is; it is not written.
+    runs : Runs
+        Its runs.
+    trial : Trial
+        What was asked in them.
+    s : int
+        Which scheme.
+    keep : bool array (batch,)
+        Samples that count; without any, everything is NaN.
+    probe : Probe
+        How the requests are written.
+    """
+    rule = _Products(chip, trial, keep)
+    reference, topology = runs.reference, chip.topology
+    rest: Layers = {topology.input: trial.x} | topology.split(reference.equilibrium.activity)
+
+    def at_rest(delta: Array) -> Blocks:
+        return rule.limit(topology.split(delta), rest)
+
+    exact = rule.reference(topology.split(reference.delta), rest)
+    if isinstance(trial.rule, Dyadic):
+        limit = trimmed = first = complete = at_rest(reference.delta)
+    else:
+        limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
+        first = at_rest(reference.delta + reference.first_order)
+        complete = rule.measured(runs.complete.taken[s], rest)
+    steps = [exact, limit, complete]
+    before: Run | None = None
+    for run in (runs.settled, runs.precise, runs.static):
+        steps.append(steps[-1] if run is before else rule.measured(run.taken[s], rest))
+        before = run
+    paired = isinstance(trial.rule, Contrastive)  # both factors of its products are the readings themselves
+    steps.append(steps[-1] if paired else rule.measured(runs.static.taken[s], None))
+    requests = [rule.measured(run.taken[s], None) for run in runs.repeats] if runs.random else [steps[-1]]
+    writes = {"write", "retention"} & set(chip.causes) and keep.any()
+    written, faded = _writes(chip, trial, requests, probe) if writes else ([], {})
+    books = {}
+    for name in limit:
+        parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
+        parts["first_order"] = first[name] - exact[name]
+        known = tuple(step[name] for step in steps)
+        drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
+        most = max((w.cut[name] for w in written), default=0)
+        books[name] = _book(known, parts, drawn, errors, faded.get(name))._replace(cut=most)
+    return books
+
+
+def _book(
+    known: tuple[Array, ...],
+    parts: Blocks,
+    requests: list[Array],
+    errors: list[tuple[Array, Array]],
+    faded: Array | None,
+) -> Ledger:
+    """Return the ledger of one connection: from its steps without noise, requests, errors of writes and forgetting."""
+    noisy, variance, count = known[-1], np.zeros_like(known[-1]), len(requests)
+    single, uncertain = {}, {}
+    if requests[0] is not known[-1]:
+        noisy, variance = moments(requests)
+        single["noise"], uncertain["noise"] = variance, variance / count
+    forgotten = noisy if faded is None else noisy + faded
+    held = dict.fromkeys(("noise", *_WRITTEN), uncertain["noise"]) if uncertain else {}
+    steps = [noisy, forgotten, forgotten, forgotten]
+    if errors:
+        sums = [requests[r % count] for r in range(len(errors))]
+        for k, term in enumerate(_WRITTEN[1:]):
+            drawn = [error[k] for error in errors]
+            mean, spread = moments(drawn)
+            steps[k + 2] = steps[k + 1] + mean
+            sums = [before + error for before, error in zip(sums, drawn, strict=True)]
+            if len(errors) > 1:
+                single[term], uncertain[term] = spread, spread / len(errors)
+                held[term] = moments(sums)[1] / len(errors)
+    return Ledger((*known, *steps), parts, variance, single, uncertain, held, np.ones(1, dtype=bool))
+
+
+class _Missed(NamedTuple):
+    """What one write misses of its request by block, over ``-rate``."""
+
+    kept: Blocks
+    """Realised minus requested change of what cells keep, from what they still held when the write came."""
+
+    felt: Blocks
+    """Change of what is felt around what they keep."""
+
+    cut: Mapping[str, int]
+    """Cells that were asked for more pulses than one write gives."""
+
+
+def _writes(
+    chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
+) -> tuple[list[_Missed], Mapping[str, Array]]:
+    """Return what every write misses, and what cells forget before it, over ``-rate``."""
+    count = max(len(requests), probe.repeats) if writes_differ(chip.design) else len(requests)
+    names = list(requests[0])
+    # A sum that both directions ask for is split between them, because the chip adds them up again.
+    shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)
+    waiting = chip.variant()
+    now, _ = _kept(waiting, names)
+    waiting.writer.wait()
+    before, around = _kept(waiting, names)
+    faded = {name: (before[name] - now[name]) / -probe.rate for name in names} if "retention" in chip.causes else {}
+    missed = []
+    for r in range(count if "write" in chip.causes else 0):
+        bystander = chip.variant()
+        trial.clamp(bystander, r)
+        changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
+        bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
+        after, felt = _kept(bystander, names)
+        kept = {name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names}
+        noise = {name: (felt[name] - around[name]) / -probe.rate for name in names}
+        asked = dict(zip(chip.topology.shapes, bystander.tally.cut.tolist(), strict=True))
+        missed.append(_Missed(kept, noise, asked))
+    return missed, faded
+
+
+def _kept(chip: Chip, names: list[str]) -> tuple[Blocks, Blocks]:
+    """Return what is left of what the cells keep, and what is felt around that."""
+    held = {name: chip.held[name].copy() for name in names}
+    kept = {name: chip.writer.state(name, block) for name, block in held.items()}
+    return kept, {name: chip.writer.felt(name, block) - kept[name] for name, block in held.items()}
+
+
+class _Products(NamedTuple):
+    """What the rule of a trial makes of error vectors and activities: batch means by weight block."""
+
+    chip: Chip
+    trial: Trial
+    keep: Mask
+
+    def reference(self, delta: Layers, rest: Layers) -> Blocks:
+        """Return the gradient that the rule should find."""
+        blocks = self._plain(delta, rest)
+        if isinstance(self.trial.rule, Contrastive):
+            names = {f"weight/{pre}-{post}": (pre, post) for pre, post in self.chip.connections}
+            blocks = {name: blocks[name] + _turned(blocks, *ends) for name, ends in names.items()}
+        return self._added(blocks)
+
+    def limit(self, delta: Layers, rest: Layers) -> Blocks:
+        """Return what the rule asks for if `delta` is the derivative of the activities."""
+        blocks = self._plain(delta, rest)
+        if not isinstance(self.trial.rule, Contrastive):
+            return self._asked(blocks)
+        share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
+        for pre, post in self.chip.connections:
+            if pre in delta:
+                turned = delta[pre][self.keep].T @ rest[post][self.keep] * share
+                blocks[f"weight/{pre}-{post}"] = blocks[f"weight/{pre}-{post}"] + turned
+        return self._added(blocks)
+
+    def measured(self, taken: Taken, rest: Layers | None) -> Blocks:
+        """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
+        if isinstance(self.trial.rule, Contrastive):
+            return self._added(_weights(contrasts(self.chip.connections, taken.readings, self.keep)))
+        presynaptic = taken.estimate.presynaptic if rest is None else rest
+        return self._asked(self._plain(taken.estimate.delta, presynaptic))
+
+    def _plain(self, delta: Layers, presynaptic: Layers) -> Blocks:
+        return _weights(cost.gradients(self.chip.connections, presynaptic, delta, self.keep))
+
+    def _asked(self, blocks: Blocks) -> Blocks:
+        """Return the blocks as the rule writes them."""
+        topology, rule = self.chip.topology, self.trial.rule
+        backward = [c for c in topology.connections if topology.is_feedback(c)]
+        if isinstance(rule, FeedbackAlignment):
+            blocks = {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
+        if isinstance(rule, KolenPollack):
+            ends = [(c.pre, c.post) for c in backward]
+            blocks = rule.paired(blocks, self.chip.connections, ends, self.chip.programmed)
+        return self._added(blocks)
+
+    def _added(self, blocks: Blocks) -> Blocks:
+        """Return the blocks with the two directions of one stored number added up, as the chip does."""
+        sums = {}
+        for forward, back in _stored_once(self.chip, blocks):
+            sums[forward] = blocks[forward] + blocks[back].T
+            sums[back] = sums[forward].T
+        return blocks | sums
+
+
+def _stored_once(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
+    """Return the pairs of blocks among these, forward and back, that one stored number stands for."""
+    pairs = chip.topology.pairs() if chip.design.feedback.tied else []
+    return [(f.block, b.block) for f, b in pairs if f.block in blocks and b.block in blocks]
+
+
+def _turned(blocks: Blocks, pre: str, post: str) -> Array | float:
+    """Return the gradient of the opposite direction, turned round; 0 where there is none."""
+    back = blocks.get(f"weight/{post}-{pre}")
+    return 0.0 if back is None else back.T
+
+
+def _weights(blocks: Mapping[str, Array]) -> Blocks:
+    return {name: block for name, block in blocks.items() if name.startswith("weight/")}

@@ -1,0 +1,189 @@
+"""Oracle side: what can be changed against a cause of error: a part of it taken away, or a key turned.
+
+Every remedy leads from a setting to a better one, or to the setting itself where there is nothing to change. What it
+gains is measured, see `learning.oracle.ledger.gains`. Nothing here needs a chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from substrate.chip.causes import without
+from substrate.chip.design import Design
+from substrate.dynamics.methods import Phase
+
+from ...schemes.scheme import Centred, OneSided, Scheme
+
+
+class Setting(NamedTuple):
+    """How a gradient is measured."""
+
+    design: Design
+    scheme: Scheme
+    alike: bool = False
+    """Whether feedback weights are programmed as the transposed forward ones."""
+
+
+class Remedy(NamedTuple):
+    """One change."""
+
+    terms: tuple[str, ...]
+    """Terms of the ledger that it acts on."""
+
+    change: Callable[[Setting], Setting]
+
+
+def _taken(cause: str) -> Callable[[Setting], Setting]:
+    """Return what takes a whole cause away."""
+    return lambda setting: setting._replace(design=without(setting.design, cause))
+
+
+def _ideal(part: str, **values: object) -> Callable[[Setting], Setting]:
+    """Return what gives keys of one part of the design ideal values; a dot leads into the part."""
+    field, _, inner = part.partition(".")
+
+    def change(setting: Setting) -> Setting:
+        block = getattr(setting.design, field)
+        within = getattr(block, inner) if inner else block
+        if within is None:
+            return setting
+        ideal = within.model_copy(update=values)
+        changed: dict[str, Any] = {field: block.model_copy(update={inner: ideal}) if inner else ideal}
+        return setting._replace(design=setting.design._replace(**changed))
+
+    return change
+
+
+def _finer(setting: Setting) -> Setting:
+    """Return the setting with a readout converter of 24 bits; measured transitions belong to the coarser one."""
+    return _unmeasured(_ideal("converters.readout", bits=24)(setting), setting)
+
+
+def _straighter(setting: Setting) -> Setting:
+    """Return the setting with equal steps of the readout converter."""
+    return _unmeasured(_ideal("converters.readout", unit_sigma=0.0)(setting), setting)
+
+
+def _unmeasured(better: Setting, setting: Setting) -> Setting:
+    tables = setting.design.measured_converters or {}
+    if "readout" not in tables:
+        return better
+    left = {name: table for name, table in tables.items() if name != "readout"}
+    better = _ideal("converters.readout", measured=None)(better)
+    return better._replace(design=better.design._replace(measured_converters=left))
+
+
+def _held_cells(setting: Setting) -> Setting:
+    """Return the setting with cells that hold whatever they are programmed to."""
+    update = setting.design.update
+    return setting if update is None or update.faithful else _taken("write")(setting)
+
+
+def _longer(setting: Setting) -> Setting:
+    """Return the setting with phases twice as long, or a hundredth of the tolerance."""
+    dynamics, beta = setting.design.dynamics, setting.scheme.beta
+
+    def stretched(phase: Phase, beta: float) -> Phase:
+        if phase.fixed:
+            both = {"steps": phase.steps, "duration": phase.duration}
+            return phase.model_copy(update={name: 2 * value for name, value in both.items() if value is not None})
+        tolerance = 0.01 * phase.end(dynamics.precision, beta)
+        return phase.model_copy(update={"tolerance": tolerance, "max_steps": 4 * phase.max_steps})
+
+    ends = {"free": stretched(dynamics.free, 0.0), "nudged": stretched(dynamics.nudged, beta)}
+    return setting._replace(design=setting.design._replace(dynamics=dynamics.model_copy(update=ends)))
+
+
+def _wider(setting: Setting) -> Setting:
+    """Return the setting with averaging windows four times as long."""
+    dynamics = setting.design.dynamics
+    windows = {n: getattr(dynamics, n) for n in ("free", "nudged")}
+    ends = {n: phase.model_copy(update={"window": 4.0 * phase.window}) for n, phase in windows.items()}
+    return setting._replace(design=setting.design._replace(dynamics=dynamics.model_copy(update=ends)))
+
+
+def _nudged(factor: float) -> Callable[[Setting], Setting]:
+    return lambda s: s._replace(scheme=s.scheme.model_copy(update={"beta": factor * s.scheme.beta}))
+
+
+def _centred(setting: Setting) -> Setting:
+    one = isinstance(setting.scheme, OneSided)
+    return setting._replace(scheme=Centred(beta=setting.scheme.beta)) if one else setting
+
+
+def _symmetric(setting: Setting) -> Setting:
+    tied = setting.design.feedback.tied or not setting.design.topology.pairs()
+    return setting if tied else setting._replace(alike=True)
+
+
+_ASYMMETRY, _SETTLING, _READOUT, _NOISE = ("asymmetry",), ("settling",), ("readout",), ("noise",)
+
+REMEDIES: dict[str, Remedy] = {
+    **{
+        cause: Remedy(_ASYMMETRY, _taken(cause))
+        for cause in ("mismatch", "stuck", "window", "path-gain", "wires", "retention")
+    },
+    "correction-knowledge": Remedy(_ASYMMETRY, _taken("correction-knowledge")),
+    "cell-bounds": Remedy(_ASYMMETRY, _held_cells),
+    "symmetric-weights": Remedy(_ASYMMETRY, _symmetric),
+    "smaller-nudge": Remedy(("finite_nudge",), _nudged(0.5)),
+    "centred-nudge": Remedy(("finite_nudge",), _centred),
+    "longer-phases": Remedy(_SETTLING, _longer),
+    "neuron-speeds": Remedy(_SETTLING, _ideal("neurons", slew=None, synapse_tau=0.0, tau_sigma=0.0)),
+    "double-precision": Remedy(("precision",), _ideal("dynamics", precision="double")),
+    "bits": Remedy(_READOUT, _finer),
+    "linearity": Remedy(_READOUT, _straighter),
+    "converter-spread": Remedy(_READOUT, _ideal("converters.readout", offset=0.0, offset_sigma=0.0, gain_sigma=0.0)),
+    "pedestal": Remedy(_READOUT, _ideal("hold", pedestal=0.0, pedestal_sigma=0.0)),
+    "droop": Remedy(_READOUT, _ideal("hold", droop_tau=None, droop_sigma=0.0)),
+    "nudge-gain": Remedy(_READOUT, _ideal("converters.nudge", gain=1.0, gain_negative=None, gain_sigma=0.0)),
+    "nudge-offset": Remedy(_READOUT, _ideal("converters.nudge", offset=0.0)),
+    "nudge-range": Remedy(_READOUT, _ideal("converters.nudge", full_scale=None, bits=None, measured=None)),
+    "twin": Remedy(_READOUT, _taken("twin")),
+    "noise": Remedy(_NOISE, _taken("noise")),
+    "read-noise": Remedy(_NOISE, _taken("read-noise")),
+    "hold-noise": Remedy(_NOISE, _ideal("hold", noise=0.0, capacitance=None)),
+    "longer-window": Remedy(_NOISE, _wider),
+    "larger-nudge": Remedy(("precision", "readout", "noise"), _nudged(2.0)),
+}
+"""What can be done, by name."""
+
+_TABLES = {
+    **{name: f"devices.{name}" for name in ("weights", "feedback", "wires", "twin", "neurons", "noise", "converters")},
+    **{name: f"devices.{name}" for name in ("hold", "update", "comparator", "retention")},
+    "dynamics": "dynamics",
+    "correction": "learning.correction",
+    "synapse": "physical.synapse",
+}
+"""Where a scenario says each field of a design."""
+
+
+def possible(setting: Setting, terms: tuple[str, ...] | None = None) -> list[str]:
+    """Return the remedies that change `setting`; of some terms of the ledger, or of all."""
+    wanted = [name for name, r in REMEDIES.items() if terms is None or set(terms) & set(r.terms)]
+    return [name for name in wanted if REMEDIES[name].change(setting) != setting]
+
+
+def changed_keys(before: Setting, after: Setting) -> list[str]:
+    """Return the keys of a scenario that make the difference between two settings, as far as they are set."""
+    found = [key for name, key in _TABLES.items() for key in _differences(key, before.design, after.design, name)]
+    if before.scheme != after.scheme:
+        found.append("beta" if before.scheme.beta != after.scheme.beta else "kind")
+    return found
+
+
+def _differences(key: str, before: Any, after: Any, name: str) -> Iterator[str]:
+    one, other = getattr(before, name), getattr(after, name)
+    if one == other or name == "preset":
+        return
+    if not isinstance(one, BaseModel) or (other is not None and type(one) is not type(other)):
+        yield key
+    elif other is None:
+        usual = type(one).model_fields
+        yield from (f"{key}.{n}" for n in usual if n not in ("kind", "preset") and getattr(one, n) != usual[n].default)
+    else:
+        for field in type(one).model_fields:
+            yield from _differences(f"{key}.{field}", one, other, field)

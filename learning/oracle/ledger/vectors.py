@@ -1,0 +1,147 @@
+"""Oracle side: where the error of an estimate comes from, term by term.
+
+The terms are vectors whose sum is the total error ``estimate - exact``:
+
+============ ===================================================================== ==============
+step         what is run                                                           term
+============ ===================================================================== ==============
+exact        backpropagation through the equilibrium of the chip as it is
+limit        the rule for a vanishing nudge, settled completely                    asymmetry
+complete     the scheme's finite nudges, settled completely; a swinging nudge      finite nudge
+             stopped at every point of its cycle
+settled      the scenario's own settling, in double precision                      settling
+precise      the same in the scenario's precision                                  precision
+static       hold, converter and nudge circuit                                     readout
+presynaptic  the presynaptic factor as the chip takes it                           presynaptic
+noise        the mean over repeats with all that differs between measurements      noise
+forgotten    what cells forget until the next write added to the requested change  forgetting
+written      what the cells keep of the requested change                           write
+felt         what is read of what they keep, drawn anew by every write             write noise
+============ ===================================================================== ==============
+
+A cause that is off leaves an exact zero. Error vectors have no presynaptic factor, are not forgotten and not
+written: these four terms belong to `learning.oracle.ledger.connections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...rules.rule import Dyadic
+from .runs import Mask, Runs, Trial
+
+Array = NDArray[np.float64]
+
+TERMS = (
+    *("asymmetry", "finite_nudge", "settling", "precision", "readout"),
+    *("presynaptic", "noise", "forgetting", "write", "write_noise"),
+)
+"""The causes, in the order in which they act."""
+
+PARTS = ("gains", "irreducible", "first_order")
+"""What is told of the asymmetry: the part of gains of units, the rest, and its first order."""
+
+
+class Ledger(NamedTuple):
+    """Error of one estimate, step by step; arrays (batch, units), or (pre, post) of one connection."""
+
+    steps: tuple[Array, ...]
+    """One more than there are terms; the same array where a cause is off."""
+
+    parts: Mapping[str, Array]
+    """Parts of the asymmetry term, see `PARTS`; the first two sum to it."""
+
+    variance: Array
+    """Variance of one measurement; NaN if there is only one that is random."""
+
+    single: Mapping[str, Array]
+    """Variance of a term from one measurement or write to the next, by term; 0 for all others."""
+
+    uncertain: Mapping[str, Array]
+    """Variance of the mean that a term holds, by term; 0 for all others."""
+
+    held: Mapping[str, Array]
+    """Variance of the mean that the step after a term holds, by term; 0 for all others."""
+
+    keep: Mask
+    """Samples that settled in every step, (batch,); only these are averaged."""
+
+    cut: int = 0
+    """Requests of a connection, in the worst of the writes that were tried, for more pulses than one write gives."""
+
+    def terms(self) -> dict[str, Array]:
+        """Return the error of each cause."""
+        with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
+            errors = [after - before for before, after in zip(self.steps, self.steps[1:], strict=False)]
+        return dict(zip(TERMS, errors, strict=True))
+
+    def spread_of(self, term: str) -> Array:
+        """Return the variance of a term from one measurement or write to the next, like a step."""
+        return self.single.get(term, np.zeros_like(self.steps[0]))
+
+    def noise_of(self, term: str) -> Array:
+        """Return the variance of the mean that a term holds, like a step."""
+        return self.uncertain.get(term, np.zeros_like(self.steps[0]))
+
+    def noise_after(self, term: str) -> Array:
+        """Return the variance of the mean that the step after a term holds, like a step."""
+        return self.held.get(term, np.zeros_like(self.steps[0]))
+
+
+def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
+    """Split the error of the error vectors of scheme `s` into its causes.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of one chip.
+    trial : Trial
+        What was asked in them.
+    s : int
+        Which scheme.
+    """
+    reference = runs.reference
+    limit, complete = reference.ep, runs.complete.taken[s].delta
+    parts = {"gains": reference.gains, "irreducible": reference.irreducible, "first_order": reference.first_order}
+    if isinstance(trial.rule, Dyadic):
+        # There is no nudge, and the second state rests at the exact error vector.
+        limit = complete = reference.delta
+        parts = {name: np.zeros_like(limit) for name in PARTS}
+    static = runs.static.taken[s].delta
+    noisy, variance = static, np.zeros_like(static)
+    if runs.random:
+        noisy, variance = moments([run.taken[s].delta for run in runs.repeats])
+    settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
+    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
+    if not runs.random:
+        return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s))
+    left = variance / len(runs.repeats)
+    held = dict.fromkeys(TERMS[TERMS.index("noise") :], left)
+    return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s))
+
+
+def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
+    """Return the ledgers over one common set of samples, and that set, (batch,).
+
+    A sample counts if it settled under every scheme under which any did, and is in `reached`.
+    """
+    keep = reached.copy()
+    for book in ledgers:
+        if (book.keep & reached).any():
+            keep &= book.keep
+    return [book._replace(keep=book.keep & keep) for book in ledgers], keep
+
+
+def moments(values: list[Array]) -> tuple[Array, Array]:
+    """Return mean and variance of repeated measurements, element by element; NaN as the variance of a single one."""
+    mean, squares = np.zeros_like(values[0]), np.zeros_like(values[0])
+    with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
+        for k, value in enumerate(values, 1):
+            before = value - mean
+            mean = mean + before / k
+            squares = squares + before * (value - mean)
+    return mean, squares / (len(values) - 1) if len(values) > 1 else np.full_like(mean, np.nan)

@@ -1,0 +1,1 @@
+"""Learning rules: from measured phases to requests for the weights."""

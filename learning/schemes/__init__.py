@@ -1,0 +1,1 @@
+"""Nudge schemes: nodes, weights, and figures of merit."""
