@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
-    from scenarios.disk import StoreError
-    from scenarios.faults import ScenarioError
-    from scenarios.found import Result, SweepResult, merge, open_result
-    from scenarios.run import RunError
+    from scenarios.language.faults import ScenarioError
+    from scenarios.result import Result, SweepResult, merge, open_result
+    from scenarios.results.disk import StoreError
+    from scenarios.run.run import RunError
 
 _PLACES = {
     "load": "scenarios.api",
@@ -30,13 +30,13 @@ _PLACES = {
     "list_presets": "scenarios.api",
     "Scenario": "scenarios.api",
     "Sweep": "scenarios.api",
-    "open_result": "scenarios.found",
-    "merge": "scenarios.found",
-    "Result": "scenarios.found",
-    "SweepResult": "scenarios.found",
-    "ScenarioError": "scenarios.faults",
-    "RunError": "scenarios.run",
-    "StoreError": "scenarios.disk",
+    "open_result": "scenarios.result",
+    "merge": "scenarios.result",
+    "Result": "scenarios.result",
+    "SweepResult": "scenarios.result",
+    "ScenarioError": "scenarios.language.faults",
+    "RunError": "scenarios.run.run",
+    "StoreError": "scenarios.results.disk",
 }
 """Every public name and the module that has it."""
 
@@ -73,7 +73,7 @@ def __dir__() -> list[str]:
 def main() -> None:
     """Run the command line; say which file hides a module that it needs, if one does."""
     try:
-        from scenarios.cli import main as command
+        from scenarios.cli.main import main as command
 
         command()
     except Exception as error:

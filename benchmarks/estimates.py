@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scenarios.costs import costs
-from scenarios.datasets import describe
-from scenarios.files import CATALOGUE
-from scenarios.load import load
-from scenarios.workload import workload
+from scenarios.cli.costs import costs
+from scenarios.cli.workload import workload
+from scenarios.data.datasets import describe
+from scenarios.language.files import CATALOGUE
+from scenarios.language.load import load
 
 SCENARIOS = (
     *("settling", "quickstart", "ideal", "ecram", "pcm", "board-level"),

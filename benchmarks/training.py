@@ -13,8 +13,8 @@ from learning.optimisers.optimiser import Sgd
 from learning.rules.rule import ErrorVector, Method, rule_named
 from learning.schemes.scheme import Centred
 from learning.training import Samples, Trainee, train
-from scenarios.datasets import load_task
-from scenarios.schema_tasks import BundledTask
+from scenarios.data.datasets import load_task
+from scenarios.schema.tasks import BundledTask
 from substrate.engine.cpu.compile import single_threaded_blas
 
 from .cases import DT, Case

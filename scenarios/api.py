@@ -12,17 +12,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from .files import CATALOGUE, presets
-from .load import Loaded
-from .load import load as read_scenario
+from .language.files import CATALOGUE, presets
+from .language.load import Loaded
+from .language.load import load as read_scenario
 
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip
 
     from .build import Parts
-    from .found import Result, SweepResult
-    from .sweep_engine import Engine
-    from .train import Watch
+    from .experiments.train.run import Watch
+    from .result import Result, SweepResult
+    from .sweeps.engine import Engine
 
 Edits = Mapping[str, Any] | Sequence[str | tuple[str, Any]]
 """Values to replace: by dotted key, or as texts such as ``seed=3``."""
@@ -70,7 +70,7 @@ def catalogue() -> dict[str, str]:
 
 def list_presets() -> dict[str, dict[str, str]]:
     """Return what a scenario can start from, `presets` and published `devices`, by name, each with its title."""
-    from .device_presets import device_presets
+    from .language.device_presets import device_presets
 
     groups = {"presets": presets(), "devices": device_presets()}
     return {group: {path.stem: _title(path) for path in paths} for group, paths in groups.items()}
@@ -140,7 +140,7 @@ class Scenario:
         parts = self._parts()
         lines, points = [told(warning) for warning in suspicions(self.loaded, parts)], None
         if self.loaded.scenario.sweep is not None:
-            from .sweep_points import checked
+            from .sweeps.points import checked
 
             design = checked(self.loaded)
             points = len(design.ids)
@@ -150,7 +150,7 @@ class Scenario:
 
     def show(self) -> str:
         """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
-        from .explain import explain
+        from .cli.explain import explain
 
         return explain(self.loaded)
 
@@ -195,9 +195,9 @@ class Scenario:
         Interrupted
             If the watch asked to stop.
         """
-        from .found import Result
-        from .progress import Progress
-        from .run import Options, run, run_in_memory
+        from .cli.progress import Progress
+        from .result import Result
+        from .run.run import Options, run, run_in_memory
 
         with Progress(quiet=not progress) as own:
             told = own if watch is None else watch
@@ -349,11 +349,11 @@ class Sweep:
         StoreReadError, StoreWriteError
             If a file cannot be read or written.
         """
-        from .found import SweepResult
-        from .progress import Progress
-        from .sweep import SweepOptions
-        from .sweep import sweep as run_sweep
-        from .sweep_engine import engine_of
+        from .cli.progress import Progress
+        from .result import SweepResult
+        from .sweeps.engine import engine_of
+        from .sweeps.sweep import SweepOptions
+        from .sweeps.sweep import sweep as run_sweep
 
         options = SweepOptions(
             None if out is None else Path(out),
@@ -375,7 +375,7 @@ class Sweep:
 
 def _apart(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
     """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
-    from .named_files import FILE_KEYS
+    from .language.named_files import FILE_KEYS
 
     tables, arrays = dict(source), {}
     for key in FILE_KEYS:

@@ -14,21 +14,21 @@ from devices.random import Stream
 from devices.synapse.measured import CellSample, MeasuredMap
 from substrate.network.topology import Topology
 
-from .arrays import DataError
-from .datasets import Data
-from .faults import dotted
-from .load import Loaded, faults_at
-from .measured_cells import PLACE as CELLS
-from .measured_cells import cell_faults
-from .measured_converters import PLACES as CONVERTERS
-from .measured_converters import converter_faults
-from .measured_curve import PLACE as CURVE
-from .measured_weights import PLACES as WEIGHTS
-from .measured_weights import measured_weights, weight_faults
-from .named_files import named_files
-from .readers import PARAMETERS, READERS, read_data, read_outline, read_parameters
-from .schema import Network
-from .shelf import Shelf
+from .data.arrays import DataError
+from .data.datasets import Data
+from .data.measured_cells import PLACE as CELLS
+from .data.measured_cells import cell_faults
+from .data.measured_converters import PLACES as CONVERTERS
+from .data.measured_converters import converter_faults
+from .data.measured_curve import PLACE as CURVE
+from .data.measured_weights import PLACES as WEIGHTS
+from .data.measured_weights import measured_weights, weight_faults
+from .data.readers import PARAMETERS, READERS, read_data, read_outline, read_parameters
+from .data.shelf import Shelf
+from .language.faults import dotted
+from .language.load import Loaded, faults_at
+from .language.named_files import named_files
+from .schema.scenario import Network
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]

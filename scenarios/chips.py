@@ -12,7 +12,7 @@ from substrate.chip.design import Fabrication
 
 from .build import Parts
 from .designs import design_of
-from .schema import Scenario
+from .schema.scenario import Scenario
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from devices.neuron.activation import Curve
 from substrate.chip.design import Design
 from substrate.network.topology import Topology
 
-from .schema import Scenario
+from .schema.scenario import Scenario
 
 
 def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -> Design:

@@ -12,7 +12,7 @@ from devices.random import Stream
 from devices.synapse.conductance import within
 
 from .build import Parts
-from .schema import Scenario
+from .schema.scenario import Scenario
 
 Array = NDArray[np.float64]
 

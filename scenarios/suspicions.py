@@ -11,11 +11,11 @@ from devices.parameters import Level, is_ratio
 from substrate.network.topology import Topology
 
 from .build import Parts
-from .faults import Fault, Finding, dotted, place
-from .load import Loaded
-from .schema import Scenario
-from .schema_experiment import Evaluate, Settle
-from .shelf import Shelf
+from .data.shelf import Shelf
+from .language.faults import Fault, Finding, dotted, place
+from .language.load import Loaded
+from .schema.experiments import Evaluate, Settle
+from .schema.scenario import Scenario
 from .suspicions_data import data_suspicions, weight_suspicions
 
 Place = tuple[str | int, ...]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from devices.quantities import size_of
 
 from .build import Parts
-from .faults import Finding
-from .schema import Scenario
-from .shelf import Shelf
+from .data.shelf import Shelf
+from .language.faults import Finding
+from .schema.scenario import Scenario
 
 Array = NDArray[np.float64]
 

@@ -39,17 +39,17 @@ def loaded(code, folder):
 
 
 def command(*arguments):
-    return f"sys.argv[1:] = {list(arguments)}; from scenarios.cli import main; sys.exit(main())"
+    return f"sys.argv[1:] = {list(arguments)}; from scenarios.cli.main import main; sys.exit(main())"
 
 
 LIGHT = {
     "packages": "import devices, substrate, learning, scenarios",
-    "load": "from scenarios.load import load",
-    "datasets": "from scenarios.datasets import load_task",
+    "load": "from scenarios.language.load import load",
+    "datasets": "from scenarios.data.datasets import load_task",
     "help": command("--help"),
     "check": command("check", "quickstart"),
-    "schema": "from scenarios.json_schema import text; text()",
-    "starter": "from scenarios.starter import starter; starter('x', 'rate-mlp')",
+    "schema": "from scenarios.language.json_schema import text; text()",
+    "starter": "from scenarios.cli.starter import starter; starter('x', 'rate-mlp')",
     "explain": "import nudgelab; nudgelab.load('settling').show()",
 }
 

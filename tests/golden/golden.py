@@ -14,8 +14,8 @@ import llvmlite.binding
 import numpy as np
 from click.testing import CliRunner
 
-from scenarios.cli import main
-from scenarios.store import load
+from scenarios.cli.main import main
+from scenarios.results.store import load
 from substrate.engine.cpu.compile import blas_description
 
 FOLDER = Path(__file__).parent

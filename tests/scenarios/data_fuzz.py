@@ -17,8 +17,8 @@ import numpy as np
 
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.faults import ScenarioError
-from scenarios.load import load
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
 
 from .files import DATA, write_scenario
 from .sweep_files import BASE

@@ -20,12 +20,12 @@ import numpy as np
 import tomlkit
 
 from scenarios.build import check
-from scenarios.explain import explain
-from scenarios.faults import ScenarioError
-from scenarios.files import CATALOGUE, Files
-from scenarios.json_schema import text as schema_text
-from scenarios.load import load
-from scenarios.sweep_points import checked
+from scenarios.cli.explain import explain
+from scenarios.language.faults import ScenarioError
+from scenarios.language.files import CATALOGUE, Files
+from scenarios.language.json_schema import text as schema_text
+from scenarios.language.load import load
+from scenarios.sweeps.points import checked
 
 SECONDS = 20.0
 """Processor time that one case may take."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import scenarios
-from scenarios.schema import Scenario
+from scenarios.schema.scenario import Scenario
 
 SCHEMA = json.loads((Path(scenarios.__file__).parent / "nudgelab.schema.json").read_text())
 REQUIRED = {name: table.get("required", []) for name, table in Scenario.model_json_schema()["$defs"].items()}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios.faults import ScenarioError
-from scenarios.load import load
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
 
 GOOD = """\
 schema = 1

@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from scenarios.load import Loaded, load
-from scenarios.progress import Progress
-from scenarios.sweep import SweepOptions, Swept, sweep
-from scenarios.sweep_point import Outcome, Task, run_point
+from scenarios.cli.progress import Progress
+from scenarios.language.load import Loaded, load
+from scenarios.sweeps.point import Outcome, Task, run_point
+from scenarios.sweeps.sweep import SweepOptions, Swept, sweep
 
 from .files import write_scenario
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.named_files import FILE_KEYS
+from scenarios.language.named_files import FILE_KEYS
 
 from .data_fuzz import FORMS, attempt
 

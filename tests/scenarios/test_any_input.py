@@ -10,8 +10,8 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.faults import ScenarioError
-from scenarios.load import load
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
 
 from .scenario_files import GOOD, changed, only_fault, write
 

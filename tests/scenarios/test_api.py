@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nudgelab
-from scenarios import store
-from scenarios.progress import Progress
-from scenarios.variables import complete
+from scenarios.cli.progress import Progress
+from scenarios.results import store
+from scenarios.results.variables import complete
 
 TABLES = {
     "schema": 1,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scenarios.build import assemble, check, initial_parameters
-from scenarios.faults import ScenarioError
-from scenarios.load import load
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
 from substrate.network.topology import Topology
 from substrate.theory.linearisation import angle
 from tests.networks import WIRINGS

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from scenarios import store
-from scenarios.files import CATALOGUE
-from scenarios.load import load
-from scenarios.progress import Progress
-from scenarios.run import Options, run
-from scenarios.sweep_design import points
-from scenarios.sweep_point import Task, run_point
-from scenarios.sweep_points import checked, scenario_at
+from scenarios.cli.progress import Progress
+from scenarios.language.files import CATALOGUE
+from scenarios.language.load import load
+from scenarios.results import store
+from scenarios.run.run import Options, run
+from scenarios.sweeps.design import points
+from scenarios.sweeps.point import Task, run_point
+from scenarios.sweeps.points import checked, scenario_at
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],

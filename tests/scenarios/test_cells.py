@@ -2,14 +2,14 @@
 
 import pytest
 
-from scenarios import store
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.faults import ScenarioError
-from scenarios.load import load
-from scenarios.progress import Progress
-from scenarios.run import Options, run
-from scenarios.sheets import sheets
+from scenarios.cli.progress import Progress
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
+from scenarios.report.sheets import sheets
+from scenarios.results import store
+from scenarios.run.run import Options, run
 from tests.scenarios.test_hardware import TRAIN
 
 from .files import write_scenario

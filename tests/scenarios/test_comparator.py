@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scenarios.load import load
+from scenarios.language.load import load
 from substrate.chip.randomness import writes_differ
 
 from .files import MEASURE, write_scenario

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.load import load
+from scenarios.language.load import load
 
 from .scenario_files import GOOD, changed, faults_of, only_fault, write
 

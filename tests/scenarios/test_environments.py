@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.store import load
-from scenarios.summary import metrics
+from scenarios.report.summary import metrics
+from scenarios.results.store import load
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios import load
-from scenarios.files import CATALOGUE
+from scenarios.language import load
+from scenarios.language.files import CATALOGUE
 
 from . import fuzz
 

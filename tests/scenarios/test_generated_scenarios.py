@@ -7,12 +7,12 @@ import pytest
 import tomlkit
 
 from scenarios.build import assemble
-from scenarios.faults import ScenarioError
-from scenarios.load import load
-from scenarios.run import Options, RunError, run
-from scenarios.sweep import SweepOptions, sweep
-from scenarios.sweep_engine import in_process
-from scenarios.sweep_point import Quiet
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
+from scenarios.run.run import Options, RunError, run
+from scenarios.sweeps.engine import in_process
+from scenarios.sweeps.point import Quiet
+from scenarios.sweeps.sweep import SweepOptions, sweep
 
 from .generated_scenarios import KINDS, Drawer, write_files
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from scenarios import store
-from scenarios.answer import remarks
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.explain import explain
-from scenarios.load import load
-from scenarios.progress import Progress
-from scenarios.run import Options, run
-from scenarios.sheets import sheets
+from scenarios.cli.explain import explain
+from scenarios.cli.progress import Progress
+from scenarios.language.load import load
+from scenarios.report.answer import remarks
+from scenarios.report.sheets import sheets
+from scenarios.results import store
+from scenarios.run.run import Options, run
 
 from .files import MEASURE, write_scenario
 from .scenario_files import GOOD, assert_tells, faults_of, line_of, only_fault, write

@@ -5,19 +5,19 @@ import pytest
 
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
-from scenarios import store
-from scenarios.datasets import Outline
-from scenarios.figures import angles
-from scenarios.load import load
-from scenarios.schema import Learning
-from scenarios.sheets import sheets
-from scenarios.summary import metrics
-from scenarios.train import Interrupted
-from scenarios.workload import workload
+from scenarios.cli.workload import workload
+from scenarios.data.datasets import Outline
+from scenarios.experiments.train.run import Interrupted
+from scenarios.language.load import load
+from scenarios.report.figures import angles
+from scenarios.report.sheets import sheets
+from scenarios.report.summary import metrics
+from scenarios.results import store
+from scenarios.schema.scenario import Learning
 
-from . import results
+from . import result_files as results
+from .experiments.train.test_run import TRAIN, Watch, assert_same, compute
 from .scenario_files import GOOD, changed, only_fault, write
-from .test_train import TRAIN, Watch, assert_same, compute
 
 OPEN = 'homeostasis = { kind = "open-loop", strength = 20.0, draws = 2 }'
 TAUGHT = TRAIN[: TRAIN.index("reference")].replace("[task]", f"{OPEN}\n\n[task]")

@@ -7,16 +7,16 @@ import pytest
 import xarray
 
 from learning.oracle.ledger.vectors import TERMS
-from scenarios import store
-from scenarios.answer import answer, remarks
-from scenarios.answer_ledger import NAMES, culprit
-from scenarios.datasets import describe
-from scenarios.load import load
-from scenarios.progress import Progress
-from scenarios.run import Options, run
-from scenarios.sheets import sheets
-from scenarios.workload import workload
-from tests.scenarios import results
+from scenarios.cli.progress import Progress
+from scenarios.cli.workload import workload
+from scenarios.data.datasets import describe
+from scenarios.experiments.measure.words import NAMES, culprit
+from scenarios.language.load import load
+from scenarios.report.answer import answer, remarks
+from scenarios.report.sheets import sheets
+from scenarios.results import store
+from scenarios.run.run import Options, run
+from tests.scenarios import result_files as results
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.scenarios.scenario_files import only_fault
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from devices.parameters import Level
 from devices.quantities import Cell, Slew
-from scenarios.schema import Scenario
-from scenarios.schema_experiment import NOISY_REPEATS
+from scenarios.schema.experiments import NOISY_REPEATS
+from scenarios.schema.scenario import Scenario
 
 from .scenario_files import GOOD, faults_of, write
 

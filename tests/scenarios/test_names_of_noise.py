@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from learning.training import evaluate
-from scenarios.load import load
-from scenarios.run import Options, run
-from scenarios.store import load as load_result
-from scenarios.sweep_point import Quiet
+from scenarios.language.load import load
+from scenarios.results.store import load as load_result
+from scenarios.run.run import Options, run
+from scenarios.sweeps.point import Quiet
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication
 

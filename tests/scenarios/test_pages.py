@@ -8,20 +8,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from scenarios import figures, store
-from scenarios.figures_measure import before_the_end
-from scenarios.figures_style import COLOURS, panels, spaced_ticks
-from scenarios.report import counted, render
-from scenarios.sheets import sheets
-from scenarios.store import Result, Variable
-from scenarios.sweep_metric import in_percent, metric_of
-from scenarios.sweep_report import sweep_answer, write_sweep_report
+from scenarios.drawing.style import COLOURS, panels, spaced_ticks
+from scenarios.experiments.measure.figures import before_the_end
+from scenarios.report import figures
+from scenarios.report.page import counted, render
+from scenarios.report.sheets import sheets
+from scenarios.results import store
+from scenarios.results.store import Result, Variable
+from scenarios.sweeps.metric import in_percent, metric_of
+from scenarios.sweeps.report import sweep_answer, write_sweep_report
 from substrate.protocol import Status
-from tests.scenarios import results
+from tests.scenarios import result_files as results
 from tests.scenarios.files import SETTLE, write_scenario
-from tests.scenarios.test_run import compute
+from tests.scenarios.run.test_run import compute
 
-from .test_sweep_report import merged
+from .sweeps.test_report import merged
 
 
 @settings(max_examples=50, deadline=None)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.parameters import Span
-from scenarios.load import load
-from scenarios.schema import Scenario
+from scenarios.language.load import load
+from scenarios.schema.scenario import Scenario
 
 from .scenario_files import GOOD, assert_tells, changed, faults_of, line_of, only_fault, write
 

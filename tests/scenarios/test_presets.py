@@ -1,7 +1,7 @@
 import pytest
 
-from scenarios.files import PRESETS, presets
-from scenarios.load import load
+from scenarios.language.files import PRESETS, presets
+from scenarios.language.load import load
 
 from .scenario_files import only_fault, write
 

@@ -7,11 +7,11 @@ import pytest
 from learning.optimisers.optimiser import AdamW, Sgd
 from learning.rules.rule import AnyRule, AsymEP, Contrastive, KolenPollack
 from learning.schemes.scheme import label
-from scenarios.datasets import Outline
-from scenarios.explain import explain
-from scenarios.load import load
-from scenarios.schema import Learning, Scenario
-from scenarios.workload import workload
+from scenarios.cli.explain import explain
+from scenarios.cli.workload import workload
+from scenarios.data.datasets import Outline
+from scenarios.language.load import load
+from scenarios.schema.scenario import Learning, Scenario
 
 from .scenario_files import GOOD, assert_tells, changed, line_of, only_fault, write
 

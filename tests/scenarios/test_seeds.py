@@ -7,11 +7,11 @@ import pytest
 
 from learning.homeostasis.probes import both_seeds, coins, normals, signs
 from learning.schemes.scheme import NodeScheme, WaveScheme
-from scenarios.load import load
-from scenarios.run import Options, run
-from scenarios.schema_homeostasis import Homeostasis
-from scenarios.store import load as load_result
-from scenarios.sweep_point import Quiet
+from scenarios.language.load import load
+from scenarios.results.store import load as load_result
+from scenarios.run.run import Options, run
+from scenarios.schema.homeostasis import Homeostasis
+from scenarios.sweeps.point import Quiet
 from tests.scenarios.files import MEASURE, write_scenario
 
 TRAIN = (

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from scenarios.store import StoreReadError, StoreWriteError, Variable, load, save
-from tests.scenarios import results
+from scenarios.results.store import StoreReadError, StoreWriteError, Variable, load, save
+from tests.scenarios import result_files as results
 
 ROOT = Path(__file__).parents[2]
 HEAD = {"software": "nudgelab 0.1.0"}
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 REWRITE = """
 import sys, itertools, pathlib, numpy
-from scenarios.store import Variable, save
+from scenarios.results.store import Variable, save
 for count in itertools.count(1):
     arrays = {f"v{k}": Variable(("x",), numpy.full(50_000, float(count))) for k in range(4)}
     save(pathlib.Path(sys.argv[1]), {"g": arrays}, {"software": "nudgelab 0", "count": count})

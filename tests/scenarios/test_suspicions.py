@@ -7,15 +7,15 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.build import assemble
-from scenarios.cli import main
-from scenarios.faults import ScenarioError
-from scenarios.files import CATALOGUE
-from scenarios.load import load
-from scenarios.run import Options, run
-from scenarios.running import Flags, run_and_tell
+from scenarios.cli.main import main
+from scenarios.cli.run import Flags, run_and_tell
+from scenarios.cli.sweep import SweepFlags, sweep_and_tell
+from scenarios.language.faults import ScenarioError
+from scenarios.language.files import CATALOGUE
+from scenarios.language.load import load
+from scenarios.run.run import Options, run
 from scenarios.suspicions import PHYSICAL, suspicions, told
-from scenarios.sweep_point import Quiet
-from scenarios.sweeping import SweepFlags, sweep_and_tell
+from scenarios.sweeps.point import Quiet
 
 SCENARIO = """\
 schema = 1

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from scenarios.build import assemble
-from scenarios.datasets import DataError, describe, load_task
-from scenarios.faults import ScenarioError
-from scenarios.load import load
-from scenarios.run import Options, run
-from scenarios.schema_tasks import MoonsTask, TeacherTask
-from scenarios.store import load as load_result
+from scenarios.data.datasets import DataError, describe, load_task
+from scenarios.language.faults import ScenarioError
+from scenarios.language.load import load
+from scenarios.results.store import load as load_result
+from scenarios.run.run import Options, run
+from scenarios.schema.tasks import MoonsTask, TeacherTask
+from tests.scenarios.experiments.train.test_run import Watch
 from tests.scenarios.scenario_files import changed, only_fault, write
-from tests.scenarios.test_train import Watch
 from tests.statistics import assert_mean
 
 MOONS = MoonsTask(kind="two-moons", samples=2000, noise=0.0)

@@ -5,8 +5,8 @@ import pytest
 
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.load import load
-from scenarios.schema import Scenario
+from scenarios.language.load import load
+from scenarios.schema.scenario import Scenario
 from substrate.chip.randomness import measurements_differ
 
 from .files import MEASURE, write_scenario

@@ -16,18 +16,18 @@ from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.schemes.scheme import Centred, OneSided
-from scenarios.answer import answer
-from scenarios.answer_advice import PARTS, tried
-from scenarios.answer_ledger import culprit
-from scenarios.experiments import measure
-from scenarios.measured import Batch
-from scenarios.schema import Learning
-from scenarios.sheets import sheets
-from scenarios.tables import assessment
+from scenarios.experiments.measure.advice import PARTS, tried
+from scenarios.experiments.measure.found import Batch
+from scenarios.experiments.measure.run import measure
+from scenarios.experiments.measure.tables import assessment
+from scenarios.experiments.measure.words import culprit
+from scenarios.report.answer import answer
+from scenarios.report.sheets import sheets
+from scenarios.schema.scenario import Learning
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
-from tests.scenarios import results
+from tests.scenarios import result_files as results
 
 WAITS = {"phases": Phases(hold_time=1.0)}
 CLOCKED = {"phase": Phase(duration=20.0), "dt": 0.25, "dynamics": {"method": "exponential"}}

@@ -10,7 +10,7 @@ from devices.synapse.retention import Retention
 from learning.estimator import estimate, measure_free
 from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import OneSided
-from scenarios.tables_cells import cell_variables
+from scenarios.experiments.train.cell_tables import cell_variables
 from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication

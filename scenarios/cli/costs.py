@@ -1,0 +1,267 @@
+"""What a run will take on one thread: a model of its parts, which `benchmarks/estimates.py` compares with runs.
+
+The rates are seconds of processor time, fitted to bundled scenarios on a virtual core of an AMD EPYC (AVX-512, double
+precision, kernels compiled, `--threads 1`, beside other work); see `docs/performance.md` for what is left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from learning.oracle.ledger.remedies import REMEDIES, Setting
+from learning.schemes.scheme import Scheme
+from substrate.chip.causes import causes, without
+from substrate.chip.design import Design
+from substrate.chip.randomness import measurements_differ, writes_differ
+from substrate.dynamics.methods import TABLES, Phase
+from substrate.network.topology import Topology
+
+from ..designs import design_of
+from ..schema.experiments import Evaluate, LedgerPlan, Measure, StudyNudges, Train
+from ..schema.scenario import Scenario
+from .workload import Workload, limit_of, nudges_of
+
+COMPILING = 25.0
+"""To compile all kernels, the first time."""
+
+LOADING, PAGES, FIGURE = 2.0, 1.5, 0.15
+"""To load the program; to write a result and its pages; and to draw every scheme on them."""
+
+PRODUCTS = {"double": 1e11, "single": 2e11}
+"""Floating point operations of products of matrices, per second."""
+
+UNIT, NORMAL, IMAGINARY, RESIDUAL = 3e-9, 3e-9, 22e-9, 7e-9
+"""Of one unit and step: drift and activation; what noise, a complex state, and an end at a tolerance add."""
+
+CALL = 1e-3
+"""Of a settling of one batch, whatever its length."""
+
+FABRICATED, CELL, WRITTEN = 5e-9, 1.5e-7, 6e-8
+"""Of one cell, when a chip is made; what a cell that is no perfect memory adds, and when it is written."""
+
+RESPONSE = 2e-3 / 202
+"""Of one unit and sample, for the linear responses at a rest point."""
+
+FINEST = {"exponential": 0.08, "euler": 0.25, "heun": 0.4}
+"""Longest step with noise in tau, before couplings shorten it, see `substrate.engine.cpu.noise_step`."""
+
+DECADE = 25.0
+"""Time in which the drift of a sample falls to a tenth, in tau: near a bifurcation longer, without loops 2.3."""
+
+SWEEPS = 3.0
+"""Sweeps, in steps of Euler's method, in which the equilibrium mode does the same."""
+
+_REST = Phase(tolerance=1e-13, max_steps=1_000_000)
+_NOISE, _READOUT = ("noise", "read-noise"), ("adc", "hold", "nudge-circuit", "twin")
+
+
+class _Chip(NamedTuple):
+    """One design of a chip, and how it is asked."""
+
+    design: Design
+    scenario: Scenario
+    pace: float
+    """Steps in one step of the scenario, as fine as the noise of the scenario needs."""
+
+    @property
+    def topology(self) -> Topology:
+        return self.design.topology
+
+    def step(self, phase: Phase, planes: int = 1) -> float:
+        """Return the seconds of one step of a sample."""
+        dynamics, topology = self.design.dynamics, self.topology
+        products = 2.0 * planes * sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
+        unit = UNIT + (NORMAL if self.design.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
+        unit += 0.0 if phase.fixed else RESIDUAL
+        stages = 1 if dynamics.mode == "equilibrium" else len(TABLES[dynamics.method].b)
+        return stages * self.pace * (products / PRODUCTS[dynamics.precision] + topology.units * unit)
+
+    def steps(self, phase: Phase, beta: complex = 0.0) -> float:
+        """Return how many steps a phase takes: all of a fixed length, or the usual ones to a tolerance."""
+        dynamics = self.design.dynamics
+        if phase.fixed:
+            return limit_of(phase, dynamics.dt)
+        begin = abs(beta) or 1.0
+        decades = max(1.0, math.log10(begin / phase.end(dynamics.precision, beta)))
+        if dynamics.mode == "equilibrium":
+            return SWEEPS * decades
+        exponential = dynamics.method == "exponential"
+        return min(phase.max_steps, decades * DECADE / (-math.expm1(-dynamics.dt) if exponential else dynamics.dt))
+
+    def free(self) -> float:
+        """Return the seconds of the free settling of a sample."""
+        clamped = [math.prod(self.topology.shapes[c.block]) for c in self.topology.connections]
+        drive = 2.0 * sum(clamped) / PRODUCTS["double"]
+        return drive + self.steps(self.design.dynamics.free) * self.step(self.design.dynamics.free)
+
+    def nudged(self, schemes: Iterable[Scheme]) -> float:
+        """Return the seconds of the nudged settlings of a sample, under all schemes."""
+        dynamics, total = self.design.dynamics, 0.0
+        whole = dynamics.nudged == _REST
+        for scheme in schemes:
+            for one in nudges_of(self.scenario, [scheme]):
+                points = one.points if whole and one.points else 1
+                length = one.steps if one.points and not whole else self.steps(dynamics.nudged, one.beta)
+                total += points * length * self.step(dynamics.nudged, one.planes)
+        return total
+
+    def run(self, schemes: Iterable[Scheme], samples: int) -> float:
+        """Return the seconds of one measurement of a batch: a free settling and all nudged ones."""
+        schemes = list(schemes)
+        calls = 1 + sum(len(nudges_of(self.scenario, [scheme])) for scheme in schemes)
+        return calls * CALL + samples * (self.free() + self.nudged(schemes))
+
+    def without(self, *names: str) -> _Chip:
+        """Return the chip without some causes of error."""
+        return self._replace(design=without(self.design, *(n for n in names if n in causes(self.design))))
+
+    def complete(self) -> _Chip:
+        """Return the chip read ideally, settling completely."""
+        bare, own = self.without(*_NOISE, *_READOUT), self.design.dynamics
+        fine = own.mode == "equilibrium" or own.method == "rk45" or own.dt < 0.05
+        pace = {"method": "exponential", "dt": 0.05} if fine else {}
+        ends = {"mode": "trajectory", "precision": "double", "free": _REST, "nudged": _REST}
+        return bare._replace(design=bare.design._replace(dynamics=own.model_copy(update=pace | ends)), pace=1.0)
+
+    def precisely(self) -> _Chip:
+        """Return the chip in double precision."""
+        return self._replace(
+            design=self.design._replace(dynamics=self.design.dynamics.model_copy(update={"precision": "double"}))
+        )
+
+    def made(self) -> float:
+        """Return the seconds in which a chip is made."""
+        return self.topology.size * (FABRICATED + (CELL if self.stores else 0.0))
+
+    @property
+    def stores(self) -> bool:
+        """Tell whether its cells keep something else than what was asked for."""
+        return bool({"write", "retention"} & set(causes(self.design)))
+
+
+def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
+    """Return the seconds of processor time that a run takes on one thread, by part; only parts that are done.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    load : Workload
+        What was counted in it.
+    """
+    scenario = scenario.plain()
+    design = design_of(scenario, load.topology, "identity")
+    chip, experiment = _Chip(design, scenario, _pace(design)), scenario.experiment
+    counts, schemes = load.counts, scenario.tried()
+    samples, found = counts.rows, {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(schemes)}
+    match experiment:
+        case Measure():
+            found |= _measured(chip, schemes, samples, experiment, experiment.interactions)
+        case StudyNudges():
+            # Every scheme has free settlings of its own.
+            found["settling"] = sum(experiment.repeats * chip.run([scheme], samples) for scheme in schemes)
+            found["exact gradients"] = _exact(chip.without(*_NOISE), samples)
+        case Train():
+            found |= _trained(chip, schemes, load, experiment)
+        case Evaluate():
+            found["settling"] = experiment.chips * (chip.made() + chip.run([], samples))
+        case _:
+            found["settling"] = chip.run(schemes, samples)
+    return {name: seconds for name, seconds in found.items() if seconds > 0.0}
+
+
+def _pace(design: Design) -> float:
+    """Return into how many steps at least noise cuts each one."""
+    dynamics = design.dynamics
+    if not design.noise.on or dynamics.method not in FINEST:
+        return 1.0
+    return max(1.0, math.ceil(dynamics.dt / FINEST[dynamics.method]))
+
+
+def _measured(
+    chip: _Chip, schemes: list[Scheme], samples: int, plan: Measure | LedgerPlan, together: bool = False
+) -> dict[str, float]:
+    """Return the parts of one measurement of gradients and its ledger."""
+    design, repeats = chip.design, chip.scenario.repeats(plan)
+    random = measurements_differ(design)
+    one = chip.run(schemes, samples)
+    quiet = chip.without(*_NOISE)
+    ideal = quiet.without(*_READOUT)
+    double = ideal.precisely()
+    references = [chip.complete(), chip.complete()]
+    references += [quiet] if random else []
+    references += [ideal] if ideal.design != quiet.design else []
+    references += [double] if double.design != ideal.design else []
+    found = {
+        "settling": one * (repeats if random else 1),
+        "reference runs": sum(other.run(schemes, samples) for other in references),
+        "exact gradients": 2.0 * _exact(ideal, samples),
+        "writes": len(schemes) * _written(chip, samples, repeats),
+        "remedies": _remedies(chip, schemes, samples),
+    }
+    return found | ({"interactions": _together(chip, schemes, samples, repeats)} if together else {})
+
+
+def _exact(chip: _Chip, samples: int) -> float:
+    """Return the seconds in which exact gradients are found, with the rest points around which they hold."""
+    return samples * (RESPONSE * chip.topology.units + chip.complete().free())
+
+
+def _written(chip: _Chip, samples: int, repeats: int) -> float:
+    """Return the seconds of the ledger of connections: products of the factors, and writes that are tried."""
+    size, design = chip.topology.size, chip.design
+    requests = repeats if measurements_differ(design) else 1
+    tried = (repeats if writes_differ(design) else requests) if chip.stores else 0
+    return (requests + 6) * 2.0 * samples * size / PRODUCTS["double"] + tried * (chip.made() + WRITTEN * size)
+
+
+def _remedies(chip: _Chip, schemes: list[Scheme], samples: int) -> float:
+    """Return the seconds to try what would help, against the cause and under the scheme that cost most."""
+    most = 0.0
+    for scheme in schemes:
+        before, by_term = Setting(chip.design, scheme), dict[str, float]()
+        for remedy in REMEDIES.values():
+            after = remedy.change(before)
+            if after == before:
+                continue
+            better = chip._replace(design=after.design)
+            taken = better.made() + better.run([after.scheme], samples) + _exact(better.without(*_NOISE), samples)
+            by_term[remedy.terms[0]] = by_term.get(remedy.terms[0], 0.0) + taken
+        most = max(most, *by_term.values(), 0.0)
+    return most
+
+
+def _together(chip: _Chip, schemes: list[Scheme], samples: int, repeats: int) -> float:
+    """Return the seconds of every cause alone, and of the chip without it."""
+    names = causes(chip.design)
+    chips = [chip.without(*names), chip]
+    for name in names:
+        chips += [chip.without(*(other for other in names if other != name)), chip.without(name)]
+    total = 0.0
+    for one in chips:
+        times = repeats if measurements_differ(one.design) else 1
+        total += one.made() + times * one.run(schemes, samples) + _exact(one.without(*_NOISE), samples)
+    return total
+
+
+def _trained(chip: _Chip, schemes: list[Scheme], load: Workload, plan: Train) -> dict[str, float]:
+    """Return the parts of a training."""
+    batch, size = load.counts.rows, chip.topology.size
+    batches = load.estimates / batch
+    nudged = chip.design.dynamics.nudged
+    probes = load.probes * chip.steps(nudged, 1.0) * chip.step(nudged)
+    step = chip.run(schemes[:1], batch) + batch * probes
+    update = 2.0 * batch * size / PRODUCTS["double"] + size * (FABRICATED + (WRITTEN if chip.stores else 0.0))
+    found = {
+        "settling": batches * step,
+        "writes": batches * update,
+        "tests": chip.run([], load.counts.free),
+    }
+    if plan.reference:
+        found["exact gradients"] = batches * (chip.run([], batch) + _exact(chip, batch) + update) + found["tests"]
+    if plan.ledger is not None:
+        times = 1 + math.ceil(plan.epochs / plan.ledger.every_epochs)
+        parts = _measured(chip, schemes, plan.ledger.samples, plan.ledger)
+        found["ledgers"] = times * sum(parts.values())
+    return found

@@ -1,0 +1,249 @@
+"""The command line. Every command loads only what it needs, once Ctrl-C is listened to."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..language.faults import ScenarioError, close, did_you_mean
+from .interrupts import obeyed
+from .surroundings import Command
+
+if TYPE_CHECKING:
+    from ..api import Scenario
+
+_scenario = click.argument("scenario")
+_set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
+
+
+def _load(name: str, edits: tuple[str, ...]) -> Scenario:
+    from ..api import load
+
+    try:
+        return load(name, edits)
+    except ScenarioError as error:
+        raise _stop(str(error)) from error
+
+
+def _stop(text: str, code: int = 2) -> click.exceptions.Exit:
+    click.echo(text, err=True)
+    return click.exceptions.Exit(code)
+
+
+def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """Return ``i/n`` as two numbers."""
+    if text is None:
+        return None
+    share, _, shares = text.partition("/")
+    if not (share.isdecimal() and shares.isdecimal() and int(share) < int(shares)):
+        raise click.BadParameter(f"{text!r} is not I/N with I from 0 to N - 1, such as 0/4")
+    return int(share), int(shares)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("nudgelab"), prog_name="nudgelab")
+def main() -> None:
+    """Simulate analog hardware that settles, and see where the error of its gradients comes from."""
+    click.get_current_context().with_resource(obeyed())
+
+
+@main.command("list")
+def list_() -> None:
+    """List the bundled scenarios, presets and published devices."""
+    from ..api import catalogue, list_presets
+
+    for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
+        click.echo(f"{heading}:")
+        for name, title in titles.items():
+            click.echo(f"  {name:<14} {title}")
+
+
+@main.command()
+@_scenario
+@_set
+def check(scenario: str, edits: tuple[str, ...]) -> None:
+    """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
+    loaded = _load(scenario, edits)
+    try:
+        found = loaded.check()
+    except ScenarioError as error:
+        raise _stop(str(error)) from error
+    for line in found.warnings:
+        click.echo(line, err=True)
+    for line in found.taken:
+        click.echo(line)
+    click.echo(f"{loaded.loaded.path.name}: {found}")
+
+
+@main.command()
+@_scenario
+@_set
+def show(scenario: str, edits: tuple[str, ...]) -> None:
+    """Print a scenario with all defaults, where each value comes from, and what it will cost."""
+    click.echo(_load(scenario, edits).show(), nl=False)
+
+
+@main.command()
+@click.option("--write", type=click.Path(path_type=Path, file_okay=False), help="Put it into this folder instead.")
+def schema(write: Path | None) -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from ..language.json_schema import FILE, text
+
+    if write is None:
+        click.echo(text(), nl=False)
+        return
+    try:
+        write.mkdir(parents=True, exist_ok=True)
+        (write / FILE).write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise _stop(f"{write}: cannot write there ({error.strerror})", 1) from error
+    click.echo(str(write / FILE))
+
+
+@main.command()
+@click.argument("name", default="my-chip")
+@click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
+def init(name: str, preset: str | None) -> None:
+    """Write a commented scenario file to start from, with its schema beside it."""
+    from .starter import StarterError, write_starter
+
+    try:
+        paths = write_starter(Path(), name, preset)
+    except StarterError as error:
+        raise _stop(str(error)) from error
+    for path in paths:
+        click.echo(str(path))
+
+
+@main.command()
+@_scenario
+@_set
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; default ./<name>-<id>.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that share a batch; default: all cores.")
+@click.option("--force", is_flag=True, help="Compute again even if the folder holds a result.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--fail-on-divergence", is_flag=True, help="Exit with 1 if the training diverged.")
+def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Run a scenario and print its answer; the same command goes on with an interrupted run."""
+    from ..api import find_scenario
+    from .run import Flags, run_and_tell
+
+    raise click.exceptions.Exit(run_and_tell(find_scenario(scenario), edits, Flags(**flags)))
+
+
+@main.command()
+@_scenario
+@_set
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; default ./<name>-<id>.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, help="Points that run at the same time.")
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Use the workers of this Dask cluster.")
+@click.option("--shard", callback=_shard, metavar="I/N", help="Run every N-th point from number I on; merge later.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of one point; default: cores / workers.")
+@click.option("--retry-failed", is_flag=True, help="Run points again that failed or were killed.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first point that fails.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
+    from ..api import find_scenario
+    from .sweep import SweepFlags, sweep_and_tell
+
+    if flags["scheduler"] and flags["shard"]:
+        raise click.UsageError("--scheduler and --shard exclude each other")
+    raise click.exceptions.Exit(sweep_and_tell(find_scenario(scenario), edits, SweepFlags(**flags)))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def merge(folder: Path, as_json: bool) -> None:
+    """Put the points of a sweep together that are in a folder, after `sweep --shard`."""
+    from .sweep import merge_and_tell
+
+    raise click.exceptions.Exit(merge_and_tell(folder, as_json))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def report(path: Path) -> None:
+    """Write report.html and the figures of a result again, or the card of a published device."""
+    from ..language.device_presets import DEVICE_PRESETS, read_preset
+    from ..report.cards import write_card
+    from ..report.page import write_report
+    from ..results.store import StoreReadError, StoreWriteError, load
+
+    device = DEVICE_PRESETS / f"{path}.toml"
+    file = path / "run.h5" if path.is_dir() else path
+    try:
+        if not path.exists() and device.exists():
+            write_card(read_preset(device), Path(f"{path}.html"))
+            click.echo(f"{path}.html")
+            return
+        files = write_report(load(file), file.parent)
+    except StoreReadError as error:
+        devices = [] if path.exists() else [preset.stem for preset in DEVICE_PRESETS.glob("*.toml")]
+        meant = did_you_mean(close(str(path), devices))
+        raise _stop(" - ".join(filter(None, [str(error), meant])), 4) from error
+    except StoreWriteError as error:
+        raise _stop(str(error), 1) from error
+    for written in files:
+        click.echo(str(written))
+
+
+@main.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Compare two results, runs or sweeps: keys that differ, and figures that changed."""
+    import json
+
+    from rich.console import Console
+
+    from ..report.summary import print_sheet
+    from ..results.store import StoreReadError
+    from .compare import comparison, different_keys, lonely_figures, partners, shared_figures, side
+
+    try:
+        sides = side(a), side(b)
+    except StoreReadError as error:
+        raise _stop(str(error), 4) from error
+    if as_json:
+        found: dict[str, Any] = {"keys": different_keys(*sides), "figures": shared_figures(*sides)}
+        found["schemes"] = partners(*(one.schemes for one in sides))
+        found |= dict(zip(("only_a", "only_b"), lonely_figures(*sides), strict=True))
+        click.echo(json.dumps(found, default=str))
+        return
+    for sheet in comparison(*sides):
+        print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+
+
+@main.command()
+def info() -> None:
+    """Print versions, threads, linear algebra and the folder of compiled kernels."""
+    import platform
+
+    from substrate.dynamics.machine import available_threads
+    from substrate.engine.cpu.compile import CACHE, blas_description
+
+    rows: dict[str, Any] = {
+        "nudgelab": version("nudgelab"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")},
+        "threads": available_threads(),
+        "linear algebra": blas_description(),
+        "compiled kernels": CACHE.folder or "not kept",
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:<17} {value}")
+    for folder, reason in CACHE.refused.items():
+        click.echo(f"{'':<17} not in {folder}: {reason}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Run a scenario from the command line: signals, progress, the answer, exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from substrate.engine.cpu.compile import compiling, unkept
+
+from ..api import Scenario
+from ..experiments.measure.alarm_words import alarms
+from ..experiments.train.run import Interrupted
+from ..language.faults import ScenarioError
+from ..report.summary import open_lines, show
+from ..result import Result
+from ..results.store import StoreReadError, StoreWriteError
+from ..run.run import RunError
+from ..suspicions import as_table, told
+from .interrupts import BROKEN_OFF, Polite, polite
+from .progress import Progress
+
+DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
+"""Exit codes."""
+
+_FAILURES: dict[type[Exception], tuple[str, int]] = {
+    RunError: ("invalid", INVALID),
+    StoreReadError: ("unreadable", UNREADABLE),
+    StoreWriteError: ("failed", FAILED),
+    Interrupted: ("interrupted", RESUMABLE),
+}
+"""Status and exit code of the errors that end a run."""
+
+
+class Flags(NamedTuple):
+    """Options of the command."""
+
+    out: Path | None = None
+    threads: int | None = None
+    force: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    fail_on_divergence: bool = False
+
+
+def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
+    """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
+    try:
+        scenario = Scenario(path, edits)
+        trains = scenario.loaded.scenario.experiment.kind == "train"
+        caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
+        quiet, words = flags.quiet or flags.as_json, "stopping with a checkpoint"
+        with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
+            result = scenario.run(flags.out or True, threads=flags.threads, force=flags.force, watch=progress)
+    except ScenarioError as error:
+        faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
+        return _fail(flags, "invalid", str(error), INVALID, faults=faults)
+    except (RunError, StoreReadError, StoreWriteError, Interrupted) as error:
+        status, code = _FAILURES[type(error)]
+        return _fail(flags, status, str(error), code)
+    except KeyboardInterrupt:
+        return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
+    if flags.as_json:
+        found: dict[str, Any] = {"status": result.status, "answer": result.answer}
+        found["warnings"] = [as_table(warning) for warning in result.warnings]
+        found["alarms"] = [alarm._asdict() for alarm in alarms(result.stored)]
+        print(json.dumps(found | {"files": [str(file) for file in result.files], "metrics": result.metrics}))
+    else:
+        # Without progress nothing has told them yet.
+        for warning in result.warnings if quiet else ():
+            print(told(warning), file=sys.stderr)
+        _tell(result)
+    tell_unkept()
+    return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
+
+
+def _tell(result: Result) -> None:
+    show(result.stored, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+    print()
+    for file in result.files:
+        print(file)
+    print()
+    print(open_lines(result.files[0]))
+    if not result.computed:
+        print("This result was already complete; --force computes it again.", file=sys.stderr)
+
+
+def tell_unkept() -> None:
+    """Tell on the standard error why the next run will compile its kernels again, if it will."""
+    if reason := unkept():
+        words = "the next run compiles its kernels again: free some room, or name a folder by NUMBA_CACHE_DIR"
+        print(f"compiled kernels are not kept ({reason}); {words}", file=sys.stderr)
+
+
+def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
+    if flags.as_json:
+        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+    else:
+        print(text, file=sys.stderr)
+    return code
+
+
+@contextmanager
+def stopping(
+    progress: Progress,
+    caught: Sequence[signal.Signals],
+    words: str,
+    begun: Callable[[], bool],
+    saving: Callable[[], bool] | None = None,
+) -> Iterator[None]:
+    """Let the first of the signals ask for an end, saying `words`, and the second one end at once.
+
+    Parameters
+    ----------
+    progress : Progress
+        Is asked to stop.
+    caught : sequence of Signals
+        Those that ask.
+    words : str
+        What is going to happen.
+    begun : callable
+        Tells whether there is work to end well; before that the first interrupt ends at once.
+    saving : callable
+        Tells whether something would be lost if Ctrl-C ended the process now; absent: `begun`.
+    """
+    before = {number: signal.getsignal(number) for number in caught}
+    asked = threading.Lock()
+
+    def ask() -> None:
+        if asked.acquire(blocking=False):
+            progress.stop()
+            progress.say(f"{words}; once more stops at once")
+
+    seen = iter(range(2))
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if not next(seen, 1) and begun():
+            ask()
+        elif not compiling():  # there it would be lost in the compiler; `interrupts` ends the process
+            raise KeyboardInterrupt
+
+    for number in caught:
+        signal.signal(number, handle)
+    try:
+        with polite(Polite(lambda: ask() if begun() else None, saving or begun)):
+            yield
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])

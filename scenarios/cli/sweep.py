@@ -1,0 +1,128 @@
+"""Sweep from the command line: signals, progress, the answer, exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import api
+from ..language.faults import ScenarioError
+from ..result import SweepResult, merge
+from ..results.disk import StoreReadError, StoreWriteError
+from ..run.run import RunError
+from ..suspicions import as_table, told
+from ..sweeps.engine import Stage, engine_of
+from ..sweeps.sweep import STOPPED
+from .interrupts import BROKEN_OFF
+from .progress import Progress
+from .run import stopping, tell_unkept
+
+DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75
+"""Exit codes."""
+
+
+_CAUGHT = (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+"""Interrupt, termination, and the warning of a batch system: each ends a sweep between points."""
+
+
+class SweepFlags(NamedTuple):
+    """Options of the command."""
+
+    out: Path | None = None
+    workers: int = 1
+    scheduler: str | None = None
+    shard: tuple[int, int] | None = None
+    threads: int | None = None
+    retry_failed: bool = False
+    fail_fast: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
+    """Sweep the scenario at `path`, print where the result is, and return the exit code."""
+
+    def work() -> SweepResult:
+        described, stage = api.sweep(api.Scenario(path, edits)), Stage()
+        apart = flags.workers > 1 or flags.scheduler is not None
+        trains = described.scenario.loaded.scenario.experiment.kind == "train"
+        words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
+        quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
+        with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):
+            return described.run(
+                flags.out,
+                workers=flags.workers,
+                threads=flags.threads or (1 if flags.scheduler else None),
+                engine=stage.watched(engine_of(flags.workers, flags.scheduler), apart=apart),
+                shard=flags.shard,
+                retry_failed=flags.retry_failed,
+                fail_fast=flags.fail_fast,
+                watch=progress,
+            )
+
+    return _told(work, flags.as_json, flags.quiet)
+
+
+def merge_and_tell(folder: Path, as_json: bool) -> int:
+    """Put together the points in a folder, print where the result is, and return the exit code."""
+    return _told(lambda: merge(folder), as_json)
+
+
+def _told(work: Callable[[], SweepResult], as_json: bool, quiet: bool = False) -> int:
+    try:
+        found = work()
+        swept = found.swept
+        if swept.stopped.startswith("cannot write"):
+            raise StoreWriteError(swept.stopped)
+    except ScenarioError as error:
+        faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
+        return _fail(as_json, "invalid", str(error), INVALID, faults=faults)
+    except RunError as error:
+        return _fail(as_json, "invalid", str(error), INVALID)
+    except (StoreReadError, StoreWriteError) as error:
+        status, code = ("unreadable", UNREADABLE) if isinstance(error, StoreReadError) else ("failed", FAILED)
+        return _fail(as_json, status, str(error), code)
+    except KeyboardInterrupt:
+        return _fail(as_json, "interrupted", "broken off", BROKEN_OFF)
+    # Without progress nothing has told them yet.
+    for warning in swept.warnings if quiet and not as_json else ():
+        print(told(warning), file=sys.stderr)
+    return _answered(found, as_json)
+
+
+def _answered(result: SweepResult, as_json: bool) -> int:
+    swept, files = result.swept, result.files
+    counts = Counter(outcome.status if outcome else "missing" for outcome in swept.outcomes)
+    bad = counts["failed"] + counts["killed"]
+    status, code = ("failed points", SOME_FAILED) if bad else ("complete", DONE)
+    if swept.stopped:
+        status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
+    if as_json:
+        found = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
+        found |= {"files": [str(file) for file in files], "warnings": [as_table(one) for one in swept.warnings]}
+        print(json.dumps(found))
+        return code
+    words = {"ok": "good", "missing": "not run"}
+    print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
+    for file in files:
+        print(file)
+    tell_unkept()
+    if not files:
+        print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
+    if swept.stopped:
+        print(swept.stopped, file=sys.stderr)
+    return code
+
+
+def _fail(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
+    if as_json:
+        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+    else:
+        print(text, file=sys.stderr)
+    return code

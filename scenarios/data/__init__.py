@@ -1,0 +1,1 @@
+"""Data of a task and of measured devices: readers, generators, bundled sets."""

@@ -1,0 +1,268 @@
+"""The data of a task: the bundled images, IDX files, your own arrays, or samples that are made.
+
+A source is first opened as a set of parts, `x`, `y` and perhaps `x_test`, `y_test`, of which only
+the headers have been read. Everything that headers can tell is checked there, before any pixel is
+loaded: a file that claims more than it should is refused without being unpacked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, reading, refuse_large
+from .foreign import recognised
+from .generated import generated_parts
+from ..schema.tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
+
+_STEMS = {
+    "x": "train-images-idx3-ubyte",
+    "y": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+"""The arrays of a source, and the IDX files that hold them."""
+
+_SOURCES = {"bundled": "task.name", "two-moons": "task.kind", "teacher": "task.kind"}
+"""The key that chooses the source, where it is no path."""
+
+_TRAIN, _TEST = ("x", "y"), {"x_test", "y_test"}
+_BUNDLED = Path(__file__).parents[1] / "data"
+
+
+class Data(NamedTuple):
+    """Inputs and targets of a task, in the order of the source."""
+
+    x: NDArray[np.float64]
+    """Training inputs, shape (samples, inputs)."""
+    y: NDArray[np.float64]
+    """Training targets, shape (samples, classes); one-hot when the source holds labels."""
+    x_test: NDArray[np.float64]
+    """Test inputs, shape (test samples, inputs); no rows when the source has no test part."""
+    y_test: NDArray[np.float64]
+    """Test targets, shape (test samples, classes)."""
+    labels: NDArray[np.int64] | None
+    """Class of every training sample, shape (samples,); None when the source holds targets."""
+    sha256: str
+    """Digest of the arrays of the source, whatever their compression."""
+
+
+class Outline(NamedTuple):
+    """What the headers of a source tell."""
+
+    samples: int
+    inputs: int
+    classes: int
+    """Largest label + 1, or the width of the targets."""
+    test_samples: int
+    """0 when the source has no test part."""
+
+
+def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Data:
+    """Load the data of a task.
+
+    Pixels of bundled and IDX images are divided by 255. Your own arrays are converted to double
+    precision and not scaled, whatever their type: 8-bit pixels stay 0 to 255.
+
+    Parameters
+    ----------
+    task : Task
+        The task of the scenario.
+    folder : Path
+        Folder that relative paths of the task start from.
+    inputs : int
+        Units of the input layer.
+    outputs : int or None
+        Units of the output layer when the targets are compared with them (cost `mse`); None when
+        the number of classes is free (cost `cross-entropy`).
+
+    Raises
+    ------
+    DataError
+        When the source is missing, damaged, empty, too large, not finite, or does not fit.
+    """
+    parts = _open(task, folder)
+    outline = _check(parts)
+    _check_fit(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
+    raw = {name: part.read() for name, part in parts.items()}
+    scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
+    width = outputs or outline.classes
+    arrays = {
+        name: _one_hot(array, width) if array.ndim == 1 else _as_double(array, parts[name].where, scale)
+        for name, array in raw.items()
+    }
+    x_test, y_test = arrays.get("x_test", np.zeros((0, inputs))), arrays.get("y_test", np.zeros((0, width)))
+    labels = raw["y"].astype(np.int64) if raw["y"].ndim == 1 else None
+    return Data(arrays["x"], arrays["y"], x_test, y_test, labels, digest_of(raw))
+
+
+def describe(task: Task, folder: Path) -> Outline:
+    """Return the size of a task's data from headers and labels, without loading the inputs.
+
+    Task and folder are those of `load_task`.
+
+    Raises
+    ------
+    DataError
+        When the source is missing, damaged, empty or too large, as far as headers show it.
+    """
+    return _check(_open(task, folder))
+
+
+def _open(task: Task, folder: Path) -> dict[str, Part]:
+    if isinstance(task, BundledTask):
+        return npz_parts(_BUNDLED / f"{task.name}.npz", _STEMS)
+    if isinstance(task, MoonsTask | TeacherTask):
+        return generated_parts(task)
+    path = folder / task.path
+    return _idx_parts(path) if isinstance(task, IdxTask) else _npz_parts(path)
+
+
+def _npz_parts(path: Path) -> dict[str, Part]:
+    with reading(path, "an npz file"):
+        if path.is_dir():
+            _refuse_foreign(path, f"{path} is a folder, not an npz file")
+    parts = npz_parts(path, _STEMS)
+    for name in _STEMS if parts.keys() & _TEST else _TRAIN:
+        if name not in parts:
+            hint = "save it as numpy.savez(path, x=..., y=...), and with x_test and y_test or neither"
+            raise fault(f"there is no array {name}; {path.name} holds {listed(path)}", hint)
+    return parts
+
+
+def _refuse_foreign(folder: Path, message: str) -> None:
+    """Refuse a folder if it is laid out as some well-known data set is, saying what to do with that."""
+    with reading(folder, "a folder"):
+        if (found := recognised(folder)) is not None:
+            raise fault(f"{message}: {found[0]}", found[1])
+
+
+def _idx_parts(folder: Path) -> dict[str, Part]:
+    with reading(folder, "a folder of IDX files"):
+        find(folder, folder=True)
+        candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
+        files = {name: path for name, path in candidates if path.is_file()}
+        if not files:
+            _refuse_foreign(folder, f"no {_STEMS['x']} in {folder}")
+        for name in _STEMS if files.keys() & _TEST else _TRAIN:
+            if name not in files:
+                raise fault(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")
+        return {name: _idx_part(path, images=name[0] == "x") for name, path in files.items()}
+
+
+def _open_idx(path: Path) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _idx_part(path: Path, *, images: bool) -> Part:
+    magic, size = (2051, 16) if images else (2049, 8)
+    with reading(path, "an IDX file"), _open_idx(path) as file:
+        header = file.read(size)
+    if len(header) < size:
+        raise fault(f"{path} ends within its header of {size} bytes", "copy it again")
+    first, samples, *sides = np.frombuffer(header, ">u4").tolist()
+    if first != magic:
+        raise fault(f"{path} starts with {first}, not {magic}", "give the official IDX files")
+    shape = (samples, math.prod(sides)) if sides else (samples,)
+    return Part(str(path), shape, np.dtype(np.uint8), partial(_read_idx, path, size, shape))
+
+
+def _read_idx(path: Path, header: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    size = math.prod(shape)
+    with reading(path, "an IDX file"), _open_idx(path) as file:
+        file.read(header)
+        body = file.read(size + 1)
+    if len(body) != size:
+        held = "more" if len(body) > size else f"{len(body)}"
+        raise fault(f"{path} promises {size} bytes and holds {held}", "copy it again")
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def _check(parts: Mapping[str, Part]) -> Outline:
+    """Check what headers and labels can tell; return the outline."""
+    for name, part in parts.items():
+        _check_part(name, part)
+    for x, y in (("x", "y"), ("x_test", "y_test")):
+        if x in parts and parts[x].shape[0] != parts[y].shape[0]:
+            raise fault(f"{x} and {y} differ in samples: {parts[x].shape[0]} and {parts[y].shape[0]}", "give as many")
+    for train, test in (("x", "x_test"), ("y", "y_test")):
+        if test in parts and parts[test].shape[1:] != parts[train].shape[1:]:
+            shapes = f"{parts[train].shape} and {parts[test].shape}"
+            raise fault(f"{train} and {test} have the shapes {shapes}", "only the samples may differ in number")
+    labels = [part for name, part in parts.items() if name[0] == "y" and len(part.shape) == 1]
+    classes = max(_classes(part) for part in labels) if labels else parts["y"].shape[1]
+    tests = parts["x_test"].shape[0] if "x_test" in parts else 0
+    return Outline(parts["x"].shape[0], parts["x"].shape[1], classes, tests)
+
+
+def _check_part(name: str, part: Part) -> None:
+    labels = name[0] == "y" and len(part.shape) == 1
+    if part.dtype.kind not in ("iu" if labels else "biuf"):
+        hint = "labels are integers: y.astype(int), if they are whole" if labels else "give real numbers"
+        raise fault(f"{part.where} has the type {part.dtype}", hint)
+    if len(part.shape) != 2 and not labels:
+        hint = "one row per sample, as in x.reshape(len(x), -1)" if name[0] == "x" else "(samples, classes), or labels"
+        raise fault(f"{part.where} has the shape {part.shape}", hint)
+    if min(part.shape) < 1:
+        raise fault(f"{part.where} is empty, shape {part.shape}", "give at least one sample and one column")
+    refuse_large(part)
+
+
+def _classes(part: Part) -> int:
+    labels = part.read()
+    if labels.min() < 0:
+        raise fault(f"{part.where} has the label {labels.min()}", "labels count from 0")
+    return int(labels.max()) + 1
+
+
+def _check_fit(outline: Outline, parts: Mapping[str, Part], field: str, inputs: int, outputs: int | None) -> None:
+    labels = len(parts["y"].shape) == 1
+    if outline.inputs != inputs:
+        message = f"x has {outline.inputs} columns, the input layer {inputs} units"
+        raise DataError(field, message, f"set the first of network.layers to {outline.inputs}")
+    if not labels and outline.classes == 1 and outputs != 1 and parts["y"].dtype.kind in "iu":
+        raise DataError(field, f"y is a column of shape {parts['y'].shape}", "labels stand in a row: y.reshape(-1)")
+    if outputs is None and outline.classes < 2:
+        message = "y has 1 class" + (", every label is 0" if labels else "")
+        raise DataError(field, message, "cross-entropy needs at least 2; take cost mse for a single target")
+    if outputs is not None and (outline.classes > outputs if labels else outline.classes != outputs):
+        raise DataError(field, *_width_words(parts["y"], outline, outputs))
+    rows = max(part.shape[0] for part in parts.values())
+    if rows * (outputs or outline.classes) * 8 > LARGEST:
+        message = f"y has {rows} targets of {outputs or outline.classes} classes, above 8 GB"
+        raise DataError(field, message, "number the classes 0, 1, 2, ...")
+
+
+def _width_words(y: Part, outline: Outline, outputs: int) -> tuple[str, str]:
+    """Return why targets do not fit the output layer, and what to try."""
+    if len(y.shape) == 1:
+        found = np.unique(y.read())
+        if found[0] == 1 and found[-1] == outputs:
+            return f"labels go from 1 to {outputs}, and labels count from 0", "subtract 1 from the labels"
+        if len(found) <= outputs:
+            words = f"labels go up to {found[-1]}, the output layer has {outputs} units"
+            return words, f"number the {len(found)} classes 0, 1, 2, ... without gaps"
+    words = f"y has {outline.classes} classes, the output layer {outputs} units"
+    return words, f"set the last of network.layers to {outline.classes}"
+
+
+def _one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
+    targets = np.zeros((len(labels), width))
+    targets[np.arange(len(labels)), labels] = 1.0
+    return targets
+
+
+def _as_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:
+    with np.errstate(all="ignore"):
+        double: NDArray[np.float64] = np.divide(array, scale, dtype=np.float64, casting="same_kind")
+    if array.dtype.kind == "f" and not np.isfinite(double).all():
+        row, column = np.argwhere(~np.isfinite(double))[0].tolist()
+        raise fault(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
+    return double

@@ -1,0 +1,148 @@
+"""Weights that were measured, from the files that a scenario names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.synapse.measured import CellSample, MeasuredMap, make_cell_sample
+from substrate.network.topology import Topology
+from substrate.units.physical import siemens_of_weight
+
+from .arrays import DataError, Read, digest_of, fault, find, kind_of, listed, npz_parts, refuse_large
+from ..language.load import Loaded
+from ..language.named_files import named_files
+from .text_tables import Table, factor, read_table
+
+Array = NDArray[np.float64]
+Found = list[tuple[tuple[str | int, ...], str, str | None]]
+
+PLACES = {name: ("devices", name, "measured") for name in ("weights", "feedback")}
+"""Where a scenario names a file, by table of cells."""
+
+_FEWEST, _LARGEST = 8, 1e6
+"""Cells of a test chip, and the largest weight."""
+
+_TARGET = ("target", "programmed", "set", "ideal", "nominal", "requested", "wanted")
+_MEASURED = ("measured", "actual", "real", "read", "effective", "held", "obtained")
+_FORMS = (
+    'give a CSV file of a test chip with the columns target,measured, or numpy.savez(path, **{"weight/in-l1": matrix})'
+)
+
+
+def weight_faults(loaded: Loaded) -> Found:
+    """Return everything wrong with the files of measured weights."""
+    found: Found = []
+    for table, place in PLACES.items():
+        if place in named_files(loaded):
+            try:
+                read_weights(loaded, table)
+            except DataError as error:
+                found.append((place, error.message, error.hint))
+    return found
+
+
+def read_weights(loaded: Loaded, table: str) -> Read:
+    """Return a `CellSample`, or the matrices by block and ``<block>/target``, as the cells of `table` were measured.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or does not fit.
+    """
+    path = named_files(loaded)[PLACES[table]]
+    if kind_of(find(path)) == "an npz file":
+        matrices = _matrices(path, _blocks(loaded, table))
+        blocks = [name for name in matrices if not name.endswith("/target")]
+        return Read(matrices, f"effective weights of {', '.join(blocks)}", digest_of(matrices))
+    target, measured = read_table(path, lambda found: _columns(loaded, found))
+    error = measured - target
+    words = f"{len(target)} cells of a test chip, targets {target.min():.3g} to {target.max():.3g}"
+    words += f", errors {error.mean():.2g} in the mean and {error.std():.2g} rms around it"
+    return Read(make_cell_sample(target, measured), words, digest_of({"target": target, "measured": measured}))
+
+
+def measured_weights(
+    loaded: Loaded, found: Mapping[str, CellSample | dict[str, Array]], programmed: Mapping[str, Array]
+) -> dict[str, MeasuredMap | CellSample]:
+    """Return what was measured of every block.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        The scenario.
+    found : mapping of table to CellSample or matrices
+        What the files hold.
+    programmed : mapping of block name to array
+        The first programmed weights, at which matrices without targets were measured.
+    """
+    made: dict[str, MeasuredMap | CellSample] = {}
+    for table, what in found.items():
+        for block in _blocks(loaded, table):
+            if isinstance(what, CellSample):
+                made[block] = what
+            elif block in what:
+                made[block] = MeasuredMap(what.get(f"{block}/target", programmed[block]), what[block])
+    return made
+
+
+def _blocks(loaded: Loaded, table: str) -> dict[str, tuple[int, ...]]:
+    """Return the blocks whose cells a table describes, with their shapes."""
+    network, feedback = loaded.scenario.network, loaded.scenario.devices.feedback
+    topology = Topology(network.layers, network.connections)
+    shared = {b.block for _, b in topology.pairs()} if feedback.storage == "shared-device" else set()
+    own = {c.block for c in topology.connections if topology.is_feedback(c)} if feedback.measured else set()
+    blocks = {c.block for c in topology.connections}
+    chosen = own if table == "feedback" else blocks - own - shared
+    return {name: shape for name, shape in topology.shapes.items() if name in chosen}
+
+
+def _matrices(path: Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    found = {}
+    for name, part in npz_parts(path).items():
+        shape = blocks.get(name.removesuffix("/target"))
+        if shape is None:
+            words = f"{name!r} is no block of these cells; {path.name} holds {listed(path)}"
+            raise fault(words, "blocks are " + ", ".join(blocks))
+        if part.dtype.kind not in "iuf" or part.shape != shape:
+            turned = ": transpose it" if part.shape == shape[::-1] else ""
+            raise fault(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, (pre, post) units{turned}")
+        refuse_large(part)
+        found[name] = np.asarray(part.read(), dtype=np.float64)
+        if not (np.abs(found[name]) <= _LARGEST).all():
+            raise fault(f"{name!r} has entries that are not finite or beyond {_LARGEST:g}", "replace nan and inf")
+    lonely = sorted(name for name in found if name.endswith("/target") and name.removesuffix("/target") not in found)
+    if lonely or not found:
+        raise fault(f"{path.name} holds no measured weights for {', '.join(lonely) or 'any block'}", _FORMS)
+    return found
+
+
+def _columns(loaded: Loaded, table: Table) -> tuple[Array, Array]:
+    """Return targets and measured weights of the cells of a test chip."""
+    columns = [next(iter(table.column(*words)), None) for words in (_TARGET, _MEASURED)]
+    pair = [k for k in columns if k is not None]
+    if len(pair) < 2:
+        if table.values.shape[1] != 2:
+            raise fault(f"the table has {table.values.shape[1]} columns and no names target and measured", _FORMS)
+        pair = [0, 1]
+    table = table.only(pair)
+    scale = 1.0
+    if unit := table.unit:
+        siemens, physical = factor(unit, "S"), loaded.scenario.physical
+        if siemens is None:
+            raise fault(
+                f"the weights are in {unit!r}", "give them as plain numbers (units of the weight), or in siemens"
+            )
+        known = physical.resolved() if physical else None
+        if known is None or None in (known.leak, known.volt_scale, known.activity_volts):
+            words = "is in siemens, which needs [physical] leak, volt_scale, activity_volts"
+            raise fault(words, "add them, or give plain numbers in units of the weight")
+        scale = siemens / siemens_of_weight(known, 1.0)
+    target, measured = (table.values * scale).T
+    if len(target) < _FEWEST or not (np.abs([target, measured]) <= _LARGEST).all():
+        hint = f"give {_FEWEST} or more, all of them finite and below {_LARGEST:g}"
+        raise fault(f"the table has {len(target)} cells, up to {np.abs([target, measured]).max():.3g}", hint)
+    return target, measured

@@ -1,0 +1,40 @@
+"""Figure of the chips of one design: how good every chip is, and what is known of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..drawing.style import from_zero, key_below, look, panels, styled
+from ..results.store import Result
+from ..sweeps.statistics import interval
+
+
+@styled
+def chips(result: Result) -> Figure:
+    """Draw the error of every chip, the best first, with their mean and its 95 % interval.
+
+    Without classes it is the loss. A chip without a number is left out.
+    """
+    group = result["evaluate"]
+    name, scale, words = "error", 100.0, "wrong classes (%)"
+    if not np.isfinite(group["error"].data).any():
+        name, scale, words = "loss", 1.0, "loss (cost per sample)"
+    value = scale * group[name].data
+    good = np.sort(value[np.isfinite(value)])
+    figure, (axes,) = panels(1, width=6.4)
+    style = look(0)
+    axes.plot(np.arange(1, len(good) + 1), good, linestyle="none", label=f"one chip (n = {len(good)})", **style)
+    found = interval(good)
+    axes.axhline(float(found.mean), color="black", linewidth=1.2, label="mean of the chips")
+    if np.isfinite(found.low):
+        band: dict[str, Any] = {"color": "black", "alpha": 0.12, "linewidth": 0.0}
+        axes.axhspan(float(found.low), float(found.high), label="95 % interval of the mean", **band)
+    axes.set_xlim(0.0, len(good) + 1.0)
+    axes.set_xlabel("chips, the best first")
+    axes.set_ylabel(words)
+    from_zero(axes)
+    key_below(figure, [axes])
+    return figure

@@ -1,0 +1,1 @@
+"""The matching rule beside drawn chips: run and figure."""

@@ -1,0 +1,1 @@
+"""Measure gradients beside the exact ones: run, tables, figures, words."""

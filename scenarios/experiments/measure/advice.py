@@ -1,0 +1,133 @@
+"""Advice in words: what was changed against the largest cause of error, and what that was measured to gain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...results.store import Group
+from ...results.views import percent
+
+WORDS = {
+    "mismatch": "better matched cells",
+    "stuck": "no stuck cells",
+    "window": "a wider window or more levels",
+    "path-gain": "better matched paths",
+    "wires": "lines without resistance",
+    "retention": "cells that forget nothing",
+    "correction-knowledge": "a correction that knows the effective weights",
+    "cell-bounds": "cells that hold whatever they are programmed to",
+    "symmetric-weights": "weights that are kept symmetric",
+    "smaller-nudge": "half the nudge",
+    "centred-nudge": "a centred nudge",
+    "longer-phases": "phases twice as long, or a hundredth of the tolerance",
+    "neuron-speeds": "faster or better matched membranes",
+    "double-precision": "double precision",
+    "bits": "more bits",
+    "linearity": "equal steps of the converter",
+    "converter-spread": "smaller offset and gain errors of the converter",
+    "pedestal": "a smaller pedestal",
+    "droop": "slower droop",
+    "nudge-gain": "a nudge circuit of the right gain",
+    "nudge-offset": "a smaller offset of the nudge circuit",
+    "nudge-range": "a nudge circuit of wider range and more bits",
+    "twin": "a second copy that matches the first",
+    "noise": "less noise of the membranes",
+    "read-noise": "less noise of the reads",
+    "hold-noise": "a larger hold capacitor",
+    "longer-window": "windows four times as long",
+    "larger-nudge": "twice the nudge",
+}
+"""Every remedy of `learning.oracle.ledger.remedies`, named as a change."""
+
+PARTS = {
+    "mismatch": "the mismatch of cells",
+    "stuck": "stuck cells",
+    "window": "the window of the cells",
+    "path-gain": "the gains of paths",
+    "wires": "the wires",
+    "retention": "what cells forget",
+    "correction-knowledge": "what the correction does not know",
+    "cell-bounds": "the bounds of cells",
+    "neuron-speeds": "the speed of the membranes",
+    **dict.fromkeys(("bits", "linearity", "converter-spread"), "the converter"),
+    **dict.fromkeys(("pedestal", "droop"), "the hold"),
+    **dict.fromkeys(("nudge-gain", "nudge-offset", "nudge-range"), "the nudge circuit"),
+    "twin": "the second copy",
+    "noise": "noise of the membranes",
+    "read-noise": "noise of the reads",
+    "hold-noise": "noise of the hold",
+}
+"""What a remedy takes away, where it takes something away and does not turn a key of the measurement."""
+
+_COSINE, _ERROR = 5e-4, 0.95
+"""A remedy helps if it raises the cosine by so much, or leaves less than this share of the error."""
+
+_TOLD = 3
+
+
+class Attempt(NamedTuple):
+    """One change, and its figures in one layer."""
+
+    name: str
+    keys: str
+    """Keys of the scenario that it changes."""
+
+    before: float
+    cosine: float
+    error_before: float
+    error: float
+
+    @property
+    def words(self) -> str:
+        """Return it as a change."""
+        return WORDS[self.name]
+
+    @property
+    def helps(self) -> bool:
+        """Whether it gains anything."""
+        return self.cosine > self.before + _COSINE or (
+            self.error < _ERROR * self.error_before and not self.cosine < self.before - _COSINE
+        )
+
+
+def tried(group: Group, layer: int) -> list[Attempt]:
+    """Return what was measured in a group `ledger/remedies`, the largest gain of the layer first."""
+    before, error_before = (float(group[f"{name}_before"].data[layer]) for name in ("cosine", "error"))
+    found = [
+        Attempt(str(name), str(keys), before, float(cosine[layer]), error_before, float(error[layer]))
+        for name, keys, cosine, error in zip(
+            *(group[name].data for name in ("remedy", "keys", "cosine", "error")), strict=True
+        )
+        if np.isfinite(error[layer])
+    ]
+    return sorted(found, key=lambda a: (not a.helps, -round(np.nan_to_num(a.cosine), 3), a.error))
+
+
+def advice(group: Group | None, layer: int) -> str:
+    """Return what would help in a layer, each change with the gain that was measured; empty without measurements."""
+    attempts = tried(group, layer) if group else []
+    good, bad = ([a for a in attempts if a.helps is helps][:_TOLD] for helps in (True, False))
+    found = [f" What would help, each measured alone: {_listed(good)}."] if good else []
+    if bad:
+        found.append(f" What does not help{'' if good else ' alone'}: {_listed(bad)}.")
+    return "".join(found)
+
+
+def main_part(group: Group | None, layer: int) -> str:
+    """Return what was taken away with the largest gain in a layer; empty if nothing was, or nothing helped."""
+    taken = [a.name for a in (tried(group, layer) if group else []) if a.helps and a.name in PARTS]
+    return PARTS[taken[0]] if taken else ""
+
+
+def _listed(attempts: list[Attempt]) -> str:
+    return "; ".join(
+        f"{a.words} ({a.keys}): cosine {_cosine(a.before)} -> {_cosine(a.cosine)}, "
+        f"error {percent(a.error_before)} -> {percent(a.error)}"
+        for a in attempts
+    )
+
+
+def _cosine(value: float) -> str:
+    return f"{value:.4f}" if np.isfinite(value) else "-"

@@ -1,0 +1,106 @@
+"""Alarms in words: shares of samples, units or reads that leave the figures without meaning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...results.store import Group, Result
+from ...results.views import latest, percent
+
+
+class _Kind(NamedTuple):
+    """One thing that may be wrong."""
+
+    above: float
+    """It is told from this share on."""
+
+    words: str
+    cure: str
+
+
+KINDS = {
+    "dead": _Kind(
+        0.0,
+        "have an exact gradient of zero and are left out of the figures of that layer",
+        "smaller weights (network.parameters), inputs in the range of the units (task), or an activation that keeps a "
+        "slope (network.activation)",
+    ),
+    "saturated": _Kind(
+        0.5,
+        "are saturated: their activation has less than 5 % of its largest slope",
+        "smaller weights (network.parameters), or inputs in the range of the units (task)",
+    ),
+    "unsettled": _Kind(
+        0.1,
+        "are not counted: they did not settle, or no rest point was found",
+        "a smaller dynamics.dt, or more time (dynamics.free, dynamics.nudged)",
+    ),
+    "clipped": _Kind(
+        0.01,
+        "were outside the range of the converter",
+        "a wider range of devices.converters.readout",
+    ),
+}
+"""What raises an alarm."""
+
+_OF = {
+    "dead": ("of the samples", " in layer "),
+    "saturated": ("of the units", " of layer "),
+    "unsettled": ("of the samples", " under "),
+    "clipped": ("of the conversions", ""),
+}
+
+
+class Alarm(NamedTuple):
+    """One alarm."""
+
+    kind: str
+    """A key of `KINDS`."""
+
+    place: str
+    """Layer or scheme; empty where it is the whole chip."""
+
+    share: float
+
+
+def alarm_words(found: list[Alarm]) -> list[str]:
+    """Return alarms as sentences, one per kind."""
+    sentences = []
+    for kind in dict.fromkeys(alarm.kind for alarm in found):
+        shares = ", ".join(_of(alarm) for alarm in found if alarm.kind == kind)
+        sentences.append(f"ALARM: {shares} {KINDS[kind].words}. What would help: {KINDS[kind].cure}.")
+    return sentences
+
+
+def _of(alarm: Alarm) -> str:
+    whole, before = _OF[alarm.kind]
+    return f"{percent(alarm.share)} {whole}{before + alarm.place if alarm.place else ''}"
+
+
+def alarms(result: Result) -> list[Alarm]:
+    """Return what leaves the figures of a result without meaning; of a training at its last (measured) epoch."""
+    last = latest(result).groups
+    metrics = {name: v.data[-1] for name, v in last.get("metrics", {}).items() if v.dims[:1] == ("epoch",)}
+    shares: list[tuple[str, NDArray[np.str_], NDArray[np.float64]]] = []
+    if "alarms" in last:
+        group = last["alarms"]
+        shares += [(kind, group["layer"].data, group[kind].data) for kind in ("dead", "saturated")]
+        shares.append(("unsettled", group["scheme"].data, group["unsettled"].data))
+    elif metrics:
+        shares.append(("saturated", last["metrics"]["layer"].data, metrics["saturation"]))
+        shares.append(("unsettled", np.array([""]), np.array([metrics["unsettled_train"]])))
+    clipped = metrics.get("clipped", _clipped(last.get("readout")))
+    shares.append(("clipped", np.array([""]), np.array([clipped])))
+    return [
+        Alarm(kind, str(place), float(share))
+        for kind, places, values in shares
+        for place, share in zip(places, values, strict=True)
+        if share > KINDS[kind].above
+    ]
+
+
+def _clipped(readout: Group | None) -> float:
+    return float(readout["clipped"].data) / max(1, int(readout["conversions"].data)) if readout else 0.0

@@ -1,0 +1,110 @@
+"""The tables of a measure: alarms, errors by cause, what helps against the largest, every cause alone."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from ...drawing.sheet import Sheet
+from ...results.store import Group, Result
+from ...results.views import percent
+from .advice import tried
+from .alarm_words import KINDS, alarms
+from .words import DITHERED, culprit
+
+_ALWAYS = 3
+"""The first so many causes are shown even where they are off."""
+
+
+def alarm_sheets(result: Result) -> list[Sheet]:
+    """Return the table of alarms, if there are any."""
+    rows = [[a.kind, a.place or "-", percent(a.share), KINDS[a.kind].cure] for a in alarms(result)]
+    note = "figures are averages over what is left" if rows else ""
+    return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=2, note=note)] if rows else []
+
+
+def ledger_sheet(result: Result, after: str) -> Sheet:
+    """Return the error of every cause, median and rms, per scheme and layer; `after` says after which epoch."""
+    ledger, gradient = result["ledger"], result["gradient"]
+    terms = list(ledger["term"].data)
+    shown = [t for t in range(len(terms)) if t < _ALWAYS or (ledger["relative"].data[..., t] > 0.0).any()]
+    columns = [str(terms[t]).replace("_", " ") for t in shown]
+    both = {"readout", "noise"} <= set(columns)
+    columns += [DITHERED.lower()] if both else []
+    rows = []
+    for s, k in product(range(len(ledger["scheme"].data)), range(len(ledger["layer"].data))):
+        head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
+        head += [f"{gradient['cosine'].data[s, k]:.4f}", f"{gradient['norm_ratio'].data[s, k]:.3f}"]
+        rule = f"{gradient['cosine_matching_rule'].data[k]:.4f}"
+        for words, name, dithered, total in (
+            ("median", "median", "dithered_median", "total_median"),
+            ("rms", "relative", "dithered", "total"),
+        ):
+            cells = [percent(value) for value in ledger[name].data[s, k, shown]]
+            cells += [percent(ledger[dithered].data[s, k])] if both else []
+            first = words == "median"
+            rows.append([*(head if first else [""] * 4), words, *cells, percent(ledger[total].data[s, k])])
+            rows[-1].append(rule if first else "")
+    return Sheet(
+        f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
+        ["scheme", "layer", "cosine", "norm ratio", "sample", *columns, "total", "matching rule"],
+        rows,
+        words=2,
+        note="cosine: to the exact gradient; sample: the median one decides which cause is blamed, the rms counts "
+        "outliers, too; total: causes are vectors, so sizes do not add; matching rule: cosine to expect from chips of "
+        "this spread",
+    )
+
+
+def remedy_sheets(result: Result) -> list[Sheet]:
+    """Return what was tried against the largest cause, and what it gained in every layer."""
+    group, found = result.groups.get("ledger/remedies"), culprit(result["ledger"])
+    if group is None or found is None or not (attempts := tried(group, found.layer)):
+        return []
+    layers = [str(layer) for layer in group["layer"].data]
+    places = [list(group["remedy"].data).index(a.name) for a in attempts]
+    before = [f"{value:.4f}" for value in group["cosine_before"].data]
+    rows = [["as it is", "", *before, percent(group["error_before"].data[found.layer])]]
+    for attempt, place in zip(attempts, places, strict=True):
+        cosines = [f"{value:.4f}" for value in group["cosine"].data[place]]
+        rows.append([attempt.words, attempt.keys, *cosines, percent(attempt.error)])
+    return [
+        Sheet(
+            f"What helps with {result['ledger']['scheme'].data[found.scheme]}: measured again after every change alone",
+            ["change", "keys", *(f"cosine {layer}" for layer in layers), f"error {layers[found.layer]}"],
+            rows,
+            words=2,
+            note="error: of one measurement, median over samples, in % of the exact gradient",
+        )
+    ]
+
+
+def interaction_sheets(result: Result) -> list[Sheet]:
+    """Return what every cause does alone, what the chip gains without it, and what no cause does alone."""
+    group = result.groups.get("ledger/interactions")
+    if group is None:
+        return []
+    rows = []
+    for s, k in product(range(len(group["scheme"].data)), range(len(group["layer"].data))):
+        head = [str(group["scheme"].data[s]) if k == 0 else "", str(group["layer"].data[k])]
+        for c, cause in enumerate(group["cause"].data):
+            values = [_with_error(group, name, (s, k, c)) for name in ("alone", "removed")]
+            rows.append([*(head if c == 0 else ["", ""]), str(cause), *values])
+        whole = {"no cause": "base", "all causes": "full", "interaction": "interaction"}
+        rows += [["", "", words, _with_error(group, name, (s, k)), ""] for words, name in whole.items()]
+    return [
+        Sheet(
+            "Every cause alone and removed, in % of the exact gradient (rms)",
+            ["scheme", "layer", "cause", "alone", "removed"],
+            rows,
+            words=3,
+            note="alone: on a chip that has no other; removed: what the chip gains without it; interaction: what no "
+            "cause makes alone",
+        )
+    ]
+
+
+def _with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
+    value, error = float(group[name].data[place]), float(group[f"{name}_error"].data[place])
+    return percent(value) + (f" +- {percent(error)}" if np.isfinite(error) and error > 0.0 else "")

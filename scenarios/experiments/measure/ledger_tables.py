@@ -1,0 +1,243 @@
+"""Labelled tables of the ledgers: how large the error of every cause is, per layer and per connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.oracle.ledger.interactions import Mean
+from learning.oracle.ledger.statistics import Figures, cosines, figures, is_live, mean_defined, rms
+from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger
+from substrate.network.topology import Topology
+
+from ...results.store import Group, Variable
+from .found import Measured
+
+Array = NDArray[np.float64]
+
+_SILENT = 1e-12
+"""Share of the largest gradient of any layer below which a vector is round-off: no error arrives there."""
+
+_WORDS = {
+    "rms": "rms norm of the error term",
+    "relative": "rms norm of the error term over that of the exact gradient",
+    "median": "the same for the median sample, which outliers do not move",
+    "mean_norm": "norm of the error term averaged over the samples",
+    "scale": "part of the error term along the exact gradient, as a factor of it",
+    "constant": "norm of the part of the error term that is the same for every sample",
+    "rotation": "rms norm of what neither scale nor constant explains",
+    "standard_error": "rms norm of what noise leaves in the error term",
+    "spread": "rms norm of how the term differs between measurements or writes, over that of the exact gradient",
+    "spread_median": "the same for the median sample",
+    "cosine_after": "cosine to the exact gradient once this cause acts",
+    "total": "rms norm of the whole error over that of the exact gradient",
+    "total_median": "the same for the median sample",
+    "variance": "variance of a component of one measurement",
+    "dithered": "readout and noise together, which dither cancels in part: rms over that of the exact gradient",
+    "dithered_median": "the same for the median sample",
+    "gains": "part of the asymmetry that trims of every unit would cure, rms norm",
+    "irreducible": "part of the asymmetry that only devices of single connections can cause, rms norm",
+    "first_order": "asymmetry to first order in the antisymmetric couplings, rms norm",
+}
+_OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median")
+"""Figures that need samples, which the batch mean of a connection has not."""
+
+
+class _Cut(NamedTuple):
+    """One ledger cut to the kept samples and one layer: everything as rows."""
+
+    steps: list[Array]
+    terms: list[Array]
+    parts: dict[str, Array]
+    noise: list[Array]
+    """Variance of the mean that every term holds."""
+
+    single: list[Array]
+    """Variance of every term from one measurement or write to the next."""
+
+    after: list[Array]
+    """Variance of the mean that the step after every term holds."""
+
+    variance: Array
+
+
+_Cuts = list[list[_Cut | None]]
+"""By scheme, and by layer or connection; None for a connection that the rule does not teach."""
+
+
+def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[str, Group]:
+    """Return the groups `ledger`, `ledger/connections` and, if they were measured, `ledger/interactions`.
+
+    Parameters
+    ----------
+    topology : Topology
+        Layers and connections.
+    found : Measured
+        What a measure found.
+    labels : Group
+        Names of the schemes and layers.
+    """
+    columns = list(topology.columns.values())
+    names = [c.block for c in topology.connections]
+    blocks: _Cuts = [
+        [_cut(books[name], _flat) if name in books else None for name in names] for books in found.connections
+    ]
+    designed, keep = found.designed, found.keep
+    error, exact = (designed.ep - designed.delta)[keep], designed.delta[keep]
+    programmed = [_ratio(rms(error[:, c]), rms(exact[:, c])) for c in columns]
+    unsettled = [np.count_nonzero(~book.keep) for book in found.ledgers]
+    groups: dict[str, Group] = {
+        "ledger": {
+            **vector_tables(topology, found.ledgers, labels),
+            "asymmetry_programmed": Variable(
+                ("layer",), np.array(programmed), long_name="asymmetry error of the chip as programmed, without spread"
+            ),
+            "unsettled": Variable(("scheme",), np.array(unsettled), long_name="samples not counted"),
+        },
+        "ledger/connections": {
+            "scheme": labels["scheme"],
+            "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
+            "term": _term(),
+            **_tables(blocks, "connection"),
+            "cut": Variable(
+                ("scheme", "connection"),
+                np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),
+                long_name="requests of the tried write for more pulses than one write gives",
+            ),
+        },
+    }
+    if found.interactions and found.interactions[0].alone:
+        groups["ledger/interactions"] = labels | _interactions(topology, found)
+    return groups
+
+
+def vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group) -> Group:
+    """Return the figures of the error vectors over samples whose exact gradient is not zero, and how many are dead."""
+    columns = list(topology.columns.values())
+    cuts = [[_cut(book, partial(_rows, book.keep, c)) for c in columns] for book in ledgers]
+    dead = np.zeros((len(cuts), len(columns)), dtype=np.int64)
+    live: _Cuts = []
+    for s, row in enumerate(cuts):
+        silent = silence(cut.steps[0] for cut in row)
+        alive = [is_live(cut.steps[0], silent) for cut in row]
+        dead[s] = [np.count_nonzero(~rows) for rows in alive]
+        live.append([_only(cut, rows) for cut, rows in zip(row, alive, strict=True)])
+    words = "samples that are counted, but whose exact gradient is zero in this layer"
+    counted = Variable(("scheme", "layer"), dead, long_name=words)
+    return {**labels, "term": _term(), **_tables(live, "layer"), "dead": counted}
+
+
+def silence(gradients: Iterable[Array]) -> float:
+    """Return the norm below which a gradient is round-off, from those of all layers; some may have no rows."""
+    return _SILENT * max((rms(a) for a in gradients if len(a)), default=0.0)
+
+
+def _term() -> Variable:
+    return Variable(("term",), np.array(TERMS), long_name="cause of error")
+
+
+def _only(cut: _Cut, rows: NDArray[np.bool_]) -> _Cut:
+    """Return some rows of a cut."""
+    lists = {name: [a[rows] for a in getattr(cut, name)] for name in ("steps", "terms", "noise", "single", "after")}
+    return _Cut(**lists, parts={n: a[rows] for n, a in cut.parts.items()}, variance=cut.variance[rows])
+
+
+def _rows(keep: NDArray[np.bool_], columns: slice, a: Array) -> Array:
+    return a[keep][:, columns]
+
+
+def _flat(a: Array) -> Array:
+    return a.reshape(1, -1)
+
+
+def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
+    return _Cut(
+        steps=[rows(step) for step in book.steps],
+        terms=[rows(term) for term in book.terms().values()],
+        parts={name: rows(book.parts[name]) for name in PARTS},
+        noise=[rows(book.noise_of(term)) for term in TERMS],
+        single=[rows(book.spread_of(term)) for term in TERMS],
+        after=[rows(book.noise_after(term)) for term in TERMS],
+        variance=rows(book.variance),
+    )
+
+
+def _tables(cuts: _Cuts, place: str) -> Group:
+    """Return every figure over (scheme, `place`, term) or (scheme, `place`); NaN where there is no ledger."""
+    shape = (len(cuts), len(cuts[0]))
+    per_term = [*Figures._fields, "relative", "spread", "spread_median", "cosine_after"]
+    alone = ["total", "total_median", "variance", "dithered", "dithered_median", *PARTS]
+    data = {name: np.full((*shape, len(TERMS)), np.nan) for name in per_term}
+    data |= {name: np.full(shape, np.nan) for name in alone}
+    for s, row in enumerate(cuts):
+        silent = silence(cut.steps[0] for cut in row if cut is not None)
+        for k, cut in enumerate(row):
+            if cut is not None:
+                for name, value in _figures_of(cut, silent).items():
+                    data[name][s, k] = value
+    if place == "connection":
+        data = {name: value for name, value in data.items() if name not in _OF_VECTORS}
+    dims = ("scheme", place, "term")
+    return {name: Variable(dims[: value.ndim], value, long_name=_WORDS[name]) for name, value in data.items()}
+
+
+def _figures_of(cut: _Cut, silent: float) -> dict[str, Array | float]:
+    """Return all figures of one layer or connection: per term, and of the whole."""
+    true = cut.steps[0]
+    size = rms(true)
+    unit = size if size > silent else np.nan
+    rows = [figures(term, true, noise) for term, noise in zip(cut.terms, cut.noise, strict=True)]
+    found: dict[str, Array | float] = {n: np.array([getattr(row, n) for row in rows]) for n in Figures._fields}
+    found["relative"] = np.array([row.rms for row in rows]) / unit
+    found["spread"] = np.array([_spread(variance) for variance in cut.single]) / unit
+    found["spread_median"] = np.array([figures(np.sqrt(variance), true, 0.0 * true).median for variance in cut.single])
+    found["cosine_after"] = np.array(
+        [mean_defined(cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]
+    )
+    readout, noise = TERMS.index("readout"), TERMS.index("noise")
+    both = figures(cut.terms[readout] + cut.terms[noise], true, cut.noise[noise])
+    whole = figures(cut.steps[-1] - true, true, cut.after[-1])
+    found |= {"dithered": both.rms / unit, "dithered_median": both.median}
+    found |= {"total": whole.rms / unit, "total_median": whole.median}
+    found["variance"] = float(cut.variance.mean()) if cut.variance.size else np.nan
+    return found | {name: rms(part) for name, part in cut.parts.items()}
+
+
+def _interactions(topology: Topology, found: Measured) -> Group:
+    """Return the causes alone, removed, and what they leave; rms norms over that of the exact gradient."""
+    columns = list(topology.columns.values())
+    units = [rms(found.reference.delta[found.keep][:, c]) for c in columns]
+    names = list(found.interactions[0].alone)
+    group: Group = {"cause": Variable(("cause",), np.array(names), long_name="cause of error")}
+
+    def add(name: str, words: str, means: list[list[Mean]]) -> None:
+        """Add norm and standard error of a mean per scheme, or per scheme and cause."""
+        sizes = np.empty((len(means), len(columns), len(means[0]), 2))
+        for s, row in enumerate(means):
+            keep = found.interactions[s].keep & found.keep
+            for k, c in enumerate(columns):
+                cuts = [(mean.value[keep][:, c], mean.variance[keep][:, c]) for mean in row]
+                sizes[s, k] = [(_ratio(rms(a, n), units[k]), _ratio(_spread(n), units[k])) for a, n in cuts]
+        dims = ("scheme", "layer", "cause") if name in ("alone", "removed") else ("scheme", "layer")
+        sizes = sizes if len(dims) == 3 else sizes[:, :, 0]
+        group[name] = Variable(dims, sizes[..., 0], long_name=f"{words}, rms over that of the exact gradient")
+        group[f"{name}_error"] = Variable(dims, sizes[..., 1], long_name="its standard error")
+
+    add("alone", "error of the cause alone", [list(one.alone.values()) for one in found.interactions])
+    add("removed", "what the chip gains without the cause", [list(one.removed.values()) for one in found.interactions])
+    add("base", "error without any cause", [[one.base] for one in found.interactions])
+    add("full", "error of the chip", [[one.full] for one in found.interactions])
+    add("interaction", "error that no cause makes alone", [[one.left] for one in found.interactions])
+    return group
+
+
+def _spread(variance: Array) -> float:
+    return float(np.sqrt(variance.sum() / len(variance))) if len(variance) else float("nan")
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0.0 else float("nan")

@@ -1,0 +1,234 @@
+"""From measured arrays to the labelled tables of a result file."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning import cost
+from learning.oracle.homeostasis import homeostasis
+from learning.oracle.ledger.runs import joined
+from learning.oracle.ledger.statistics import cosines, mean_defined, norm_ratios, rms
+from learning.schemes.scheme import Scheme, label
+from substrate.chip.chip import Chip
+from substrate.network.couplings import couplings_of
+from substrate.network.topology import Topology
+from substrate.protocol import Status
+from substrate.theory.linearisation import angle, symmetry
+from substrate.theory.spectrum import leaves
+
+from ...results.store import Group, Variable
+from ...schema.scenario import Scenario
+from .alarms import alarm_group
+from .found import Batch, Measured
+from .ledger_tables import ledger_groups
+from .remedy_tables import remedy_group
+
+Array = NDArray[np.float64]
+
+
+def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+    """Return all groups of a measure: free, signal, gradient (with a child per connection), ledger."""
+    short = assessment(chip, schemes, found)
+    return {
+        "free": _free_group(chip, found, batch),
+        **short,
+        "gradient": _gradient_group(chip, found) | short["gradient"],
+        **_connection_groups(chip, found, schemes, batch),
+    }
+
+
+def assessment(chip: Chip, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+    """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger."""
+    labels: Group = {"scheme": _labels(schemes), "layer": layer_names(chip.topology)}
+    ledgers = ledger_groups(chip.topology, found, labels)
+    if found.tried is not None:
+        ledgers["ledger/remedies"] = remedy_group(chip.topology, found, found.tried, labels)
+    return {
+        "alarms": alarm_group(chip, found, ledgers["ledger"]),
+        "signal": _signal_group(chip.topology, found, schemes),
+        "gradient": labels | _quality(chip.topology, found) | symmetry_group(chip),
+        **ledgers,
+    }
+
+
+def pair_names(topology: Topology) -> Variable:
+    """Return the names of the reciprocal pairs."""
+    return Variable(("pair",), np.array([f"{f.name} / {b.name}" for f, b in topology.pairs()]))
+
+
+def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
+    """Return states, activities, losses and statuses of the free phase."""
+    topology, free = chip.topology, found.free
+    output = free.activity[topology.output]
+    group: Group = {
+        "logits": Variable(("sample", "class"), cost.logits(chip.readout, output), long_name="readout"),
+        "loss": Variable(("sample",), cost.loss(chip.readout, output, batch.target), long_name="cost of the sample"),
+        "status": Variable(("sample",), free.settled.status, flags=Status, long_name="how the settling ended"),
+        "steps": Variable(("sample",), free.settled.steps, long_name="steps taken"),
+        "residual": Variable(("sample",), free.settled.residual, long_name="largest drift |F| at the end"),
+    }
+    for name, state in topology.split(found.state).items():
+        group[f"state_{name}"] = Variable(("sample", f"unit_{name}"), state, long_name=f"membrane state of {name}")
+        group[f"activity_{name}"] = Variable(
+            ("sample", f"unit_{name}"), free.activity[name], long_name=f"activity of {name}"
+        )
+    return group
+
+
+def _labels(schemes: list[Scheme]) -> Variable:
+    return Variable(("scheme",), np.array([label(scheme) for scheme in schemes]), long_name="nudge scheme")
+
+
+def layer_names(topology: Topology) -> Variable:
+    """Return the names of the unclamped layers."""
+    return Variable(("layer",), np.array(topology.names), long_name="layer")
+
+
+def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
+    keep = found.keep
+
+    def per_unit(vectors: Array) -> Array:
+        parts = topology.split(vectors[keep])
+        return np.array([rms(parts[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
+
+    activity = [rms(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names]
+    beta = np.array([scheme.beta for scheme in schemes])
+    return {
+        "scheme": _labels(schemes),
+        "layer": layer_names(topology),
+        "beta": Variable(("scheme",), beta, long_name="size of the nudge"),
+        "activity": Variable(("layer",), np.array(activity), long_name="rms activity of a unit"),
+        "delta": Variable(("layer",), per_unit(found.reference.delta), long_name="rms exact error vector per unit"),
+        "evoked": Variable(
+            ("scheme", "layer"),
+            np.outer(beta, per_unit(found.reference.ep)),
+            long_name="rms change of activity to read",
+        ),
+    }
+
+
+def _gradient_group(chip: Chip, found: Measured) -> Group:
+    topology, reference = chip.topology, found.reference
+    group: Group = {
+        "status": Variable(("scheme", "sample"), found.status, flags=Status, long_name="worst status of all settlings"),
+        "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
+        "left": Variable(
+            ("sample",),
+            leaves(reference.linear, chip.time_constants) & reference.equilibrium.reached,
+            long_name="rests where a chip leaves at the slightest push",
+        ),
+    }
+    estimated = [topology.split(joined(measured)) for measured in found.estimates]
+    for name in topology.names:
+        dims, columns = ("sample", f"unit_{name}"), topology.columns[name]
+        group[f"delta_estimated_{name}"] = Variable(("scheme", *dims), np.array([e[name] for e in estimated]))
+        group[f"delta_ep_{name}"] = Variable(dims, reference.ep[:, columns], long_name="EP, vanishing nudge")
+        group[f"delta_exact_{name}"] = Variable(dims, reference.delta[:, columns], long_name="exact dL/d drive")
+    return group
+
+
+def _quality(topology: Topology, found: Measured) -> Group:
+    """Return cosine and norm ratio of every scheme and layer, and the predictions beside them."""
+    reference = found.reference
+    shape = (len(found.ledgers), len(topology.names))
+    cosine, spread, ratio = np.empty(shape), np.empty(shape), np.empty(shape)
+    for s, book in enumerate(found.ledgers):
+        true, measured = book.steps[0][book.keep], joined(found.estimates[s])[book.keep]
+        for k, columns in enumerate(topology.columns.values()):
+            cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
+            ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))
+    reached = found.keep
+    first = reference.delta + reference.first_order
+    rows = list(topology.columns.values())
+
+    def mean_cosine(a: Array, b: Array) -> Array:
+        return np.array([mean_defined(cosines(a[reached][:, c], b[reached][:, c]))[0] for c in rows])
+
+    rule = [mean_defined(found.rule.cosine[name][reached])[0] for name in topology.names]
+    dims = ("scheme", "layer")
+    return {
+        "cosine": Variable(dims, cosine, long_name="cosine to the exact gradient, mean over kept samples"),
+        "cosine_std": Variable(dims, spread, long_name="its standard deviation over samples"),
+        "norm_ratio": Variable(dims, ratio, long_name="size relative to the exact gradient, mean over kept samples"),
+        "cosine_ep": Variable(("layer",), mean_cosine(reference.ep, reference.delta), long_name="vanishing nudge"),
+        "cosine_first_order": Variable(
+            ("layer",), mean_cosine(first, reference.delta), long_name="vanishing nudge, to first order in asymmetry"
+        ),
+        "cosine_matching_rule": Variable(
+            ("layer",), np.array(rule), long_name="expected over chips of this spread, closed form"
+        ),
+    }
+
+
+def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch: Batch) -> dict[str, Group]:
+    """Return the batch-mean gradients of every weight and bias, and of the readout."""
+    topology, reference = chip.topology, found.reference
+    activity = found.free.activity
+    rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
+    reached = found.keep
+    kinds = {
+        "exact": cost.gradients(chip.connections, rest, topology.split(reference.delta), reached),
+        "ep": cost.gradients(chip.connections, rest, topology.split(reference.ep), reached),
+    }
+    output = cost.readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
+    estimated = [
+        cost.gradients(chip.connections, measured.presynaptic, measured.delta, book.keep)
+        for measured, book in zip(found.estimates, found.ledgers, strict=True)
+    ]
+    groups: dict[str, Group] = {}
+    for c in topology.connections:
+        groups[f"gradient/{c.name}"] = {
+            "scheme": _labels(schemes),
+            "estimated": Variable(("scheme", "pre", "post"), np.array([e[c.block] for e in estimated])),
+            **{kind: Variable(("pre", "post"), blocks[c.block]) for kind, blocks in kinds.items()},
+        }
+    bias: Group = {"scheme": _labels(schemes)}
+    for name in topology.names:
+        block, unit = f"bias/{name}", f"unit_{name}"
+        bias[f"estimated_{name}"] = Variable(("scheme", unit), np.array([e[block] for e in estimated]))
+        bias |= {f"{kind}_{name}": Variable((unit,), blocks[block]) for kind, blocks in kinds.items()}
+    groups["gradient/bias"] = bias
+    if output:
+        groups["gradient/readout"] = {
+            "weight": Variable(("unit", "class"), output["readout/weight"], long_name="measured, digital"),
+            "bias": Variable(("class",), output["readout/bias"], long_name="measured, digital"),
+        }
+    return groups
+
+
+def symmetry_group(chip: Chip) -> Group:
+    """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis."""
+    topology = chip.topology
+    couplings = couplings_of(topology, chip.effective)
+    pairs = topology.pairs()
+    loss = homeostasis(topology, chip.effective, per_unit=True).loss
+    angles = [angle(chip.effective[forward.block], chip.effective[back.block]) for forward, back in pairs]
+    group: Group = {
+        "symmetry_couplings": Variable((), symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
+        "symmetry_reference": Variable((), symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
+        "homeostasis_loss": Variable((), loss, long_name="2 |A|^2 / n, the loss of Jacobian homeostasis per unit"),
+    }
+    if pairs:
+        group["pair"] = pair_names(topology)
+        group["angle_weights"] = Variable(
+            ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
+        )
+    return group
+
+
+def add_physical(groups: dict[str, Group], scenario: Scenario) -> None:
+    """Add what is known in volts and seconds: the volts of an activity, the settled time of every epoch."""
+    physical, tau = scenario.physical, scenario.tau
+    if "signal" in groups and physical is not None and physical.activity_volts is not None:
+        text = "output voltage of one unit of activity"
+        groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
+    if "settling" in groups and physical is not None and (scale := physical.resolved().volt_scale) is not None:
+        groups["settling"]["state_volts"] = Variable((), float(scale), "V", "voltage of one unit of state")
+    if tau is None:
+        return
+    if "settling" in groups:
+        groups["settling"]["tau_s"] = Variable((), float(tau), "s", "time constant")
+    for name in {"metrics", "metrics_exact"} & groups.keys():
+        seconds = groups[name]["settled_time"].data * tau
+        groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")

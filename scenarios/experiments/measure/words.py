@@ -1,0 +1,194 @@
+"""What a ledger says in words: the largest cause of error, what helps against it, and the floor of a training."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...results.store import Group, Result
+from ...results.views import percent
+from .advice import advice, main_part
+
+NAMES = {
+    "asymmetry": "Feedback asymmetry",
+    "finite_nudge": "The finite nudge",
+    "settling": "Settling",
+    "precision": "The precision",
+    "readout": "The readout",
+    "presynaptic": "The presynaptic factor",
+    "noise": "Noise",
+    "forgetting": "Forgetting between writes",
+    "write": "The write",
+    "write_noise": "The noise of writes",
+}
+"""Name of every term of the ledger."""
+
+DITHERED = "Readout + noise"
+"""Both together, since noise dithers the converter and undoes part of its error."""
+
+SINGLE = "Noise of one measurement"
+"""How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
+
+VECTOR_TERMS = ("asymmetry", "finite_nudge", "settling", "precision")
+_ON_THE_WAY = ("presynaptic", "forgetting", "write", "write_noise")
+_NEGLIGIBLE = 1e-6
+_FLOOR_TERMS = ("precision", "readout", "noise")
+"""Causes whose size does not fall with the error signal while a training converges."""
+
+_FLOOR = 1e-3
+"""Constants below this, relative to the exact gradient, are not named."""
+
+
+class Culprit(NamedTuple):
+    """The largest cause of error under the best scheme."""
+
+    scheme: int
+    layer: int
+    cause: int
+    """Place in `VECTOR_TERMS`, or beyond: readout and noise together, noise of one measurement."""
+
+    typical: NDArray[np.float64]
+    """Error of every cause for the median sample, relative, (causes,)."""
+
+    relative: NDArray[np.float64]
+    """The same, rms."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Terms of the ledger that the cause is made of."""
+        return (*((term,) for term in VECTOR_TERMS), ("readout", "noise"), ("noise",))[self.cause]
+
+
+def sentence(result: Result) -> str:
+    """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
+    ledger, gradient = result["ledger"], result["gradient"]
+    found = culprit(ledger)
+    if found is None:
+        if "dead" in ledger and ledger["dead"].data.any():
+            return "Every sample that settled has an exact gradient of zero, so there is no gradient to judge."
+        return "No sample settled, so there is no gradient to judge."
+    best, k, t = found.scheme, found.layer, found.cause
+    if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
+        return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
+    words = [*(NAMES[term] for term in VECTOR_TERMS), _readout_words(ledger, best, k), SINGLE]
+    name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
+    if t == VECTOR_TERMS.index("asymmetry") and programmed > 0.5 * found.relative[t]:
+        name = "Asymmetry of the programmed weights"
+    shown = [f"{percent(a)} ({percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)]
+    others = [f"{w.lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.relative[i] > 0.0]
+    against = f", against {', '.join(others)}" if others else ""
+    tried = result.groups.get("ledger/remedies")
+    part = main_part(tried, k)
+    name += f" dominates, above all {part}" if part else " dominates"
+    return (
+        f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
+        f"in layer {ledger['layer'].data[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f})"
+        f"{against}.{advice(tried, k)}"
+    )
+
+
+def culprit(ledger: Group) -> Culprit | None:
+    """Return the largest cause of error in a group `ledger`; None if no sample settled.
+
+    Readout and the mean of the noise count as one, since noise dithers the readout. How single measurements scatter
+    counts beside, where more than one was taken.
+    """
+    terms = list(ledger["term"].data)
+    places = [terms.index(term) for term in VECTOR_TERMS]
+
+    def merged(name: str, dithered: str, spread: str) -> NDArray[np.float64]:
+        both = ledger[dithered].data[..., None]
+        single = np.nan_to_num(ledger[spread].data[..., [terms.index("noise")]])
+        return np.concatenate([ledger[name].data[..., places], both, np.where(np.isfinite(both), single, both)], axis=2)
+
+    relative = merged("relative", "dithered", "spread")
+    median = merged("median", "dithered_median", "spread_median")
+    if not np.isfinite(relative).any():
+        return None
+    # The median decides: one sample close to an instability can carry most of the rms.
+    typical = np.where(np.isfinite(median), median, -1.0)
+    alive = np.isfinite(relative).any(axis=(1, 2))
+    best = int(np.argmin(np.where(alive, typical.max(axis=(1, 2)), np.inf)))
+    decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
+    k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
+    return Culprit(best, k, t, typical[best, k], relative[best, k])
+
+
+def floor(ledger: Group) -> list[str]:
+    """Return what a training cannot average away: the largest part that is the same for every sample, if it matters."""
+    found = culprit(ledger)
+    if found is None:
+        return []
+    terms = list(ledger["term"].data)
+    places = [terms.index(term) for term in _FLOOR_TERMS]
+    constant, size, error, relative = (
+        ledger[name].data[found.scheme][:, places] for name in ("constant", "rms", "standard_error", "relative")
+    )
+    share = np.divide(constant, size, out=np.zeros_like(constant), where=size > 0.0) * relative
+    share = np.where((constant > 0.5 * size) & ~(constant <= error), share, 0.0)
+    k, t = (int(i) for i in np.unravel_index(np.argmax(np.nan_to_num(share)), share.shape))
+    if not share[k, t] > _FLOOR:
+        return []
+    words = (
+        f"{NAMES[_FLOOR_TERMS[t]]} adds the same vector for every sample, {percent(share[k, t])} of the exact gradient "
+        f"in layer {ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a training."
+    )
+    return [words]
+
+
+def on_the_way(result: Result) -> list[str]:
+    """Return what happens between error vector and weight, if that is more than the largest error of a vector."""
+    found = culprit(result["ledger"])
+    if found is None or "ledger/connections" not in result.groups:
+        return []
+    group = result["ledger/connections"]
+    terms, scheme = list(group["term"].data), found.scheme
+    places = [terms.index(term) for term in _ON_THE_WAY if term in terms]
+    sizes = np.nan_to_num(group["relative"].data[scheme][:, places])
+    if "spread" in group and "write_noise" in terms:
+        # Its mean vanishes: what counts is one write.
+        sizes[:, -1] = np.nan_to_num(group["spread"].data[scheme][:, terms.index("write_noise")])
+    c, t = (int(i) for i in np.unravel_index(np.argmax(sizes), sizes.shape))
+    largest = np.nan_to_num(found.relative)[found.cause]
+    if sizes[c, t] <= max(float(largest), _NEGLIGIBLE):
+        return []
+    name, before = NAMES[terms[places[t]]], group["cosine_after"].data[scheme, c, places[t] - 1]
+    after = group["cosine_after"].data[scheme, c, places[t]]
+    turned = f"; it turns the cosine there from {before:.4f} to {after:.4f}" if np.isfinite(before + after) else ""
+    words = (
+        f"{name} changes the batch gradient even more: by {percent(sizes[c, t])} in connection "
+        f"{group['connection'].data[c]}{turned}."
+    )
+    return [f"{words} What would help: {_cure(result, terms[places[t]])}."]
+
+
+def _cure(result: Result, term: str) -> str:
+    """Return what makes a term between error vector and weight smaller, from what the scenario says."""
+    if "provenance" not in result.groups:
+        return "a larger learning.optimiser.rate"
+    said = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
+    learning, devices = said.get("learning", {}), said.get("devices", {})
+    if term == "presynaptic":
+        other = "mean" if learning.get("presynaptic") == "free" else "free"
+        return f'a smaller beta, or learning.presynaptic = "{other}"'
+    law = devices.get("update") or {}
+    if term == "write_noise":
+        return "less devices.update.write_noise, or a larger learning.optimiser.rate"
+    if term == "forgetting":
+        keys = [f"devices.retention.{key}" for key in ("leak_tau", "drift") if devices.get("retention", {}).get(key)]
+        return f"cells that keep longer ({', '.join(keys)}), or a larger learning.optimiser.rate"
+    cures = ["smaller steps (devices.update.step)"] if "step" in law else []
+    cures += ['devices.update.rounding = "stochastic"'] if law.get("rounding") == "nearest" else []
+    cures += ["a smaller devices.update.error"] if law.get("kind") == "verified" else []
+    return ", ".join([*cures, "or a larger learning.optimiser.rate"])
+
+
+def _readout_words(ledger: Group, scheme: int, layer: int) -> str:
+    """Return the name of readout and noise, by what there is of them."""
+    terms = list(ledger["term"].data)
+    sizes = {name: ledger["rms"].data[scheme, layer, terms.index(name)] for name in ("readout", "noise")}
+    present = [name for name, size in sizes.items() if size > 0.0] or ["readout"]
+    return NAMES[present[0]] if len(present) == 1 else DITHERED

@@ -1,0 +1,1 @@
+"""Compare nudges at equal cost: run, tables, figures, words."""

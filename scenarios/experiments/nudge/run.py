@@ -1,0 +1,42 @@
+"""The experiment that finds the best nudge of one chip."""
+
+from __future__ import annotations
+
+from learning.oracle.best_nudge import best_nudge
+from learning.schemes.scheme import Scheme, label
+from substrate.chip.chip import Chip
+
+from ...results.store import Group
+from ...schema.experiments import StudyNudges
+from ..measure.found import Batch
+from ..train.run import Watch
+from .tables import nudge_group
+
+
+def study_nudges(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], watch: Watch) -> dict[str, Group]:
+    """Return the group ``nudge``: bias, variance and error of every scheme at one budget.
+
+    Parameters
+    ----------
+    chip : Chip
+        With its noise.
+    batch : Batch
+        The samples, of which the first are taken.
+    plan : StudyNudges
+        Samples, repeats and budget, times in tau.
+    schemes : list of Scheme
+        What to compare.
+    watch : Watch
+        Is told before every scheme.
+
+    Raises
+    ------
+    StudyError
+        If no sample settles, or the budget does not pay one estimate.
+    """
+
+    def tell(place: int, scheme: Scheme) -> None:
+        watch.advance(place, len(schemes), label(scheme))
+
+    x, target = batch.x[: plan.samples], batch.target[: plan.samples]
+    return {"nudge": nudge_group(best_nudge(chip, x, target, schemes, plan.repeats, plan.budget, tell))}

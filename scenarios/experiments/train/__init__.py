@@ -1,0 +1,1 @@
+"""Train a chip: run, checkpoint, tables, figures."""

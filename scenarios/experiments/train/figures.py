@@ -1,0 +1,85 @@
+"""Figures of a training, over its epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...drawing.style import by_epoch, from_zero, key_below, panels, plain, styled
+from ...results.store import Group, Result
+
+_SCHEMES = 3
+
+
+@styled
+def training(result: Result) -> Figure:
+    """Draw loss and error of training and test samples; dashed: the same training with exact gradients."""
+    group, exact = result["metrics"], result.groups.get("metrics_exact")
+    names = [name for name in ("loss", "error") if np.isfinite(group[f"{name}_test"].data).any()] or ["loss"]
+    figure, axes_list = panels(len(names), width=6.4, share=False)
+    for axes, name in zip(axes_list, names, strict=True):
+        scale = 100.0 if name == "error" else 1.0
+        for k, part in enumerate(("train", "test")):
+            words = "training samples" if part == "train" else "test samples"
+            by_epoch(axes, group["epoch"].data, scale * group[f"{name}_{part}"].data, k, words)
+            if exact:
+                value = scale * exact[f"{name}_{part}"].data
+                by_epoch(axes, exact["epoch"].data, value, k, f"{words}, exact gradients", dashed=True)
+        axes.set_ylabel("wrong classes (%)" if name == "error" else "loss (cost per sample)")
+        _log_if_wide(axes)
+    key_below(figure, axes_list[:1])
+    return figure
+
+
+def _log_if_wide(axes: Axes) -> None:
+    """Use a logarithmic axis when a linear one would show nothing but the largest value."""
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines])
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0.0 and values.max() > 100.0 * values.min():
+        axes.set_yscale("log")
+    else:
+        from_zero(axes)
+
+
+@styled
+def angles(result: Result) -> Figure:
+    """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
+    group = result["metrics"]
+    paired, known = "angle_weights" in group, "homeostasis_loss" in group
+    figure, axes_list = panels(1 + paired + known, width=max(6.4, 3.2 * (1 + paired + known)), share=False)
+    if paired:
+        for k, pair in enumerate(group["pair"].data):
+            by_epoch(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
+        axes_list[0].set_ylabel("angle between forward\nand feedback weights (degree)")
+        from_zero(axes_list[0])
+    middle, first = axes_list[int(paired)], len(group["pair"].data) if paired else 0
+    for k, (name, words) in enumerate((("couplings", "symmetry of W"), ("reference", "symmetry of W - 1")), first):
+        by_epoch(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
+    middle.set_ylabel("symmetry |S| / (|S| + |A|)\n(1: symmetric)")
+    if known:
+        value, words = group["homeostasis_loss"].data, "loss of homeostasis"
+        by_epoch(axes_list[-1], group["epoch"].data, value, first + 2, words)
+        axes_list[-1].set_ylabel("loss of homeostasis per unit\n2 |A|$^2$ / n (0: symmetric)")
+        _log_if_wide(axes_list[-1])
+    key_below(figure, axes_list)
+    return figure
+
+
+@styled
+def cosine_by_epoch(result: Result) -> Figure:
+    """Draw the cosine of each layer to the exact gradient over the epochs; of many schemes the first three."""
+    group = result["gradient"]
+    schemes = group["scheme"].data[:_SCHEMES]
+    figure, axes_list = panels(len(schemes), width=6.4)
+    for s, axes in enumerate(axes_list):
+        _cosines(axes, group, s)
+        axes.set_title(plain(schemes[s]), fontsize=9)
+    axes_list[0].set_ylabel("cosine to the exact gradient")
+    key_below(figure, axes_list[:1])
+    return figure
+
+
+def _cosines(axes: Axes, group: Group, s: int) -> None:
+    for k, layer in enumerate(group["layer"].data):
+        by_epoch(axes, group["epoch"].data, group["cosine"].data[:, s, k], k, layer)

@@ -1,0 +1,254 @@
+"""Train a chip, measure along the way, and survive being stopped at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+from learning.estimator import measure_free
+from learning.homeostasis.measured import homeostatic
+from learning.oracle.exact import exact_rule
+from learning.rules.rule import Method, rule_named
+from learning.training import TEST, Samples, Step, evaluate, train
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import conjugates
+from substrate.theory.linearisation import saturated
+
+from ...data.datasets import Data
+from ...results.store import Group, Result, StoreWriteError, Variable
+from ...schema.experiments import Train
+from ...schema.scenario import Scenario
+from ..measure.found import Batch
+from ..measure.run import Names, measure, settling
+from ..measure.tables import assessment, symmetry_group
+from . import checkpoint
+from .checkpoint import REFERENCE, TRAINING, Log
+from .tables import device_groups, parameter_groups, tally_numbers
+
+Array = NDArray[np.float64]
+
+LEDGER, CURVES = "ledger/", "curves/"
+"""Purposes of measurements within a training: they name its noise, beside the epoch."""
+
+PROBE = 64
+"""Samples whose free states tell how many units are saturated."""
+
+
+class Watch(Protocol):
+    """Who is told how far a run is, and can stop it."""
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        ...
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """Tell how much of the work is done."""
+        ...
+
+    def log_to(self, path: Path) -> None:
+        """Keep what is told in a file, too."""
+        ...
+
+    def stopped(self) -> bool:
+        """Tell whether the run should end now, with a checkpoint."""
+        ...
+
+
+class Interrupted(Exception):  # noqa: N818  not an error: the run goes on when it is started again
+    """The run was asked to stop and left a checkpoint."""
+
+
+class Job(NamedTuple):
+    """One training run: what to do, on which chip, with which data."""
+
+    scenario: Scenario
+    plan: Train
+    make: Callable[[Mapping[str, Array] | None], Chip]
+    """Fabricates the chip, programmed as at the start or with the given parameters."""
+
+    data: Data
+    kept: Path
+    """Where checkpoints are kept."""
+
+    saved: Result | None
+    """The checkpoint to go on from, if there is one."""
+
+    identity: str
+    """Name of everything the result depends on."""
+
+    watch: Watch
+
+
+class Trained(NamedTuple):
+    """What a training leaves."""
+
+    groups: dict[str, Group]
+    failure: str = ""
+    """Why it diverged; empty if it did not."""
+
+    reference_failure: str = ""
+    """Why the training with exact gradients diverged."""
+
+
+def run_training(job: Job) -> Trained:
+    """Train a chip through its own measurements and then, if asked, another like it with exact gradients.
+
+    Raises
+    ------
+    Interrupted
+        When the watch asked to stop; the checkpoint is complete.
+    StoreWriteError
+        When the watch asked to stop and no checkpoint can be written.
+    """
+    log, programmed = checkpoint.resume(job.saved) if job.saved else (Log(TRAINING, job.identity, {}), None)
+    if job.saved:
+        job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
+    chip = _in_training(job, programmed)
+    failure = _run_stage(job, log, chip)
+    groups = log.finished | log.groups(chip.topology)
+    if log.stage == REFERENCE:
+        return Trained(groups, "", failure)
+    groups |= parameter_groups(chip) | device_groups(chip, job.make(None))
+    if job.plan.record is not None:
+        batch = Batch(job.data.x, job.data.y)
+        names = Names(log.trainee.epoch, CURVES)
+        groups |= settling(chip.variant(), batch, job.scenario.learning.all_schemes(), job.plan.record, names)
+    if failure or not job.plan.reference:
+        return Trained(groups, failure)
+    log = Log(REFERENCE, job.identity, groups)
+    failure = _run_stage(job, log, _in_training(job, None))
+    return Trained(groups | log.groups(chip.topology), "", failure)
+
+
+def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
+    """Return the chip that is trained; audits are left to the bystander that is tested after every epoch."""
+    chip = job.make(programmed)
+    return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
+
+
+def _run_stage(job: Job, log: Log, chip: Chip) -> str:
+    """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
+    plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
+    rule, record = exact_rule(chip), lambda: chip.programmed
+    if log.stage == TRAINING:
+        how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design), record)
+        rule = rule_named(learning.rule, chip, how)
+        if learning.homeostasis is not None:
+            rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))
+    if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
+        _end_epoch(job, log, chip)
+    if log.failure:
+        return log.failure
+    begin = saved = time.monotonic()
+    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee, record):
+        if step.finished is not None:
+            log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
+            _end_epoch(job, log, chip)
+            begin = time.monotonic()
+        _tell(job, log, step)
+        if step.failure:
+            break
+        _pause(job, log, chip)
+        if trainee.epoch == plan.epochs or time.monotonic() - saved > plan.checkpoint_seconds:
+            _keep(job, log, chip)
+            saved = time.monotonic()
+    return log.failure
+
+
+def _pause(job: Job, log: Log, chip: Chip) -> None:
+    """Leave with a checkpoint if the watch asks to stop."""
+    if job.watch.stopped():
+        checkpoint.save(job.kept, log, chip)
+        raise Interrupted(f"stopped after {log.trainee.epoch} epochs: the same command goes on from here")
+
+
+def _keep(job: Job, log: Log, chip: Chip) -> None:
+    try:
+        checkpoint.save(job.kept, log, chip)
+    except StoreWriteError as error:
+        job.watch.say(f"the training goes on without a new checkpoint: {error}")
+
+
+def _batches(job: Job, epoch: int) -> list[Samples]:
+    x, y = job.data.x[: job.plan.samples], job.data.y[: job.plan.samples]
+    order = np.argsort(Stream(job.scenario.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
+    size = job.scenario.task.batch
+    parts = [order[i : i + size] for i in range(0, len(x), size)]
+    return [Samples(x[ids], y[ids], ids, epoch) for ids in parts]
+
+
+def _tell(job: Job, log: Log, step: Step) -> None:
+    epochs, stages = job.plan.epochs, 2 if job.plan.reference else 1
+    before = epochs if log.stage == REFERENCE else 0
+    whole = log.trainee.epoch * step.batches + log.trainee.batch
+    kind = "exact gradients" if log.stage == REFERENCE else "training"
+    error = 100.0 * float(log.rows[-1]["error_test"])
+    told = f", test error {error:.1f} %" if np.isfinite(error) else ""
+    text = f"{kind}, {log.trainee.epoch} epochs done{told}"
+    job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
+
+
+def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
+    """Add the row of the epoch that just ended, and measure the gradients if the plan says so.
+
+    The log changes at the very end only, so that `pause` can leave at any time before.
+    """
+    pause = partial(_pause, job, log, chip)
+    if log.trainee.epoch == 0:
+        job.watch.say("testing and measuring the chip before it is trained")
+    # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
+    epoch, data = log.trainee.epoch, job.data
+    bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())
+    x, y = data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples]
+    test = evaluate(bystander, x, y, epoch, pause=pause)
+    measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE], None, epoch, purpose=TEST)
+    shares = chip.topology.split(saturated(bystander, bystander.state))
+    numbers = {
+        "epoch": epoch,
+        **{f"{name}_train": value for name, value in log.means.items()},
+        **{f"{name}_test": value for name, value in test.items()},
+        "saturation": [float(share.mean()) for share in shares.values()],
+        **{name: variable.data for name, variable in symmetry_group(chip).items() if name != "pair"},
+        **log.trainee.budget._asdict(),
+        **tally_numbers(chip, log.written(chip)),
+        "wall_s": log.wall,
+    }
+    if bystander.design.dynamics.mode == "equilibrium":
+        numbers |= {"audit_checked": bystander.audit.checked, "audit_elsewhere": bystander.audit.elsewhere}
+    if bystander.clipped.conversions:
+        numbers["clipped"] = bystander.clipped.outside / bystander.clipped.conversions
+    ledger = job.plan.ledger
+    if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
+        schemes = job.scenario.learning.all_schemes()
+        batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
+        repeats = job.scenario.repeats(ledger)
+        names = Names(epoch, LEDGER)
+        found = measure(bystander, batch, job.scenario.learning, lambda _: pause(), repeats, names=names)
+        log.measured[epoch] = assessment(bystander, schemes, found)
+        job.watch.say(f"measured the gradients after {epoch} epochs")
+    log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
+
+
+def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int | None, watch: Watch) -> Group:
+    """Return loss, error and unsettled fraction of every chip, on the test samples if there are any."""
+    x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
+    instances, rows, unreached = [], [], []
+    for chip in chips:
+        unreached.append(sum(chip.unreached.values()))
+        rows.append(evaluate(chip, x[:samples], y[:samples]))
+        instances.append(chip.fabrication.instance)
+        watch.advance(len(rows), count, f"chip {instances[-1]}")
+    trained = Variable((), not len(data.x_test), long_name="whether these are training samples, for want of others")
+    numbers = Variable(("chip",), np.array(instances), long_name="fabricated chip")
+    group: Group = {"chip": numbers, "training_samples": trained}
+    if any(unreached):
+        text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
+        group["unreached"] = Variable(("chip",), np.array(unreached), long_name=text)
+    return group | {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,158 @@
+"""Labelled tables of a training and of the chip itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.interface.converter import Clipped
+from substrate.chip.causes import class_of, unsettled
+from substrate.chip.chip import Chip
+from substrate.chip.tally import Tally
+from substrate.dynamics.equilibrium import Audit
+from substrate.network.topology import Topology
+
+from ...results.store import Group, Variable
+from ..measure.tables import layer_names, pair_names
+from .cell_tables import cell_variables, unreached_variable
+
+Array = NDArray[np.float64]
+
+_EPOCH_NAMES = {
+    "loss_train": "mean cost while training",
+    "error_train": "share of wrong classes while training",
+    "unsettled_train": "share of samples that did not settle while training",
+    "loss_test": "mean cost of the test samples",
+    "error_test": "share of wrong classes of the test samples",
+    "unsettled_test": "share of test samples that did not settle",
+    "saturation": "share of units with less than 5 % of the largest slope",
+    "homeostasis_loss": "2 |A|^2 / n, the loss of Jacobian homeostasis per unit",
+    "clipped": "share of the conversions of the tests outside the range of the readout converter",
+    "settlings": "settlings so far, per sample",
+    "settled_time": "time spent settling so far, over all samples",
+    "reads": "real reads of all units so far",
+    "writes": "programming events so far",
+    "pulses": "cells stepped so far",
+    "energy": "energy spent so far",
+    "probes": "settlings with injected drives so far, per sample; part of `settlings`",
+    "probes_unsettled": "of these: did not settle",
+    "lost": "requests of weights so far that moved no cell: below one step, or held back",
+    "lost_bias": "the same of biases",
+    "cut": "requests of weights so far for more pulses than one write gives",
+    "cut_bias": "the same of biases",
+    "refreshes": "one-sided pairs of weights refreshed so far",
+    "refreshes_bias": "the same of biases",
+    "refresh_pulses": "pulses that took, resets included; part of `pulses`",
+    "refresh_pulses_bias": "the same of biases",
+    "wall_s": "time the computation took",
+}
+_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s"}
+
+
+def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
+    """Return the figures of every epoch as one group."""
+    group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]))}
+    group["layer"] = layer_names(topology)
+    if topology.pairs():
+        group["pair"] = pair_names(topology)
+    if "lost" in rows[0]:
+        group["connection"] = Variable(("connection",), np.array([c.name for c in topology.connections]))
+    inner = {"saturation": ("layer",), "angle_weights": ("pair",)}
+    inner |= dict.fromkeys(Tally._fields, ("connection",)) | {f"{name}_bias": ("layer",) for name in Tally._fields}
+    for name in rows[0]:
+        if name != "epoch":
+            data = np.stack([row[name] for row in rows])
+            dims = ("epoch", *inner.get(name, ()))
+            group[name] = Variable(dims, data, _EPOCH_UNITS.get(name, "1"), _EPOCH_NAMES.get(name, ""))
+    return group
+
+
+def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
+    """Return what became of writes by connection and, named `_bias`, by layer; nothing where writes are exact."""
+    design, found = chip.design, {}
+    if not any((design.update, design.comparator, design.weights.window, design.feedback.window)):
+        return {}
+    one = chip.writer.pairs is not None
+    for name, counts in tally._asdict().items():
+        if name in {"lost", "cut"} or one:
+            by_block = dict(zip(chip.topology.shapes, counts, strict=True))
+            found[name] = np.array([by_block[c.block] for c in chip.topology.connections])
+            found[f"{name}_bias"] = np.array([by_block[f"bias/{layer}"] for layer in chip.topology.names])
+    return found
+
+
+def stacked(epochs: list[int], groups: list[Group]) -> Group:
+    """Return one group out of the same group at several epochs, with a leading epoch dimension."""
+    group: Group = {"epoch": Variable(("epoch",), np.array(epochs), long_name="epochs completed")}
+    for name, variable in groups[0].items():
+        if variable.dims == (name,) or name == "beta":
+            group[name] = variable
+        else:
+            data = np.stack([np.asarray(other[name].data) for other in groups])
+            group[name] = variable._replace(dims=("epoch", *variable.dims), data=data)
+    return group
+
+
+def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
+    """Return what every connection and its cells are like, and the causes of error of the chip, if any.
+
+    `start` is the chip as it was programmed at first, if it has been trained since.
+    """
+    names = chip.causes + unsettled(chip.design)
+    kinds = [class_of(chip.design, name) for name in names]
+    groups: dict[str, Group] = {}
+    if names:
+        groups["causes"] = {
+            "cause": Variable(("cause",), np.array(names), long_name="cause of error, by its name on the chip"),
+            "kind": Variable(("cause",), np.array(kinds), long_name="how it enters an estimate"),
+        }
+    groups |= {
+        f"devices/{c.name}": {
+            "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
+            "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
+            **cell_variables(chip, c.block, ("pre", "post")),
+            **unreached_variable(start or chip, c.block),
+        }
+        for c in chip.topology.connections
+    }
+    biases: Group = {}
+    for name in chip.topology.names:
+        block = f"bias/{name}"
+        found = cell_variables(chip, block, (f"unit_{name}",)) | unreached_variable(start or chip, block)
+        biases |= {f"{key}_{name}": variable for key, variable in found.items()}
+    return groups | ({"devices/bias": biases} if biases else {})
+
+
+def parameter_groups(chip: Chip) -> dict[str, Group]:
+    """Return the programmed parameters: a group per connection, the biases, the readout."""
+    blocks = chip.programmed
+    groups: dict[str, Group] = {
+        f"weights/{c.name}": {"programmed": Variable(("pre", "post"), blocks[c.block].copy())}
+        for c in chip.topology.connections
+    }
+    groups["weights/bias"] = {
+        name: Variable((f"unit_{name}",), blocks[f"bias/{name}"].copy()) for name in chip.topology.names
+    }
+    if chip.readout is not None:
+        groups["weights/readout"] = {
+            "weight": Variable(("unit", "class"), blocks["readout/weight"].copy()),
+            "bias": Variable(("class",), blocks["readout/bias"].copy()),
+        }
+    return groups
+
+
+def readout_group(clipped: Clipped) -> Group:
+    """Return what the readout converter met."""
+    return {
+        "conversions": Variable((), clipped.conversions, long_name="values converted, per unit and plane"),
+        "clipped": Variable((), clipped.outside, long_name="of these: outside the range of the converter"),
+    }
+
+
+def audit_group(audit: Audit) -> Group:
+    """Return what following some trajectories showed about the rest points found without time."""
+    return {
+        "checked": Variable((), audit.checked, long_name="settlings that were followed in time, too"),
+        "elsewhere": Variable((), audit.elsewhere, long_name="of these: the trajectory rests at another point"),
+        "restless": Variable((), audit.restless, long_name="of these: the trajectory does not come to rest"),
+    }

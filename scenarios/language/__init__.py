@@ -1,0 +1,1 @@
+"""How scenario files are read, checked, and explained when they are wrong."""

@@ -1,0 +1,76 @@
+"""The files that a scenario names: at which keys of the schema, where they lie, and the scenario without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from devices.parameters import NamesFile
+
+from ..schema.scenario import Scenario
+from .load import Loaded
+
+FileKey = tuple[str, ...]
+
+
+def file_keys(model: type[BaseModel], above: FileKey = ()) -> Iterator[FileKey]:
+    """Yield the path of every field of a model, and of the tables inside it, that names a file.
+
+    Two kinds of table with the same key yield it twice.
+    """
+    for name, field in model.model_fields.items():
+        here = (*above, field.alias or name)
+        marks, tables = _looked_through(field.annotation)
+        if marks or any(isinstance(mark, NamesFile) for mark in field.metadata):
+            yield here
+        for table in tables:
+            yield from file_keys(table, here)
+
+
+def _looked_through(annotation: Any) -> tuple[bool, list[type[BaseModel]]]:
+    """Return whether one of the choices of a field names a file, and which of them are tables."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return False, [annotation]
+    if get_origin(annotation) not in (Annotated, Union, UnionType):
+        return False, []
+    parts = get_args(annotation)
+    inside = [_looked_through(part) for part in parts]
+    marked = any(isinstance(part, NamesFile) for part in parts) or any(marks for marks, _ in inside)
+    return marked, [table for _, tables in inside for table in tables]
+
+
+FILE_KEYS: tuple[FileKey, ...] = tuple(dict.fromkeys(file_keys(Scenario)))
+"""Every key of a scenario that names a file."""
+
+
+def named_files(loaded: Loaded) -> dict[FileKey, Path]:
+    """Return where the files of a scenario lie, by the keys that name them; they need not exist."""
+    found = {key: _text_at(loaded.scenario, key) for key in FILE_KEYS}
+    return {key: loaded.folder(*key) / text for key, text in found.items() if text is not None}
+
+
+def _text_at(value: Any, key: FileKey) -> str | None:
+    for name in key:
+        value = getattr(value, name, None)
+    return value if isinstance(value, str) else None
+
+
+def renamed(node: Any, key: FileKey, rename: Callable[[str], str]) -> Any:
+    """Return a tree of parameters or tables with the text at `key` renamed; the same tree where there is none."""
+    if not key:
+        return rename(node) if isinstance(node, str) else node
+    name, rest = key[0], key[1:]
+    if isinstance(node, BaseModel) and name in type(node).model_fields:
+        return node.model_copy(update={name: renamed(getattr(node, name), rest, rename)})
+    return node | {name: renamed(node[name], rest, rename)} if isinstance(node, dict) and name in node else node
+
+
+def without_files(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a scenario without the paths of its files: only that a file is named is left."""
+    for key in FILE_KEYS:
+        told = renamed(told, key, lambda _: "")
+    return told

@@ -1,0 +1,1 @@
+"""A result as figures, tables, sentences and a page."""

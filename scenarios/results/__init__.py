@@ -1,0 +1,1 @@
+"""Result files: variables, storage, views."""

@@ -1,0 +1,1 @@
+"""Run one scenario: identity, folder, result."""

@@ -1,0 +1,53 @@
+"""Where a result comes from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from substrate.engine.cpu.compile import blas_description
+
+from ..build import Parts
+from ..language.load import Loaded
+from ..results.store import Group, Variable
+
+
+def provenance(loaded: Loaded, parts: Parts) -> Group:
+    """Return where a result comes from, as a group of texts."""
+    packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
+    environment = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "linear_algebra": blas_description(),
+        **{name: version(name) for name in packages},
+    }
+    texts = {
+        "scenario_toml": loaded.text,
+        "resolved_toml": loaded.scenario.to_toml(),
+        "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "environment_json": json.dumps(environment),
+        "data_sha256": parts.data.sha256,
+        "files_sha256_json": json.dumps(parts.content),
+        "git_commit": _git_commit(),
+    }
+    return {name: Variable((), text) for name, text in texts.items()}
+
+
+def _git_commit() -> str:
+    """Return the commit of the checkout the program runs from; empty when installed."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

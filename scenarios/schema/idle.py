@@ -1,0 +1,262 @@
+"""Keys that change nothing because another key is missing, or stands in their way: each is a fault.
+
+A value equal to the default says nothing, since a resolved scenario spells out all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from devices.parameters import Parameters
+from devices.quantities import size_of
+from devices.synapse.cell import fault_of
+from learning.rules.rule import Contrastive, Dyadic
+from learning.schemes.scheme import LockIn, RandomSign, Rotation, Scheme
+from substrate.network.topology import Topology, faults
+
+from .devices import Found
+
+if TYPE_CHECKING:  # the scenario asks for its idle keys
+    from .scenario import Scenario
+
+
+class Need(NamedTuple):
+    """What some keys of a table need to act."""
+
+    place: tuple[str, ...]
+    """Of the table."""
+
+    keys: tuple[str, ...]
+    met: bool
+    """Whether they can act."""
+
+    why: str
+    """What is in their way."""
+
+    hint: str
+
+    switches: tuple[str, ...] = ()
+    """Keys by whose size they act, dotted; where one is written, its 0 is meant, as in a sweep down to 0."""
+
+
+def idle_faults(scenario: Scenario) -> Found:
+    """Return every key of a scenario that changes nothing.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Valid in itself, with a wiring that may have faults of its own.
+    """
+    needs = [*_wiring_needs(scenario), *_cell_needs(scenario), *_read_needs(scenario), *_nudge_needs(scenario)]
+    needs += [*_retention_needs(scenario), *_write_needs(scenario), *_setting_needs(scenario)]
+    found: Found = []
+    for need in needs:
+        table = _table(scenario, need.place)
+        if table is None or need.met or any(_is_written(scenario, key) for key in need.switches):
+            continue
+        found += [((*need.place, key), f"changes nothing: {need.why}", need.hint) for key in _given(table, need.keys)]
+    return found
+
+
+def _table(scenario: Scenario, place: tuple[str, ...]) -> Parameters | None:
+    table: Any = scenario
+    for key in place:
+        table = getattr(table, key, None)
+    return table if isinstance(table, Parameters) else None
+
+
+def _is_written(scenario: Scenario, key: str) -> bool:
+    *place, name = key.split(".")
+    table = _table(scenario, tuple(place))
+    return table is not None and name in table.model_fields_set
+
+
+def _given(table: Parameters, keys: tuple[str, ...]) -> list[str]:
+    """Return which of the keys have another value than the default; a kind may lack some of them."""
+    fields = type(table).model_fields
+    return [
+        key
+        for key in keys
+        if key in fields and getattr(table, key) != fields[key].get_default(call_default_factory=True)
+    ]
+
+
+def _wiring_needs(scenario: Scenario) -> list[Need]:
+    network, feedback = scenario.network, ("devices", "feedback")
+    if faults(network.layers, network.connections):
+        return []
+    topology = Topology(network.layers, network.connections)
+    back = any(topology.is_feedback(c) for c in topology.connections)
+    paired, last = bool(topology.pairs()), list(network.layers)[-1]
+    pair = 'add the reverse of a connection, such as "out-l1" beside "l1-out"'
+    asymmetry, given = ("network", "asymmetry"), "leave it out, or take network.init in place of network.parameters"
+    cells = tuple(key for key in type(scenario.devices.feedback).model_fields if key not in ("preset", "storage"))
+    return [
+        Need(asymmetry, ("angle",), network.parameters is None, "network.parameters gives the weights", given),
+        Need(asymmetry, ("angle",), paired, "no connection has a reverse", pair),
+        Need(feedback, ("storage",), paired, "no connection has a reverse", pair),
+        Need(feedback, cells, back, "there is no feedback connection", f'add one, from "{last}" to a layer before it'),
+    ]
+
+
+def _cell_needs(scenario: Scenario) -> list[Need]:
+    devices = scenario.devices
+    needs = []
+    kinds = {"weights": devices.weights}
+    if fault_of(devices.weights, devices.feedback) is None:
+        kinds["feedback"] = devices.feedback.over(devices.weights)
+    for name, cells in kinds.items():
+        place = ("devices", name)
+        needs += [
+            Need(
+                place,
+                ("mismatch",),
+                cells.sigma > 0.0,
+                "there is no spread",
+                "give mismatch_sigma or pelgrom",
+                _either("mismatch_sigma"),
+            ),
+            Need(
+                place,
+                ("stuck_at",),
+                cells.stuck_fraction > 0.0,
+                "no device is stuck",
+                "give stuck_fraction",
+                _either("stuck_fraction"),
+            ),
+        ]
+    wired = size_of(devices.wires.segment) > 0.0
+    lines = ("devices", "wires")
+    switch = ("devices.wires.segment",)
+    needs.append(Need(lines, ("ends", "array"), wired, "lines have no resistance", "give segment", switch))
+    return needs
+
+
+def _retention_needs(scenario: Scenario) -> list[Need]:
+    forgets, old = scenario.devices.retention, ("devices", "retention")
+    leak, drift = forgets.leak_tau is not None, forgets.drift != 0.0 or forgets.drift_sigma != 0.0
+    slope = forgets.drift_slope != 0.0 or forgets.drift_sigma_slope != 0.0
+    drifts = ("devices.retention.drift", "devices.retention.drift_sigma")
+    return [
+        Need(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
+        Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift", drifts),
+        Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift", drifts),
+        Need(
+            old,
+            ("drift_scale",),
+            slope,
+            "the drift is that of all weights",
+            "give drift_slope or drift_sigma_slope",
+            ("devices.retention.drift_slope", "devices.retention.drift_sigma_slope"),
+        ),
+    ]
+
+
+def _write_needs(scenario: Scenario) -> list[Need]:
+    law = scenario.devices.update
+    spread, cycle = getattr(law, "step_sigma", 0.0) > 0.0, getattr(law, "cycle_sigma", 0.0) > 0.0
+    trains = getattr(law, "rounding", "") == "coincidences"
+    pulses = ("devices", "update")
+    return [
+        Need(
+            pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma", ("devices.update.step_sigma",)
+        ),
+        Need(
+            pulses,
+            ("cycle_noise",),
+            cycle,
+            "pulses have no spread",
+            "give cycle_sigma",
+            ("devices.update.cycle_sigma",),
+        ),
+        *(
+            Need(pulses, (f"{end}_sigma",), getattr(law, end, None) is not None, "there is no bound", f"give {end}")
+            for end in ("w_max", "w_min")
+        ),
+        Need(pulses, ("train",), trains, "pulses are no coincidences", 'take rounding = "coincidences"'),
+    ]
+
+
+def _either(name: str) -> tuple[str, ...]:
+    """Return a key of the cells of all weights and of the feedback cells."""
+    return f"devices.weights.{name}", f"devices.feedback.{name}"
+
+
+def _keys(table: Parameters, place: str, *others: str) -> tuple[str, ...]:
+    """Return all keys of a table but some."""
+    return tuple(f"{place}.{name}" for name in type(table).model_fields if name not in others)
+
+
+def _read_needs(scenario: Scenario) -> list[Need]:
+    devices, noise = scenario.devices, scenario.devices.noise
+    hold, adc = devices.hold, devices.converters.readout
+    spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, size_of(adc.offset_sigma)) > 0.0
+    made = spread or (adc is not None and adc.measured is not None)
+    return [
+        Need(
+            ("devices", "hold"),
+            ("read_skew",),
+            hold.on,
+            "what is held does not change",
+            "give droop_tau or pedestal",
+            _keys(hold, "devices.hold", "read_skew"),
+        ),
+        Need(
+            ("phases",),
+            ("hold_time",),
+            hold.on,
+            "nothing is held",
+            "give devices.hold.droop_tau",
+            _keys(hold, "devices.hold", "read_skew"),
+        ),
+        Need(
+            ("phases",),
+            ("noise",),
+            noise.on,
+            "membranes have no noise",
+            "give devices.noise.thermal",
+            tuple(f"devices.noise.{kind}" for kind in ("thermal", "common", "coloured", "flicker")),
+        ),
+        Need(
+            ("devices", "converters", "readout"),
+            ("shared",),
+            made,
+            "all converters are alike",
+            "give offset_sigma",
+            tuple(f"devices.converters.readout.{name}" for name in ("gain_sigma", "unit_sigma", "offset_sigma")),
+        ),
+    ]
+
+
+def _nudge_needs(scenario: Scenario) -> list[Need]:
+    schemes = scenario.tried()
+    rule, kind = scenario.learning.rule, scenario.learning.rule.kind
+    two = any(_has_negative(scheme) for scheme in schemes) or not schemes
+    mean = not isinstance(rule, Contrastive | Dyadic)
+    return [
+        Need(
+            ("devices", "converters", "nudge"),
+            ("gain_negative",),
+            two,
+            "no scheme has a negative nudge",
+            "take centred, or leave it out",
+        ),
+        Need(("learning",), ("presynaptic",), mean, f"the rule {kind} takes its own factor", "leave it out"),
+    ]
+
+
+def _has_negative(scheme: Scheme) -> bool:
+    """Tell whether a scheme nudges against its first direction, on the real or the imaginary axis."""
+    if isinstance(scheme, LockIn | Rotation | RandomSign):
+        return True
+    return any(complex(node.beta).real < 0.0 or node.mirrored for node in scheme.nodes())
+
+
+def _setting_needs(scenario: Scenario) -> list[Need]:
+    dynamics = scenario.dynamics
+    adaptive = dynamics.mode == "trajectory" and dynamics.method == "rk45"
+    sweeps = dynamics.mode == "equilibrium"
+    return [
+        Need(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
+        Need(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
+    ]

@@ -1,0 +1,320 @@
+"""What a scenario file can say: the tables, composed from the parameter classes of the laws."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import tomlkit
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from devices.interface.energy import Energy
+from devices.neuron.activation import HOLOMORPHIC, Named
+from devices.parameters import Degrees, FilePath, Parameters
+from learning.homeostasis.probes import both_seeds
+from learning.optimisers.optimiser import Optimiser, Sgd
+from learning.rules.rule import AsymEP, ErrorVector, KolenPollack, LearningRule
+from learning.schemes.scheme import LockIn, Rotation, Scheme, needs_complex
+from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
+from substrate.dynamics.methods import Dynamics
+from substrate.dynamics.phases import Phases
+from substrate.units import conversion as units
+from substrate.units import times
+from substrate.units.physical import Physical
+
+from .devices import (
+    Devices,
+    Found,
+    cell_faults,
+    comparator_faults,
+    hold_faults,
+    nudge_faults,
+    pair_faults,
+    range_faults,
+    thermal_faults,
+    with_range,
+    with_thermal_noise,
+)
+from .experiments import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
+from .homeostasis import Homeostasis, homeostasis_faults
+from .idle import idle_faults
+from .nudges import budget_faults, swing_faults
+from .optimiser import name_faults
+from .sweep import Sweep
+from .tasks import Task
+
+SCHEMA = 1
+"""Version of the scenario language that this release reads."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+"""What the name of a scenario looks like."""
+
+
+class Init(Parameters):
+    """Where programmed weights come from when no file gives them."""
+
+    kind: Literal["lecun-normal"] = "lecun-normal"
+    """Truncated normal with variance 1/fan-in; biases zero."""
+
+
+class Asymmetry(Parameters):
+    """The nominal asymmetry of the initial weights (Laborieux & Zenke 2024)."""
+
+    angle: Annotated[Degrees, Field(ge=0.0, le=180.0)] = 0.0
+    """Feedback starts as ``sin(angle) W_back + cos(angle) W_fwd^T``; degree, 0 (symmetric) to 180; 90: independent."""
+
+
+_ActivationName = Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"]
+Activation = Annotated[
+    Annotated[_ActivationName, Tag("<name>")] | Annotated[Named, Tag("<table>")],
+    Discriminator(lambda value: "<table>" if isinstance(value, dict | Named) else "<name>"),
+]
+
+
+class Network(Parameters):
+    """Layers, connections, activation and cost."""
+
+    law: Literal["additive", "hopfield"] = "additive"
+    """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
+
+    activation: Activation = "sigmoid"
+    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., or a measured ``{ table = "neuron.csv" }``."""
+
+    layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
+    """Units per layer, in order: the first is the clamped input, the last the output."""
+
+    connections: Annotated[list[str], Field(min_length=1)]
+    """Directed connections, each ``"pre-post"``."""
+
+    cost: Literal["cross-entropy", "mse"] = "cross-entropy"
+    """`cross-entropy` behind a dense softmax readout, or `mse`, half the squared distance of the outputs."""
+
+    init: Init = Init()
+    """Initial weights."""
+
+    parameters: FilePath | None = None
+    """npz file or run.h5 of a training: the weights to programme instead of `init`; relative to the scenario file."""
+
+    asymmetry: Asymmetry = Asymmetry()
+    """Nominal asymmetry, applied to `init` only."""
+
+
+class Chip(Parameters):
+    """Which piece of silicon."""
+
+    instance: Annotated[int, Field(ge=0, le=2**31)] = 0
+    """Number of the fabricated chip: same seed and instance, same chip."""
+
+
+class Learning(Parameters):
+    """How gradients are estimated."""
+
+    scheme: Scheme | None = None
+    """One nudge scheme."""
+
+    schemes: Annotated[list[Scheme], Field(min_length=1, max_length=64)] | None = None
+    """Several nudge schemes, measured side by side."""
+
+    rule: LearningRule = ErrorVector()
+    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
+
+    optimiser: Optimiser = Sgd()
+    """How gradients become writes; only used in training."""
+
+    homeostasis: Homeostasis | None = None
+    """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""
+
+    presynaptic: Literal["mean", "free"] = "mean"
+    """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Learning:
+        if self.scheme is not None and self.schemes is not None:
+            raise PydanticCustomError("schemes", "`scheme` and `schemes` exclude each other: one scheme or a list")
+        return self
+
+    @property
+    def correction(self) -> Literal["none", "programmed", "exact"]:
+        """What the chip corrects its asymmetry with in nudged settlings."""
+        return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
+
+    @property
+    def symmetry_key(self) -> str:
+        """Return the key that keeps forward and feedback weights alike: the one in use, or the one to give."""
+        if self.homeostasis is not None:
+            return "learning.homeostasis.strength"
+        return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
+
+    def all_schemes(self) -> list[Scheme]:
+        """Return the schemes, however they were written."""
+        return self.schemes or ([self.scheme] if self.scheme else [])
+
+
+class Scenario(Parameters):
+    """One experiment on one chip, completely described."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    """Version of the scenario language; 1."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    """Name of the run; letters, digits, ``_ . -``."""
+
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """Seed of everything random; 0 to 2^63 - 1."""
+
+    network: Network
+    physical: Physical | None = None
+    chip: Chip = Chip()
+    dynamics: Dynamics = Dynamics()
+    phases: Phases = Phases()
+    devices: Devices = Devices()
+    energy: Energy = Energy()
+    learning: Learning = Learning()
+    task: Task
+    experiment: Experiment
+    sweep: Sweep | None = None
+
+    @model_validator(mode="after")
+    def _schemes_for_measure(self) -> Scenario:
+        if self.experiment.kind in ("measure", "nudge", "train") and not self.learning.all_schemes():
+            raise PydanticCustomError(
+                "no_scheme",
+                "measure, nudge and train need a nudge scheme: add [learning] "
+                'scheme = { kind = "centred", beta = 0.2 }',
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _known_units(self) -> Scenario:
+        found = {
+            "dynamics": times.faults(self.dynamics, self._tau),
+            "phases": units.faults(self.phases, self.physical),
+            "devices": units.faults(self.devices, self.physical),
+            "learning": units.faults(self.learning, self.physical),
+            "experiment": units.faults(self.experiment, self.physical),
+        }
+        _refuse([((table, *f.path), f.message, f.hint) for table, faults in found.items() for f in faults])
+        return self
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Scenario:
+        """Refuse combinations that have no meaning; each at the key that can be changed."""
+        found: Found = []
+        holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
+        one, schemes, dynamics = self.learning.scheme is not None, self._schemes_in_tau(), self.dynamics_in_tau()
+        for k, scheme in enumerate(schemes):
+            place = ("learning", "scheme") if one else ("learning", "schemes", k)
+            if not holomorphic and needs_complex(scheme):
+                hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
+                found.append((place, "needs complex states, which this activation does not have", hint))
+            if isinstance(scheme, LockIn | Rotation):
+                records = self.experiment.kind == "settle"
+                found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
+        if isinstance(self.experiment, StudyNudges) and not found:
+            plan = units.plain(self.experiment, self.physical)
+            faults = budget_faults(plan, schemes, dynamics, conjugates(self.devices))
+            found += [(("experiment", "budget"), *words) for words in faults]
+        record = getattr(self.experiment, "record", None)
+        if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
+            hint = 'set dynamics.mode = "trajectory" and a method of fixed steps'
+            found.append((("experiment",), "settling curves need a trajectory of fixed steps", hint))
+        if self.devices.noise.on and (fault := dynamics.noise_fault()):
+            found.append((("devices", "noise"), "does not go with these dynamics", fault))
+        if self.devices.noise.slow_reads and (fault := dynamics.slow_read_fault()):
+            found.append((("devices", "noise"), "`read_flicker` and `telegraph` are slow", fault))
+        _refuse(found + self._idle())
+        return self
+
+    def _idle(self) -> Found:
+        """Return what has no effect or no meaning without another key."""
+        devices, network = self.devices, self.network
+        angle = network.asymmetry.angle if network.parameters is None else 0.0
+        found = idle_faults(self)
+        found += cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        wiring = network.layers, network.connections
+        found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
+        found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
+        found += comparator_faults(devices) + pair_faults(devices) + range_faults(devices, self.physical)
+        found += thermal_faults(devices.noise, self.physical, network.law)
+        real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
+        found += nudge_faults(devices.converters.nudge, self.phases, real)
+        if self.energy.static and self._tau is None:
+            hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
+            found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))
+        if self.energy.per_pulse and self.devices.update is None:
+            hint = 'add devices.update = { kind = "constant-step", step = 0.001 }'
+            found.append((("energy", "per_pulse"), "writes have no pulses", hint))
+        return found
+
+    @property
+    def _tau(self) -> float | None:
+        return self.physical.resolved().tau if self.physical else None
+
+    def dynamics_in_tau(self) -> Dynamics:
+        """Return the dynamics as the substrate takes them: every time a plain number in units of tau."""
+        return times.plain(self.dynamics, self._tau)
+
+    def devices_in_units(self) -> Devices:
+        """Return the devices as the substrate takes them: levels and times in units of the model."""
+        devices: Devices = units.plain(self.devices, self.physical)
+        return with_thermal_noise(with_range(devices, self.physical), self.physical)
+
+    def _schemes_in_tau(self) -> list[Scheme]:
+        return units.plain(self.learning, self.physical).all_schemes()
+
+    def tried(self) -> list[Scheme]:
+        """Return every scheme that is measured, periods in units of tau; a study may try several sizes of each."""
+        schemes = self._schemes_in_tau()
+        return self.experiment.tried(schemes) if isinstance(self.experiment, StudyNudges) else schemes
+
+    def plain(self) -> Scenario:
+        """Return the scenario with the times of its schemes and of its budget as plain numbers in units of tau."""
+        return self.model_copy(
+            update={
+                "learning": units.plain(self.learning, self.physical),
+                "experiment": units.plain(self.experiment, self.physical),
+            }
+        )
+
+    def seeded(self) -> Scenario:
+        """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once, before a run."""
+        learning = self.learning
+
+        def drawn(part: Any) -> Any:
+            own = getattr(part, "seed", None)
+            return part if own is None else part.model_copy(update={"seed": both_seeds(self.seed, own)})
+
+        schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
+        changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
+        return self.model_copy(update={"learning": learning.model_copy(update=changes)})
+
+    def phases_in_tau(self) -> Phases:
+        """Return the phases as the substrate takes them: times in units of tau."""
+        return units.plain(self.phases, self.physical)
+
+    def repeats(self, plan: Measure | LedgerPlan) -> int:
+        """Return how often a batch is measured; once where nothing is random."""
+        random = measurements_differ(self.devices) or writes_differ(self.devices)
+        return (plan.repeats or NOISY_REPEATS) if random else 1
+
+    @property
+    def tau(self) -> float | None:
+        """Membrane time constant in seconds, where it is known."""
+        return self._tau
+
+    def to_toml(self) -> str:
+        """Return the scenario with every default filled in, as TOML."""
+        return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _refuse(found: Found) -> None:
+    """Raise one error for (place, message, hint) of everything found."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("fit", "{words}", {"words": words, "hint": hint}), loc=place, input=None
+        )
+        for place, words, hint in found
+    ]
+    if details:
+        raise ValidationError.from_exception_data("Scenario", details)

@@ -1,0 +1,1 @@
+"""Run a scenario over values and chips: design, points, engines, cube, report."""

@@ -1,0 +1,145 @@
+"""The figure that a sweep is judged by, of every point: read from the merged file and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..results.store import Group, Result
+from .folder import PointStatus
+
+Array = NDArray[np.float64]
+
+_CANDIDATES = {
+    "measure": (("gradient", "cosine"),),
+    "nudge": (("nudge", "cosine"),),
+    "train": tuple(("metrics", f"{what}_{part}") for part in ("test", "train") for what in ("error", "loss")),
+    "evaluate": (("evaluate", "error"), ("evaluate", "loss")),
+    "settle": (("settling", "steps_max"),),
+}
+_RULE = "cosine_matching_rule"
+
+
+class Axis(NamedTuple):
+    """One dimension of the design as a reader sees it."""
+
+    dim: int
+    path: str
+    values: NDArray[Any]
+    """Numbers or texts, one per level."""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the levels are numbers."""
+        return bool(self.values.dtype.kind in "if")
+
+
+class Metric(NamedTuple):
+    """The figure of every point."""
+
+    name: str
+    words: str
+    values: Array
+    """Over (dimensions ..., replicate, series); nan where a point is not good."""
+
+    series: list[str]
+    """Such as layers."""
+
+    rule: Array | None
+    """The matching rule, of the same shape, where it was measured; else None."""
+
+    cosine: bool
+    """Whether large is good, with 1 the best."""
+
+    unit: str = ""
+    """What stands behind a number."""
+
+    @property
+    def worst(self) -> Array:
+        """The worst series of every point, over (dimensions ..., replicate); nan where any is not known."""
+        return np.asarray(self.values.min(axis=-1) if self.cosine else self.values.max(axis=-1))
+
+
+def axes_of(result: Result) -> list[Axis]:
+    """Return every varied key that has more than one level, in order of the dimensions."""
+    points, names = result["points"], result["points"]["status"].dims[:-1]
+    found = []
+    for k, dim in enumerate(names):
+        own = [name for name, v in points.items() if v.dims == (dim,)]
+        paths = [name for name in own if name != dim] or own
+        found += [Axis(k, path, points[path].data) for path in paths if len(points[path].data) > 1]
+    return found
+
+
+def metric_of(result: Result) -> Metric | None:
+    """Return the figure that suits the experiment; None where no point has one."""
+    for place, name in _CANDIDATES[str(result.attributes["experiment"])]:
+        group = result.groups.get(place, {})
+        if name in group and np.isfinite(group[name].data).any():
+            return _metric(result, group, f"{place}/{name}")
+    return None
+
+
+def in_percent(metric: Metric | None) -> Metric | None:
+    """Return the figure as readers see it: shares in percent, all else as it is."""
+    if metric is None or not metric.name.rpartition("/")[2].startswith("error"):
+        return metric
+    return metric._replace(values=100.0 * metric.values, words=f"{metric.words} (%)", unit=" %")
+
+
+def columns(metric: Metric) -> dict[str, Array]:
+    """Return the figure by the name of a column, over (dimensions ..., replicate): the worst, then every series."""
+    name = metric.name.rpartition("/")[2]
+    single = {f"{name}_{series}": metric.values[..., s] for s, series in enumerate(metric.series) if series}
+    return {f"{name}_worst": metric.worst} | single
+
+
+def _metric(result: Result, group: Group, path: str) -> Metric:
+    place, _, name = path.partition("/")
+    variable, status = group[name], result["points"]["status"]
+    shape, inner = status.data.shape, variable.dims[status.data.ndim :]
+    good = (status.data == PointStatus.OK)[..., None]
+    if place == "metrics":
+        values, series = _last(variable.data.reshape(*shape, -1)), [""]
+    elif place == "evaluate":
+        values, series = _mean(variable.data.reshape(*shape, -1)), [""]
+    else:
+        values, series = variable.data.reshape(*shape, -1), _labels(group, inner)
+    rule = None
+    if place == "gradient" and _RULE in group and inner[-1:] == ("layer",):
+        spread = np.broadcast_to(
+            group[_RULE].data.reshape(*shape, *[1] * (len(inner) - 1), -1), variable.data.shape
+        ).reshape(*shape, -1)
+        rule = np.where(good, spread, np.nan)
+    return Metric(path, variable.long_name or name, np.where(good, values, np.nan), series, rule, name == "cosine")
+
+
+def _labels(group: Group, dims: tuple[str, ...]) -> list[str]:
+    """Return a name for every place along the inner dimensions; what does not differ is left out."""
+    columns = [[str(label) for label in group[dim].data] for dim in dims]
+    grid = [", ".join(words) for words in _product([c for c in columns if len(c) > 1])]
+    return grid or [""]
+
+
+def _product(columns: list[list[str]]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [()]
+    for column in columns:
+        rows = [(*row, word) for row in rows for word in column]
+    return rows
+
+
+def _last(curves: Array) -> Array:
+    """Return the last number of every curve that is not nan, with an axis of one series."""
+    there = np.isfinite(curves)
+    last = curves.shape[-1] - 1 - there[..., ::-1].argmax(axis=-1)
+    return np.where(there.any(axis=-1), np.take_along_axis(curves, last[..., None], -1)[..., 0], np.nan)[..., None]
+
+
+def _mean(values: Array) -> Array:
+    """Return the mean of the numbers that are not nan, with an axis of one series."""
+    there = np.isfinite(values)
+    count = there.sum(axis=-1)
+    total = np.where(there, values, 0.0).sum(axis=-1)
+    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))[..., None]

@@ -1,0 +1,247 @@
+"""Run one point of a sweep and leave one file: its result, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from substrate.protocol import Status
+
+from ..build import assemble
+from ..data.shelf import Shelf
+from ..experiments.train.run import Interrupted
+from ..language.load import Loaded
+from ..report.answer import unsettled
+from ..results import store
+from ..results.disk import StoreWriteError, write
+from ..results.store import Group
+from ..run.identity import point_id
+from ..run.provenance import provenance
+from ..run.run import COMPLETE, Ending, Setting, checkpoint_of, compute
+
+SUMMARY = (
+    "metrics",
+    "metrics_exact",
+    "gradient",
+    "signal",
+    "ledger",
+    "ledger/connections",
+    "alarms",
+    "nudge",
+    "evaluate",
+    "audit",
+)
+"""Groups of a result whose figures are kept of every point."""
+
+_SINGLE = ("sample", "pre", "post", "class", "time", "phase")
+shelf = Shelf()
+"""What the points of this process share."""
+
+
+class FilesChangedError(Exception):
+    """A file of a point is not what it was when the point got its name."""
+
+
+class Task(NamedTuple):
+    """One point to run."""
+
+    id: str
+    loaded: Loaded
+    folder: Path
+    """Where its file belongs."""
+
+    stop: Path
+    """The point ends early once this file exists."""
+
+    threads: int
+    keep: str
+    values: str
+    """What is varied, as JSON, for people who open the file."""
+
+
+class Outcome(NamedTuple):
+    """How a point ended."""
+
+    id: str
+    status: str
+    """`ok`, `diverged`, `failed`, `killed`, `interrupted`, or `unwritten` when the disk refuses."""
+
+    reason: str
+    wall_s: float
+
+
+class Quiet:
+    """Tells nobody how a point goes on, and ends it when the sweep is asked to stop.
+
+    Parameters
+    ----------
+    asked : callable
+        Tells whether the sweep is asked to stop.
+    keeps : bool
+        The point leaves a checkpoint when it is stopped; others are given up between two steps of theirs.
+    """
+
+    def __init__(self, asked: Callable[[], bool], keeps: bool = False) -> None:
+        self._asked, self._looked, self._stopped, self._keeps = asked, float("-inf"), False, keeps
+
+    def say(self, text: str) -> None:  # noqa: ARG002
+        """Tell nothing; end the point if it is to stop and keeps nothing."""
+        if not self._keeps and self.stopped():
+            raise Interrupted("given up")
+
+    def advance(self, done: int, total: int, text: str) -> None:  # noqa: ARG002
+        """Do the same."""
+        self.say(text)
+
+    def log_to(self, path: Path) -> None:
+        """Keep nothing."""
+
+    def stopped(self) -> bool:
+        """Return whether the point should end; asks at most once a second."""
+        now = time.monotonic()
+        if now - self._looked > 1.0:
+            self._looked, self._stopped = now, self._stopped or self._asked()
+        return self._stopped
+
+
+def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
+    """Run a point and write its file; never raises but for a broken off process.
+
+    An exception of the experiment is written to ``ID.failed.json`` with its traceback.
+
+    Parameters
+    ----------
+    task : Task
+    asked : callable, optional
+        Tells whether the sweep is asked to stop; absent: it is when the file ``stop`` of the task is there.
+    """
+    begin = time.monotonic()
+    done = finished(task.folder, task.id)  # by a worker that died before it could say so
+    if done is not None:
+        return done
+    try:
+        keeps = task.loaded.scenario.experiment.kind == "train"
+        status, reason = _kept(task, Quiet(asked or task.stop.exists, keeps), begin)
+    except Interrupted as stop:
+        status, reason = "interrupted", str(stop)
+    except StoreWriteError as error:
+        status, reason = "unwritten", str(error)
+    except Exception as error:  # noqa: BLE001  one bad point must not end the sweep
+        status, reason = "failed", f"{type(error).__name__}: {error}"
+        try:
+            write_failure(task.folder, task.id, "failed", reason, task.values, traceback.format_exc())
+        except StoreWriteError as refusal:
+            status, reason = "unwritten", str(refusal)
+    return Outcome(task.id, status, reason, time.monotonic() - begin)
+
+
+def write_failure(folder: Path, name: str, status: str, reason: str, values: str, trace: str = "") -> None:
+    """Write why a point has no result.
+
+    Raises
+    ------
+    StoreWriteError
+        When the system refuses.
+    """
+    told = {"id": name, "status": status, "reason": reason, "values": json.loads(values), "traceback": trace}
+    write(folder / f"{name}.failed.json", json.dumps(told, indent=2).encode())
+
+
+def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
+    """Compute a point, write its result file, and return status and reason."""
+    parts = assemble(task.loaded, shelf)
+    if point_id(task.loaded.scenario, parts.content) != task.id:
+        raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
+    kept = task.folder / f"{task.id}.ckpt.h5"
+    saved = checkpoint_of(kept, task.id, False, watch)
+    setting = Setting(task.threads, kept, saved, task.id, advise=task.keep == "all")
+    groups, ending = compute(task.loaded.scenario, parts, setting, watch)
+    ending = _judged(groups, ending)
+    short = summary(groups)
+    if task.keep == "all":
+        groups["provenance"] = provenance(task.loaded, parts)
+        groups |= {name: groups[name] | group for name, group in short.items()}
+    else:
+        groups = short
+    head: dict[str, str | int | float] = {
+        "title": task.loaded.scenario.name,
+        "software": f"nudgelab {version('nudgelab')}",
+        "id": task.id,
+        "values": task.values,
+        "wall_s": time.monotonic() - begin,
+    }
+    store.save(task.folder / f"{task.id}.h5", groups, head | ending)
+    for leftover in (kept, task.folder / f"{task.id}.failed.json"):
+        leftover.unlink(missing_ok=True)
+    return ("ok" if ending["status"] == "complete" else "diverged"), str(ending.get("reason", ""))
+
+
+def _judged(groups: Mapping[str, Group], ending: Ending) -> Ending:
+    """Return the ending, or `diverged` for a measurement in which no sample settled."""
+    if ending != COMPLETE:
+        return ending
+    gradient, settling = groups.get("gradient", {}), groups.get("settling", {})
+    if "kept" in gradient and not gradient["kept"].data.any():
+        return {"status": "diverged", "reason": unsettled(gradient["status"].data, gradient["kept"].data)}
+    if "status" in settling and not (settling["status"].data == Status.SETTLED).any():
+        return {"status": "diverged", "reason": "no recorded settling settled"}
+    for name, figure in (("nudge", "mse"), ("evaluate", "loss")):
+        if name in groups and not np.isfinite(groups[name][figure].data).any():
+            return {"status": "diverged", "reason": "no sample settled, so there is nothing to compare"}
+    return ending
+
+
+def summary(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return the figures of a result: nothing per sample, unit, weight or moment."""
+    kept: dict[str, Group] = {}
+    for name in SUMMARY:
+        group = {key: v for key, v in groups.get(name, {}).items() if not any(map(is_single, v.dims))}
+        if group:
+            kept[name] = group
+    if "settling" in groups:
+        kept["settling"] = _settled(groups["settling"])
+    return kept
+
+
+def is_single(dim: str) -> bool:
+    """Tell whether a dimension counts samples, units, weights or moments."""
+    return dim in _SINGLE or dim.startswith("unit")
+
+
+def _settled(group: Group) -> Group:
+    """Return how many of the recorded settlings settled, and how long the slowest took."""
+    good = np.asarray(group["status"].data == Status.SETTLED)
+    return {
+        "settled": store.Variable((), float(good.mean()), long_name="fraction of the settlings that settled"),
+        "steps_max": store.Variable((), float(group["steps"].data.max()), long_name="steps of the slowest"),
+    }
+
+
+def finished(folder: Path, name: str) -> Outcome | None:
+    """Return how a point ended whose result file is there and can be read, else None.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files of the points are.
+    name : str
+        Id of the point.
+    """
+    path = folder / f"{name}.h5"
+    if not path.exists():
+        return None
+    try:
+        with store.opened(path) as file:
+            if file.attrs["id"] != name or file.attrs["format"] != store.FORMAT:
+                return None
+            status = "ok" if file.attrs["status"] == "complete" else "diverged"
+            return Outcome(name, status, str(file.attrs.get("reason", "")), float(file.attrs["wall_s"]))
+    except store.StoreReadError:
+        return None

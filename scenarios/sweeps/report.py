@@ -1,0 +1,291 @@
+"""The page of a sweep: one HTML file, made from the merged file and the endings of the points."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..drawing.sheet import Sheet
+from ..report.figures import svg, write_drawings
+from ..report.page import FIGURES, page, plot, without_paths
+from ..report.summary import open_lines
+from ..results.disk import write
+from ..results.store import Result
+from .design import POINT
+from .figures import along, has_rule, heat, named, paired
+from .figures_train import trainings
+from .folder import CUBE, SCENARIO, TABLE, Plan
+from .metric import Axis, Metric, axes_of, in_percent, metric_of
+from .point import Outcome
+from .statistics import Breakdown, breakdown, interval
+from .trainings import end_sheet
+
+_MOST = 0.5
+_ROWS = 60
+_WITHOUT = (
+    "No point gave a number to judge by: none of them settled, or all failed or diverged. The table below and "
+    "points.csv say why, point by point."
+)
+_PLACES = 6
+_CAPTIONS = {
+    "along": (
+        "Along {path}. Dots: single chips. Line: their mean; band: 95 % interval of the mean (Student), of {chips} "
+        "chips at most, cut off where it is far wider than the dots. Points that failed, diverged or have not run are "
+        "left out.{more}"
+    ),
+    "heat": (
+        "Two axes. Mean over chips of the worst layer; hatched where chips failed, diverged or have not run, with "
+        "their number."
+    ),
+    "trainings": (
+        "Trainings by epoch. Thick: mean over replicates; thin: single ones. Points that failed or diverged are left "
+        "out."
+    ),
+    "paired": (
+        "Differences along {path}. Every chip minus itself at the first level, so that what chips differ by cancels; "
+        "bars: 95 % interval of the mean, cut off where it is far wider than the dots."
+    ),
+}
+_RULE = " Dotted: the matching rule, which needs no drawn chip."
+_GOOD = " Dashed: the threshold."
+
+
+def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> None:
+    """Write the page of a sweep, and its figures into a folder beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file; the merged file and the table are linked as its neighbours.
+    result : Result
+        The merged file.
+    plan : Plan
+    outcomes : sequence of Outcome or None
+        In the order of the plan.
+
+    Raises
+    ------
+    StoreWriteError
+        When the system refuses.
+    """
+    metric, axes = in_percent(metric_of(result)), axes_of(result)
+    figures = _figures(result, metric, axes, plan)
+    drawn = {name: svg(figure) for name, (figure, _) in figures.items()}
+    write_drawings(drawn, path.parent / FIGURES)
+    plots = [plot(name, text, figures[name][1]) for name, text in drawn.items()]
+    tables = _tables(result, metric, axes, plan, outcomes)
+    content: dict[str, Any] = {
+        **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
+        "id": "",
+        "tone": "" if metric is not None else "alarm",
+        "answer": sweep_answer(result, plan, outcomes),
+        "remarks": [],
+        "plots": plots,
+        "sheets": tables,
+        "terminal": "",
+        "written": "",
+        "resolved": "",
+        "files": [
+            (CUBE, "every number of this page, and more"),
+            (TABLE, "one line per point"),
+            (SCENARIO, "the sweep to run again"),
+        ],
+        "open_lines": open_lines(Path(CUBE)).replace("run = ", "sweep = ").replace("print(run)", "print(sweep)"),
+        "facts": {},
+        "contents": [*(["Figures"] if plots else []), *(["Tables"] if tables else []), "Files"],
+    }
+    write(path, page(content).encode("utf-8", "backslashreplace"))
+
+
+def sweep_answer(result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> str:
+    """Return in words how many points are good, and up to where gradients are."""
+    counts = Counter(outcome.status if outcome else "not run" for outcome in outcomes)
+    parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
+    text = f"{len(plan.ids)} points: {', '.join(parts)}.{_unsettled(result)}"
+    metric, axes = in_percent(metric_of(result)), axes_of(result)
+    if metric is None:
+        return f"{text} {_WITHOUT}"
+    if not metric.cosine:
+        return text + _ends(metric, axes, plan)
+    if plan.dims[0].name == POINT:
+        return text
+    if len({axis.dim for axis in axes}) > 1:
+        return text + (_several(metric, axes, plan) or _ends(metric, axes, plan))
+    told = ""
+    for axis in axes:
+        if axis.numeric:
+            found = breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
+            told += f" {_reading(found, axis, plan.threshold)}" if found else ""
+    return text + (told or _ends(metric, axes, plan))
+
+
+def _unsettled(result: Result) -> str:
+    """Return in how many points most samples did not settle, so that errors are those of states on the way."""
+    for name, group in (("unsettled_train", "metrics"), ("unsettled", "evaluate")):
+        curves = result.groups.get(group, {}).get(name)
+        if curves is not None:
+            points = result["points"]["status"].data.size
+            bad = int(np.count_nonzero(interval(curves.data.reshape(points, -1)).mean > _MOST))
+            return f" ALARM: in {bad} of {points} points most samples did not settle." if bad else ""
+    return ""
+
+
+def _ends(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+    """Return where the figure is smallest and largest, as means over chips."""
+    found, places = interval(metric.worst), _places(axes, plan)
+    if np.count_nonzero(np.isfinite(found.mean)) == 0:
+        return ""
+    low, high = (np.unravel_index(pick(found.mean), found.mean.shape) for pick in (np.nanargmin, np.nanargmax))
+
+    def told(place: tuple[np.intp, ...]) -> str:
+        spread = f" ({found.low[place]:.3g} to {found.high[place]:.3g})" if np.isfinite(found.low[place]) else ""
+        return f"{found.mean[place]:.3g}{metric.unit}{spread} at {places[tuple(int(i) for i in place)]}"
+
+    words = metric.words.partition(" (%)")[0].partition(",")[0]
+    words += " in the worst layer" * metric.cosine
+    n = f"mean of {plan.replicates} {plan.replicate}s" if plan.replicates > 1 else f"one {plan.replicate}"
+    brackets = ", in brackets its 95 % interval" if np.isfinite(found.low).any() else ""
+    if low == high:
+        return f" The {words} is {told(low)} ({n}{brackets})."
+    return f" The {words} is smallest, {told(low)}, and largest, {told(high)} ({n}{brackets})."
+
+
+def _several(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+    """Return the breakdown along the first axis of numbers, at every place of the others."""
+    first = next((axis for axis in axes if axis.numeric), None)
+    rows = [] if first is None else _breakdowns(metric, [first], plan)
+    if first is None or not 0 < len(rows) <= _PLACES or len({row[2] for row in rows}) > 1:
+        return ""
+    where = "; ".join(f"{row[3]} at {row[1]}" for row in rows)
+    start = f"The cosine of the worst layer is {plan.threshold:g} or more {rows[0][2]} {first.path}"
+    return f" {start} of: {where} ({'medians of chips' if plan.replicates > 1 else 'one chip'})."
+
+
+def _reading(found: Breakdown, axis: Axis, threshold: float) -> str:
+    text = f"The cosine of the worst layer is {threshold:g} or more"
+    if not np.isfinite(found.median):
+        text += f" at {_bound(found.median, found.falling)} of {axis.path}"
+    else:
+        text += f" {'up to' if found.falling else 'from'} {axis.path} = {found.median:.3g}"
+    if found.chips == 1:
+        return f"{text} (one chip)."
+    low, high = (_bound(value, found.falling) for value in (found.low, found.high))
+    return f"{text} (median of {found.chips} chips; {low} to {high})."
+
+
+def _bound(value: float, falling: bool) -> str:
+    if np.isfinite(value):
+        return f"{value:.3g}"
+    return "every level" if (value > 0.0) == falling else "no level"
+
+
+def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan) -> dict[str, tuple[Figure, str]]:
+    """Return every figure with its caption."""
+    found: dict[str, tuple[Figure, str]] = {}
+    if metric is None:
+        return found
+    status = result["points"]["status"].data
+    if plan.experiment == "train" and (figure := trainings(result, _places(axes, plan))) is not None:
+        found["trainings"] = figure, _CAPTIONS["trainings"]
+    for k, axis in enumerate(axes):
+        more = _GOOD if metric.cosine else ""
+        more += _RULE if metric.rule is not None and has_rule(axis) else ""
+        caption = _CAPTIONS["along"].format(path=axis.path, chips=plan.replicates, more=more)
+        found[f"along-{k}"] = along(metric, axes, k, plan.threshold), caption
+    dims = {axis.dim for axis in axes}
+    if len(plan.dims) == 2 and dims == {0, 1}:
+        pair = [next(axis for axis in axes if axis.dim == d) for d in (0, 1)]
+        found["heat"] = heat(metric, status, pair), _CAPTIONS["heat"]
+    if plan.common and plan.replicates > 1 and plan.names[0] != POINT:
+        for k, axis in enumerate(axes):
+            found[f"paired-{k}"] = paired(metric, axes, k), _CAPTIONS["paired"].format(path=axis.path)
+    return found
+
+
+def _places(axes: list[Axis], plan: Plan) -> dict[tuple[int, ...], str]:
+    """Return a short name of every place of the design, by the first key of every dimension that has levels."""
+    shown = [next((axis for axis in axes if axis.dim == k), None) for k in range(len(plan.dims))]
+    return {
+        place: ", ".join(named(axis, axis.values[i].item()) for i, axis in zip(place, shown, strict=True) if axis)
+        or "all"
+        for place in np.ndindex(plan.shape[:-1])
+    }
+
+
+def _tables(
+    result: Result, metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Sequence[Outcome | None]
+) -> list[Sheet]:
+    tables = []
+    if plan.experiment == "train" and (ends := end_sheet(result, _places(axes, plan))) is not None:
+        tables.append(ends)
+    if metric is not None:
+        tables.append(_means(metric, plan))
+        if metric.cosine and (rows := _breakdowns(metric, axes, plan)):
+            columns = ["axis", "at", "good", "median of chips", "least", "largest", "chips"]
+            title = f"Breakdown point: cosine of the worst layer {plan.threshold:g} or more"
+            note = "by straight lines between levels, for every chip alone; the interval is that of all chips"
+            tables.append(Sheet(title, columns, rows, words=3, note=note))
+    bad = [(name, outcome) for name, outcome in zip(plan.ids, outcomes, strict=True) if outcome and outcome.reason]
+    if bad:
+        places = dict(zip(plan.ids, plan.places(), strict=True))
+        rows = [[name, o.status, _at(plan, places[name]), without_paths(o.reason)[:300]] for name, o in bad[:_ROWS]]
+        note = f"the first {_ROWS} of {len(bad)}; all are in {TABLE}" if len(bad) > _ROWS else ""
+        tables.append(Sheet("Points without a good result", ["point", "ended", "at", "why"], rows, words=4, note=note))
+    return tables
+
+
+def _at(plan: Plan, place: tuple[int, ...]) -> str:
+    words = [
+        f"{path} = {values[index]:.4g}" if isinstance(values[index], float) else f"{path} = {values[index]}"
+        for dim, index in zip(plan.dims, place, strict=False)
+        for path, values in dim.coordinates.items()
+    ]
+    return ", ".join(
+        [*words, *([f"replicate {place[-1]}"] if plan.replicates > 1 and len(place) > len(plan.dims) else [])]
+    )
+
+
+def _means(metric: Metric, plan: Plan) -> Sheet:
+    """Return mean and interval at every place of the design."""
+    names = [series or metric.words for series in metric.series]
+    found = interval(np.moveaxis(metric.values, -1, 0))
+    rows = []
+    for place in itertools.islice(np.ndindex(plan.shape[:-1]), _ROWS):
+        cells = []
+        for s in range(len(names)):
+            low, high = found.low[s][place], found.high[s][place]
+            spread = f" ({low:.4g} to {high:.4g})" if np.isfinite(low) else ""
+            cells.append(f"{found.mean[s][place]:.4g}{spread}" if found.chips[s][place] else "-")
+        rows.append([_at(plan, place), *cells, str(found.chips[:, *place].max())])
+    total = len(plan.ids) // plan.replicates
+    cut = f"; the first {_ROWS} of {total} places" if total > _ROWS else ""
+    title = f"{metric.words}: mean over chips"
+    return Sheet(title, ["at", *names, "chips"], rows, note=f"in brackets: 95 % interval of the mean{cut}")
+
+
+def _breakdowns(metric: Metric, axes: list[Axis], plan: Plan) -> list[list[str]]:
+    """Return where the chips break down along every axis of numbers, at every place of the others."""
+    rows = []
+    for axis in axes:
+        if not axis.numeric or plan.dims[axis.dim].name == POINT:
+            continue
+        values = np.moveaxis(metric.worst, axis.dim, 0)
+        for place in itertools.islice(np.ndindex(values.shape[1:-1]), _ROWS):
+            found = breakdown(axis.values, values[(slice(None), *place)], plan.threshold)
+            if found is None:
+                continue
+            full = [*place[: axis.dim], 0, *place[axis.dim :]]
+            others = [
+                _at(plan._replace(dims=[d]), (i,))
+                for k, (d, i) in enumerate(zip(plan.dims, full, strict=True))
+                if k != axis.dim
+            ]
+            bounds = [_bound(value, found.falling) for value in (found.median, found.low, found.high)]
+            rows.append([axis.path, ", ".join(others), "up to" if found.falling else "from", *bounds, str(found.chips)])
+    return rows

@@ -1,0 +1,276 @@
+"""Sweep a scenario: every point of the design once, whatever stops in between, then one cube and one page."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from substrate.dynamics.machine import available_threads
+
+from ..experiments.train.run import Watch
+from ..language.faults import Fault
+from ..language.load import Loaded
+from ..results import store
+from ..results.disk import remove, write
+from ..run.identity import sweep_id
+from ..run.relocate import relocated
+from ..suspicions import told
+from .cube import cube
+from .design import REPLICATE, points
+from .engine import Engine, in_process
+from .folder import (
+    CUBE,
+    LOG,
+    POINTS,
+    REPORT,
+    SCENARIO,
+    STOP,
+    TABLE,
+    Plan,
+    Varied,
+    known,
+    make_folder,
+    read_plan,
+    write_plan,
+    write_table,
+)
+from .metric import columns, metric_of
+from .point import Outcome, Task
+from .points import Checked, checked, scenario_at
+from .report import sweep_answer, write_sweep_report
+
+STOPPED = "interrupted: the same command goes on from here"
+"""Why a sweep ended that was asked to."""
+
+_NO_RESULT = ("interrupted", "unwritten")
+
+
+class SweepOptions(NamedTuple):
+    """How to sweep, not what: none of these changes a result."""
+
+    out: Path | None = None
+    """Folder of the result; absent: ``./<name>-<id>``."""
+
+    engine: Engine = in_process
+    workers: int = 1
+    """Points that run at the same time on this machine."""
+
+    threads: int | None = None
+    """Threads of one point; absent: the cores of this machine shared by the workers."""
+
+    shard: tuple[int, int] | None = None
+    """Run only every n-th point from number i on, and put nothing together."""
+
+    retry_failed: bool = False
+    fail_fast: bool = False
+
+
+class Swept(NamedTuple):
+    """Where a sweep left its result."""
+
+    folder: Path
+    outcomes: list[Outcome | None]
+    """In the order of the plan; None where a point has not run."""
+
+    computed: int
+    """Points that ran now."""
+
+    stopped: str
+    """Why the sweep ended early, or nothing."""
+
+    answer: str
+    """What the points say together; nothing for one shard of a sweep."""
+
+    warnings: Sequence[Fault] = ()
+    """What is suspicious about the scenario or any point of it."""
+
+
+def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
+    """Run what is missing of a sweep, then put all points together.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        A scenario with a sweep.
+    options : SweepOptions
+        Where and how.
+    watch : Watch
+        Progress and interruption.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault of every point; nothing has run then.
+    StoreReadError
+        If a file of a point has gone bad while the sweep ran.
+    StoreWriteError
+        If a file cannot be written; what was written before stays.
+    """
+    design = checked(loaded)
+    plan = _plan(loaded, design)
+    folder = options.out or Path(f"{plan.name}-{sweep_id(loaded.scenario, design.content)}")
+    _begin(loaded, folder, plan, watch)
+    outcomes = outcomes_in(folder, plan)
+    todo = _to_run(plan, outcomes, options)
+    for warning in design.warnings:
+        watch.say(told(warning))
+    watch.say(f"{len(plan.ids)} points, {len(todo)} of them to run")
+    same: dict[str, list[int]] = {}
+    for number, name in enumerate(plan.ids):
+        same.setdefault(name, []).append(number)
+    computed, stopped = 0, ""
+    for outcome in options.engine(_tasks(loaded, design, folder, todo, options), watch):
+        computed += 1
+        for number in same[outcome.id]:
+            outcomes[number] = None if outcome.status in _NO_RESULT else outcome
+        stopped = stopped or _tell(outcome, plan, options, watch)
+        watch.advance(computed, len(todo), _words(outcomes))
+        if stopped:
+            break
+    remove(folder / STOP)
+    answer = put_together(folder, plan, outcomes) if options.shard is None else ""
+    ended = stopped or (STOPPED if watch.stopped() else "")
+    return Swept(folder, outcomes, computed, ended, answer, design.warnings)
+
+
+def merge(folder: Path) -> Swept:
+    """Put together the points that are in a folder.
+
+    Raises
+    ------
+    StoreReadError
+        If the folder holds no sweep, or a file in it has gone bad.
+    StoreWriteError
+        If a file cannot be written.
+    """
+    plan = read_plan(folder)
+    outcomes = outcomes_in(folder, plan)
+    return Swept(folder, outcomes, 0, "", put_together(folder, plan, outcomes))
+
+
+def kept_sweep(folder: Path) -> Swept:
+    """Return the sweep that was put together in a folder.
+
+    Raises
+    ------
+    StoreReadError
+        If the folder holds none, or a file in it has gone bad.
+    """
+    plan = read_plan(folder)
+    outcomes = outcomes_in(folder, plan)
+    return Swept(folder, outcomes, 0, "", sweep_answer(store.load(folder / CUBE), plan, outcomes))
+
+
+def outcomes_in(folder: Path, plan: Plan) -> list[Outcome | None]:
+    """Return how the points of a folder ended, in the order of the plan; None where a point has not run."""
+    return [known(folder, name) for name in plan.ids]
+
+
+def _plan(loaded: Loaded, design: Checked) -> Plan:
+    scenario = loaded.scenario
+    return Plan(
+        scenario.name,
+        f"nudgelab {version('nudgelab')}",
+        scenario.experiment.kind,
+        design.sweep.threshold,
+        [Varied(dim.name, {path: design.coordinates[path] for path in dim.axes}) for dim in design.dims],
+        design.sweep.replicates,
+        scenario.chip.instance,
+        design.sweep.common_random_numbers,
+        design.ids,
+        design.sweep.replicate,
+    )
+
+
+def _begin(loaded: Loaded, folder: Path, plan: Plan, watch: Watch) -> None:
+    """Make the folder and write what the sweep is."""
+    make_folder(folder)
+    watch.log_to(folder / LOG)
+    write_plan(folder, plan)
+    if not (folder / SCENARIO).exists():
+        write(folder / SCENARIO, relocated(loaded, folder).to_toml().encode())
+
+
+def _to_run(plan: Plan, outcomes: list[Outcome | None], options: SweepOptions) -> list[int]:
+    """Return the numbers of the points to run, each content once."""
+    first: dict[str, int] = {}
+    for number, name in enumerate(plan.ids):
+        first.setdefault(name, number)
+    share, shares = options.shard or (0, 1)
+    again = ("failed", "killed") if options.retry_failed else ()
+    return [
+        number
+        for number in first.values()
+        if number % shares == share and ((found := outcomes[number]) is None or found.status in again)
+    ]
+
+
+def _tasks(loaded: Loaded, design: Checked, folder: Path, todo: list[int], options: SweepOptions) -> Iterator[Task]:
+    """Yield the points to run; a scenario is made when its turn comes."""
+    threads = options.threads or max(1, available_threads() // options.workers)
+    place = (folder / POINTS).resolve()
+    wanted_numbers = set(todo)
+    for point in points(design.dims, design.sweep.replicates):
+        if point.number in wanted_numbers:
+            values = {
+                path: design.coordinates[path][index]
+                for dim, index in zip(design.dims, point.place, strict=False)
+                for path in dim.axes
+            } | {REPLICATE: point.place[-1]}
+            found = scenario_at(loaded, design.dims, point)
+            stop = place.parent / STOP
+            yield Task(design.ids[point.number], found, place, stop, threads, design.sweep.keep, json.dumps(values))
+
+
+def _tell(outcome: Outcome, plan: Plan, options: SweepOptions, watch: Watch) -> str:
+    """Tell what went wrong with a point, and return why the sweep has to end, or nothing."""
+    if outcome.status == "unwritten":
+        return outcome.reason
+    if outcome.status in ("failed", "killed"):
+        place = dict(zip(plan.ids, plan.places(), strict=True))[outcome.id]
+        where = ", ".join(
+            f"{path} = {values[index]}"
+            for dim, index in zip(plan.dims, place, strict=False)
+            for path, values in dim.coordinates.items()
+        )
+        watch.say(f"point {outcome.id} {outcome.status} at {where}, replicate {place[-1]}: {outcome.reason}")
+        return "stopped at the first failed point" if options.fail_fast else ""
+    return ""
+
+
+def _words(outcomes: list[Outcome | None]) -> str:
+    """Return how far the sweep is, in words."""
+    counts = Counter(outcome.status for outcome in outcomes if outcome)
+    bad = [f"{counts[status]} {status}" for status in ("diverged", "failed", "killed") if counts[status]]
+    return ", ".join([f"{counts['ok']} of {len(outcomes)} points good", *bad])
+
+
+def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> str:
+    """Write the merged cube, the table and the report of the points there are; return what they say in words.
+
+    Raises
+    ------
+    StoreReadError
+        If the file of a point has gone bad.
+    StoreWriteError
+        If a file cannot be written.
+    """
+    groups = cube(folder, plan, outcomes)
+    missing = sum(outcome is None for outcome in outcomes)
+    head: dict[str, str | int | float] = {
+        "title": plan.name,
+        "software": plan.software,
+        "experiment": plan.experiment,
+        "threshold": plan.threshold,
+        "status": "incomplete" if missing else "complete",
+    }
+    store.save(folder / CUBE, groups, head)
+    result = store.load(folder / CUBE)
+    metric = metric_of(result)
+    write_table(folder / TABLE, plan, outcomes, {} if metric is None else columns(metric))
+    write_sweep_report(folder / REPORT, result, plan, outcomes)
+    return sweep_answer(result, plan, outcomes)

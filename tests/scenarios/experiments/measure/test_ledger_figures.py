@@ -1,0 +1,192 @@
+"""Figures of the ledger and of mismatch show the numbers they are given."""
+
+import numpy as np
+import pytest
+
+from scenarios.experiments.matching.figures import mismatch
+from scenarios.experiments.measure.ledger_figures import causes, causes_of_connections, waterfall
+from scenarios.experiments.measure.words import culprit
+from scenarios.report.figures import svg
+from scenarios.results.store import Variable
+from tests.scenarios import result_files as results
+from tests.scenarios.report.test_figures import drawn
+
+TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "noise")
+SIZES = np.array([[0.16, 0.007, 0.001, 0.0, 0.09, 0.02], [0.08, 0.004, 0.0005, 0.0, 0.05, 0.01]])
+
+
+def ledger(layers=("l1", "out"), **changes):
+    """Return a result with a ledger of six causes, the second scheme twice as wrong as the first."""
+    sizes = np.resize(SIZES, (len(layers), len(TERMS)))
+    relative = np.stack([sizes, 2.0 * sizes])
+    both = ("scheme", "layer")
+    group = {
+        "scheme": Variable(("scheme",), np.array(["centred, beta 0.1", "centred, beta 0.2"])),
+        "layer": Variable(("layer",), np.array(layers)),
+        "term": Variable(("term",), np.array(TERMS)),
+        "median": Variable((*both, "term"), relative),
+        "relative": Variable((*both, "term"), 1.5 * relative),
+        "dithered_median": Variable(both, relative[..., 4]),
+        "dithered": Variable(both, 1.5 * relative[..., 4]),
+        "total_median": Variable(both, np.sqrt((relative**2).sum(axis=2))),
+        "total": Variable(both, 1.5 * np.sqrt((relative**2).sum(axis=2))),
+        "cosine_after": Variable((*both, "term"), 1.0 - 0.5 * np.cumsum(relative**2, axis=2)),
+        **dict.fromkeys(("spread", "spread_median"), Variable((*both, "term"), scattering(len(layers), 0.4))),
+    }
+    group |= {name: group[name]._replace(data=data) for name, data in changes.items()}
+    return results.result({"ledger": group})
+
+
+def scattering(layers, size):
+    """Return how single measurements scatter: noise alone does."""
+    spread = np.zeros((2, layers, len(TERMS)))
+    spread[..., TERMS.index("noise")] = size
+    return spread
+
+
+def numbers(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_every_cause_has_a_bar_for_the_median_its_number_and_a_tick_for_the_rms(scheme):
+    result = ledger()
+    figure = causes(result, scheme)
+    for k, axes in enumerate(figure.axes):
+        sizes, total = (result["ledger"][name].data[scheme, k] for name in ("median", "total_median"))
+        values = np.array([*sizes[:4], sizes[4], *sizes[4:], total, 0.4])
+        bars = np.array([bar.get_x() + bar.get_width() for bar in axes.patches])
+        seen = values >= axes.get_xlim()[0]
+        np.testing.assert_allclose(bars[seen], values[seen])
+        assert numbers(axes) == ["0" if v == 0.0 else f"{100.0 * v:.3g} %" for v in values]
+        assert axes.yaxis_inverted()
+        assert axes.lines[0].get_xdata()[0] == total
+        ticks = dict(zip(axes.lines[1].get_ydata(), axes.lines[1].get_xdata(), strict=True))
+        assert all(ticks[place] == pytest.approx(1.5 * values[place]) for place in (0, 4, 5, 7))
+    rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    words = [term.replace("_", " ") for term in TERMS]
+    assert rows == [*words[:4], "readout + noise", "- readout", "- noise", "total", "one measurement"]
+
+
+@pytest.mark.parametrize("largest", [*range(4), "one measurement"])
+def test_the_longest_full_bar_is_the_cause_that_is_blamed(largest):
+    """Readout and noise cancel: each alone is larger than any other cause, both together are not."""
+    sizes = np.full((2, 2, 6), 0.01)
+    sizes[..., 4:] = 0.9
+    spread = scattering(2, 0.5 if largest == "one measurement" else 0.03)
+    if largest != "one measurement":
+        sizes[1, 1, largest] = 0.5
+    result = ledger(median=sizes, dithered_median=np.full((2, 2), 0.02), spread_median=spread)
+    group = result["ledger"]
+    # The second scheme is the better one.
+    group["median"].data[0, ..., 0] = 0.8
+    found = culprit(group)
+    figure = causes(result)
+    assert figure.get_suptitle() == "centred, beta 0.2 (smallest error of 2 schemes)"
+    axes = figure.axes[found.layer]
+    rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    full = {name: bar.get_width() for name, bar in zip(rows, axes.patches, strict=True) if not name.startswith("- ")}
+    longest = max((name for name in full if name != "total"), key=full.get)
+    assert longest == (largest if largest == "one measurement" else TERMS[largest].replace("_", " "))
+    assert found.terms == (("noise",) if largest == "one measurement" else (TERMS[largest],))
+
+
+def test_what_only_connections_have_is_drawn_per_connection():
+    terms = np.array(["asymmetry", "presynaptic", "write"])
+    relative = np.array([[[0.1, 0.02, 0.5], [0.2, 0.03, 0.6], [np.nan] * 3]])
+    total = np.array([[0.51, 0.63, np.nan]])
+    group = {
+        "scheme": Variable(("scheme",), np.array(["centred, beta 0.1"])),
+        "term": Variable(("term",), terms),
+        "connection": Variable(("connection",), np.array(["in-l1", "l1-out", "out-l1"])),
+        "relative": Variable(("scheme", "connection", "term"), relative),
+        "spread": Variable(("scheme", "connection", "term"), 0.1 * relative),
+        "total": Variable(("scheme", "connection"), total),
+    }
+    figure = causes_of_connections(
+        results.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
+    assert numbers(figure.axes[1]) == ["20 %", "3 %", "60 %", "63 %"]
+    layers = {name: v for name, v in group.items() if name != "connection"}
+    layers["layer"] = Variable(("layer",), np.array(["l1", "l2", "out"]))
+    layers |= dict.fromkeys(("cosine_after", "median"), layers["relative"])
+    layers |= {"total_median": layers["total"], "spread_median": layers["spread"]}
+    result = results.result({"ledger": layers})
+    assert [label.get_text() for label in causes(result, 0).axes[0].get_yticklabels()] == ["asymmetry", "total"]
+    assert [label.get_text() for label in waterfall(result, 0).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
+
+
+def test_bars_start_where_the_axis_does_and_small_ones_are_not_lost():
+    tiny = ledger(median=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
+    (axes, *_) = causes(tiny).axes
+    first = axes.get_xlim()[0]
+    assert {round(bar.get_x() / first, 9) for bar in axes.patches} == {1.0}
+    assert axes.patches[6].get_width() == 0.0
+    assert numbers(axes)[6] == "2e-09 %"
+
+
+def test_a_ledger_without_a_measurement_has_no_spread():
+    without = ledger(spread=np.zeros((2, 2, 6)), spread_median=np.zeros((2, 2, 6)))
+    assert len(causes(without).axes[0].patches) == len(TERMS) + 2
+
+
+def test_nothing_measured_is_shown_as_nothing():
+    names = ("median", "relative", "spread", "spread_median", "total", "total_median", "dithered", "dithered_median")
+    empty = ledger(**{n: np.full((2, 2, 6) if n in names[:4] else (2, 2), np.nan) for n in names})
+    assert set(numbers(causes(empty).axes[0])) == {"-"}
+
+
+def test_the_waterfall_begins_at_the_exact_gradient():
+    result = ledger()
+    figure = waterfall(result, 1)
+    for k, line in enumerate(figure.axes[0].lines):
+        np.testing.assert_allclose(line.get_ydata(), np.append(1.0, result["ledger"]["cosine_after"].data[1, k]))
+    ticks = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert ticks == ["exact", *(term.replace("_", " ") for term in TERMS)]
+    assert figure.axes[0].get_title() == "centred, beta 0.2"
+
+
+def spread_group(zero=False):
+    sigma = np.array([0.0 if zero else 0.01, 0.1, 0.5])
+    cosine = 1.0 - np.multiply.outer(sigma**2, np.outer([0.9, 1.0, 1.1], [1.0, 0.5]))
+    cosine[2, 0, 0] = np.nan
+    return {
+        "sigma": Variable(("sigma",), sigma),
+        "instance": Variable(("instance",), np.arange(3)),
+        "layer": Variable(("layer",), np.array(["l1", "out"])),
+        "cosine": Variable(("sigma", "instance", "layer"), cosine),
+        "rule": Variable(("sigma", "layer"), 1.0 - np.outer(sigma**2, [1.0, 0.5])),
+    }
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
+    group = spread_group(zero)
+    (axes,) = mismatch(group).axes
+    for k in range(2):
+        points, mean, rule = axes.lines[3 * k : 3 * k + 3]
+        np.testing.assert_array_equal(points.get_ydata(), group["cosine"].data[int(zero) :, :, k].ravel())
+        np.testing.assert_allclose(mean.get_ydata(), np.nanmean(group["cosine"].data[int(zero) :, :, k], axis=1))
+        np.testing.assert_array_equal(rule.get_ydata(), group["rule"].data[int(zero) :, k])
+        np.testing.assert_array_equal(rule.get_xdata(), group["sigma"].data[int(zero) :])
+    assert [text.get_text() for text in axes.get_xticklabels()] == (["10", "50"] if zero else ["1", "10", "50"])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: causes(ledger()),
+        lambda: causes(ledger(tuple(f"layer{i}" for i in range(6)))),
+        lambda: waterfall(ledger()),
+        lambda: mismatch(spread_group()),
+    ],
+)
+def test_axes_are_named_and_nothing_lies_outside(draw):
+    figure = draw()
+    canvas = drawn(figure)
+    assert all(axes.get_xlabel() for axes in figure.axes if axes.axison)
+    box = figure.get_tightbbox(canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
+    assert svg(figure).startswith("<?xml")

@@ -1,0 +1,135 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios.language import json_schema
+from scenarios.language.files import CATALOGUE, presets
+
+from ..scenario_files import GOOD, changed, write
+
+COMMITTED = Path(json_schema.__file__).parents[1] / json_schema.FILE
+TAPLO = shutil.which("taplo", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+needs_taplo = pytest.mark.skipif(TAPLO is None, reason="the program taplo is not installed (pip install taplo)")
+
+
+def nodes(node):
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
+        yield from nodes(child)
+
+
+def lint(path, schema=COMMITTED):
+    command = [TAPLO, "lint", "--colors", "never", "--schema", schema.resolve().as_uri(), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
+
+
+def test_the_committed_schema_is_the_generated_one():
+    message = f"write json_schema.text() to {COMMITTED.name} again: nudgelab schema"
+    assert COMMITTED.read_text(encoding="utf-8") == json_schema.text(), message
+
+
+def test_every_key_is_explained_and_no_key_is_generated_prose():
+    schema = json_schema.json_schema()
+    tables = schema["$defs"]
+    explained = {name for name, table in tables.items() if table.get("description")}
+    assert explained == set(tables)
+    for name, table in tables.items():
+        for key, field in table["properties"].items():
+            assert field.get("description") or key == "kind", f"{name}.{key}"
+            assert "\n" not in field.get("description", "")
+    assert not any("title" in node for node in nodes([tables, schema["properties"]]))
+
+
+def test_only_words_of_json_schema_are_left():
+    known = {"$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "items", "type"}
+    known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "pattern"}
+    for table in json_schema.json_schema()["$defs"].values():
+        for field in table["properties"].values():
+            words = {word for node in nodes(field) for word in node}
+            assert words <= known, words - known
+    assert "null" not in json_schema.text()
+
+
+def test_quantities_may_be_text():
+    dynamics = json_schema.json_schema()["$defs"]["Dynamics"]["properties"]
+    number, text = dynamics["dt"]["anyOf"]
+    assert number == {"exclusiveMinimum": 0.0, "maximum": 10.0, "type": "number"}
+    assert text == {"type": "string"}
+
+
+def test_the_key_of_the_version_is_named_as_in_files():
+    schema = json_schema.json_schema()
+    assert schema["properties"]["schema"]["const"] == 1
+    assert "schema" in schema["anyOf"][0]["required"]
+
+
+@needs_taplo
+@pytest.mark.parametrize("path", [*sorted(CATALOGUE.glob("*.toml")), *presets()], ids=lambda path: path.stem)
+def test_an_editor_accepts_every_packaged_file(path, tmp_path):
+    if path in presets():
+        path = write(tmp_path, f'extends = "x.toml"\n{path.read_text(encoding="utf-8")}')
+    result = lint(path)
+    assert result.returncode == 0, result.stderr
+
+
+@needs_taplo
+def test_an_editor_finds_the_schema_beside_the_file(tmp_path):
+    shutil.copy(COMMITTED, tmp_path)
+    path = write(tmp_path, f"{json_schema.FIRST_LINE}\n{changed('dt = 0.25', 'dt = 25')}")
+    result = subprocess.run(
+        [TAPLO, "lint", "--colors", "never", path.name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert result.returncode != 0
+    assert "dt = 25" in result.stderr
+
+
+@needs_taplo
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 7", "seed = -7"),
+        ("seed = 7", "sede = 7"),
+        ('"sigmoid"', '"sigmiod"'),
+        ("l1 = 8", "l1 = 0"),
+        ('angle = "90 degree"', "angle = 190"),
+        ("dt = 0.25", "dt = 11"),
+        ("steps = 10", "steps = 1.5"),
+        ('kind = "circle"', 'kind = "circel"'),
+        ("samples = 16", 'samples = "16"'),
+        ("schema = 1", "schema = 2"),
+        ('name = "good"\n', ""),
+    ],
+)
+def test_an_editor_marks_what_is_wrong(tmp_path, old, new):
+    assert lint(write(tmp_path, GOOD)).returncode == 0
+    assert lint(write(tmp_path, changed(old, new))).returncode != 0
+
+
+@needs_taplo
+@pytest.mark.parametrize(
+    "text",
+    [
+        'extends = "base.toml"\n[network]\nactivation = "dsilu"\n[learning.scheme]\nbeta = 0.1\n',
+        'extends = ["a.toml", "preset:rate-mlp"]\n[experiment]\nsamples = 4\n',
+        changed("dt = 0.25", 'dt = "50 ns"') + '\n[physical]\ntau = "1 us"\nleak = 1e-6\n',
+    ],
+)
+def test_an_editor_accepts_what_completes_a_base(tmp_path, text):
+    result = lint(write(tmp_path, text))
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_schema_is_plain_json():
+    assert json.loads(json_schema.text()) == json_schema.json_schema()

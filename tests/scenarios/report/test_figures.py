@@ -1,0 +1,194 @@
+"""Figures exist for what a result holds, show its numbers, and can be read in print and in grey."""
+
+import re
+from xml.dom import minidom
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from scenarios.drawing.style import COLOURS, look, plain
+from scenarios.report import figures
+from scenarios.results.store import Variable
+from tests.scenarios import result_files as results
+
+MANY = tuple(f"{kind}, beta {beta:g}" for kind in ("one-sided", "centred", "circle 4") for beta in (0.4, 0.2, 0.1))
+
+
+def drawn(figure):
+    """Draw a figure, where it would be drawn by a screen; return the canvas."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
+
+
+def lines(figure, panel=0):
+    """Return label and data of every line of a panel."""
+    return {line.get_label(): line for line in figure.axes[panel].lines}
+
+
+def settled(samples=2, phases=("free", "beta +0.2")):
+    time = np.arange(50) * 0.5
+    decay = np.exp(-time)[None, :, None] * np.ones((len(phases), 1, samples))
+    group = {
+        "phase": Variable(("phase",), np.array(phases)),
+        "time": Variable(("time",), time, "tau"),
+        "distance": Variable(("phase", "time", "sample"), decay),
+    }
+    return results.result({"settling": group})
+
+
+RESULTS = {
+    "train": results.trained(10, exact=True),
+    "long": results.result({"metrics": results.metrics(300, pairs=False)}),
+    "measure": results.result(results.measured()),
+    "many": results.result(results.measured(schemes=MANY)),
+    "deep": results.result(results.measured(layers=tuple(f"a_rather_long_name_{i}" for i in range(20)))),
+    "settle": settled(),
+    "crowd": settled(50, tuple(f"beta {k}" for k in range(30))),
+    "evaluate": results.evaluated(),
+    "study": results.result({"nudge": results.nudges()}),
+}
+
+WANTED = {
+    "train": ["training", "angles", "cosine_by_epoch", "cosine", "causes", "waterfall", "signal"],
+    "long": ["training", "angles"],
+    "measure": ["cosine", "causes", "waterfall", "signal"],
+    "many": ["cosine", "causes", "waterfall", "signal", "nudge"],
+    "deep": ["cosine", "causes", "waterfall", "signal"],
+    "settle": ["settling"],
+    "crowd": ["settling"],
+    "evaluate": ["chips"],
+    "study": ["nudge_study", "schemes"],
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
+    paths = figures.write_drawings(figures.drawings(RESULTS[kind]), tmp_path / "figures")
+    assert [path.stem for path in paths] == WANTED[kind]
+    for path in paths:
+        minidom.parse(str(path))  # noqa: S318  our own file
+        assert path.stat().st_size < 200_000
+        assert "Date" not in path.read_text()
+    assert set(WANTED[kind]) <= figures.CAPTIONS.keys()
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
+    for name, figure in figures.figures_of(RESULTS[kind]).items():
+        renderer = drawn(figure).get_renderer()
+        for axes in figure.axes:
+            assert axes.get_xlabel(), name
+        # Where causes are named on the vertical axis, the horizontal one has the unit.
+        numbers = figure.axes[0].get_ylabel() or figure.axes[0].get_xlabel()
+        assert re.search(r"\(.+\)|cosine|/ exact", numbers), f"{name}: no unit"
+        box = figure.get_tightbbox(renderer)
+        width, height = figure.get_size_inches()
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, name
+        assert min(axes.get_position().height for axes in figure.axes) > 0.25, name
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path):
+    first, second = (figures.write_drawings(figures.drawings(RESULTS["train"]), tmp_path / name) for name in "ab")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_training_shows_the_numbers_and_the_exact_gradients_dashed():
+    figure = figures.training(RESULTS["train"])
+    error = lines(figure, 1)
+    assert set(error) == {
+        "training samples",
+        "test samples",
+        "training samples, exact gradients",
+        "test samples, exact gradients",
+    }
+    measured, exact = error["test samples"], error["test samples, exact gradients"]
+    np.testing.assert_allclose(measured.get_ydata(), 100.0 * RESULTS["train"]["metrics"]["error_test"].data)
+    assert (measured.get_linestyle(), exact.get_linestyle()) == ("-", "--")
+    assert measured.get_color() == exact.get_color()
+    assert measured.get_markerfacecolor() != exact.get_markerfacecolor()
+    assert len(lines(figures.training(RESULTS["long"]), 1)) == 2
+
+
+def test_a_training_without_classes_shows_its_loss_only():
+    group = results.metrics(3)
+    for part in ("train", "test"):
+        group[f"error_{part}"] = Variable(("epoch",), np.full(4, np.nan))
+    assert len(figures.training(results.result({"metrics": group})).axes) == 1
+
+
+@pytest.mark.parametrize(("last", "scale"), [(1e30, "log"), (np.inf, "linear"), (2.0, "linear")])
+def test_an_exploding_loss_hides_nothing(last, scale):
+    group = results.metrics(3)
+    group["loss_test"] = Variable(("epoch",), np.array([2.3, 2.0, 5.0, last]))
+    figure = figures.training(results.result({"metrics": group}))
+    assert figure.axes[0].get_yscale() == scale
+    drawn(figure)
+
+
+def test_a_training_that_failed_at_once_still_has_its_figures():
+    group = {
+        name: v._replace(data=np.full(np.shape(v.data), np.nan)) if np.asarray(v.data).dtype.kind == "f" else v
+        for name, v in results.metrics(1).items()
+    }
+    made = figures.figures_of(results.result({"metrics": group}))
+    assert list(made) == ["training", "angles"]
+    for figure in made.values():
+        drawn(figure)
+        assert all(np.isnan(line.get_ydata()).all() for panel in figure.axes for line in panel.lines)
+
+
+def test_angles_shows_each_pair_and_both_symmetries():
+    figure = figures.angles(RESULTS["train"])
+    group = RESULTS["train"]["metrics"]
+    assert list(lines(figure)) == list(group["pair"].data)
+    np.testing.assert_array_equal(lines(figure)["l1-l2 / l2-l1"].get_ydata(), group["angle_weights"].data[:, 0])
+    symmetry = lines(figure, 1)
+    np.testing.assert_array_equal(symmetry["symmetry of W"].get_ydata(), group["symmetry_couplings"].data)
+    np.testing.assert_array_equal(symmetry["symmetry of W - 1"].get_ydata(), group["symmetry_reference"].data)
+    colours = [line.get_color() for k in (0, 1) for line in lines(figure, k).values()]
+    assert len(set(colours)) == 4, "one key serves both panels"
+    assert len(figures.angles(RESULTS["long"]).axes) == 2
+
+
+def test_measured_figures_of_a_training_show_the_last_epoch():
+    result = RESULTS["train"]
+    markers = figures.cosine(result).axes[0].containers[0].lines[0]
+    np.testing.assert_array_equal(markers.get_ydata(), result["gradient"]["cosine"].data[-1, 0])
+    by_epoch = lines(figures.cosine_by_epoch(result))
+    np.testing.assert_array_equal(by_epoch["l2"].get_ydata(), result["gradient"]["cosine"].data[:, 0, 1])
+    np.testing.assert_array_equal(by_epoch["l2"].get_xdata(), result["gradient"]["epoch"].data)
+
+
+def test_signal_shows_activity_error_and_the_smallest_and_largest_nudge():
+    shown, group = lines(figures.signal(RESULTS["many"])), RESULTS["many"]["signal"]
+    assert list(shown) == [
+        "activity",
+        "exact dL/d drive",
+        "change to be read at beta 0.1",
+        "change to be read at beta 0.4",
+    ]
+    np.testing.assert_array_equal(shown["change to be read at beta 0.4"].get_ydata(), group["evoked"].data[0])
+    assert figures.signal(RESULTS["many"]).axes[0].get_yscale() == "log"
+
+
+def test_of_many_schemes_the_best_nudge_of_each_kind_is_drawn():
+    figure = figures.cosine(RESULTS["many"])
+    assert [c.get_label() for c in figure.axes[0].containers] == [MANY[2], MANY[5], MANY[8]]
+    assert len(figures.cosine(RESULTS["measure"]).axes[0].containers) == 2
+
+
+def test_curves_differ_without_colour():
+    looks = [look(k) for k in range(36)]
+    assert len({(a["color"], a["marker"]) for a in looks}) == 36
+    assert len({a["color"] for a in looks}) == len(COLOURS) == 12
+    assert len({a["marker"] for a in looks[: len(COLOURS)]}) == len(COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("l1", "l1"), ("$x$", r"\$x\$"), ("\u03b2\n\x1b", "???"), (50 * "a", 37 * "a" + "...")],
+)
+def test_text_in_figures_is_plain(text, wanted):
+    assert plain(text) == wanted

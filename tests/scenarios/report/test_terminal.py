@@ -1,0 +1,119 @@
+"""Tables on terminals of any width: every number is whole, and so is every word that a line has room for."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from rich.console import Console
+
+from scenarios.report.sheets import Sheet, sheets
+from scenarios.report.summary import print_sheet, show
+from scenarios.report.terminal import lines_of, wrapped
+from tests.scenarios import result_files as results
+
+WIDTHS = (200, 100, 80, 40, 30)
+RESULTS = {
+    "measure": results.result(results.measured()),
+    "many schemes": results.result(results.measured(schemes=tuple(f"circle {n}, beta 0.{n}" for n in range(2, 9)))),
+    "training": results.trained(40, exact=True),
+    "chips": results.evaluated(),
+    "nudges": results.result({"nudge": results.nudges()}),
+}
+
+NUMBER = some.one_of(
+    some.floats(-1e9, 1e9).map(lambda x: f"{x:.4g}"),
+    some.floats(0.0, 1e3).map(lambda x: f"{x:.3g} %"),
+    some.sampled_from(["0 %", "0", "-", "134,401.8", "0.95 (0.93 to 0.97)"]),
+)
+WORDS = some.lists(some.text("abcxyz", min_size=1, max_size=9), min_size=1, max_size=5).map(" ".join)
+
+
+@some.composite
+def tables(draw):
+    words, numbers = draw(some.integers(1, 2)), draw(some.integers(0, 14))
+    columns = [draw(WORDS) for _ in range(words + numbers)]
+    rows = [
+        [draw(WORDS if k < words else NUMBER) for k in range(len(columns))] for _ in range(draw(some.integers(0, 6)))
+    ]
+    return Sheet(draw(WORDS), columns, rows, words=words)
+
+
+def numbers_of(sheet):
+    return [cell for row in sheet.rows for cell in row[sheet.words :]]
+
+
+def nothing_is_lost(sheet, lines):
+    """Every number stands whole in some line as often as in the table, but for columns of zeros; so does every word."""
+    text = "\n".join(lines)
+    for k in range(sheet.words, len(sheet.columns)):
+        cells = [row[k] for row in sheet.rows]
+        if all(cell.removesuffix(" %") in ("0", "0.0", "0.00", "-0") for cell in cells):
+            continue
+        for cell in cells:
+            assert text.count(cell) >= cells.count(cell), (cell, text)
+    found = set(text.split())
+    for word in {word for row in sheet.rows for cell in row[: sheet.words] for word in cell.split()}:
+        assert word in found or word in text, (word, text)
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_number_of_a_result_is_cut_at_any_width(name, width):
+    for sheet in sheets(RESULTS[name], 8):
+        lines = lines_of(sheet, width)
+        nothing_is_lost(sheet, lines)
+        assert max(map(len, lines)) <= width, "\n".join(lines)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables(), some.sampled_from(WIDTHS))
+def test_no_number_of_any_table_is_cut(sheet, width):
+    lines = lines_of(sheet, width)
+    nothing_is_lost(sheet, lines)
+    if width >= 40:
+        assert max(map(len, lines), default=0) <= width
+
+
+def test_a_table_that_is_too_wide_is_turned_and_names_what_is_zero_everywhere():
+    sheet = Sheet("t", ["layer", "cosine", *(f"cause {n}" for n in range(8))], [["l1", "0.9", *["0 %"] * 7, "3 %"]])
+    assert lines_of(sheet, 100)[1].split() == ["l1", "0.9", *["0", "%"] * 7, "3", "%"]
+    assert [line.split() for line in lines_of(sheet, 30)[:2]] == [
+        ["layer", "cosine", "cause", "7"],
+        ["l1", "0.9", "3", "%"],
+    ]
+    turned = [line.split() for line in lines_of(sheet, 18)]
+    assert turned[:3] == [["layer", "l1"], ["cosine", "0.9"], ["cause", "7", "3", "%"]]
+    assert turned[3][:4] == ["nothing", "but", "zeros:"]
+
+
+def test_layers_stand_side_by_side_under_their_scheme():
+    sheet = next(s for s in sheets(RESULTS["measure"], 8) if s.columns[0] == "scheme")
+    lines = lines_of(sheet, 72)
+    heads = [line for line in lines if line.startswith("scheme:")]
+    assert heads == [f"scheme: {name}" for name in results.SCHEMES]
+    below = lines[lines.index(heads[1]) + 1].split()
+    assert below == ["layer", *results.LAYERS]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_prose_on_a_terminal_breaks_between_words_and_elsewhere_not_at_all(width):
+    result = RESULTS["training"]
+    for terminal in (True, False):
+        console = Console(width=width, highlight=False, force_terminal=terminal, no_color=True)
+        with console.capture() as capture:
+            show(result, console)
+        prose = capture.get().partition("After epoch")[2]
+        assert prose
+        words = prose.split()
+        assert "gradient" in words
+        assert (max(map(len, prose.splitlines())) <= width) == terminal or width == 200
+    assert wrapped("an error of 51.7 % here", 16) == ["an error of", "51.7 % here"]
+
+
+def test_the_title_and_note_of_a_table_are_wrapped_too():
+    console = Console(width=20, highlight=False, force_terminal=True, no_color=True)
+    with console.capture() as capture:
+        print_sheet(
+            Sheet("a title of several words", ["a", "b"], [["x", "1"]], note="a note of several words"), console
+        )
+    assert "words" in capture.get().split()
