@@ -1,4 +1,4 @@
-"""Step laws once more in NumPy, written from the published equations (Rasch et al. 2021; see `devices.programming.pulse`)."""
+"""Step laws once more in NumPy, from the published equations (Rasch et al. 2021; `devices.programming.pulse`)."""
 
 from __future__ import annotations
 

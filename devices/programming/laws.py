@@ -1,7 +1,8 @@
 """What a cell that keeps a weight does when it is written: parameters of the pulsed laws.
 
 T. Gokmen, Y. Vlasov, "Acceleration of deep neural network training with resistive cross-point devices",
-Front. Neurosci. 10, 2016. The laws themselves are in `devices.programming.pulse`, the draw of every cell in `devices.programming.sampled`.
+Front. Neurosci. 10, 2016. The laws themselves are in `devices.programming.pulse`, the draw of every cell in
+`devices.programming.sampled`.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ class Chip(Silicon):
         return self.topology.split(self._reader.read_signed(change))
 
     def settle_errors(self, target: Array) -> Settled:
-        """Let the adjoint state relax on transposed weights around the last free state (see `substrate.dynamics.adjoint`).
+        """Let the adjoint state relax on transposed weights around the last free state (`substrate.dynamics.adjoint`).
 
         It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit, which is that
         of the free output as it was read if nudges are held.

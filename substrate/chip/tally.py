@@ -40,7 +40,7 @@ class Tally(NamedTuple):
     """Requests that were not 0 and moved no cell: below one step, or held back by a comparator, window or level."""
 
     cut: Counts
-    """Requests for more pulses than one write can give, `devices.programming.pulse.LONGEST` or a whole train of coincidences."""
+    """Requests for more pulses than a write gives: `devices.programming.pulse.LONGEST`, or a train of coincidences."""
 
     refreshes: Counts
     """One-sided pairs that were refreshed."""

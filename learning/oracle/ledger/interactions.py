@@ -9,9 +9,9 @@ removed     ``E(all) - E(all but c)``: what the full chip gains without it
 interaction ``E(all) - E({}) - sum_c (E({c}) - E({}))``: 0 if causes only add up
 =========== ==================================================================
 
-The causes are those of the chip (`substrate.chip.causes`), but the writes where no error vector feels them, and settling
-and precision where these are not ideal. What is left with no cause at all, ``E({})``, is the finite nudge and the
-asymmetry of the programmed weights. Membranes with noise need an end by the clock: then every chip settles as the
+The causes are those of the chip (`substrate.chip.causes`), but the writes where no error vector feels them, and
+settling and precision where these are not ideal. What is left with no cause at all, ``E({})``, is the finite nudge and
+the asymmetry of the programmed weights. Membranes with noise need an end by the clock: then every chip settles as the
 scenario says. Every repeat uses the same draws on every chip, so that differences between chips are not blurred.
 """
 
