@@ -2,8 +2,8 @@
 
 The steps are those of `learning.oracle.ledger.vectors`. Up to the step `static` the error vector meets the presynaptic
 activity at rest; then the factor the chip takes; at the end what cells forget until the write, what a plain write keeps
-of the request, and what is felt around that. Forgetting has a term of its own, since no better write would help against it,
-and so has the noise of what is felt, since the next write draws it anew. The contrastive rule is compared with the
+of the request, and what is felt around that. Forgetting has a term of its own, since no better write would help against
+it, and so has the noise of what is felt, since the next write draws it anew. The contrastive rule is compared with the
 gradient of a weight that both directions of a pair share, ``exact[ij] + exact[ji]``.
 """
 

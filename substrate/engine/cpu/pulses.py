@@ -1,8 +1,8 @@
 """Pulses on the cells of one block, compiled: how many each cell gets, and the walk they make it take.
 
 `devices.programming.pulse` is the specification of one pulse. Every draw is a function of the key, the cell and the
-number of the pulse, never of the other cells. All cells of a row take their first pulse, then their second: without branches
-from cell to cell while many move, one by one when few are left.
+number of the pulse, never of the other cells. All cells of a row take their first pulse, then their second: without
+branches from cell to cell while many move, one by one when few are left.
 """
 
 from __future__ import annotations
