@@ -22,8 +22,7 @@ from ..dynamics.trajectory import activate, longest, planes_of, relax
 from ..dynamics.transfer import as_loaded
 from ..dynamics.windows import Average
 from ..engine.cpu.noise_step import largest_drift, substeps
-from ..network.couplings import couplings_of
-from ..network.probing import evoked, joined
+from ..network.couplings import couplings_of, evoked, joined
 from ..protocol import Budget, Nudge, Settled, State
 from .budget import Account
 from .correction import corrected
