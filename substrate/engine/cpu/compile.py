@@ -20,7 +20,7 @@ import threadpoolctl
 from llvmlite import ir
 from numba import types
 from numba.core import event
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
@@ -96,13 +96,42 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
             file.write(with_checksum(content.getvalue()))
 
 
+class _Locator(_CacheLocator):  # type: ignore[misc]
+    """The place of one kernel in the folder: by module and line, wherever its source lies and whenever it was copied.
+
+    The folder's own name says what the sources are, so every installation of the same sources shares it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._path = Path(CACHE.folder or "", function.__module__)
+        self._line = function.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        return ""
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], _file: str) -> _Locator:
+        return cls(function)
+
+
+class _Located(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]  # noqa: RUF012  as Numba has it
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]
     """Compiled forms of one kernel; a folder that fails is told, and ends nothing."""
 
+    _impl_class = _Located
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, stamp)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, "")
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
@@ -117,15 +146,11 @@ def _keep(compiled: Any, function: Callable[..., Any]) -> None:
     """Let the compiled forms of `function` be kept in the folder of kernels, and nowhere else."""
     if CACHE.folder is None:
         return
-    # The setting is for everybody's functions, and Numba reads it anew when the environment changes.
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE.folder)
     try:
         cache = _Cache(function)
-    except RuntimeError as error:  # Numba found no place to write
+    except (OSError, RuntimeError) as error:
         _unkept.append(f"{CACHE.folder}: {error}")
         return
-    finally:
-        numba.config.CACHE_DIR = before
     if CACHE.folder in Path(cache.cache_path).parents:
         compiled._cache = cache  # noqa: SLF001  as `enable_caching` does with a cache of Numba's own
     else:

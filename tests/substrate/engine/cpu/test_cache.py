@@ -1,6 +1,7 @@
 """The cache of kernels: where it may be, and that nothing that happens to it ends or changes a computation."""
 
 import errno
+import importlib.util
 import os
 import tempfile
 from contextlib import contextmanager
@@ -194,6 +195,19 @@ def test_the_setting_of_the_users_own_functions_stays_as_it_is(kept):
     before = numba.config.CACHE_DIR
     twice()
     assert before == numba.config.CACHE_DIR != str(kept)
+
+
+def test_the_same_sources_elsewhere_and_younger_share_their_kernels(kept, tmp_path):
+    kernels = []
+    for place in ("here", "there"):
+        path = tmp_path / place / "laws.py"
+        path.parent.mkdir()
+        path.write_text("def twice(x):\n    return 2.0 * x\n")
+        spec = importlib.util.spec_from_file_location("laws", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        kernels.append(compiling.kernel(module.twice))
+    assert [compiled_now(kernel) for kernel in kernels] == [True, False]
 
 
 def interrupted(_self, _result):
