@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
+    from scenarios.front.result import Result, SweepResult, merge, open_result
     from scenarios.language.faults import ScenarioError
-    from scenarios.result import Result, SweepResult, merge, open_result
     from scenarios.results.disk import StoreError
     from scenarios.run.run import RunError
 
@@ -30,10 +30,10 @@ _PLACES = {
     "list_presets": "scenarios.api",
     "Scenario": "scenarios.api",
     "Sweep": "scenarios.api",
-    "open_result": "scenarios.result",
-    "merge": "scenarios.result",
-    "Result": "scenarios.result",
-    "SweepResult": "scenarios.result",
+    "open_result": "scenarios.front.result",
+    "merge": "scenarios.front.result",
+    "Result": "scenarios.front.result",
+    "SweepResult": "scenarios.front.result",
     "ScenarioError": "scenarios.language.faults",
     "RunError": "scenarios.run.run",
     "StoreError": "scenarios.results.disk",

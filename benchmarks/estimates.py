@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scenarios.cli.costs import costs
-from scenarios.cli.workload import workload
 from scenarios.data.datasets import describe
+from scenarios.experiments.costs import costs
+from scenarios.experiments.workload import workload
 from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load
 

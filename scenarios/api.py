@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from substrate.chip.chip import Chip
 
     from .build import Parts
-    from .experiments.train.run import Watch
-    from .result import Result, SweepResult
+    from .experiments.watch import Watch
+    from .front.result import Result, SweepResult
     from .sweeps.engine import Engine
 
 Edits = Mapping[str, Any] | Sequence[str | tuple[str, Any]]
@@ -150,7 +150,7 @@ class Scenario:
 
     def show(self) -> str:
         """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
-        from .cli.explain import explain
+        from .report.explain import explain
 
         return explain(self.loaded)
 
@@ -195,8 +195,8 @@ class Scenario:
         Interrupted
             If the watch asked to stop.
         """
-        from .cli.progress import Progress
-        from .result import Result
+        from .front.progress import Progress
+        from .front.result import Result
         from .run.run import Options, run, run_in_memory
 
         with Progress(quiet=not progress) as own:
@@ -349,8 +349,8 @@ class Sweep:
         StoreReadError, StoreWriteError
             If a file cannot be read or written.
         """
-        from .cli.progress import Progress
-        from .result import SweepResult
+        from .front.progress import Progress
+        from .front.result import SweepResult
         from .sweeps.engine import engine_of
         from .sweeps.sweep import SweepOptions
         from .sweeps.sweep import sweep as run_sweep

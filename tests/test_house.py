@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,32 @@ def test_a_long_function_is_reported(path, lines):
     head = 'class A:\n    def f(self):\n        """Say.\n\n        More.\n        """\n'
     assert too_long(path, head + "        x = 1\n" * lines) == {}
     assert too_long(path, head + "        x = 1\n" * (lines + 1)).keys() == {f"{path}:A.f"}
+
+
+FOLDER_FILES = 13
+
+FULL_FOLDERS = {
+    "substrate/chip": "to be divided",
+    "substrate/engine/cpu": "to be divided",
+}
+"""Folders that may hold more, each with its reason."""
+
+
+def full_folders(paths):
+    """Return the folders with too many Python files; `__init__` counts for nothing."""
+    counts = Counter(Path(path).parent.as_posix() for path in paths if Path(path).name != "__init__.py")
+    return {folder: f"{n} files, at most {FOLDER_FILES}" for folder, n in counts.items() if n > FOLDER_FILES}
+
+
+def test_a_folder_holds_one_thing():
+    assert full_folders(sources(FOLDERS)).keys() == FULL_FOLDERS.keys()
+    assert all(FULL_FOLDERS.values()), "an exception has a reason"
+
+
+def test_a_full_folder_is_reported():
+    paths = ["a/__init__.py", *(f"a/{k}.py" for k in range(FOLDER_FILES)), "a/b/c.py"]
+    assert full_folders(paths) == {}
+    assert full_folders([*paths, "a/more.py"]).keys() == {"a"}
 
 
 # Docstrings
@@ -318,6 +345,8 @@ def test_allowed_code_passes(line):
 
 PLANTS = [
     ("arrows point one way", "substrate/network/topology.py", "import learning"),
+    ("the rooms of scenarios have one order", "scenarios/drawing/sheet.py", "import scenarios.results.store"),
+    ("the rooms of scenarios have one order", "scenarios/report/page.py", "import scenarios.sweeps.cube"),
     ("learning may only measure", "learning/estimator.py", "import substrate.chip.chip"),
     ("learning may only measure", "learning/training.py", "import devices.random"),
     ("only scenarios ask the oracle", "learning/cost.py", "import learning.oracle.exact"),

@@ -49,7 +49,7 @@ LIGHT = {
     "help": command("--help"),
     "check": command("check", "quickstart"),
     "schema": "from scenarios.language.json_schema import text; text()",
-    "starter": "from scenarios.cli.starter import starter; starter('x', 'rate-mlp')",
+    "starter": "from scenarios.language.starter import starter; starter('x', 'rate-mlp')",
     "explain": "import nudgelab; nudgelab.load('settling').show()",
 }
 

@@ -109,7 +109,7 @@ def schema(write: Path | None) -> None:
 @click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
 def init(name: str, preset: str | None) -> None:
     """Write a commented scenario file to start from, with its schema beside it."""
-    from .starter import StarterError, write_starter
+    from ..language.starter import StarterError, write_starter
 
     try:
         paths = write_starter(Path(), name, preset)
@@ -205,9 +205,9 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
+    from ..front.compare import comparison, different_keys, lonely_figures, partners, shared_figures, side
     from ..report.summary import print_sheet
     from ..results.store import StoreReadError
-    from .compare import comparison, different_keys, lonely_figures, partners, shared_figures, side
 
     try:
         sides = side(a), side(b)

@@ -18,15 +18,15 @@ from substrate.engine.cpu.compile import compiling, unkept
 
 from ..api import Scenario
 from ..experiments.measure.alarm_words import alarms
-from ..experiments.train.run import Interrupted
+from ..experiments.watch import Interrupted
+from ..front.progress import Progress
+from ..front.result import Result
 from ..language.faults import ScenarioError
 from ..report.summary import open_lines, show
-from ..result import Result
 from ..results.store import StoreReadError, StoreWriteError
 from ..run.run import RunError
 from ..suspicions import as_table, told
 from .interrupts import BROKEN_OFF, Polite, polite
-from .progress import Progress
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
 """Exit codes."""

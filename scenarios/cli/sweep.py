@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import api
+from ..front.progress import Progress
+from ..front.result import SweepResult, merge
 from ..language.faults import ScenarioError
-from ..result import SweepResult, merge
 from ..results.disk import StoreReadError, StoreWriteError
 from ..run.run import RunError
 from ..suspicions import as_table, told
 from ..sweeps.engine import Stage, engine_of
 from ..sweeps.sweep import STOPPED
 from .interrupts import BROKEN_OFF
-from .progress import Progress
 from .run import stopping, tell_unkept
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75

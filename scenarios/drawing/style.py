@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -130,3 +131,11 @@ def key_below(figure: Figure, axes: list[Axes]) -> None:
     columns = max(1, min(len(entries), int(14.0 * width) // (8 + max(len(label) for _, label in entries))))
     figure.set_figheight(height + 0.18 * -(-len(entries) // columns))
     figure.legend(*zip(*entries, strict=True), loc="outside lower center", ncols=columns)
+
+
+@styled
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG text, the same for the same figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return buffer.getvalue()

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..drawing.style import from_zero, key_below, look, panels, styled
+from ..results.statistics import interval
 from ..results.store import Result
-from ..sweeps.statistics import interval
 
 
 @styled

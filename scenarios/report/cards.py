@@ -18,12 +18,11 @@ from devices.random import Stream
 from devices.synapse.retention import Retention, retained, sample_forgetting
 from substrate.chip.programming import Writer
 
+from ..drawing.page import Plot, inline, page
 from ..drawing.sheet import Sheet
-from ..drawing.style import COLOURS, key_below, panels, styled
+from ..drawing.style import COLOURS, key_below, panels, styled, svg
 from ..language.device_presets import USABLE, DevicePreset, table_of
 from ..results.disk import write
-from .figures import svg
-from .page import Plot, inline, page
 
 Array = NDArray[np.float64]
 

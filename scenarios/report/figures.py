@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..drawing.style import styled
+from ..drawing.style import svg
 from ..experiments.evaluate_figures import chips
 from ..experiments.measure.figures import cosine, nudge, settling, signal
 from ..experiments.measure.ledger_figures import causes, causes_of_connections, interactions, waterfall
@@ -35,7 +34,6 @@ __all__ = [
     "schemes",
     "settling",
     "signal",
-    "svg",
     "training",
     "waterfall",
 ]
@@ -169,11 +167,3 @@ def write_drawings(drawn: Mapping[str, str], folder: Path) -> list[Path]:
     for path, text in files.items():
         write(path, text.encode())
     return list(files)
-
-
-@styled
-def svg(figure: Figure) -> str:
-    """Return a figure as SVG text, the same for the same figure."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return buffer.getvalue()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.dom import minidom
+from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 
+from ..drawing.page import page, plot, without_paths
 from ..results.disk import write
 from ..results.store import Result
 from ..results.views import latest, void
@@ -24,24 +22,7 @@ REPORT = "report.html"
 FIGURES = "figures"
 """The folder of the figures, beside the report."""
 
-_TEMPLATE = Path(__file__).with_name("report.html")
 _EPOCHS = 50
-
-# A slash, drive or tilde where a word begins, and what follows it; URLs and "a/b" begin otherwise.
-_ABSOLUTE = re.compile(
-    r"""(?<![\w.:/\\~<-])(?:file://)?(?:[A-Za-z]:[\\/]+|\\\\|~?/)"""
-    r"""(?:[^\s"'`,;:()\[\]<>|/\\]+[\\/]+)*([^\s"'`,;:()\[\]<>|/\\]+)"""
-)
-
-
-class Plot(NamedTuple):
-    """A figure in the page."""
-
-    name: str
-    svg: str
-    """Not escaped again: matplotlib escaped every text in it."""
-
-    caption: str
 
 
 def write_report(result: Result, folder: Path) -> list[Path]:
@@ -91,22 +72,6 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
     return page(content)
 
 
-def page(content: dict[str, Any]) -> str:
-    """Return an HTML page in the look of the report; `content` holds every name that its template uses."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(content)
-
-
-def without_paths(text: str) -> str:
-    """Return text with every absolute path shortened to ``.../`` and its last part."""
-    return _ABSOLUTE.sub(r".../\1", text)
-
-
-def plot(name: str, svg: str, caption: str) -> Plot:
-    """Return a figure for the page."""
-    return Plot(name, inline(name, svg, caption), caption)
-
-
 def counted(result: Result, name: str) -> str:
     """Return how many samples or chips a figure speaks of, as the last sentence of its caption, if it does."""
     last = latest(result)
@@ -134,17 +99,3 @@ def _facts(provenance: dict[str, str]) -> dict[str, str]:
         **{name.replace("_", " "): str(value) for name, value in json.loads(provenance["environment_json"]).items()},
     }
     return {name: text for name, text in facts.items() if text}
-
-
-def inline(name: str, text: str, caption: str) -> str:
-    """Return a figure for the middle of a page: ids of its own, and a name for readers who cannot see it."""
-    document = minidom.parseString(text)  # noqa: S318  our own text
-    for element in document.getElementsByTagName("*"):
-        for attribute in element.attributes.values():
-            if attribute.name == "id":
-                attribute.value = f"{name}-{attribute.value}"
-            attribute.value = re.sub(r"^#|(?<=url\()#", f"#{name}-", attribute.value)
-    root = document.getElementsByTagName("svg")[0]
-    root.setAttribute("role", "img")
-    root.setAttribute("aria-label", caption.partition(".")[0])
-    return root.toxml()

@@ -22,8 +22,9 @@ from ..experiments.measure.found import Batch
 from ..experiments.measure.run import measure, settling
 from ..experiments.measure.tables import add_physical, lay_out
 from ..experiments.nudge.run import study_nudges
-from ..experiments.train.run import Job, Trained, Watch, evaluate_chips, run_training
+from ..experiments.train.run import Job, Trained, evaluate_chips, run_training
 from ..experiments.train.tables import audit_group, device_groups, readout_group
+from ..experiments.watch import Watch
 from ..language.faults import Fault
 from ..language.load import Loaded, varied
 from ..report.page import FIGURES, REPORT, write_report

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..results.points import PointStatus
 from ..results.store import Group, StoreReadError, Variable, load_like
-from .folder import POINTS, Plan, PointStatus
+from .folder import POINTS, Plan
 from .point import SUMMARY, Outcome, is_single
 
 _TIMES = ("wall_s",)

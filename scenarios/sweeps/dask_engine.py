@@ -15,7 +15,7 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
 from ..build import assemble
-from ..experiments.train.run import Watch
+from ..experiments.watch import Watch
 from ..results.disk import StoreWriteError
 from ..run.run import RunError, Setting, compute
 from ..schema.experiments import Measure

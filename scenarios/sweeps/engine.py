@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ..experiments.train.run import Watch
+from ..experiments.watch import Watch
 from ..run.run import RunError
 from .point import Outcome, Task, run_point
 

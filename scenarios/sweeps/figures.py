@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..drawing.style import key_below, look, panels, plain, spaced_ticks, styled
-from .folder import PointStatus
+from ..results.points import PointStatus
+from ..results.statistics import differences, interval
 from .metric import Axis, Metric
-from .statistics import differences, interval
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,21 +26,6 @@ PLAN, POINTS, TABLE, CUBE, REPORT, SCENARIO = (
     "sweep.toml",
 )
 LOG, STOP = "sweep.log", "stop"
-
-
-class PointStatus(IntEnum):
-    """How a point ended."""
-
-    OK = 0
-    DIVERGED = 1
-    FAILED = 2
-    """The experiment raised an exception."""
-
-    KILLED = 3
-    """The process that ran it died."""
-
-    MISSING = 4
-    """It has not run yet."""
 
 
 class Varied(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..results.points import PointStatus
 from ..results.store import Group, Result
-from .folder import PointStatus
 
 Array = NDArray[np.float64]
 

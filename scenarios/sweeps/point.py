@@ -16,7 +16,7 @@ from substrate.protocol import Status
 
 from ..build import assemble
 from ..data.shelf import Shelf
-from ..experiments.train.run import Interrupted
+from ..experiments.watch import Interrupted
 from ..language.load import Loaded
 from ..report.answer import unsettled
 from ..results import store

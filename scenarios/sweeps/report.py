@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..drawing.page import page, plot, without_paths
 from ..drawing.sheet import Sheet
-from ..report.figures import svg, write_drawings
-from ..report.page import FIGURES, page, plot, without_paths
+from ..drawing.style import svg
+from ..experiments.train.sweep_curves import end_sheet
+from ..experiments.train.sweep_figures import trainings
+from ..report.figures import write_drawings
+from ..report.page import FIGURES
 from ..report.summary import open_lines
 from ..results.disk import write
+from ..results.statistics import Breakdown, breakdown, interval
 from ..results.store import Result
 from .design import POINT
 from .figures import along, has_rule, heat, named, paired
-from .figures_train import trainings
 from .folder import CUBE, SCENARIO, TABLE, Plan
 from .metric import Axis, Metric, axes_of, in_percent, metric_of
 from .point import Outcome
-from .statistics import Breakdown, breakdown, interval
-from .trainings import end_sheet
 
 _MOST = 0.5
 _ROWS = 60

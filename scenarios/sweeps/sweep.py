@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from substrate.dynamics.machine import available_threads
 
-from ..experiments.train.run import Watch
+from ..experiments.watch import Watch
 from ..language.faults import Fault
 from ..language.load import Loaded
 from ..results import store

@@ -11,8 +11,8 @@ LOOKED_AT = {
     "report.test_page",
     "run.test_run",
     "test_api",
-    "test_catalogue",
-    "test_pages",
+    "front.test_catalogue",
+    "report.test_pages",
 }
 """Test files that look at figures."""
 

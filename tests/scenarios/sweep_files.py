@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.language.load import Loaded, load
 from scenarios.sweeps.point import Outcome, Task, run_point
 from scenarios.sweeps.sweep import SweepOptions, Swept, sweep

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nudgelab
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.results import store
 from scenarios.results.variables import complete
 

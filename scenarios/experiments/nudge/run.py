@@ -9,7 +9,7 @@ from substrate.chip.chip import Chip
 from ...results.store import Group
 from ...schema.experiments import StudyNudges
 from ..measure.found import Batch
-from ..train.run import Watch
+from ..watch import Watch
 from .tables import nudge_group
 
 

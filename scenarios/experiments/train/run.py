@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from ...schema.scenario import Scenario
 from ..measure.found import Batch
 from ..measure.run import Names, measure, settling
 from ..measure.tables import assessment, symmetry_group
+from ..watch import Interrupted, Watch
 from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
 from .tables import device_groups, parameter_groups, tally_numbers
@@ -39,30 +40,6 @@ LEDGER, CURVES = "ledger/", "curves/"
 
 PROBE = 64
 """Samples whose free states tell how many units are saturated."""
-
-
-class Watch(Protocol):
-    """Who is told how far a run is, and can stop it."""
-
-    def say(self, text: str) -> None:
-        """Tell one line."""
-        ...
-
-    def advance(self, done: int, total: int, text: str) -> None:
-        """Tell how much of the work is done."""
-        ...
-
-    def log_to(self, path: Path) -> None:
-        """Keep what is told in a file, too."""
-        ...
-
-    def stopped(self) -> bool:
-        """Tell whether the run should end now, with a checkpoint."""
-        ...
-
-
-class Interrupted(Exception):  # noqa: N818  not an error: the run goes on when it is started again
-    """The run was asked to stop and left a checkpoint."""
 
 
 class Job(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.cli.interrupts import BROKEN_OFF
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.results import store
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +69,7 @@ def test_what_is_being_saved_is_waited_for_and_the_second_time_is_not():
 
 
 def test_a_long_silence_is_broken_with_what_goes_on(monkeypatch, capsys):
-    monkeypatch.setattr("scenarios.cli.progress.SILENCE", 0.1)
+    monkeypatch.setattr("scenarios.front.progress.SILENCE", 0.1)
     with Progress() as progress:
         progress.say("counting grains")
         for _ in count():
@@ -77,7 +77,7 @@ def test_a_long_silence_is_broken_with_what_goes_on(monkeypatch, capsys):
             told = capsys.readouterr().err
             if "still at" in told:
                 break
-        monkeypatch.setattr("scenarios.cli.progress.compiling", lambda: True)
+        monkeypatch.setattr("scenarios.front.progress.compiling", lambda: True)
         progress.say("counting on")
         for _ in count():
             time.sleep(0.05)

@@ -8,8 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from scenarios.drawing.style import panels, styled
-from scenarios.report.figures import svg
+from scenarios.drawing.style import panels, styled, svg
 
 from ..files import write_scenario
 

@@ -9,21 +9,21 @@ from devices.programming.laws import LinearStep, OneSided, Update
 from devices.programming.sampled import nominal
 from devices.random import Stream
 from devices.synapse.retention import Retention
-from scenarios.cli.explain import explain
 from scenarios.cli.main import main
-from scenarios.cli.progress import Progress
 from scenarios.data.measured_cells import cell_faults
+from scenarios.front.progress import Progress
 from scenarios.language.device_presets import DEVICE_PRESETS, USABLE, device_presets, read_preset, table_of
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from scenarios.report.cards import curves, symmetry
+from scenarios.report.explain import explain
 from scenarios.results import store
 from scenarios.run.run import Options, run
 from substrate.chip.programming import Writer
+from tests.scenarios.experiments.measure.test_hardware import computed
 
 from ..files import write_scenario
 from ..scenario_files import assert_tells, changed, only_fault, write
-from ..test_hardware import computed
 
 NAMES = [path.stem for path in device_presets()]
 WRITABLE = [name for name in NAMES if "update" in read_preset(DEVICE_PRESETS / f"{name}.toml").tables]

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from devices.parameters import NamesFile
 from scenarios.build import READERS, assemble
-from scenarios.cli.progress import Progress
 from scenarios.data.shelf import Shelf
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.language.named_files import FILE_KEYS, named_files
 from scenarios.results import store

@@ -6,14 +6,14 @@ import pytest
 
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.reach import tell_cells, unreached
 from scenarios.report.answer import remarks
 from scenarios.report.sheets import sheets
 from scenarios.results import store
 from scenarios.run.run import Options, run
-from tests.scenarios.test_hardware import TRAIN
+from tests.scenarios.experiments.measure.test_hardware import TRAIN
 
 from ..files import MEASURE, write_scenario
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scenarios.drawing.style import COLOURS, look, plain
 from scenarios.report import figures
 from scenarios.results.store import Variable
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 
 MANY = tuple(f"{kind}, beta {beta:g}" for kind in ("one-sided", "centred", "circle 4") for beta in (0.4, 0.2, 0.1))
 
@@ -35,19 +35,19 @@ def settled(samples=2, phases=("free", "beta +0.2")):
         "time": Variable(("time",), time, "tau"),
         "distance": Variable(("phase", "time", "sample"), decay),
     }
-    return results.result({"settling": group})
+    return result_files.result({"settling": group})
 
 
 RESULTS = {
-    "train": results.trained(10, exact=True),
-    "long": results.result({"metrics": results.metrics(300, pairs=False)}),
-    "measure": results.result(results.measured()),
-    "many": results.result(results.measured(schemes=MANY)),
-    "deep": results.result(results.measured(layers=tuple(f"a_rather_long_name_{i}" for i in range(20)))),
+    "train": result_files.trained(10, exact=True),
+    "long": result_files.result({"metrics": result_files.metrics(300, pairs=False)}),
+    "measure": result_files.result(result_files.measured()),
+    "many": result_files.result(result_files.measured(schemes=MANY)),
+    "deep": result_files.result(result_files.measured(layers=tuple(f"a_rather_long_name_{i}" for i in range(20)))),
     "settle": settled(),
     "crowd": settled(50, tuple(f"beta {k}" for k in range(30))),
-    "evaluate": results.evaluated(),
-    "study": results.result({"nudge": results.nudges()}),
+    "evaluate": result_files.evaluated(),
+    "study": result_files.result({"nudge": result_files.nudges()}),
 }
 
 WANTED = {
@@ -112,17 +112,17 @@ def test_training_shows_the_numbers_and_the_exact_gradients_dashed():
 
 
 def test_a_training_without_classes_shows_its_loss_only():
-    group = results.metrics(3)
+    group = result_files.metrics(3)
     for part in ("train", "test"):
         group[f"error_{part}"] = Variable(("epoch",), np.full(4, np.nan))
-    assert len(figures.training(results.result({"metrics": group})).axes) == 1
+    assert len(figures.training(result_files.result({"metrics": group})).axes) == 1
 
 
 @pytest.mark.parametrize(("last", "scale"), [(1e30, "log"), (np.inf, "linear"), (2.0, "linear")])
 def test_an_exploding_loss_hides_nothing(last, scale):
-    group = results.metrics(3)
+    group = result_files.metrics(3)
     group["loss_test"] = Variable(("epoch",), np.array([2.3, 2.0, 5.0, last]))
-    figure = figures.training(results.result({"metrics": group}))
+    figure = figures.training(result_files.result({"metrics": group}))
     assert figure.axes[0].get_yscale() == scale
     drawn(figure)
 
@@ -130,9 +130,9 @@ def test_an_exploding_loss_hides_nothing(last, scale):
 def test_a_training_that_failed_at_once_still_has_its_figures():
     group = {
         name: v._replace(data=np.full(np.shape(v.data), np.nan)) if np.asarray(v.data).dtype.kind == "f" else v
-        for name, v in results.metrics(1).items()
+        for name, v in result_files.metrics(1).items()
     }
-    made = figures.figures_of(results.result({"metrics": group}))
+    made = figures.figures_of(result_files.result({"metrics": group}))
     assert list(made) == ["training", "angles"]
     for figure in made.values():
         drawn(figure)

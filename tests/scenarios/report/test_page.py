@@ -7,16 +7,17 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from scenarios.cli.progress import Progress
+from scenarios.drawing.page import without_paths
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.figures import drawings
-from scenarios.report.page import render, without_paths, write_report
+from scenarios.report.page import render, write_report
 from scenarios.results import store
 from scenarios.results.store import Result, StoreError, Variable
 from scenarios.run.run import RESULT, Options, run
-from tests.scenarios import result_files as results
-from tests.scenarios.browser import CHROMIUM, MISSING, visit
+from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
+from tests.scenarios.report.browser import CHROMIUM, MISSING, visit
 
 HOSTILE = (
     """<script>alert(1)</script>"><img src=x onerror=alert(1)> --> ]]> {{ 7*7 }} {% raw %} $\\frac{1}$ & ' \x1b[31m"""
@@ -25,11 +26,11 @@ HOSTILE = (
 HOME, DRIVE = "/ho" + "me", "C" + ":"
 
 KINDS = {
-    "train": results.trained(12, exact=True),
-    "diverged": results.trained(3, status="diverged", reason="a gradient is not finite", last_epoch=3),
-    "measure": results.result({**results.measured(), "provenance": results.provenance()}),
-    "evaluate": results.evaluated(),
-    "bare": results.result({}),
+    "train": result_files.trained(12, exact=True),
+    "diverged": result_files.trained(3, status="diverged", reason="a gradient is not finite", last_epoch=3),
+    "measure": result_files.result({**result_files.measured(), "provenance": result_files.provenance()}),
+    "evaluate": result_files.evaluated(),
+    "bare": result_files.result({}),
 }
 
 
@@ -80,7 +81,7 @@ def hostile(result):
             if v.dims == (name,) and v.data.dtype.kind == "U" and name != "term"
         }
         groups[path] = group | names
-    groups["provenance"] = results.provenance(HOSTILE)
+    groups["provenance"] = result_files.provenance(HOSTILE)
     return Result(result.attributes | {"title": HOSTILE, "reason": HOSTILE, "software": f"nudgelab {HOSTILE}"}, groups)
 
 
@@ -178,9 +179,9 @@ def test_paths_of_a_machine_are_shortened(text, wanted):
 
 
 def test_no_path_of_a_machine_is_in_the_page(tmp_path):
-    groups = {"provenance": results.provenance(f'path = "{tmp_path}/batch.npz"\n')}
+    groups = {"provenance": result_files.provenance(f'path = "{tmp_path}/batch.npz"\n')}
     groups["provenance"]["arguments"] = Variable((), f'["nudgelab", "run", "{tmp_path}/a.toml", "--out={tmp_path}"]')
-    text = whole(results.result(groups))
+    text = whole(result_files.result(groups))
     assert str(tmp_path) not in text
     assert ".../batch.npz" in text
     assert "nudgelab run .../a.toml" in text
@@ -197,7 +198,7 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(StoreError, match=r"report\.html: No space left"):
-        write_report(results.result({"provenance": results.provenance()}), tmp_path)
+        write_report(result_files.result({"provenance": result_files.provenance()}), tmp_path)
     assert path.read_bytes() == before
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
 

@@ -18,7 +18,7 @@ from scenarios.report.answer import answer, remarks
 from scenarios.report.summary import metrics, open_lines, show
 from scenarios.results import store
 from scenarios.results.store import Variable
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 
 ROOT = Path(__file__).parents[3]
 DIVERGED = {"status": "diverged", "reason": "every sample of a batch diverged", "last_epoch": 3}
@@ -42,7 +42,7 @@ def settled(status, steps=((3, 4), (5, 9))):
         "status": Variable(("phase", "sample"), status),
         "steps": Variable(("phase", "sample"), steps),
     }
-    return results.result({"settling": group})
+    return result_files.result({"settling": group})
 
 
 def test_every_cause_in_the_ledger_and_every_remedy_has_words():
@@ -54,7 +54,7 @@ def test_every_cause_in_the_ledger_and_every_remedy_has_words():
 
 @pytest.mark.parametrize("epochs", [1, 5, 40])
 def test_a_training_prints_its_first_and_last_and_some_epochs(epochs):
-    text = printed(results.trained(epochs, exact=True))
+    text = printed(result_files.trained(epochs, exact=True))
     rows = [line.split()[0] for line in text.partition("unsettled:")[0].splitlines() if line[:1].isdigit()]
     assert (rows[0], rows[-1]) == ("0", str(epochs))
     assert len(rows) == min(epochs + 1, 8)
@@ -65,29 +65,29 @@ def test_a_training_prints_its_first_and_last_and_some_epochs(epochs):
 
 
 def test_a_training_says_where_it_began_and_ended():
-    result = results.trained(10, exact=True)
+    result = result_files.trained(10, exact=True)
     first, last = 100.0 * result["metrics"]["error_test"].data[[0, -1]]
     exact = 100.0 * result["metrics_exact"]["error_test"].data[-1]
     sentence = answer(result)
     for words in ("10 epochs", f"from {first:.3g} % to {last:.3g} %", f"exact gradients reaches {exact:.3g} %"):
         assert words in sentence
     assert "best" not in sentence
-    assert answer(results.trained(1)).startswith("1 epoch took")
+    assert answer(result_files.trained(1)).startswith("1 epoch took")
 
 
 def test_a_better_epoch_than_the_last_is_named():
-    result = changed(results.trained(3), "metrics", error_test=[0.9, 0.2, 0.1, 0.3])
+    result = changed(result_files.trained(3), "metrics", error_test=[0.9, 0.2, 0.1, 0.3])
     assert "to 30 % (best: 10 % after epoch 2)" in answer(result)
 
 
 def test_without_classes_the_loss_is_judged():
-    result = changed(results.trained(3), "metrics", error_test=[np.nan] * 4, loss_test=[2.0, 1.0, 0.5, 0.25])
+    result = changed(result_files.trained(3), "metrics", error_test=[np.nan] * 4, loss_test=[2.0, 1.0, 0.5, 0.25])
     assert answer(result) == "3 epochs took the test loss from 2 to 0.25."
     assert "nan" not in printed(result)
 
 
 def test_the_last_measured_epoch_is_the_one_that_is_judged():
-    result = results.trained(9)
+    result = result_files.trained(9)
     assert remarks(result)[0].startswith("After epoch 8: Feedback asymmetry dominates: with centred, beta 0.05")
     cosine = result["gradient"]["cosine"].data[-1, 0, 0]
     assert f"{cosine:.4f}" in printed(result)
@@ -95,23 +95,23 @@ def test_the_last_measured_epoch_is_the_one_that_is_judged():
 
 
 def test_samples_that_were_not_counted_are_told():
-    result = results.trained(4)
+    result = result_files.trained(4)
     missed = changed(result, "ledger", unsettled=[[0], [0], [7]])
     assert len(remarks(result)) == 1
     assert remarks(missed)[1] == "Not counted there: 7 samples that did not settle or have no rest point."
 
 
 def test_a_divergence_names_reason_and_knob():
-    text = printed(results.trained(3, **DIVERGED))
+    text = printed(result_files.trained(3, **DIVERGED))
     assert "Training diverged in epoch 3: every sample of a batch diverged." in text
     assert "What would help: a smaller learning.optimiser.rate" in text
     assert "dynamics.dt" in text
 
 
 def test_a_training_without_a_measurement_is_no_trouble():
-    nothing = results.over_epochs(results.measured(), [])
+    nothing = result_files.over_epochs(result_files.measured(), [])
     for groups in ({}, nothing):
-        result = results.result({"metrics": results.metrics(2), **groups})
+        result = result_files.result({"metrics": result_files.metrics(2), **groups})
         assert remarks(result) == []
         assert "Error of each cause" not in printed(result)
         assert not [key for key in metrics(result) if key.startswith("gradient")]
@@ -131,19 +131,19 @@ def test_a_training_without_a_measurement_is_no_trouble():
     ],
 )
 def test_chips_are_summed_up(error, words):
-    assert words in answer(changed(results.evaluated(), "evaluate", error=error))
+    assert words in answer(changed(result_files.evaluated(), "evaluate", error=error))
 
 
 def test_chips_without_classes_are_judged_by_their_loss():
-    result = changed(results.evaluated(), "evaluate", error=[np.nan] * 4)
+    result = changed(result_files.evaluated(), "evaluate", error=[np.nan] * 4)
     assert "test loss is 0.6375 on average over 4 chips" in answer(result)
     nothing = changed(result, "evaluate", loss=[np.nan] * 4)
     assert answer(nothing) == "None of 4 chips settled, so there is no error to judge."
 
 
 def test_one_chip_needs_no_statistics():
-    group = {name: v._replace(data=v.data[:1]) for name, v in results.evaluated()["evaluate"].items()}
-    assert answer(results.result({"evaluate": group})) == "Chip 0 has a test error of 10 %."
+    group = {name: v._replace(data=v.data[:1]) for name, v in result_files.evaluated()["evaluate"].items()}
+    assert answer(result_files.result({"evaluate": group})) == "Chip 0 has a test error of 10 %."
 
 
 def test_settlings_are_summed_up():
@@ -155,16 +155,18 @@ def test_settlings_are_summed_up():
 
 
 def test_an_empty_result_says_so():
-    assert answer(results.result({})) == "This result holds no experiment."
-    assert metrics(results.result({})) == {}
+    assert answer(result_files.result({})) == "This result holds no experiment."
+    assert metrics(result_files.result({})) == {}
 
 
 def test_markup_in_names_is_printed_as_it_is():
     layers = ("[bold]l1[/bold]", "[/]", "out")
-    assert "[bold]l1[/bold]" in printed(results.result(results.measured(layers=layers)))
+    assert "[bold]l1[/bold]" in printed(result_files.result(result_files.measured(layers=layers)))
 
 
-@pytest.mark.parametrize("result", [results.trained(9, **DIVERGED), results.evaluated(), settled([[0, 1], [0, 0]])])
+@pytest.mark.parametrize(
+    "result", [result_files.trained(9, **DIVERGED), result_files.evaluated(), settled([[0, 1], [0, 0]])]
+)
 def test_numbers_for_other_programs_are_flat_finite_and_json(result):
     found = metrics(result)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -173,7 +175,7 @@ def test_numbers_for_other_programs_are_flat_finite_and_json(result):
 
 
 def test_the_keys_are_stable_and_the_values_are_those_of_the_last_epoch():
-    result = results.trained(9, exact=True)
+    result = result_files.trained(9, exact=True)
     found = metrics(result)
     assert found["metrics/epoch"] == 9.0
     assert found["metrics/error_test"] == result["metrics"]["error_test"].data[-1]
@@ -182,18 +184,18 @@ def test_the_keys_are_stable_and_the_values_are_those_of_the_last_epoch():
     assert found["metrics/wall_s"] == 9 * 12.5
     assert found["gradient/cosine/centred, beta 0.05/l2"] == result["gradient"]["cosine"].data[-1, 0, 1]
     assert found["ledger/relative/centred, beta 0.05/l1/finite_nudge"] == 0.09
-    assert metrics(results.evaluated())["evaluate/error_worst"] == 0.19
+    assert metrics(result_files.evaluated())["evaluate/error_worst"] == 0.19
     assert metrics(settled([[0, 1], [0, 0]])) == {"settling/settled": 0.75, "settling/steps_max": 9.0}
 
 
 def test_what_is_no_number_becomes_none():
-    result = changed(results.trained(2), "metrics", error_test=[0.9, np.nan, np.inf])
+    result = changed(result_files.trained(2), "metrics", error_test=[0.9, np.nan, np.inf])
     assert metrics(result)["metrics/error_test"] is None
 
 
 @pytest.mark.parametrize("name", ["run.h5", 'it\'s a "run".h5', "back\\slash.h5"])
 def test_the_three_lines_open_the_file(tmp_path, name):
-    result = results.evaluated()
+    result = result_files.evaluated()
     store.save(tmp_path / name, result.groups, result.attributes)
     lines = open_lines(tmp_path / name)
     assert len(lines.splitlines()) == 3
@@ -201,7 +203,9 @@ def test_the_three_lines_open_the_file(tmp_path, name):
     assert "evaluate" in done.stdout
 
 
-@pytest.mark.parametrize("module", ["summary", "answer", "sheets", "views", "progress"])
+@pytest.mark.parametrize(
+    "module", ["report.summary", "report.answer", "report.sheets", "results.views", "front.progress"]
+)
 def test_words_need_no_figures(module):
     code = f"import sys, scenarios.{module}; sys.exit('matplotlib' in sys.modules or 'jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -8,15 +8,17 @@ from rich.console import Console
 from scenarios.report.sheets import Sheet, sheets
 from scenarios.report.summary import print_sheet, show
 from scenarios.report.terminal import lines_of, wrapped
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 
 WIDTHS = (200, 100, 80, 40, 30)
 RESULTS = {
-    "measure": results.result(results.measured()),
-    "many schemes": results.result(results.measured(schemes=tuple(f"circle {n}, beta 0.{n}" for n in range(2, 9)))),
-    "training": results.trained(40, exact=True),
-    "chips": results.evaluated(),
-    "nudges": results.result({"nudge": results.nudges()}),
+    "measure": result_files.result(result_files.measured()),
+    "many schemes": result_files.result(
+        result_files.measured(schemes=tuple(f"circle {n}, beta 0.{n}" for n in range(2, 9)))
+    ),
+    "training": result_files.trained(40, exact=True),
+    "chips": result_files.evaluated(),
+    "nudges": result_files.result({"nudge": result_files.nudges()}),
 }
 
 NUMBER = some.one_of(
@@ -90,9 +92,9 @@ def test_layers_stand_side_by_side_under_their_scheme():
     sheet = next(s for s in sheets(RESULTS["measure"], 8) if s.columns[0] == "scheme")
     lines = lines_of(sheet, 72)
     heads = [line for line in lines if line.startswith("scheme:")]
-    assert heads == [f"scheme: {name}" for name in results.SCHEMES]
+    assert heads == [f"scheme: {name}" for name in result_files.SCHEMES]
     below = lines[lines.index(heads[1]) + 1].split()
-    assert below == ["layer", *results.LAYERS]
+    assert below == ["layer", *result_files.LAYERS]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -16,7 +16,7 @@ import xarray
 
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.build import assemble
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.summary import open_lines
 from scenarios.results import store

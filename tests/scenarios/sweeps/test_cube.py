@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import xarray
 
-from scenarios.cli.progress import Progress
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.results import store
+from scenarios.results.points import PointStatus
 from scenarios.results.store import Variable
 from scenarios.run.run import Options, run
 from scenarios.sweeps.cube import Stack
-from scenarios.sweeps.folder import PointStatus
 
 from ..sweep_files import do_sweep
 

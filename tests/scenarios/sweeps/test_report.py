@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from scenarios.cli.compare import comparison, different_keys, shared_figures, side
 from scenarios.cli.main import main
+from scenarios.front.compare import comparison, different_keys, shared_figures, side
 from scenarios.results import store
+from scenarios.results.points import PointStatus
 from scenarios.results.store import Result, StoreReadError, Variable
 from scenarios.sweeps.figures import along, heat, paired
-from scenarios.sweeps.folder import Plan, PointStatus, Varied
+from scenarios.sweeps.folder import Plan, Varied
 from scenarios.sweeps.metric import axes_of, metric_of
 from scenarios.sweeps.point import Outcome
 from scenarios.sweeps.report import sweep_answer, write_sweep_report

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scenarios.build import assemble
-from scenarios.cli.progress import Progress
-from scenarios.experiments.train.run import Interrupted
+from scenarios.experiments.watch import Interrupted
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.results import store
 from scenarios.results.store import StoreReadError, StoreWriteError, Variable

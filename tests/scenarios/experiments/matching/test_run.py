@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scenarios.cli.progress import Progress
 from scenarios.experiments.matching.run import matching_study
+from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.results import store
 from scenarios.run import run as run_module

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from scenarios.drawing.style import svg
 from scenarios.experiments.matching.figures import mismatch
 from scenarios.experiments.measure.ledger_figures import causes, causes_of_connections, waterfall
 from scenarios.experiments.measure.words import culprit
-from scenarios.report.figures import svg
 from scenarios.results.store import Variable
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import drawn
 
 TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "noise")
@@ -34,7 +34,7 @@ def ledger(layers=("l1", "out"), **changes):
         **dict.fromkeys(("spread", "spread_median"), Variable((*both, "term"), scattering(len(layers), 0.4))),
     }
     group |= {name: group[name]._replace(data=data) for name, data in changes.items()}
-    return results.result({"ledger": group})
+    return result_files.result({"ledger": group})
 
 
 def scattering(layers, size):
@@ -104,7 +104,7 @@ def test_what_only_connections_have_is_drawn_per_connection():
         "total": Variable(("scheme", "connection"), total),
     }
     figure = causes_of_connections(
-        results.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
+        result_files.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
     )
     assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
     assert numbers(figure.axes[1]) == ["20 %", "3 %", "60 %", "63 %"]
@@ -112,7 +112,7 @@ def test_what_only_connections_have_is_drawn_per_connection():
     layers["layer"] = Variable(("layer",), np.array(["l1", "l2", "out"]))
     layers |= dict.fromkeys(("cosine_after", "median"), layers["relative"])
     layers |= {"total_median": layers["total"], "spread_median": layers["spread"]}
-    result = results.result({"ledger": layers})
+    result = result_files.result({"ledger": layers})
     assert [label.get_text() for label in causes(result, 0).axes[0].get_yticklabels()] == ["asymmetry", "total"]
     assert [label.get_text() for label in waterfall(result, 0).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
 

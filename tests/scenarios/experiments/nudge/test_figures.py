@@ -11,7 +11,7 @@ from learning.schemes.scheme import Centred, LockIn, OneSided
 from scenarios.experiments.nudge.figures import nudge_study, schemes
 from scenarios.experiments.nudge.tables import nudge_group
 from scenarios.results import store
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import lines
 
 BETAS = np.array([0.1, 0.2, 0.4])
@@ -60,7 +60,7 @@ def test_the_figure_of_theory_shows_the_table():
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_study_shows_its_numbers(layer):
     study = made_up()
-    figure = nudge_study(results.result({"nudge": nudge_group(study)}), layer)
+    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}), layer)
     for panel, values in enumerate((study.bias, study.variance, study.mse)):
         shown = lines(figure, panel)
         assert {"one-sided", "centred", "lock-in 1, period 40", "asymmetry"} <= set(shown)
@@ -74,7 +74,7 @@ def test_a_study_shows_its_numbers(layer):
 
 def test_theory_is_drawn_through_what_follows_it():
     study = made_up()
-    figure = nudge_study(results.result({"nudge": nudge_group(study)}))
+    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}))
     dotted = [[line for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     assert [len(some) for some in dotted] == [3, 3, 0]
     for panel, values in enumerate((study.bias, study.variance)):
@@ -87,18 +87,18 @@ def test_theory_goes_through_the_smallest_nudge_that_shows_it():
     study = made_up(asymmetry=1e-6)
     study = study._replace(bias=study.bias.copy())
     study.bias[[2, 5, 8]] *= 0.3
-    figure = nudge_study(results.result({"nudge": nudge_group(study)}))
+    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}))
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     for k in range(3):
         np.testing.assert_allclose(dotted[k].get_ydata(), np.sqrt(made_up(asymmetry=1e-6).bias[3 * k : 3 * k + 3, 0]))
 
 
 def test_without_asymmetry_there_is_no_line_for_it():
-    figure = nudge_study(results.result({"nudge": nudge_group(made_up(asymmetry=0.0))}))
+    figure = nudge_study(result_files.result({"nudge": nudge_group(made_up(asymmetry=0.0))}))
     assert "asymmetry" not in lines(figure)
 
 
-@pytest.mark.parametrize("draw", [schemes, lambda: nudge_study(results.result({"nudge": nudge_group(made_up())}))])
+@pytest.mark.parametrize("draw", [schemes, lambda: nudge_study(result_files.result({"nudge": nudge_group(made_up())}))])
 def test_every_axis_is_named_and_nothing_lies_outside(draw):
     figure = draw()
     canvas = FigureCanvasAgg(figure)

@@ -10,19 +10,19 @@ from learning.schemes.allowance import Allowance
 from learning.schemes.scheme import Centred, Circle
 from scenarios.build import assemble
 from scenarios.chips import make_chip
-from scenarios.cli.explain import explain
-from scenarios.cli.progress import Progress
 from scenarios.cli.run import Flags, run_and_tell
-from scenarios.cli.workload import workload
 from scenarios.data.datasets import describe
+from scenarios.experiments.workload import workload
+from scenarios.front.progress import Progress
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from scenarios.report.answer import answer, remarks
+from scenarios.report.explain import explain
 from scenarios.report.sheets import sheets
 from scenarios.report.summary import metrics
 from scenarios.results import store
 from scenarios.run.run import Options, RunError, run
-from tests.scenarios import result_files as results
+from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, write_scenario
 
 PLAN = 'kind = "nudge"\nsamples = 3\nrepeats = 4\nbetas = [0.1, 0.4]\nbudget = { settlings = 30, reads = 40 }'
@@ -167,8 +167,10 @@ def test_what_cannot_be_compared_ends_the_run(tmp_path, edits, words):
 
 
 def of(**changes):
-    group = results.nudges() | {name: results.nudges()[name]._replace(data=data) for name, data in changes.items()}
-    return results.result({"nudge": group})
+    group = result_files.nudges() | {
+        name: result_files.nudges()[name]._replace(data=data) for name, data in changes.items()
+    }
+    return result_files.result({"nudge": group})
 
 
 def test_remarks_say_what_no_nudge_can_undo():
@@ -185,23 +187,23 @@ def test_a_best_nudge_at_the_edge_is_told(best, words):
 
 
 def test_a_hidden_bias_is_told():
-    hidden = of(bias_error=results.nudges()["mse"].data)
+    hidden = of(bias_error=result_files.nudges()["mse"].data)
     assert "take more of them (experiment.repeats)" in remarks(hidden)[-1]
 
 
 def test_one_size_has_no_edge():
     group = {
         name: v._replace(data=np.asarray(v.data)[::3]) if v.dims[:1] == ("scheme",) else v
-        for name, v in results.nudges(best=1).items()
+        for name, v in result_files.nudges(best=1).items()
     }
-    assert "was tried" not in " ".join(remarks(results.result({"nudge": group})))
+    assert "was tried" not in " ".join(remarks(result_files.result({"nudge": group})))
 
 
 def test_the_tables_show_the_best_size_of_every_kind():
     best, gains = sheets(of(), 8)
-    mse = results.nudges()["mse"].data[:, 0]
+    mse = result_files.nudges()["mse"].data[:, 0]
     assert [row[0] for row in best.rows] == ["one-sided", "centred", "circle 4"]
-    assert [row[2] for row in best.rows] == [f"{results.BETAS[mse[k : k + 3].argmin()]:g}" for k in (0, 3, 6)]
+    assert [row[2] for row in best.rows] == [f"{result_files.BETAS[mse[k : k + 3].argmin()]:g}" for k in (0, 3, 6)]
     assert [row[1] for row in best.rows] == ["l1"] * 3
     assert best.rows[1][6] == f"{100 * np.sqrt(mse[3:6].min()):.3g} %"
     assert [row[1:] for row in gains.rows] == [
@@ -214,7 +216,7 @@ def test_the_tables_show_the_best_size_of_every_kind():
 def test_the_numbers_for_other_programs_are_those_of_the_study():
     found = metrics(of())
     assert found["nudge/best"] == 4.0
-    assert found["nudge/bias/circle 4, beta 0.4/out"] == results.nudges()["bias"].data[8, 1]
+    assert found["nudge/bias/circle 4, beta 0.4/out"] == result_files.nudges()["bias"].data[8, 1]
     assert "nudge/gain/centred, beta 0.1" not in found
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from scenarios.cli.run import Flags, run_and_tell
 from scenarios.experiments.train import checkpoint
-from scenarios.experiments.train.run import Interrupted
+from scenarios.experiments.watch import Interrupted
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from scenarios.report.answer import remarks

@@ -1,0 +1,1 @@
+"""What a notebook calls: scenarios, sweeps and results as objects."""

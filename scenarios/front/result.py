@@ -1,0 +1,311 @@
+"""What an experiment or a sweep gave, as a notebook meets it: the answer, numbers, labelled arrays, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..language.faults import Fault
+from ..language.load import Loaded
+from ..report.answer import answer, remarks
+from ..report.page import write_report
+from ..report.sheets import sheets
+from ..report.summary import metrics
+from ..results import store
+from ..run.run import RESULT, Finished, keep, kept_files
+from ..sweeps.folder import CUBE, REPORT, TABLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from ..sweeps.sweep import Swept
+
+_EPOCHS = 8
+
+
+def merge(folder: str | Path) -> SweepResult:
+    """Put together the points of a sweep that are in a folder, after its shards have run.
+
+    Raises
+    ------
+    StoreReadError
+        If the folder holds no sweep, or a file in it has gone bad.
+    StoreWriteError
+        If a file cannot be written.
+    """
+    from ..sweeps.sweep import merge as put_together
+
+    return SweepResult(put_together(Path(folder)))
+
+
+def open_result(path: str | Path) -> Result | SweepResult:
+    """Open what was kept: the folder of a run or of a sweep, or a result file.
+
+    Raises
+    ------
+    StoreReadError
+        If there is none, or it is unreadable.
+    """
+    path = Path(path)
+    file = path
+    if path.is_dir():
+        file = path / CUBE if (path / CUBE).exists() else path / RESULT
+    if file.name == CUBE:
+        from ..sweeps.sweep import kept_sweep
+
+        return SweepResult(kept_sweep(file.parent))
+    return Result(store.load(file), folder=file.parent)
+
+
+class _Labelled:
+    """Labelled arrays of a result file, in memory."""
+
+    def __init__(self, stored: store.Result, folder: Path | None) -> None:
+        self.stored, self.folder = stored, folder
+
+    def __getitem__(self, path: str) -> xr.Dataset:
+        """Return one group, such as ``"gradient"``, with the coordinates of the groups above it.
+
+        Raises
+        ------
+        KeyError
+            If the result has no such group; the message names those it has.
+        """
+        if path not in self.stored.groups:
+            raise KeyError(f"no group {path!r}: there are {', '.join(self.stored.groups)}")
+        return self.to_xarray()[path].to_dataset()
+
+    def to_xarray(self) -> xr.DataTree:
+        """Return everything as a tree of labelled arrays, the same as the result file opened by xarray."""
+        return self._tree
+
+    @cached_property
+    def _tree(self) -> xr.DataTree:
+        import xarray as xr
+
+        groups = {path: _dataset(group) for path, group in self.stored.groups.items()}
+        return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(self.stored.attributes)), **groups})
+
+
+def _dataset(group: store.Group) -> xr.Dataset:
+    import xarray as xr
+
+    def attributes(variable: store.Variable) -> dict[str, Any]:
+        found: dict[str, Any] = {"long_name": variable.long_name, "units": variable.units}
+        if variable.flags is not None:
+            found["flag_values"] = [int(flag) for flag in variable.flags]
+            found["flag_meanings"] = " ".join(flag.name.lower() for flag in variable.flags)
+        return found
+
+    arrays = {name: (v.dims, v.data, attributes(v)) for name, v in group.items()}
+    coordinates = {name for name, variable in group.items() if variable.dims == (name,)}
+    return xr.Dataset(
+        {name: array for name, array in arrays.items() if name not in coordinates},
+        {name: arrays[name] for name in coordinates},
+    )
+
+
+class Drawing:
+    """A figure of a result; shows itself in a notebook."""
+
+    def __init__(self, name: str, figure: Figure, caption: str) -> None:
+        self.name, self.figure, self.caption = name, figure, caption
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure to a file; its suffix says the format: svg, pdf or png."""
+        from ..drawing.style import styled
+
+        styled(self.figure.savefig)(path, bbox_inches="tight")
+
+    def _repr_svg_(self) -> str:
+        from ..drawing.style import svg
+
+        return svg(self.figure)
+
+    def __repr__(self) -> str:
+        """Return the name and the caption."""
+        return f"<{self.name}: {self.caption}>"
+
+
+class Drawings(Mapping[str, Drawing]):
+    """The figures that a result has data for, by name; drawn when they are asked for."""
+
+    def __init__(self, result: store.Result) -> None:
+        self._result = result
+
+    @cached_property
+    def _drawn(self) -> dict[str, Drawing]:
+        from ..report.figures import CAPTIONS, figures_of
+
+        return {name: Drawing(name, figure, CAPTIONS[name]) for name, figure in figures_of(self._result).items()}
+
+    def __getitem__(self, name: str) -> Drawing:
+        """Return one figure.
+
+        Raises
+        ------
+        KeyError
+            If the result has no such figure; the message names those it has.
+        """
+        if name not in self._drawn:
+            raise KeyError(f"no figure {name!r}: there are {', '.join(self._drawn)}")
+        return self._drawn[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._drawn)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._drawn)
+
+    def _repr_html_(self) -> str:
+        return "".join(drawing._repr_svg_() for drawing in self._drawn.values())
+
+
+class Result(_Labelled):
+    """What one run gave; shows itself in a notebook.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where it is kept.
+    warnings : list of Fault
+        What is suspicious about its scenario.
+    computed : bool
+        False: the folder already held the complete answer.
+    """
+
+    def __init__(
+        self,
+        stored: store.Result,
+        warnings: list[Fault] | None = None,
+        *,
+        loaded: Loaded | None = None,
+        folder: Path | None = None,
+        computed: bool = True,
+    ) -> None:
+        super().__init__(stored, folder)
+        self.warnings, self.computed, self._loaded = warnings or [], computed, loaded
+
+    @classmethod
+    def of_folder(cls, finished: Finished, loaded: Loaded) -> Result:
+        """Return the result that a run left in its folder."""
+        stored = store.load(finished.folder / RESULT)
+        folder, computed = finished.folder, finished.computed
+        return cls(stored, finished.warnings, loaded=loaded, folder=folder, computed=computed)
+
+    @property
+    def answer(self) -> str:
+        """The one sentence a reader should take home."""
+        return answer(self.stored)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What else has to be said."""
+        return remarks(self.stored)
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """The final numbers under stable keys, such as ``gradient/cosine/<scheme>/<layer>``."""
+        return metrics(self.stored)
+
+    @property
+    def status(self) -> str:
+        """`complete` or `diverged`."""
+        return str(self.stored.attributes["status"])
+
+    @property
+    def figures(self) -> Drawings:
+        """The figures by name."""
+        return Drawings(self.stored)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the folder; none for a result in memory."""
+        return [] if self.folder is None else kept_files(self.folder)
+
+    def to_dataframe(self, path: str | None = None) -> pd.DataFrame:
+        """Return one group as a table, or the final numbers: one row each, `figure` and `value`."""
+        import pandas as pd
+
+        if path is not None:
+            return self[path].to_dataframe()
+        return pd.DataFrame({"figure": list(self.metrics), "value": list(self.metrics.values())})
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write the result file, the scenario, the report and the figures into a folder; return their paths.
+
+        Raises
+        ------
+        StoreWriteError
+            If the system refuses.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._loaded is not None:
+            keep(self._loaded, folder, self.stored.groups, self.stored.attributes)
+        else:
+            store.save(folder / RESULT, self.stored.groups, self.stored.attributes)
+            write_report(self.stored, folder)
+        self.folder = folder
+        return self.files
+
+    def __repr__(self) -> str:
+        """Return the answer."""
+        return "\n".join([self.answer, *self.remarks])
+
+    def _repr_html_(self) -> str:
+        tables = []
+        for sheet in sheets(self.stored, _EPOCHS):
+            head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns)
+            rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
+            tables.append(
+                f"<p>{escape(sheet.title)}</p><table><tr>{head}</tr>{rows}</table><p>{escape(sheet.note)}</p>"
+            )
+        words = "".join(f"<p>{escape(line)}</p>" for line in self.remarks)
+        return f"<p><b>{escape(self.answer)}</b></p>{words}{''.join(tables)}"
+
+
+class SweepResult(_Labelled):
+    """What the points of a sweep say together; shows itself in a notebook.
+
+    Attributes
+    ----------
+    swept : Swept
+        How the points ended, and where they are.
+    """
+
+    def __init__(self, swept: Swept) -> None:
+        cube = swept.folder / CUBE
+        # Of one shard nothing is put together yet.
+        super().__init__(store.load(cube) if cube.exists() else store.Result({}, {}), swept.folder)
+        self.swept = swept
+
+    @property
+    def answer(self) -> str:
+        """The sentence a reader should take home; nothing for one shard of a sweep."""
+        return self.swept.answer
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the folder."""
+        return [self.swept.folder / name for name in (CUBE, REPORT, TABLE) if (self.swept.folder / name).exists()]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per point: its values, how it ended, and its figures."""
+        import pandas as pd
+
+        return pd.read_csv(self.swept.folder / TABLE)
+
+    def __repr__(self) -> str:
+        """Return the answer."""
+        return self.answer
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(self.answer)}</b></p>"

@@ -1,0 +1,106 @@
+"""The estimate of time counts every part of a run; how near it comes is a matter of `benchmarks/estimates.py`."""
+
+import copy
+import tomllib
+
+import pytest
+
+from scenarios.data.datasets import Outline
+from scenarios.experiments.costs import costs
+from scenarios.experiments.workload import workload
+from scenarios.schema.scenario import Scenario
+
+from ..files import MEASURE
+
+OUTLINE = Outline(samples=4000, inputs=12, classes=5, test_samples=40)
+
+FIXED = {"method": "exponential", "free": {"duration": 30.0}, "nudged": {"duration": 20.0, "window": 5.0}}
+NOISY = {"noise": {"thermal": 0.01, "read": 0.01}, "update": {"kind": "constant-step", "step": 1e-4}}
+MEASURED = {"kind": "measure", "samples": 16, "repeats": 4}
+TRAINED = {"kind": "train", "epochs": 3, "samples": 100, "ledger": {"every_epochs": 3}}
+
+
+def foretold(changes=(), **tables):
+    """Return the seconds of every part of a small scenario, with `changes` by dotted key."""
+    data = tomllib.loads(MEASURE)
+    data["network"].pop("parameters")
+    for table, keys in copy.deepcopy(tables).items():
+        data[table] = keys if table == "experiment" else {**data.get(table, {}), **keys}
+    for key, value in dict(changes).items():
+        *path, last = key.split(".")
+        table = data
+        for step in path:
+            table = table.setdefault(step, {})
+        table[last] = value
+    scenario = Scenario.model_validate(data)
+    return costs(scenario, workload(scenario, OUTLINE))
+
+
+NOISY_MEASURE = {"dynamics": FIXED, "devices": NOISY, "experiment": MEASURED}
+TOGETHER = NOISY_MEASURE | {"experiment": MEASURED | {"interactions": True}}
+STUDY = {"dynamics": FIXED, "devices": NOISY, "experiment": {"kind": "nudge", "repeats": 4, "samples": 16}}
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "values", "parts"),
+    [
+        (NOISY_MEASURE, "experiment.repeats", (10, 20, 30), ["settling", "writes"]),
+        (TOGETHER, "experiment.repeats", (10, 20, 30), ["interactions"]),
+        (NOISY_MEASURE, "experiment.samples", (10, 20, 30), ["settling", "reference runs", "exact gradients"]),
+        (NOISY_MEASURE, "experiment.samples", (10, 20, 30), ["remedies"]),
+        (NOISY_MEASURE, "dynamics.free.duration", (10.0, 20.0, 30.0), ["settling", "reference runs"]),
+        (STUDY, "experiment.repeats", (10, 20, 30), ["settling"]),
+        (STUDY, "experiment.samples", (10, 20, 30), ["settling", "exact gradients"]),
+        ({"experiment": TRAINED}, "experiment.epochs", (10, 20, 30), ["settling", "writes"]),
+        ({"experiment": TRAINED}, "experiment.samples", (128, 192, 256), ["settling", "writes"]),
+        ({"experiment": TRAINED}, "experiment.ledger.samples", (10, 20, 30), ["ledgers"]),
+        ({"experiment": {"kind": "evaluate"}}, "experiment.chips", (10, 20, 30), ["settling"]),
+    ],
+)  # fmt: skip
+def test_a_part_grows_in_proportion(tables, key, values, parts):
+    """Beside what a settling takes whatever its size: equal steps of a switch add equal times."""
+    low, middle, high = (foretold({key: value}, **tables) for value in values)
+    for part in parts:
+        grown = middle[part] - low[part]
+        assert grown > 0.0
+        assert high[part] - middle[part] == pytest.approx(grown)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "part"),
+    [
+        ({}, {"devices.noise.thermal": 0.01, "experiment.repeats": 1}, "settling"),
+        ({}, {"devices.converters.readout.bits": 8}, "reference runs"),
+        ({}, {"dynamics.precision": "single"}, "reference runs"),
+        ({}, {"devices.update": {"kind": "constant-step", "step": 1e-4}}, "writes"),
+        ({}, {"learning.schemes": [{"kind": "circle", "points": 12, "beta": 0.2}]}, "settling"),
+        ({}, {"experiment.interactions": True}, "interactions"),
+        (
+            {"experiment.interactions": True},
+            {"experiment.interactions": True, "devices.neurons.offset_sigma": 0.1},
+            "interactions",
+        ),
+    ],
+)  # fmt: skip
+def test_a_switch_costs_what_it_adds(before, after, part):
+    tables = {"dynamics": FIXED, "experiment": {"kind": "measure", "samples": 16}}
+    without, with_it = foretold(before, **tables), foretold(after, **tables)
+    assert with_it[part] > without.get(part, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [({"experiment.reference": True}, "exact gradients"), ({"experiment.ledger": {"every_epochs": 1}}, "ledgers")],
+)
+def test_what_a_training_does_beside_is_counted(changes, part):
+    tables = {"experiment": {"kind": "train", "epochs": 3, "samples": 100}}
+    assert part not in foretold(**tables)
+    assert foretold(changes, **tables)[part] > 0.0
+
+
+def test_interactions_cost_as_many_measurements_as_chips_are_random():
+    """Noise acts on the chip as it is, alone, and without mismatch; the other chips are measured once."""
+    tables = {"dynamics": FIXED, "devices": {"noise": {"thermal": 0.01}}}
+    experiment = {"kind": "measure", "samples": 1000, "interactions": True}
+    one, many = (foretold(experiment=experiment | {"repeats": n}, **tables) for n in (1, 5))
+    assert many["interactions"] - one["interactions"] == pytest.approx(3 * (many["settling"] - one["settling"]))

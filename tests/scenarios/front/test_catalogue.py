@@ -1,0 +1,106 @@
+"""Every bundled scenario runs, at reduced size."""
+
+import numpy as np
+import pytest
+
+from scenarios.front.progress import Progress
+from scenarios.language.files import CATALOGUE
+from scenarios.language.load import load
+from scenarios.results import store
+from scenarios.run.run import Options, run
+from scenarios.sweeps.design import points
+from scenarios.sweeps.point import Task, run_point
+from scenarios.sweeps.points import checked, scenario_at
+
+REDUCED = {
+    "measure": ["experiment.samples=4", "experiment.repeats=2"],
+    "nudge": ["experiment.samples=4", "experiment.repeats=2"],
+    "settle": ["experiment.record.every_steps=200"],
+    "train": [
+        "experiment.samples=40",
+        "experiment.test_samples=20",
+        "experiment.epochs=2",
+        "experiment.ledger.samples=4",
+    ],
+}
+
+SHORT = [
+    "experiment.samples=20",
+    "experiment.test_samples=10",
+    "experiment.epochs=1",
+    "experiment.ledger.samples=2",
+    "experiment.ledger.repeats=1",
+]
+
+PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
+SMALL = [path for path in PAPERS if path.stem.endswith("small")]
+BUNDLED = [*sorted(CATALOGUE.glob("*.toml")), *SMALL]
+SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
+
+
+def name_of(path):
+    return path.relative_to(CATALOGUE).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
+def test_the_small_size_of_an_experiment_varies_what_the_full_one_does(path):
+    full, small = (load(file).scenario for file in (path.with_stem(path.stem.removesuffix("-small")), path))
+    assert (full.task.kind, small.task.kind) == ("idx", "bundled")
+    assert (full.learning.rule, full.experiment.kind) == (small.learning.rule, small.experiment.kind)
+    if full.sweep is not None:
+        kept = [axis.path for axis in small.sweep.axis]
+        assert [axis.path for axis in full.sweep.axis if axis.path in kept] == kept
+        schemes = [[axis.values for axis in s.sweep.axis if axis.path == "learning.scheme"] for s in (full, small)]
+        assert schemes[0] == schemes[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SWEEPS, ids=name_of)
+def test_the_last_point_of_a_sweep_runs(path, tmp_path):
+    training = load(path).scenario.experiment.kind == "train"
+    loaded = load(path, SHORT if training else ["experiment.samples=2", "experiment.repeats=2"])
+    design = checked(loaded)
+    *_, last = points(design.dims, design.sweep.replicates)
+    assert last.number < 200
+    name = design.ids[last.number]
+    outcome = run_point(
+        Task(name, scenario_at(loaded, design.dims, last), tmp_path, tmp_path / "stop", 1, "summary", "{}")
+    )
+    assert outcome.status == "ok", outcome.reason
+    result = store.load(tmp_path / f"{name}.h5")
+    assert (result["gradient"]["norm_ratio"].data > 0.0).all()
+    assert not training or np.isfinite(result["metrics"]["loss_test"].data).all()
+
+
+@pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=name_of)
+def test_scenario_runs(path, tmp_path):
+    kind = load(path).scenario.experiment.kind
+    done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))
+    result = store.load(done.folder / "run.h5")
+    assert result.attributes["status"] == "complete"
+    assert all(file.stat().st_size > 100 for file in done.files)
+    if kind == "settle":
+        assert (result["settling"]["status"].data == 0).all()
+        return
+    if kind == "nudge":
+        assert np.isfinite(result["nudge"]["mse"].data).all()
+        return
+    ledger = result["ledger"]
+    assert np.isfinite(ledger["relative"].data).all()
+    assert (ledger["total"].data[..., 0] > 0.01).all(), "the first layer has an error on every chip"
+    if kind == "measure":
+        assert int(ledger["unsettled"].data.sum()) == 0
+    else:
+        assert np.isfinite(result["metrics"]["loss_train"].data[1:]).all()
+
+
+def test_nudge_size_shows_the_orders(tmp_path):
+    scenario = load(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"])
+    done = run(scenario, Options(tmp_path / "out"), Progress(quiet=True))
+    result = store.load(done.folder / "run.h5")
+    beta, kinds = result["signal"]["beta"].data, [text.split(",")[0] for text in result["ledger"]["scheme"].data]
+    finite = result["ledger"]["relative"].data[..., 1]
+    for kind, order in {"one-sided": 1, "centred": 2, "circle 4": 4, "circle 6": 6}.items():
+        rows = [s for s, other in enumerate(kinds) if other == kind and beta[s] <= 0.1]
+        slopes = np.polyfit(np.log(beta[rows]), np.log(finite[rows]), 1)[0]
+        np.testing.assert_allclose(slopes, order, atol=0.25, err_msg=kind)

@@ -1,0 +1,85 @@
+import functools
+from pathlib import Path
+
+import pytest
+
+from scenarios.language.load import load
+from tests.scenarios.scenario_files import GOOD, changed, faults_of, only_fault, write
+
+
+@pytest.mark.parametrize(
+    ("edit", "keys", "expected"),
+    [
+        ("seed=3", "seed", 3),
+        (" seed = 3 ", "seed", 3),
+        ("name=other", "name", "other"),
+        ('name="5"', "name", "5"),
+        ("network.activation=dsilu", "network.activation", "dsilu"),
+        ("network.asymmetry.angle=45 degree", "network.asymmetry.angle", 45.0),
+        ("devices.feedback.mismatch_sigma=5 %", "devices.feedback.mismatch_sigma", 0.05),
+        ("dynamics.dt=1e-1", "dynamics.dt", 0.1),
+        ("dynamics.nudged.steps=4", "dynamics.nudged.steps", 4),
+        ("chip.instance=2", "chip.instance", 2),
+        ('network.connections=["in-l1", "out-l1", "l1-out"]', "network.connections", ["in-l1", "out-l1", "l1-out"]),
+        ("network.connections.2=out-l1", "network.connections", ["in-l1", "l1-out", "out-l1"]),
+    ],
+)
+def test_an_edit_changes_one_value(tmp_path, edit, keys, expected):
+    path = write(tmp_path, GOOD)
+    loaded = load(path, [edit])
+    assert functools.reduce(getattr, keys.split("."), loaded.scenario) == expected
+    (place,) = {origin for origin in loaded.origins.values() if origin.file != path}
+    assert place == (f"--set {edit.strip()}", None, None)
+
+
+def test_edits_reach_into_arrays_and_come_in_order(tmp_path):
+    loaded = load(write(tmp_path, GOOD), ["learning.schemes.0.beta=0.1", "seed=1", "seed=2"])
+    assert [scheme.beta for scheme in loaded.scenario.learning.all_schemes()] == [0.1, 0.1]
+    assert loaded.origins["learning", "schemes", 0, "beta"].file == "--set learning.schemes.0.beta=0.1"
+    assert (loaded.scenario.seed, loaded.origins["seed",].file) == (2, "--set seed=2")
+
+
+def test_a_path_set_by_an_edit_starts_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    path = write(tmp_path, GOOD)
+    monkeypatch.chdir(tmp_path / "here")
+    loaded = load(path, ['task={ kind = "idx", path = "images" }'])
+    assert loaded.folder("task", "path") == Path.cwd() != tmp_path
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ("seed", "not an edit"),
+        ("=3", "not an edit"),
+        ("dynamics..dt=3", "not an edit"),
+        ("name=\udcff", "not an edit"),
+        ("extends=base.toml", "`extends` cannot be set here"),
+        ("seed.x=3", "seed is a whole number, not a table"),
+        ("seed.x.y=3", "seed is a whole number, not a table"),
+        ("learning.schemes.2.beta=3", "learning.schemes has 2 item(s), none numbered 2"),
+        ("learning.schemes.-1.beta=3", "none numbered -1"),
+        ("learning.schemes.first.beta=3", "none numbered first"),
+        (".".join("a" * 99) + "=3", "nested too deeply"),
+        ("a=" + "[" * 50 + "]" * 50, "nested too deeply"),
+        ("seed=0x" + "f" * 5000, "is beyond 64 bits"),
+        ("dynamics.dtt=3", "unknown key"),
+        ("dynamics.dt=", "is not a number with a unit"),
+        ("seed=[", "must be a whole number, is a string"),
+        ("seed=1\nname=2", "must be a whole number, is a string"),
+        ("seed=" + "9" * 5000, "must be a whole number, is a string"),
+        ("schema=2", "must be 1"),
+    ],
+)
+def test_a_wrong_edit_is_told_in_place_of_a_line(tmp_path, edit, message):
+    fault = only_fault(write(tmp_path, GOOD), edit)
+    assert message in fault.message
+    assert fault.file.startswith("--set ")
+    assert fault.line is fault.source is None
+    assert str(fault).startswith(fault.file)
+
+
+def test_wrong_edits_and_wrong_lines_are_told_together(tmp_path):
+    found = faults_of(write(tmp_path, changed("dt = 0.25", "dt = 0")), "foo", "seed=x")
+    assert [fault.file for fault in found[:2]] == ["--set foo", "--set seed=x"]
+    assert found[2].source == "dt = 0"
