@@ -19,7 +19,7 @@ from .language.load import load as read_scenario
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip
 
-    from .build import Parts
+    from .build import Setup
     from .experiments.watch import Watch
     from .front.result import Result, SweepResult
     from .sweeps.engine import Engine
@@ -137,15 +137,15 @@ class Scenario:
         from .reach import tell_cells
         from .suspicions import suspicions, told
 
-        parts = self._parts()
-        lines, points = [told(warning) for warning in suspicions(self.loaded, parts)], None
+        setup = self._setup()
+        lines, points = [told(warning) for warning in suspicions(self.loaded, setup)], None
         if self.loaded.scenario.sweep is not None:
             from .sweeps.points import checked
 
             design = checked(self.loaded)
             points = len(design.ids)
             lines += [told(warning) for warning in design.warnings]
-        taken = [*parts.taken, *tell_cells(self.loaded.scenario, parts)]
+        taken = [*setup.taken, *tell_cells(setup)]
         return Checked(taken, list(dict.fromkeys(lines)), points)
 
     def show(self) -> str:
@@ -218,16 +218,12 @@ class Scenario:
         threads : int, optional
             Threads that share a batch.
         """
-        from .chips import make_chip
-
-        scenario, parts = self.loaded.scenario.plain(), self._parts()
-        number = scenario.chip.instance if instance is None else instance
-        return make_chip(scenario, parts, parts.programmed, number, threads)
+        return self._setup().chip(instance, threads=threads)
 
     @property
     def data(self) -> Any:
         """Data of the task: ``x``, ``y``, ``x_test``, ``y_test``, samples first."""
-        return self._parts().data
+        return self._setup().data
 
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
@@ -242,10 +238,10 @@ class Scenario:
 
         return f"<b>{escape(self.name)}</b><pre>{escape(self.show())}</pre>"
 
-    def _parts(self) -> Parts:
-        from .build import assemble
+    def _setup(self) -> Setup:
+        from .build import build
 
-        return assemble(self.loaded)
+        return build(self.loaded)
 
     def _keep_arrays(self, folder: Path) -> dict[str, str]:
         """Write the arrays that were given in memory into a folder; return the edits that name the files."""

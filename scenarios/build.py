@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.neuron.activation import Curve
 from devices.random import Stream
-from devices.synapse.measured import CellSample, MeasuredMap
+from learning.homeostasis.probes import both_seeds
+from learning.schemes.scheme import Scheme
+from substrate.chip.design import Design, Fabrication
 from substrate.network.topology import Topology
 
 from .data.arrays import DataError
@@ -28,7 +30,11 @@ from .data.shelf import Shelf
 from .language.faults import dotted
 from .language.load import Loaded, faults_at
 from .language.named_files import named_files
-from .schema.scenario import Network
+from .schema.experiments import Experiment
+from .schema.scenario import Learning, Network, Scenario
+
+if TYPE_CHECKING:  # it needs compiled code
+    from substrate.chip.chip import Chip
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]
@@ -38,27 +44,61 @@ _CUT_SPREAD = 0.87962566103423978
 """Standard deviation of a standard normal cut at 2."""
 
 
-class Parts(NamedTuple):
-    """Everything a scenario describes, before the chip is made; free of compiled code."""
+class Setup(NamedTuple):
+    """Everything that a scenario describes, in units of the model; free of compiled code."""
 
-    topology: Topology
+    scenario: Scenario
+    """Every number in units of the model; its seed has entered those of its schemes and of homeostasis."""
+
+    design: Design
     programmed: dict[str, Array]
+    """Parameters to programme, by block."""
+
     data: Data
-    activation: str | Curve
-    cells: dict[str, Array] | None
-    """Measured constants of cells, ``<block>/<name>``."""
-
-    weights: dict[str, MeasuredMap | CellSample]
-    """Measured weights, by block."""
-
-    converters: dict[str, Array]
-    """Measured tables of converters, `readout` and `nudge`."""
-
+    fabrication: Fabrication
     content: dict[str, str]
     """Digest of what every file holds that the scenario names, by its key."""
 
     taken: list[str]
     """What every file was taken for, one line each."""
+
+    @property
+    def schemes(self) -> list[Scheme]:
+        """Every scheme that is measured."""
+        return self.scenario.tried()
+
+    @property
+    def learning(self) -> Learning:
+        """How gradients are estimated."""
+        return self.scenario.learning
+
+    @property
+    def plan(self) -> Experiment:
+        """What is done with the chip."""
+        return self.scenario.experiment
+
+    def chip(
+        self,
+        instance: int | None = None,
+        programmed: Mapping[str, Array] | None = None,
+        threads: int | None = None,
+    ) -> Chip:
+        """Return a chip of this design.
+
+        Parameters
+        ----------
+        instance : int, optional
+            Number of the fabricated chip; absent: that of the scenario.
+        programmed : mapping of block name to array, optional
+            Other parameters, and what a chip kept beside them.
+        threads : int, optional
+            Threads that share a batch; absent: all cores.
+        """
+        from substrate.chip.chip import Chip
+
+        seed, own = self.fabrication
+        made = Fabrication(seed, own if instance is None else instance)
+        return Chip(self.design, programmed or self.programmed, made, threads)
 
 
 def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
@@ -94,8 +134,8 @@ def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
         raise faults_at(loaded, found)
 
 
-def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
-    """Load the data and choose the programmed parameters of a scenario.
+def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
+    """Return what a scenario describes: its files are read, and its numbers are in units of the model.
 
     Parameters
     ----------
@@ -123,17 +163,74 @@ def assemble(loaded: Loaded, shelf: Shelf | None = None) -> Parts:
         _refuse(loaded, _shape_faults(topology, programmed))
     if loaded.scenario.devices.feedback.tied:
         _refuse(loaded, _unequal_faults(topology, programmed))
-    return Parts(
-        topology,
+    cells = measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed)
+    scenario = loaded.scenario.in_units()
+    design = design_of(scenario, topology, values.get(CURVE, network.activation))._replace(
+        measured_cells=values.get(CELLS),
+        measured_weights=cells,
+        measured_converters={name: values[key] for name, key in CONVERTERS.items() if key in values},
+    )
+    return Setup(
+        _with_seed(scenario),
+        design,
         programmed,
         data,
-        values.get(CURVE, network.activation),
-        values.get(CELLS),
-        measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed),
-        {name: values[key] for name, key in CONVERTERS.items() if key in values},
+        Fabrication(scenario.seed, scenario.chip.instance),
         {dotted(key): found.digest for key, found in read.items()},
         [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
     )
+
+
+def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -> Design:
+    """Return the design of a scenario, without what was measured and is kept in files.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        In units of the model, see `Scenario.in_units`.
+    topology : Topology
+        Its wiring.
+    activation : str or Curve
+        By name, or as it was measured.
+    """
+    network, devices, physical = scenario.network, scenario.devices, scenario.physical
+    return Design(
+        topology,
+        activation,
+        network.cost,
+        scenario.dynamics,
+        devices.feedback,
+        network.law,
+        devices.neurons,
+        devices.noise,
+        scenario.phases,
+        devices.converters,
+        devices.hold,
+        devices.update,
+        correction=scenario.learning.correction,
+        energy=scenario.energy,
+        weights=devices.weights,
+        wires=devices.wires,
+        twin=devices.twin,
+        tau=scenario.tau,
+        retention=devices.retention,
+        comparator=devices.comparator,
+        synapse=physical.synapse if physical else "virtual-ground",
+        volt_ratio=physical.volt_ratio if physical else 1.0,
+    )
+
+
+def _with_seed(scenario: Scenario) -> Scenario:
+    """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once."""
+    learning = scenario.learning
+
+    def drawn(part: Any) -> Any:
+        own = getattr(part, "seed", None)
+        return part if own is None else part.model_copy(update={"seed": both_seeds(scenario.seed, own)})
+
+    schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
+    changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
+    return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
 
 
 def _data(loaded: Loaded, shelf: Shelf) -> Data:

@@ -11,8 +11,7 @@ from devices.programming.bounds import Drawn
 from devices.random import Stream
 from devices.synapse.conductance import within
 
-from .build import Parts
-from .schema.scenario import Scenario
+from .build import Setup
 
 Array = NDArray[np.float64]
 
@@ -33,38 +32,38 @@ def listed(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{n}{shares[name]} of {name}" for name, n in counts.items() if n)
 
 
-def unreached(scenario: Scenario, parts: Parts) -> dict[str, int]:
+def unreached(setup: Setup) -> dict[str, int]:
     """Return how many cells of every weight block of a scenario cannot hold their initial weight.
 
     They are those of its first chip, and counted as `substrate.chip.silicon.Silicon.unreached` counts them.
     """
-    topology, devices = parts.topology, scenario.devices_in_units()
-    backward = devices.feedback.over(devices.weights)
-    partners = {b.block for _, b in topology.pairs()} if devices.feedback.tied else set()
+    design, topology = setup.design, setup.design.topology
+    backward = design.feedback.over(design.weights)
+    partners = {b.block for _, b in topology.pairs()} if design.feedback.tied else set()
     kinds = {
-        c.block: backward if topology.is_feedback(c) else devices.weights
+        c.block: backward if topology.is_feedback(c) else design.weights
         for c in topology.connections
         if c.block not in partners
     }
-    if devices.update is None and all(kind.window is None for kind in kinds.values()):
+    if design.update is None and all(kind.window is None for kind in kinds.values()):
         return {}
 
     def stream(purpose: str) -> Stream:
-        return Stream(scenario.seed, purpose, scenario.chip.instance)
+        return Stream(setup.fabrication.seed, purpose, setup.fabrication.instance)
 
-    drawn = Drawn(devices.update, {block: topology.shapes[block] for block in kinds}, stream, parts.cells)
+    drawn = Drawn(design.update, {block: topology.shapes[block] for block in kinds}, stream, design.measured_cells)
     counts = {}
     for block, kind in kinds.items():
-        ends, inside = drawn.ends(block), within(kind, parts.programmed[block])
+        ends, inside = drawn.ends(block), within(kind, setup.programmed[block])
         kept = inside if ends is None else np.clip(inside, *ends)
-        counts[block] = int(np.count_nonzero(kept != parts.programmed[block]))
+        counts[block] = int(np.count_nonzero(kept != setup.programmed[block]))
     return counts
 
 
-def tell_cells(scenario: Scenario, parts: Parts) -> Iterator[str]:
+def tell_cells(setup: Setup) -> Iterator[str]:
     """Yield how many cells cannot hold their initial weight, by connection, if there are any."""
-    counts = unreached(scenario, parts)
+    counts = unreached(setup)
     if any(counts.values()):
         names = {block: block.removeprefix("weight/") for block in counts}
-        sizes = {names[block]: parts.programmed[block].size for block in counts}
+        sizes = {names[block]: setup.programmed[block].size for block in counts}
         yield unreached_words(listed({names[block]: n for block, n in counts.items()}, sizes))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from devices.parameters import Level, is_ratio
 from substrate.network.topology import Topology
 
-from .build import Parts
+from .build import Setup
 from .data.shelf import Shelf
 from .language.faults import Fault, Finding, dotted, place
 from .language.load import Loaded
@@ -54,23 +54,24 @@ MEMBRANES = ("thermal", "common", "coloured", "flicker")
 """Noise of membranes, in units of the state."""
 
 
-def suspicions(loaded: Loaded, parts: Parts | None, shelf: Shelf | None = None) -> list[Fault]:
+def suspicions(loaded: Loaded, setup: Setup | None, shelf: Shelf | None = None) -> list[Fault]:
     """Return what is suspicious about a valid scenario, each with its place; see `told` for its words.
 
     Parameters
     ----------
     loaded : Loaded
         The scenario.
-    parts : Parts or None
-        Its data and weights; None where they cannot be read.
+    setup : Setup or None
+        What it describes; None where they cannot be read.
     shelf : Shelf, optional
         What other points of a sweep have found before.
     """
     scenario = loaded.scenario
-    found = [*_physical(scenario), *_spreads(scenario), *_levels(scenario), *_steps(scenario), *_tolerance(scenario)]
+    plain = scenario.in_units()
+    found = [*_physical(scenario), *_spreads(scenario), *_levels(plain), *_steps(plain), *_tolerance(plain)]
     found += [*_energy(scenario), *_unreached(scenario)]
-    if parts is not None:
-        found += [*data_suspicions(scenario, parts, shelf or Shelf()), *weight_suspicions(scenario, parts)]
+    if setup is not None:
+        found += [*data_suspicions(setup, shelf or Shelf()), *weight_suspicions(setup)]
     return place(found, loaded.data, loaded.origins, loaded.path).faults
 
 
@@ -107,7 +108,7 @@ def _spreads(scenario: Scenario) -> Iterator[Finding]:
 
 def _levels(scenario: Scenario) -> Iterator[Finding]:
     """Yield noise and offsets larger than what they act on, in units of the model."""
-    for where, name, marks, value in _numbers(scenario.devices_in_units(), ("devices",)):
+    for where, name, marks, value in _numbers(scenario.devices, ("devices",)):
         scales = [mark.scale for mark in marks if isinstance(mark, Level)]
         noise = where == ("devices", "noise", name) and name in MEMBRANES
         if (scales or noise) and name != "full_scale" and abs(value) > WHOLE:
@@ -138,7 +139,7 @@ def _marks(annotation: Any) -> Iterator[Any]:
 
 
 def _steps(scenario: Scenario) -> Iterator[Finding]:
-    dynamics = scenario.dynamics_in_tau()
+    dynamics = scenario.dynamics
     if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
         return
     fastest = FASTEST.get(dynamics.method)
@@ -165,7 +166,7 @@ def _tolerance(scenario: Scenario) -> Iterator[Finding]:
     if isinstance(scenario.experiment, Evaluate):
         return
     sizes = [scheme.beta for scheme in scenario.tried()]
-    loose = scenario.dynamics_in_tau().looseness(min(sizes)) if sizes else None
+    loose = scenario.dynamics.looseness(min(sizes)) if sizes else None
     if loose is not None:
         yield ("dynamics", "nudged", "tolerance"), *loose
 

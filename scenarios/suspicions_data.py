@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.quantities import size_of
+from substrate.chip.design import Design
 
-from .build import Parts
+from .build import Setup
 from .data.shelf import Shelf
 from .language.faults import Finding
-from .schema.scenario import Scenario
 
 Array = NDArray[np.float64]
 
@@ -29,9 +29,10 @@ _RANGE = {"sigmoid": (0.0, 1.0), "hard-sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)
 """What activities can reach."""
 
 
-def data_suspicions(scenario: Scenario, parts: Parts, shelf: Shelf) -> Iterator[Finding]:
+def data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
     """Yield what is suspicious about the data of a task; `shelf` keeps the range of large ones."""
-    data, task = parts.data, scenario.task
+    data, scenario = setup.data, setup.scenario
+    task, activation = scenario.task, setup.design.activation
     where = ("task", "path" if hasattr(task, "path") else "kind")
     low, high = shelf.get(("range", task.kind, data.sha256), lambda: (float(data.x.min()), float(data.x.max())))
     if max(-low, high) > LARGE_INPUT:
@@ -42,7 +43,7 @@ def data_suspicions(scenario: Scenario, parts: Parts, shelf: Shelf) -> Iterator[
     if data.labels is not None:
         yield from _labels(where, data.labels)
     elif scenario.network.cost == "mse":
-        low, high = _RANGE.get(parts.activation if isinstance(parts.activation, str) else "", (-np.inf, np.inf))
+        low, high = _RANGE.get(activation if isinstance(activation, str) else "", (-np.inf, np.inf))
         if data.y.min() < low or data.y.max() > high:
             words = f"targets go from {data.y.min():g} to {data.y.max():g}, activities from {low:g} to {high:g}"
             yield where, f"{words}: some cannot be reached", "scale the targets, or take another network.activation"
@@ -66,11 +67,11 @@ def _labels(where: tuple[str | int, ...], labels: NDArray[np.int64]) -> Iterator
         yield where, words, "number the classes 0, 1, 2, ... without gaps"
 
 
-def weight_suspicions(scenario: Scenario, parts: Parts) -> Iterator[Finding]:
+def weight_suspicions(setup: Setup) -> Iterator[Finding]:
     """Yield what is suspicious about programmed weights."""
-    given = scenario.network.parameters is not None
+    given = setup.scenario.network.parameters is not None
     where = ("network", "parameters" if given else "init")
-    blocks = {name: block for name, block in parts.programmed.items() if name.startswith("weight/")}
+    blocks = {name: block for name, block in setup.programmed.items() if name.startswith("weight/")}
     for name, block in blocks.items():
         largest = float(np.abs(block).max())
         if given and largest == 0.0:
@@ -78,22 +79,22 @@ def weight_suspicions(scenario: Scenario, parts: Parts) -> Iterator[Finding]:
         elif given and not SMALL_WEIGHT <= largest <= LARGE_WEIGHT:
             words = f"the largest weight of {name!r} is {largest:.3g}, where usual ones are about 1"
             yield where, words, "in siemens? A weight has no unit: W = G V_A/(g_L V_u)"
-    yield from _windows(scenario, parts, blocks)
+    yield from _windows(setup.design, blocks)
 
 
-def _windows(scenario: Scenario, parts: Parts, blocks: dict[str, Array]) -> Iterator[Finding]:
+def _windows(design: Design, blocks: dict[str, Array]) -> Iterator[Finding]:
     """Yield the windows of cells that cut a good part of a block."""
-    devices = scenario.devices_in_units()
-    back = {f"weight/{c.name}" for c in parts.topology.connections if parts.topology.is_feedback(c)}
-    own = devices.feedback.over(devices.weights)
+    topology, weights = design.topology, design.weights
+    back = {f"weight/{c.name}" for c in topology.connections if topology.is_feedback(c)}
+    own = design.feedback.over(weights)
     for name, block in blocks.items():
-        cells = own if name in back and devices.feedback.storage != "shared-device" else devices.weights
+        cells = own if name in back and design.feedback.storage != "shared-device" else weights
         if cells.window is None:
             continue
         low, high = (size_of(end) for end in cells.window)
         limits = (low - high, high - low) if cells.cell == "pair" else (low, high)
         share = float(np.mean((block < limits[0]) | (block > limits[1])))
         if share > OUTSIDE:
-            table = "feedback" if cells is own and devices.feedback.window is not None else "weights"
+            table = "feedback" if cells is own and design.feedback.window is not None else "weights"
             words = f"{100.0 * share:.0f} % of {name!r} lies beyond {limits[0]:g} to {limits[1]:g} and is cut"
             yield ("devices", table, "window"), words, "widen the window, or scale the weights"

@@ -84,7 +84,7 @@ def read_converter(loaded: Loaded, name: str) -> Read:
 
 def _converter(loaded: Loaded, name: str) -> _Converter:
     sizes = list(loaded.scenario.network.layers.values())
-    converters = loaded.scenario.devices_in_units().converters
+    converters = loaded.scenario.in_units().devices.converters
     if name == "readout" and (adc := converters.readout) is not None:
         ideal = np.arange(2.0**adc.bits - 1.0) + 0.5
         return _Converter(name, ideal, sum(sizes[1:]), "activity_volts", adc.ends[0], adc.step)

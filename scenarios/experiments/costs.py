@@ -18,7 +18,7 @@ from substrate.chip.randomness import measurements_differ, writes_differ
 from substrate.dynamics.methods import TABLES, Phase
 from substrate.network.topology import Topology
 
-from ..designs import design_of
+from ..build import design_of
 from ..schema.experiments import Evaluate, LedgerPlan, Measure, StudyNudges, Train
 from ..schema.scenario import Scenario
 from .workload import Workload, limit_of, nudges_of
@@ -150,7 +150,7 @@ def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
     load : Workload
         What was counted in it.
     """
-    scenario = scenario.plain()
+    scenario = scenario.in_units()
     design = design_of(scenario, load.topology, "identity")
     chip, experiment = _Chip(design, scenario, _pace(design)), scenario.experiment
     counts, schemes = load.counts, scenario.tried()

@@ -13,8 +13,8 @@ from substrate.chip.randomness import conjugates
 from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
 from substrate.network.topology import Topology
 
+from ..build import design_of
 from ..data.datasets import Outline
-from ..designs import design_of
 from ..schema.experiments import Evaluate, Measure, Record, Settle, StudyNudges, Train
 from ..schema.scenario import Scenario
 
@@ -97,8 +97,8 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     outline : Outline
         Size of its data.
     """
-    scenario = scenario.plain()
-    network, dynamics = scenario.network, scenario.dynamics_in_tau()
+    scenario = scenario.in_units()
+    network, dynamics = scenario.network, scenario.dynamics
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
     counts = _counts(scenario, outline, topology)
@@ -164,7 +164,7 @@ def _counts(scenario: Scenario, outline: Outline, topology: Topology) -> Counts:
 def nudges_of(scenario: Scenario, schemes: list[Scheme]) -> list[Nudged]:
     """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
     recorded = isinstance(scenario.experiment, Settle)
-    dynamics, found = scenario.dynamics_in_tau(), []
+    dynamics, found = scenario.dynamics, []
     for scheme in schemes:
         if not isinstance(scheme, LockIn | Rotation):
             limit = limit_of(dynamics.nudged, dynamics.dt)
@@ -193,7 +193,7 @@ def limit_of(phase: Phase, dt: float) -> int:
 
 def _result(scenario: Scenario, topology: Topology, counts: Counts, nudged: Iterable[Nudged]) -> int:
     """Return the bytes of the large arrays of the result file."""
-    experiment, dynamics = scenario.experiment, scenario.dynamics_in_tau()
+    experiment, dynamics = scenario.experiment, scenario.dynamics
     total = 3 * BYTES * topology.size
     if isinstance(experiment, Measure):
         copies = len(counts.schemes) + 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from devices.parameters import Span
 from substrate.units.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
 
-from ..build import assemble
+from ..build import build
 from ..data.arrays import DataError
 from ..data.datasets import describe
 from ..experiments.costs import COMPILING, costs
@@ -38,10 +38,10 @@ def explain(loaded: Loaded) -> str:
 def _warnings(loaded: Loaded) -> list[str]:
     """Return what is suspicious, as far as the files of the scenario can be read."""
     try:
-        parts = assemble(loaded)
+        setup = build(loaded)
     except ScenarioError:
         return [told(warning) for warning in suspicions(loaded, None)]
-    return [told(warning) for warning in suspicions(loaded, parts)]
+    return [told(warning) for warning in suspicions(loaded, setup)]
 
 
 def _places(loaded: Loaded, lines: dict[Key, int]) -> dict[int, list[str]]:
@@ -113,7 +113,7 @@ def _scales(scenario: Scenario) -> Iterator[str]:
     if scenario.physical is None:
         return
     physical = scenario.physical.resolved()
-    dynamics = scenario.dynamics_in_tau()
+    dynamics = scenario.in_units().dynamics
     if physical.tau is not None:
         yield f"tau         {physical.tau:.4g} s"
         if isinstance(scenario.dynamics.dt, Span):
@@ -133,7 +133,7 @@ def _scales(scenario: Scenario) -> Iterator[str]:
 
 def _reading(scenario: Scenario) -> Iterator[str]:
     """Yield what a read can resolve."""
-    devices, physical = scenario.devices_in_units(), scenario.physical
+    devices, physical = scenario.in_units().devices, scenario.physical
     levels = {"noise of one read, standard deviation,": devices.noise.read}
     if (adc := devices.converters.readout) is not None:
         levels = {"1 LSB": adc.step} | levels

@@ -1,7 +1,7 @@
 """What a result depends on, as short names: of a run, of a point of a sweep, of a sweep.
 
-A name is a digest of everything a scenario says except the places of its files, of what those files hold, and of the
-release.
+A name is a digest of everything a scenario says, in units of the model and without the places of its files, of what
+those files hold, and of the release.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def run_id(scenario: Scenario, content: Mapping[str, str]) -> str:
     ----------
     scenario : Scenario
     content : mapping of key to digest
-        What its files hold, see `scenarios.build.Parts`.
+        What its files hold, see `scenarios.build.Setup`.
     """
     return _digest(scenario, content, _LEFT_OUT)[:8]
 
@@ -51,7 +51,7 @@ def sweep_id(scenario: Scenario, content: Mapping[str, str]) -> str:
 
 
 def _digest(scenario: Scenario, content: Mapping[str, str], left_out: dict[str, Any]) -> str:
-    told = without_files(scenario.model_dump(by_alias=True, mode="json", exclude=left_out))
+    told = without_files(scenario.in_units().model_dump(by_alias=True, mode="json", exclude=left_out))
     release = version("nudgelab").split(".")[:2]
     text = json.dumps([told, dict(content), FORMAT, release], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from substrate.engine.cpu.compile import blas_description
 
-from ..build import Parts
+from ..build import Setup
 from ..language.load import Loaded
 from ..results.store import Group, Variable
 
 
-def provenance(loaded: Loaded, parts: Parts) -> Group:
+def provenance(loaded: Loaded, setup: Setup) -> Group:
     """Return where a result comes from, as a group of texts."""
     packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
     environment = {
@@ -30,8 +30,8 @@ def provenance(loaded: Loaded, parts: Parts) -> Group:
         "resolved_toml": loaded.scenario.to_toml(),
         "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "environment_json": json.dumps(environment),
-        "data_sha256": parts.data.sha256,
-        "files_sha256_json": json.dumps(parts.content),
+        "data_sha256": setup.data.sha256,
+        "files_sha256_json": json.dumps(setup.content),
         "git_commit": _git_commit(),
     }
     return {name: Variable((), text) for name, text in texts.items()}

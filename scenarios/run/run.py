@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from learning.oracle.best_nudge import StudyError
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 from substrate.engine.cpu.compile import single_threaded_blas
 
-from ..build import Parts, assemble
-from ..chips import make_chip
+from ..build import Setup, build
 from ..experiments.measure.found import Batch
 from ..experiments.measure.run import measure, settling
 from ..experiments.measure.tables import add_physical, lay_out
@@ -32,13 +29,10 @@ from ..results import store
 from ..results.disk import remove, write
 from ..results.store import Group, Result, StoreReadError
 from ..schema.experiments import StudyNudges
-from ..schema.scenario import Scenario
 from ..suspicions import suspicions, told
 from .identity import run_id
 from .provenance import provenance
 from .relocate import relocated
-
-Array = NDArray[np.float64]
 
 RESULT = "run.h5"
 SCENARIO = "scenario.toml"
@@ -107,8 +101,8 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    loaded, parts, warnings = _prepared(loaded, watch)
-    identity = run_id(loaded.scenario, parts.content)
+    loaded, setup, warnings = _prepared(loaded, watch)
+    identity = run_id(loaded.scenario, setup.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:
@@ -121,8 +115,8 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     if path.exists():
         remove(kept)
         remove(path)
-    groups, ending = compute(loaded.scenario, parts, Setting(options.threads, kept, saved, identity), watch)
-    groups["provenance"] = provenance(loaded, parts)
+    groups, ending = compute(setup, Setting(options.threads, kept, saved, identity), watch)
+    groups["provenance"] = provenance(loaded, setup)
     watch.say(f"writing {folder}")
     keep(loaded, folder, groups, {"id": identity, **ending})
     remove(kept)
@@ -141,30 +135,30 @@ def run_in_memory(loaded: Loaded, threads: int | None, watch: Watch) -> tuple[Re
     Interrupted
         If the watch asked to stop.
     """
-    loaded, parts, warnings = _prepared(loaded, watch)
-    identity = run_id(loaded.scenario, parts.content)
+    loaded, setup, warnings = _prepared(loaded, watch)
+    identity = run_id(loaded.scenario, setup.content)
     with TemporaryDirectory(prefix="nudgelab-") as folder:
         setting = Setting(threads, Path(folder) / CHECKPOINT, None, identity)
-        groups, ending = compute(loaded.scenario, parts, setting, watch)
-    groups["provenance"] = provenance(loaded, parts)
+        groups, ending = compute(setup, setting, watch)
+    groups["provenance"] = provenance(loaded, setup)
     return store.in_memory(groups, _head(loaded, {"id": identity, **ending})), warnings
 
 
-def _prepared(loaded: Loaded, watch: Watch) -> tuple[Loaded, Parts, list[Fault]]:
+def _prepared(loaded: Loaded, watch: Watch) -> tuple[Loaded, Setup, list[Fault]]:
     """Return the scenario without its sweep, what it describes, and what is suspicious; tell the last two."""
     if loaded.scenario.sweep is not None:
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
         loaded = varied(loaded, [])
-    parts = assemble(loaded)
-    for line in parts.taken:
+    setup = build(loaded)
+    for line in setup.taken:
         watch.say(line)
-    warnings = suspicions(loaded, parts)
+    warnings = suspicions(loaded, setup)
     for warning in warnings:
         watch.say(told(warning))
-    return loaded, parts, warnings
+    return loaded, setup, warnings
 
 
-def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+def compute(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
     """Return all groups of the experiment of a scenario, and how it ended.
 
     Products of matrices stay on one thread: the other threads of the library go on spinning for a while after
@@ -178,8 +172,8 @@ def compute(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) ->
         If the watch asked to stop; a training has left a checkpoint.
     """
     with single_threaded_blas():
-        groups, ending = _experiment(scenario.plain().seeded(), parts, setting, watch)
-    add_physical(groups, scenario)
+        groups, ending = _experiment(setup, setting, watch)
+    add_physical(groups, setup.scenario)
     return groups, ending
 
 
@@ -226,24 +220,22 @@ class Setting(NamedTuple):
     """Whether to measure what would help against the largest cause of error."""
 
 
-def _experiment(scenario: Scenario, parts: Parts, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+def _experiment(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
     """Return the groups of the experiment, and how it ended."""
-    experiment, data = scenario.experiment, parts.data
-
-    def make(programmed: Mapping[str, Array] | None = None, instance: int = scenario.chip.instance) -> Chip:
-        return make_chip(scenario, parts, programmed or parts.programmed, instance, setting.threads)
+    scenario, experiment, data = setup.scenario, setup.plan, setup.data
+    make = partial(setup.chip, threads=setting.threads)
 
     if experiment.kind == "train":
         trained = run_training(
-            Job(scenario, experiment, make, data, setting.kept, setting.saved, setting.identity, watch)
+            Job(setup, experiment, setting.threads, setting.kept, setting.saved, setting.identity, watch)
         )
         return trained.groups, _ending(trained)
     if experiment.kind == "evaluate":
-        first = scenario.chip.instance
+        first = setup.fabrication.instance
         chips = (make(instance=first + k) for k in range(experiment.chips))
         return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, COMPLETE
     if experiment.kind == "nudge":
-        return _study(make(), Batch(data.x, data.y), experiment, scenario.tried(), watch), COMPLETE
+        return _study(make(), Batch(data.x, data.y), experiment, setup.schemes, watch), COMPLETE
     chip, schemes = make(), scenario.learning.all_schemes()
     groups = device_groups(chip)
     if experiment.kind == "measure":

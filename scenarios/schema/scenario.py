@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tomlkit
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -11,7 +11,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from devices.interface.energy import Energy
 from devices.neuron.activation import HOLOMORPHIC, Named
 from devices.parameters import Degrees, FilePath, Parameters
-from learning.homeostasis.probes import both_seeds
 from learning.optimisers.optimiser import Optimiser, Sgd
 from learning.rules.rule import AsymEP, ErrorVector, KolenPollack, LearningRule
 from learning.schemes.scheme import LockIn, Rotation, Scheme, needs_complex
@@ -186,14 +185,11 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _known_units(self) -> Scenario:
-        found = {
-            "dynamics": times.faults(self.dynamics, self._tau),
-            "phases": units.faults(self.phases, self.physical),
-            "devices": units.faults(self.devices, self.physical),
-            "learning": units.faults(self.learning, self.physical),
-            "experiment": units.faults(self.experiment, self.physical),
-        }
-        _refuse([((table, *f.path), f.message, f.hint) for table, faults in found.items() for f in faults])
+        found = units.faults(self, self.physical)
+        if not any(fault.path[0] == "dynamics" for fault in found):
+            steps = times.faults(units.plain(self.dynamics, self.physical))
+            found += [fault._replace(path=("dynamics", *fault.path)) for fault in steps]
+        _refuse([(fault.path, fault.message, fault.hint) for fault in found])
         return self
 
     @model_validator(mode="after")
@@ -201,7 +197,8 @@ class Scenario(Parameters):
         """Refuse combinations that have no meaning; each at the key that can be changed."""
         found: Found = []
         holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
-        one, schemes, dynamics = self.learning.scheme is not None, self._schemes_in_tau(), self.dynamics_in_tau()
+        one, plain = self.learning.scheme is not None, units.plain(self, self.physical)
+        schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
         for k, scheme in enumerate(schemes):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
             if not holomorphic and needs_complex(scheme):
@@ -210,9 +207,8 @@ class Scenario(Parameters):
             if isinstance(scheme, LockIn | Rotation):
                 records = self.experiment.kind == "settle"
                 found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
-        if isinstance(self.experiment, StudyNudges) and not found:
-            plan = units.plain(self.experiment, self.physical)
-            faults = budget_faults(plan, schemes, dynamics, conjugates(self.devices))
+        if isinstance(plain.experiment, StudyNudges) and not found:
+            faults = budget_faults(plain.experiment, schemes, dynamics, conjugates(self.devices))
             found += [(("experiment", "budget"), *words) for words in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
@@ -251,47 +247,16 @@ class Scenario(Parameters):
     def _tau(self) -> float | None:
         return self.physical.resolved().tau if self.physical else None
 
-    def dynamics_in_tau(self) -> Dynamics:
-        """Return the dynamics as the substrate takes them: every time a plain number in units of tau."""
-        return times.plain(self.dynamics, self._tau)
-
-    def devices_in_units(self) -> Devices:
-        """Return the devices as the substrate takes them: levels and times in units of the model."""
-        devices: Devices = units.plain(self.devices, self.physical)
-        return with_thermal_noise(with_range(devices, self.physical), self.physical)
-
-    def _schemes_in_tau(self) -> list[Scheme]:
-        return units.plain(self.learning, self.physical).all_schemes()
+    def in_units(self) -> Scenario:
+        """Return the scenario as substrate and learning take it: every level and time in units of the model."""
+        plain: Scenario = units.plain(self, self.physical)
+        devices = with_thermal_noise(with_range(plain.devices, self.physical), self.physical)
+        return plain.model_copy(update={"devices": devices})
 
     def tried(self) -> list[Scheme]:
-        """Return every scheme that is measured, periods in units of tau; a study may try several sizes of each."""
-        schemes = self._schemes_in_tau()
+        """Return every scheme that is measured; a study may try several sizes of each."""
+        schemes = self.learning.all_schemes()
         return self.experiment.tried(schemes) if isinstance(self.experiment, StudyNudges) else schemes
-
-    def plain(self) -> Scenario:
-        """Return the scenario with the times of its schemes and of its budget as plain numbers in units of tau."""
-        return self.model_copy(
-            update={
-                "learning": units.plain(self.learning, self.physical),
-                "experiment": units.plain(self.experiment, self.physical),
-            }
-        )
-
-    def seeded(self) -> Scenario:
-        """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once, before a run."""
-        learning = self.learning
-
-        def drawn(part: Any) -> Any:
-            own = getattr(part, "seed", None)
-            return part if own is None else part.model_copy(update={"seed": both_seeds(self.seed, own)})
-
-        schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
-        changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
-        return self.model_copy(update={"learning": learning.model_copy(update=changes)})
-
-    def phases_in_tau(self) -> Phases:
-        """Return the phases as the substrate takes them: times in units of tau."""
-        return units.plain(self.phases, self.physical)
 
     def repeats(self, plan: Measure | LedgerPlan) -> int:
         """Return how often a batch is measured; once where nothing is random."""

@@ -14,7 +14,7 @@ from typing import Any
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
-from ..build import assemble
+from ..build import build
 from ..experiments.watch import Watch
 from ..results.disk import StoreWriteError
 from ..run.run import RunError, Setting, compute
@@ -123,10 +123,12 @@ def cluster(address: str, work: Work = run_point) -> Engine:
 
 def _compile(task: Task, watch: Watch) -> None:
     """Compile the kernels here, once, by measuring one sample; the workers find them in the cache."""
-    scenario = task.loaded.scenario.model_copy(update={"experiment": Measure(kind="measure", samples=1)})
+    one = Measure(kind="measure", samples=1)
     try:
+        setup = build(task.loaded, shelf)
+        setup = setup._replace(scenario=setup.scenario.model_copy(update={"experiment": one}))
         setting = Setting(1, task.folder / "none", None, task.id)
-        compute(scenario, assemble(task.loaded, shelf), setting, Quiet(task.stop.exists))
+        compute(setup, setting, Quiet(task.stop.exists))
     except Exception as error:  # noqa: BLE001  the point itself will say what is wrong with it
         watch.say(f"the kernels are compiled by the workers ({type(error).__name__})")
 

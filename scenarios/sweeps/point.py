@@ -14,7 +14,7 @@ import numpy as np
 
 from substrate.protocol import Status
 
-from ..build import assemble
+from ..build import build
 from ..data.shelf import Shelf
 from ..experiments.watch import Interrupted
 from ..language.load import Loaded
@@ -156,17 +156,17 @@ def write_failure(folder: Path, name: str, status: str, reason: str, values: str
 
 def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
     """Compute a point, write its result file, and return status and reason."""
-    parts = assemble(task.loaded, shelf)
-    if point_id(task.loaded.scenario, parts.content) != task.id:
+    setup = build(task.loaded, shelf)
+    if point_id(task.loaded.scenario, setup.content) != task.id:
         raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
     saved = checkpoint_of(kept, task.id, False, watch)
     setting = Setting(task.threads, kept, saved, task.id, advise=task.keep == "all")
-    groups, ending = compute(task.loaded.scenario, parts, setting, watch)
+    groups, ending = compute(setup, setting, watch)
     ending = _judged(groups, ending)
     short = summary(groups)
     if task.keep == "all":
-        groups["provenance"] = provenance(task.loaded, parts)
+        groups["provenance"] = provenance(task.loaded, setup)
         groups |= {name: groups[name] | group for name, group in short.items()}
     else:
         groups = short

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..build import assemble
+from ..build import build
 from ..data.shelf import Shelf
 from ..language.faults import Fault, Finding, Origin, ScenarioError, value_at
 from ..language.load import Change, Loaded, faults_at, varied
@@ -87,9 +87,9 @@ def checked(loaded: Loaded) -> Checked:
     for point in points(dims, sweep.replicates):
         try:
             found = scenario_at(loaded, dims, point)
-            parts = assemble(found, shelf)
-            content = parts.content
-            warnings |= {told(one): one for one in suspicions(found, parts, shelf) if told(one) not in warnings}
+            setup = build(found, shelf)
+            content = setup.content
+            warnings |= {told(one): one for one in suspicions(found, setup, shelf) if told(one) not in warnings}
             ids.append(point_id(found.scenario, content))
         except ScenarioError as error:
             for fault in error.faults:

@@ -1,13 +1,13 @@
-"""Times of the dynamics: from what was written, in tau or in seconds, to plain numbers in tau."""
+"""Times that cannot be used: those in seconds of an unknown tau, and those of dynamics that are too long."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from devices.parameters import Span, in_tau
+from devices.parameters import Span
 
-from ..dynamics.methods import LONGEST_STEP, MOST_STEPS, Dynamics, Phase
+from ..dynamics.methods import LONGEST_STEP, MOST_STEPS, Dynamics
 
 
 class Fault(NamedTuple):
@@ -20,23 +20,18 @@ class Fault(NamedTuple):
     hint: str
 
 
-def faults(dynamics: Dynamics, tau: float | None) -> list[Fault]:
-    """Return every time that cannot be used with a membrane time constant of `tau` seconds (None: unknown)."""
+def faults(dynamics: Dynamics) -> list[Fault]:
+    """Return every time that cannot be used, of dynamics whose times are plain numbers in units of tau."""
+    if not 0.0 < dynamics.dt <= LONGEST_STEP:
+        words = f"is {dynamics.dt:.4g} tau, must be > 0 and <= {LONGEST_STEP:g}"
+        return [Fault(("dt",), words, "take another step")]
     durations: dict[tuple[str, ...], float] = {
         (name, key): time
-        for name, phase in _phases(dynamics).items()
+        for name, phase in (("free", dynamics.free), ("nudged", dynamics.nudged))
         for key in ("duration", "window")
         if (time := getattr(phase, key))
     }
-    written = {("dt",): dynamics.dt} | durations
-    spans = {path: time for path, time in written.items() if isinstance(time, Span)}
-    found = [fault for path, time in spans.items() if (fault := span_fault(path, time, tau))]
-    if found:
-        return found
-    dt = in_tau(dynamics.dt, tau)
-    if not 0.0 < dt <= LONGEST_STEP:
-        return [Fault(("dt",), f"is {dt:.4g} tau, must be > 0 and <= {LONGEST_STEP:g}", "take another step")]
-    counts = {path: in_tau(time, tau) / dt for path, time in durations.items()}
+    counts = {path: time / dynamics.dt for path, time in durations.items()}
     return [
         Fault(path, f"is {count:.3g} steps of `dt`, must be <= {MOST_STEPS:,}", "shorten it or take larger steps")
         for path, count in counts.items()
@@ -52,22 +47,3 @@ def span_fault(path: tuple[str | int, ...], time: Span, tau: float | None) -> Fa
         hint = 'add tau = "1 us" (or capacitance and leak) to [physical], or write a plain number in units of tau'
         return Fault(path, "is in seconds, which needs [physical] tau", hint)
     return None
-
-
-def plain(dynamics: Dynamics, tau: float | None) -> Dynamics:
-    """Return the same dynamics with every time as a plain number in tau.
-
-    Raises
-    ------
-    ValueError
-        If a time is in seconds and `tau` is unknown; `faults` tells before.
-    """
-    phases = {}
-    for name, phase in _phases(dynamics).items():
-        times = {key: in_tau(time, tau) for key in ("duration", "window") if (time := getattr(phase, key))}
-        phases[name] = phase.model_copy(update=times)
-    return dynamics.model_copy(update={"dt": in_tau(dynamics.dt, tau), **phases})
-
-
-def _phases(dynamics: Dynamics) -> dict[str, Phase]:
-    return {"free": dynamics.free, "nudged": dynamics.nudged}

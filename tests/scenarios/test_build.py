@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from scenarios.build import assemble, check, initial_parameters
+from scenarios.build import build, check, initial_parameters
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from substrate.network.topology import Topology
@@ -22,10 +22,10 @@ def faults_of(path, edits=()):
 
 
 def test_a_good_scenario_is_assembled(tmp_path):
-    parts = assemble(load(write_scenario(tmp_path)))
-    assert parts.topology.classes == 3
-    assert parts.data.x.shape == (4, 12)
-    np.testing.assert_array_equal(parts.programmed["bias/l1"], np.load(tmp_path / "parameters.npz")["bias/l1"])
+    setup = build(load(write_scenario(tmp_path)))
+    assert setup.design.topology.classes == 3
+    assert setup.data.x.shape == (4, 12)
+    np.testing.assert_array_equal(setup.programmed["bias/l1"], np.load(tmp_path / "parameters.npz")["bias/l1"])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_targets_of_the_cross_entropy_are_probabilities(tmp_path):
     batch = dict(np.load(tmp_path / "batch.npz"))
     np.savez(tmp_path / "batch.npz", x=batch["x"], y=2.0 * batch["y"])
     with pytest.raises(ScenarioError, match="class probabilities"):
-        assemble(load(path))
+        build(load(path))
 
 
 def test_parameters_that_are_not_finite_are_refused(tmp_path):

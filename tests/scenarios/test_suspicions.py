@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from scenarios.build import assemble
+from scenarios.build import build
 from scenarios.cli.main import main
 from scenarios.cli.run import Flags, run_and_tell
 from scenarios.cli.sweep import SweepFlags, sweep_and_tell
@@ -61,7 +61,7 @@ def write(folder, x=1.0, labels=(0, 1), weight=0.5, **blocks):
 
 def found(path, *edits):
     loaded = load(path, edits)
-    return suspicions(loaded, assemble(loaded))
+    return suspicions(loaded, build(loaded))
 
 
 def only(path, *edits):
@@ -77,10 +77,10 @@ def test_a_plain_scenario_is_not_suspicious(tmp_path):
 def test_no_bundled_scenario_is_suspicious(name):
     loaded = load(CATALOGUE / name, ())
     try:
-        parts = assemble(loaded)
+        setup = build(loaded)
     except ScenarioError:  # the images of some are brought by the user
-        parts = None
-    assert suspicions(loaded, parts) == []
+        setup = None
+    assert suspicions(loaded, setup) == []
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from substrate.chip.cells import Spread, spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication
 
-from ...build import assemble
-from ...chips import make_chip
+from ...build import build
 from ...language.load import Loaded
 from ...results.store import Group, Variable
 from ..measure.found import Batch
@@ -56,15 +55,15 @@ def matching_study(
     ScenarioError
         If a file of the scenario does not fit.
     """
-    scenario, parts = loaded.scenario, assemble(loaded)
-    first = scenario.chip.instance
-    nominal = make_chip(scenario, parts, parts.programmed, first, threads).ideal()
-    batch = Batch(parts.data.x[:samples], parts.data.y[:samples])
+    setup = build(loaded)
+    seed, first = setup.fabrication
+    nominal = setup.chip(threads=threads).ideal()
+    batch = Batch(setup.data.x[:samples], setup.data.y[:samples])
     designed = _exact(nominal, batch)
     rules = [matching_rule(nominal, designed, _spread(nominal, sigma)).cosine for sigma in sigmas]
     reached = designed.equilibrium.reached
     instances = [first + k for k in range(chips)]
-    found = [[_exact(_drawn(nominal, sigma, scenario.seed, k), batch) for k in instances] for sigma in sigmas]
+    found = [[_exact(_drawn(nominal, sigma, seed, k), batch) for k in instances] for sigma in sigmas]
     columns = list(nominal.topology.columns.values())
     rule = [[mean_defined(one[name][reached])[0] for name in nominal.topology.names] for one in rules]
     cosine = [[[_cosine(one, c) for c in columns] for one in row] for row in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +21,10 @@ from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates
 from substrate.theory.linearisation import saturated
 
+from ...build import Setup
 from ...data.datasets import Data
 from ...results.store import Group, Result, StoreWriteError, Variable
 from ...schema.experiments import Train
-from ...schema.scenario import Scenario
 from ..measure.found import Batch
 from ..measure.run import Names, measure, settling
 from ..measure.tables import assessment, symmetry_group
@@ -45,12 +45,9 @@ PROBE = 64
 class Job(NamedTuple):
     """One training run: what to do, on which chip, with which data."""
 
-    scenario: Scenario
+    setup: Setup
     plan: Train
-    make: Callable[[Mapping[str, Array] | None], Chip]
-    """Fabricates the chip, programmed as at the start or with the given parameters."""
-
-    data: Data
+    threads: int | None
     kept: Path
     """Where checkpoints are kept."""
 
@@ -92,11 +89,11 @@ def run_training(job: Job) -> Trained:
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
         return Trained(groups, "", failure)
-    groups |= parameter_groups(chip) | device_groups(chip, job.make(None))
+    groups |= parameter_groups(chip) | device_groups(chip, job.setup.chip(threads=job.threads))
     if job.plan.record is not None:
-        batch = Batch(job.data.x, job.data.y)
+        batch = Batch(job.setup.data.x, job.setup.data.y)
         names = Names(log.trainee.epoch, CURVES)
-        groups |= settling(chip.variant(), batch, job.scenario.learning.all_schemes(), job.plan.record, names)
+        groups |= settling(chip.variant(), batch, job.setup.learning.all_schemes(), job.plan.record, names)
     if failure or not job.plan.reference:
         return Trained(groups, failure)
     log = Log(REFERENCE, job.identity, groups)
@@ -106,13 +103,13 @@ def run_training(job: Job) -> Trained:
 
 def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
     """Return the chip that is trained; audits are left to the bystander that is tested after every epoch."""
-    chip = job.make(programmed)
+    chip = job.setup.chip(programmed=programmed, threads=job.threads)
     return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
 
 
 def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
-    plan, trainee, learning = job.plan, log.trainee, job.scenario.learning
+    plan, trainee, learning = job.plan, log.trainee, job.setup.learning
     rule, record = exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
         how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design), record)
@@ -154,9 +151,9 @@ def _keep(job: Job, log: Log, chip: Chip) -> None:
 
 
 def _batches(job: Job, epoch: int) -> list[Samples]:
-    x, y = job.data.x[: job.plan.samples], job.data.y[: job.plan.samples]
-    order = np.argsort(Stream(job.scenario.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
-    size = job.scenario.task.batch
+    x, y = job.setup.data.x[: job.plan.samples], job.setup.data.y[: job.plan.samples]
+    order = np.argsort(Stream(job.setup.fabrication.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
+    size = job.setup.scenario.task.batch
     parts = [order[i : i + size] for i in range(0, len(x), size)]
     return [Samples(x[ids], y[ids], ids, epoch) for ids in parts]
 
@@ -181,8 +178,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     if log.trainee.epoch == 0:
         job.watch.say("testing and measuring the chip before it is trained")
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
-    epoch, data = log.trainee.epoch, job.data
-    bystander = chip.variant(dynamics=job.scenario.dynamics_in_tau())
+    epoch, data = log.trainee.epoch, job.setup.data
+    bystander = chip.variant(dynamics=job.setup.design.dynamics)
     x, y = data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples]
     test = evaluate(bystander, x, y, epoch, pause=pause)
     measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE], None, epoch, purpose=TEST)
@@ -203,11 +200,11 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
         numbers["clipped"] = bystander.clipped.outside / bystander.clipped.conversions
     ledger = job.plan.ledger
     if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
-        schemes = job.scenario.learning.all_schemes()
+        schemes = job.setup.learning.all_schemes()
         batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
-        repeats = job.scenario.repeats(ledger)
+        repeats = job.setup.scenario.repeats(ledger)
         names = Names(epoch, LEDGER)
-        found = measure(bystander, batch, job.scenario.learning, lambda _: pause(), repeats, names=names)
+        found = measure(bystander, batch, job.setup.learning, lambda _: pause(), repeats, names=names)
         log.measured[epoch] = assessment(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from tests.scenarios.files import DATA, write_scenario
@@ -127,8 +126,8 @@ def verdict(folder: Path, form: Form, content: bytes) -> str:
     place = f"{form.key}={folder / form.name}"
     try:
         loaded = load(path, [*form.edits, place])
-        parts = assemble(loaded)
-        make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+        setup = build(loaded)
+        setup.chip(0, threads=1)
     except ScenarioError as error:
         return str(error)
     return ""

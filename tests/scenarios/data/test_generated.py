@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scenarios.build import assemble
+from scenarios.build import build
 from scenarios.data.datasets import DataError, describe, load_task
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
@@ -129,9 +129,9 @@ def test_values_of_a_teacher_are_no_classes(tmp_path):
     with pytest.raises(
         ScenarioError, match=r'y does not hold class probabilities: its rows sum to .* - take "classes"'
     ):
-        assemble(loaded)
+        build(loaded)
     loaded = load(tmp_path / "s.toml", ['network.cost="mse"'])
-    assert assemble(loaded).data.y.shape == (1000, 2)
+    assert build(loaded).data.y.shape == (1000, 2)
 
 
 def test_moons_can_be_learned(tmp_path):

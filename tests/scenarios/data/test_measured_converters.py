@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.data.arrays import DataError
 from scenarios.data.measured_converters import converter_faults, read_converter
 from scenarios.language.load import load
@@ -32,9 +31,9 @@ def scenario(tmp_path, adc=None, dac=None):
 def test_tables_come_to_the_chip(tmp_path):
     loaded = scenario(tmp_path, adc=np.arange(7)[:, None] + np.linspace(0.4, 0.6, 20))
     assert converter_faults(loaded) == []
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
-    chip.set_input(parts.data.x)
+    setup = build(loaded)
+    chip = setup.chip(0, threads=1)
+    chip.set_input(setup.data.x)
     chip.settle()
     activity = chip.activity_of(chip.state)
     expected = (activity[:, :, None] * 8.0 >= (np.arange(7) + np.linspace(0.4, 0.6, 20)[:, None])).sum(axis=2) / 8.0

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from devices.synapse.measured import make_cell_sample
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.data.measured_weights import weight_faults
 from scenarios.language.load import load
 from tests.statistics import assert_mean
@@ -25,8 +24,8 @@ def loaded(folder, devices, extra=""):
 
 
 def chip_of(scenario, instance=0):
-    parts = assemble(scenario)
-    return make_chip(scenario.scenario, parts, parts.programmed, instance, 1)
+    setup = build(scenario)
+    return setup.chip(instance, threads=1)
 
 
 def test_matrices_are_the_effective_weights_as_they_are(tmp_path):

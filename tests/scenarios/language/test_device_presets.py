@@ -112,7 +112,7 @@ def test_a_process_gives_the_spread_of_every_size(tmp_path):
     assert weights.sigma == pytest.approx(0.039 / 2.0)
     assert weights.path_sigma == pytest.approx(np.sqrt(2.0 / 8.0) * 0.039)
     text = '{ preset = "cmos-130nm", input_pair = { width = 2.0, length = 2.0 } }'
-    neurons = load(with_preset(tmp_path, text, "neurons")).scenario.devices_in_units().neurons
+    neurons = load(with_preset(tmp_path, text, "neurons")).scenario.in_units().devices.neurons
     assert neurons.offset == pytest.approx(np.sqrt(2.0 / 4.0) * 3.9e-3 / 0.15)
 
 

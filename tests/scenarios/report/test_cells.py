@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.reach import tell_cells, unreached
@@ -70,19 +69,19 @@ BESIDE = [
 def test_a_check_counts_the_cells_of_the_chip_that_a_run_makes(tmp_path, edits):
     text = MEASURE.replace('parameters = "parameters.npz"\n', "")
     loaded = load(write_scenario(tmp_path, text), [TIGHT, *edits])
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, loaded.scenario.chip.instance, 1)
-    counts = unreached(loaded.scenario, parts)
+    setup = build(loaded)
+    chip = setup.chip(loaded.scenario.chip.instance, threads=1)
+    counts = unreached(setup)
     assert counts == {block: n for block, n in chip.unreached.items() if block.startswith("weight/")}
     assert sum(counts.values()) > 0
-    assert re.search(r"^Cells: \d+ .* were given a weight beyond", "".join(tell_cells(loaded.scenario, parts)))
+    assert re.search(r"^Cells: \d+ .* were given a weight beyond", "".join(tell_cells(setup)))
 
 
 def test_a_check_of_parameters_from_a_file_counts_them(tmp_path):
     loaded = load(write_scenario(tmp_path, MEASURE), [TIGHT])
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
-    for block, count in unreached(loaded.scenario, parts).items():
+    setup = build(loaded)
+    chip = setup.chip(0, threads=1)
+    for block, count in unreached(setup).items():
         assert count == chip.unreached[block]
     free = load(write_scenario(tmp_path, MEASURE), [])
-    assert list(tell_cells(free.scenario, assemble(free))) == []
+    assert list(tell_cells(build(free))) == []

@@ -15,7 +15,7 @@ import threadpoolctl
 import xarray
 
 from learning.oracle.ledger.vectors import TERMS
-from scenarios.build import assemble
+from scenarios.build import build
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.summary import open_lines
@@ -77,9 +77,7 @@ def test_every_experiment_keeps_products_of_matrices_on_one_thread(tmp_path, mon
     experiment = {"train": 'experiment={kind="train",epochs=1}', "evaluate": 'experiment={kind="evaluate",chips=1}'}
     loaded = load(write_scenario(tmp_path), [experiment.get(kind, f'experiment={{kind="{kind}"}}')])
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        run_module.compute(
-            loaded.scenario, assemble(loaded), run_module.Setting(1, tmp_path, None, ""), Progress(quiet=True)
-        )
+        run_module.compute(build(loaded), run_module.Setting(1, tmp_path, None, ""), Progress(quiet=True))
     assert set(seen) == {1}
 
 
@@ -158,7 +156,7 @@ def test_a_complete_run_is_found_again_and_another_is_not_overwritten(tmp_path):
 
 def identity(path, edits=()):
     loaded = load(path, edits)
-    return run_id(loaded.scenario, assemble(loaded).content)
+    return run_id(loaded.scenario, build(loaded).content)
 
 
 def test_the_identity_follows_everything_that_matters(tmp_path, measured):

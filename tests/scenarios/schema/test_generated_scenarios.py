@@ -6,7 +6,7 @@ import warnings
 import pytest
 import tomlkit
 
-from scenarios.build import assemble
+from scenarios.build import build
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from scenarios.run.run import Options, RunError, run
@@ -30,7 +30,7 @@ def tried(folder, seed, kind):
     path.write_text(tomlkit.dumps(drawn))
     try:
         loaded = load(path, ())
-        assemble(loaded)
+        build(loaded)
     except ScenarioError:
         return False
     with warnings.catch_warnings():

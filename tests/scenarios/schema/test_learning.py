@@ -142,8 +142,12 @@ def test_a_period_in_seconds_is_one_in_tau(tmp_path):
     seconds = with_scheme('{ kind = "lock-in", beta = 0.2, period = "20 us" }', '[physical]\ntau = "2 us"')
     plain = with_scheme('{ kind = "lock-in", beta = 0.2, period = 10 }', '[physical]\ntau = "2 us"')
     loaded, other = (load(write(tmp_path, text, name)) for text, name in ((seconds, "a.toml"), (plain, "b.toml")))
-    assert loaded.scenario.tried() == other.scenario.tried() == loaded.scenario.plain().learning.all_schemes()
-    assert label(loaded.scenario.tried()[0]) == "lock-in 1, period 10, beta 0.2"
+    assert (
+        loaded.scenario.in_units().tried()
+        == other.scenario.in_units().tried()
+        == loaded.scenario.in_units().learning.all_schemes()
+    )
+    assert label(loaded.scenario.in_units().tried()[0]) == "lock-in 1, period 10, beta 0.2"
     again = explain(loaded)
     assert 'period = "20 us"' in again
     assert load(write(tmp_path, again, "again.toml")).scenario == loaded.scenario

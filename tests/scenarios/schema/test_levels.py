@@ -106,7 +106,7 @@ def test_text_in_volts_or_siemens_means_the_same_number(where):
                 data["devices"]["weights"] = {"cell": "pair"}
             loaded = Scenario.model_validate(tomllib.loads(tomlkit.dumps(data)))
             assert loaded.repeats(loaded.experiment) in (1, NOISY_REPEATS)
-            found.append((loaded.devices_in_units(), loaded.plain().learning))
+            found.append((loaded.in_units().devices, loaded.in_units().learning))
         assert found[0] == found[1]
         assert str(number) in str(found[1])
 

@@ -18,14 +18,14 @@ PHYSICAL = '\n[physical]\nvolt_scale = "150 mV"\n'
 def test_times_in_seconds_become_plain_numbers(tmp_path, tau):
     scenario = load(write(tmp_path, SECONDS + PHYSICAL + tau)).scenario
     assert scenario.dynamics.dt == Span(5e-8, "50 ns")
-    plain = scenario.dynamics_in_tau()
+    plain = scenario.in_units().dynamics
     assert (plain.dt, plain.free.duration) == (0.05, 5.0)
     assert scenario.physical.volt_scale == 0.15
 
 
 def test_a_scenario_without_seconds_has_its_own_dynamics(tmp_path):
     scenario = load(write(tmp_path, GOOD)).scenario
-    assert scenario.dynamics_in_tau() == scenario.dynamics
+    assert scenario.in_units().dynamics == scenario.dynamics
     assert scenario.physical is None
 
 
@@ -118,4 +118,4 @@ def test_a_written_scenario_loads_as_the_same(data):
     with tempfile.TemporaryDirectory() as folder:
         again = load(write(Path(folder), scenario.to_toml())).scenario
     assert again == scenario
-    assert again.dynamics_in_tau() == scenario.dynamics_in_tau()
+    assert again.in_units().dynamics == scenario.in_units().dynamics

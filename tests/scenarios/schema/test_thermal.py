@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.language.load import load
 from scenarios.schema.scenario import Scenario
 from substrate.chip.randomness import measurements_differ
@@ -18,7 +17,7 @@ SCALES = '\n[physical]\nvolt_scale = "100 mV"\nactivity_volts = "200 mV"\ncapaci
 
 def sigma(tmp_path, *overrides):
     scenario = load(write(tmp_path, NOISY + SCALES + THERMAL), overrides).scenario
-    return scenario.devices_in_units().noise.thermal
+    return scenario.in_units().devices.noise.thermal
 
 
 def test_thermal_noise_follows_temperature_capacitance_and_scale(tmp_path):
@@ -68,9 +67,9 @@ def test_passive_synapses_rest_elsewhere(tmp_path):
     activity = {}
     for kind in ("virtual-ground", "transconductor", "passive"):
         loaded = load(write_scenario(tmp_path, MEASURE + SCALES), [f"physical.synapse={kind}"])
-        parts = assemble(loaded)
-        chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
-        chip.set_input(parts.data.x)
+        setup = build(loaded)
+        chip = setup.chip(0, threads=1)
+        chip.set_input(setup.data.x)
         chip.settle()
         activity[kind] = chip.read()["l1"]
         assert chip.causes == ["mismatch", *(["loading"] if kind == "passive" else [])]

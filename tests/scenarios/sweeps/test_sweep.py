@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from scenarios.build import assemble
+from scenarios.build import build
 from scenarios.experiments.watch import Interrupted
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
@@ -45,7 +45,8 @@ def quick(monkeypatch):
     """Replace the experiment of a point by a formula; return the list of scenarios that were computed."""
     computed = []
 
-    def compute(scenario, parts, setting, watch):
+    def compute(setup, setting, watch):
+        scenario = setup.scenario
         computed.append(scenario)
         return figures(scenario), COMPLETE
 
@@ -158,7 +159,8 @@ def test_merge_needs_the_folder_of_a_sweep(tmp_path):
 def troubled(monkeypatch):
     """Let points raise at 10 % mismatch and never settle at 40 %."""
 
-    def compute(scenario, parts, setting, watch):
+    def compute(setup, setting, watch):
+        scenario = setup.scenario
         sigma, groups = scenario.devices.feedback.mismatch_sigma, figures(scenario)
         if sigma == 0.1:
             raise RuntimeError("a device is on fire")
@@ -220,7 +222,7 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path, quick, monkeypat
 
 
 def test_an_interrupted_point_is_no_result(tmp_path, monkeypatch):
-    def compute(scenario, parts, setting, watch):
+    def compute(setup, setting, watch):
         raise Interrupted("stopped after 3 epochs")
 
     monkeypatch.setattr(sweep_point, "compute", compute)
@@ -230,7 +232,7 @@ def test_an_interrupted_point_is_no_result(tmp_path, monkeypatch):
 def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path):
     text = BASE.replace('kind = "measure"\nsamples = 2', 'kind = "train"\nepochs = 3')
     loaded = load(write_scenario(tmp_path, text.replace('"batch.npz"', '"batch.npz"\nbatch = 2')))
-    name = point_id(loaded.scenario, assemble(loaded).content)
+    name = point_id(loaded.scenario, build(loaded).content)
     task = Task(name, loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
     checkpoint, result = tmp_path / f"{name}.ckpt.h5", tmp_path / f"{name}.h5"
     assert run_point(task).status == "ok"

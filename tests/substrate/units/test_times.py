@@ -3,7 +3,16 @@ from pydantic import ValidationError
 
 from devices.parameters import Span, in_tau
 from substrate.dynamics.methods import Dynamics, Phase, whole_steps
-from substrate.units.times import faults, plain
+from substrate.units import conversion, times
+from substrate.units.conversion import plain
+from substrate.units.physical import Physical
+
+SECONDS = Physical(tau="1 us")
+
+
+def faults(dynamics, physical):
+    """Return what is wrong with times as they were written, or with their sizes."""
+    return conversion.faults(dynamics, physical) or times.faults(plain(dynamics, physical))
 
 
 def test_plain_numbers_need_no_tau():
@@ -26,14 +35,14 @@ def test_plain_numbers_need_no_tau():
 )
 def test_a_duration_is_rounded_up_to_whole_steps(dt, duration, steps):
     dynamics = Dynamics(dt=dt, nudged=Phase(duration=duration, tolerance=1e-3))
-    assert faults(dynamics, 1e-6) == []
-    resolved = plain(dynamics, 1e-6)
+    assert faults(dynamics, SECONDS) == []
+    resolved = plain(dynamics, SECONDS)
     assert whole_steps(resolved.nudged.duration, resolved.dt) == steps
     assert resolved.nudged.tolerance == 1e-3
 
 
 def test_dynamics_without_written_times_stay_as_they_are():
-    assert plain(Dynamics(), 1e-6) == Dynamics()
+    assert plain(Dynamics(), SECONDS) == Dynamics()
 
 
 def test_a_span_is_no_number():
@@ -48,21 +57,21 @@ def test_a_span_is_no_number():
 
 
 @pytest.mark.parametrize(
-    ("dynamics", "tau", "path", "message"),
+    ("dynamics", "physical", "path", "message"),
     [
         (Dynamics(dt="50 ns"), None, ("dt",), "needs [physical] tau"),
         (Dynamics(free=Phase(duration="1 s")), None, ("free", "duration"), "needs [physical] tau"),
-        (Dynamics(dt="20 us"), 1e-6, ("dt",), "is 20 tau"),
-        (Dynamics(dt="1e-300 s"), 1e300, ("dt",), "is 0 tau"),
-        (Dynamics(dt="-1 us"), 1e-6, ("dt",), "must be > 0"),
-        (Dynamics(dt="1e999 s"), 1e-6, ("dt",), "finite"),
-        (Dynamics(nudged=Phase(duration="0 s")), 1e-6, ("nudged", "duration"), "must be > 0"),
-        (Dynamics(nudged=Phase(duration="1 day")), 1e-6, ("nudged", "duration"), "must be <= 10,000,000"),
+        (Dynamics(dt="20 us"), SECONDS, ("dt",), "is 20 tau"),
+        (Dynamics(dt="1e-320 s"), Physical(tau=1e6), ("dt",), "is 0 tau"),
+        (Dynamics(dt="-1 us"), SECONDS, ("dt",), "must be > 0"),
+        (Dynamics(dt="1e999 s"), SECONDS, ("dt",), "finite"),
+        (Dynamics(nudged=Phase(duration="0 s")), SECONDS, ("nudged", "duration"), "must be > 0"),
+        (Dynamics(nudged=Phase(duration="1 day")), SECONDS, ("nudged", "duration"), "must be <= 10,000,000"),
         (Dynamics(free=Phase(duration=1e300)), None, ("free", "duration"), "must be <= 10,000,000"),
     ],
 )
-def test_a_time_that_cannot_be_used_is_told(dynamics, tau, path, message):
-    (fault,) = faults(dynamics, tau)
+def test_a_time_that_cannot_be_used_is_told(dynamics, physical, path, message):
+    (fault,) = faults(dynamics, physical)
     assert fault.path == path
     assert message in fault.message
     assert fault.hint

@@ -2,8 +2,7 @@
 
 import pytest
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.front.progress import Progress
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
@@ -32,7 +31,7 @@ mismatch_sigma = "5 %"
 
 def test_feedback_cells_stand_over_the_others(tmp_path):
     loaded = load(write(tmp_path, GOOD + CELLS + PHYSICAL))
-    weights, feedback = loaded.scenario.devices_in_units().weights, loaded.scenario.devices_in_units().feedback
+    weights, feedback = loaded.scenario.in_units().devices.weights, loaded.scenario.in_units().devices.feedback
     assert weights.window == [0.25, 25.0]
     assert (weights.sigma, feedback.over(weights).sigma) == (0.05, 0.1)
     assert feedback.over(weights).levels == 64
@@ -43,8 +42,8 @@ def test_feedback_cells_stand_over_the_others(tmp_path):
 def test_a_chip_gets_its_cells(tmp_path):
     edit = 'devices.weights={window=[-1.0, 1.0], mismatch_sigma=0.2, gain_sigma="3 %"}'
     loaded = load(write_scenario(tmp_path), [edit])
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    setup = build(loaded)
+    chip = setup.chip(0, threads=1)
     assert chip.causes == ["mismatch", "window", "path-gain"]
 
 
@@ -52,11 +51,11 @@ def test_the_largest_weight_of_a_cell_is_its_window(tmp_path):
     """Of both kinds of cells; the chip holds nothing beyond it, and says how many cells fall short."""
     edits = ["physical.weight_range=0.2", 'devices.feedback.cell="pair"']
     loaded = load(write_scenario(tmp_path), edits)
-    devices = loaded.scenario.devices_in_units()
+    devices = loaded.scenario.in_units().devices
     assert devices.weights.window == [-0.2, 0.2]
     assert devices.feedback.over(devices.weights).window == [0.0, 0.2]
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    setup = build(loaded)
+    chip = setup.chip(0, threads=1)
     assert "window" in chip.causes
     for c in chip.topology.connections:
         assert abs(chip.held[c.block]).max() == 0.2 < abs(chip.programmed[c.block]).max()
@@ -96,7 +95,7 @@ def test_cells_without_meaning_are_refused_at_their_key(tmp_path, edits, path, m
 def test_parameters_that_differ_cannot_share_a_number(tmp_path):
     loaded = load(write_scenario(tmp_path), ["devices.feedback.storage=copied"])
     with pytest.raises(ScenarioError, match="'weight/l2-l1' is not the transpose of 'weight/l1-l2'"):
-        assemble(loaded)
+        build(loaded)
 
 
 def test_one_number_trains_for_both_directions(tmp_path):
@@ -114,7 +113,7 @@ def test_a_capacitance_makes_the_noise_of_a_hold(tmp_path):
     text = GOOD + '[devices.hold]\ncapacitance = "1 pF"\n'
     for kelvins in (300.0, 1200.0):
         scenario = load(write(tmp_path, text + PHYSICAL), [f"physical.temperature={kelvins}"]).scenario
-        hold = scenario.devices_in_units().hold
+        hold = scenario.in_units().devices.hold
         assert hold.noise == pytest.approx(64.36e-6 / 0.5 * (kelvins / 300.0) ** 0.5, rel=1e-3)
         assert scenario.devices.hold.random
         assert hold.capacitance is None
@@ -128,7 +127,7 @@ def test_wires_need_pairs(tmp_path):
     text = GOOD + CELLS + PHYSICAL
     scenario = load(write(tmp_path, text), ["devices.wires={segment='1 ohm', ends='opposite'}"]).scenario
     # 1 ohm times the 4 uS of a weight of 1.
-    assert scenario.devices_in_units().wires.segment == pytest.approx(4e-6)
+    assert scenario.in_units().devices.wires.segment == pytest.approx(4e-6)
     assert 'segment = "1 ohm"' in scenario.to_toml()
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.answer import remarks
@@ -44,8 +43,8 @@ def computed(path, *edits):
 
 def fabricated(path, *edits):
     loaded = load(path, edits)
-    parts = assemble(loaded)
-    return make_chip(loaded.scenario, parts, parts.programmed, 0, 1)
+    setup = build(loaded)
+    return setup.chip(0, threads=1)
 
 
 def test_a_chip_gets_its_devices_in_units_of_the_model(tmp_path):
@@ -69,8 +68,8 @@ def test_devices_in_volts_are_written_as_they_were(tmp_path):
     scenario = load(write(tmp_path, GOOD + hardware + PHYSICAL)).scenario
     again = load(write(tmp_path, scenario.to_toml(), "again.toml")).scenario
     assert again == scenario
-    assert again.devices_in_units() == scenario.devices_in_units()
-    assert again.devices_in_units().converters.readout.ends == (-0.1, 0.9)
+    assert again.in_units().devices == scenario.in_units().devices
+    assert again.in_units().devices.converters.readout.ends == (-0.1, 0.9)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 from learning.oracle.best_nudge import best_nudge
 from learning.schemes.allowance import Allowance
 from learning.schemes.scheme import Centred, Circle
-from scenarios.build import assemble
-from scenarios.chips import make_chip
+from scenarios.build import build
 from scenarios.cli.run import Flags, run_and_tell
 from scenarios.data.datasets import describe
 from scenarios.experiments.workload import workload
@@ -40,10 +39,10 @@ def study(folder, *edits):
 def test_a_study_keeps_what_the_chip_shows(tmp_path):
     done = study(tmp_path)
     loaded = load(write_scenario(tmp_path, STUDY))
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 2)
+    setup = build(loaded)
+    chip = setup.chip(0, threads=2)
     schemes = [kind(beta=b) for kind in (Centred, Circle) for b in (0.1, 0.4)]
-    expected = best_nudge(chip, parts.data.x[:3], parts.data.y[:3], schemes, 4, Allowance(settlings=30, reads=40))
+    expected = best_nudge(chip, setup.data.x[:3], setup.data.y[:3], schemes, 4, Allowance(settlings=30, reads=40))
     result = store.load(done.folder / "run.h5")
     group = result["nudge"]
     for name in ("beta", "averaged", "settlings", "reads", "gain", "bias", "variance", "mse", "cosine", "asymmetry"):
@@ -88,9 +87,9 @@ def test_without_sizes_every_scheme_has_its_own(tmp_path):
 def test_the_settlings_are_foretold(tmp_path, quiet):
     """With noise all four points of the circle are settled, without it three."""
     loaded = load(write_scenario(tmp_path, STUDY), quiet.split())
-    parts = assemble(loaded)
-    chip = make_chip(loaded.scenario, parts, parts.programmed, 0, 2)
-    best_nudge(chip, parts.data.x[:3], parts.data.y[:3], loaded.scenario.tried(), 4, Allowance())
+    setup = build(loaded)
+    chip = setup.chip(0, threads=2)
+    best_nudge(chip, setup.data.x[:3], setup.data.y[:3], loaded.scenario.tried(), 4, Allowance())
     foretold = workload(loaded.scenario, describe(loaded.scenario.task, tmp_path))
     assert foretold.settlings == chip.budget.settlings
     steps = chip.budget.settled_time / 0.25
@@ -132,7 +131,7 @@ def test_a_budget_of_time_is_in_tau_or_seconds(tmp_path):
     physical = STUDY.replace("[dynamics]", '[physical]\ntau = "1 us"\n\n[dynamics]')
     path = write_scenario(tmp_path, physical)
     plain, seconds = (
-        load(path, [f"experiment.budget.time={text}"]).scenario.plain().experiment for text in ("90", '"90 us"')
+        load(path, [f"experiment.budget.time={text}"]).scenario.in_units().experiment for text in ("90", '"90 us"')
     )
     assert plain == seconds
     done = run(load(path, ['experiment.budget.time="90 us"']), Options(tmp_path / "out"), Progress(quiet=True))

@@ -39,7 +39,7 @@ def test_the_size_of_a_probe_may_be_in_volts(tmp_path, kind, size):
     fault = only_fault(write(tmp_path, text))
     assert (fault.path[:2], "is in volts" in fault.message) == (("learning", "homeostasis"), True)
     loaded = load(write(tmp_path, text.replace("[network]", f"{PHYSICAL}\n[network]")))
-    assert loaded.scenario.plain().learning.homeostasis.size == pytest.approx(size)
+    assert loaded.scenario.in_units().learning.homeostasis.size == pytest.approx(size)
 
 
 @pytest.mark.parametrize(
