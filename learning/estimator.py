@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Bench, Nudge, Settled, State
 
+from .draws import coins
 from .schemes.scheme import LockIn, NodeScheme, RandomSign, Rotation, Scheme, Slow, WaveScheme, unfolded
 
 Array = NDArray[np.float64]
@@ -70,6 +71,11 @@ class Estimate(NamedTuple):
 
     steps: NDArray[np.int64]
     """Steps over all nudged settlings of the sample, (batch,)."""
+
+    @property
+    def flat(self) -> Array:
+        """Error vectors of all layers side by side, (batch, units)."""
+        return np.concatenate(list(self.delta.values()), axis=1)
 
 
 def measure_free(
@@ -199,4 +205,4 @@ def _signs(free: Free, scheme: NodeScheme | Slow) -> Array | None:
     if not isinstance(scheme, RandomSign):
         return None
     ids = np.arange(len(free.settled.status)) if free.ids is None else free.ids
-    return scheme.signs(ids, free.epoch)
+    return coins(scheme.seed, ids, free.epoch)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Bench, Budget, Status
+from substrate.protocol import Bench, Budget, Status, has_settled
 
 from . import cost
 from .estimator import measure_free
@@ -82,7 +82,7 @@ class Tally:
         finite = batch.status != Status.DIVERGED
         self.samples += len(finite)
         self.used += int(np.count_nonzero(finite))
-        self.unsettled += int(np.count_nonzero(batch.status != Status.SETTLED))
+        self.unsettled += int(np.count_nonzero(~has_settled(batch.status)))
         self.loss += float(batch.loss[finite].sum())
         self.wrong += float(np.where(finite | np.isnan(batch.wrong), batch.wrong, 1.0).sum())
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from devices.neuron.activation import Curve
 from devices.random import Stream
-from learning.homeostasis.probes import both_seeds
+from learning.draws import both_seeds
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
 from substrate.network.topology import Topology

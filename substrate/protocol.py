@@ -46,6 +46,26 @@ _ADVICE = {
 }
 
 
+def has_settled(status: NDArray[np.int64], by_clock: bool | NDArray[np.bool_] = False) -> NDArray[np.bool_]:
+    """Tell which settlings have settled: the one meaning of the word.
+
+    A settling that ends at rest has settled if it came to rest. Of one that the clock ends, whatever is read then
+    counts, as on a real chip, unless the state flips, cycles or has diverged.
+
+    Parameters
+    ----------
+    status : int array
+        Values of `Status`.
+    by_clock : bool or bool array
+        Whether the clock ends the settling: a phase of fixed length, as noise of the membranes needs it, or a nudge
+        that swings.
+    """
+    return np.asarray(np.where(by_clock, np.isin(status, _READABLE), status == Status.SETTLED))
+
+
+_READABLE = (Status.SETTLED, Status.STEP_LIMIT, Status.STALLED)
+
+
 class Wave(NamedTuple):
     """A nudge that swings while the chip settles; the clock starts at phase 0."""
 

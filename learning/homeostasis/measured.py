@@ -20,17 +20,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from devices.parameters import Level, Parameters
-from substrate.protocol import Bench, Status
+from substrate.protocol import Bench, has_settled
 
+from ..draws import signs
 from ..training import Gradient, Rule, Samples
-from .probes import signs
 
 Array = NDArray[np.float64]
 Ends = list[tuple[str, str]]
 Layers = dict[str, Array]
-
-_RESTLESS = (Status.PERIOD_2, Status.CYCLE, Status.DIVERGED)
-"""A probe that ended so has no response to a drive."""
 
 _Size = Annotated[float, Field(gt=0.0, le=1e3)]
 
@@ -109,7 +106,8 @@ class ClosedLoop(Probing):
             ends, rested = [], np.ones(len(samples.x), dtype=np.bool_)
             for sign in (1.0, -1.0):
                 settled = bench.settle_injected({name: sign * self.size * e for name, e in eps.items()})
-                rested &= ~np.isin(settled.status, _RESTLESS)
+                # One that cycles has no response to a drive; one that is late has most of it.
+                rested &= has_settled(settled.status, by_clock=True)
                 ends.append(bench.read(waits=sign > 0.0))
             # Left out before the difference: that of two infinite readings is not defined.
             up, down = ({name: np.where(rested[:, None], np.real(end[name]), np.nan) for name in eps} for end in ends)

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates
-from substrate.protocol import Budget
+from substrate.protocol import Budget, has_settled
 
 from ..estimator import Free, estimate
 from ..schemes.allowance import Allowance
 from ..schemes.scheme import LockIn, Rotation, Scheme, label, noise_gain, unfolded
 from .exact import exact
-from .ledger.runs import USABLE, joined
 from .squared_mean import PARTS, standard_error
 
 Array = NDArray[np.float64]
@@ -94,8 +93,8 @@ class _Moments(NamedTuple):
     groups: Array
     """Means over equal parts of the repeats, (parts, batch, units)."""
 
-    status: NDArray[np.int64]
-    """Worst status of all settlings, (batch,)."""
+    settled: NDArray[np.bool_]
+    """Samples of which every settling has settled, (batch,)."""
 
     cost: Budget
     """Of one estimate, per sample."""
@@ -145,7 +144,7 @@ def best_nudge(
             tell(k, scheme)
         found.append(_moments(chip, x, target, scheme, repeats, reference.delta))
     averaged = np.array([_paid(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)])
-    keep = np.logical_and.reduce([reference.equilibrium.reached, *(np.isin(m.status, USABLE) for m in found)])
+    keep = np.logical_and.reduce([reference.equilibrium.reached, *(m.settled for m in found)])
     if not keep.any():
         raise StudyError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
     layers = chip.topology.columns
@@ -188,7 +187,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         settled = chip.settle()
         free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
         measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design))
-        error = joined(measured) - exact_delta
+        error = measured.flat - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
         groups[repeat % parts] += error
         counts[repeat % parts] += 1.0
@@ -196,7 +195,8 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     variance = np.maximum(squares - repeats * mean**2, 0.0) / (repeats - 1)
     spent, count = chip.budget.plus(before, -1), repeats * len(x)
     cost = Budget(spent.settlings // count, spent.settled_time / count, spent.reads // count)
-    return _Moments(mean, variance, repeats, groups / counts[:, None, None], status, cost)
+    by_clock = chip.design.dynamics.ends_by_clock or isinstance(scheme, LockIn | Rotation)
+    return _Moments(mean, variance, repeats, groups / counts[:, None, None], has_settled(status, by_clock), cost)
 
 
 def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:

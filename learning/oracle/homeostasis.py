@@ -18,8 +18,8 @@ from pydantic import Field
 from substrate.network.couplings import couplings_of
 from substrate.network.topology import Topology
 
+from ..draws import normals
 from ..homeostasis.measured import Pull, block_of
-from ..homeostasis.probes import normals
 from ..training import Samples
 
 if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any engine

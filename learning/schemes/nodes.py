@@ -7,14 +7,10 @@ import math
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from devices.parameters import Parameters
 
-from ..homeostasis.probes import coins
-
-Array = NDArray[np.float64]
 Beta = Annotated[float, Field(gt=0.0, le=100.0)]
 
 
@@ -62,25 +58,11 @@ class RandomSign(Parameters):
     """Size of the nudge; dimensionless, above 0."""
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of the signs, beside that of the scenario; 0 to 2^63 - 1."""
+    """Seed of the signs, beside that of the scenario; 0 to 2^63 - 1. They depend on it, the sample and the epoch."""
 
     def nodes(self) -> list[Node]:
         """Return the nodes of a sample of positive sign; a negative one turns every nudge and weight round."""
         return [Node(0.0, -1.0 / self.beta, False), Node(self.beta, 1.0 / self.beta, False)]
-
-    def signs(self, ids: NDArray[np.int64], epoch: int) -> Array:
-        """Return the sign of every sample, (batch,), +1 or -1.
-
-        It depends on the seed, the sample and the epoch alone, see `learning.homeostasis.probes`.
-
-        Parameters
-        ----------
-        ids : int array (batch,)
-            Which samples these are; 0 or more.
-        epoch : int
-            How often they have been presented before.
-        """
-        return coins(self.seed, ids, epoch)
 
 
 class Centred(Parameters):

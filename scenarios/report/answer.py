@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Status
+from substrate.protocol import Status, has_settled
 
 from ..experiments.measure.alarm_words import alarm_words, alarms
 from ..experiments.measure.words import floor, on_the_way, sentence
@@ -110,12 +110,12 @@ def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Seque
     Status and kept are (scheme, sample); `schemes` are the labels, (scheme,).
     """
     worst, counted = status.max(axis=0), np.asarray(kept.any(axis=0))
-    counts = Counter(Status(int(value)) for value in worst[~counted] if value != Status.SETTLED)
+    counts = Counter(Status(int(value)) for value in worst[~counted & ~has_settled(worst)])
     reasons = [_reasons(counts)] if counts else []
     alone = int(np.count_nonzero(~counted)) - sum(counts.values())
     if alone:
         reasons.append(f"{alone} settled, but no rest point was found to compare with")
-    moving = int(np.count_nonzero(worst[counted] != Status.SETTLED))
+    moving = int(np.count_nonzero(~has_settled(worst[counted])))
     still = f"{moving} samples were still moving when their time was over; what is missing is the settling error. "
     if not reasons:
         return f"{still}All {len(worst)} are counted." if moving else f"All {len(worst)} samples settled."
@@ -128,7 +128,7 @@ def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Seque
 
 def _under(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Sequence[str]) -> str:
     """Return under which of several schemes the samples failed that no scheme counts."""
-    failed = np.count_nonzero(status[:, ~counted] != Status.SETTLED, axis=1)
+    failed = np.count_nonzero(~has_settled(status[:, ~counted]), axis=1)
     if len(schemes) < 2 or not failed.any():
         return ""
     listed = ", ".join(f"{count} under {name}" for name, count in zip(schemes, failed, strict=True) if count)
@@ -189,7 +189,7 @@ def _chips(group: Group) -> str:
 
 def _settling(group: Group) -> str:
     status, steps = group["status"].data, group["steps"].data
-    counts = Counter(Status(int(value)) for value in status.ravel() if value != Status.SETTLED)
+    counts = Counter(Status(int(value)) for value in status[~has_settled(status)])
     if counts:
         return f"{sum(counts.values())} of {status.size} recorded settlings did not settle: {_reasons(counts)}."
     slowest = int(np.unravel_index(steps.argmax(), steps.shape)[0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from substrate.chip.causes import EFFECTS
-from substrate.protocol import Status
+from substrate.protocol import Status, has_settled
 
 from ..drawing.sheet import Sheet
 from ..experiments.measure.ledger_sheets import alarm_sheets, interaction_sheets, ledger_sheet, remedy_sheets
@@ -198,7 +198,8 @@ def _settlings(group: Group) -> Sheet:
         words = ", ".join(f"{n} {status.words}" for status, n in sorted(counts.items()))
         steps, took = group["steps"].data[k], scale * group["duration"].data[k]
         rows.append([str(phase), words, f"{steps.min()} to {steps.max()}", f"{took.min():.3g} to {took.max():.3g}"])
-    missed = sorted({Status(int(value)) for value in group["status"].data.ravel()} - {Status.SETTLED})
+    status = group["status"].data
+    missed = sorted({Status(int(value)) for value in status[~has_settled(status)]})
     note = "; ".join(f"{status.words}: {status.advice}" for status in missed)
     columns = ["settling", "status", "steps", f"time ({unit})"]
     return Sheet("Settling of the recorded samples", columns, rows, words=2, note=note)

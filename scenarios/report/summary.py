@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from substrate.protocol import Status
+from substrate.protocol import has_settled
 
 from ..drawing.sheet import Sheet
 from ..results.store import Group, Result
@@ -74,7 +74,7 @@ def metrics(result: Result) -> dict[str, float | None]:
     for path, names in _MEASURED.items():
         found |= _flat(path, last.get(path, {}), names)
     if "settling" in last:
-        found["settling/settled"] = float(np.mean(last["settling"]["status"].data == Status.SETTLED))
+        found["settling/settled"] = float(np.mean(has_settled(last["settling"]["status"].data)))
         found["settling/steps_max"] = float(last["settling"]["steps"].data.max())
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 

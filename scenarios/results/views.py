@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Status
+from substrate.protocol import has_settled
 
 from .store import Group, Result
 
@@ -74,7 +74,7 @@ def void(result: Result) -> bool:
             return not np.isfinite(last[name][figure].data).any()
     if "metrics" in last:
         return bool((last["metrics"]["unsettled_train"].data[1:] >= 1.0).all())
-    return "settling" in last and not (last["settling"]["status"].data == Status.SETTLED).any()
+    return "settling" in last and not has_settled(last["settling"]["status"].data).any()
 
 
 def percent(value: float) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from substrate.protocol import Status
+from substrate.protocol import has_settled
 
 from ..build import build
 from ..data.shelf import Shelf
@@ -190,7 +190,7 @@ def _judged(groups: Mapping[str, Group], ending: Ending) -> Ending:
     gradient, settling = groups.get("gradient", {}), groups.get("settling", {})
     if "kept" in gradient and not gradient["kept"].data.any():
         return {"status": "diverged", "reason": unsettled(gradient["status"].data, gradient["kept"].data)}
-    if "status" in settling and not (settling["status"].data == Status.SETTLED).any():
+    if "status" in settling and not has_settled(settling["status"].data).any():
         return {"status": "diverged", "reason": "no recorded settling settled"}
     for name, figure in (("nudge", "mse"), ("evaluate", "loss")):
         if name in groups and not np.isfinite(groups[name][figure].data).any():
@@ -217,7 +217,7 @@ def is_single(dim: str) -> bool:
 
 def _settled(group: Group) -> Group:
     """Return how many of the recorded settlings settled, and how long the slowest took."""
-    good = np.asarray(group["status"].data == Status.SETTLED)
+    good = has_settled(group["status"].data)
     return {
         "settled": store.Variable((), float(good.mean()), long_name="fraction of the settlings that settled"),
         "steps_max": store.Variable((), float(group["steps"].data.max()), long_name="steps of the slowest"),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from devices.interface.energy import joules
 
-from ..protocol import Budget, Status
+from ..protocol import Budget, has_settled
 from .design import Design
 
 
@@ -31,7 +31,7 @@ class Account:
 
     def probed(self, status: NDArray[np.int64]) -> None:
         """Count settlings with an injected drive, by how they ended; their time is counted by `settled`."""
-        self._add(Budget(probes=len(status), probes_unsettled=int(np.count_nonzero(status != Status.SETTLED))))
+        self._add(Budget(probes=len(status), probes_unsettled=int(np.count_nonzero(~has_settled(status)))))
 
     def read(self, reads: int) -> None:
         """Count real reads of all units."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..protocol import State, Status
+from ..protocol import State, has_settled
 from .machine import Drive, Machine
 from .methods import MOST_STEPS, Dynamics, Phase, whole_steps
 from .trajectory import Relaxed, relax
@@ -23,9 +23,6 @@ TOLERANCE = 1e-13
 
 TIME = 1e4
 """A sample that took so many time constants of its slowest element does not come to rest."""
-
-_BY_STEP = (Status.PERIOD_2, Status.CYCLE, Status.DIVERGED)
-"""Ends that can be the doing of too large a step."""
 
 
 class Pace(NamedTuple):
@@ -84,7 +81,8 @@ def follow(machine: Machine, drive: Drive, start: State, phase: Phase, paces: tu
     """
     found, rows = _at(machine, drive, start, phase, paces[0]), np.arange(len(start))
     for pace in paces[1:]:
-        rows = rows[np.isin(found.settled.status[rows], _BY_STEP)]
+        # Too large a step makes a state flip, cycle or diverge, never late.
+        rows = rows[~has_settled(found.settled.status[rows], by_clock=True)]
         if not len(rows):
             break
         steps = min(MOST_STEPS, whole_steps(phase.max_steps * paces[0].dt, pace.dt))

@@ -16,7 +16,7 @@ from devices.random import Stream
 from ..engine.cpu.anderson import DEPTH, MEMORY, Search
 from ..engine.cpu.drift import Tile
 from ..engine.cpu.sweeps import CHUNK, Options, search_rest
-from ..protocol import Settled, State, Status
+from ..protocol import Settled, State, has_settled
 from .completion import follow
 from .machine import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
 from .methods import MOST_STEPS, Phase
@@ -141,5 +141,5 @@ def _audit(machine: Machine, drive: Drive, start: State, phase: Phase, found: Re
     limit = phase.model_copy(update={"max_steps": min(MOST_STEPS, LONGER * phase.max_steps)})
     followed = follow(machine, drive.only(order), start[order], limit)
     distance = np.abs(followed.state - found.state[order]).max(axis=1)
-    rested = (followed.settled.status == Status.SETTLED) & (found.settled.status[order] == Status.SETTLED)
+    rested = has_settled(followed.settled.status) & has_settled(found.settled.status[order])
     return Audit(count, int(np.sum(rested & (distance > ELSEWHERE))), int(np.sum(~rested)))

@@ -135,6 +135,11 @@ class Dynamics(Parameters):
             raise PydanticCustomError("phase", words, {"names": " and ".join(stepped)})
         return self
 
+    @property
+    def ends_by_clock(self) -> bool:
+        """Whether the clock ends a phase, at rest or not; see `substrate.protocol.has_settled`."""
+        return self.free.fixed or self.nudged.fixed
+
     def looseness(self, beta: complex) -> tuple[str, str] | None:
         """Return what is wrong and what to try if the nudged tolerance is too large for the nudge `beta`."""
         tolerance = self.nudged.tolerance

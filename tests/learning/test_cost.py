@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from devices.interface import cost_force as nudge
+from devices.interface import cost_force
 from learning import cost
 from substrate.protocol import Readout
 
@@ -30,10 +30,10 @@ def test_the_nudge_circuit_applies_this_force_in_the_complex_plane(readout, targ
     for a, y in zip(OUTPUT, target, strict=True):
         force = np.empty((2, 5))
         if readout is None:
-            nudge.mse_force(a, still, y, force)
+            cost_force.mse_force(a, still, y, force)
             expected = a + 1j * imaginary - y
         else:
-            nudge.cross_entropy_force(a, still, y, *readout, np.empty((2, 3)), force)
+            cost_force.cross_entropy_force(a, still, y, *readout, np.empty((2, 3)), force)
             z = np.exp((a + 1j * imaginary) @ readout.weight + readout.bias)
             expected = (z / z.sum() - y) @ readout.weight.T
         np.testing.assert_allclose(force[0] + 1j * force[1], expected, rtol=0, atol=1e-13)
@@ -46,7 +46,7 @@ def test_cross_entropy_survives_large_logits():
     output, target = np.eye(3)[:1], np.eye(3)
     np.testing.assert_allclose(cost.loss(readout, np.repeat(output, 3, 0), target), [0.0, 1e4, 1e4], rtol=1e-12)
     force = np.empty((2, 3))
-    nudge.cross_entropy_force(output[0], np.zeros(3), target[1], *readout, np.empty((2, 3)), force)
+    cost_force.cross_entropy_force(output[0], np.zeros(3), target[1], *readout, np.empty((2, 3)), force)
     np.testing.assert_allclose(force[0], [1e4, -1e4, 0.0], rtol=1e-12)
 
 

@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
+from devices.neuron.noise import Noise, Telegraph
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import joined
-from learning.schemes.scheme import Centred, Circle, OneSided
+from learning.schemes.scheme import Centred, Circle, LockIn, OneSided, Rotation
 from substrate.dynamics.methods import Phase
-from substrate.protocol import Bench, Status
+from substrate.dynamics.phases import Phases
+from substrate.protocol import Bench, Nudge, Status
 from tests.networks import random_batch, random_chip
+from tests.statistics import assert_normal_variance, assert_variance_ratio
 
 PORTS = {name for name in vars(Bench) if not name.startswith("_")}
 
@@ -37,7 +39,7 @@ def test_an_estimate_needs_only_the_bench(scheme):
     bench = OnlyBench(chip)
     seen = estimate(bench, measure_free(bench, x), y, scheme)
     full = estimate(chip, measure_free(chip, x), y, scheme)
-    np.testing.assert_array_equal(joined(seen), joined(full))
+    np.testing.assert_array_equal(seen.flat, full.flat)
     with pytest.raises(AttributeError):
         _ = bench.effective
 
@@ -60,7 +62,7 @@ def test_a_mirrored_node_is_its_conjugate():
     free = measure_free(chip, x)
     half = estimate(chip, free, y, Circle(beta=0.4, points=6))
     whole = estimate(chip, free, y, Whole(beta=0.4, points=6))
-    np.testing.assert_allclose(joined(half), joined(whole), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(half.flat, whole.flat, rtol=0, atol=1e-12)
     for layer, factor in half.presynaptic.items():
         np.testing.assert_allclose(factor, whole.presynaptic[layer], rtol=0, atol=1e-13)
 
@@ -83,7 +85,7 @@ def test_estimates_tend_to_the_exact_gradient_on_a_symmetric_chip():
     free = measure_free(chip, x)
     measured = estimate(chip, free, y, Centred(beta=1e-3))
     reference = exact(chip, y).delta
-    np.testing.assert_allclose(joined(measured), reference, rtol=0, atol=1e-6 * np.abs(reference).max())
+    np.testing.assert_allclose(measured.flat, reference, rtol=0, atol=1e-6 * np.abs(reference).max())
 
 
 def test_the_worst_status_of_a_sample_is_kept():
@@ -112,3 +114,113 @@ def test_relabelling_units_relabels_the_estimate():
     a, b = (estimate(c, measure_free(c, x), y, Circle(beta=0.2)).delta for c in (chip, other))
     np.testing.assert_allclose(a["l1"][:, order], b["l1"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(a["out"], b["out"], rtol=0, atol=1e-12)
+
+
+# Slow noise of membranes and reads in whole estimates, against simulations and sums of their own
+
+SAMPLES, BETA, SIGMA, DT, LENGTH = 400, 0.1, 3e-3, 0.05, 15.0
+
+
+def delta_of(chip, x, y, scheme):
+    """Return the error vectors of all layers side by side, (batch, units)."""
+    found = estimate(chip, measure_free(chip, x), y, scheme, mirror=False).delta
+    return np.concatenate(list(found.values()), axis=1)
+
+
+def one_input(chip, samples=SAMPLES):
+    """Return the same input and target for all samples, each with noise of its own."""
+    x, y = random_batch(chip, 1)
+    return np.repeat(x, samples, axis=0), np.repeat(y, samples, axis=0)
+
+
+def own_estimate(chip, x, y, tau_c):
+    """Return the one-sided estimate of a program in NumPy: tanh units whose drift has noise that goes on."""
+    rng, coupling = np.random.default_rng(8), chip.topology.coupling(chip.effective)
+    constant, keep = chip.constant_drive, np.exp(-DT / tau_c)
+    u, slow = np.zeros_like(constant), SIGMA * rng.normal(size=constant.shape)
+    ends = []
+    for beta in (0.0, BETA):
+        for _ in range(round(LENGTH / DT)):
+            after = keep * slow + SIGMA * np.sqrt(1.0 - keep**2) * rng.normal(size=slow.shape)
+            drift = np.tanh(u) @ coupling.T + constant + 0.5 * (slow + after) - u
+            drift[:, -y.shape[1] :] -= beta * (np.tanh(u[:, -y.shape[1] :]) - y)
+            u, slow = u - np.expm1(-DT) * drift, after
+        ends.append(np.tanh(u))
+    return -(ends[1] - ends[0]) / BETA
+
+
+@pytest.mark.parametrize("kind", ["independent", "common"])
+@pytest.mark.parametrize("tau_c", [10.0, 1e5])
+def test_an_estimate_spreads_under_slow_noise_as_in_an_own_simulation(tau_c, kind):
+    """Variance of every unit, false alarms 1e-6 each. Frozen noise is a sixth of what is drawn anew, and less."""
+    phase = Phase(duration=LENGTH)
+    chip = random_chip(
+        noise=Noise(coloured=SIGMA, tau_c=tau_c),
+        phases=Phases(noise=kind),
+        phase=phase,
+        dt=DT,
+        dynamics={"method": "exponential"},
+        activation="tanh",
+        cost="mse",
+    )
+    x, y = one_input(chip)
+    found = delta_of(chip, x, y, OneSided(beta=BETA))
+    own = own_estimate(chip, x, y, tau_c)
+    for a, b in zip(found.T, own.T, strict=True):
+        assert_variance_ratio(a.var(ddof=1), b.var(ddof=1), 1.0, SAMPLES - 1)
+    anew = 2.0 * SIGMA**2 / BETA**2
+    assert (found.var(axis=0).mean() < 0.1 * anew) == (tau_c == 1e5)
+
+
+NOISES = {
+    "white": Noise(read=0.01),
+    "flicker": Noise(read_flicker=0.01, flicker_octaves=3),
+    "short telegraph": Noise(telegraph=Telegraph(amplitude=0.02, time=1.0)),
+    "long telegraph": Noise(telegraph=Telegraph(amplitude=0.02, time=20.0)),
+}
+SWINGS = [
+    LockIn(beta=BETA, period=10.0, cycles=1),
+    LockIn(beta=BETA, period=10.0, cycles=1, harmonics=2),
+    Rotation(beta=BETA, period=10.0, cycles=1),
+]
+
+
+def read_covariance(noise, times):
+    """Return the covariance of reads of one unit at `times`; all of standard deviation 0.01."""
+    apart = np.abs(times[:, None] - times)
+    if noise.read:
+        return noise.read**2 * (apart == 0.0)
+    found = [0.01**2 * np.exp(-apart / t) for t in ([noise.telegraph.time] if noise.telegraph else noise.octaves())]
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
+@pytest.mark.parametrize("scheme", [OneSided(beta=BETA), Centred(beta=BETA), *SWINGS])
+def test_read_noise_spreads_every_scheme_as_the_times_of_its_reads_say(scheme, noise):
+    """``sum_kl Re(c_k* c_l) C(t_k - t_l)``, the planes apart; false alarms 1e-6, telegraph noise has fewer."""
+    length, dt = 20.0, 0.5
+    quiet, chip = (random_chip(noise=n, phase=Phase(duration=length), dt=dt) for n in (Noise(), noise))
+    x, y = one_input(chip, 500)
+    found = delta_of(chip, x, y, scheme) - delta_of(quiet, x, y, scheme)
+    nodes = scheme.nodes(20) if scheme in SWINGS else scheme.nodes()
+    weights = np.array([node.weight for node in nodes], dtype=np.complex128)
+    times = dt * np.arange(20.0) if scheme in SWINGS else length * np.arange(len(nodes))
+    expected = np.real(np.conj(weights) @ read_covariance(noise, times) @ weights)
+    assert_normal_variance(found.ravel(), expected)
+
+
+def test_the_swing_and_the_free_read_before_it_are_apart_by_its_cycles():
+    """Point k of the cycle is read ``period + k dt`` after the free state."""
+    noise = Noise(read_flicker=0.01, flicker_octaves=1, flicker_shortest=8.0)
+    quiet, chip = (random_chip(noise=n, phase=Phase(duration=20.0)) for n in (Noise(), noise))
+    x, y = one_input(chip, 500)
+    first, cycle = [], []
+    for bench in (chip, quiet):
+        first.append(measure_free(bench, x).activity["l1"])
+        bench.settle(Nudge(BETA, y, wave=SWINGS[0].wave()), "free")
+        cycle.append(bench.read_cycle()["l1"])
+    noise_of = first[0] - first[1], cycle[0] - cycle[1]
+    for k in (0, 7, 19):
+        rho = np.exp(-(10.0 + 0.5 * k) / 8.0)
+        product = noise_of[0] * noise_of[1][k] / 0.01**2
+        assert abs(product.mean() - rho) < 4.9 * np.sqrt((1.0 + rho**2) / product.size)

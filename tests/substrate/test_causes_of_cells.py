@@ -9,7 +9,6 @@ from devices.neuron.noise import Noise, Telegraph
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import OneSided
 from substrate.chip.causes import (
     CAUSES,
@@ -103,5 +102,5 @@ def test_only_what_differs_between_phases_grows_as_the_nudge_shrinks(cause):
     for beta in (1e-2, 1e-3):
         free = measure_free(chip, x)
         limit = exact(chip, y).ep
-        errors.append(np.linalg.norm(joined(estimate(chip, free, y, OneSided(beta=beta))) - limit))
+        errors.append(np.linalg.norm(estimate(chip, free, y, OneSided(beta=beta)).flat - limit))
     assert (errors[1] > 2.0 * errors[0]) == (class_of(chip.design, cause) == DIFFERENT), errors

@@ -14,7 +14,6 @@ from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import Centred, Circle, OneSided
 from substrate.chip.causes import CAUSES, CELLS
 from substrate.chip.nudging import nudged, output_force
@@ -101,7 +100,7 @@ def test_unequal_polarities_act_as_their_mean():
     circuit = NudgeCircuit(gain=1.1, gain_negative=0.7)
     chip = random_chip(converters=Converters(nudge=circuit))
     x, y = random_batch(chip)
-    found = joined(estimate(chip, measure_free(chip, x), y, Centred(beta=1e-4)))
+    found = estimate(chip, measure_free(chip, x), y, Centred(beta=1e-4)).flat
     limit = exact(chip, y).ep
     np.testing.assert_allclose(found, 0.9 * limit, rtol=0, atol=1e-4 * np.abs(limit).max())
 
@@ -113,7 +112,7 @@ def test_an_offset_while_nudging_is_a_bias_over_beta(scheme, nudge):
     plain = random_chip(phases=Phases(nudge=nudge))
     chip = plain.variant(converters=Converters(nudge=NudgeCircuit(offset=1e-5)))
     x, y = random_batch(plain)
-    found, without = (joined(estimate(c, measure_free(c, x), y, scheme)) for c in (chip, plain))
+    found, without = (estimate(c, measure_free(c, x), y, scheme).flat for c in (chip, plain))
     force = np.zeros_like(found)
     force[:, chip.topology.columns["out"]] = -1e-5 / scheme.beta
     expected = exact(plain, y).linear.response(force)
@@ -125,11 +124,11 @@ def test_an_offset_is_there_for_all_nudges_but_not_freely():
     chip = plain.variant(converters=Converters(nudge=NudgeCircuit(offset=0.01)))
     x, y = random_batch(plain)
     np.testing.assert_array_equal(measure_free(chip, x).activity["l1"], measure_free(plain, x).activity["l1"])
-    symmetric = [joined(estimate(c, measure_free(c, x), y, Centred(beta=0.01))) for c in (chip, plain)]
+    symmetric = [estimate(c, measure_free(c, x), y, Centred(beta=0.01)).flat for c in (chip, plain)]
     # It cancels in the difference of two nudges, but for the curvature of the response.
     np.testing.assert_allclose(*symmetric, rtol=0, atol=0.05 * np.abs(symmetric[1]).max())
     circle = estimate(chip, measure_free(chip, x), y, Circle(beta=0.1, points=4))
-    assert np.isfinite(joined(circle)).all()
+    assert np.isfinite(circle.flat).all()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

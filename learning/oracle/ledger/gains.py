@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates
+from substrate.protocol import has_settled
 
 from ...schemes.scheme import Slow
 from ..exact import Exact, exact
 from .remedies import REMEDIES, Setting
-from .runs import NOISE, READOUT, USABLE, Mask, Trial, joined, run
+from .runs import NOISE, READOUT, Mask, Trial, ends_by_clock, run
 
 Array = NDArray[np.float64]
 
@@ -60,5 +61,5 @@ def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gai
         quiet.settle()
         reference = exact(quiet, trial.target)
     one = run(better, trial._replace(schemes=[after.scheme], mirror=conjugates(better.design))).taken[0]
-    keep = np.isin(one.estimate.status, USABLE) & reference.equilibrium.reached
-    return Gain(joined(one.estimate), reference.delta, np.asarray(keep))
+    settled = has_settled(one.estimate.status, ends_by_clock(better, after.scheme))
+    return Gain(one.estimate.flat, reference.delta, settled & reference.equilibrium.reached)

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
 from substrate.dynamics.completion import complete
+from substrate.protocol import has_settled
 
 from ...schemes.scheme import LockIn, Rotation, Scheme, Slow
 from ..exact import exact
-from .runs import NOISE, READOUT, USABLE, Mask, Trial, run, stopped
+from .runs import NOISE, READOUT, Mask, Trial, ends_by_clock, run, stopped
 from .vectors import moments
 
 Array = NDArray[np.float64]
@@ -128,12 +129,12 @@ class _Bench(NamedTuple):
     exact: dict[frozenset[str], Array]
     """Exact error vectors of the chips, by their causes without those that no rest point feels."""
 
-    usable: list[Mask]
+    settled: list[Mask]
 
     def measure(self, present: frozenset[str]) -> None:
         """Measure the chip that has the causes `present` alone."""
         chip, trial = self._with_only(present), self.trial
-        if not self._by_clock(present):
+        if not self._settles_as_asked(present):
             trial = stopped(trial)._replace(mirror=trial.mirror)
         random = measurements_differ(chip.design)
         runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
@@ -144,8 +145,11 @@ class _Bench(NamedTuple):
             quiet.settle()
             reference = exact(quiet, trial.target)
             self.exact[own] = reference.delta
-            self.usable.append(reference.equilibrium.reached)
-        self.usable.extend(np.isin(taken.estimate.status, USABLE) for one in runs for taken in one.taken)
+            self.settled.append(reference.equilibrium.reached)
+        by_clock = [ends_by_clock(chip, scheme) for scheme in trial.schemes]
+        for one in runs:
+            ends = zip(one.taken, by_clock, strict=True)
+            self.settled.extend(has_settled(taken.estimate.status, clock) for taken, clock in ends)
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [[one.taken[s].delta - self.exact[own] for one in runs] for s in range(len(trial.schemes))]
         self.found[present] = _Errors(errors, random)
@@ -165,12 +169,12 @@ class _Bench(NamedTuple):
         bare = self.chip.without(*(name for name in self.chip.causes if name not in present))
         own = bare.design.dynamics
         precision = own.precision if "precision" in present else "double"
-        settles = own if self._by_clock(present) else complete(own)
+        settles = own if self._settles_as_asked(present) else complete(own)
         dynamics = settles.model_copy(update={"precision": precision})
         return bare.variant(dynamics=dynamics, complete=settles is not own)
 
-    def _by_clock(self, present: frozenset[str]) -> bool:
-        """Tell whether a chip settles as the scenario says."""
+    def _settles_as_asked(self, present: frozenset[str]) -> bool:
+        """Tell whether a chip settles as the scenario says, not completely."""
         return self.chip.design.noise.on or "settling" in present
 
 
@@ -197,5 +201,5 @@ def _compare(bench: _Bench, names: list[str], s: int) -> Interactions:
         alone={name: bench.mean({alone: 1.0, ideal: -1.0}, s) for name, alone in single.items()},
         removed={name: bench.mean({everything: 1.0, everything - {name}: -1.0}, s) for name in names},
         left=bench.mean(left, s),
-        keep=np.logical_and.reduce(bench.usable),
+        keep=np.logical_and.reduce(bench.settled),
     )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
 from substrate.dynamics.completion import complete
-from substrate.protocol import Status
+from substrate.protocol import has_settled
 
 from ...estimator import Estimate, Free, Reading, gathered, readings
 from ...rules.rule import AnyRule, Contrastive, Dyadic, ErrorVector
@@ -39,9 +39,6 @@ READOUT = ("adc", "hold", "nudge-circuit", "twin")
 
 NOISE = ("noise", "read-noise")
 """Causes of `substrate.chip.causes` that differ from one measurement to the next."""
-
-USABLE = [Status.SETTLED, Status.STEP_LIMIT, Status.STALLED]
-"""Ends of a settling that can be read: with noise nothing comes to rest, and what is read when time is over counts."""
 
 _ELSEWHERE = 1e-6
 """Rest points further apart than this, relative to the state, are not the same."""
@@ -91,7 +88,7 @@ class Taken(NamedTuple):
     @property
     def delta(self) -> Array:
         """Error vectors of all layers side by side, (batch, units)."""
-        return joined(self.estimate)
+        return self.estimate.flat
 
 
 class Run(NamedTuple):
@@ -120,9 +117,8 @@ class Runs(NamedTuple):
     repeats: list[Run]
     """At least one."""
 
-    restless: list[bool]
-    """Per scheme: settlings end by the clock, or never rest because the nudge swings or the membranes have noise;
-    what is missing is then part of a term."""
+    by_clock: list[bool]
+    """Per scheme: the clock ends its settlings; what they miss is then part of a term."""
 
     @property
     def random(self) -> bool:
@@ -131,13 +127,12 @@ class Runs(NamedTuple):
 
     def keep(self, s: int) -> Mask:
         """Return the samples that settled in every run under scheme `s`, to the same rest point, (batch,)."""
-        accepted = USABLE if self.restless[s] else [Status.SETTLED]
         own = [run.taken[s].estimate.status for run in (self.settled, self.precise, self.static, *self.repeats)]
-        ended = np.isin(np.array(own), accepted).all(axis=0)
+        ended = has_settled(np.array(own), self.by_clock[s]).all(axis=0)
         rest = self.reference.equilibrium
         distance = np.abs(self.complete.state - rest.state).max(axis=1)
         there = distance <= _ELSEWHERE * np.maximum(1.0, np.abs(rest.state).max(axis=1))
-        complete = self.complete.taken[s].estimate.status == Status.SETTLED
+        complete = has_settled(self.complete.taken[s].estimate.status)
         return np.asarray(ended & complete & rest.reached & there)
 
 
@@ -163,8 +158,6 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
     design, tell = chip.design, say or (lambda _: None)
-    by_clock = design.noise.on or design.dynamics.free.fixed or design.dynamics.nudged.fixed
-    restless = [by_clock or isinstance(scheme, LockIn | Rotation) for scheme in trial.schemes]
     trial = trial._replace(mirror=conjugates(design))
     own = []
     random = measurements_differ(design)
@@ -181,7 +174,9 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     settled = precise if double.design == ideal.design else run(double, trial)
     tell("the same settled completely")
     complete = run(complete_settling(chip), stopped(trial))
-    return Runs(reference, complete, settled, precise, static, own, restless)
+    return Runs(
+        reference, complete, settled, precise, static, own, [ends_by_clock(chip, scheme) for scheme in trial.schemes]
+    )
 
 
 def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
@@ -222,9 +217,9 @@ def stopped(trial: Trial) -> Trial:
     return trial._replace(schemes=still, mirror=True)
 
 
-def joined(measured: Estimate) -> Array:
-    """Return the error vectors of all layers side by side, (batch, units)."""
-    return np.concatenate(list(measured.delta.values()), axis=1)
+def ends_by_clock(chip: Chip, scheme: Scheme | Slow) -> bool:
+    """Tell whether the clock ends the settlings of a scheme; see `substrate.protocol.has_settled`."""
+    return chip.design.dynamics.ends_by_clock or isinstance(scheme, LockIn | Rotation)
 
 
 def _static(chip: Chip) -> Chip:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning.oracle.ledger.runs import joined
 from learning.oracle.ledger.statistics import is_live, quality
 from substrate.network.topology import Topology
 
@@ -17,7 +16,7 @@ def remedy_group(topology: Topology, found: Measured, tried: Tried, labels: Grou
     """Return cosine and error of every layer before and after each remedy; NaN for one that was not measured."""
     columns = list(topology.columns.values())
     keep, true = found.ledgers[tried.scheme].keep, found.reference.delta
-    own = joined(found.estimates[tried.scheme])
+    own = found.estimates[tried.scheme].flat
     silent = silence(true[keep][:, c] for c in columns)
     live = [keep & is_live(true[:, c], silent) for c in columns]
     before = np.array([quality(own[rows][:, c], true[rows][:, c]) for rows, c in zip(live, columns, strict=True)])

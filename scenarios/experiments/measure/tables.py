@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from learning import cost
 from learning.oracle.homeostasis import homeostasis
-from learning.oracle.ledger.runs import joined
 from learning.oracle.ledger.statistics import cosines, mean_defined, norm_ratios, rms
 from learning.schemes.scheme import Scheme, label
 from substrate.chip.chip import Chip
@@ -119,7 +118,7 @@ def _gradient_group(chip: Chip, found: Measured) -> Group:
             long_name="rests where a chip leaves at the slightest push",
         ),
     }
-    estimated = [topology.split(joined(measured)) for measured in found.estimates]
+    estimated = [topology.split(measured.flat) for measured in found.estimates]
     for name in topology.names:
         dims, columns = ("sample", f"unit_{name}"), topology.columns[name]
         group[f"delta_estimated_{name}"] = Variable(("scheme", *dims), np.array([e[name] for e in estimated]))
@@ -134,7 +133,7 @@ def _quality(topology: Topology, found: Measured) -> Group:
     shape = (len(found.ledgers), len(topology.names))
     cosine, spread, ratio = np.empty(shape), np.empty(shape), np.empty(shape)
     for s, book in enumerate(found.ledgers):
-        true, measured = book.steps[0][book.keep], joined(found.estimates[s])[book.keep]
+        true, measured = book.steps[0][book.keep], found.estimates[s].flat[book.keep]
         for k, columns in enumerate(topology.columns.values()):
             cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
             ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))

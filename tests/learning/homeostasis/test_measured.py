@@ -10,9 +10,9 @@ from scipy import linalg
 
 from devices.interface.converter import Adc, Converters
 from devices.neuron.noise import Noise
+from learning.draws import normals, signs
 from learning.estimator import measure_free
 from learning.homeostasis.measured import ClosedLoop, OpenLoop, correlated, homeostatic
-from learning.homeostasis.probes import normals, signs
 from learning.optimisers.optimiser import Sgd
 from learning.oracle.exact import exact
 from learning.oracle.homeostasis import ExactPull, homeostasis

@@ -1,20 +1,34 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
 from learning.estimator import Free, estimate, measure_free
 from learning.oracle.best_nudge import best_nudge
 from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import joined
+from learning.oracle.fluctuations import estimate_variance
 from learning.schemes.allowance import Allowance
-from learning.schemes.scheme import Centred, Chebyshev, Circle, OneSided, RandomSign, demand
+from learning.schemes.scheme import (
+    Backward,
+    Centred,
+    Chebyshev,
+    Circle,
+    LockIn,
+    OneSided,
+    RandomSign,
+    Rotation,
+    demand,
+    noise_gain,
+    unfolded,
+)
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.topology import Topology
+from substrate.theory.linearisation import equilibrium, linearise
 from tests.networks import random_batch, random_blocks, random_chip, slope_of
-from tests.statistics import assert_variance_ratio
+from tests.statistics import ALARM, assert_variance_ratio
 
 NOISY = Phase(duration=20.0, window=2.0)
 BETAS = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6]
@@ -125,7 +139,7 @@ def test_moments_are_those_of_repeats_by_hand():
     for repeat in range(4):
         chip.set_input(x, repeat=repeat)
         free = Free(chip.read(), chip.settle())
-        errors.append(joined(estimate(chip, free, y, Centred(beta=0.5))) - true)
+        errors.append(estimate(chip, free, y, Centred(beta=0.5)).flat - true)
     mean, variance = np.mean(errors, axis=0), np.var(errors, axis=0, ddof=1)
     for k, columns in enumerate(chip.topology.columns.values()):
         size = np.sum(true[:, columns] ** 2)
@@ -185,7 +199,7 @@ def test_the_free_read_waits_in_the_hold_as_in_every_estimate():
     told: list[tuple[int, object]] = []
     found = best_nudge(chip, x, y, [OneSided(beta=0.2)], 2, tell=lambda k, scheme: told.append((k, scheme)))
     assert told == [(0, OneSided(beta=0.2))]
-    measured = joined(estimate(chip, measure_free(chip, x), y, OneSided(beta=0.2)))
+    measured = estimate(chip, measure_free(chip, x), y, OneSided(beta=0.2)).flat
     true = exact(chip, y).delta
     for k, columns in enumerate(chip.topology.columns.values()):
         expected = np.sum((measured - true)[:, columns] ** 2) / np.sum(true[:, columns] ** 2)
@@ -229,3 +243,47 @@ def test_a_chip_that_never_settles_is_refused():
     x, y = random_batch(chip)
     with pytest.raises(ValueError, match="no sample settles under every scheme"):
         best_nudge(chip, x, y, [Centred(beta=0.1)], 2)
+
+
+@pytest.mark.parametrize("noise", [Noise(), Noise(read=0.01)])
+def test_a_study_knows_gain_and_cost_of_every_scheme(noise):
+    """Without noise half of a circle is settled and mirrored, with noise the whole circle."""
+    chip = random_chip(phase=Phase(steps=10), noise=noise)
+    x, y = random_batch(chip, 2)
+    swing = {"beta": 0.3, "period": 8.0, "cycles": 0}
+    schemes = [
+        *(kind(beta=0.3) for kind in (OneSided, Backward, RandomSign, Centred)),
+        *(Circle(beta=0.3, points=n) for n in (3, 4, 6)),
+        *(Chebyshev(beta=0.3, points=n) for n in (2, 4, 6)),
+    ]
+    swinging = [LockIn(**swing), LockIn(**swing, harmonics=2), Rotation(**swing)]
+    found = best_nudge(chip, x, y, [*schemes, *swinging], 2)
+    mirror = not noise.random
+    nodes = [s.nodes() if mirror else unfolded(s.nodes()) for s in schemes] + [s.nodes(16) for s in swinging]
+    np.testing.assert_allclose(found.gain, [noise_gain(of_one) for of_one in nodes], rtol=1e-12)
+    asked = [demand(scheme, mirror, 16) for scheme in [*schemes, *swinging]]
+    assert list(zip(found.settlings, found.reads, strict=True)) == asked
+
+
+def test_noise_of_the_membranes_spreads_every_scheme_as_the_linearised_chip_says():
+    """False alarms 1e-6 for each of nine variances; units of a layer taken as one, which only widens the interval."""
+    schemes = [Centred(beta=0.05), Circle(beta=0.05, points=4), Chebyshev(beta=0.05, points=4)]
+    phase = Phase(duration=8.0, window=1.0)
+    chip = random_chip(noise=Noise(thermal=2e-3), phase=phase, dt=0.05, dynamics={"method": "heun"}, scale=0.3)
+    x, y = random_batch(chip, 1)
+    # The same input for all, each with noise of its own.
+    x, y = np.repeat(x, 200, axis=0), np.repeat(y, 200, axis=0)
+    repeats = 4
+    study = best_nudge(chip, x, y, schemes, repeats, Allowance(settlings=10, reads=10))
+    chip.set_input(x[:1])
+    chip.settle()
+    linear, true = linearise(chip, equilibrium(chip).state), exact(chip, y[:1]).delta[0]
+    freedom = len(x) * (repeats - 1)
+    low, high = stats.chi2.ppf([ALARM / 2, 1 - ALARM / 2], freedom) / freedom
+    assert high < 1.35  # a mirrored circle would be 1.5 times as loud, one plane without noise half as loud
+    for s, scheme in enumerate(schemes):
+        expected = estimate_variance(chip, linear, scheme)[0]
+        for k, columns in enumerate(chip.topology.columns.values()):
+            relative = expected[columns].sum() / np.sum(true[columns] ** 2)
+            ratio = study.variance[s, k] * study.averaged[s] / relative
+            assert low < ratio < high, (scheme.kind, k, ratio)

@@ -5,7 +5,7 @@ import typing
 import numpy as np
 import pytest
 
-from learning.homeostasis.probes import both_seeds, coins, normals, signs
+from learning.draws import both_seeds, coins, normals, signs
 from learning.schemes.scheme import NodeScheme, WaveScheme
 from scenarios.language.load import load
 from scenarios.results.store import load as load_result

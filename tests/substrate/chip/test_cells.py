@@ -8,7 +8,6 @@ from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from learning.estimator import estimate, measure_free
-from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import OneSided
 from scenarios.experiments.train.cell_tables import cell_variables
 from substrate.chip.cells import spreads
@@ -215,7 +214,7 @@ def test_the_error_of_a_twin_is_its_shift_over_beta(beta):
     """One-sided: the rest point of the second copy differs by `shift`, so the error vector by ``-shift/beta``."""
     plain, chip = random_chip(), random_chip(twin=Twin(mismatch_sigma=1e-4))
     x, y = random_batch(plain)
-    found = [joined(estimate(c, measure_free(c, x), y, OneSided(beta=beta))) for c in (chip, plain)]
+    found = [estimate(c, measure_free(c, x), y, OneSided(beta=beta)).flat for c in (chip, plain)]
     chip.settle(Nudge(0.0, y), "free")
     shift = chip.activity_of(chip.state) - np.concatenate(list(measure_free(plain, x).activity.values())[1:], axis=1)
     expected = -shift / beta

@@ -6,7 +6,7 @@ import pytest
 from devices.synapse.cell import Twin, WeightDevices
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import complete_settling, joined
+from learning.oracle.ledger.runs import complete_settling
 from learning.schemes.scheme import Centred, Circle
 from substrate.chip.correction import two_way
 from substrate.dynamics.methods import Phase
@@ -27,7 +27,7 @@ def relative_error(chip, scheme, samples=4):
     assert reference.equilibrium.reached.all()
     plain = chip.variant(correction="none")
     measure_free(plain, x)
-    errors = joined(found) - reference.delta, exact(plain, y).ep - reference.delta
+    errors = found.flat - reference.delta, exact(plain, y).ep - reference.delta
     return [np.linalg.norm(e) / np.linalg.norm(reference.delta) for e in errors]
 
 
@@ -93,7 +93,7 @@ def test_the_limit_of_the_corrected_chip_is_where_small_nudges_lead(correction):
     chip = random_chip("skip", sigma=0.2, correction=correction)
     x, y = random_batch(chip)
     settled = complete_settling(chip)
-    found = joined(estimate(settled, measure_free(settled, x), y, Centred(beta=1e-3)))
+    found = estimate(settled, measure_free(settled, x), y, Centred(beta=1e-3)).flat
     measure_free(chip, x)
     limit = exact(chip, y)
     np.testing.assert_allclose(found, limit.ep, rtol=0, atol=1e-6 * np.abs(limit.ep).max())

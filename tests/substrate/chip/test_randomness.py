@@ -12,7 +12,6 @@ from devices.programming.laws import ConstantStep, Verified
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.retention import Retention
 from learning.estimator import Free, estimate
-from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import Circle
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Phase
@@ -66,7 +65,7 @@ def answer(chip, x, y, mirror, repeat=0):
     chip.set_input(x, repeat=repeat)
     settled = chip.settle()
     free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled)
-    return joined(estimate(chip, free, y, Circle(beta=0.3, points=4), mirror=mirror))
+    return estimate(chip, free, y, Circle(beta=0.3, points=4), mirror=mirror).flat
 
 
 @pytest.mark.parametrize("name", DESIGNS)

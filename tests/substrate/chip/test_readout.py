@@ -8,7 +8,6 @@ from devices.interface.hold import Hold, held, leaks
 from devices.neuron.noise import Noise
 from devices.random import Stream
 from learning.estimator import estimate, measure_free
-from learning.oracle.ledger.runs import joined
 from learning.schemes.scheme import Centred, Circle, OneSided
 from learning.training import evaluate
 from substrate.dynamics.phases import Phases
@@ -26,7 +25,7 @@ def reads(chip, x, ids=None, waits=False, **names):
 
 
 def estimated(chip, scheme, x, y):
-    return joined(estimate(chip, measure_free(chip, x), y, scheme, mirror=False))
+    return estimate(chip, measure_free(chip, x), y, scheme, mirror=False).flat
 
 
 def test_read_noise_is_normal_and_drawn_for_every_read():

@@ -8,12 +8,13 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
+from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
 from learning.oracle.fluctuations import estimate_variance
 from learning.oracle.ledger.runs import Trial, complete_settling, runs_of
 from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger, compared, ledger, moments
 from learning.rules.rule import Dyadic
-from learning.schemes.scheme import Centred, Circle, OneSided, RandomSign, noise_gain, unfolded
+from learning.schemes.scheme import Centred, Circle, LockIn, OneSided, RandomSign, Rotation, Slow, noise_gain, unfolded
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
@@ -223,3 +224,16 @@ def test_a_complete_settling_is_read_ideally_by_the_same_silicon():
     assert complete.causes == ["mismatch", "neurons", "correction-knowledge"]
     np.testing.assert_array_equal(complete.effective["weight/l2-l1"], chip.effective["weight/l2-l1"])
     assert complete.design.dynamics.precision == "double"
+
+
+@pytest.mark.parametrize("kind", [LockIn, Rotation])
+def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
+    chip = random_chip(sigma=0.2)
+    x, y = random_batch(chip)
+    free = measure_free(chip, x)
+    scheme = kind(beta=0.3, period=9.0)
+    measured = estimate(chip, free, y, Slow(scheme))
+    trial = Trial(x, y, [scheme])
+    book = ledger(runs_of(chip, trial), trial, 0)
+    np.testing.assert_allclose(book.steps[2], measured.flat, rtol=0, atol=1e-10)
+    assert book.keep.all()

@@ -7,8 +7,6 @@ import pytest
 
 from devices.neuron.membrane import NeuronDevices
 from learning.estimator import estimate, measure_free
-from learning.oracle.ledger.runs import Trial, joined, runs_of
-from learning.oracle.ledger.vectors import ledger
 from learning.schemes.scheme import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Nudge, Status
@@ -79,19 +77,6 @@ def test_one_cycle_is_one_settling():
     np.testing.assert_array_equal(measured.steps, [1, 1])
 
 
-@pytest.mark.parametrize("kind", WAVES)
-def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
-    chip = random_chip(sigma=0.2)
-    x, y = random_batch(chip)
-    free = measure_free(chip, x)
-    scheme = kind(beta=0.3, period=9.0)
-    measured = estimate(chip, free, y, Slow(scheme))
-    trial = Trial(x, y, [scheme])
-    book = ledger(runs_of(chip, trial), trial, 0)
-    np.testing.assert_allclose(book.steps[2], joined(measured), rtol=0, atol=1e-10)
-    assert book.keep.all()
-
-
 def swinging_chip(**changes):
     return random_chip("reciprocal", seed=2, dt=0.25, dynamics={"method": "exponential"}, **changes)
 
@@ -101,8 +86,8 @@ def test_on_a_chip_the_lag_falls_with_the_square_of_the_period(kind):
     chip = swinging_chip()
     x, y = random_batch(chip)
     free = measure_free(chip, x)
-    limit = joined(estimate(chip, free, y, Slow(kind(beta=0.2, period=1.0))))
-    errors = [float(np.linalg.norm(joined(estimate(chip, free, y, kind(beta=0.2, period=p))) - limit)) for p in PERIODS]
+    limit = estimate(chip, free, y, Slow(kind(beta=0.2, period=1.0))).flat
+    errors = [float(np.linalg.norm(estimate(chip, free, y, kind(beta=0.2, period=p)).flat - limit)) for p in PERIODS]
     slope = slope_of([1.0 / p for p in PERIODS], errors)
     assert abs(slope - 2.0) < 0.15, (slope, errors)
     assert errors[-1] < 0.01 * np.linalg.norm(limit)
@@ -130,7 +115,7 @@ def test_a_swing_repeats_itself_once_the_start_is_forgotten():
     deltas = []
     for cycles in (2, 3):
         free = measure_free(chip, x)
-        deltas.append(joined(estimate(chip, free, y, LockIn(beta=0.2, period=80.0, cycles=cycles))))
+        deltas.append(estimate(chip, free, y, LockIn(beta=0.2, period=80.0, cycles=cycles)).flat)
     np.testing.assert_allclose(*deltas, rtol=0, atol=1e-10)
 
 
@@ -176,9 +161,9 @@ def test_a_chip_takes_the_sign_of_every_sample():
     chip = swinging_chip()
     x, y = random_batch(chip)
     scheme = RandomSign(beta=0.3)
-    seen, by_hand = (joined(estimate(b, measure_free(b, x), y, scheme)) for b in (chip, SignedBench(chip)))
+    seen, by_hand = (estimate(b, measure_free(b, x), y, scheme).flat for b in (chip, SignedBench(chip)))
     np.testing.assert_allclose(seen, by_hand, rtol=0, atol=1e-12)
-    ends = [joined(estimate(chip, measure_free(chip, x), y, kind(beta=0.3))) for kind in (OneSided, Backward)]
+    ends = [estimate(chip, measure_free(chip, x), y, kind(beta=0.3)).flat for kind in (OneSided, Backward)]
     assert all(not np.allclose(seen, end) for end in ends)
 
 

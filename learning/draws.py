@@ -1,4 +1,4 @@
-"""Random probes of a batch: what is drawn for a sample depends on its name alone, not on the batch it rides in.
+"""Random draws of learning, signs and probes: what a sample gets depends on its name alone, not on its batch.
 
 Every draw is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw, seed of the scenario).
 """
