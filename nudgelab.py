@@ -10,6 +10,7 @@ Every name is loaded when it is first used.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -40,6 +41,8 @@ _PLACES = {
 }
 """Every public name and the module that has it."""
 
+_PACKAGES = ("devices", "learning", "scenarios", "substrate")
+
 __all__ = [
     "Result",
     "RunError",
@@ -62,7 +65,15 @@ def __getattr__(name: str) -> object:
     """Return a public name; load what it needs."""
     if name not in _PLACES:
         raise AttributeError(f"module 'nudgelab' has no attribute {name!r}: it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    if hiding := _strangers():
+        raise ImportError(_told(hiding))
+    try:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    except Exception as error:
+        hiding = _hiding(error)
+        if not hiding:
+            raise
+        raise ImportError(_told(hiding)) from error
 
 
 def __dir__() -> list[str]:
@@ -72,6 +83,8 @@ def __dir__() -> list[str]:
 
 def main() -> None:
     """Run the command line; say which file hides a module that it needs, if one does."""
+    if hiding := _strangers():
+        sys.exit(_told(hiding))
     try:
         from scenarios.cli.main import main as command
 
@@ -80,18 +93,32 @@ def main() -> None:
         hiding = _hiding(error)
         if not hiding:
             raise
-        names = ", ".join(str(path) for path in hiding)
-        sys.exit(
-            f"{type(error).__name__}: {error}\nnudgelab needs the modules that these files hide: {names}"
-            " - rename them, or leave their folder out of PYTHONPATH"
-        )
+        sys.exit(f"{type(error).__name__}: {error}\n{_told(hiding)}")
+
+
+def _told(hiding: list[Path]) -> str:
+    """Return what to do about files that hide modules."""
+    names = ", ".join(str(path) for path in hiding)
+    return f"nudgelab needs the modules that these files hide: {names} - rename them, or keep them off Python's path"
+
+
+def _strangers() -> list[Path]:
+    """Return what Python finds in place of our packages, which all lie beside this file; nothing is loaded."""
+    own, found = Path(__file__).resolve().parent, []
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        path = Path(spec.origin).resolve() if spec is not None and spec.origin else own / name
+        place = path.parent if path.stem == "__init__" else path
+        if place.parent != own:
+            found.append(place)
+    return found
 
 
 def _hiding(error: Exception) -> list[Path]:
     """Return files that took part in a failure and bear the name of a module of Python or a package of ours."""
     own = Path(__file__).resolve().parent
     foreseen = {Path(os.__file__).resolve().parent, Path(sys.prefix).resolve()}
-    names = {"devices", "learning", "scenarios", "substrate"} | sys.stdlib_module_names
+    names = {*_PACKAGES} | sys.stdlib_module_names
     used = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     for module in filter(None, map(sys.modules.get, names)):
         file = getattr(module, "__file__", None)

@@ -67,6 +67,21 @@ def test_a_module_of_the_user_with_a_name_that_is_needed_is_named(tmp_path, name
     assert f"nudgelab needs the modules that these files hide: {path} - rename them" in done.stderr
 
 
+@pytest.mark.parametrize("use", ["import nudgelab; nudgelab.load('quickstart')", "from nudgelab import load"])
+@pytest.mark.parametrize("name", ["scenarios", "devices", "learning", "substrate", "random"])
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_the_front_door_names_a_file_that_hides_a_module(tmp_path, name, use, as_folder):
+    file = tmp_path / name / "__init__.py" if as_folder else tmp_path / f"{name}.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("x = 1")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command, own = [sys.executable, "-c", use], {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
+    *_, last = done.stderr.strip().split("\n")
+    hidden = file.parent if as_folder and name != "random" else file
+    assert last.startswith(f"ImportError: nudgelab needs the modules that these files hide: {hidden} - rename them")
+
+
 def test_an_error_of_our_own_keeps_its_traceback(tmp_path):
     (tmp_path / "queue.py").write_text("x = 1")
     code = "import nudgelab, scenarios.cli.main; scenarios.cli.main.main = lambda: 1 / 0; nudgelab.main()"
