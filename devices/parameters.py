@@ -12,9 +12,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 BOLTZMANN = 1.380649e-23
@@ -37,7 +38,7 @@ _FACTORS = {
         for seconds, turn in {"s": 0, "ms": 3, "us": 6, "ns": 9}.items()
     },
     "V um": {"V um": 1.0, "mV um": 1e-3, "uV um": 1e-6},
-    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "min": 60.0, "h": 3600.0, "day": 86400.0},
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
     "ohm": {"ohm": 1.0, "kohm": 1e3, "Mohm": 1e6, "mohm": 1e-3},
     "um": {"um": 1.0, "nm": 1e-3, "mm": 1e3},
@@ -49,7 +50,6 @@ _FACTORS = {
 _EXAMPLES = {
     "degree": '45 or "45 degree"',
     "1": '0.1 or "10 %"',
-    "tau": "0.5",
     "V": '0.15 or "150 mV"',
     "V/s": '5e5 or "0.5 V/us"',
     "V um": '0.0039 or "3.9 mV um"',
@@ -105,10 +105,9 @@ def _factor_by_pint(name: str, unit: str, text: str) -> float:
         raise fault
     import pint
 
-    registry: pint.UnitRegistry[float] = pint.UnitRegistry()
     try:
         one, two = (
-            float(registry.Quantity(size, name).to("dimensionless" if unit == "1" else unit).magnitude)
+            float(_registry().Quantity(size, name).to("dimensionless" if unit == "1" else unit).magnitude)
             for size in (1.0, 2.0)
         )
     except (pint.errors.PintError, AssertionError, ValueError, TypeError) as error:
@@ -116,6 +115,14 @@ def _factor_by_pint(name: str, unit: str, text: str) -> float:
     if not math.isclose(two, 2.0 * one, rel_tol=1e-12):
         raise fault  # decibels and the like: no factor
     return one
+
+
+@cache
+def _registry() -> Any:
+    """Return the units that the library knows; reading them takes it about a second."""
+    import pint
+
+    return pint.UnitRegistry()
 
 
 @dataclass(frozen=True)
@@ -230,14 +237,6 @@ class Level(Quantity):
         return value if isinstance(value, Potential) else number(value)
 
 
-def _without_unit(value: object) -> object:
-    if isinstance(value, str):
-        raise PydanticCustomError(
-            "unit", "'{text}': times are plain numbers in units of tau", {"text": value, "example": _EXAMPLES["tau"]}
-        )
-    return value
-
-
 @dataclass(frozen=True)
 class NamesFile:
     """Marks a text that names a file or a folder; see `FilePath`."""
@@ -281,6 +280,3 @@ Joules = Annotated[float, _InUnit("J")]
 
 Watts = Annotated[float, _InUnit("W")]
 """A power, in watts."""
-
-Taus = Annotated[float, BeforeValidator(_without_unit)]
-"""A time, in units of the membrane time constant tau."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..parameters import Level, Micrometres, Parameters, Ratio, Taus
+from ..parameters import Level, Micrometres, Parameters, Ratio, Time
 from ..quantities import Slew, size_of
 from ..random import Stream
 
@@ -68,9 +68,9 @@ class NeuronDevices(Parameters):
     """Largest change of a membrane, ``|du/dt|``; units of the state per tau, or volts per second such as "0.5 V/us",
     above 0. It moves no rest point, only the way there. Kicks of white noise are not limited. Absent: no limit."""
 
-    synapse_tau: Annotated[Taus, Field(ge=0.0, le=1e3)] = 0.0
-    """Time constant of a second pole between drive and membrane, in units of tau; 0: none. First-order units
-    cannot ring, with a second pole they can."""
+    synapse_tau: Annotated[float, Field(ge=0.0, le=1e3), Time] = 0.0
+    """Time constant of a second pole between drive and membrane, in units of tau or seconds; 0: none. First-order
+    units cannot ring, with a second pole they can."""
 
     input_pair: InputPair | None = None
     """Transistors that make the offset, in place of `offset_sigma`."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..parameters import Level, Parameters, Ratio, Taus
+from ..parameters import Level, Parameters, Ratio, Time
 from ..quantities import size_of
 from ..random import Stream
 
@@ -36,8 +36,9 @@ class Telegraph(Parameters):
     fraction: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 1.0
     """Share of units with a trap, 0 to 1. About 0.12 of 70/40 nm transistors show one (same survey)."""
 
-    time: Annotated[Taus, Field(gt=0.0, le=1e9)]
-    """Correlation time, 1 over the sum of the rates of capture and release, which are equal; in units of tau."""
+    time: Annotated[float, Field(gt=0.0, le=1e9), Time]
+    """Correlation time, 1 over the sum of the rates of capture and release, which are equal; in units of tau or
+    seconds."""
 
     @property
     def on(self) -> bool:
@@ -60,14 +61,14 @@ class Noise(Parameters):
     coloured: Sigma = 0.0
     """Ornstein-Uhlenbeck noise of the drive of every unit: its standard deviation; units of the state, or volts."""
 
-    tau_c: Annotated[Taus, Field(gt=0.0, le=1e6)] = 10.0
-    """Correlation time of the coloured noise, in units of tau."""
+    tau_c: Annotated[float, Field(gt=0.0, le=1e6), Time] = 10.0
+    """Correlation time of the coloured noise, in units of tau or seconds."""
 
     flicker: Sigma = 0.0
     """1/f noise of the drive of every unit: its standard deviation over all octaves; units of the state, or volts."""
 
-    flicker_shortest: Annotated[Taus, Field(gt=0.0, le=1e6)] = 1.0
-    """Shortest correlation time of the 1/f noise, in units of tau."""
+    flicker_shortest: Annotated[float, Field(gt=0.0, le=1e6), Time] = 1.0
+    """Shortest correlation time of the 1/f noise, in units of tau or seconds."""
 
     flicker_octaves: Annotated[int, Field(ge=1, le=20)] = 8
     """How many octaves the 1/f noise spans, upwards from the shortest correlation time."""

@@ -15,7 +15,7 @@ from learning.schemes.scheme import Scheme
 from substrate.chip.causes import causes, without
 from substrate.chip.design import Design
 from substrate.chip.randomness import measurements_differ, writes_differ
-from substrate.dynamics.methods import TABLES, Phase
+from substrate.dynamics.methods import NOISY_STEP, TABLES, Phase
 from substrate.network.topology import Topology
 
 from ..build import design_of
@@ -43,9 +43,6 @@ FABRICATED, CELL, WRITTEN = 5e-9, 1.5e-7, 6e-8
 
 RESPONSE = 2e-3 / 202
 """Of one unit and sample, for the linear responses at a rest point."""
-
-FINEST = {"exponential": 0.08, "euler": 0.25, "heun": 0.4}
-"""Longest step with noise in tau, before couplings shorten it, see `substrate.engine.cpu.noise_step`."""
 
 DECADE = 25.0
 """Time in which the drift of a sample falls to a tenth, in tau: near a bifurcation longer, without loops 2.3."""
@@ -174,9 +171,9 @@ def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
 def _pace(design: Design) -> float:
     """Return into how many steps at least noise cuts each one."""
     dynamics = design.dynamics
-    if not design.noise.on or dynamics.method not in FINEST:
+    if not design.noise.on or dynamics.method not in NOISY_STEP:
         return 1.0
-    return max(1.0, math.ceil(dynamics.dt / FINEST[dynamics.method]))
+    return max(1.0, math.ceil(dynamics.dt / NOISY_STEP[dynamics.method]))
 
 
 def _measured(

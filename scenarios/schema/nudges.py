@@ -11,9 +11,6 @@ from .experiments import StudyNudges
 Words = tuple[str, str]
 """What is wrong, and what to try."""
 
-LONGEST_PERIOD = 1e6
-"""Longest period of a swinging nudge, in tau."""
-
 
 def swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
     """Return why a swinging nudge does not go with the experiment.
@@ -37,8 +34,6 @@ def swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics, phases: Phases, 
         return [("a swinging nudge needs a trajectory of fixed steps", hint)]
     if phases.nudge == "held":
         return [("a nudge that is held cannot swing", 'set phases.nudge = "continuous", or take circle or chebyshev')]
-    if not 0.0 < scheme.period <= LONGEST_PERIOD:
-        return [(f"its period is {scheme.period:.4g} tau, must be > 0 and <= {LONGEST_PERIOD:g}", "take a shorter one")]
     points = cycle_steps(scheme.period, dynamics.dt)
     if points < scheme.fewest_points:
         hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"

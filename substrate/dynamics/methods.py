@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from devices.parameters import Parameters, Taus, Time
+from devices.parameters import Parameters, Time
 
 LONGEST_STEP = 10.0
 """Largest time step, in tau."""
 
 MOST_STEPS = 10_000_000
 """Longest phase, in time steps."""
+
+NOISY_STEP = {"euler": 0.25, "exponential": 0.08, "heun": 0.4}
+"""Longest step of a membrane with noise, in its time constant, before couplings shorten it: see
+`substrate.engine.cpu.noise_step`. Other methods have no form for noise."""
 
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
@@ -37,11 +41,12 @@ class Phase(Parameters):
     steps: Steps | None = None
     """Exactly this many steps, whatever the residual; absent: stop at `tolerance`."""
 
-    duration: Annotated[Taus, Field(gt=0.0), Time] | None = None
+    duration: Annotated[float, Field(gt=0.0), Time] | None = None
     """Exactly this long, in units of tau, or in seconds such as "5 us" (fixed steps: rounded up to whole ones)."""
 
-    window: Annotated[Taus, Field(ge=0.0), Time] = 0.0
-    """Go on for so long after `steps` or `duration` and read the mean activity of that time; as `duration`."""
+    window: Annotated[float, Field(ge=0.0), Time] = 0.0
+    """Go on for so long after `steps` or `duration` and read the mean activity of that time; in units of tau or
+    seconds, as `duration`."""
 
     max_steps: Steps = 2000
     """Give up after this many steps (status `step limit`)."""
@@ -92,7 +97,7 @@ class Dynamics(Parameters):
     method: Literal["euler", "heun", "rk4", "exponential", "rk45"] = "euler"
     """Integration of a trajectory; `exponential`: exact leak; `rk45`: every sample chooses its own steps."""
 
-    dt: Annotated[Taus, Field(gt=0.0, le=LONGEST_STEP), Time] = 0.5
+    dt: Annotated[float, Field(gt=0.0, le=LONGEST_STEP), Time] = 0.5
     """Time step in units of tau, 0 to 10, or in seconds such as "50 ns".
 
     Euler needs dt < 2/(1 - lambda) for the most negative eigenvalue lambda.
@@ -154,7 +159,7 @@ class Dynamics(Parameters):
             return 'noise needs mode = "trajectory": with noise there is no rest point'
         if not (self.free.fixed and self.nudged.fixed):
             return "with noise no residual vanishes: give free.duration and nudged.duration, and a window to average"
-        if self.method in {"rk4", "rk45"}:
+        if self.method not in NOISY_STEP:
             return f'method = "{self.method}" has no form for noise: use "exponential", "heun" or "euler"'
         return ""
 

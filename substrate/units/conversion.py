@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from pydantic.fields import FieldInfo
+
 from devices.parameters import Parameters, Potential, Span, in_tau
 from devices.quantities import Component, Rate
 
 from .physical import Physical, siemens_of_weight
-from .times import Fault, span_fault
+from .times import Fault, limit_fault, span_fault
 
 P = TypeVar("P", bound=Parameters)
 
@@ -20,9 +22,9 @@ def faults(parameters: Parameters, physical: Physical | None) -> list[Fault]:
     """Return every level and time that cannot be read with the scales of `physical`."""
     tau = physical.resolved().tau if physical else None
     found = []
-    for path, value in _written(parameters, ()):
+    for path, value, field in _written(parameters, ()):
         if isinstance(value, Span):
-            fault = span_fault(path, value, tau)
+            fault = span_fault(path, value, tau) or limit_fault(path, in_tau(value, tau), field)
         elif isinstance(value, Component):
             fault = _component_fault(path, value, physical)
         elif isinstance(value, Rate):
@@ -45,17 +47,19 @@ def plain(parameters: P, physical: Physical | None) -> P:
     return converted
 
 
-def _written(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield everything that was written with a unit, with its keys."""
+def _written(
+    value: Any, path: tuple[str | int, ...], field: FieldInfo | None = None
+) -> Iterator[tuple[tuple[str | int, ...], Any, FieldInfo | None]]:
+    """Yield everything that was written with a unit, with its keys and the field that it stands in."""
     if isinstance(value, Span | Potential | Component | Rate):
-        yield path, value
+        yield path, value, field
     elif isinstance(value, Parameters):
-        for name in type(value).model_fields:
-            yield from _written(getattr(value, name), (*path, name))
+        for name, own in type(value).model_fields.items():
+            yield from _written(getattr(value, name), (*path, name), own)
     elif isinstance(value, list):
         # Plain items of an array share its place, tables have places of their own.
         for k, item in enumerate(value):
-            yield from _written(item, (*path, k) if isinstance(item, Parameters) else path)
+            yield from _written(item, (*path, k) if isinstance(item, Parameters) else path, field)
 
 
 def _potential_fault(path: tuple[str | int, ...], level: Potential, physical: Physical | None) -> Fault | None:

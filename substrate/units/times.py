@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
 from devices.parameters import Span
 
-from ..dynamics.methods import LONGEST_STEP, MOST_STEPS, Dynamics
+from ..dynamics.methods import MOST_STEPS, Dynamics
 
 
 class Fault(NamedTuple):
@@ -21,10 +24,7 @@ class Fault(NamedTuple):
 
 
 def faults(dynamics: Dynamics) -> list[Fault]:
-    """Return every time that cannot be used, of dynamics whose times are plain numbers in units of tau."""
-    if not 0.0 < dynamics.dt <= LONGEST_STEP:
-        words = f"is {dynamics.dt:.4g} tau, must be > 0 and <= {LONGEST_STEP:g}"
-        return [Fault(("dt",), words, "take another step")]
+    """Return every phase of too many steps, of dynamics whose times are plain numbers in units of tau."""
     durations: dict[tuple[str, ...], float] = {
         (name, key): time
         for name, phase in (("free", dynamics.free), ("nudged", dynamics.nudged))
@@ -46,4 +46,17 @@ def span_fault(path: tuple[str | int, ...], time: Span, tau: float | None) -> Fa
     if tau is None:
         hint = 'add tau = "1 us" (or capacitance and leak) to [physical], or write a plain number in units of tau'
         return Fault(path, "is in seconds, which needs [physical] tau", hint)
+    return None
+
+
+def limit_fault(path: tuple[str | int, ...], time: float, field: FieldInfo | None) -> Fault | None:
+    """Return which limit of its field a time in units of tau is beyond; None if it is within all of them."""
+    if field is None:
+        return None
+    try:
+        TypeAdapter(field.rebuild_annotation()).validate_python(time)
+    except ValidationError as error:
+        signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+        beyond = " and ".join(f"{signs[k]} {v:g}" for k, v in error.errors()[0].get("ctx", {}).items() if k in signs)
+        return Fault(path, f"is {time:.4g} tau, must be {beyond}", "take another time, or another [physical] tau")
     return None

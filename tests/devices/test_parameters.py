@@ -1,9 +1,11 @@
 import math
+from typing import Annotated
 
+import pint
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from devices.parameters import Degrees, Parameters, Ratio, Taus
+from devices.parameters import Degrees, Parameters, Ratio, Span, Time, _registry
 
 
 class Example(Parameters):
@@ -11,7 +13,7 @@ class Example(Parameters):
 
     angle: Degrees = 0.0
     spread: Ratio = 0.0
-    dt: Taus = 1.0
+    dt: Annotated[float, Field(gt=0.0), Time] = 1.0
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,29 @@ def test_a_quantity_is_converted_once(field, value, expected):
         ("spread", "10 degC", "cannot be read"),
         ("spread", True, "valid number"),
         ("spread", math.inf, "finite"),
-        ("dt", "50 ns", "units of tau"),
+        ("dt", "50 mV", "cannot be read in the unit 's'"),
+        ("dt", 0.0, "greater than 0"),
     ],
 )
 def test_wrong_units_are_named(field, value, text):
     with pytest.raises(ValidationError, match=text):
         Example(**{field: value})
+
+
+def test_a_time_in_seconds_stays_what_was_written():
+    assert Example(dt="1 h").dt == Span(3600.0, "1 h")
+
+
+def test_the_library_reads_its_units_once(monkeypatch):
+    made = []
+    registry = pint.UnitRegistry
+    monkeypatch.setattr(pint, "UnitRegistry", lambda: made.append(registry()) or made[-1])
+    _registry.cache_clear()
+    assert [Example(angle=f"{k} turn").angle for k in range(3)] == [0.0, 360.0, 720.0]
+    for wrong in ("3 nonsense", "3 mS"):
+        with pytest.raises(ValidationError, match="cannot be read"):
+            Example(angle=wrong)
+    assert len(made) == 1
 
 
 def test_unknown_keys_and_changes_are_refused():

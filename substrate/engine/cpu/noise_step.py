@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from devices.neuron.noise import Noise
 
 from ...dynamics.machine import Machine
+from ...dynamics.methods import NOISY_STEP
 from ...network.couplings import Couplings
 from .compile import single_threaded_blas
 
@@ -66,9 +67,9 @@ def largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
     times, _ = noise.processes()
     quickest = float(times.min()) if len(times) else math.inf
     if method == "heun":
-        return min(0.4 * tau / (1.0 + size), 0.5 * quickest, 0.8 * pole if pole else math.inf)
+        return min(NOISY_STEP[method] * tau / (1.0 + size), 0.5 * quickest, 0.8 * pole if pole else math.inf)
     skewed = slope * _norm(couplings.antisymmetric())
-    limits = [(0.08 if method == "exponential" else 0.25) * tau, tau / (1.0 + size)]
+    limits = [NOISY_STEP[method] * tau, tau / (1.0 + size)]
     limits.append(0.025 * tau / max(skewed**2, 1e-12))
     if pole:
         limits += [0.0625 * tau / max(size, 1e-12), 0.8 * pole if method == "euler" else math.inf]

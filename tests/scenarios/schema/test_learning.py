@@ -113,12 +113,6 @@ def test_only_asym_ep_corrects_the_chip():
         ('{ kind = "rotation", beta = 0.2, period = 0.5 }', "", "has 2 steps, 4 are needed", "1 tau"),
         ('{ kind = "lock-in", beta = 0.2, period = 20 }', 'method = "heun"', "needs a trajectory", "exponential"),
         ('{ kind = "lock-in", beta = 0.2, period = 20 }', '[phases]\nnudge = "held"', "cannot swing", "continuous"),
-        (
-            '{ kind = "lock-in", beta = 0.2, period = "1 s" }',
-            '[physical]\ntau = "100 ns"',
-            "its period is 1e+07 tau",
-            "shorter",
-        ),
     ],
 )
 def test_a_swing_needs_steps(tmp_path, scheme, dynamics, words, hint):

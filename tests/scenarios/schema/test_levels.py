@@ -1,6 +1,7 @@
-"""Laws of every key that is a level, a rate or a conductance: it may be written in volts or siemens."""
+"""Laws of every key that is a level, a rate, a conductance or a time: it may be written in volts, siemens, seconds."""
 
 import inspect
+import re
 import tomllib
 from typing import get_args
 
@@ -8,7 +9,7 @@ import pytest
 import tomlkit
 from pydantic import BaseModel
 
-from devices.parameters import Level
+from devices.parameters import Level, Time
 from devices.quantities import Cell, Slew
 from scenarios.schema.experiments import NOISY_REPEATS
 from scenarios.schema.scenario import Scenario
@@ -27,7 +28,7 @@ def marks(model, above=(), branch=()):
     for name, field in model.model_fields.items():
         here, found = (*above, field.alias or name), list(_inside([field.annotation, *field.metadata]))
         tables = [part for part in found if inspect.isclass(part) and issubclass(part, BaseModel)]
-        mark = next((part for part in found if isinstance(part, Level | Slew | Cell)), None)
+        mark = next((part for part in found if isinstance(part, Level | Slew | Cell | type(Time))), None)
         if not tables:
             yield here, branch, field.description or "", mark
         for table in tables:
@@ -55,7 +56,18 @@ def test_every_level_of_the_state_or_the_activity_takes_volts():
     assert len(told) > 15
 
 
+def test_every_time_takes_seconds():
+    """A key whose description gives a time in tau takes text in seconds; other times are in seconds always."""
+    unit = re.compile(r"\b(in|units of) tau\b")
+    told = {key for (key, _), (text, _) in FIELDS.items() if unit.search(" ".join(text.split()))}
+    marked = {key for (key, _), mark in MARKED.items() if isinstance(mark, type(Time))}
+    assert told == marked
+    assert len(told) > 12
+
+
 def text_of(mark, number):
+    if isinstance(mark, type(Time)):
+        return f"{number!r} us"
     if isinstance(mark, Cell):
         return f"{number * SIEMENS!r} S" if mark.unit == "S" else f"{number / SIEMENS!r} ohm"
     volts = number * VOLTS[mark.scale]
@@ -92,7 +104,11 @@ REQUIRED = {
 }
 
 
-@pytest.mark.parametrize("where", MARKED, ids=lambda where: ".".join(where[0]))
+LEVELS = [where for where, mark in MARKED.items() if not isinstance(mark, type(Time))]
+TIMES = [where for where in MARKED if where not in LEVELS]
+
+
+@pytest.mark.parametrize("where", LEVELS, ids=lambda where: ".".join(where[0]))
 def test_text_in_volts_or_siemens_means_the_same_number(where):
     mark, (key, branch) = MARKED[where], where
     for number in (0.25, 0.5):
@@ -109,6 +125,50 @@ def test_text_in_volts_or_siemens_means_the_same_number(where):
             found.append((loaded.in_units().devices, loaded.in_units().learning))
         assert found[0] == found[1]
         assert str(number) in str(found[1])
+
+
+def timed(key, branch, value):
+    """Return a scenario with a time at a key."""
+    data = tomllib.loads(GOOD) | {"physical": {"tau": "2 us"}, "learning": {"scheme": {"kind": "centred", "beta": 0.2}}}
+    data["dynamics"] = {"dt": 0.5, "free": {"duration": 5.0}, "nudged": {"duration": 5.0}}
+    data |= {"devices": {"hold": {"pedestal": 0.1}}, "phases": {"hold_time": 1.0}}
+    noise = {"tau_c": {"coloured": 0.1}, "flicker_shortest": {"flicker": 0.1}, "time": {"amplitude": 0.1}}
+    tables, node = dict(branch), data
+    for depth, name in enumerate(key[:-1], 1):
+        table = tables[key[:depth]]
+        kind = _kind(table) if "kind" in table.model_fields else {}
+        if name == "schemes":
+            node = node.pop("scheme") and node.setdefault(name, [{}])[0]
+        elif kind and node.get(name, {}).get("kind") != kind["kind"]:
+            node[name] = node = {}
+        else:
+            node = node.setdefault(name, {})
+        node |= kind | ({"beta": 0.2} if "beta" in table.model_fields else {})
+    node |= noise.get(key[-1], {}) if "noise" in key else {}
+    node[key[-1]] = value
+    return Scenario.model_validate(tomllib.loads(tomlkit.dumps(data)))
+
+
+@pytest.mark.parametrize("where", TIMES, ids=lambda where: ".".join(where[0]))
+def test_text_in_seconds_means_the_same_time(where):
+    for number in (6.0, 9.0) if where[0][-1] == "dt" else (20.0, 30.0):
+        found = [timed(*where, value).in_units() for value in (number, f"{2 * number!r} us")]
+        assert found[0] == found[1]
+        assert str(number) in str(found[1])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ("devices.noise={coloured=0.1,tau_c='2000000 s'}", "is 2e+12 tau, must be <= 1e+06"),
+        ("learning={scheme={kind='lock-in',beta=0.2,period='10 s'}}", "is 1e+07 tau, must be <= 1e+06"),
+        ("devices.neurons.synapse_tau='-1 us'", "must be > 0 and finite"),
+    ],
+)
+def test_a_time_in_seconds_obeys_the_limits_of_its_key(tmp_path, edit, message):
+    path = write(tmp_path, GOOD + '[physical]\ntau = "1 us"\n')
+    found = [fault.message for fault in faults_of(path, edit)]
+    assert message in found
 
 
 def test_a_level_in_volts_without_a_scale_is_told_at_its_key(tmp_path):

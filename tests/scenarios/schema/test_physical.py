@@ -48,7 +48,7 @@ def test_a_time_set_on_the_command_line_is_told_there(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "path", "message", "hint"),
     [
-        ('tau = "1 ns"', "dynamics.dt", "is 50 tau", "another step"),
+        ('tau = "1 ns"', "dynamics.dt", "is 50 tau", "another time"),
         ('tau = "1 V"', "physical.tau", "cannot be read in the unit 's'", '"1 us"'),
         ('tau = "1 us"\nleak = 1e-6\ncapacitance = "2 pF"', "physical", "contradict each other", "leave one"),
         ('tau = "1 us"\nvolt_scal = 1', "physical.volt_scal", "unknown key", "volt_scale"),
