@@ -6,12 +6,12 @@ readout the cost is the cross-entropy of ``softmax(a V + b)``, without one it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Readout
+from substrate.protocol import Bench, Readout
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -45,14 +45,14 @@ def force(readout: Readout | None, output: Array, target: Array) -> Array:
 
 
 def gradients(
-    connections: Sequence[tuple[str, str]], presynaptic: Mapping[str, Array], delta: Mapping[str, Array], keep: Mask
+    bench: Bench, presynaptic: Mapping[str, Array], delta: Mapping[str, Array], keep: Mask
 ) -> dict[str, Array]:
-    """Return batch-mean gradients ``dL/dW = a_pre delta_post`` and ``dL/db = delta``.
+    """Return batch-mean gradients by block: what the bench makes of presynaptic activity and error.
 
     Parameters
     ----------
-    connections : sequence of (pre, post)
-        Layers joined by a weight of shape (pre, post).
+    bench : Bench
+        Chip whose circuits multiply.
     presynaptic : mapping of layer to array (batch, pre)
         Presynaptic activities, the clamped input included.
     delta : mapping of layer to array (batch, post)
@@ -63,13 +63,12 @@ def gradients(
     Returns
     -------
     dict
-        ``weight/<pre>-<post>`` (pre, post) and ``bias/<layer>`` (unit,).
+        ``weight/<pre>-<post>`` and ``bias/<layer>``, shaped like the block.
     """
     # Without any that counts, the share makes NaN of all of them.
     part, share = keep if keep.any() and not keep.all() else slice(None), _share(keep)
     means = {layer: d[part] * share for layer, d in delta.items()}
-    blocks = {f"weight/{pre}-{post}": presynaptic[pre][part].T @ means[post] for pre, post in connections}
-    return blocks | {f"bias/{layer}": d.sum(axis=0) for layer, d in means.items()}
+    return dict(bench.correlate(means, {layer: a[part] for layer, a in presynaptic.items()}))
 
 
 def readout_gradients(readout: Readout | None, output: Array, target: Array, keep: Mask) -> dict[str, Array]:

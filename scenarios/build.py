@@ -281,7 +281,7 @@ def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str,
     }
     sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
     for forward, feedback in topology.pairs():
-        blocks[feedback.block] = sine * blocks[feedback.block] + cosine * blocks[forward.block].T
+        blocks[feedback.block] = sine * blocks[feedback.block] + cosine * forward.kind.mirror(blocks[forward.block])
     return blocks
 
 
@@ -375,7 +375,7 @@ def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
             'give network.parameters that are, or take storage = "independent"',
         )
         for forward, back in topology.pairs()
-        if not np.array_equal(blocks[back.block], blocks[forward.block].T)
+        if not np.array_equal(blocks[back.block], topology.mirror(forward.block, blocks[forward.block]))
     ]
 
 

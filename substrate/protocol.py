@@ -230,6 +230,19 @@ class Bench(Protocol):
         """
         ...
 
+    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> Mapping[str, State]:
+        """Return what the circuits beside the cells make of error and activity, by block, summed over the samples.
+
+        A connection multiplies `presynaptic` of its pre layer with `delta` of its post layer, (batch, units) each, and
+        a bias adds up `delta`; what lacks a factor is left out. Nothing is conjugated: with errors ``dL/d drive`` and
+        the activities behind them it is the gradient of every block.
+        """
+        ...
+
+    def mirror(self, block: str, request: Array) -> Array:
+        """Return a request for a connection, by block, as its reverse would be asked for the same change."""
+        ...
+
     def write(self, changes: Mapping[str, Array]) -> None:
         """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
         ...

@@ -13,6 +13,7 @@ from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.couplings import Couplings
+from substrate.network.dense import Dense
 from substrate.network.topology import Topology
 
 TIGHT = Phase(max_steps=20_000, tolerance=1e-14)
@@ -37,7 +38,8 @@ def dynamics(dt: float = 0.5, phase: Phase = TIGHT, **more: object) -> Dynamics:
 
 def one_block(matrix: np.ndarray) -> Couplings:
     """Return a matrix ``W[post, pre]`` (units, units) as the couplings of one layer."""
-    return Couplings({"all": slice(0, len(matrix))}, {("all", "all"): matrix.T})
+    ends = "all", "all"
+    return Couplings({"all": slice(0, len(matrix))}, {ends: matrix.T}, {ends: Dense(*matrix.shape)})
 
 
 def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ paths and wires come behind, as they are read.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,10 @@ class Devices(NamedTuple):
     stuck: NDArray[np.bool_] | None
     """Devices that cannot be programmed; None: none of them."""
 
-    def transposed(self) -> Devices:
-        """Return the same devices, read in the other direction."""
-        offset = None if self.offset is None else self.offset.T
-        return Devices(self.gain.T, offset, None if self.stuck is None else self.stuck.T)
+    def read_backwards(self, mirror: Callable[[NDArray[Any]], NDArray[Any]]) -> Devices:
+        """Return the same devices, read in the other direction; `mirror` turns an array of weights round."""
+        offset = None if self.offset is None else mirror(self.offset)
+        return Devices(mirror(self.gain), offset, None if self.stuck is None else mirror(self.stuck))
 
 
 def made(shape: tuple[int, ...], cells: WeightDevices, spread: Stream, defects: Stream) -> Devices:

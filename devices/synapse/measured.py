@@ -7,6 +7,7 @@ is written, so that a cell that is too large stays too large.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +31,9 @@ class MeasuredMap(NamedTuple):
     measured: Array
     """What they were measured to hold."""
 
-    def transposed(self) -> MeasuredMap:
-        """Return the same cells, read in the other direction."""
-        return MeasuredMap(self.target.T, self.measured.T)
+    def read_backwards(self, mirror: Callable[[Array], Array]) -> MeasuredMap:
+        """Return the same cells, read in the other direction; `mirror` turns an array of weights round."""
+        return MeasuredMap(mirror(self.target), mirror(self.measured))
 
     def effective(self, weight: Array) -> Array:
         """Return what the cells hold when `weight` is programmed: the measured weight, and its error elsewhere."""

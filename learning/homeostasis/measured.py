@@ -77,7 +77,7 @@ class OpenLoop(Probing):
             return {name: (ends[0][name] - ends[1][name]) / (2.0 * self.size) for name in eps}
 
         eps, v = _probed(self, bench, samples, answer)
-        return _shared(self, bench, correlated(self.pulled(bench), eps, v))
+        return _shared(self, bench, correlated(bench, self.pulled(bench), eps, v))
 
 
 class ClosedLoop(Probing):
@@ -117,7 +117,7 @@ class ClosedLoop(Probing):
         rest = {name: r[name] - eps[name] * np.mean(eps[name] * r[name], axis=0) for name in eps}
         square = float(np.mean(np.concatenate(list(r.values()), axis=1) ** 2))
         # Without any response there is nothing to scale, and every block is 0.
-        return _shared(self, bench, correlated(self.pulled(bench), eps, rest), 1.0 / (square or 1.0))
+        return _shared(self, bench, correlated(bench, self.pulled(bench), eps, rest), 1.0 / (square or 1.0))
 
 
 def homeostatic(rule: Rule, pull: Callable[[Samples], Mapping[str, Array]]) -> Rule:
@@ -146,11 +146,13 @@ def block_of(ends: tuple[str, str]) -> str:
     return f"weight/{ends[0]}-{ends[1]}"
 
 
-def correlated(ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the mean of ``2 (v_i eps_j - eps_i v_j)`` over the batch, by block (pre, post) = (j, i).
+def correlated(bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the mean of ``2 (v_i eps_j - eps_i v_j)`` over the batch, by block: `j` is the pre unit, `i` the post one.
 
     Parameters
     ----------
+    bench : Bench
+        Chip whose circuits multiply.
     ends : list of (pre, post)
         Connections.
     eps : mapping of layer to array (batch, units)
@@ -158,10 +160,9 @@ def correlated(ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]
     answer : mapping of layer to array (batch, units)
         What was read, `v`.
     """
-    return {
-        block_of((pre, post)): 2.0 * (eps[pre].T @ answer[post] - answer[pre].T @ eps[post]) / len(eps[pre])
-        for pre, post in ends
-    }
+    there, back = bench.correlate(answer, eps), bench.correlate(eps, answer)
+    rows = len(next(iter(eps.values())))
+    return {block: 2.0 * (there[block] - back[block]) / rows for block in map(block_of, ends)}
 
 
 def _probed(how: Probing, bench: Bench, samples: Samples, answer: Callable[[Layers], Layers]) -> tuple[Layers, Layers]:

@@ -175,7 +175,7 @@ def requested_changes(
     for name, g in gradient.items():
         direction, rate = optimiser.direction(name, g, scale, memory, moment.step + 1), now * optimiser.rate_of(name)
         changes[name] = direction * -rate
-        if optimiser.weight_decay > 0.0 and g.ndim == 2:
+        if optimiser.weight_decay > 0.0 and "bias" not in name.split("/"):
             changes[name] -= rate * optimiser.weight_decay * programmed[name]
     for connection, cap in optimiser.spectral_caps.items():
         name = f"weight/{connection}"

@@ -97,7 +97,7 @@ def exact_rule(chip: Chip) -> Rule:
         activity = {topology.input: x} | topology.split(rest.activity)
         delta = linear.adjoint(error)
         keep = rest.reached & np.isfinite(delta).all(axis=1)
-        blocks = gradients(chip.connections, activity, topology.split(delta), keep)
+        blocks = gradients(chip, activity, topology.split(delta), keep)
         blocks |= readout_gradients(chip.readout, activity[topology.output], target, keep)
         output = free.activity[topology.output]
         return judged(chip, output, target, blocks, free.settled.status, keep)

@@ -85,7 +85,8 @@ def sampled(
     columns, gradient = topology.columns, {}
     for c in topology.recurrent():
         i, j = columns[c.post], columns[c.pre]
-        gradient[c.block] = (eps[:, j].T @ post[:, i] - pre[:, j].T @ eps[:, i]) / len(eps)
+        pairs = c.kind.gradient(eps[:, j], post[:, i]) - c.kind.gradient(pre[:, j], eps[:, i])
+        gradient[c.block] = pairs / len(eps)
     return Homeostasis(float(loss) / len(eps), gradient)
 
 

@@ -87,7 +87,9 @@ class _Path(NamedTuple):
 def _paths(nominal: Chip, spreads: Mapping[str, Spread]) -> list[_Path]:
     topology = nominal.topology
     return [
-        _Path(topology.columns[c.post], topology.columns[c.pre], spread.path * nominal.programmed[c.block].T)
+        _Path(
+            topology.columns[c.post], topology.columns[c.pre], spread.path * c.kind.matrix(nominal.programmed[c.block])
+        )
         for c in topology.recurrent()
         if (spread := spreads[c.block]).path > 0.0
     ]

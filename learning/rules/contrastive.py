@@ -34,17 +34,17 @@ class Contrastive(Parameters):
         taken = list(readings(bench, free, samples.target, how.scheme, how.mirror))
         ends = [reading.settled.status for reading in taken if reading.settled is not None]
         status = np.maximum.reduce([free.settled.status, *ends])
-        blocks = contrasts(bench.connections, taken, status != Status.DIVERGED)
+        blocks = contrasts(bench, taken, status != Status.DIVERGED)
         return taught(bench, free, samples.target, blocks, status)
 
 
-def contrasts(connections: list[tuple[str, str]], taken: list[Reading], keep: NDArray[np.bool_]) -> dict[str, Array]:
+def contrasts(bench: Bench, taken: list[Reading], keep: NDArray[np.bool_]) -> dict[str, Array]:
     """Return the batch means ``-sum_k c_k a_pre(beta_k) a_post(beta_k)``, and those of ``-sum_k c_k a`` for biases.
 
     Parameters
     ----------
-    connections : list of (pre, post)
-        Layers joined by a weight of shape (pre, post).
+    bench : Bench
+        Chip whose circuits multiply.
     taken : list of Reading
         All readings of one estimate.
     keep : bool array (batch,)
@@ -54,16 +54,14 @@ def contrasts(connections: list[tuple[str, str]], taken: list[Reading], keep: ND
     share = -1.0 / count if count else float("nan")
     blocks: dict[str, Array] = {}
     for reading in taken:
-        for name, part in _products(connections, reading, keep).items():
+        for name, part in _products(bench, reading, keep).items():
             blocks[name] = blocks.get(name, 0.0) + share * part
     return blocks
 
 
-def _products(connections: list[tuple[str, str]], reading: Reading, keep: NDArray[np.bool_]) -> dict[str, Array]:
+def _products(bench: Bench, reading: Reading, keep: NDArray[np.bool_]) -> dict[str, Array]:
     """Return what one reading adds, summed over the samples."""
-    weighed = {post: (reading.weight * reading.activity[post])[keep] for _, post in connections}
-    # A read with the conjugate would be no holomorphic function of the nudge: plain transposes.
-    products = {
-        f"weight/{pre}-{post}": reading.both(reading.activity[pre][keep].T @ weighed[post]) for pre, post in connections
-    }
-    return products | {f"bias/{post}": reading.both(a.sum(axis=0)) for post, a in weighed.items()}
+    weighed = {post: (reading.weight * reading.activity[post])[keep] for _, post in bench.connections}
+    # A read with the conjugate would be no holomorphic function of the nudge: nothing is conjugated.
+    products = bench.correlate(weighed, {layer: a[keep] for layer, a in reading.activity.items()})
+    return {block: reading.both(product) for block, product in products.items()}

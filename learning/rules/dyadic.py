@@ -31,5 +31,5 @@ class Dyadic(Parameters):
         settled = bench.settle_errors(samples.target)
         status = np.maximum(free.settled.status, settled.status)
         delta = dict(bench.read_errors())
-        blocks = cost.gradients(bench.connections, free.activity, delta, status != Status.DIVERGED)
+        blocks = cost.gradients(bench, free.activity, delta, status != Status.DIVERGED)
         return taught(bench, free, samples.target, blocks, status)

@@ -68,7 +68,7 @@ def error_vector_gradient(bench: Bench, free: Free, target: Array, how: Method) 
     """
     measured = estimate(bench, free, target, how.scheme, how.presynaptic, how.mirror)
     keep = measured.status != Status.DIVERGED
-    blocks = cost.gradients(bench.connections, measured.presynaptic, measured.delta, keep)
+    blocks = cost.gradients(bench, measured.presynaptic, measured.delta, keep)
     return taught(bench, free, target, blocks, measured.status)
 
 

@@ -45,12 +45,12 @@ class KolenPollack(Parameters):
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
         found = error_vector_gradient(bench, free, samples.target, how)
         programmed = how.programmed() if how.programmed is not None else {}
-        return found._replace(blocks=self.paired(found.blocks, bench.connections, feedback(bench, free), programmed))
+        return found._replace(blocks=self.paired(found.blocks, bench, feedback(bench, free), programmed))
 
     def paired(
         self,
         blocks: Mapping[str, Array],
-        connections: list[tuple[str, str]],
+        bench: Bench,
         backward: list[tuple[str, str]],
         programmed: Mapping[str, Array],
     ) -> dict[str, Array]:
@@ -60,17 +60,19 @@ class KolenPollack(Parameters):
         ----------
         blocks : mapping of block name to array
             Gradients of every connection on its own.
-        connections, backward : list of (pre, post)
-            All connections, and those that feed back.
+        bench : Bench
+            Chip.
+        backward : list of (pre, post)
+            Connections that feed back.
         programmed : mapping of block name to array
             What is programmed now; only a decay needs it.
         """
-        changed, known = dict(blocks), set(connections)
+        changed, known = dict(blocks), set(bench.connections)
         for pre, post in backward:
             if (post, pre) not in known:
                 continue
             forward, back = f"weight/{post}-{pre}", f"weight/{pre}-{post}"
-            changed[back] = changed[forward].T.copy()
+            changed[back] = bench.mirror(forward, changed[forward]).copy()
             if self.decay > 0.0:
                 for name in (forward, back):
                     changed[name] = changed[name] + self.decay * programmed[name]

@@ -14,6 +14,7 @@ from devices.synapse.cell import CellKind, FeedbackDevices, Twin, WeightDevices,
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from substrate.dynamics.phases import Phases
+from substrate.laws.law import LAWS
 from substrate.units.physical import Physical, sampled_noise, thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
@@ -149,7 +150,7 @@ def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
     if noise.thermal is True and missing:
         hint = "add them (capacitance may follow from tau and leak), or write the standard deviation as a number"
         found.append((("devices", "noise", "thermal"), f"needs [physical] {', '.join(missing)}", hint))
-    if physical is not None and physical.synapse == "passive" and law != "additive":
+    if physical is not None and physical.synapse == "passive" and not LAWS[law].LOADED:
         words = "passive synapses load additive units only"
         found.append((("physical", "synapse"), words, 'take "transconductor", or network.law = "additive"'))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tomlkit
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -17,6 +17,7 @@ from learning.schemes.scheme import LockIn, Rotation, Scheme, needs_complex
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases
+from substrate.laws.law import LAWS
 from substrate.units import conversion as units
 from substrate.units import times
 from substrate.units.physical import Physical
@@ -70,10 +71,16 @@ Activation = Annotated[
 ]
 
 
+if TYPE_CHECKING:  # the choices are the laws that there are
+    LawName = str
+else:
+    LawName = Literal[tuple(LAWS)]
+
+
 class Network(Parameters):
     """Layers, connections, activation and cost."""
 
-    law: Literal["additive", "hopfield"] = "additive"
+    law: LawName = "additive"
     """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
     activation: Activation = "sigmoid"

@@ -55,7 +55,8 @@ class Cells:
             forward = self._partners[block] if shared and block in self._partners else block
             positive, negative = self._made(forward)
             if forward != block:
-                positive, negative = positive.transposed(), negative.transposed() if negative else None
+                turn = self._connections[forward].kind.mirror
+                positive, negative = positive.read_backwards(turn), negative.read_backwards(turn) if negative else None
             self._devices[block] = positive, negative
         self._gains = {block: self._path(block) for block in self._kinds}
         self._measured = {block: self._measured_law(block) for block in self._kinds}
@@ -105,24 +106,25 @@ class Cells:
         """Return what turns programmed weights of a block into those of its measured cells; None for others."""
         shared = self._design.feedback.storage == "shared-device"
         cell = self._partners.get(block, block) if shared else block
-        found = measured_of(self._design, self._kinds[block], cell)
+        found, turn = measured_of(self._design, self._kinds[block], cell), self._connections[cell].kind.mirror
         if isinstance(found, MeasuredMap):
             found = MeasuredMap(self.held(cell, found.target), found.measured)
-            return found.effective if cell == block else found.transposed().effective
+            return found.effective if cell == block else found.read_backwards(turn).effective
         if found is None:
             return None
         rank = self._stream(f"measured/{cell}").uniform(self._design.topology.shapes[cell])
-        return partial(found.effective, rank=rank if cell == block else rank.T)
+        return partial(found.effective, rank=rank if cell == block else turn(rank))
 
     def _wired(self, block: str, conductance: Array) -> Array:
         """Return the conductances (pre, post) of one polarity as they act behind the wires."""
-        wires, feedback = self._design.wires, self._design.topology.is_feedback(self._connections[block])
+        wires, connection = self._design.wires, self._connections[block]
+        feedback = self._design.topology.is_feedback(connection)
         ends: tuple[End, End] = ("last", "first") if feedback and wires.ends == "opposite" else ("first", "last")
         # The lines of the post units of a feedback connection are rows of its arrays, see `Wires`.
-        cells = conductance.T if feedback else conductance
+        cells = connection.kind.mirror(conductance) if feedback else conductance
         rows, columns = wires.array or cells.shape
         found = tiled(cells, (rows, columns), wires.segment, *ends)
-        return found.T if feedback else found
+        return connection.kind.reverse.mirror(found) if feedback else found
 
     def _shared_kind(self) -> WeightDevices:
         # The cell is the forward one; only the path belongs to the direction.

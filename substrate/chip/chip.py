@@ -281,8 +281,8 @@ class Chip(Silicon):
         free = self._free[:, : self.topology.units].real
         shown = self._free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
         force = adjoint_force(self.design, self._machine, shown, target)
-        coupling = self.topology.coupling(self.effective)
-        found = relax_errors(self._machine, coupling, free, self._constant, force, self.design.dynamics.nudged)
+        couplings = couplings_of(self.topology, self.effective)
+        found = relax_errors(self._machine, couplings, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
         self._slow.elapse(np.maximum(found.settled.time, self._busy))
@@ -303,6 +303,23 @@ class Chip(Silicon):
             raise ValueError("no error vectors have settled for this input: call settle_errors first")
         self._account.read(len(self._errors))
         return self.topology.split(self._reader.read_signed(self._errors))
+
+    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
+        """Return what the circuits beside the cells make of error and activity, by block, summed over the samples.
+
+        A connection multiplies `presynaptic` of its pre layer with `delta` of its post layer, (batch, units) each, and
+        a bias adds up `delta`; what lacks a factor is left out. Nothing is conjugated.
+        """
+        found = {
+            c.block: c.kind.gradient(presynaptic[c.pre], delta[c.post])
+            for c in self.topology.connections
+            if c.pre in presynaptic and c.post in delta
+        }
+        return found | {f"bias/{layer}": d.sum(axis=0) for layer, d in delta.items()}
+
+    def mirror(self, block: str, request: Array) -> Array:
+        """Return a request for a connection, given by its block, as its reverse would be asked for the same."""
+        return self.topology.mirror(block, request)
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Add `changes` to the programmed parameters, as the cells can; every cell keeps its own mismatch.

@@ -52,10 +52,10 @@ def corrected(
     """
     acting = couplings_of(topology, topology.blocks(machine.weights))
     correction = couplings_of(topology, known).antisymmetric()
-    wiring, total = two_way(topology), acting.plus(correction.times(-2.0)).dense()
+    wiring, total = two_way(topology), acting.plus(correction.times(-2.0))
     cells = np.zeros(wiring.size)
-    blocks, columns = wiring.blocks(cells), wiring.columns
+    blocks = wiring.blocks(cells)
     for c in wiring.recurrent():
-        blocks[c.block][...] = total[columns[c.post], columns[c.pre]].T
+        blocks[c.block][...] = total.weights[c.ends]
     constant: State = drive.constant + 2.0 * correction.product(free)
     return machine._replace(edges=edges_of(wiring), weights=cells), drive._replace(constant=constant)

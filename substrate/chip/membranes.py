@@ -24,6 +24,7 @@ from devices.neuron.membrane import factors
 from devices.random import Stream
 
 from ..dynamics.transfer import transfer_of
+from ..laws.law import LAWS
 from .design import Design, Fabrication
 
 Array = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Membranes:
     """
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
-        if design.synapse == "passive" and design.law != "additive":
+        if design.synapse == "passive" and not LAWS[design.law].LOADED:
             raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
         self._design, units = design, design.topology.units
         stream = Stream(fabrication.seed, "neurons/tau", fabrication.instance)

@@ -44,6 +44,8 @@ class Writer:
         Blocks without a number of their own, and the block whose transpose they are.
     measured : mapping of str to array, optional
         Constants measured on real cells, ``<block>/<name>`` by the names of `devices.programming.sampled.Cells`.
+    mirror : callable, optional
+        ``mirror(block, weight)`` returns a weight as the block's partner holds it; only partners need it.
 
     Raises
     ------
@@ -60,11 +62,13 @@ class Writer:
         kept: Mapping[str, Array],
         measured: Mapping[str, Array] | None = None,
         partners: Mapping[str, str] | None = None,
+        mirror: Callable[[str, Array], Array] | None = None,
     ) -> None:
         self._law, self._retention, self._stream = law, retention, stream
         one = law.one_sided if isinstance(law, Pulsed) else None
         if one is not None and retention.on:
             raise ValueError("one-sided pairs do not forget yet: leave out devices.retention, or update.one_sided")
+        self._mirror = mirror or (lambda _, weight: weight)
         self.partners = dict(partners or {})
         """Blocks that keep nothing themselves, and the block whose transpose they are."""
         shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
@@ -103,9 +107,14 @@ class Writer:
     def within(self, block: str, weight: Array) -> Array:
         """Return the weights of a block that are nearest to `weight` within the bounds of its cells."""
         if block in self.partners:
-            return self.within(self.partners[block], weight.T).T
+            return self._as_partner(self.within, block, weight)
         ends = self._ends(block)
         return weight if ends is None else np.clip(weight, *ends)
+
+    def _as_partner(self, what: Callable[[str, Array], Array], block: str, weight: Array) -> Array:
+        """Return what happens to the weights of a block in the cells of its partner."""
+        partner = self.partners[block]
+        return self._mirror(partner, what(partner, self._mirror(block, weight)))
 
     def _ends(self, block: str) -> Ends | None:
         return self._drawn.ends(block, self.kept.get(COMMON + block))
@@ -113,7 +122,7 @@ class Writer:
     def state(self, block: str, weight: Array) -> Array:
         """Return what is left of the weights of a block that were written as `weight`."""
         if block in self.partners:
-            return self.state(self.partners[block], weight.T).T
+            return self._as_partner(self.state, block, weight)
         if block not in self.forgetting:
             return weight
         left = retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
@@ -122,7 +131,7 @@ class Writer:
     def felt(self, block: str, weight: Array) -> Array:
         """Return what is read of the weights of a block that were written as `weight`."""
         if block in self.partners:
-            return self.felt(self.partners[block], weight.T).T
+            return self._as_partner(self.felt, block, weight)
         state = self.state(block, weight)
         return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
 

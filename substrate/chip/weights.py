@@ -16,6 +16,7 @@ from devices.synapse.cell import cell_gains
 from ..dynamics.machine import Machine
 from ..engine.cpu.compile import single_threaded_blas
 from ..engine.cpu.drift import Circuit, Wiring
+from ..network.connection import Kind
 from ..network.topology import Topology
 from ..protocol import Readout
 from .cells import Cells
@@ -65,7 +66,7 @@ class Fabric:
         self._name, self._writes = "", 0
         self._cells = Cells(design, fabrication)
         laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
-        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners)
+        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners, topology.mirror)
         """The cells as they are written."""
         self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
@@ -75,7 +76,7 @@ class Fabric:
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
         self._conductances: dict[str, Array] = {}
         blocks = checked(topology, programmed)
-        _refuse_unequal(blocks, self._cells.partners, design.feedback.storage)
+        _refuse_unequal(design, blocks, self._cells.partners)
         self._programme(blocks)
         self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
         """Cells that could not take the weight they were programmed to when the chip was made, by block."""
@@ -112,7 +113,7 @@ class Fabric:
         with single_threaded_blas():
             for c in topology.connections:
                 if c.pre == topology.input:
-                    drive[:, topology.columns[c.post]] += _multiply_rows(x, blocks[c.block])
+                    drive[:, topology.columns[c.post]] += _apply_to_rows(c.kind, blocks[c.block], x)
         return drive
 
     def restart(self, name: str) -> None:
@@ -169,10 +170,10 @@ class Fabric:
 
     def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
         """Return the changes with those of the two directions of one number added up, under its forward block."""
-        summed = dict(changes)
+        topology, summed = self._design.topology, dict(changes)
         for back, forward in self._cells.partners.items():
             if back in summed:
-                change = summed.pop(back).T
+                change = topology.mirror(back, summed.pop(back))
                 summed[forward] = summed[forward] + change if forward in summed else change
         return summed
 
@@ -200,8 +201,8 @@ class Fabric:
         return int(np.count_nonzero(kept != weight))
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
-        partners = self._cells.partners
-        mirrored = {back: blocks[f].T for back, f in partners.items() if f in blocks}
+        partners, mirror = self._cells.partners, self._design.topology.mirror
+        mirrored = {back: mirror(f, blocks[f]) for back, f in partners.items() if f in blocks}
         for name, block in (dict(blocks) | mirrored).items():
             self.programmed[name][...] = block
             self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
@@ -239,12 +240,12 @@ class Fabric:
         return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
 
 
-def _refuse_unequal(blocks: Mapping[str, Array], partners: Mapping[str, str], storage: str) -> None:
+def _refuse_unequal(design: Design, blocks: Mapping[str, Array], partners: Mapping[str, str]) -> None:
     for back, forward in partners.items():
-        if not np.array_equal(blocks[back], blocks[forward].T):
+        if not np.array_equal(blocks[back], design.topology.mirror(forward, blocks[forward])):
             raise ValueError(
                 f"{back!r} is not the transpose of {forward!r}, but one number stands for both: give equal parameters, "
-                f'or devices.feedback.storage = "independent" in place of "{storage}"'
+                f'or devices.feedback.storage = "independent" in place of "{design.feedback.storage}"'
             )
 
 
@@ -264,12 +265,13 @@ def edges_of(topology: Topology) -> NDArray[np.int64]:
     return np.array(edges, dtype=np.int64).reshape(-1, 6)
 
 
-def _multiply_rows(x: Array, weights: Array) -> Array:
-    """Return ``x @ weights``, every row with the same bits whatever rows stand beside it.
+def _apply_to_rows(kind: Kind, w: Array, x: Array) -> Array:
+    """Return the drives that a connection makes, every row with the same bits whatever rows stand beside it.
 
     Libraries choose the order of a sum by the number of rows, so that they always get the same number.
     """
     filled = np.zeros((-(-len(x) // _ROWS) * _ROWS, x.shape[1]))
     filled[: len(x)] = x
-    parts = [filled[first : first + _ROWS] @ weights for first in range(0, len(filled), _ROWS)]
-    return np.concatenate(parts)[: len(x)] if parts else np.zeros((0, weights.shape[1]))
+    # No rows make one part, too.
+    starts = range(0, max(len(filled), 1), _ROWS)
+    return np.concatenate([kind.apply(w, filled[first : first + _ROWS]) for first in starts])[: len(x)]

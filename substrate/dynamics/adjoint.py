@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..laws.law import LAWS
+from ..network.couplings import Couplings
 from ..protocol import Settled, Status
 from .machine import Machine
 from .methods import Phase, whole_steps
@@ -41,7 +43,7 @@ class Errors(NamedTuple):
 
 
 def relax_errors(
-    machine: Machine, coupling: Array, state: Array, constant: Array, force: Array, phase: Phase
+    machine: Machine, couplings: Couplings, state: Array, constant: Array, force: Array, phase: Phase
 ) -> Errors:
     """Let the adjoint state follow its motion from 0, by Euler steps ``dynamics.dt``.
 
@@ -49,8 +51,8 @@ def relax_errors(
     ----------
     machine : Machine
         Law, activation, time constants and step.
-    coupling : array (units, units)
-        Effective coupling ``W[post, pre]``.
+    couplings : Couplings
+        Effective couplings `W`.
     state : array (batch, units)
         Free membrane state.
     constant : array (batch, units)
@@ -60,7 +62,7 @@ def relax_errors(
     phase : Phase
         When to stop; without a tolerance at that of a nudge of 1.
     """
-    d, drift = np.zeros_like(state), _motion(machine, coupling, state, constant)
+    d, drift = np.zeros_like(state), _motion(machine, couplings, state, constant)
     source = -drift.slopes * force
     gain, tolerance = machine.dynamics.dt / machine.tau, phase.end("double", 1.0)
     status = np.full(len(d), Status.STEP_LIMIT, dtype=np.int64)
@@ -84,9 +86,11 @@ def relax_errors(
 
 
 class _Motion(NamedTuple):
-    """The linear motion ``d -> R W^T S d + (D - 1) d`` with `S` 1 (additive) or `R` (hopfield)."""
+    """The linear motion ``d -> R W^T S d + (D - 1) d`` with `S` what the law makes of the drives."""
 
-    coupling: Array
+    back: Couplings
+    """``W^T``."""
+
     slopes: Array
     after: Array
     """`S`, (batch, units) or a single 1."""
@@ -96,15 +100,15 @@ class _Motion(NamedTuple):
 
     def of(self, d: Array) -> Array:
         """Return the linear part of the drift of `d` (batch, units)."""
-        return np.asarray(self.slopes * ((self.after * d) @ self.coupling) + self.leak * d)
+        return np.asarray(self.slopes * self.back.product(self.after * d) + self.leak * d)
 
 
-def _motion(machine: Machine, coupling: Array, state: Array, constant: Array) -> _Motion:
-    slopes = machine.transfer.slope(state)
-    if machine.law == "additive":
-        return _Motion(coupling, slopes, np.ones(1), -np.ones(1))
-    bend = machine.transfer.curvature(state) * (machine.transfer.activity(state) @ coupling.T + constant)
-    return _Motion(coupling, slopes, slopes, bend - 1.0)
+def _motion(machine: Machine, couplings: Couplings, state: Array, constant: Array) -> _Motion:
+    law, slopes, leak = LAWS[machine.law], machine.transfer.slope(state), -np.ones(1)
+    if law.SLOPED:
+        drive = couplings.product(machine.transfer.activity(state)) + constant
+        leak = machine.transfer.curvature(state) * drive - 1.0
+    return _Motion(couplings.transposed(), slopes, law.respond(np.ones(1), slopes), leak)
 
 
 def _limit(phase: Phase, dt: float) -> int:

@@ -16,6 +16,7 @@ from devices.random import Stream
 from ..engine.cpu.anderson import DEPTH, MEMORY, Search
 from ..engine.cpu.drift import Tile
 from ..engine.cpu.sweeps import CHUNK, Options, search_rest
+from ..laws.law import LAWS
 from ..protocol import Settled, State, has_settled
 from .completion import follow
 from .machine import Drive, Machine, cell_law, cut, from_rows, in_order, make_tile, share
@@ -97,15 +98,19 @@ def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase)
 
 def _options(machine: Machine, drive: Drive, phase: Phase, last: int) -> Options:
     dynamics = machine.dynamics
-    whole = machine.law == "additive" and last == 1
     return Options(
         tolerance=float(phase.end(dynamics.precision, drive.size)),
-        damping=1.0 if whole else DAMPING,
+        damping=_damping(machine, last),
         output_damping=1.0 / (1.0 + drive.size),
         colours=last + 1,
         accelerate=dynamics.acceleration == "anderson",
         max_sweeps=int(phase.max_steps),
     )
+
+
+def _damping(machine: Machine, last: int) -> float:
+    """Return the share of its drift that a layer moves at first; layers of one colour all move at once."""
+    return LAWS[machine.law].SWEEP_DAMPING if last == 1 else DAMPING
 
 
 def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: int) -> tuple[Tile, Search]:
@@ -115,8 +120,7 @@ def _part(machine: Machine, drive: Drive, start: State, samples: slice, planes: 
     last = layers[:, 2].max()
     n = planes * int((layers[:, 1] - layers[:, 0])[layers[:, 2] == last].sum())
     memory = np.zeros((count, MEMORY))
-    whole = machine.law == "additive" and last == 1
-    memory[:, 0] = 1.0 if whole else DAMPING
+    memory[:, 0] = _damping(machine, int(last))
     memory[:, 2:4] = np.inf
     memory[:, 8] = 1.0
     search = Search(

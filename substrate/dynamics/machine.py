@@ -19,7 +19,7 @@ from devices.neuron.noise import Noise
 
 from ..engine.cpu.drift import RUNNING, Circuit, Law, Tile, Wiring
 from ..engine.cpu.product import columns, packed, whole_rows
-from ..laws import conventions as field
+from ..laws.law import LAWS
 from ..protocol import State
 from .methods import Dynamics
 from .slow_drive import Slow
@@ -198,7 +198,7 @@ def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes:
     """Return what a unit does with its drive, as the kernels take it; `nudges` as in `Drive`."""
     real = np.ascontiguousarray(nudges, dtype=np.complex128).view(np.float64).reshape(-1, 2)
     return Law(
-        law=int(field.CODES[machine.law]),
+        law=LAWS[machine.law].CODE,
         activation=int(machine.transfer.code),
         table=machine.transfer.table,
         gain=machine.transfer.gain,
@@ -219,7 +219,7 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
     with np.errstate(over="ignore"):
         to_rows(part, y[:, : part.shape[1]], planes)
         to_rows(drive.constant[samples], constant, planes)
-    sloped = field.CODES[machine.law] != field.ADDITIVE
+    sloped = LAWS[machine.law].SLOPED
     return Tile(
         y=y,
         a=np.zeros((rows, units), dtype=machine.dtype),

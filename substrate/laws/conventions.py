@@ -1,4 +1,4 @@
-"""The drift of the state, and the one place where signs and scales are decided.
+"""Symbols, signs and scales: the one place where they are decided.
 
 ========= ====================================================================== ==============
 symbol    meaning                                                                shape
@@ -24,19 +24,3 @@ Noise: ``tau du = F dt + sigma sqrt(2 tau) dB``; on a bare leak `u` has the stan
 Times are in units of tau, errors and gradients are ``dL/d...``: positive means that lowering the
 quantity lowers the cost.
 """
-
-from __future__ import annotations
-
-ADDITIVE = 0
-HOPFIELD = 1
-CODES = {"additive": ADDITIVE, "hopfield": HOPFIELD}
-
-
-def additive_drift(u: float, h: float) -> float:
-    """Return the drift ``F = -u + h`` of the additive law."""
-    return h - u
-
-
-def hopfield_drift(u: float, h: float, slope: float) -> float:
-    """Return the drift ``F = -u + rho'(u) h`` of the hopfield law."""
-    return slope * h - u

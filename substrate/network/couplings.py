@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .connection import Kind
 from .topology import Topology
 
 Array = NDArray[np.float64]
@@ -26,7 +27,10 @@ class Couplings(NamedTuple):
     """Range of each layer among the units."""
 
     weights: Mapping[tuple[str, str], Array]
-    """Block of (pre, post) layer, of shape (pre, post)."""
+    """Block of (pre, post) layer."""
+
+    kinds: Mapping[tuple[str, str], Kind]
+    """How the block of (pre, post) layer holds the weights; may name more."""
 
     @property
     def units(self) -> int:
@@ -37,19 +41,20 @@ class Couplings(NamedTuple):
         """Return ``W v`` of every row of `v`, (batch, units)."""
         result = np.zeros_like(v)
         for (pre, post), weight in self.weights.items():
-            result[:, self.columns[post]] += v[:, self.columns[pre]] @ weight
+            result[:, self.columns[post]] += self.kinds[pre, post].apply(weight, v[:, self.columns[pre]])
         return result
 
     def transposed(self) -> Couplings:
-        """Return ``W^T``; its blocks are views."""
-        return self._replace(weights={(post, pre): weight.T for (pre, post), weight in self.weights.items()})
+        """Return ``W^T``."""
+        weights = {ends[::-1]: self.kinds[ends].mirror(weight) for ends, weight in self.weights.items()}
+        return self._replace(weights=weights, kinds={ends[::-1]: kind.reverse for ends, kind in self.kinds.items()})
 
     def plus(self, other: Couplings, factor: float = 1.0) -> Couplings:
         """Return ``W + factor V``, `V` being `other`."""
         weights = dict(self.weights)
         for ends, weight in other.weights.items():
             weights[ends] = weights[ends] + factor * weight if ends in weights else factor * weight
-        return self._replace(weights=weights)
+        return self._replace(weights=weights, kinds={**other.kinds, **self.kinds})
 
     def times(self, factor: float) -> Couplings:
         """Return ``factor W``."""
@@ -69,19 +74,21 @@ class Couplings(NamedTuple):
 
     def trace(self) -> float:
         """Return the sum of the couplings of every unit with itself."""
-        return float(sum(np.trace(weight) for (pre, post), weight in self.weights.items() if pre == post))
+        own = [ends for ends in self.weights if ends[0] == ends[1]]
+        return float(sum(np.trace(self.kinds[ends].matrix(self.weights[ends])) for ends in own))
 
     def dense(self) -> Array:
         """Return ``W[post, pre]`` as one matrix, (units, units)."""
         matrix = np.zeros((self.units, self.units))
         for (pre, post), weight in self.weights.items():
-            matrix[self.columns[post], self.columns[pre]] = weight.T
+            matrix[self.columns[post], self.columns[pre]] = self.kinds[pre, post].matrix(weight)
         return matrix
 
 
 def couplings_of(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
     """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied."""
-    return Couplings(topology.columns, {(c.pre, c.post): blocks[c.block] for c in topology.recurrent()})
+    kinds = {c.ends: c.kind for c in topology.recurrent()}
+    return Couplings(topology.columns, {c.ends: blocks[c.block] for c in topology.recurrent()}, kinds)
 
 
 def joined(topology: Topology, parts: Mapping[str, Array], batch: int) -> Array:

@@ -16,16 +16,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .connection import Kind
+from .dense import Dense
+
 Array = NDArray[np.float64]
 
 _LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Connection(NamedTuple):
-    """A directed, dense connection; its weight is stored with shape (pre, post)."""
+    """A directed connection between two layers."""
 
     pre: str
     post: str
+    kind: Kind
+    """How its block holds the weights."""
 
     @property
     def name(self) -> str:
@@ -36,6 +41,11 @@ class Connection(NamedTuple):
     def block(self) -> str:
         """Return the name of its weight in the parameter vector."""
         return f"weight/{self.name}"
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Return (pre, post)."""
+        return self.pre, self.post
 
 
 class Fault(NamedTuple):
@@ -69,7 +79,7 @@ class Topology:
         if problems:
             raise ValueError("; ".join(f"{p.field}: {p.message}, {p.hint}" for p in problems))
         self.layers = dict(layers)
-        self.connections = [_parse(text) for text in connections]
+        self.connections = [_connect(self.layers, *_parse(text)) for text in connections]
         self.classes = classes
         names = list(layers)
         self.input, self.output = names[0], names[-1]
@@ -90,9 +100,7 @@ class Topology:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter block, in the order of the flat vector."""
-        shapes: dict[str, tuple[int, ...]] = {
-            c.block: (self.layers[c.pre], self.layers[c.post]) for c in self.connections
-        }
+        shapes = {c.block: c.kind.shape for c in self.connections}
         shapes |= {f"bias/{name}": (self.layers[name],) for name in self.names}
         if self.classes is not None:
             shapes |= {"readout/weight": (self.layers[self.output], self.classes), "readout/bias": (self.classes,)}
@@ -129,14 +137,18 @@ class Topology:
         order = list(self.layers)
         return order.index(connection.pre) > order.index(connection.post)
 
+    def mirror(self, block: str, weight: Array) -> Array:
+        """Return the weight of a connection, given by its block, as the reverse connection holds it."""
+        return self._kinds[block].mirror(weight)
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        return {c.block: c.kind for c in self.connections}
+
     def pairs(self) -> list[tuple[Connection, Connection]]:
         """Return (forward, feedback) for every reciprocal pair."""
-        present = set(self.connections)
-        return [
-            (Connection(c.post, c.pre), c)
-            for c in self.connections
-            if self.is_feedback(c) and Connection(c.post, c.pre) in present
-        ]
+        forward = {c.ends[::-1]: c for c in self.connections if not self.is_feedback(c)}
+        return [(forward[c.ends], c) for c in self.connections if self.is_feedback(c) and c.ends in forward]
 
     def colours(self) -> dict[str, int]:
         """Return 0 or 1 per unclamped layer so that no connection joins equals; all 0 if that is impossible.
@@ -164,13 +176,18 @@ class Topology:
         """Return the dense coupling ``W[post, pre]`` between unclamped units, shape (units, units)."""
         dense = np.zeros((self.units, self.units))
         for connection in self.recurrent():
-            dense[self.columns[connection.post], self.columns[connection.pre]] = blocks[connection.block].T
+            matrix = connection.kind.matrix(blocks[connection.block])
+            dense[self.columns[connection.post], self.columns[connection.pre]] = matrix
         return dense
 
 
-def _parse(text: str) -> Connection:
+def _parse(text: str) -> tuple[str, str]:
     pre, _, post = text.partition("-")
-    return Connection(pre, post)
+    return pre, post
+
+
+def _connect(layers: Mapping[str, int], pre: str, post: str) -> Connection:
+    return Connection(pre, post, Dense(layers[pre], layers[post]))
 
 
 def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
@@ -197,7 +214,7 @@ def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
             found.append(Fault(f"connections.{i}", *problem))
         else:
             good.append(_parse(text))
-    fed, used = {c.post for c in good}, {c.pre for c in good}
+    fed, used = {post for _, post in good}, {pre for pre, _ in good}
     if names[0] not in used:
         found.append(
             Fault("connections", f"nothing reads the input layer {names[0]!r}", f'add "{names[0]}-{names[1]}"')

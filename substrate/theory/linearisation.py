@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chip.chip import Chip
+from ..laws.law import LAWS, Law
 from ..network.couplings import Couplings, couplings_of
 from . import krylov
 
@@ -65,7 +66,9 @@ class Linearisation(NamedTuple):
     """``da/du`` at rest: ``rho'(u*)`` with the gain and steepness of every unit."""
 
     bend: Array | None = None
-    """``rho''(u*) h`` of the hopfield law; None for the additive law."""
+    """``rho''(u*) h``, of a law whose drift holds the slope."""
+
+    law: Law = LAWS["additive"]
 
     @property
     def coupling(self) -> Array:
@@ -121,7 +124,7 @@ class Linearisation(NamedTuple):
     def inverse(self, sample: int) -> Array:
         """Return `M` of one sample, (units, units): response of the activities to the drives."""
         slopes = self.slopes[sample]
-        before = np.eye(len(slopes)) if self.bend is None else np.diag(slopes)
+        before = self.law.respond(np.eye(len(slopes)), slopes[:, None])
         return np.asarray(slopes[:, None] * np.linalg.solve(-self.jacobian(sample), before))
 
     def jacobian(self, sample: int) -> Array:
@@ -129,20 +132,16 @@ class Linearisation(NamedTuple):
         return -self._matrix(self.coupling, sample)
 
     def _matrix(self, coupling: Array, sample: int) -> Array:
-        slopes = self.slopes[sample]
-        if self.bend is None:
-            return np.asarray(np.eye(len(slopes)) - coupling * slopes)
-        return np.asarray(np.diag(1.0 - self.bend[sample]) - slopes[:, None] * coupling * slopes)
+        bend = None if self.bend is None else self.bend[sample]
+        return self.law.stiffness_matrix(coupling, self.slopes[sample], bend)
 
     def _outward(self, couplings: Couplings, v: Array, rows: NDArray[np.int64]) -> Array:
-        """Return ``v - W R v`` or ``v - D v - R W R v`` of the samples `rows`, with `couplings` as `W`."""
-        slopes = self.slopes[rows]
-        drive = couplings.product(slopes * v)
-        return v - drive if self.bend is None else v - self.bend[rows] * v - slopes * drive
+        """Return ``-J_u v`` of the samples `rows`, with `couplings` as `W`."""
+        slopes, bend = self.slopes[rows], None if self.bend is None else self.bend[rows]
+        return self.law.stiffness(v, couplings.product(slopes * v), slopes, bend)
 
     def _solve(self, couplings: Couplings, force: Array) -> Array:
-        before = force if self.bend is None else self.slopes * force
-        return self.slopes * self._inner_solve(couplings, before)
+        return self.slopes * self._inner_solve(couplings, self.law.respond(force, self.slopes))
 
     def _inner_solve(self, couplings: Couplings, right: Array) -> Array:
         units = right.shape[1]
@@ -181,10 +180,9 @@ def equilibrium(chip: Chip) -> Equilibrium:
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
     transfer, couplings = chip.membranes.transfer, couplings_of(chip.topology, chip.effective)
-    slopes = transfer.slope(state)
-    if chip.design.law == "additive":
-        return Linearisation(couplings, slopes)
-    return Linearisation(couplings, slopes, transfer.curvature(state) * _net_drive(chip, state))
+    law, slopes = LAWS[chip.design.law], transfer.slope(state)
+    bend = transfer.curvature(state) * _net_drive(chip, state) if law.SLOPED else None
+    return Linearisation(couplings, slopes, bend, law)
 
 
 def _net_drive(chip: Chip, state: Array) -> Array:
@@ -193,10 +191,8 @@ def _net_drive(chip: Chip, state: Array) -> Array:
 
 
 def _drift(chip: Chip, state: Array) -> Array:
-    drive = _net_drive(chip, state)
-    if chip.design.law == "additive":
-        return drive - state
-    return linearise(chip, state).slopes * drive - state
+    slopes = chip.membranes.transfer.slope(state)
+    return np.asarray(LAWS[chip.design.law].drift(state, _net_drive(chip, state), slopes))
 
 
 def _newton_step(chip: Chip, state: Array) -> Array:
@@ -213,10 +209,10 @@ def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
     return chip.membranes.transfer.saturated(state)
 
 
-def angle(forward: Array, feedback: Array) -> float:
-    """Return the angle between a forward weight (pre, post) and its feedback (post, pre), in degrees."""
-    product = float(np.sum(forward * feedback.T))
-    size = float(np.linalg.norm(forward) * np.linalg.norm(feedback))
+def angle(forward: Array, mirrored: Array) -> float:
+    """Return the angle between a forward weight and its feedback as the forward connection holds it, in degrees."""
+    product = float(np.sum(forward * mirrored))
+    size = float(np.linalg.norm(forward) * np.linalg.norm(mirrored))
     return float(np.degrees(np.arccos(np.clip(product / size, -1.0, 1.0)))) if size > 0.0 else float("nan")
 
 

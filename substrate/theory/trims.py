@@ -55,7 +55,7 @@ def _reciprocal_squares(couplings: Couplings) -> Couplings:
     for (pre, post), weight in couplings.weights.items():
         back = couplings.weights.get((post, pre))
         if back is not None:
-            squares[pre, post] = np.where(back.T != 0.0, weight, 0.0) ** 2
+            squares[pre, post] = np.where(couplings.kinds[post, pre].mirror(back) != 0.0, weight, 0.0) ** 2
     return couplings._replace(weights=squares)
 
 

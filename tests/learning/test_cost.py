@@ -4,6 +4,7 @@ import pytest
 from devices.interface import cost_force
 from learning import cost
 from substrate.protocol import Readout
+from tests.networks import random_chip
 
 RNG = np.random.default_rng(0)
 OUTPUT = RNG.uniform(size=(4, 5))
@@ -67,6 +68,6 @@ def test_readout_gradients_are_derivatives():
 
 
 def test_without_a_kept_sample_a_gradient_is_not_a_number():
-    blocks = cost.gradients([("in", "out")], {"in": OUTPUT}, {"out": OUTPUT}, np.zeros(4, dtype=bool))
-    assert np.isnan(blocks["weight/in-out"]).all()
-    assert np.isnan(blocks["bias/out"]).all()
+    blocks = cost.gradients(random_chip(), {"in": np.ones((4, 6))}, {"l1": np.ones((4, 7))}, np.zeros(4, dtype=bool))
+    assert blocks.keys() == {"weight/in-l1", "bias/l1"}
+    assert all(np.isnan(block).all() for block in blocks.values())

@@ -29,7 +29,8 @@ class OnlyBench:
 def test_the_bench_shows_no_weight():
     settling = {"set_input", "settle", "read", "read_cycle", "settle_errors", "read_errors"}
     probing = {"layers", "read_drives", "settle_injected"}
-    assert {"connections", "readout", *settling, *probing, "write", "budget"} == PORTS
+    writing = {"correlate", "mirror", "write"}
+    assert {"connections", "readout", *settling, *probing, *writing, "budget"} == PORTS
 
 
 @pytest.mark.parametrize("scheme", [OneSided(beta=0.2), Centred(beta=0.2), Circle(beta=0.2, points=5)])

@@ -102,7 +102,7 @@ def test_initial_weights_are_truncated_normals_of_variance_one_over_fan_in():
 def test_the_nominal_angle_mixes_feedback(nominal):
     topology = Topology({"in": 300, "l1": 200, "out": 200}, ["in-l1", "l1-out", "out-l1"])
     blocks = initial_parameters(topology, nominal, seed=3)
-    measured = angle(blocks["weight/l1-out"], blocks["weight/out-l1"])
+    measured = angle(blocks["weight/l1-out"], blocks["weight/out-l1"].T)
     # Equal fan-in on both sides: the measured angle is the nominal one, up to the overlap of independent draws.
     assert measured == pytest.approx(nominal, abs=2.0)
     if nominal == 0.0:

@@ -183,7 +183,7 @@ class _Products(NamedTuple):
         blocks = self._plain(delta, rest)
         if isinstance(self.trial.rule, Contrastive):
             names = {f"weight/{pre}-{post}": (pre, post) for pre, post in self.chip.connections}
-            blocks = {name: blocks[name] + _turned(blocks, *ends) for name, ends in names.items()}
+            blocks = {name: blocks[name] + _turned(self.chip, blocks, *ends) for name, ends in names.items()}
         return self._added(blocks)
 
     def limit(self, delta: Layers, rest: Layers) -> Blocks:
@@ -192,21 +192,19 @@ class _Products(NamedTuple):
         if not isinstance(self.trial.rule, Contrastive):
             return self._asked(blocks)
         share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
-        for pre, post in self.chip.connections:
-            if pre in delta:
-                turned = delta[pre][self.keep].T @ rest[post][self.keep] * share
-                blocks[f"weight/{pre}-{post}"] = blocks[f"weight/{pre}-{post}"] + turned
-        return self._added(blocks)
+        known = {layer: a[self.keep] for layer, a in rest.items() if layer in delta}
+        turned = _weights(self.chip.correlate(known, {layer: d[self.keep] for layer, d in delta.items()}))
+        return self._added(blocks | {name: blocks[name] + part * share for name, part in turned.items()})
 
     def measured(self, taken: Taken, rest: Layers | None) -> Blocks:
         """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
         if isinstance(self.trial.rule, Contrastive):
-            return self._added(_weights(contrasts(self.chip.connections, taken.readings, self.keep)))
+            return self._added(_weights(contrasts(self.chip, taken.readings, self.keep)))
         presynaptic = taken.estimate.presynaptic if rest is None else rest
         return self._asked(self._plain(taken.estimate.delta, presynaptic))
 
     def _plain(self, delta: Layers, presynaptic: Layers) -> Blocks:
-        return _weights(cost.gradients(self.chip.connections, presynaptic, delta, self.keep))
+        return _weights(cost.gradients(self.chip, presynaptic, delta, self.keep))
 
     def _asked(self, blocks: Blocks) -> Blocks:
         """Return the blocks as the rule writes them."""
@@ -216,15 +214,15 @@ class _Products(NamedTuple):
             blocks = {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
         if isinstance(rule, KolenPollack):
             ends = [(c.pre, c.post) for c in backward]
-            blocks = rule.paired(blocks, self.chip.connections, ends, self.chip.programmed)
+            blocks = rule.paired(blocks, self.chip, ends, self.chip.programmed)
         return self._added(blocks)
 
     def _added(self, blocks: Blocks) -> Blocks:
         """Return the blocks with the two directions of one stored number added up, as the chip does."""
         sums = {}
         for forward, back in _stored_once(self.chip, blocks):
-            sums[forward] = blocks[forward] + blocks[back].T
-            sums[back] = sums[forward].T
+            sums[forward] = blocks[forward] + self.chip.mirror(back, blocks[back])
+            sums[back] = self.chip.mirror(forward, sums[forward])
         return blocks | sums
 
 
@@ -234,10 +232,10 @@ def _stored_once(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
     return [(f.block, b.block) for f, b in pairs if f.block in blocks and b.block in blocks]
 
 
-def _turned(blocks: Blocks, pre: str, post: str) -> Array | float:
+def _turned(chip: Chip, blocks: Blocks, pre: str, post: str) -> Array | float:
     """Return the gradient of the opposite direction, turned round; 0 where there is none."""
-    back = blocks.get(f"weight/{post}-{pre}")
-    return 0.0 if back is None else back.T
+    name = f"weight/{post}-{pre}"
+    return chip.mirror(name, blocks[name]) if name in blocks else 0.0
 
 
 def _weights(blocks: Mapping[str, Array]) -> Blocks:

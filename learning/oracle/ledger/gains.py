@@ -54,7 +54,9 @@ def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gai
     after = REMEDIES[remedy].change(Setting(chip.design, scheme))
     better = chip.variant(**after.design._asdict())
     if after.alike:
-        better = better.reprogrammed({b.block: chip.programmed[f.block].T for f, b in chip.topology.pairs()})
+        better = better.reprogrammed(
+            {b.block: chip.mirror(f.block, chip.programmed[f.block]) for f, b in chip.topology.pairs()}
+        )
     quiet = better.without(*NOISE, *READOUT)
     if after.alike or quiet.design != chip.without(*NOISE, *READOUT).design:
         trial.clamp(quiet)

@@ -118,7 +118,10 @@ def _tried(chip: Chip, trial: Trial, found: Measured, learning: Learning, say: S
     blamed = culprit(vector_tables(chip.topology, found.ledgers, {}))
     if blamed is None:
         return Tried(0, keys, {})
-    alike = all(np.array_equal(chip.programmed[f.block].T, chip.programmed[b.block]) for f, b in chip.topology.pairs())
+    alike = all(
+        np.array_equal(chip.mirror(f.block, chip.programmed[f.block]), chip.programmed[b.block])
+        for f, b in chip.topology.pairs()
+    )
     gains = {}
     for name in possible(settings[blamed.scheme], blamed.terms):
         if name != "symmetric-weights" or not alike:

@@ -167,20 +167,20 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
     rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
     reached = found.keep
     kinds = {
-        "exact": cost.gradients(chip.connections, rest, topology.split(reference.delta), reached),
-        "ep": cost.gradients(chip.connections, rest, topology.split(reference.ep), reached),
+        "exact": cost.gradients(chip, rest, topology.split(reference.delta), reached),
+        "ep": cost.gradients(chip, rest, topology.split(reference.ep), reached),
     }
     output = cost.readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
     estimated = [
-        cost.gradients(chip.connections, measured.presynaptic, measured.delta, book.keep)
+        cost.gradients(chip, measured.presynaptic, measured.delta, book.keep)
         for measured, book in zip(found.estimates, found.ledgers, strict=True)
     ]
     groups: dict[str, Group] = {}
     for c in topology.connections:
         groups[f"gradient/{c.name}"] = {
             "scheme": _labels(schemes),
-            "estimated": Variable(("scheme", "pre", "post"), np.array([e[c.block] for e in estimated])),
-            **{kind: Variable(("pre", "post"), blocks[c.block]) for kind, blocks in kinds.items()},
+            "estimated": Variable(("scheme", *c.kind.dims), np.array([e[c.block] for e in estimated])),
+            **{kind: Variable(c.kind.dims, blocks[c.block]) for kind, blocks in kinds.items()},
         }
     bias: Group = {"scheme": _labels(schemes)}
     for name in topology.names:
@@ -202,7 +202,7 @@ def symmetry_group(chip: Chip) -> Group:
     couplings = couplings_of(topology, chip.effective)
     pairs = topology.pairs()
     loss = homeostasis(topology, chip.effective, per_unit=True).loss
-    angles = [angle(chip.effective[forward.block], chip.effective[back.block]) for forward, back in pairs]
+    angles = [angle(chip.effective[f.block], chip.mirror(b.block, chip.effective[b.block])) for f, b in pairs]
     group: Group = {
         "symmetry_couplings": Variable((), symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
         "symmetry_reference": Variable((), symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),

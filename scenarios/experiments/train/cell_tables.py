@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from devices.programming.laws import Pulsed
 from devices.programming.sampled import Cells, nominal
 from devices.synapse.retention import exponents
@@ -37,9 +35,10 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
     """
     found: Group = {}
     if block in chip.writer.partners:
+        partner = chip.writer.partners[block]
         return {
-            name: variable._replace(data=np.transpose(variable.data))
-            for name, variable in cell_variables(chip, chip.writer.partners[block], dims).items()
+            name: variable._replace(data=chip.mirror(partner, variable.data)) if variable.dims else variable
+            for name, variable in cell_variables(chip, partner, dims).items()
         }
     law = chip.design.update
     if isinstance(law, Pulsed):

@@ -108,9 +108,9 @@ def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
         }
     groups |= {
         f"devices/{c.name}": {
-            "programmed": Variable(("pre", "post"), chip.programmed[c.block].copy(), long_name="requested weight"),
-            "effective": Variable(("pre", "post"), chip.effective[c.block].copy(), long_name="weight as fabricated"),
-            **cell_variables(chip, c.block, ("pre", "post")),
+            "programmed": Variable(c.kind.dims, chip.programmed[c.block].copy(), long_name="requested weight"),
+            "effective": Variable(c.kind.dims, chip.effective[c.block].copy(), long_name="weight as fabricated"),
+            **cell_variables(chip, c.block, c.kind.dims),
             **unreached_variable(start or chip, c.block),
         }
         for c in chip.topology.connections
@@ -127,7 +127,7 @@ def parameter_groups(chip: Chip) -> dict[str, Group]:
     """Return the programmed parameters: a group per connection, the biases, the readout."""
     blocks = chip.programmed
     groups: dict[str, Group] = {
-        f"weights/{c.name}": {"programmed": Variable(("pre", "post"), blocks[c.block].copy())}
+        f"weights/{c.name}": {"programmed": Variable(c.kind.dims, blocks[c.block].copy())}
         for c in chip.topology.connections
     }
     groups["weights/bias"] = {

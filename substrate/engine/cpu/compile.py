@@ -49,7 +49,9 @@ COMPILED = (
     "substrate/engine/cpu/step.py",
     "substrate/engine/cpu/stopping.py",
     "substrate/engine/cpu/sweeps.py",
-    "substrate/laws/conventions.py",
+    "substrate/laws/additive.py",
+    "substrate/laws/hopfield.py",
+    "substrate/laws/law.py",
 )
 """Sources that can end up in a kernel, or in the files that keep it."""
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from devices.interface import cost_force as nudge
 from devices.neuron import activation
 
-from ...laws import conventions as field
+from ...laws import additive, hopfield
+from ...laws.law import LAWS
 from .compile import elementwise, kernel, law
 from .elementwise import activity_rows, slope_rows
 from .product import ROWS, add_product
@@ -33,10 +34,10 @@ for function in (
     activation.slope_planes,
     nudge.mse_force,
     nudge.cross_entropy_force,
-    field.additive_drift,
-    field.hopfield_drift,
 ):
     law(function)
+for known in LAWS.values():
+    law(known.drift)
 
 RUNNING = -1
 """Status of a sample that still moves; the others are `substrate.protocol.Status`."""
@@ -246,14 +247,14 @@ def respond(tile: Tile, state: Reals, wiring: Wiring, circuit: Circuit, cell: La
 def _additive(u: Reals, h: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
     for r in range(rows):
         for i in range(first, stop):
-            drift[r, i] = field.additive_drift(u[r, i], h[r, i])
+            drift[r, i] = additive.drift(u[r, i], h[r, i], 1.0)
 
 
 @elementwise
 def _hopfield(u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
     for r in range(rows):
         for i in range(first, stop):
-            drift[r, i] = field.hopfield_drift(u[r, i], h[r, i], slope[r, i])
+            drift[r, i] = hopfield.drift(u[r, i], h[r, i], slope[r, i])
 
 
 @elementwise
@@ -263,8 +264,8 @@ def _hopfield_planes(
     for r in range(0, rows, 2):
         for i in range(first, stop):
             x, y, p, q = h[r, i], h[r + 1, i], slope[r, i], slope[r + 1, i]
-            drift[r, i] = field.additive_drift(u[r, i], p * x - q * y)
-            drift[r + 1, i] = field.additive_drift(u[r + 1, i], p * y + q * x)
+            drift[r, i] = additive.drift(u[r, i], p * x - q * y, 1.0)
+            drift[r + 1, i] = additive.drift(u[r + 1, i], p * y + q * x, 1.0)
 
 
 @elementwise
@@ -272,7 +273,7 @@ def drifts(u: Reals, h: Reals, slope: Reals, cell: Law, rows: int, first: int, s
     """Write the drift ``F`` of the columns ``first:stop`` of the first rows."""
     # Without sign: an index that might be negative prevents vectors.
     begin, end = np.uint64(first), np.uint64(stop)
-    if cell.law == field.ADDITIVE:
+    if cell.law == additive.CODE:
         _additive(u, h, rows, begin, end, drift)
     elif cell.planes == 1:
         _hopfield(u, h, slope, rows, begin, end, drift)

@@ -30,6 +30,7 @@ from devices.neuron.noise import Noise
 
 from ...dynamics.machine import Machine
 from ...dynamics.methods import NOISY_STEP
+from ...laws.law import LAWS
 from ...network.couplings import Couplings
 from .compile import single_threaded_blas
 
@@ -62,7 +63,7 @@ def largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
         What shakes the membranes.
     """
     method, tau, pole = machine.dynamics.method, float(machine.tau.min()), machine.synapse_tau
-    slope = machine.transfer.steepest() ** (1 if machine.law == "additive" else 2)
+    slope = _steepest(machine)
     size = slope * _norm(couplings)
     times, _ = noise.processes()
     quickest = float(times.min()) if len(times) else math.inf
@@ -84,7 +85,7 @@ def largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float
     White noise of size `sigma` gives the drift of linear units with symmetric couplings the covariance ``J S J^T =
     -sigma^2 J``, at most ``sigma^2 (1 + L)`` in any direction; that of slow noise is at most the noise itself.
     """
-    slope = machine.transfer.steepest() ** (1 if machine.law == "additive" else 2)
+    slope = _steepest(machine)
     with single_threaded_blas():
         size = slope * _norm(couplings)
     white = (noise.thermal * float(machine.thermal.max())) ** 2 + (noise.common * float(machine.common.max())) ** 2
@@ -92,6 +93,12 @@ def largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float
     spread = math.sqrt(white * (1.0 + size) + float(np.sum(slow**2)))
     # A normal number exceeds x less often than exp(-x^2/2), either way.
     return spread * math.sqrt(2.0 * math.log(2.0 * couplings.units / FALSE_ALARM))
+
+
+def _steepest(machine: Machine) -> float:
+    """Return the largest factor of a coupling in the linearised drift."""
+    slope = np.array(machine.transfer.steepest())
+    return float(LAWS[machine.law].respond(slope, slope))
 
 
 def _norm(couplings: Couplings) -> float:

@@ -6,7 +6,7 @@ time is over.
 
 from __future__ import annotations
 
-from ...laws import conventions as field
+from ...laws import additive
 from .compile import elementwise, kernel
 from .drift import RUNNING, Array, Circuit, Integers, Law, Reals, Tile, Wiring, activate_range, connect, pull
 from .noise import Noise, Window, shake
@@ -36,7 +36,7 @@ def _glide(y: Reals, h: Reals, gain: Reals, dt: Array, status: Integers, samples
             share = y.dtype.type(dt[r])
             for p in range(planes * r, planes * (r + 1)):
                 for i in range(y.shape[1]):
-                    y[p, i] += share * gain[i] * field.additive_drift(y[p, i], h[p, i])
+                    y[p, i] += share * gain[i] * additive.drift(y[p, i], h[p, i], 1.0)
 
 
 @elementwise
@@ -66,7 +66,7 @@ def _one_stage(
     top, end, count = planes * first, planes * stop, stop - first
     y, dt, status = tile.y[top:end], course.dt[first:stop], tile.status[first:stop]
     watched = last or tile.steps[first] >= options.watch
-    plain = cell.law == field.ADDITIVE and y.shape[1] == units and noise.memory.shape[0] == 0
+    plain = cell.law == additive.CODE and y.shape[1] == units and noise.memory.shape[0] == 0
     plain = plain and plan.bound.shape[0] == 0
     if noise.on:
         shake(noise, first, stop, tile, last)

@@ -21,6 +21,7 @@ from learning.rules.rule import ErrorVector, FeedbackAlignment, Method, rule_nam
 from learning.schemes.scheme import Centred
 from learning.training import Samples, Trainee, train
 from substrate.dynamics.methods import Phase
+from substrate.laws.law import LAWS
 from substrate.network.couplings import couplings_of
 from substrate.protocol import Status
 from substrate.theory.linearisation import linearise
@@ -150,7 +151,7 @@ def at_one_state(chip):
     return samples, linearise(chip, chip.state).inverse(0)
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_the_closed_loop_antisymmetrises_the_response_and_lowers_the_loss(monkeypatch, law):
     """``2 (M - M^T) = 4 M A M^T``; its product with ``4 A`` is a sum of positive terms where J is definite.
 
@@ -187,7 +188,7 @@ def test_a_symmetric_chip_is_left_alone_which_the_total_response_would_not_do(mo
     parts = chip.topology.split(BASIS @ response.T)
     evoked = chip.topology.split(BASIS @ response.T @ chip.topology.coupling(chip.effective).T)
     ends = [(c.pre, c.post) for c in chip.topology.recurrent()]
-    assert np.abs(total(correlated(ends, parts, evoked))).max() > 1e-4 * scale
+    assert np.abs(total(correlated(chip, ends, parts, evoked))).max() > 1e-4 * scale
 
 
 def test_units_without_slope_are_not_pulled():

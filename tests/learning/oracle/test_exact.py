@@ -12,6 +12,7 @@ from learning.schemes.scheme import Backward, Circle
 from learning.training import Samples
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
+from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.theory.linearisation import Linearisation
 from tests.networks import WIRINGS, dynamics, random_batch, random_blocks, random_chip
@@ -24,7 +25,7 @@ def loss_at_rest(chip, blocks, x, y):
     return cost.loss(moved.readout, free.activity["out"], y).mean()
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("kind", ["mse", "cross-entropy"])
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_gradients_are_finite_differences_of_the_loss(wiring, kind, law):
@@ -33,7 +34,7 @@ def test_gradients_are_finite_differences_of_the_loss(wiring, kind, law):
     free = measure_free(chip, x)
     delta = chip.topology.split(exact(chip, y).delta)
     keep = np.ones(3, dtype=bool)
-    blocks = cost.gradients(chip.connections, free.activity, delta, keep)
+    blocks = cost.gradients(chip, free.activity, delta, keep)
     blocks |= cost.readout_gradients(chip.readout, free.activity["out"], y, keep)
     assert blocks.keys() == chip.programmed.keys()
     rng, step = np.random.default_rng(3), 1e-5
@@ -82,7 +83,7 @@ def exact_of(chip):
     return exact(chip, y)
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_gains_of_units_alone_are_cured_by_trims(law):
     """A chip with gains D_in S D_out: nothing of its asymmetry error is irreducible."""
     chip = random_chip("reciprocal", symmetric=True, law=law)
@@ -210,7 +211,7 @@ def test_gradients_of_every_weight_and_bias(case):
     keep = np.ones(len(case.y), dtype=bool)
     topology, readout = case.chip.topology, case.chip.readout
     for kind, delta in (("exact", case.exact.delta), ("ep", case.exact.ep)):
-        blocks = cost.gradients(case.chip.connections, case.free.activity, topology.split(delta), keep)
+        blocks = cost.gradients(case.chip, case.free.activity, topology.split(delta), keep)
         blocks |= cost.readout_gradients(readout, case.free.activity["out"], case.y, keep)
         assert set(blocks) == set(topology.shapes)
         for name, block in blocks.items():

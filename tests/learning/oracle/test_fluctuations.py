@@ -12,6 +12,7 @@ from learning.oracle.fluctuations import activity_variance, covariance, estimate
 from learning.schemes.scheme import Centred, Circle, OneSided
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
+from substrate.laws.law import LAWS
 from substrate.theory.linearisation import Linearisation, equilibrium, linearise
 from tests.networks import one_block, random_batch, random_chip
 from tests.statistics import ALARM, assert_normal_variance
@@ -35,7 +36,7 @@ def linear_of(chip):
     return linearise(chip, equilibrium(chip).state[:1])
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_states_have_the_predicted_covariance(law):
     """Every entry, false alarms 1e-6 in all; white, common and slow noise together, spread of the time constants."""
     noise = Noise(thermal=QUIET, common=QUIET, coloured=QUIET, tau_c=2.0)

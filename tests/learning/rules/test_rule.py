@@ -41,7 +41,7 @@ def tied(chip, x, y):
     free = measure_free(chip, x)
     delta = chip.topology.split(exact(chip, y).delta)
     keep = np.ones(len(x), dtype=bool)
-    blocks = gradients(chip.connections, free.activity, delta, keep)
+    blocks = gradients(chip, free.activity, delta, keep)
     backwards = {
         f"weight/{pre}-{post}": delta[pre].T @ free.activity[post] / len(x)
         for pre, post in chip.connections

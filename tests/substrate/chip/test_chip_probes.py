@@ -11,6 +11,7 @@ from devices.synapse.wires import Wires
 from substrate.chip.chip import Chip
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
+from substrate.laws.law import LAWS
 from substrate.protocol import Status
 from substrate.theory.linearisation import linearise
 from tests.networks import random_batch, random_chip
@@ -26,7 +27,7 @@ def whole(parts):
     return np.concatenate(list(parts.values()), axis=1)
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_a_held_chip_answers_with_its_effective_couplings(law):
     """Mismatch of all cells, gains of paths, wires and offsets of units: whatever the units feel."""
     devices = {
@@ -71,7 +72,7 @@ def test_an_injected_drive_acts_like_a_bias(mode):
     np.testing.assert_allclose(chip.state, biased.state, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_the_response_to_a_small_drive_is_that_of_the_linearised_chip(law):
     chip = random_chip(sigma=0.1, law=law)
     drive = clamped(chip)

@@ -11,6 +11,7 @@ from learning.schemes.scheme import Centred, Circle
 from substrate.chip.correction import two_way
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
+from substrate.laws.law import LAWS
 from substrate.network.couplings import couplings_of
 from substrate.protocol import Nudge
 from tests.networks import WIRINGS, random_batch, random_chip
@@ -31,7 +32,7 @@ def relative_error(chip, scheme, samples=4):
     return [np.linalg.norm(e) / np.linalg.norm(reference.delta) for e in errors]
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_with_exact_knowledge_the_error_vectors_are_exact(wiring, law):
     chip = random_chip(wiring, law=law, correction="exact", sigma=0.3)
@@ -40,7 +41,7 @@ def test_with_exact_knowledge_the_error_vectors_are_exact(wiring, law):
     assert uncorrected > 1e-2
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("wiring", ["reciprocal", "loop"])
 def test_a_complex_nudge_is_corrected_too(wiring, law):
     chip = random_chip(wiring, law=law, correction="exact")

@@ -7,6 +7,7 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from learning.estimator import measure_free
 from learning.oracle.exact import exact
 from substrate.dynamics.methods import Phase
+from substrate.laws.law import LAWS
 from substrate.protocol import Budget, Status
 from tests.networks import WIRINGS, random_batch, random_chip
 
@@ -18,7 +19,7 @@ def settled(chip, samples=5):
 
 
 @pytest.mark.parametrize("cost", ["mse", "cross-entropy"])
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_the_adjoint_state_settles_to_the_exact_error_vectors(wiring, law, cost):
     chip = random_chip(wiring, law=law, cost=cost, sigma=0.3)

@@ -9,6 +9,7 @@ from substrate.dynamics import equilibrium as module
 from substrate.dynamics.equilibrium import Audit
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.recording import Recording
+from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status
 from substrate.theory.linearisation import Linearisation, equilibrium, linearise
@@ -19,7 +20,7 @@ SWEEPS = {"mode": "equilibrium"}
 FINE = Phase(tolerance=1e-12, max_steps=20_000)
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("acceleration", ["anderson", "none"])
 def test_sweeps_find_where_the_trajectory_rests(wiring, law, acceleration):
@@ -186,7 +187,7 @@ def test_layers_are_coloured_when_they_can_be(wiring, colours):
         assert all(found[c.pre] != found[c.post] for c in topology.recurrent())
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_the_certificate_is_the_rate_of_return(law):
     """Near rest the slowest mode decays like ``exp(rightmost t)``."""
     chip = random_chip(law=law, symmetric=True, dt=0.01, phase=TIGHT, dynamics={"method": "rk4"})

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from substrate.network.topology import Connection, Topology, faults
+from substrate.network.topology import Topology, faults
 from tests.networks import LAYERS, WIRINGS, random_blocks
 
 
@@ -30,7 +30,7 @@ def test_coupling_acts_like_its_blocks(wiring):
 def test_feedback_is_pre_listed_after_post():
     topology = Topology(LAYERS, WIRINGS["lateral"])
     assert [c.name for c in topology.connections if topology.is_feedback(c)] == ["l2-l1"]
-    assert topology.pairs() == [(Connection("l1", "l2"), Connection("l2", "l1"))]
+    assert [(forward.ends, back.ends) for forward, back in topology.pairs()] == [(("l1", "l2"), ("l2", "l1"))]
 
 
 @pytest.mark.parametrize(

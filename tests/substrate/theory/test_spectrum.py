@@ -8,6 +8,7 @@ from devices.neuron.membrane import NeuronDevices
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Phase
+from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Status
 from substrate.theory import spectrum as module
@@ -23,7 +24,7 @@ def rested(law="additive"):
     return chip, equilibrium(chip).state
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_the_spectrum_is_that_of_the_motion(law):
     chip, state = rested(law)
     found = spectrum(chip, state)
@@ -37,7 +38,7 @@ def test_the_spectrum_is_that_of_the_motion(law):
     np.testing.assert_array_equal(rightmost(chip, state), found.real[:, 0])
 
 
-@pytest.mark.parametrize("law", ["additive", "hopfield"])
+@pytest.mark.parametrize("law", LAWS)
 def test_products_alone_find_the_rightmost_one(law, monkeypatch):
     chip, state = rested(law)
     expected = rightmost(chip, state)

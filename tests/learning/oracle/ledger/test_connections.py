@@ -75,7 +75,7 @@ def test_the_contrastive_rule_tends_to_the_tied_sum(wiring):
     books, runs, trial = books_of(chip, Centred(beta=1e-3), Contrastive())
     topology, keep = chip.topology, np.ones(5, dtype=bool)
     rest = {"in": trial.x} | topology.split(runs.reference.equilibrium.activity)
-    exact = cost.gradients(chip.connections, rest, topology.split(runs.reference.delta), keep)
+    exact = cost.gradients(chip, rest, topology.split(runs.reference.delta), keep)
     found = topology.split(runs.reference.ep)
     for pre, post in chip.connections:
         name, back = f"weight/{pre}-{post}", f"weight/{post}-{pre}"

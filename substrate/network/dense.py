@@ -1,0 +1,59 @@
+"""Dense connections: every unit of one layer acts on every unit of another; the block is (pre, post)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .connection import Values
+
+Array = NDArray[np.float64]
+
+
+class Dense(NamedTuple):
+    """A dense connection; see `substrate.network.connection.Kind`."""
+
+    pre: int
+    post: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the parameter block."""
+        return self.pre, self.post
+
+    @property
+    def fan_in(self) -> int:
+        """Activities that act on one post unit."""
+        return self.pre
+
+    @property
+    def reverse(self) -> Dense:
+        """The connection the other way."""
+        return Dense(self.post, self.pre)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the block's dimensions in a result file."""
+        return "pre", "post"
+
+    def apply(self, w: Array, a: Values) -> Values:
+        """Return ``a w``: drives (batch, post) of activities (batch, pre)."""
+        return np.asarray(a @ w)
+
+    def adjoint(self, w: Array, d: Values) -> Values:
+        """Return ``d w^T``: errors of the activities (batch, pre) from those of the drives (batch, post)."""
+        return np.asarray(d @ w.T)
+
+    def gradient(self, a: Values, d: Values) -> Values:
+        """Return ``a^T d``, summed over the batch, (pre, post)."""
+        return np.asarray(a.T @ d)
+
+    def mirror(self, w: Array) -> Array:
+        """Return ``w^T``, a view."""
+        return w.T
+
+    def matrix(self, w: Array) -> Array:
+        """Return the map as a matrix ``W[post, pre]``, a view."""
+        return w.T

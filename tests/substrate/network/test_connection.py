@@ -1,0 +1,139 @@
+"""What every kind of connection promises, and that nobody else knows how a block holds the weights."""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from substrate.network.dense import Dense
+
+ROOT = Path(__file__).parents[3]
+KINDS = [Dense(5, 3), Dense(4, 4)]
+SIZES = {Dense(5, 3): (5, 3), Dense(4, 4): (4, 4)}
+"""Units of both layers, by kind."""
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def kind(request):
+    return request.param
+
+
+def arrays(kind, batch=6):
+    """Return a block, activities and errors."""
+    rng, (pre, post) = np.random.default_rng(1), SIZES[kind]
+    return rng.normal(size=kind.shape), rng.normal(size=(batch, pre)), rng.normal(size=(batch, post))
+
+
+def test_the_adjoint_is_the_transpose(kind):
+    w, a, d = arrays(kind)
+    np.testing.assert_allclose(np.vdot(kind.apply(w, a), d), np.vdot(a, kind.adjoint(w, d)), rtol=1e-13)
+
+
+def test_the_gradient_is_the_derivative_of_the_map(kind):
+    """The map is linear in the block, so a difference of any size is the derivative."""
+    w, a, d = arrays(kind)
+    other = arrays(kind)[0][::-1] + 0.3
+    change = np.vdot(kind.apply(w + other, a), d) - np.vdot(kind.apply(w, a), d)
+    np.testing.assert_allclose(np.vdot(kind.gradient(a, d), other), change, rtol=1e-12)
+
+
+def test_nothing_is_conjugated(kind):
+    w, a, d = arrays(kind)
+    np.testing.assert_allclose(kind.gradient(1j * a, 1j * d), -kind.gradient(a, d), rtol=1e-14)
+    np.testing.assert_allclose(kind.apply(w, 1j * a), 1j * kind.apply(w, a), rtol=1e-14)
+
+
+def test_the_mirror_is_the_transpose_as_a_map_of_its_own(kind):
+    w, _, d = arrays(kind)
+    np.testing.assert_allclose(kind.reverse.apply(kind.mirror(w), d), kind.adjoint(w, d), rtol=1e-14)
+    np.testing.assert_array_equal(kind.reverse.mirror(kind.mirror(w)), w)
+    assert kind.reverse.shape == kind.mirror(w).shape
+    assert kind.reverse.reverse == kind
+
+
+def test_a_matrix_is_the_map(kind):
+    w, a, _ = arrays(kind)
+    np.testing.assert_allclose(kind.apply(w, a), a @ kind.matrix(w).T, rtol=1e-14)
+    assert kind.matrix(w).shape == SIZES[kind][::-1]
+
+
+def test_a_post_unit_hears_as_many_activities_as_it_says(kind):
+    ones = np.ones((1, SIZES[kind][0]))
+    assert (kind.apply(np.ones(kind.shape), ones) == kind.fan_in).all()
+    assert len(kind.dims) == len(kind.shape)
+
+
+# Who may multiply matrices, and why: none of these is the weight block of a connection.
+
+ALLOWED = {
+    "substrate/network/dense.py": "the dense kind itself",
+    "substrate/engine/cpu": "code of the engine",
+    "substrate/chip/wires.py:transfer": "an array of cells between its row and column lines",
+    "substrate/dynamics/methods.py:_table": "tableaus of integration",
+    "substrate/theory/krylov.py": "Krylov vectors",
+    "substrate/theory/spectrum.py": "Jacobians",
+    "learning/cost.py:logits": "the digital readout",
+    "learning/cost.py:force": "the digital readout",
+    "learning/cost.py:readout_gradients": "the digital readout",
+    "learning/optimisers/spectral.py": "singular values, of the controller's own record of a matrix",
+    "learning/schemes/wave.py": "Fourier sums",
+    "learning/oracle/squared_mean.py": "products of repeats",
+    "learning/oracle/fluctuations.py": "covariances",
+    "learning/oracle/matching.py": "covariances, from dense matrices of the whole chip",
+    "scenarios/experiments/measure/tables.py:_signal_group": "nudges times errors",
+    "scenarios/data/measured_weights.py:_columns": "columns of a text table",
+}
+
+NAMES_BLOCKS = re.compile(r"\.block\b|weight/")
+"""Only such a file of scenarios has anything to do with weights; the others draw and lay out tables."""
+
+PRODUCTS = {"einsum", "outer", "matmul", "dot", "tensordot", "inner", "transpose", "swapaxes", "multi_dot", "kron"}
+
+
+def products(text):
+    """Yield (function, line) of every product or transpose of matrices."""
+
+    def visit(node, name):
+        for child in ast.iter_child_nodes(node):
+            inside = f"{name}.{child.name}".lstrip(".") if isinstance(child, ast.FunctionDef | ast.ClassDef) else name
+            product = isinstance(child, ast.BinOp | ast.AugAssign) and isinstance(child.op, ast.MatMult)
+            turned = isinstance(child, ast.Attribute) and child.attr in {"T", "mT"}
+            called = isinstance(child, ast.Call) and getattr(child.func, "attr", "") in PRODUCTS
+            if product or turned or called:
+                yield inside, child.lineno
+            yield from visit(child, inside)
+
+    yield from visit(ast.parse(text), "")
+
+
+def is_allowed(path, function):
+    places = {f"{path}:{function}", path, *(parent.as_posix() for parent in Path(path).parents)}
+    return bool(places & ALLOWED.keys())
+
+
+def test_nobody_else_knows_how_a_block_holds_the_weights():
+    found = []
+    for package in ("devices", "substrate", "learning", "scenarios"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            path, text = file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
+            rows = products(text) if package != "scenarios" or NAMES_BLOCKS.search(text) else ()
+            found += [f"{path}:{line} in {function}" for function, line in rows if not is_allowed(path, function)]
+    assert found == [], "\n".join(found)
+
+
+def test_every_allowed_place_is_one():
+    for place in ALLOWED:
+        path = ROOT / place.partition(":")[0]
+        texts = [file.read_text(encoding="utf-8") for file in (path.rglob("*.py") if path.is_dir() else [path])]
+        functions = {function for text in texts for function, _ in products(text)}
+        assert functions, place
+        assert ":" not in place or place.partition(":")[2] in functions, place
+
+
+@pytest.mark.parametrize(
+    "line", ["a = b @ c", "a @= b", "a = w.T", "np.outer(a, b)", "w.swapaxes(0, 1)", "np.einsum('ij', a)"]
+)
+def test_a_product_is_seen(line):
+    assert [function for function, _ in products(f"def f():\n    {line}")] == ["f"]
