@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from devices.programming.own import WriteLaw
     from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
+    from scenarios.extensions import register_write_law
     from scenarios.front.result import Result, SweepResult, merge, open_result
     from scenarios.language.faults import ScenarioError
     from scenarios.results.disk import StoreError
@@ -35,6 +37,8 @@ _PLACES = {
     "merge": "scenarios.front.result",
     "Result": "scenarios.front.result",
     "SweepResult": "scenarios.front.result",
+    "WriteLaw": "devices.programming.own",
+    "register_write_law": "scenarios.extensions",
     "ScenarioError": "scenarios.language.faults",
     "RunError": "scenarios.run.run",
     "StoreError": "scenarios.results.disk",
@@ -51,12 +55,14 @@ __all__ = [
     "StoreError",
     "Sweep",
     "SweepResult",
+    "WriteLaw",
     "catalogue",
     "list_presets",
     "load",
     "main",
     "merge",
     "open_result",
+    "register_write_law",
     "sweep",
 ]
 

@@ -55,7 +55,7 @@ class Case:
     def chip(self, noise: Noise | None = None, **dynamics: object) -> Chip:
         """Return the network, clamped to its batch."""
         settings = Dynamics.model_validate({"precision": self.precision, "dt": DT, **dynamics})
-        design = Design(self.topology, "sigmoid", "cross-entropy", settings, noise=noise or Noise())
+        design = Design(self.topology, "sigmoid", "cross-entropy", settings).replace(noise=noise or Noise())
         chip = Chip(design, self.blocks, threads=self.threads)
         chip.set_input(self.x)
         return chip

@@ -131,6 +131,11 @@ class _InUnit:
 
     unit: str
 
+    @property
+    def written(self) -> str:
+        """The unit of a plain number, and what text may be in."""
+        return "1 or %" if self.unit == "1" else self.unit
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.convert, handler(source))
 
@@ -157,6 +162,11 @@ class Quantity(ABC):
     number and keeps the text; to a type checker the field is a float.
     """
 
+    @property
+    @abstractmethod
+    def written(self) -> str:
+        """The unit of a plain number, and what text may be in, such as ``state or V``."""
+
     @abstractmethod
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text as the object that stands for it."""
@@ -170,6 +180,8 @@ class Quantity(ABC):
 
 
 class _Time(Quantity):
+    written = "tau or s"
+
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         if isinstance(value, str):
             return Span(number_in(value, "s"), value)
@@ -230,11 +242,24 @@ class Level(Quantity):
     unit: Literal["V", "V um"] = "V"
     """What text may be written in."""
 
+    @property
+    def written(self) -> str:
+        """The state or the activity, or volts."""
+        of = "activity" if self.scale == "activity_volts" else "state"
+        return f"{of}{' um' if self.unit.endswith(' um') else ''} or {self.unit}"
+
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text in volts as a `Potential`."""
         if isinstance(value, str):
             return Potential(number(number_in(value, self.unit)), value, self.scale)
         return value if isinstance(value, Potential) else number(value)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Says the unit of a plain number that takes no text: ``Annotated[float, ..., Unit("weight")]``."""
+
+    written: str
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ class Cell(Quantity):
 
     unit: Literal["S", "ohm"]
 
+    @property
+    def written(self) -> str:
+        """The weight or its inverse, or siemens or ohms."""
+        return "weight or S" if self.unit == "S" else "1/weight or ohm"
+
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text with a unit as a `Component`."""
         if isinstance(value, str):
@@ -59,6 +64,11 @@ class Slew(Quantity):
 
     scale: Literal["activity_volts", "volt_scale"]
     """The key of ``[physical]`` that says how many volts one unit is."""
+
+    @property
+    def written(self) -> str:
+        """The state or the activity per tau, or volts per second."""
+        return f"{'activity' if self.scale == 'activity_volts' else 'state'}/tau or V/s"
 
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text with a unit as a `Rate`."""

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.neuron.activation import Curve
+from devices.programming.own import WriteLaw
 from devices.random import Stream
 from learning.draws import both_seeds
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
 from substrate.network.topology import Topology
 
-from .data.arrays import DataError
+from .data.arrays import DataError, Read, digest_of
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
-from .data.measured_cells import cell_faults
 from .data.measured_converters import PLACES as CONVERTERS
-from .data.measured_converters import converter_faults
 from .data.measured_curve import PLACE as CURVE
 from .data.measured_weights import PLACES as WEIGHTS
-from .data.measured_weights import measured_weights, weight_faults
-from .data.readers import PARAMETERS, READERS, read_data, read_outline, read_parameters
+from .data.measured_weights import measured_weights
+from .data.readers import DATA, PARAMETERS, READERS
 from .data.shelf import Shelf
 from .language.faults import dotted
 from .language.load import Loaded, faults_at
-from .language.named_files import named_files
+from .language.named_files import FileKey, named_files
 from .schema.experiments import Experiment
 from .schema.scenario import Learning, Network, Scenario
 
@@ -57,7 +56,7 @@ class Setup(NamedTuple):
     data: Data
     fabrication: Fabrication
     content: dict[str, str]
-    """Digest of what every file holds that the scenario names, by its key."""
+    """Digest of what every file holds that the scenario names, and of what its user's own laws compute, by key."""
 
     taken: list[str]
     """What every file was taken for, one line each."""
@@ -101,41 +100,8 @@ class Setup(NamedTuple):
         return Chip(self.design, programmed or self.programmed, made, threads)
 
 
-def check(loaded: Loaded, shelf: Shelf | None = None) -> None:
-    """Check what the schema cannot see: files, shapes and sizes, without loading the data.
-
-    Parameters
-    ----------
-    loaded : Loaded
-        The scenario.
-    shelf : Shelf, optional
-        What other points of a sweep have read before.
-
-    Raises
-    ------
-    ScenarioError
-        With every fault found.
-    """
-    scenario, shelf = loaded.scenario, shelf or Shelf()
-    found: Found = []
-    classes: int | None = None
-    try:
-        outline = read_outline(loaded, shelf)
-        classes = outline.classes
-        found += _width_faults(scenario.network, outline.inputs)
-    except DataError as error:
-        found.append((("task", *error.field.split(".")[1:]), error.message, error.hint))
-    found += _parameter_faults(loaded, classes, shelf)
-    found += _curve_faults(loaded, shelf)
-    found += cell_faults(loaded)
-    found += weight_faults(loaded)
-    found += converter_faults(loaded)
-    if found:
-        raise faults_at(loaded, found)
-
-
 def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
-    """Return what a scenario describes: its files are read, and its numbers are in units of the model.
+    """Return what a scenario describes: each of its files is read, once, and its numbers are in units of the model.
 
     Parameters
     ----------
@@ -147,22 +113,20 @@ def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
     Raises
     ------
     ScenarioError
-        If a file is missing or does not fit.
+        With everything that is wrong with its files, and with how they fit the rest of it.
     """
-    shelf, network = shelf or Shelf(), loaded.scenario.network
-    check(loaded, shelf)
-    data = _data(loaded, shelf)
-    files = named_files(loaded)
-    read = {key: READERS[key](loaded, shelf) for key in files}
-    values = {key: found.value for key, found in read.items()}
-    topology = Topology(network.layers, network.connections, None if network.cost == "mse" else data.y.shape[1])
-    programmed = values.get(PARAMETERS)
-    if programmed is None:
-        programmed = _initial(loaded, topology, shelf)
-    else:
-        _refuse(loaded, _shape_faults(topology, programmed))
-    if loaded.scenario.devices.feedback.tied:
-        _refuse(loaded, _unequal_faults(topology, programmed))
+    shelf, network, files = shelf or Shelf(), loaded.scenario.network, named_files(loaded)
+    read, found = _read(loaded, files, shelf)
+    values = {key: one.value for key, one in read.items()}
+    topology = Topology(network.layers, network.connections, _classes(network, values))
+    if PARAMETERS in values:
+        found += _shape_faults(topology, values[PARAMETERS])
+    if found:
+        raise faults_at(loaded, found)
+    data: Data = values[DATA]
+    programmed = values.get(PARAMETERS) or _initial(loaded, topology, shelf)
+    if loaded.scenario.devices.feedback.tied and (unequal := _unequal_faults(topology, programmed)):
+        raise faults_at(loaded, unequal)
     cells = measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed)
     scenario = loaded.scenario.in_units()
     design = design_of(scenario, topology, values.get(CURVE, network.activation))._replace(
@@ -176,9 +140,34 @@ def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
         programmed,
         data,
         Fabrication(scenario.seed, scenario.chip.instance),
-        {dotted(key): found.digest for key, found in read.items()},
+        {dotted(key): read[key].digest for key in files} | _registered(scenario),
         [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
     )
+
+
+def _read(loaded: Loaded, files: Iterable[FileKey], shelf: Shelf) -> tuple[dict[FileKey, Read], Found]:
+    """Return what the task and the files of a scenario hold by key, as far as they can be read, and what is wrong."""
+    read: dict[FileKey, Read] = {}
+    found: Found = []
+    for key in dict.fromkeys([*files, DATA]):  # a task without a file is read, too
+        try:
+            read[key] = READERS[key](loaded, shelf)
+            found += [(key, *words) for words in read[key].faults]
+        except DataError as error:
+            place = tuple(error.field.split(".", 2)) if key == DATA else key
+            found.append((place, error.message, error.hint))
+    return read, found + (_target_faults(loaded, read[DATA].value) if DATA in read else [])
+
+
+def _target_faults(loaded: Loaded, data: Data) -> Found:
+    """Return why the targets are no probabilities of classes, where they must be."""
+    task, network = loaded.scenario.task, loaded.scenario.network
+    if network.cost != "cross-entropy" or _distributions(data.y):
+        return []
+    place, hint = "path", "give integer labels, or rows that are not negative and sum to 1 within 1e-6"
+    if task.kind == "teacher":
+        place, hint = "targets", 'take "classes", or network.cost = "mse"'
+    return [(("task", place), _no_probabilities(data.y), hint)]
 
 
 def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -> Design:
@@ -193,31 +182,27 @@ def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -
     activation : str or Curve
         By name, or as it was measured.
     """
-    network, devices, physical = scenario.network, scenario.devices, scenario.physical
+    network, physical = scenario.network, scenario.physical
     return Design(
         topology,
         activation,
         network.cost,
         scenario.dynamics,
-        devices.feedback,
+        scenario.devices,
         network.law,
-        devices.neurons,
-        devices.noise,
         scenario.phases,
-        devices.converters,
-        devices.hold,
-        devices.update,
-        correction=scenario.learning.correction,
-        energy=scenario.energy,
-        weights=devices.weights,
-        wires=devices.wires,
-        twin=devices.twin,
-        tau=scenario.tau,
-        retention=devices.retention,
-        comparator=devices.comparator,
+        scenario.learning.correction,
+        scenario.energy,
+        scenario.tau,
         synapse=physical.synapse if physical else "virtual-ground",
         volt_ratio=physical.volt_ratio if physical else 1.0,
     )
+
+
+def _registered(scenario: Scenario) -> dict[str, str]:
+    """Return the digest of what the user's own laws compute, by key: their names alone say little."""
+    law = scenario.devices.update
+    return {"devices.update": digest_of({"nodes": law.shape().nodes})} if isinstance(law, WriteLaw) else {}
 
 
 def _with_seed(scenario: Scenario) -> Scenario:
@@ -231,27 +216,6 @@ def _with_seed(scenario: Scenario) -> Scenario:
     schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
     changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
     return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
-
-
-def _data(loaded: Loaded, shelf: Shelf) -> Data:
-    """Return the data of the task.
-
-    Raises
-    ------
-    ScenarioError
-        If they cannot be read or do not fit.
-    """
-    task, network = loaded.scenario.task, loaded.scenario.network
-    try:
-        data = read_data(loaded, shelf)
-    except DataError as error:
-        raise faults_at(loaded, [(("task", *error.field.split(".")[1:]), error.message, error.hint)]) from error
-    if network.cost == "cross-entropy" and not _distributions(data.y):
-        place, hint = "path", "give integer labels, or rows that are not negative and sum to 1 within 1e-6"
-        if task.kind == "teacher":
-            place, hint = "targets", 'take "classes", or network.cost = "mse"'
-        raise faults_at(loaded, [(("task", place), _no_probabilities(data.y), hint)])
-    return data
 
 
 def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> dict[str, Array]:
@@ -295,34 +259,14 @@ def _lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
     return drawn / (_CUT_SPREAD * math.sqrt(shape[0]))
 
 
-def _width_faults(network: Network, inputs: int) -> Found:
-    first = next(iter(network.layers))
-    if network.layers[first] == inputs:
-        return []
-    return [
-        (
-            ("network", "layers", first),
-            f"{network.layers[first]} units, but the samples of the task have {inputs} inputs",
-            f"write {first} = {inputs}",
-        )
-    ]
-
-
-def _parameter_faults(loaded: Loaded, classes: int | None, shelf: Shelf) -> Found:
-    network = loaded.scenario.network
-    if network.parameters is None:
-        return []
-    place = ("network", "parameters")
-    try:
-        blocks: dict[str, Array] = read_parameters(loaded, shelf).value
-    except DataError as error:
-        return [(place, error.message, error.hint)]
+def _classes(network: Network, values: Mapping[FileKey, Any]) -> int | None:
+    """Return the classes of the readout, by the data or, where these cannot be read, by the parameters."""
     if network.cost == "mse":
-        classes = None
-    elif classes is None:
-        weight = blocks.get("readout/weight")
-        classes = weight.shape[-1] if weight is not None and weight.ndim == 2 else 2
-    return _shape_faults(Topology(network.layers, network.connections, classes), blocks)
+        return None
+    if DATA in values:
+        return int(values[DATA].y.shape[1])
+    weight = values.get(PARAMETERS, {}).get("readout/weight")
+    return int(weight.shape[-1]) if weight is not None and weight.ndim == 2 else 2
 
 
 def _no_probabilities(y: Array) -> str:
@@ -336,15 +280,6 @@ def _no_probabilities(y: Array) -> str:
 
 def _distributions(y: Array) -> bool:
     return bool((y >= 0.0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0.0, atol=1e-6))
-
-
-def _curve_faults(loaded: Loaded, shelf: Shelf) -> Found:
-    try:
-        if CURVE in named_files(loaded):
-            READERS[CURVE](loaded, shelf)
-    except DataError as error:
-        return [(CURVE, error.message, error.hint)]
-    return []
 
 
 def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
@@ -377,8 +312,3 @@ def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
         for forward, back in topology.pairs()
         if not np.array_equal(blocks[back.block], topology.mirror(forward.block, blocks[forward.block]))
     ]
-
-
-def _refuse(loaded: Loaded, found: Found) -> None:
-    if found:
-        raise faults_at(loaded, found)

@@ -37,21 +37,21 @@ def unreached(setup: Setup) -> dict[str, int]:
 
     They are those of its first chip, and counted as `substrate.chip.silicon.Silicon.unreached` counts them.
     """
-    design, topology = setup.design, setup.design.topology
-    backward = design.feedback.over(design.weights)
-    partners = {b.block for _, b in topology.pairs()} if design.feedback.tied else set()
+    topology, devices, measured = setup.design.topology, setup.design.devices, setup.design.measured_cells
+    backward = devices.feedback.over(devices.weights)
+    partners = {b.block for _, b in topology.pairs()} if devices.feedback.tied else set()
     kinds = {
-        c.block: backward if topology.is_feedback(c) else design.weights
+        c.block: backward if topology.is_feedback(c) else devices.weights
         for c in topology.connections
         if c.block not in partners
     }
-    if design.update is None and all(kind.window is None for kind in kinds.values()):
+    if devices.update is None and all(kind.window is None for kind in kinds.values()):
         return {}
 
     def stream(purpose: str) -> Stream:
         return Stream(setup.fabrication.seed, purpose, setup.fabrication.instance)
 
-    drawn = Drawn(design.update, {block: topology.shapes[block] for block in kinds}, stream, design.measured_cells)
+    drawn = Drawn(devices.update, {block: topology.shapes[block] for block in kinds}, stream, measured)
     counts = {}
     for block, kind in kinds.items():
         ends, inside = drawn.ends(block), within(kind, setup.programmed[block])

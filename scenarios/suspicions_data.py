@@ -84,17 +84,17 @@ def weight_suspicions(setup: Setup) -> Iterator[Finding]:
 
 def _windows(design: Design, blocks: dict[str, Array]) -> Iterator[Finding]:
     """Yield the windows of cells that cut a good part of a block."""
-    topology, weights = design.topology, design.weights
+    topology, weights = design.topology, design.devices.weights
     back = {f"weight/{c.name}" for c in topology.connections if topology.is_feedback(c)}
-    own = design.feedback.over(weights)
+    own = design.devices.feedback.over(weights)
     for name, block in blocks.items():
-        cells = own if name in back and design.feedback.storage != "shared-device" else weights
+        cells = own if name in back and design.devices.feedback.storage != "shared-device" else weights
         if cells.window is None:
             continue
         low, high = (size_of(end) for end in cells.window)
         limits = (low - high, high - low) if cells.cell == "pair" else (low, high)
         share = float(np.mean((block < limits[0]) | (block > limits[1])))
         if share > OUTSIDE:
-            table = "feedback" if cells is own and design.feedback.window is not None else "weights"
+            table = "feedback" if cells is own and design.devices.feedback.window is not None else "weights"
             words = f"{100.0 * share:.0f} % of {name!r} lies beyond {limits[0]:g} to {limits[1]:g} and is cut"
             yield ("devices", table, "window"), words, "widen the window, or scale the weights"

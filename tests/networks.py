@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from devices.neuron.membrane import NeuronDevices
-from devices.neuron.noise import Noise
+from devices.hardware import Devices
 from devices.synapse.cell import FeedbackDevices
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
@@ -25,11 +24,8 @@ WIRINGS = {
     "forward": ["in-l1", "l1-l2", "l2-out"],
 }
 LAYERS = {"in": 6, "l1": 7, "l2": 5, "out": 4}
-DEVICES = (
-    *("weights", "wires", "twin", "phases", "converters", "hold"),
-    *("update", "retention", "correction", "energy", "tau", "comparator", "synapse", "volt_ratio"),
-)
-"""Fields of a design that are ideal unless a test says otherwise."""
+PARTS = (*Devices.model_fields, "phases", "correction", "energy", "tau", "synapse", "volt_ratio")
+"""Parts of a design that are ideal unless a test says otherwise."""
 
 
 def dynamics(dt: float = 0.5, phase: Phase = TIGHT, **more: object) -> Dynamics:
@@ -53,8 +49,8 @@ def random_blocks(topology: Topology, seed: int, scale: float = 0.5) -> dict[str
 def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) -> Chip:
     """Return a chip with random weights.
 
-    Keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric, instance, law, neurons, noise,
-    `dynamics`, more keywords of `Dynamics`, and what `DEVICES` names.
+    Keywords: activation, cost, scale, sigma, dt, phase, threads, symmetric, instance, law,
+    `dynamics`, more keywords of `Dynamics`, and what `PARTS` names.
     """
     cost = changes.get("cost", "cross-entropy")
     topology = Topology(LAYERS, WIRINGS[wiring], None if cost == "mse" else 3)
@@ -67,12 +63,10 @@ def random_chip(wiring: str = "reciprocal", seed: int = 0, **changes: object) ->
         changes.get("activation", "sigmoid"),
         cost,
         dynamics(changes.get("dt", 0.5), changes.get("phase", TIGHT), **changes.get("dynamics", {})),
-        FeedbackDevices(mismatch_sigma=changes.get("sigma", 0.0)),
+        Devices(feedback=FeedbackDevices(mismatch_sigma=changes.get("sigma", 0.0))),
         changes.get("law", "additive"),
-        changes.get("neurons", NeuronDevices()),
-        changes.get("noise", Noise()),
     )
-    design = design._replace(**{name: changes[name] for name in DEVICES if name in changes})
+    design = design.replace(**{name: changes[name] for name in PARTS if name in changes})
     return Chip(design, blocks, Fabrication(seed, changes.get("instance", 0)), changes.get("threads", 2))
 
 

@@ -62,7 +62,7 @@ class PlainChip:
     def __init__(self, design, programmed, fabrication, x):
         self.design, self.fabrication, self.x = design, fabrication, x
         self.topology, self.columns = design.topology, design.topology.columns
-        neurons, units = design.neurons, design.topology.units
+        neurons, units = design.devices.neurons, design.topology.units
         self.programmed, self.loads, self.felt = programmed, {}, {}
         for block in programmed:
             self.felt[block] = self._cells(block) if block.startswith("weight/") else self._kept(block)
@@ -91,11 +91,12 @@ class PlainChip:
     def _kind(self, block):
         pre, post = block.removeprefix("weight/").split("-")
         back = list(self.topology.layers).index(pre) > list(self.topology.layers).index(post)
-        return self.design.feedback.over(self.design.weights) if back else self.design.weights, back
+        devices = self.design.devices
+        return devices.feedback.over(devices.weights) if back else devices.weights, back
 
     def _kept(self, block, kind=None):
         """Return what the cells of a block keep of a request: within bounds, at a level, after leak and drift."""
-        weight, law, retention = self.programmed[block], self.design.update, self.design.retention
+        weight, law, retention = self.programmed[block], self.design.devices.update, self.design.devices.retention
         if block.startswith("readout/"):
             return weight
         if kind is not None and kind.window is not None:
@@ -124,9 +125,10 @@ class PlainChip:
         """Return what a connection really weighs (pre, post), and keep its conductance."""
         pre, post = block.removeprefix("weight/").split("-")
         (kind, back), other = self._kind(block), f"weight/{post}-{pre}"
-        shared = self.design.feedback.storage == "shared-device" and back and other in self.programmed and pre != post
+        shared = self.design.devices.feedback.storage == "shared-device" and back and other in self.programmed
+        shared = shared and pre != post
         cell = other if shared else block
-        kept = self._kept(cell, self.design.weights if shared else kind)
+        kept = self._kept(cell, self.design.devices.weights if shared else kind)
         rest = kind.window[0] if kind.window and kind.cell == "pair" else 0.0
         path = np.sqrt(2.0) * kind.mirror.sigma if kind.mirror else kind.gain_sigma
         gains = self._spread(f"path-gain/{block}", self.topology.layers[post], path)
@@ -143,7 +145,7 @@ class PlainChip:
         return (both[0] - both[1]) * gains
 
     def _behind_wires(self, conductance, back):
-        wires = self.design.wires
+        wires = self.design.devices.wires
         if wires.segment == 0.0:
             return conductance
         cells = conductance.T if back else conductance
@@ -234,7 +236,7 @@ class PlainChip:
 
     def applied(self, beta):
         """Return what the nudge circuit makes of nudges; both quadratures have the gain of their sign."""
-        circuit, beta = self.design.converters.nudge, np.asarray(beta)
+        circuit, beta = self.design.devices.converters.nudge, np.asarray(beta)
         up, down = circuit.gain, circuit.gain if circuit.gain_negative is None else circuit.gain_negative
         real = beta.real * np.where(beta.real >= 0.0, up, down)
         return real + 1j * beta.imag * np.where(beta.imag >= 0.0, up, down) if np.iscomplexobj(beta) else real
@@ -242,8 +244,9 @@ class PlainChip:
     def nudged(self, beta, target, free, shown):
         """Return what acts under a nudge, (batch, 1) or a number, from free activities, as they are and as shown."""
         design, acting = self.design, self.free
-        if design.twin is not None:
-            second = {b: self._spread(f"twin/{b}", v.shape, design.twin.mismatch_sigma) for b, v in self.loads.items()}
+        if design.devices.twin is not None:
+            sigma = design.devices.twin.mismatch_sigma
+            second = {b: self._spread(f"twin/{b}", v.shape, sigma) for b, v in self.loads.items()}
             blocks = {b: v * second.get(b, 1.0) for b, v in self.felt.items()}
             acting = self.wired(blocks, {b: v * second[b] for b, v in self.loads.items()})
         known = {"programmed": self.programmed, "exact": self.felt}.get(design.correction)
@@ -253,7 +256,7 @@ class PlainChip:
             acting = acting._replace(
                 recurrent=acting.recurrent - 2.0 * hat, constant=acting.constant + 2.0 * free @ hat.T
             )
-        circuit, out, applied = design.converters.nudge, self.columns[self.topology.output], self.applied(beta)
+        circuit, out, applied = design.devices.converters.nudge, self.columns[self.topology.output], self.applied(beta)
         constant = acting.constant + 0.0 * applied
         constant[:, out] += circuit.offset
         if design.phases.nudge == "continuous":

@@ -118,7 +118,7 @@ def _scheme(d: _Draws, chip: Chip) -> object:
     swings = steps and not held and design.dynamics.mode == "trajectory"
     if swings:
         choices.append(LockIn(beta=beta, period=12.0, cycles=1))
-    if design.activation in HOLOMORPHIC and not design.converters.nudge.shapes:
+    if design.activation in HOLOMORPHIC and not design.devices.converters.nudge.shapes:
         choices.append(Circle(beta=beta, points=4))
         choices += [Rotation(beta=beta, period=12.0, cycles=1)] if swings else []
     return d.one_of(choices)

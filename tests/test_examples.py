@@ -8,6 +8,8 @@ import pytest
 
 import nudgelab
 
+from .own_laws import forgotten_laws
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
@@ -36,12 +38,18 @@ def _measured(found):
     assert (chips > 0.8).all()
 
 
+def _law(found):
+    assert found["moved"][0.0] > found["moved"][1.0] > found["moved"][3.0] > 0.0
+    assert found["chip"].causes == ["mismatch", "adc", "write"]
+
+
 FINDINGS = {
     "01_first_measurement": _first,
     "02_my_weights_and_data": _mine,
     "03_cosine_against_angle": _angles,
     "04_training_with_homeostasis": _homeostasis,
     "08_a_measured_chip": _measured,
+    "09_my_write_law": _law,
 }
 
 
@@ -53,7 +61,8 @@ def run_example(path, name):
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p.stem in FINDINGS], ids=lambda path: path.stem)
 def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    FINDINGS[path.stem](run_example(path, "__main__"))
+    with forgotten_laws():
+        FINDINGS[path.stem](run_example(path, "__main__"))
 
 
 def test_a_sweep_on_two_workers_is_one_page_too(capsys):

@@ -216,10 +216,10 @@ def test_states_are_read_as_activities_of_their_membranes(number):
 @NUMBERS
 def test_a_sample_has_settled_if_and_only_if_its_drift_vanishes(number):
     plain = study(number).plain
-    if plain.design.noise.on:
+    if plain.design.devices.noise.on:
         return
     # Drive and membrane both rest where there is a pole between them.
-    shares = 2.0 + plain.steepest() if plain.design.neurons.synapse_tau else 1.0
+    shares = 2.0 + plain.steepest() if plain.design.devices.neurons.synapse_tau else 1.0
     for ending in by_hand(number)[0].endings:
         drift, rounding = drift_of(plain, ending)
         settled, gone = ending.settled.status == Status.SETTLED, ending.settled.status == Status.DIVERGED
@@ -238,16 +238,16 @@ def test_a_swing_has_settled_if_and_only_if_its_last_cycle_closes(number):
     for settled, gap, tolerance in by_hand(number)[0].gaps:
         there = settled.status != Status.DIVERGED
         np.testing.assert_allclose(settled.residual[there], gap[there], rtol=1e-12, atol=1e-14)
-        if not study(number).plain.design.noise.on:
+        if not study(number).plain.design.devices.noise.on:
             np.testing.assert_array_equal(settled.status == Status.SETTLED, there & (gap < tolerance))
 
 
 @NUMBERS
 def test_a_cycle_comes_back_and_no_sample_that_was_given_up_would_have_settled(number):
     """Steps of one stage go on in NumPy from where they ended: a cycle returns, and none settles in as many again."""
-    plain, neurons = study(number).plain, study(number).plain.design.neurons
+    plain, neurons = study(number).plain, study(number).plain.design.devices.neurons
     dynamics = plain.design.dynamics
-    if plain.design.noise.on or neurons.synapse_tau or neurons.slew or dynamics.mode == "equilibrium":
+    if plain.design.devices.noise.on or neurons.synapse_tau or neurons.slew or dynamics.mode == "equilibrium":
         return
     for ending in by_hand(number)[0].endings if dynamics.method in ("euler", "exponential") else []:
         load = 1.0 + ending.acting.load

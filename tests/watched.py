@@ -69,7 +69,7 @@ def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured
         nodes = scheme.nodes(len(read))
         return Measured(-sum(np.real(n.weight * a) for n, a in zip(nodes, read, strict=True)), endings, gaps)
     signs = scheme.signs(np.arange(len(target)), 0)[:, None] if isinstance(scheme, RandomSign) else np.ones((1, 1))
-    nodes = scheme.nodes() if conjugates(chip.design) else unfolded(scheme.nodes())
+    nodes = scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes())
     total, last = np.zeros_like(at_rest), max(k for k, node in enumerate(nodes) if node.beta != 0.0)
     for k, node in enumerate(nodes):
         read = shown

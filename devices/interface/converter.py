@@ -7,13 +7,14 @@ an error `d` that differs between them becomes a bias ``d / beta``.
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..imperfection import DIFFERENT, RANDOM, Cause
 from ..parameters import FilePath, Level, Parameters, Potential, Ratio
 from ..quantities import size_of
 from ..random import Stream
@@ -188,6 +189,22 @@ class Converters(Parameters):
 
     nudge: NudgeCircuit = NudgeCircuit()
     """Circuit that applies the nudge."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        # A converter rounds every phase by itself: what is left of its own gain and offset is small beside that.
+        Cause(
+            "adc",
+            DIFFERENT,
+            {"readout": None},
+            kind_of=lambda made: RANDOM if made.readout is not None and made.readout.stochastic else DIFFERENT,
+        ),
+        Cause("nudge-circuit", DIFFERENT, {"nudge": NudgeCircuit()}, lambda made, _: not made.nudge.ideal),
+    )
+
+    @property
+    def random(self) -> bool:
+        """Tell whether two readings of one value differ."""
+        return self.readout is not None and self.readout.stochastic
 
 
 class Clipped(NamedTuple):

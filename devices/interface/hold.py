@@ -8,13 +8,14 @@ estimate, and becomes a bias of ``pedestal / beta``, and ``droop a / beta`` for 
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..imperfection import DIFFERENT, Cause
 from ..parameters import BOLTZMANN, Farads, Level, Parameters, Ratio, Time
 from ..quantities import Slew, size_of
 from ..random import Stream
@@ -55,6 +56,15 @@ class Hold(Parameters):
     read_skew: Annotated[float, Field(ge=0.0, le=1e12), Time] = 0.0
     """How much later than its predecessor each unit is converted, in the order of the layers, by a converter that all
     share; in tau or seconds. Every read waits then, unit k for k times this. 0: all units at once."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause(
+            "hold",
+            DIFFERENT,
+            acts=lambda hold, use: hold.changes(use.waits or hold.read_skew > 0.0),
+            before="nudge-circuit",
+        ),
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Hold:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..imperfection import COMMON, Cause
 from ..parameters import Level, Micrometres, Parameters, Ratio, Time
 from ..quantities import Slew, size_of
 from ..random import Stream
@@ -74,6 +75,8 @@ class NeuronDevices(Parameters):
 
     input_pair: InputPair | None = None
     """Transistors that make the offset, in place of `offset_sigma`."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("neurons", COMMON, acts=lambda neurons, _: neurons.on),)
 
     @model_validator(mode="after")
     def _one_offset(self) -> NeuronDevices:

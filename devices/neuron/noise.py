@@ -8,13 +8,14 @@ with a 1/f spectrum is a sum of such processes, one per octave, of equal varianc
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..imperfection import RANDOM, SLOW, Cause
 from ..parameters import Level, Parameters, Ratio, Time
 from ..quantities import size_of
 from ..random import Stream
@@ -82,6 +83,23 @@ class Noise(Parameters):
 
     telegraph: Telegraph | None = None
     """Random telegraph noise of the reads of a unit."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause(
+            "noise",
+            RANDOM,
+            dict.fromkeys(("thermal", "common", "coloured", "flicker"), 0.0),
+            lambda noise, _: noise.on,
+            lambda noise: SLOW if noise.thermal == noise.common == 0.0 else RANDOM,
+        ),
+        Cause(
+            "read-noise",
+            RANDOM,
+            {"read": 0.0, "read_flicker": 0.0, "telegraph": None},
+            lambda noise, _: noise.reads,
+            lambda noise: SLOW if noise.read == 0.0 else RANDOM,
+        ),
+    )
 
     @model_validator(mode="after")
     def _used(self) -> Noise:

@@ -6,12 +6,13 @@ computation", 1991, call the rule Manhattan updating. An offset decides requests
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from ..imperfection import WRITE, Cause
 from ..parameters import Parameters
 from ..quantities import Cell, size_of
 from ..synapse.cell import Weight
@@ -39,6 +40,8 @@ class Comparator(Parameters):
 
     noise: _Size = 0.0
     """Noise of every decision, one standard deviation. Latches: 0.1 to 1 mV."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("write", WRITE),)
 
     @property
     def random(self) -> bool:

@@ -1,24 +1,42 @@
-"""What a cell that keeps a weight does when it is written: parameters of the pulsed laws.
+"""What a cell that keeps a weight does when it is written: every law with its parameters, in one class each.
 
 T. Gokmen, Y. Vlasov, "Acceleration of deep neural network training with resistive cross-point devices",
-Front. Neurosci. 10, 2016. The laws themselves are in `devices.programming.pulse`, the draw of every cell in
-`devices.programming.sampled`.
+Front. Neurosci. 10, 2016. A law says what the kernels need of it, `Pulsed.shape` and `Pulsed.bends`; what they do with
+that is in `devices.programming.pulse`, the draw of every cell in `devices.programming.sampled`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..parameters import FilePath, Parameters, Ratio
+from ..imperfection import WRITE, Cause
+from ..parameters import FilePath, Parameters, Ratio, Unit
+from . import pulse
+
+Array = NDArray[np.float64]
+Draw = Callable[[str, float], Array]
+"""``draw(name, sigma)`` gives normal numbers of that spread, one per cell, each name from a stream of its own."""
 
 Spread = Annotated[Ratio, Field(ge=0.0, le=10.0)]
 """A relative standard deviation between cells."""
 
+WRITTEN = (Cause("write", WRITE),)
+"""What every law of writing does to the change that is asked for."""
+
 _OF_ONE = ("w_min", "w_min_sigma", "subtract", "subtract_sigma", "measured")
 """What only cells of one device have."""
+
+
+def _invert(bound: Array) -> Array:
+    """Return 1/bound, and 0 for a cell without room: it stays where it is anyway."""
+    with np.errstate(divide="ignore"):
+        return np.where(bound == 0.0, 0.0, 1.0 / bound)
 
 
 class OneSided(Parameters):
@@ -34,13 +52,13 @@ class OneSided(Parameters):
     refresh_spare: Annotated[Ratio, Field(gt=0.0, le=1.0)] = 0.25
     """...and its smaller one above this share, which a refresh gives back. A weight that is large stays as it is."""
 
-    reset: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    reset: Annotated[float, Field(ge=0.0, le=1e6), Unit("weight")] = 0.0
     """Mean of what a reset leaves in a device; units of the weight, below ``refresh_spare w_max``."""
 
-    reset_sigma: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    reset_sigma: Annotated[float, Field(ge=0.0, le=1e6), Unit("weight")] = 0.0
     """Spread of that between devices, absolute; units of the weight. A reset ends at 0 or above."""
 
-    reset_cycle_sigma: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    reset_cycle_sigma: Annotated[float, Field(ge=0.0, le=1e6), Unit("weight")] = 0.0
     """Spread from reset to reset, absolute; units of the weight."""
 
     longest: Annotated[int, Field(ge=1, le=100_000)] = 1000
@@ -53,7 +71,7 @@ class Pulsed(Parameters):
     preset: str | None = None
     """Published device that the values not given here come from, such as ``"ecram-mo"``; see `nudgelab list`."""
 
-    step: Annotated[float, Field(gt=0.0, le=1e3)]
+    step: Annotated[float, Field(gt=0.0, le=1e3), Unit("weight")]
     """Mean change by one pulse, before the law multiplies it; units of the weight, above 0. Published: 2e-4 to 0.5."""
 
     rounding: Literal["nearest", "stochastic", "coincidences"] = "nearest"
@@ -69,7 +87,7 @@ class Pulsed(Parameters):
     step_spread: Literal["normal", "log-normal"] = "normal"
     """Distribution of the step between cells; a normal one is folded at 0."""
 
-    up_down: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
+    up_down: Annotated[float, Field(ge=-1.0, le=1.0), Unit("step")] = 0.0
     """Shortens one direction, in steps: positive the down pulse, negative the up pulse; -1 to 1."""
 
     up_down_sigma: Spread = 0.0
@@ -87,10 +105,10 @@ class Pulsed(Parameters):
     cycle_noise: Literal["multiplicative", "additive"] = "multiplicative"
     """What `cycle_sigma` is relative to: the step that the law made of it, or the step before."""
 
-    write_noise: Annotated[float, Field(ge=0.0, le=1e5)] = 0.0
+    write_noise: Annotated[float, Field(ge=0.0, le=1e5), Unit("step")] = 0.0
     """Standard deviation of what is felt around what is kept, in steps, drawn when the cell is written; 0 to 1e5."""
 
-    offset: Annotated[float, Field(ge=-1e3, le=1e3)] = 0.0
+    offset: Annotated[float, Field(ge=-1e3, le=1e3), Unit("weight")] = 0.0
     """Added to every request, by an offset of the circuit that writes; units of the weight."""
 
     measured: FilePath | None = None
@@ -101,6 +119,8 @@ class Pulsed(Parameters):
     one_sided: OneSided | None = None
     """Pairs of devices that pulses can only raise, each of this law between 0 and `w_max`; absent: one device that
     both directions move. Refreshes take pulses of their own, one for every reset among them."""
+
+    causes: ClassVar[tuple[Cause, ...]] = WRITTEN
 
     @model_validator(mode="after")
     def _raised_only(self) -> Self:
@@ -120,6 +140,25 @@ class Pulsed(Parameters):
         idle = [name for name in _OF_ONE if name in fields and getattr(self, name) != fields[name].default]
         return f"one_sided pairs rest at 0 and have no {idle[0]}: leave it out" if idle else ""
 
+    def shape(self) -> pulse.Shape:
+        """Return what all cells of this law have in common, as the kernels take it."""
+        additive = self.cycle_noise == "additive"
+        none = np.zeros((2, 4)), np.ones((2, 1))
+        return pulse.Shape(pulse.CONSTANT, *none, float(self.cycle_sigma), additive, 0.0, 0.0)
+
+    def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
+        """Return the constant of every cell that bends its up and its down steps, see `pulse.multiplier`.
+
+        Parameters
+        ----------
+        low, high : array
+            Bounds of every cell; units of the weight.
+        draw : callable
+            Gives the spread between cells.
+        """
+        del low, draw
+        return np.zeros_like(high), np.zeros_like(high)
+
     @property
     def random(self) -> bool:
         """Tell whether the same request on the same cell can end differently."""
@@ -136,10 +175,10 @@ class Pulsed(Parameters):
 class Bounded(Pulsed):
     """Cells that stay between bounds of their own; one that is asked for a weight beyond them holds the nearest one."""
 
-    w_max: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    w_max: Annotated[float, Field(gt=0.0, le=1e6), Unit("weight")] = 1.0
     """Mean upper bound; units of the weight, above 0."""
 
-    w_min: Annotated[float, Field(lt=0.0, ge=-1e6)] = -1.0
+    w_min: Annotated[float, Field(lt=0.0, ge=-1e6), Unit("weight")] = -1.0
     """Mean lower bound; units of the weight, below 0."""
 
 
@@ -148,10 +187,10 @@ class ConstantStep(Pulsed):
 
     kind: Literal["constant-step"] = "constant-step"
 
-    w_max: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+    w_max: Annotated[float, Field(gt=0.0, le=1e6), Unit("weight")] | None = None
     """Mean upper bound; units of the weight, above 0; absent: none."""
 
-    w_min: Annotated[float, Field(lt=0.0, ge=-1e6)] | None = None
+    w_min: Annotated[float, Field(lt=0.0, ge=-1e6), Unit("weight")] | None = None
     """Mean lower bound; units of the weight, below 0; absent: none."""
 
 
@@ -162,7 +201,7 @@ class Subtracted(Bounded):
     """What the reference device is programmed to: 0, or the weight at which an up and a down pulse of its cell
     cancel, so that alternating pulses drive the difference to 0."""
 
-    subtract_sigma: Annotated[float, Field(ge=0.0, le=1e3)] = 0.0
+    subtract_sigma: Annotated[float, Field(ge=0.0, le=1e3), Unit("weight")] = 0.0
     """Spread of what is subtracted around that, absolute; units of the weight. Published: 0.05."""
 
 
@@ -183,11 +222,33 @@ class LinearStep(Subtracted):
     reference: Literal["mean", "own"] = "mean"
     """Bound that the slope refers to: the mean one, or that of the cell."""
 
+    def shape(self) -> pulse.Shape:
+        """Return the constants of the linear law."""
+        return super().shape()._replace(code=pulse.LINEAR)
+
+    def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
+        """Return both slopes of every cell, 1/weight."""
+        sigma = self.slope_sigma
+        up = np.abs(self.slope_up + draw("slope-up", sigma)) if sigma else self.slope_up
+        down = np.abs(self.slope_down + draw("slope-down", sigma)) if sigma else self.slope_down
+        own = self.reference == "own"
+        tops, bottoms = (high, low) if own else (np.full_like(high, self.w_max), np.full_like(low, self.w_min))
+        return up * _invert(tops), down * _invert(bottoms)
+
 
 class SoftBounds(Subtracted):
     """Steps vanish at the bounds of the cell: up ``1 - w/high``, down ``1 - w/low``."""
 
     kind: Literal["soft-bounds"] = "soft-bounds"
+
+    def shape(self) -> pulse.Shape:
+        """Return the constants of the linear law."""
+        return super().shape()._replace(code=pulse.LINEAR)
+
+    def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
+        """Return one over both bounds of every cell."""
+        del draw
+        return _invert(high), _invert(low)
 
 
 class ExponentialStep(Bounded):
@@ -213,11 +274,18 @@ class ExponentialStep(Bounded):
     gamma_down: Annotated[float, Field(ge=-100.0, le=100.0)]
     """``gamma`` of a down pulse."""
 
-    cycle_add: Annotated[float, Field(ge=0.0, le=1e3)] = 0.0
+    cycle_add: Annotated[float, Field(ge=0.0, le=1e3), Unit("weight")] = 0.0
     """Added to the size of a step before `cycle_sigma` multiplies it; units of the weight."""
 
     cycle_slope: Annotated[float, Field(ge=0.0, le=1e3)] = 0.0
     """The same, per ``|w|``."""
+
+    def shape(self) -> pulse.Shape:
+        """Return the constants of both exponentials."""
+        down = self.a, self.b, self.amplitude_down, -self.gamma_down
+        curves = np.array([down, (self.a, self.b, self.amplitude_up, self.gamma_up)], dtype=np.float64)
+        add, slope = float(self.cycle_add), float(self.cycle_slope)
+        return super().shape()._replace(code=pulse.EXPONENTIAL, curves=curves, cycle_add=add, cycle_slope=slope)
 
 
 class PowerStep(Bounded):
@@ -233,6 +301,16 @@ class PowerStep(Bounded):
 
     exponent_sigma: Spread = 0.0
     """Spread of both exponents between cells, relative; folded at 0."""
+
+    def shape(self) -> pulse.Shape:
+        """Return the constants of the power law."""
+        return super().shape()._replace(code=pulse.POWER)
+
+    def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
+        """Return both exponents of every cell, that of down pulses as its negative."""
+        del low, high
+        up = self.exponent_up * np.abs(1.0 + draw("exponent-up", self.exponent_sigma))
+        return up, -self.exponent_down * np.abs(1.0 + draw("exponent-down", self.exponent_sigma))
 
 
 class PiecewiseStep(Bounded):
@@ -253,6 +331,10 @@ class PiecewiseStep(Bounded):
             raise PydanticCustomError("piecewise", "{words}", {"words": words})
         return self
 
+    def shape(self) -> pulse.Shape:
+        """Return the nodes of both curves."""
+        return super().shape()._replace(code=pulse.PIECEWISE, nodes=np.array([self.down, self.up], dtype=np.float64))
+
 
 class Verified(Parameters):
     """Cells that are programmed to a value and read until they are near it; no pulses are counted.
@@ -265,7 +347,7 @@ class Verified(Parameters):
     preset: str | None = None
     """Published device that the values not given here come from."""
 
-    w_max: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    w_max: Annotated[float, Field(gt=0.0, le=1e6), Unit("weight")] = 1.0
     """Weight at the largest conductance; targets beyond are cut; units of the weight, above 0."""
 
     error: Annotated[list[float], Field(min_length=1, max_length=12)]
@@ -275,6 +357,8 @@ class Verified(Parameters):
     def random(self) -> bool:
         """Tell whether the same request on the same cell can end differently."""
         return any(self.error)
+
+    causes: ClassVar[tuple[Cause, ...]] = WRITTEN
 
     faithful: ClassVar[bool] = False
     """No cell holds more than `w_max`."""

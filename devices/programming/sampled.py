@@ -9,20 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..random import Stream
-from . import pulse as steps
-from .laws import ConstantStep, ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds, Step, Subtracted
+from .laws import Step, Subtracted
 
 Array = NDArray[np.float64]
-
-CODES = {
-    ConstantStep: steps.CONSTANT,
-    LinearStep: steps.LINEAR,
-    SoftBounds: steps.LINEAR,
-    ExponentialStep: steps.EXPONENTIAL,
-    PowerStep: steps.POWER,
-    PiecewiseStep: steps.PIECEWISE,
-}
-"""Step law of every class of parameters."""
 
 
 class Cells(NamedTuple):
@@ -82,7 +71,7 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
         law.step * np.abs(gain - half - max(law.up_down, 0.0)),
         low,
         high,
-        *_bends(law, low, high, spread),
+        *law.bends(low, high, spread),
         np.zeros(shape),
     )
     return cells._replace(reference=_references(law, cells, spread)) if isinstance(law, Subtracted) else cells
@@ -118,40 +107,3 @@ def _references(law: Subtracted, cells: Cells, spread: Callable[[str, float], Ar
 
 def _bound(value: float | None, absent: float) -> float:
     return absent if value is None else value
-
-
-def _bends(law: Step, low: Array, high: Array, spread: Callable[[str, float], Array]) -> tuple[Array, Array]:
-    if isinstance(law, SoftBounds):
-        with np.errstate(divide="ignore"):
-            return _inverse(high), _inverse(low)
-    if isinstance(law, LinearStep):
-        up = np.abs(law.slope_up + spread("slope-up", law.slope_sigma)) if law.slope_sigma else law.slope_up
-        down = np.abs(law.slope_down + spread("slope-down", law.slope_sigma)) if law.slope_sigma else law.slope_down
-        own = law.reference == "own"
-        tops, bottoms = (high, low) if own else (np.full_like(high, law.w_max), np.full_like(low, law.w_min))
-        return up * _inverse(tops), down * _inverse(bottoms)
-    if isinstance(law, PowerStep):
-        return (
-            law.exponent_up * np.abs(1.0 + spread("exponent-up", law.exponent_sigma)),
-            -law.exponent_down * np.abs(1.0 + spread("exponent-down", law.exponent_sigma)),
-        )
-    return np.zeros_like(high), np.zeros_like(high)
-
-
-def _inverse(bound: Array) -> Array:
-    """Return 1/bound, and 0 for a cell without room: it stays where it is anyway."""
-    with np.errstate(divide="ignore"):
-        return np.where(bound == 0.0, 0.0, 1.0 / bound)
-
-
-def shape_of(law: Step) -> steps.Shape:
-    """Return the constants of a law that are the same for all cells."""
-    curves, nodes, add, slope = np.zeros((2, 4)), np.ones((2, 1)), 0.0, 0.0
-    if isinstance(law, ExponentialStep):
-        curves[0] = law.a, law.b, law.amplitude_down, -law.gamma_down
-        curves[1] = law.a, law.b, law.amplitude_up, law.gamma_up
-        add, slope = law.cycle_add, law.cycle_slope
-    if isinstance(law, PiecewiseStep):
-        nodes = np.array([law.down, law.up], dtype=np.float64)
-    additive = law.cycle_noise == "additive"
-    return steps.Shape(CODES[type(law)], curves, nodes, float(law.cycle_sigma), additive, float(add), float(slope))

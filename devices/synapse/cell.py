@@ -7,14 +7,17 @@ Solid-State Circuits 24, 1433, 1989: the spread of one device falls with the roo
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..parameters import FilePath, Micrometres, Parameters, Ratio
+from ..imperfection import COMMON, DIFFERENT, Cause, Use
+from ..parameters import FilePath, Micrometres, Parameters, Ratio, Unit
 from ..quantities import Cell, Component, size_of
 from ..random import Stream
 
@@ -32,7 +35,7 @@ Fraction = Annotated[Ratio, Field(ge=0.0, le=1.0)]
 class Pelgrom(Parameters):
     """Spread of a device by its area: ``sigma = coefficient / sqrt(width length)``, relative, of one device."""
 
-    coefficient: Annotated[float, Field(ge=0.0, le=100.0)]
+    coefficient: Annotated[float, Field(ge=0.0, le=100.0), Unit("um")]
     """Relative spread of a device of 1 um^2; micrometres. Resistors 0.005 to 0.05, MIM capacitors 0.01, currents of
     transistors (g_m/I_D = 10 per volt, 3.9 mV um) 0.039 (Pelgrom, lecture of 2013; IHP SG13G2 mismatch models)."""
 
@@ -51,6 +54,46 @@ class Pelgrom(Parameters):
     def pair_sigma(self) -> float:
         """Relative standard deviation of the ratio of two equal devices, first order: root 2 of that of one."""
         return math.sqrt(2.0) * self.sigma
+
+
+def _has_error(name: str, cells: WeightDevices, _: Use) -> bool:
+    return _ERRORS[name][1](cells)
+
+
+def _has_feedback_error(name: str, cells: FeedbackDevices, use: Use) -> bool:
+    return use.returns and _ERRORS[name][1](cells.over(use.devices.weights))
+
+
+def _ideal_cells(name: str, cells: WeightDevices, _: Use) -> WeightDevices:
+    ideal = _ERRORS[name][0] | ({"window": _unlimited(cells)} if name == "window" else {})
+    return cells.model_copy(update=ideal)
+
+
+def _ideal_feedback(name: str, cells: FeedbackDevices, use: Use) -> FeedbackDevices:
+    """Return feedback cells in which the keys that they have of their own are ideal."""
+    ideal: dict[str, Any] = {key: value for key, value in _ERRORS[name][0].items() if getattr(cells, key) is not None}
+    if name == "window" and cells.window is not None:
+        ideal["window"] = _unlimited(cells.over(use.devices.weights))
+    return cells.model_copy(update=ideal)
+
+
+def _unlimited(cells: WeightDevices) -> list[float] | None:
+    return None if cells.window is None or cells.cell == "single" else [cells.window[0], _WIDE]
+
+
+_WIDE = 1e6
+"""Upper end of a window that limits nothing."""
+
+_ERRORS: dict[str, tuple[dict[str, object], Callable[[WeightDevices], bool]]] = {
+    "mismatch": (
+        {"mismatch_sigma": 0.0, "pelgrom": None, "measured": None},
+        lambda cells: cells.sigma > 0.0 or cells.measured is not None,
+    ),
+    "stuck": ({"stuck_fraction": 0.0}, lambda cells: cells.stuck_fraction > 0.0),
+    "window": ({"window": None, "levels": None}, lambda cells: cells.limits),
+    "path-gain": ({"gain_sigma": 0.0, "mirror": None}, lambda cells: cells.path_sigma > 0.0),
+}
+"""Imperfections of cells: the keys of each with their ideal values, and whether cells have it."""
 
 
 class WeightDevices(Parameters):
@@ -100,6 +143,10 @@ class WeightDevices(Parameters):
     mirror: Pelgrom | None = None
     """The two equal devices of that mirror, in place of `gain_sigma`: the gain spreads by root 2 of one of them."""
 
+    causes: ClassVar[tuple[Cause, ...]] = tuple(
+        Cause(name, COMMON, partial(_ideal_cells, name), partial(_has_error, name), of_weights=True) for name in _ERRORS
+    )
+
     @model_validator(mode="after")
     def _fit(self) -> WeightDevices:
         fault = self._fault()
@@ -116,6 +163,11 @@ class WeightDevices(Parameters):
     def path_sigma(self) -> float:
         """Spread of the gain of a path, however it was given."""
         return self.mirror.pair_sigma if self.mirror else self.gain_sigma
+
+    @property
+    def limits(self) -> bool:
+        """Whether the window cuts or rounds a weight: its lower end, where a device of a pair rests, does not."""
+        return self.window is not None and (self.levels is not None or self.cell == "single" or self.window[1] != _WIDE)
 
     @property
     def spread(self) -> bool:
@@ -204,6 +256,10 @@ class FeedbackDevices(Parameters):
     mirror: Pelgrom | None = None
     """The two devices of the mirror of that path."""
 
+    causes: ClassVar[tuple[Cause, ...]] = tuple(
+        Cause(name, COMMON, partial(_ideal_feedback, name), partial(_has_feedback_error, name)) for name in _ERRORS
+    )
+
     @property
     def tied(self) -> bool:
         """Whether one number stands for both weights of a pair."""
@@ -245,6 +301,8 @@ class Twin(Parameters):
     mismatch_sigma: Spread = 0.0
     """Spread of the weights of the second copy around those of the first, relative, one standard deviation;
     dimensionless, 0 to 10. Root 2 of the spread of one cell. The error of an estimate is its effect over beta."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("twin", DIFFERENT, acts=lambda twin, _: twin.mismatch_sigma > 0.0),)
 
 
 def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:

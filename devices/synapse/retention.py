@@ -7,14 +7,15 @@ V. Joshi et al., Nat. Commun. 11, 2020.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..parameters import Parameters, Ratio, Seconds
+from ..imperfection import WRITE, Cause
+from ..parameters import Parameters, Ratio, Seconds, Unit
 from ..random import Stream
 
 Array = NDArray[np.float64]
@@ -59,11 +60,13 @@ class Retention(Parameters):
     drift_sigma_range: Limits | None = None
     """Least and largest spread, needed by a slope of it. Phase-change memory: 0.008 and 0.045."""
 
-    drift_scale: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    drift_scale: Annotated[float, Field(gt=0.0, le=1e6), Unit("weight")] = 1.0
     """Weight at the largest conductance; units of the weight, above 0."""
 
     drift_start: Annotated[Seconds, Field(gt=0.0, le=1e10)] = 20.0
     """Time ``t0`` after the write at which a cell was verified; second, above 0. Published: 20 s."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("retention", WRITE, acts=lambda kept, _: kept.on, of_weights=True),)
 
     @model_validator(mode="after")
     def _fit(self) -> Retention:

@@ -6,10 +6,11 @@ it is from the ends that are driven and sensed. `substrate.chip.wires` solves th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from ..imperfection import COMMON, Cause
 from ..parameters import Parameters
 from ..quantities import Cell
 
@@ -37,3 +38,7 @@ class Wires(Parameters):
     """Most rows and columns of one array, each 1 to 2048; a connection with more is cut into arrays with lines,
     drivers and sense amplifiers of their own, whose currents are added. Absent: one array per connection. Published
     chips have 64 to 512."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("wires", COMMON, acts=lambda wires, _: wires.segment != 0.0, of_weights=True),
+    )

@@ -186,7 +186,7 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
         free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
-        measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design))
+        measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design.devices))
         error = measured.flat - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
         groups[repeat % parts] += error
@@ -203,7 +203,7 @@ def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
     if isinstance(scheme, LockIn | Rotation):
         planes = 2 if isinstance(scheme, Rotation) else 1
         return noise_gain(scheme.nodes((cost.reads - 1) // planes))
-    return noise_gain(scheme.nodes() if conjugates(chip.design) else unfolded(scheme.nodes()))
+    return noise_gain(scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes()))
 
 
 def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:

@@ -69,7 +69,7 @@ def estimate_variance(chip: Chip, linear: Linearisation, scheme: Nodes) -> Array
     total = np.zeros_like(linear.slopes)
     for node, phase in zip(nodes, phases, strict=True):
         total += abs(node.weight) ** 2 * activity_variance(chip, linear, phase.window)
-    if len(chip.design.noise.processes()[0]) == 0:
+    if len(chip.design.devices.noise.processes()[0]) == 0:
         return total
     for k, m in itertools.combinations(range(len(nodes)), 2):
         factor = 2.0 * float(np.real(np.conj(nodes[k].weight) * nodes[m].weight))
@@ -118,9 +118,9 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
     ValueError
         If the chip has a synaptic pole or the rest point is unstable.
     """
-    if chip.design.neurons.synapse_tau > 0.0:
+    if chip.design.devices.neurons.synapse_tau > 0.0:
         raise ValueError("neurons.synapse_tau: the covariance knows no synaptic pole; set it to 0")
-    motion, source = _motion(linear.jacobian(sample), chip, chip.design.noise)
+    motion, source = _motion(linear.jacobian(sample), chip, chip.design.devices.noise)
     rightmost = float(scipy.linalg.eigvals(motion).real.max())
     if rightmost >= 0.0:
         raise ValueError(f"sample {sample} has an eigenvalue of {rightmost:.3g}: must be below 0, the state is at rest")
@@ -137,14 +137,14 @@ def _shared(chip: Chip, linear: Linearisation, sample: int, first: Phase, apart:
     dt, second = chip.design.dynamics.dt, chip.design.dynamics.nudged
     length = dt * (second.steps or whole_steps(second.duration or 0.0, dt))
     # No settling ends before the last read is converted.
-    converted = chip.design.phases.hold_time + chip.design.hold.read_skew * (len(chip.time_constants) - 1)
+    converted = chip.design.phases.hold_time + chip.design.devices.hold.read_skew * (len(chip.time_constants) - 1)
     gap = apart * max(length + second.window, converted) - length - second.window
-    motion, source = _motion(linear.jacobian(sample), chip, chip.design.noise)
+    motion, source = _motion(linear.jacobian(sample), chip, chip.design.devices.noise)
     units = len(chip.time_constants)
     sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
     # The slow processes at the end of the first settling, and its states as they are read.
     kept = (_mean_propagator(motion, first.window) @ sigma)[units:, :units]
-    times = np.repeat(chip.design.noise.processes()[0], units)
+    times = np.repeat(chip.design.devices.noise.processes()[0], units)
     begun = np.exp(-gap / times)[:, None] * kept
     later = scipy.linalg.expm(motion * length)[:, units:] @ begun
     return np.asarray(np.diag((_mean_propagator(motion, second.window) @ later)[:units]))

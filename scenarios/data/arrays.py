@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,10 @@ class Part(NamedTuple):
     read: Callable[[], NDArray[Any]]
 
 
+Words = tuple[str, str]
+"""What is wrong, and what to try."""
+
+
 class Read(NamedTuple):
     """What a file that a scenario names holds."""
 
@@ -57,6 +61,9 @@ class Read(NamedTuple):
 
     digest: str
     """Of its numbers, whatever their compression or separators."""
+
+    faults: tuple[Words, ...] = ()
+    """What does not fit, if a file is told more than one thing at once."""
 
 
 def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -121,13 +128,35 @@ _MAGIC = (
 )
 
 
-def kind_of(path: Path) -> str:
-    """Return what a file is by its content: ``text``, ``an npz file``, ``an HDF5 file`` and so on."""
+class File(NamedTuple):
+    """A file that is open; whoever reads it begins at its start."""
+
+    path: Path
+    handle: BinaryIO
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[File]:
+    """Open a file that a scenario names: once, for all that is read of it.
+
+    Raises
+    ------
+    DataError
+        If it is not there, or cannot be read.
+    """
     with reading(path, "a file"):
-        with path.open("rb") as file:
-            head = file.read(4096)
-        if head.startswith(b"PK") and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+        handle = find(path).open("rb")
+    with handle:
+        yield File(path, handle)
+
+
+def kind_of(file: File) -> str:
+    """Return what a file is by its content: ``text``, ``an npz file``, ``an HDF5 file`` and so on."""
+    with reading(file.path, "a file"):
+        file.handle.seek(0)
+        head = file.handle.read(4096)
+        if head.startswith(b"PK") and zipfile.is_zipfile(file.handle):
+            with zipfile.ZipFile(file.handle) as archive:
                 names = archive.namelist()
             if any(name.startswith("xl/") for name in names):
                 return "a spreadsheet (xlsx)"
@@ -148,19 +177,19 @@ _NPZ_HINTS = {
 }
 
 
-def listed(path: Path) -> str:
+def listed(file: File) -> str:
     """Return the arrays of an npz file in words, with their shapes where their headers can be read."""
     shapes = {}
-    for name in _members(path):
+    for name in _members(file):
         try:
-            shapes[name] = f"{name} {npz_parts(path, [name])[name].shape}"
+            shapes[name] = f"{name} {npz_parts(file, [name])[name].shape}"
         except DataError:
             shapes[name] = name
     return ", ".join(list(shapes.values())[:20]) or "nothing"
 
 
-def _members(path: Path) -> list[str]:
-    with reading(path, "an npz file"), zipfile.ZipFile(path) as archive:
+def _members(file: File) -> list[str]:
+    with reading(file.path, "an npz file"), zipfile.ZipFile(file.handle) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
@@ -176,36 +205,37 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise fault(f"{path} cannot be read as {kind}: {reason}", "make or copy it again") from error
 
 
-def npz_parts(path: Path, names: Iterable[str] | None = None) -> dict[str, Part]:
-    """Return the parts of an npz file, all of them or those of `names` that are there.
+def npz_parts(file: File, names: Iterable[str] | None = None) -> dict[str, Part]:
+    """Return the parts of an npz file, all of them or those of `names` that are there; it stays open for them.
 
     Raises
     ------
     DataError
-        When the file is missing or damaged.
+        When the file is damaged.
     """
-    with reading(path, "an npz file"):
-        if (kind := kind_of(find(path))) != "an npz file":
+    with reading(file.path, "an npz file"):
+        if (kind := kind_of(file)) != "an npz file":
             hint = _NPZ_HINTS.get(kind, "save arrays with numpy.savez(path, name=array, ...)")
-            raise fault(f"{path} is {kind}, not an npz file", hint)
-        present = _members(path)
-        with zipfile.ZipFile(path) as archive:
+            raise fault(f"{file.path} is {kind}, not an npz file", hint)
+        present = _members(file)
+        with zipfile.ZipFile(file.handle) as archive:
             wanted = present if names is None else [name for name in names if name in present]
-            return {name: _npz_part(path, name, archive) for name in wanted}
+            return {name: _npz_part(file, name, archive) for name in wanted}
 
 
-def _npz_part(path: Path, name: str, archive: zipfile.ZipFile) -> Part:
+def _npz_part(file: File, name: str, archive: zipfile.ZipFile) -> Part:
     with archive.open(f"{name}.npy") as member:
         # Other versions only serve headers above 64 KiB, which no plain array has.
         if np.lib.format.read_magic(member) != (1, 0):
-            raise fault(f"{name} in {path} is not npy version 1.0", "write it with numpy.savez")
+            raise fault(f"{name} in {file.path} is not npy version 1.0", "write it with numpy.savez")
         shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    return Part(f"{name} in {path}", shape, dtype, partial(_read_npz, path, name))
+    return Part(f"{name} in {file.path}", shape, dtype, partial(_read_npz, file, name))
 
 
-def _read_npz(path: Path, name: str) -> NDArray[Any]:
+def _read_npz(file: File, name: str) -> NDArray[Any]:
     # Not numpy.load: it prefers a member called `x` over the `x.npy` whose header was checked.
-    with reading(path, "an npz file"), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
+    whole = reading(file.path, "an npz file")
+    with whole, zipfile.ZipFile(file.handle) as archive, archive.open(f"{name}.npy") as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
 

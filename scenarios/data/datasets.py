@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, reading, refuse_large
+from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, open_file, reading, refuse_large
 from .foreign import recognised
 from .generated import generated_parts
 from ..schema.tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
@@ -88,8 +89,43 @@ def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Dat
     DataError
         When the source is missing, damaged, empty, too large, not finite, or does not fit.
     """
-    parts = _open(task, folder)
-    outline = _check(parts)
+    with open_source(task, folder) as source:
+        return load_source(source, inputs, outputs)
+
+
+def describe(task: Task, folder: Path) -> Outline:
+    """Return the size of a task's data from headers and labels, without loading the inputs.
+
+    Task and folder are those of `load_task`.
+
+    Raises
+    ------
+    DataError
+        When the source is missing, damaged, empty or too large, as far as headers show it.
+    """
+    with open_source(task, folder) as source:
+        return source.outline
+
+
+class Source(NamedTuple):
+    """The data of a task, of which headers and labels have been read."""
+
+    task: Task
+    parts: dict[str, Part]
+    outline: Outline
+
+
+@contextmanager
+def open_source(task: Task, folder: Path) -> Iterator[Source]:
+    """Open the files of a task, each once; task, folder and errors are those of `describe`."""
+    with ExitStack() as stack:
+        parts = _open(task, folder, stack)
+        yield Source(task, parts, _check(parts))
+
+
+def load_source(source: Source, inputs: int, outputs: int | None) -> Data:
+    """Load the data of an open source; the numbers of units and the errors are those of `load_task`."""
+    task, parts, outline = source
     _check_fit(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
     raw = {name: part.read() for name, part in parts.items()}
     scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
@@ -103,37 +139,25 @@ def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Dat
     return Data(arrays["x"], arrays["y"], x_test, y_test, labels, digest_of(raw))
 
 
-def describe(task: Task, folder: Path) -> Outline:
-    """Return the size of a task's data from headers and labels, without loading the inputs.
-
-    Task and folder are those of `load_task`.
-
-    Raises
-    ------
-    DataError
-        When the source is missing, damaged, empty or too large, as far as headers show it.
-    """
-    return _check(_open(task, folder))
-
-
-def _open(task: Task, folder: Path) -> dict[str, Part]:
+def _open(task: Task, folder: Path, stack: ExitStack) -> dict[str, Part]:
     if isinstance(task, BundledTask):
-        return npz_parts(_BUNDLED / f"{task.name}.npz", _STEMS)
+        return npz_parts(stack.enter_context(open_file(_BUNDLED / f"{task.name}.npz")), _STEMS)
     if isinstance(task, MoonsTask | TeacherTask):
         return generated_parts(task)
     path = folder / task.path
-    return _idx_parts(path) if isinstance(task, IdxTask) else _npz_parts(path)
+    return _idx_parts(path, stack) if isinstance(task, IdxTask) else _npz_parts(path, stack)
 
 
-def _npz_parts(path: Path) -> dict[str, Part]:
+def _npz_parts(path: Path, stack: ExitStack) -> dict[str, Part]:
     with reading(path, "an npz file"):
         if path.is_dir():
             _refuse_foreign(path, f"{path} is a folder, not an npz file")
-    parts = npz_parts(path, _STEMS)
+    file = stack.enter_context(open_file(path))
+    parts = npz_parts(file, _STEMS)
     for name in _STEMS if parts.keys() & _TEST else _TRAIN:
         if name not in parts:
             hint = "save it as numpy.savez(path, x=..., y=...), and with x_test and y_test or neither"
-            raise fault(f"there is no array {name}; {path.name} holds {listed(path)}", hint)
+            raise fault(f"there is no array {name}; {path.name} holds {listed(file)}", hint)
     return parts
 
 
@@ -144,7 +168,7 @@ def _refuse_foreign(folder: Path, message: str) -> None:
             raise fault(f"{message}: {found[0]}", found[1])
 
 
-def _idx_parts(folder: Path) -> dict[str, Part]:
+def _idx_parts(folder: Path, stack: ExitStack) -> dict[str, Part]:
     with reading(folder, "a folder of IDX files"):
         find(folder, folder=True)
         candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
@@ -154,16 +178,18 @@ def _idx_parts(folder: Path) -> dict[str, Part]:
         for name in _STEMS if files.keys() & _TEST else _TRAIN:
             if name not in files:
                 raise fault(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")
-        return {name: _idx_part(path, images=name[0] == "x") for name, path in files.items()}
+        return {name: _idx_part(path, stack, images=name[0] == "x") for name, path in files.items()}
 
 
-def _open_idx(path: Path) -> BinaryIO | gzip.GzipFile:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _open_idx(path: Path, stack: ExitStack) -> BinaryIO | gzip.GzipFile:
+    handle = stack.enter_context(open_file(path)).handle
+    return stack.enter_context(gzip.open(handle)) if path.suffix == ".gz" else handle
 
 
-def _idx_part(path: Path, *, images: bool) -> Part:
+def _idx_part(path: Path, stack: ExitStack, *, images: bool) -> Part:
     magic, size = (2051, 16) if images else (2049, 8)
-    with reading(path, "an IDX file"), _open_idx(path) as file:
+    with reading(path, "an IDX file"):
+        file = _open_idx(path, stack)
         header = file.read(size)
     if len(header) < size:
         raise fault(f"{path} ends within its header of {size} bytes", "copy it again")
@@ -171,13 +197,13 @@ def _idx_part(path: Path, *, images: bool) -> Part:
     if first != magic:
         raise fault(f"{path} starts with {first}, not {magic}", "give the official IDX files")
     shape = (samples, math.prod(sides)) if sides else (samples,)
-    return Part(str(path), shape, np.dtype(np.uint8), partial(_read_idx, path, size, shape))
+    return Part(str(path), shape, np.dtype(np.uint8), partial(_read_idx, path, file, size, shape))
 
 
-def _read_idx(path: Path, header: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _read_idx(path: Path, file: BinaryIO | gzip.GzipFile, header: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     size = math.prod(shape)
-    with reading(path, "an IDX file"), _open_idx(path) as file:
-        file.read(header)
+    with reading(path, "an IDX file"):
+        file.seek(header)
         body = file.read(size + 1)
     if len(body) != size:
         held = "more" if len(body) > size else f"{len(body)}"

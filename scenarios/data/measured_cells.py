@@ -5,81 +5,68 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.laws import Pulsed
 from devices.programming.sampled import Cells
 from substrate.network.topology import Topology
 
-from .arrays import DataError, Part, Read, digest_of, npz_parts, refuse_large
+from .arrays import DataError, Part, Read, Words, digest_of, npz_parts, open_file, refuse_large
 from ..language.faults import close, did_you_mean
 from ..language.load import Loaded
+from ..language.named_files import named_files
 
 Array = NDArray[np.float64]
-Found = list[tuple[tuple[str | int, ...], str, str | None]]
 
 PLACE = ("devices", "update", "measured")
 
 
-def cell_faults(loaded: Loaded) -> Found:
-    """Return everything wrong with the file of measured cells; nothing where there is none."""
-    try:
-        parts = _parts(loaded)
-    except DataError as error:
-        return [(PLACE, error.message, error.hint)]
-    network = loaded.scenario.network
-    shapes = Topology(network.layers, network.connections).shapes
-    known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in Cells._fields}
-    found: Found = []
-    for name, part in parts.items():
-        if name not in known:
-            meant = close(name, known) if "/" in name else None
-            hint = did_you_mean(meant) or "names are <block>/<constant>, such as weight/in-l1/step_up"
-            found.append((PLACE, f"{name!r} is no constant of a cell here", hint))
-        elif part.shape != known[name]:
-            turned = ": transpose it" if part.shape == known[name][::-1] else ""
-            found.append((PLACE, f"{name!r} has shape {part.shape}", f"it must be {known[name]}, as its block{turned}"))
-        elif fault := _value_fault(name, part):
-            found.append((PLACE, *fault))
-    return found or [(PLACE, *fault) for name in parts if (fault := _order_fault(name, parts))]
-
-
 def read_cells(loaded: Loaded) -> Read:
-    """Return the measured constants by ``<block>/<name>``.
+    """Return the measured constants by ``<block>/<name>``, and everything that does not fit.
 
     Raises
     ------
     DataError
         If the file cannot be read.
     """
-    arrays = {name: np.asarray(part.read(), dtype=np.float64) for name, part in _parts(loaded).items()}
+    network = loaded.scenario.network
+    shapes = Topology(network.layers, network.connections).shapes
+    known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in Cells._fields}
+    arrays: dict[str, Array] = {}
+    found: list[Words] = []
+    with open_file(named_files(loaded)[PLACE]) as file:
+        for name, part in npz_parts(file).items():
+            if name not in known:
+                meant = close(name, known) if "/" in name else None
+                hint = did_you_mean(meant) or "names are <block>/<constant>, such as weight/in-l1/step_up"
+                found.append((f"{name!r} is no constant of a cell here", hint))
+            elif part.shape != known[name]:
+                turned = ": transpose it" if part.shape == known[name][::-1] else ""
+                words = f"it must be {known[name]}, as its block{turned}"
+                found.append((f"{name!r} has shape {part.shape}", words))
+            else:
+                found += _take(name, part, arrays)
+    found = found or [fault for name in arrays if (fault := _order_fault(name, arrays))]
     names = sorted({name.rpartition("/")[2] for name in arrays})
-    return Read(arrays, f"{len(arrays)} arrays of {', '.join(names)}", digest_of(arrays))
+    return Read(arrays, f"{len(arrays)} arrays of {', '.join(names)}", digest_of(arrays), tuple(found))
 
 
-def _parts(loaded: Loaded) -> dict[str, Part]:
-    law = loaded.scenario.devices.update
-    if not isinstance(law, Pulsed) or law.measured is None:
-        return {}
-    return npz_parts(loaded.folder(*PLACE) / law.measured)
-
-
-def _order_fault(name: str, parts: dict[str, Part]) -> tuple[str, str] | None:
+def _order_fault(name: str, arrays: dict[str, Array]) -> Words | None:
     """Return what is wrong with a lower bound that stands beside its upper one."""
-    upper = parts.get(name.removesuffix("/low") + "/high") if name.endswith("/low") else None
-    if upper is None or (np.asarray(parts[name].read()) <= np.asarray(upper.read())).all():
+    upper = arrays.get(name.removesuffix("/low") + "/high") if name.endswith("/low") else None
+    if upper is None or (arrays[name] <= upper).all():
         return None
     return f"{name!r} has cells whose lower bound lies above the upper one", "give bounds in order"
 
 
-def _value_fault(name: str, part: Part) -> tuple[str, str] | None:
+def _take(name: str, part: Part, arrays: dict[str, Array]) -> list[Words]:
+    """Read an array into `arrays`; return what is wrong with its numbers."""
     try:
         if part.dtype.kind not in "iuf":
-            return f"{name!r} has the type {part.dtype}", "give real numbers"
+            return [(f"{name!r} has the type {part.dtype}", "give real numbers")]
         refuse_large(part)
-        values = np.asarray(part.read(), dtype=np.float64)
+        arrays[name] = values = np.asarray(part.read(), dtype=np.float64)
     except DataError as error:
-        return error.message, error.hint
+        return [(error.message, error.hint)]
     if not np.isfinite(values).all():
-        return f"{name!r} has entries that are not finite", "replace nan and inf"
+        return [(f"{name!r} has entries that are not finite", "replace nan and inf")]
     if "/step_" in name and (values < 0.0).any():
-        return f"{name!r} has entries below 0", "give sizes of steps; a down step is a size, too"
-    return None
+        return [(f"{name!r} has entries below 0", "give sizes of steps; a down step is a size, too")]
+    return []

@@ -7,19 +7,17 @@ a code is that of the transition into it, so code 0 has none; the DNL of a code 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import DataError, Read, digest_of, fault, find, kind_of, listed, npz_parts, refuse_large
+from .arrays import File, Read, digest_of, fault, kind_of, listed, npz_parts, open_file, refuse_large
 from ..language.load import Loaded
 from ..language.named_files import named_files
 from .text_tables import STEP, Table, factor, read_table
 
 Array = NDArray[np.float64]
-Found = list[tuple[tuple[str | int, ...], str, str | None]]
 
 PLACES = {name: ("devices", "converters", name, "measured") for name in ("readout", "nudge")}
 """Where a scenario names a file, by converter."""
@@ -51,18 +49,6 @@ class _Converter(NamedTuple):
     """...one step, in units of the model."""
 
 
-def converter_faults(loaded: Loaded) -> Found:
-    """Return everything wrong with the files of measured converters."""
-    found: Found = []
-    for name, place in PLACES.items():
-        if place in named_files(loaded):
-            try:
-                read_converter(loaded, name)
-            except DataError as error:
-                found.append((place, error.message, error.hint))
-    return found
-
-
 def read_converter(loaded: Loaded, name: str) -> Read:
     """Return the levels of `readout` or `nudge` in steps, as an array (lines, columns).
 
@@ -71,12 +57,13 @@ def read_converter(loaded: Loaded, name: str) -> Read:
     DataError
         If the file cannot be read, does not fit, or is probably something else.
     """
-    path, converter = named_files(loaded)[PLACES[name]], _converter(loaded, name)
-    if kind_of(find(path)) == "an npz file":
-        with np.errstate(all="ignore"):
-            levels, words = _levels(loaded, converter, *_from_npz(path, _LEVELS[name]))
-    else:
-        levels, words = read_table(path, lambda table: _levels(loaded, converter, table.without_index(), _kind(table)))
+    converter = _converter(loaded, name)
+    with open_file(named_files(loaded)[PLACES[name]]) as file:
+        if kind_of(file) == "an npz file":
+            with np.errstate(all="ignore"):
+                levels, words = _levels(loaded, converter, *_from_npz(file, _LEVELS[name]))
+        else:
+            levels, words = read_table(file, lambda t: _levels(loaded, converter, t.without_index(), _kind(t)))
     worst = np.abs(levels - converter.ideal[:, None]).max()
     told = f"{len(levels)} {_LEVELS[name]}, from {words}; up to {worst:.3g} LSB from ideal ones"
     return Read(levels, told, digest_of({name: levels}))
@@ -98,11 +85,11 @@ def _kind(table: Table) -> str:
     return next((kind for kind in ("inl", "dnl") if table.column(kind)), "levels")
 
 
-def _from_npz(path: Path, levels: str) -> tuple[Table, str]:
-    parts = npz_parts(path, [levels, "inl", "dnl"])
+def _from_npz(file: File, levels: str) -> tuple[Table, str]:
+    parts = npz_parts(file, [levels, "inl", "dnl"])
     name = next((name for name in (levels, "inl", "dnl") if name in parts), None)
     if name is None or parts[name].dtype.kind not in "iuf":
-        words = f"{path} holds no numbers called {levels!r}, 'inl' or 'dnl', but {listed(path)}"
+        words = f"{file.path} holds no numbers called {levels!r}, 'inl' or 'dnl', but {listed(file)}"
         raise fault(words, f"save it with numpy.savez(path, {levels}=...)")
     refuse_large(parts[name])
     values = np.asarray(parts[name].read(), dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from devices.neuron.activation import Curve, Named
 from substrate.units.physical import Physical
 
-from .arrays import Read, digest_of, fault
+from .arrays import Read, digest_of, fault, open_file
 from ..language.load import Loaded
 from ..language.named_files import named_files
 from .text_tables import Table, factor, read_table
@@ -31,7 +31,8 @@ def read_curve(loaded: Loaded) -> Read:
     if not isinstance(law, Named):
         raise fault("no file is named", "give activation = { table = ... }")
     path = named_files(loaded)[PLACE]
-    curve, words = read_table(path, lambda table: _curve(table, law, physical, path))
+    with open_file(path) as file:
+        curve, words = read_table(file, lambda table: _curve(table, law, physical, path))
     if words.startswith("in volts") and not curve.u[0] <= 0.0 <= curve.u[-1]:
         words += ", state 0 outside (zero_in is the input voltage at which it lies)"
     ends = f"state {curve.u[0]:.3g} to {curve.u[-1]:.3g}, activity {curve.a[0]:.3g} to {curve.a[-1]:.3g}"

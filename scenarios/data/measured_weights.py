@@ -12,7 +12,7 @@ from devices.synapse.measured import CellSample, MeasuredMap, make_cell_sample
 from substrate.network.topology import Topology
 from substrate.units.physical import siemens_of_weight
 
-from .arrays import DataError, Read, digest_of, fault, find, kind_of, listed, npz_parts, refuse_large
+from .arrays import File, Read, digest_of, fault, kind_of, listed, npz_parts, open_file, refuse_large
 from ..language.load import Loaded
 from ..language.named_files import named_files
 from .text_tables import Table, factor, read_table
@@ -33,18 +33,6 @@ _FORMS = (
 )
 
 
-def weight_faults(loaded: Loaded) -> Found:
-    """Return everything wrong with the files of measured weights."""
-    found: Found = []
-    for table, place in PLACES.items():
-        if place in named_files(loaded):
-            try:
-                read_weights(loaded, table)
-            except DataError as error:
-                found.append((place, error.message, error.hint))
-    return found
-
-
 def read_weights(loaded: Loaded, table: str) -> Read:
     """Return a `CellSample`, or the matrices by block and ``<block>/target``, as the cells of `table` were measured.
 
@@ -53,12 +41,12 @@ def read_weights(loaded: Loaded, table: str) -> Read:
     DataError
         If the file cannot be read or does not fit.
     """
-    path = named_files(loaded)[PLACES[table]]
-    if kind_of(find(path)) == "an npz file":
-        matrices = _matrices(path, _blocks(loaded, table))
-        blocks = [name for name in matrices if not name.endswith("/target")]
-        return Read(matrices, f"effective weights of {', '.join(blocks)}", digest_of(matrices))
-    target, measured = read_table(path, lambda found: _columns(loaded, found))
+    with open_file(named_files(loaded)[PLACES[table]]) as file:
+        if kind_of(file) == "an npz file":
+            matrices = _matrices(file, _blocks(loaded, table))
+            blocks = [name for name in matrices if not name.endswith("/target")]
+            return Read(matrices, f"effective weights of {', '.join(blocks)}", digest_of(matrices))
+        target, measured = read_table(file, lambda found: _columns(loaded, found))
     error = measured - target
     words = f"{len(target)} cells of a test chip, targets {target.min():.3g} to {target.max():.3g}"
     words += f", errors {error.mean():.2g} in the mean and {error.std():.2g} rms around it"
@@ -100,12 +88,12 @@ def _blocks(loaded: Loaded, table: str) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, shape in topology.shapes.items() if name in chosen}
 
 
-def _matrices(path: Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+def _matrices(file: File, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     found = {}
-    for name, part in npz_parts(path).items():
+    for name, part in npz_parts(file).items():
         shape = blocks.get(name.removesuffix("/target"))
         if shape is None:
-            words = f"{name!r} is no block of these cells; {path.name} holds {listed(path)}"
+            words = f"{name!r} is no block of these cells; {file.path.name} holds {listed(file)}"
             raise fault(words, "blocks are " + ", ".join(blocks))
         if part.dtype.kind not in "iuf" or part.shape != shape:
             turned = ": transpose it" if part.shape == shape[::-1] else ""
@@ -116,7 +104,7 @@ def _matrices(path: Path, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Ar
             raise fault(f"{name!r} has entries that are not finite or beyond {_LARGEST:g}", "replace nan and inf")
     lonely = sorted(name for name in found if name.endswith("/target") and name.removesuffix("/target") not in found)
     if lonely or not found:
-        raise fault(f"{path.name} holds no measured weights for {', '.join(lonely) or 'any block'}", _FORMS)
+        raise fault(f"{file.path.name} holds no measured weights for {', '.join(lonely) or 'any block'}", _FORMS)
     return found
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Read, digest_of, fault, find, kind_of, npz_parts, refuse_large
-from .datasets import Data, Outline, describe, load_task
+from .arrays import DataError, Read, digest_of, fault, find, kind_of, npz_parts, open_file, refuse_large
+from .datasets import Data, Outline, load_source, open_source
 from ..language.load import Loaded
 from .measured_cells import PLACE as CELLS
 from .measured_cells import read_cells
@@ -33,24 +33,20 @@ def read_data(loaded: Loaded, shelf: Shelf) -> Data:
     Raises
     ------
     DataError
-        If they cannot be read or do not fit.
+        If they cannot be read or do not fit; its field is a key of ``[task]``, or the input layer.
     """
-    task, network = loaded.scenario.task, loaded.scenario.network
-    inputs, *_, last = network.layers.values()
-    outputs, folder = last if network.cost == "mse" else None, loaded.folder(*DATA)
-    return shelf.get((*_source(loaded), inputs, outputs), lambda: load_task(task, folder, inputs, outputs))
+    return shelf.get(_source(loaded), lambda: _load(loaded))
 
 
-def read_outline(loaded: Loaded, shelf: Shelf) -> Outline:
-    """Return the size of the data of the task.
-
-    Raises
-    ------
-    DataError
-        If they cannot be read.
-    """
-    task, folder = loaded.scenario.task, loaded.folder(*DATA)
-    return shelf.get(("outline", *_source(loaded)), lambda: describe(task, folder))
+def _load(loaded: Loaded) -> Data:
+    network, task = loaded.scenario.network, loaded.scenario.task
+    (first, inputs), *_, (_, last) = network.layers.items()
+    with open_source(task, loaded.folder(*DATA)) as source:
+        if source.outline.inputs != inputs:
+            found = source.outline.inputs
+            words = f"{inputs} units, but the samples of the task have {found} inputs"
+            raise DataError(f"network.layers.{first}", words, f"write {first} = {found}")
+        return load_source(source, inputs, last if network.cost == "mse" else None)
 
 
 def read_parameters(loaded: Loaded, shelf: Shelf) -> Read:
@@ -69,10 +65,11 @@ def read_parameters(loaded: Loaded, shelf: Shelf) -> Read:
     return Read(blocks, words, digest_of(blocks))
 
 
-def _source(loaded: Loaded) -> tuple[Hashable, Hashable]:
-    """Return what the data of a task depend on: what is said of them, and the files."""
-    path = named_files(loaded).get(DATA)
-    return loaded.scenario.task.model_dump_json(), stamp(path) if path else None
+def _source(loaded: Loaded) -> Hashable:
+    """Return what the data of a task depend on: what is said of them, the files, and the layers that they fit."""
+    network, path = loaded.scenario.network, named_files(loaded).get(DATA)
+    ends = [*network.layers.items()][:1], [*network.layers.values()][-1] if network.cost == "mse" else None
+    return loaded.scenario.task.model_dump_json(), stamp(path) if path else None, str(ends)
 
 
 def _read_data(loaded: Loaded, shelf: Shelf) -> Read:
@@ -101,14 +98,17 @@ def _told(outline: Outline) -> str:
 
 
 def _read_blocks(path: Path) -> dict[str, Array]:
-    if path.suffix in (".h5", ".hdf5") or kind_of(find(path)) == "an HDF5 file":
+    if path.suffix in (".h5", ".hdf5"):
         return _blocks_of_run(find(path))
     blocks = {}
-    for name, part in npz_parts(path).items():
-        if part.dtype.kind not in "iuf":
-            raise fault(f"{part.where} has the type {part.dtype}", "give real numbers")
-        refuse_large(part)
-        blocks[name] = np.asarray(part.read(), dtype=np.float64)
+    with open_file(path) as file:
+        if kind_of(file) == "an HDF5 file":
+            return _blocks_of_run(path)
+        for name, part in npz_parts(file).items():
+            if part.dtype.kind not in "iuf":
+                raise fault(f"{part.where} has the type {part.dtype}", "give real numbers")
+            refuse_large(part)
+            blocks[name] = np.asarray(part.read(), dtype=np.float64)
     return blocks
 
 

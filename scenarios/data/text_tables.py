@@ -8,9 +8,9 @@ who needs the table says which of them fits.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from devices.parameters import number_in
 
-from .arrays import DataError, fault, find, kind_of
+from .arrays import DataError, File, fault, kind_of
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -78,23 +78,23 @@ class Table(NamedTuple):
         return self.only(rest) if rest and counts else self
 
 
-def read_table(path: Path, accept: Callable[[Table], T]) -> T:
+def read_table(file: File, accept: Callable[[Table], T]) -> T:
     """Return what `accept` makes of a text file of numbers, read in the first way that it takes.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    file : File
+        The file, open.
     accept : callable
         Gets a `Table`; raises `DataError` for one that is not what it needs.
 
     Raises
     ------
     DataError
-        If the file is missing or no table, or none that is accepted.
+        If the file is no table, or none that is accepted.
     """
     refusals: list[DataError] = []
-    for split in _splitters(lines := _lines(path)):
+    for split in _splitters(lines := _lines(file)):
         try:
             with np.errstate(all="ignore"):  # who accepts a table looks at what is not finite
                 return accept(_table(lines, split))
@@ -122,13 +122,15 @@ class _Lines(NamedTuple):
 Splitter = Callable[[str], list[str]]
 
 
-def _lines(path: Path) -> _Lines:
+def _lines(file: File) -> _Lines:
     """Return the lines of a text file."""
-    if (kind := kind_of(find(path))) != "text":
+    path = file.path
+    if (kind := kind_of(file)) != "text":
         raise fault(f"{path} is {kind}, not a text file of numbers", "save it as CSV")
-    if path.stat().st_size > _LARGEST:
+    if file.handle.seek(0, io.SEEK_END) > _LARGEST:
         raise fault(f"{path} is larger than {_LARGEST // 10**6} MB", "keep fewer lines")
-    rows = [(k, line.strip(" ")) for k, line in enumerate(_decoded(path.read_bytes()).splitlines(), 1)]
+    file.handle.seek(0)
+    rows = [(k, line.strip(" ")) for k, line in enumerate(_decoded(file.handle.read()).splitlines(), 1)]
     rows = [(k, line) for k, line in rows if line.strip()]
     first = next((n for n, (_, line) in enumerate(rows) if _has_number(line)), len(rows))
     numbers = [(k, line) for k, line in rows[first:] if not line.lower().startswith(_COMMENT)]

@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from devices.imperfection import DIFFERENT, RANDOM
 from learning.oracle.ledger.remedies import REMEDIES, Setting
 from learning.schemes.scheme import Scheme
-from substrate.chip.causes import causes, without
+from substrate.chip.causes import causes, of_kind, without
 from substrate.chip.design import Design
 from substrate.chip.randomness import measurements_differ, writes_differ
 from substrate.dynamics.methods import NOISY_STEP, TABLES, Phase
@@ -51,7 +52,7 @@ SWEEPS = 3.0
 """Sweeps, in steps of Euler's method, in which the equilibrium mode does the same."""
 
 _REST = Phase(tolerance=1e-13, max_steps=1_000_000)
-_NOISE, _READOUT = ("noise", "read-noise"), ("adc", "hold", "nudge-circuit", "twin")
+_NOISE, _READOUT = of_kind(RANDOM), of_kind(DIFFERENT)
 
 
 class _Chip(NamedTuple):
@@ -70,7 +71,7 @@ class _Chip(NamedTuple):
         """Return the seconds of one step of a sample."""
         dynamics, topology = self.design.dynamics, self.topology
         products = 2.0 * planes * sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
-        unit = UNIT + (NORMAL if self.design.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
+        unit = UNIT + (NORMAL if self.design.devices.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
         unit += 0.0 if phase.fixed else RESIDUAL
         stages = 1 if dynamics.mode == "equilibrium" else len(TABLES[dynamics.method].b)
         return stages * self.pace * (products / PRODUCTS[dynamics.precision] + topology.units * unit)
@@ -120,12 +121,12 @@ class _Chip(NamedTuple):
         fine = own.mode == "equilibrium" or own.method == "rk45" or own.dt < 0.05
         pace = {"method": "exponential", "dt": 0.05} if fine else {}
         ends = {"mode": "trajectory", "precision": "double", "free": _REST, "nudged": _REST}
-        return bare._replace(design=bare.design._replace(dynamics=own.model_copy(update=pace | ends)), pace=1.0)
+        return bare._replace(design=bare.design.replace(dynamics=own.model_copy(update=pace | ends)), pace=1.0)
 
     def precisely(self) -> _Chip:
         """Return the chip in double precision."""
         return self._replace(
-            design=self.design._replace(dynamics=self.design.dynamics.model_copy(update={"precision": "double"}))
+            design=self.design.replace(dynamics=self.design.dynamics.model_copy(update={"precision": "double"}))
         )
 
     def made(self) -> float:
@@ -171,7 +172,7 @@ def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
 def _pace(design: Design) -> float:
     """Return into how many steps at least noise cuts each one."""
     dynamics = design.dynamics
-    if not design.noise.on or dynamics.method not in NOISY_STEP:
+    if not design.devices.noise.on or dynamics.method not in NOISY_STEP:
         return 1.0
     return max(1.0, math.ceil(dynamics.dt / NOISY_STEP[dynamics.method]))
 
@@ -181,7 +182,7 @@ def _measured(
 ) -> dict[str, float]:
     """Return the parts of one measurement of gradients and its ledger."""
     design, repeats = chip.design, chip.scenario.repeats(plan)
-    random = measurements_differ(design)
+    random = measurements_differ(design.devices)
     one = chip.run(schemes, samples)
     quiet = chip.without(*_NOISE)
     ideal = quiet.without(*_READOUT)
@@ -208,8 +209,8 @@ def _exact(chip: _Chip, samples: int) -> float:
 def _written(chip: _Chip, samples: int, repeats: int) -> float:
     """Return the seconds of the ledger of connections: products of the factors, and writes that are tried."""
     size, design = chip.topology.size, chip.design
-    requests = repeats if measurements_differ(design) else 1
-    tried = (repeats if writes_differ(design) else requests) if chip.stores else 0
+    requests = repeats if measurements_differ(design.devices) else 1
+    tried = (repeats if writes_differ(design.devices) else requests) if chip.stores else 0
     return (requests + 6) * 2.0 * samples * size / PRODUCTS["double"] + tried * (chip.made() + WRITTEN * size)
 
 
@@ -237,7 +238,7 @@ def _together(chip: _Chip, schemes: list[Scheme], samples: int, repeats: int) ->
         chips += [chip.without(*(other for other in names if other != name)), chip.without(name)]
     total = 0.0
     for one in chips:
-        times = repeats if measurements_differ(one.design) else 1
+        times = repeats if measurements_differ(one.design.devices) else 1
         total += one.made() + times * one.run(schemes, samples) + _exact(one.without(*_NOISE), samples)
     return total
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from devices.programming import pulse as steps
 from devices.programming.laws import Step, Update, Verified
-from devices.programming.sampled import nominal, shape_of
+from devices.programming.sampled import nominal
 from devices.random import Stream
 from devices.synapse.retention import Retention, retained, sample_forgetting
 from substrate.chip.programming import Writer
@@ -102,7 +102,7 @@ def symmetry(law: Step) -> float | None:
     """
     if law.one_sided is not None:
         return None
-    cell, shape = nominal(law), shape_of(law)
+    cell, shape = nominal(law), law.shape()
     low, high = float(cell.low), float(cell.high)
     grid = np.linspace(low, high, 4001)[1:-1]
 

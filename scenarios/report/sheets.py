@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from substrate.chip.causes import EFFECTS
+from devices.imperfection import EFFECTS
 from substrate.protocol import Status, has_settled
 
 from ..drawing.sheet import Sheet

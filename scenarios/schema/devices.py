@@ -1,17 +1,14 @@
-"""The devices of a scenario, and what they need of each other and of the rest of it."""
+"""What the devices of a scenario need of each other and of the rest of it."""
 
 from __future__ import annotations
 
-from devices.interface.converter import SHAPED, Converters, NudgeCircuit
+from devices.hardware import Devices
+from devices.interface.converter import SHAPED, NudgeCircuit
 from devices.interface.hold import Hold
-from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from devices.parameters import Parameters
-from devices.programming.comparator import Comparator
-from devices.programming.laws import Pulsed, Update
+from devices.programming.laws import Pulsed
 from devices.quantities import size_of
-from devices.synapse.cell import CellKind, FeedbackDevices, Twin, WeightDevices, fault_of
-from devices.synapse.retention import Retention
+from devices.synapse.cell import CellKind, FeedbackDevices, WeightDevices, fault_of
 from devices.synapse.wires import Wires
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS
@@ -19,43 +16,6 @@ from substrate.units.physical import Physical, sampled_noise, thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
 """Place, message and hint of everything found."""
-
-
-class Devices(Parameters):
-    """Imperfections; an absent block is ideal, bit for bit."""
-
-    weights: WeightDevices = WeightDevices()
-    """Cells of all weights."""
-
-    feedback: FeedbackDevices = FeedbackDevices()
-    """Devices of the feedback connections."""
-
-    wires: Wires = Wires()
-    """Lines of the arrays of cells."""
-
-    twin: Twin | None = None
-    """Second copy of all cells, for nudged settlings; absent: one copy for all."""
-
-    neurons: NeuronDevices = NeuronDevices()
-    """Membranes."""
-
-    noise: Noise = Noise()
-    """Noise of the membranes while they settle, and of reads."""
-
-    converters: Converters = Converters()
-    """Readout converter, and the circuit that applies the nudge."""
-
-    hold: Hold = Hold()
-    """Capacitors in which reads wait for others."""
-
-    comparator: Comparator | None = None
-    """Comparators that let only the sign of a request through to the cell; absent: none."""
-
-    update: Update | None = None
-    """How cells are written; absent: exactly as requested."""
-
-    retention: Retention = Retention()
-    """What happens to weights between two writes."""
 
 
 def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from devices.parameters import Parameters
+from devices.parameters import Parameters, Unit
 from learning.schemes.allowance import Allowance
 from learning.schemes.scheme import Beta, Scheme
 
@@ -113,7 +113,7 @@ class Train(Parameters):
     reference: bool = False
     """Train the same chip once more with its exact gradients, from the same start, to compare with."""
 
-    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] = 60.0
+    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0), Unit("s")] = 60.0
     """Keep a checkpoint after the first batch that ends so long after the last one, and at the end; seconds."""
 
     record: Record | None = None

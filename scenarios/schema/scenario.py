@@ -8,6 +8,7 @@ import tomlkit
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron.activation import HOLOMORPHIC, Named
 from devices.parameters import Degrees, FilePath, Parameters
@@ -23,7 +24,6 @@ from substrate.units import times
 from substrate.units.physical import Physical
 
 from .devices import (
-    Devices,
     Found,
     cell_faults,
     comparator_faults,
@@ -169,16 +169,37 @@ class Scenario(Parameters):
     """Seed of everything random; 0 to 2^63 - 1."""
 
     network: Network
+    """Layers, connections, activation and cost."""
+
     physical: Physical | None = None
+    """Volts, siemens and seconds of the model; absent: everything is dimensionless."""
+
     chip: Chip = Chip()
+    """Which piece of silicon."""
+
     dynamics: Dynamics = Dynamics()
+    """How the chip settles."""
+
     phases: Phases = Phases()
+    """How the phases of a measurement follow each other."""
+
     devices: Devices = Devices()
+    """Imperfections; absent: an ideal chip."""
+
     energy: Energy = Energy()
+    """What a measurement costs."""
+
     learning: Learning = Learning()
+    """How gradients are estimated, and what is done with them."""
+
     task: Task
+    """Data."""
+
     experiment: Experiment
+    """What is done with the chip."""
+
     sweep: Sweep | None = None
+    """Values of keys that are varied; absent: none."""
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:

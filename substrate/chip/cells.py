@@ -40,14 +40,15 @@ class Cells:
     """
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
-        topology, self._design, self._fabrication = design.topology, design, fabrication
-        feedback = design.feedback.over(design.weights)
-        if design.wires.segment and "single" in {feedback.cell, design.weights.cell}:
+        topology, devices = design.topology, design.devices
+        self._design, self._parts, self._fabrication = design, devices, fabrication
+        feedback = devices.feedback.over(devices.weights)
+        if devices.wires.segment and "single" in {feedback.cell, devices.weights.cell}:
             raise ValueError('devices.wires needs conductances: set devices.weights.cell = "pair"')
         self._connections = {c.block: c for c in topology.connections}
-        self._kinds = {c.block: feedback if topology.is_feedback(c) else design.weights for c in topology.connections}
-        self._partners = {b.block: f.block for f, b in topology.pairs()} if design.feedback.tied else {}
-        shared = design.feedback.storage == "shared-device"
+        self._kinds = {c.block: feedback if topology.is_feedback(c) else devices.weights for c in topology.connections}
+        self._partners = {b.block: f.block for f, b in topology.pairs()} if devices.feedback.tied else {}
+        shared = devices.feedback.storage == "shared-device"
         if shared:
             self._kinds |= {back: self._shared_kind() for back in self._partners}
         self._devices: dict[str, tuple[Devices, Devices | None]] = {}
@@ -87,7 +88,7 @@ class Cells:
         if negative is None:
             return np.abs(effective(self._kinds[block], weight, positive, None))
         both = conductances(self._kinds[block], weight, positive, negative)
-        plus, minus = (self._wired(block, g) if self._design.wires.segment else g for g in both)
+        plus, minus = (self._wired(block, g) if self._parts.wires.segment else g for g in both)
         return plus + minus
 
     def effective(self, block: str, weight: Array) -> Array:
@@ -95,7 +96,7 @@ class Cells:
         if block not in self._kinds:
             return weight
         kind, (positive, negative) = self._kinds[block], self._devices[block]
-        if self._design.wires.segment == 0.0 or negative is None:
+        if self._parts.wires.segment == 0.0 or negative is None:
             law = self._measured[block]
             cells = effective(kind, weight, positive, negative) if law is None else law(weight)
             return cells * self._gains[block] if kind.path_sigma else cells
@@ -104,7 +105,7 @@ class Cells:
 
     def _measured_law(self, block: str) -> Callable[[Array], Array] | None:
         """Return what turns programmed weights of a block into those of its measured cells; None for others."""
-        shared = self._design.feedback.storage == "shared-device"
+        shared = self._parts.feedback.storage == "shared-device"
         cell = self._partners.get(block, block) if shared else block
         found, turn = measured_of(self._design, self._kinds[block], cell), self._connections[cell].kind.mirror
         if isinstance(found, MeasuredMap):
@@ -117,7 +118,7 @@ class Cells:
 
     def _wired(self, block: str, conductance: Array) -> Array:
         """Return the conductances (pre, post) of one polarity as they act behind the wires."""
-        wires, connection = self._design.wires, self._connections[block]
+        wires, connection = self._parts.wires, self._connections[block]
         feedback = self._design.topology.is_feedback(connection)
         ends: tuple[End, End] = ("last", "first") if feedback and wires.ends == "opposite" else ("first", "last")
         # The lines of the post units of a feedback connection are rows of its arrays, see `Wires`.
@@ -128,9 +129,9 @@ class Cells:
 
     def _shared_kind(self) -> WeightDevices:
         # The cell is the forward one; only the path belongs to the direction.
-        feedback = self._design.feedback.over(self._design.weights)
+        feedback = self._parts.feedback.over(self._parts.weights)
         path = {"gain_sigma": feedback.gain_sigma, "mirror": feedback.mirror}
-        return self._design.weights.model_copy(update=path)
+        return self._parts.weights.model_copy(update=path)
 
     def _made(self, block: str) -> tuple[Devices, Devices | None]:
         kind, shape = self._kinds[block], self._design.topology.shapes[block]
@@ -179,13 +180,13 @@ def spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
     blocks : mapping of block name to array
         Programmed weights.
     """
-    topology, feedback = design.topology, design.feedback.over(design.weights)
-    shared = (
-        {c.block for pair in topology.pairs() for c in pair} if design.feedback.storage == "shared-device" else set()
-    )
+    topology, devices = design.topology, design.devices
+    feedback = devices.feedback.over(devices.weights)
+    one = devices.feedback.storage == "shared-device"
+    shared = {c.block for pair in topology.pairs() for c in pair} if one else set()
     found = {}
     for c in topology.connections:
-        cells, weight = (feedback if topology.is_feedback(c) else design.weights), blocks[c.block]
+        cells, weight = (feedback if topology.is_feedback(c) else devices.weights), blocks[c.block]
         mean, variance = (weight, 0.0 * weight) if c.block in shared else _moments(design, cells, c.block, weight)
         found[c.block] = Spread(mean - weight, variance, cells.path_sigma)
     return found

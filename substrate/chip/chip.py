@@ -66,7 +66,7 @@ class Chip(Silicon):
         super().__init__(design, programmed, fabrication, threads)
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
-        self._slow = SlowDrive(design.noise, self.topology.units, fabrication)
+        self._slow = SlowDrive(design.devices.noise, self.topology.units, fabrication)
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -353,11 +353,11 @@ class Chip(Silicon):
 
     def _shaken(self, machine: Machine) -> Machine:
         """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
-        noise = self.design.noise if self.design.noise.on else self.design.paced_by
+        noise = self.design.devices.noise if self.design.devices.noise.on else self.design.paced_by
         if noise is None:
             return machine
         couplings = couplings_of(self.topology, self.effective)
-        fluctuation = largest_drift(machine, couplings, self.design.noise)
+        fluctuation = largest_drift(machine, couplings, self.design.devices.noise)
         return machine._replace(substeps=substeps(machine, couplings, noise), fluctuation=fluctuation)
 
     def _begin(self, start: Literal["zero", "free"]) -> State:

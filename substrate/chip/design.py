@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.interface.converter import Converters
+from devices.hardware import Devices
 from devices.interface.energy import Energy
-from devices.interface.hold import Hold
 from devices.neuron import activation
-from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from devices.programming.comparator import Comparator
-from devices.programming.laws import Step, Verified
-from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.measured import CellSample, MeasuredMap
-from devices.synapse.retention import Retention
-from devices.synapse.wires import Wires
 
 from ..dynamics.methods import Dynamics
 from ..dynamics.phases import Phases
@@ -36,35 +29,17 @@ class Design(NamedTuple):
     activation: str | activation.Curve
     cost: str
     dynamics: Dynamics
-    feedback: FeedbackDevices = FeedbackDevices()
+    devices: Devices = Devices()
     law: str = "additive"
-    neurons: NeuronDevices = NeuronDevices()
-    noise: Noise = Noise()
     phases: Phases = Phases()
-    converters: Converters = Converters()
-    hold: Hold = Hold()
-    update: Step | Verified | None = None
-    """How cells are written; None: exactly as requested."""
 
     correction: Literal["none", "programmed", "exact"] = "none"
     """Drive that takes the asymmetry out of nudged settlings, and whether it knows programmed or effective weights."""
 
     energy: Energy = Energy()
-    weights: WeightDevices = WeightDevices()
-    """Cells of the weights; those of the feedback weights where `feedback` says nothing else."""
-
-    wires: Wires = Wires()
-    twin: Twin | None = None
-    """Second copy of the cells for nudged settlings; None: one copy for all."""
 
     tau: float | None = None
     """Membrane time constant in seconds, where it is known."""
-
-    retention: Retention = Retention()
-    """What happens to weights between two writes."""
-
-    comparator: Comparator | None = None
-    """What turns requests into changes of one size; None: nothing."""
 
     synapse: Synapse = "virtual-ground"
     """What the conductances of the cells do to the membranes."""
@@ -86,6 +61,19 @@ class Design(NamedTuple):
 
     paced_by: Noise | None = None
     """Noise that was taken away, whose steps the chip still takes."""
+
+    def part(self, name: str) -> Any:
+        """Return a field of the design, or a block of its devices."""
+        return getattr(self if name in self._fields else self.devices, name)
+
+    def replace(self, **parts: Any) -> Design:
+        """Return the design with other parts: fields of its own, and blocks of its devices, by name."""
+        own = {name: part for name, part in parts.items() if name in self._fields}
+        blocks = {name: part for name, part in parts.items() if name not in own}
+        if unknown := blocks.keys() - Devices.model_fields.keys():
+            raise ValueError(f"{', '.join(sorted(unknown))}: no part of a design and no block of devices")
+        devices = own.pop("devices", self.devices)
+        return self._replace(devices=devices.model_copy(update=blocks) if blocks else devices, **own)
 
 
 class Fabrication(NamedTuple):

@@ -51,7 +51,7 @@ class Membranes:
             raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
         self._design, units = design, design.topology.units
         stream = Stream(fabrication.seed, "neurons/tau", fabrication.instance)
-        self._tau = factors(units, design.neurons.tau_sigma, stream, "tau_sigma")
+        self._tau = factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
         curves = transfer_of(design, fabrication)
         if design.synapse == "passive" and len(curves.gain) == 0:
             curves = curves._replace(gain=np.ones(units), steep=np.ones(units))
@@ -64,7 +64,7 @@ class Membranes:
         """Factor of the thermal noise of every unit, in units of its state, (units,)."""
         self.common = np.ones(units)
         """The same of the noise that all units share, which enters with the drive, (units,)."""
-        slew = design.neurons.slew
+        slew = design.devices.neurons.slew
         self.slew = np.zeros(0) if slew is None else np.full(units, slew)
         """Largest change of the state of every unit per tau, (units,); (0,): no limit."""
 
@@ -90,5 +90,5 @@ class Membranes:
         self.transfer.steep[...] = self._steep / total
         self.thermal[...] = total
         self.common[...] = np.sqrt(total)
-        if design.neurons.slew is not None:
-            self.slew[...] = design.neurons.slew * total
+        if design.devices.neurons.slew is not None:
+            self.slew[...] = design.devices.neurons.slew * total

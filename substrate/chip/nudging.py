@@ -46,9 +46,9 @@ def free_drive(
     ValueError
         If the noise does not fit the dynamics.
     """
-    if design.noise.on and design.dynamics.noise_fault():
+    if design.devices.noise.on and design.dynamics.noise_fault():
         raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
-    if design.noise.slow_reads and design.dynamics.slow_read_fault():
+    if design.devices.noise.slow_reads and design.dynamics.slow_read_fault():
         raise ValueError(f"read_flicker, telegraph: {design.dynamics.slow_read_fault()}")
     beta = 0.0 + 0.0j if nudge is None else complex(nudge.beta)
     wave = "" if nudge is None or nudge.wave is None else nudge.wave.kind
@@ -81,7 +81,7 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
         If a complex nudge meets an activation without complex values, a nudge that swings meets dynamics that
         cannot follow it, or a circuit of limited drive meets a nudge that is not held or not real.
     """
-    circuit, constant, first = design.converters.nudge, drive.constant, machine.circuit.first_output
+    circuit, constant, first = design.devices.converters.nudge, drive.constant, machine.circuit.first_output
     nudges = np.array([complex(nudge.beta)]) if nudge.wave is None else cycle_of(nudge.beta, nudge.wave, design)
     if nudges.imag.any() and not activation.is_holomorphic(design.activation):
         raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
@@ -130,7 +130,7 @@ def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128
 
 def adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
     """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
-    force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.converters.nudge
+    force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.devices.converters.nudge
     force[:, first:] = circuit.applied(1.0).real * output_force(machine, free, target) - circuit.offset
     return force
 

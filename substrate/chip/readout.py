@@ -32,10 +32,10 @@ class ReadChain:
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
         self._design, self._fabrication = design, fabrication
-        units, adc = design.topology.units, design.converters.readout
-        self._pedestals = [pedestals(design.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
-        self._leaks = [leaks(design.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
-        self._skew: Array = design.hold.read_skew * np.arange(units, dtype=np.float64)
+        units, adc = design.topology.units, design.devices.converters.readout
+        self._pedestals = [pedestals(design.devices.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
+        self._leaks = [leaks(design.devices.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
+        self._skew: Array = design.devices.hold.read_skew * np.arange(units, dtype=np.float64)
         self._made: list[Fabricated | None] = [
             fabricated(adc, units, self._stream(f"adc-made/{plane}"), (design.measured_converters or {}).get("readout"))
             if adc
@@ -44,8 +44,8 @@ class ReadChain:
         ]
         self.clipped = Clipped()
         """What the converter met since the chip was made."""
-        planes = range(2) if design.noise.slow_reads else ()
-        self._slow = [SlowReads(design.noise, units, fabrication, plane) for plane in planes]
+        planes = range(2) if design.devices.noise.slow_reads else ()
+        self._slow = [SlowReads(design.devices.noise, units, fabrication, plane) for plane in planes]
         self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._name, self._reads = "", 0
 
@@ -88,16 +88,16 @@ class ReadChain:
     def _plane(self, value: Array, plane: int, waits: bool, signed: bool, at_once: bool = False) -> Array:
         design, units = self._design, value.shape[1]
         name = f"{self._name}/{self._reads}/{plane}"
-        hold, time = design.hold, self._skew + (design.phases.hold_time if waits else 0.0)
+        hold, time = design.devices.hold, self._skew + (design.phases.hold_time if waits else 0.0)
         if hold.on and (waits or hold.read_skew) and not at_once:
             value = held(value, self._pedestals[plane], self._leaks[plane], time)
             if hold.noise:
                 value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
         if self._slow:
             value = value + self._slow[plane].now(name)
-        if design.noise.read:
-            value = value + design.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
-        adc = design.converters.readout
+        if design.devices.noise.read:
+            value = value + design.devices.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
+        adc = design.devices.converters.readout
         if adc is None:
             return value
         draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None

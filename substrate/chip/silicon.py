@@ -77,9 +77,9 @@ class Silicon:
         return self._fabric.readout
 
     def variant(self, **parts: Any) -> Self:
-        """Return the same silicon and programmed parameters with other parts of the design, by its field names."""
+        """Return the same silicon and programmed parameters with other parts of the design, see `Design.replace`."""
         kept = self.programmed | self.writer.kept
-        return type(self)(self.design._replace(**parts), kept, self.fabrication, self._machine.threads)
+        return type(self)(self.design.replace(**parts), kept, self.fabrication, self._machine.threads)
 
     def reprogrammed(self, blocks: Mapping[str, Array]) -> Self:
         """Return the same silicon with other parameters in some of its blocks."""

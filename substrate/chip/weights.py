@@ -65,10 +65,11 @@ class Fabric:
         self._places = {block: k for k, block in enumerate(topology.shapes)}
         self._name, self._writes = "", 0
         self._cells = Cells(design, fabrication)
-        laws, measured, partners = (design.update, design.retention), design.measured_cells, self._cells.partners
+        laws = design.devices.update, design.devices.retention
+        measured, partners = design.measured_cells, self._cells.partners
         self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners, topology.mirror)
         """The cells as they are written."""
-        self._offsets = offsets(topology.units, design.neurons.offset, self._stream("neurons/offset"))
+        self._offsets = offsets(topology.units, design.devices.neurons.offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
         self._packed: dict[type, tuple[Array, Wiring]] = {}
@@ -94,7 +95,7 @@ class Fabric:
 
     def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
         """Return the machine of the second copy of the cells and its constant drive of `x`; without one, as given."""
-        if self._design.twin is None:
+        if self._design.devices.twin is None:
             return machine, constant
         cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
         second = Membranes(self._design, self._fabrication)
@@ -104,7 +105,8 @@ class Fabric:
         return machine, self._constant_drive(x, self._design.topology.blocks(cells))
 
     def _twin_gain(self, block: str) -> Array | float:
-        sigma = self._design.twin.mismatch_sigma if self._design.twin and block.startswith("weight/") else 0.0
+        twin = self._design.devices.twin
+        sigma = twin.mismatch_sigma if twin and block.startswith("weight/") else 0.0
         return cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
 
     def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
@@ -158,7 +160,7 @@ class Fabric:
 
     def _decided(self, block: str, change: Array, name: str) -> Array:
         """Return what the comparators make of a requested change; without them, the request."""
-        comparator, update = self._design.comparator, self._design.update
+        comparator, update = self._design.devices.comparator, self._design.devices.update
         if comparator is None:
             return change
         size = getattr(update, "step", None) if comparator.change is None else comparator.change
@@ -179,7 +181,7 @@ class Fabric:
 
     def _copies(self, block: str) -> int:
         """Return into how many cells each number of a block is written."""
-        copied = self._design.feedback.storage == "copied" and block in self._cells.partners.values()
+        copied = self._design.devices.feedback.storage == "copied" and block in self._cells.partners.values()
         return 2 if copied else 1
 
     def _change(self, after: Mapping[str, Array]) -> None:
@@ -227,8 +229,8 @@ class Fabric:
             transfer=self.membranes.transfer,
             dynamics=design.dynamics,
             tau=self.membranes.tau,
-            synapse_tau=design.neurons.synapse_tau,
-            noise=design.noise,
+            synapse_tau=design.devices.neurons.synapse_tau,
+            noise=design.devices.noise,
             threads=threads,
             thermal=self.membranes.thermal,
             common=self.membranes.common,
@@ -245,7 +247,7 @@ def _refuse_unequal(design: Design, blocks: Mapping[str, Array], partners: Mappi
         if not np.array_equal(blocks[back], design.topology.mirror(forward, blocks[forward])):
             raise ValueError(
                 f"{back!r} is not the transpose of {forward!r}, but one number stands for both: give equal parameters, "
-                f'or devices.feedback.storage = "independent" in place of "{design.feedback.storage}"'
+                f'or devices.feedback.storage = "independent" in place of "{design.devices.feedback.storage}"'
             )
 
 

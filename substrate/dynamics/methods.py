@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from devices.parameters import Parameters, Time
+from devices.parameters import Parameters, Time, Unit
 
 LONGEST_STEP = 10.0
 """Largest time step, in tau."""
@@ -51,7 +51,7 @@ class Phase(Parameters):
     max_steps: Steps = 2000
     """Give up after this many steps (status `step limit`)."""
 
-    tolerance: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    tolerance: Annotated[float, Field(gt=0.0, le=1.0), Unit("state")] | None = None
     """A sample is settled when the largest drift ``|F|`` of its units is below this; units of the state.
 
     Absent: 1e-9 (single precision: 1e-5), nudged 1e-3 beta.

@@ -92,7 +92,7 @@ def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
         If a gain or a slope is not positive.
     """
     code, table = activation.code_of(design.activation), activation.table_of(design.activation)
-    neurons, units = design.neurons, design.topology.units
+    neurons, units = design.devices.neurons, design.topology.units
     if not neurons.curved:
         return Transfer(code, table, np.zeros(0), np.zeros(0))
     gain, steep = (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scenarios.build import build
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 
@@ -70,3 +71,10 @@ def changed(old, new):
 def line_of(text, part):
     (line,) = [i for i, row in enumerate(text.split("\n"), 1) if part in row]
     return line
+
+
+def faults_of_files(loaded):
+    """Return what is wrong with the files of a scenario."""
+    with pytest.raises(ScenarioError) as error:
+        build(loaded)
+    return error.value.faults

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from scenarios.build import build, check, initial_parameters
+from scenarios.build import build, initial_parameters
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from substrate.network.topology import Topology
@@ -17,7 +17,7 @@ WIDE = {"in": 300, "l1": 200, "l2": 150, "out": 100}
 
 def faults_of(path, edits=()):
     with pytest.raises(ScenarioError) as caught:
-        check(load(path, edits))
+        build(load(path, edits))
     return str(caught.value)
 
 

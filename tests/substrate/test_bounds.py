@@ -43,7 +43,7 @@ def chip_with(update, beside=()):
 def bounds(chip, block):
     """Return the bounds of all cells of a block, from the constants that were drawn."""
     block = chip.writer.partners.get(block, block)
-    law = chip.design.update
+    law = chip.design.devices.update
     if isinstance(law, Verified):
         return -law.w_max, law.w_max
     if chip.writer.pairs is None:

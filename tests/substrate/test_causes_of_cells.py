@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from devices.imperfection import COMMON, DIFFERENT, EFFECTS, RANDOM, SLOW, UNSETTLED
 from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
@@ -10,19 +11,7 @@ from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
 from learning.schemes.scheme import OneSided
-from substrate.chip.causes import (
-    CAUSES,
-    COMMON,
-    DIFFERENT,
-    EFFECTS,
-    RANDOM,
-    SLOW,
-    UNSETTLED,
-    causes,
-    class_of,
-    unsettled,
-    without,
-)
+from substrate.chip.causes import CAUSES, causes, class_of, unsettled, without
 from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 from tests.substrate.test_hardware import IMPERFECT
@@ -31,11 +20,12 @@ PELGROM = Pelgrom(coefficient=0.1, width=1.0, length=1.0)
 
 
 def design(weights, feedback):
-    return random_chip().design._replace(weights=weights, feedback=feedback)
+    return random_chip().design.replace(weights=weights, feedback=feedback)
 
 
 def cells(changed):
-    return changed.weights, changed.feedback.over(changed.weights)
+    devices = changed.devices
+    return devices.weights, devices.feedback.over(devices.weights)
 
 
 def test_spread_goes_in_both_directions_however_it_was_given():
@@ -58,33 +48,33 @@ def test_limits_go_but_devices_of_a_pair_keep_their_rest():
 
 def test_every_cause_has_a_class():
     plain = random_chip().design
-    kinds = {cause: class_of(plain._replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
+    kinds = {cause: class_of(plain.replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
     assert set(kinds.values()) < EFFECTS.keys()
     assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "adc", "hold", "nudge-circuit"]
     assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
-    assert class_of(plain._replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+    assert class_of(plain.replace(noise=Noise(flicker=0.1)), "noise") == SLOW
     dithered = Converters(readout=Adc(bits=8, stochastic=True))
-    assert class_of(plain._replace(converters=dithered), "adc") == RANDOM
+    assert class_of(plain.replace(converters=dithered), "adc") == RANDOM
 
 
 def test_phases_of_a_fixed_length_may_end_unsettled():
     plain = random_chip()
     assert unsettled(plain.design) == []
-    assert unsettled(plain.design._replace(neurons=NeuronDevices(synapse_tau=0.5))) == []
+    assert unsettled(plain.design.replace(neurons=NeuronDevices(synapse_tau=0.5))) == []
     short = plain.design.dynamics.model_copy(update={"nudged": Phase(duration=2.0)})
     assert unsettled(plain.variant(dynamics=short).design) == ["nudged-phase"]
     both = short.model_copy(update={"free": Phase(steps=9)})
-    slow = plain.design._replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5, slew=3.0))
+    slow = plain.design.replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5, slew=3.0))
     assert unsettled(slow) == ["free-phase", "nudged-phase", "synapse-pole", "slew"]
     assert {class_of(slow, name) for name in unsettled(slow)} == {UNSETTLED}
 
 
 def test_noise_of_membranes_and_of_reads_go_apart():
     telegraph = Telegraph(amplitude=0.1, time=1.0)
-    noisy = random_chip().design._replace(noise=Noise(flicker=0.1, read_flicker=0.1, telegraph=telegraph))
+    noisy = random_chip().design.replace(noise=Noise(flicker=0.1, read_flicker=0.1, telegraph=telegraph))
     assert causes(noisy) == ["noise", "read-noise"]
-    assert without(noisy, "noise").noise == Noise(read_flicker=0.1, telegraph=telegraph)
-    assert without(noisy, "read-noise").noise == Noise(flicker=0.1)
+    assert without(noisy, "noise").devices.noise == Noise(read_flicker=0.1, telegraph=telegraph)
+    assert without(noisy, "read-noise").devices.noise == Noise(flicker=0.1)
 
 
 BY_PHASE = IMPERFECT | {

@@ -27,7 +27,7 @@ def pair(dt, phase=TRIAL, weight=0.5, neurons=None, **more):
     blocks = {"weight/in-l1": one, "weight/l1-out": one, "weight/out-out": weight * one}
     blocks |= {"bias/l1": np.zeros(1), "bias/out": np.zeros(1)}
     dynamics = Dynamics(dt=dt, free=phase, nudged=phase, **more)
-    chip = Chip(Design(topology, "identity", "mse", dynamics, neurons=neurons or NeuronDevices()), blocks)
+    chip = Chip(Design(topology, "identity", "mse", dynamics).replace(neurons=neurons or NeuronDevices()), blocks)
     chip.set_input(np.array([[1.0], [-0.3]]))
     return chip
 

@@ -44,7 +44,7 @@ def test_the_force_is_that_of_the_free_output_as_it_was_read(beta, keys):
     free = chip.read(waits=True)["out"]
     raw = chip.activity_of(chip.state)[:, -y.shape[1] :]
     assert np.abs(free - raw).max() > 1e-3
-    gain = chip.design.converters.nudge.gain
+    gain = chip.design.devices.converters.nudge.gain
     chip.settle(Nudge(beta, y), "free")
     nudged = chip.state
     chip.settle_injected({"out": -beta * gain * (free - y)})
@@ -63,7 +63,7 @@ def test_both_nudges_and_the_adjoint_state_use_one_read(keys):
     chip.settle_errors(y)
     chip.settle(Nudge(0.1, y), "free")
     assert chip.budget.reads == before + len(y)
-    if not chip.design.noise.slow:
+    if not chip.design.devices.noise.slow:
         np.testing.assert_array_equal(chip.state, first)
     chip.settle()
     chip.settle(Nudge(0.1, y), "free")

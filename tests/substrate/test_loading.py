@@ -158,7 +158,7 @@ def leaky(synapse, samples, noise):
     phase = Phase(duration=8.0)
     dynamics = Dynamics(method="exponential", dt=0.25, free=phase, nudged=phase)
     weights = np.random.default_rng(0).normal(size=(3, 16))
-    design = Design(topology, "identity", "mse", dynamics, noise=noise, synapse=synapse, volt_ratio=0.5)
+    design = Design(topology, "identity", "mse", dynamics, synapse=synapse, volt_ratio=0.5).replace(noise=noise)
     chip = Chip(design, {"weight/in-out": weights, "bias/out": np.zeros(16)})
     chip.set_input(np.zeros((samples, 3)))
     chip.settle()

@@ -27,7 +27,7 @@ def leaks(
     phase = Phase(duration=duration, window=window)
     blocks = {"weight/in-out": np.zeros((1, units)), "bias/out": np.zeros(units)}
     design = Design(topology, "identity", "mse", Dynamics(method=method, dt=dt, free=phase, nudged=phase))
-    chip = Chip(design._replace(noise=noise, neurons=neurons or NeuronDevices(), phases=phases or Phases()), blocks)
+    chip = Chip(design.replace(noise=noise, neurons=neurons or NeuronDevices(), phases=phases or Phases()), blocks)
     chip.set_input(np.zeros((batch, 1)))
     return chip
 
@@ -97,7 +97,7 @@ def test_coupled_units_have_the_covariance_of_lyapunov():
     phase = Phase(duration=15.0)
     design = Design(topology, "identity", "mse", Dynamics(method="heun", dt=0.05, free=phase, nudged=phase))
     blocks = {"weight/in-out": np.zeros((1, 3)), "weight/out-out": weight.T, "bias/out": np.zeros(3)}
-    chip = Chip(design._replace(noise=Noise(thermal=0.5)), blocks)
+    chip = Chip(design.replace(noise=Noise(thermal=0.5)), blocks)
     chip.set_input(np.zeros((8000, 1)))
     chip.settle()
     covariance = solve_continuous_lyapunov(weight - np.eye(3), -0.5 * np.eye(3))
@@ -115,7 +115,7 @@ def test_symmetric_hopfield_units_follow_boltzmann():
     phase = Phase(duration=20.0)
     design = Design(topology, "tanh", "mse", Dynamics(method="heun", dt=0.05, free=phase, nudged=phase), law="hopfield")
     blocks = {"weight/in-out": drive[None], "weight/out-out": weight * (1.0 - np.eye(2)), "bias/out": np.zeros(2)}
-    chip = Chip(design._replace(noise=Noise(thermal=sigma)), blocks)
+    chip = Chip(design.replace(noise=Noise(thermal=sigma)), blocks)
     chip.set_input(np.ones((6000, 1)))
     chip.settle()
     u = np.linspace(-4.0, 4.0, 801)

@@ -64,7 +64,7 @@ def chips(beside, key=None):
     cells, parts = KEYS.get(key, {}), {"weights": {}} | BESIDE[beside]
     weights = WeightDevices(**parts.pop("weights") | cells)
     design = Design(TOPOLOGY, "sigmoid", "mse", dynamics(), weights=weights)._replace(**parts)
-    tied = design.feedback.tied
+    tied = design.devices.feedback.tied
     blocks = BLOCKS | ({"weight/out-l1": BLOCKS["weight/l1-out"].T} if tied else {})
     drawn = [Chip(design, blocks, Fabrication(0, k)).effective for k in range(CHIPS)]
     return {c.block: np.array([weights[c.block] for weights in drawn]) for c in TOPOLOGY.connections}

@@ -141,7 +141,7 @@ def _writes(
     chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
 ) -> tuple[list[_Missed], Mapping[str, Array]]:
     """Return what every write misses, and what cells forget before it, over ``-rate``."""
-    count = max(len(requests), probe.repeats) if writes_differ(chip.design) else len(requests)
+    count = max(len(requests), probe.repeats) if writes_differ(chip.design.devices) else len(requests)
     names = list(requests[0])
     # A sum that both directions ask for is split between them, because the chip adds them up again.
     shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)
@@ -228,7 +228,7 @@ class _Products(NamedTuple):
 
 def _stored_once(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
     """Return the pairs of blocks among these, forward and back, that one stored number stands for."""
-    pairs = chip.topology.pairs() if chip.design.feedback.tied else []
+    pairs = chip.topology.pairs() if chip.design.devices.feedback.tied else []
     return [(f.block, b.block) for f, b in pairs if f.block in blocks and b.block in blocks]
 
 

@@ -62,6 +62,6 @@ def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gai
         trial.clamp(quiet)
         quiet.settle()
         reference = exact(quiet, trial.target)
-    one = run(better, trial._replace(schemes=[after.scheme], mirror=conjugates(better.design))).taken[0]
+    one = run(better, trial._replace(schemes=[after.scheme], mirror=conjugates(better.design.devices))).taken[0]
     settled = has_settled(one.estimate.status, ends_by_clock(better, after.scheme))
     return Gain(one.estimate.flat, reference.delta, settled & reference.equilibrium.reached)

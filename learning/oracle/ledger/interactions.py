@@ -75,7 +75,7 @@ def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
     ends = complete(dynamics)
     whole = dynamics.free == dynamics.nudged == ends.free and dynamics.mode == "trajectory"
     swings = any(isinstance(scheme, LockIn | Rotation) for scheme in schemes)
-    if not chip.design.noise.on and (swings or not whole):
+    if not chip.design.devices.noise.on and (swings or not whole):
         found.append("settling")
     return [*found, "precision"] if dynamics.precision != "double" else found
 
@@ -101,7 +101,7 @@ def interactions(
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     chips |= {f"all but {name}": everything - {name} for name in names}
-    bench = _Bench(chip, trial._replace(mirror=conjugates(chip.design)), repeats, {}, {}, [])
+    bench = _Bench(chip, trial._replace(mirror=conjugates(chip.design.devices)), repeats, {}, {}, [])
     for words, present in chips.items():
         if present not in bench.found:
             if say is not None:
@@ -136,7 +136,7 @@ class _Bench(NamedTuple):
         chip, trial = self._with_only(present), self.trial
         if not self._settles_as_asked(present):
             trial = stopped(trial)._replace(mirror=trial.mirror)
-        random = measurements_differ(chip.design)
+        random = measurements_differ(chip.design.devices)
         runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
         own = present - {*NOISE, *READOUT}
         if own not in self.exact:
@@ -175,7 +175,7 @@ class _Bench(NamedTuple):
 
     def _settles_as_asked(self, present: frozenset[str]) -> bool:
         """Tell whether a chip settles as the scenario says, not completely."""
-        return self.chip.design.noise.on or "settling" in present
+        return self.chip.design.devices.noise.on or "settling" in present
 
 
 def _same_weights(a: Chip, b: Chip) -> bool:

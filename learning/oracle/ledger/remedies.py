@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from substrate.chip.causes import without
+from substrate.chip.causes import OF_WEIGHTS, without
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Phase
 
@@ -46,13 +46,13 @@ def _ideal(part: str, **values: object) -> Callable[[Setting], Setting]:
     field, _, inner = part.partition(".")
 
     def change(setting: Setting) -> Setting:
-        block = getattr(setting.design, field)
+        block = setting.design.part(field)
         within = getattr(block, inner) if inner else block
         if within is None:
             return setting
         ideal = within.model_copy(update=values)
         changed: dict[str, Any] = {field: block.model_copy(update={inner: ideal}) if inner else ideal}
-        return setting._replace(design=setting.design._replace(**changed))
+        return setting._replace(design=setting.design.replace(**changed))
 
     return change
 
@@ -78,7 +78,7 @@ def _unmeasured(better: Setting, setting: Setting) -> Setting:
 
 def _held_cells(setting: Setting) -> Setting:
     """Return the setting with cells that hold whatever they are programmed to."""
-    update = setting.design.update
+    update = setting.design.devices.update
     return setting if update is None or update.faithful else _taken("write")(setting)
 
 
@@ -94,7 +94,7 @@ def _longer(setting: Setting) -> Setting:
         return phase.model_copy(update={"tolerance": tolerance, "max_steps": 4 * phase.max_steps})
 
     ends = {"free": stretched(dynamics.free, 0.0), "nudged": stretched(dynamics.nudged, beta)}
-    return setting._replace(design=setting.design._replace(dynamics=dynamics.model_copy(update=ends)))
+    return setting._replace(design=setting.design.replace(dynamics=dynamics.model_copy(update=ends)))
 
 
 def _wider(setting: Setting) -> Setting:
@@ -102,7 +102,7 @@ def _wider(setting: Setting) -> Setting:
     dynamics = setting.design.dynamics
     windows = {n: getattr(dynamics, n) for n in ("free", "nudged")}
     ends = {n: phase.model_copy(update={"window": 4.0 * phase.window}) for n, phase in windows.items()}
-    return setting._replace(design=setting.design._replace(dynamics=dynamics.model_copy(update=ends)))
+    return setting._replace(design=setting.design.replace(dynamics=dynamics.model_copy(update=ends)))
 
 
 def _nudged(factor: float) -> Callable[[Setting], Setting]:
@@ -115,17 +115,14 @@ def _centred(setting: Setting) -> Setting:
 
 
 def _symmetric(setting: Setting) -> Setting:
-    tied = setting.design.feedback.tied or not setting.design.topology.pairs()
+    tied = setting.design.devices.feedback.tied or not setting.design.topology.pairs()
     return setting if tied else setting._replace(alike=True)
 
 
 _ASYMMETRY, _SETTLING, _READOUT, _NOISE = ("asymmetry",), ("settling",), ("readout",), ("noise",)
 
 REMEDIES: dict[str, Remedy] = {
-    **{
-        cause: Remedy(_ASYMMETRY, _taken(cause))
-        for cause in ("mismatch", "stuck", "window", "path-gain", "wires", "retention")
-    },
+    **{cause: Remedy(_ASYMMETRY, _taken(cause)) for cause in OF_WEIGHTS},
     "correction-knowledge": Remedy(_ASYMMETRY, _taken("correction-knowledge")),
     "cell-bounds": Remedy(_ASYMMETRY, _held_cells),
     "symmetric-weights": Remedy(_ASYMMETRY, _symmetric),
@@ -152,8 +149,7 @@ REMEDIES: dict[str, Remedy] = {
 """What can be done, by name."""
 
 _TABLES = {
-    **{name: f"devices.{name}" for name in ("weights", "feedback", "wires", "twin", "neurons", "noise", "converters")},
-    **{name: f"devices.{name}" for name in ("hold", "update", "comparator", "retention")},
+    "devices": "devices",
     "dynamics": "dynamics",
     "correction": "learning.correction",
     "synapse": "physical.synapse",

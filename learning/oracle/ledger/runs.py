@@ -21,6 +21,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.imperfection import DIFFERENT, RANDOM
+from substrate.chip.causes import of_kind
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
 from substrate.dynamics.completion import complete
@@ -34,10 +36,10 @@ from ..exact import Exact, exact
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-READOUT = ("adc", "hold", "nudge-circuit", "twin")
+READOUT = of_kind(DIFFERENT)
 """Causes of `substrate.chip.causes` that are the same in every measurement of a batch."""
 
-NOISE = ("noise", "read-noise")
+NOISE = of_kind(RANDOM)
 """Causes of `substrate.chip.causes` that differ from one measurement to the next."""
 
 _ELSEWHERE = 1e-6
@@ -158,9 +160,9 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
     design, tell = chip.design, say or (lambda _: None)
-    trial = trial._replace(mirror=conjugates(design))
+    trial = trial._replace(mirror=conjugates(design.devices))
     own = []
-    random = measurements_differ(design)
+    random = measurements_differ(design.devices)
     for r in range(repeats if random else 1):
         tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if random else ""))
         own.append(run(chip, trial, r))
@@ -199,7 +201,7 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
         return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))
     taken: list[Taken] = []
     for scheme in trial.schemes:
-        if taken and chip.design.noise.slow:
+        if taken and chip.design.devices.noise.slow:
             free, state = _free(chip, trial, repeat)
         taken.append(_nudged(chip, free, trial, scheme))
     return Run(free, state, taken)
@@ -224,9 +226,9 @@ def ends_by_clock(chip: Chip, scheme: Scheme | Slow) -> bool:
 
 def _static(chip: Chip) -> Chip:
     # kT/C of the hold differs from read to read, its pedestal and droop do not.
-    steady = chip.design.hold.model_copy(update={"noise": 0.0, "capacitance": None})
+    steady = chip.design.devices.hold.model_copy(update={"noise": 0.0, "capacitance": None})
     quiet = chip.without(*NOISE).variant(hold=steady)
-    converters = quiet.design.converters
+    converters = quiet.design.devices.converters
     if converters.readout is None or not converters.readout.stochastic:
         return quiet
     nearest = converters.readout.model_copy(update={"stochastic": False})

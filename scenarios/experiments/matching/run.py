@@ -79,14 +79,14 @@ def matching_study(
 
 
 def _spread(nominal: Chip, sigma: float) -> dict[str, Spread]:
-    feedback = nominal.design.feedback.model_copy(update={"mismatch_sigma": sigma})
-    return spreads(nominal.design._replace(feedback=feedback), nominal.programmed)
+    feedback = nominal.design.devices.feedback.model_copy(update={"mismatch_sigma": sigma})
+    return spreads(nominal.design.replace(feedback=feedback), nominal.programmed)
 
 
 def _drawn(nominal: Chip, sigma: float, seed: int, instance: int) -> Chip:
     """Return another chip of the same design, whose feedback cells have the spread `sigma`."""
-    feedback = nominal.design.feedback.model_copy(update={"mismatch_sigma": sigma})
-    return Chip(nominal.design._replace(feedback=feedback), nominal.programmed, Fabrication(seed, instance))
+    feedback = nominal.design.devices.feedback.model_copy(update={"mismatch_sigma": sigma})
+    return Chip(nominal.design.replace(feedback=feedback), nominal.programmed, Fabrication(seed, instance))
 
 
 def _exact(chip: Chip, batch: Batch) -> Exact:

@@ -40,7 +40,7 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
             name: variable._replace(data=chip.mirror(partner, variable.data)) if variable.dims else variable
             for name, variable in cell_variables(chip, partner, dims).items()
         }
-    law = chip.design.update
+    law = chip.design.devices.update
     if isinstance(law, Pulsed):
         clean = nominal(law)
         for name, text in _NAMES.items():
@@ -52,7 +52,7 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
             text = "what a reset leaves in the mean"
             found[f"{prefix}reset"] = Variable(dims, device.reset.copy(), long_name=text + _SIGNS[prefix])
     if block in chip.writer.forgetting:
-        cells, drift = chip.writer.forgetting[block], chip.design.retention
+        cells, drift = chip.writer.forgetting[block], chip.design.devices.retention
         found["leak_rate"] = Variable(dims, cells.rate.copy(), "1/s", "rate of the leak")
         found["drift_exponent"] = Variable(
             dims, exponents(drift, chip.held[block], cells), long_name="exponent of the drift"

@@ -112,7 +112,7 @@ def _run_stage(job: Job, log: Log, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.setup.learning
     rule, record = exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design), record)
+        how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design.devices), record)
         rule = rule_named(learning.rule, chip, how)
         if learning.homeostasis is not None:
             rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))

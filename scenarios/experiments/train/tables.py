@@ -69,8 +69,8 @@ def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
 
 def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
     """Return what became of writes by connection and, named `_bias`, by layer; nothing where writes are exact."""
-    design, found = chip.design, {}
-    if not any((design.update, design.comparator, design.weights.window, design.feedback.window)):
+    devices, found = chip.design.devices, {}
+    if not any((devices.update, devices.comparator, devices.weights.window, devices.feedback.window)):
         return {}
     one = chip.writer.pairs is not None
     for name, counts in tally._asdict().items():

@@ -6,7 +6,7 @@ import numpy as np
 
 from devices.programming import pulse as steps
 from devices.programming.laws import Step
-from devices.programming.sampled import Cells, shape_of
+from devices.programming.sampled import Cells
 from devices.random import Stream
 
 from .pulses import Block, Train
@@ -28,4 +28,4 @@ def as_moved(cells: Cells) -> Block:
 
 def train_of(law: Step, stream: Stream, offset: float) -> Train:
     """Return how requests, with `offset` added, become pulses whose draws `stream` names."""
-    return Train(*stream.key(), RULES[law.rounding], law.train, law.step, offset, shape_of(law))
+    return Train(*stream.key(), RULES[law.rounding], law.train, law.step, offset, law.shape())

@@ -5,10 +5,11 @@ import pytest
 from pydantic import ValidationError
 from scipy.special import ndtr
 
+from devices.imperfection import WRITE
 from devices.programming.comparator import Comparator, decided
 from devices.programming.laws import ConstantStep
 from devices.random import Stream
-from substrate.chip.causes import WRITE, class_of
+from substrate.chip.causes import class_of
 from substrate.chip.randomness import writes_differ
 from tests.networks import random_chip
 from tests.statistics import assert_mean
@@ -77,7 +78,7 @@ def test_offsets_belong_to_the_chip_and_noise_to_the_write():
     np.testing.assert_array_equal(first, written(offset_sigma=0.2)[0])
     first, second = written(noise=0.1)
     assert 0 < (first != second).sum() < 42
-    assert writes_differ(random_chip(comparator=Comparator(noise=0.1)).design)
+    assert writes_differ(random_chip(comparator=Comparator(noise=0.1)).design.devices)
 
 
 def test_a_change_of_unknown_size_is_refused():

@@ -12,7 +12,7 @@ from devices.programming.laws import (
     SoftBounds,
     Update,
 )
-from devices.programming.sampled import Cells, nominal, sample, shape_of, symmetry_point
+from devices.programming.sampled import Cells, nominal, sample, symmetry_point
 from devices.random import Stream
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance
 from tests.steps_twin import multipliers
@@ -151,7 +151,7 @@ def test_cells_of_other_laws():
     ids=lambda law: law.kind,
 )
 def test_the_multiplier_of_one_state_is_that_of_the_numpy_twin(law):
-    cells, shape = nominal(law), shape_of(law)
+    cells, shape = nominal(law), law.shape()
     for w in (-0.75, -0.1, 0.0, 0.3, 0.95):
         bends = (float(cells.bend_down), float(cells.bend_up))
         found = [

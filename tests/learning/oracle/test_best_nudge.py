@@ -109,7 +109,7 @@ def test_the_standard_error_of_a_bias_is_its_spread_over_chips_of_other_noise(ki
     topology = Topology({"in": 6, "l1": 120, "out": 4}, ["in-l1", "l1-out", "out-l1"], None)
     blocks = random_blocks(topology, 3)
     dynamics = Dynamics(dt=0.25, method="exponential", free=Phase(duration=8.0), nudged=Phase(duration=8.0))
-    design = Design(topology, "tanh", "mse", dynamics, noise=Noise(**{kind: 0.03}))
+    design = Design(topology, "tanh", "mse", dynamics).replace(noise=Noise(**{kind: 0.03}))
     rng = np.random.default_rng(1)
     x, y = rng.uniform(size=(4, 6)), rng.uniform(size=(4, 4))
     studies = [

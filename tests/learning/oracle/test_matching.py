@@ -61,7 +61,7 @@ def test_the_rule_counts_whatever_spreads_the_weights(kind):
     """Squared errors of drawn chips; five standard errors (false alarms below 1e-6), and a tenth for higher orders."""
     weights = WeightDevices(**KINDS[kind])
     nominal, designed, errors, _ = squares_over_chips(0.0, symmetric=True, weights=weights)
-    rule = matching_rule(nominal, designed, spreads(nominal.design._replace(weights=weights), nominal.programmed))
+    rule = matching_rule(nominal, designed, spreads(nominal.design.replace(weights=weights), nominal.programmed))
     for name, columns in nominal.topology.columns.items():
         drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
         expected = rule.square[name].mean()
@@ -75,10 +75,10 @@ def test_what_feedback_cells_miss_in_the_mean_is_an_error_of_its_own():
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)
     designed = exact(nominal, y)
-    rule = matching_rule(nominal, designed, spreads(nominal.design._replace(feedback=feedback), nominal.programmed))
+    rule = matching_rule(nominal, designed, spreads(nominal.design.replace(feedback=feedback), nominal.programmed))
     found = []
     for instance in range(CHIPS):
-        chip = Chip(nominal.design._replace(feedback=feedback), nominal.programmed, Fabrication(0, instance))
+        chip = Chip(nominal.design.replace(feedback=feedback), nominal.programmed, Fabrication(0, instance))
         measure_free(chip, x)
         drawn = exact(chip, y)
         found.append(
@@ -90,7 +90,7 @@ def test_what_feedback_cells_miss_in_the_mean_is_an_error_of_its_own():
 
 
 def feedback_spread(nominal, sigma):
-    return spreads(nominal.design._replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
+    return spreads(nominal.design.replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
 
 
 def first_and_whole(scale, law, chips):
@@ -100,7 +100,7 @@ def first_and_whole(scale, law, chips):
     for forward, back in topology.pairs():
         blocks[back.block] = blocks[forward.block].T.copy()
     design = Design(topology, "sigmoid", "cross-entropy", dynamics(), law=law)
-    spread = design._replace(feedback=FeedbackDevices(mismatch_sigma=0.3))
+    spread = design.replace(feedback=FeedbackDevices(mismatch_sigma=0.3))
     nominal = Chip(design, blocks)
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)

@@ -5,11 +5,12 @@ import pytest
 
 from scenarios.build import build
 from scenarios.data.arrays import DataError
-from scenarios.data.measured_converters import converter_faults, read_converter
+from scenarios.data.measured_converters import read_converter
 from scenarios.language.load import load
 from scenarios.run.relocate import relocated
 
 from ..files import MEASURE, write_scenario
+from ..scenario_files import faults_of_files
 
 TABLES = """
 [phases]
@@ -30,7 +31,6 @@ def scenario(tmp_path, adc=None, dac=None):
 
 def test_tables_come_to_the_chip(tmp_path):
     loaded = scenario(tmp_path, adc=np.arange(7)[:, None] + np.linspace(0.4, 0.6, 20))
-    assert converter_faults(loaded) == []
     setup = build(loaded)
     chip = setup.chip(0, threads=1)
     chip.set_input(setup.data.x)
@@ -67,18 +67,18 @@ def test_a_copy_elsewhere_finds_its_tables(tmp_path):
     ],
 )
 def test_a_bad_table_is_told(tmp_path, tables, converter, words):
-    (finding,) = converter_faults(scenario(tmp_path, **tables))
-    assert finding[0] == ("devices", "converters", converter, "measured")
-    assert words in " ".join(map(str, finding[1:]))
+    (finding,) = faults_of_files(scenario(tmp_path, **tables))
+    assert finding.path == ("devices", "converters", converter, "measured")
+    assert words in f"{finding.message} {finding.hint}"
 
 
 def test_a_missing_table_is_told(tmp_path):
     loaded = scenario(tmp_path)
     for name in ("adc.csv", "dac.npz"):
         (tmp_path / name).unlink()
-    assert ["no file" in finding[1] for finding in converter_faults(loaded)] == [True, True]
+    assert ["no file" in finding.message for finding in faults_of_files(loaded)] == [True, True]
     (tmp_path / "adc.csv").write_text("a,b\n", encoding="utf-8")
-    assert "holds no numbers" in converter_faults(loaded)[0][1]
+    assert "holds no numbers" in faults_of_files(loaded)[0].message
 
 
 PHYSICAL = '[physical]\nactivity_volts = "0.8 V"\nvolt_scale = "0.2 V"\n'

@@ -7,11 +7,11 @@ import pytest
 
 from devices.synapse.measured import make_cell_sample
 from scenarios.build import build
-from scenarios.data.measured_weights import weight_faults
 from scenarios.language.load import load
 from tests.statistics import assert_mean
 
 from ..files import write_scenario
+from ..scenario_files import faults_of_files
 from ..sweep_files import BASE
 
 PLAIN = BASE.replace("[devices]\nfeedback = { mismatch_sigma = 0.1 }\n", "[devices]\n")
@@ -134,8 +134,8 @@ def test_a_test_chip_may_be_in_siemens(tmp_path):
     (tmp_path / "cells.csv").write_text(f"cell,target (uS),measured (uS)\n{lines}", encoding="utf-8")
     chip = chip_of(loaded(tmp_path, 'weights = { measured = "cells.csv" }', PHYSICAL))
     np.testing.assert_allclose(chip.effective["weight/in-l1"], chip.programmed["weight/in-l1"] + 0.1, atol=1e-12)
-    (finding,) = weight_faults(loaded(tmp_path, 'weights = { measured = "cells.csv" }'))
-    assert "is in siemens, which needs [physical]" in finding[1]
+    (finding,) = faults_of_files(loaded(tmp_path, 'weights = { measured = "cells.csv" }'))
+    assert "is in siemens, which needs [physical]" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_what_is_no_measured_weight_is_told(tmp_path, text, arrays, words):
     else:
         with (tmp_path / "m.any").open("wb") as file:
             np.savez(file, **arrays)
-    (finding,) = weight_faults(scenario)
-    assert finding[0] == ("devices", "weights", "measured")
-    assert any(word in " ".join(map(str, finding[1:])) for word in words.split("|"))
+    (finding,) = faults_of_files(scenario)
+    assert finding.path == ("devices", "weights", "measured")
+    assert any(word in f"{finding.message} {finding.hint}" for word in words.split("|"))
 
 
 @pytest.mark.parametrize("keys", ["mismatch_sigma = 0.1", "stuck_fraction = 0.1"])

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from scenarios.data.arrays import DataError, fault
+from scenarios.data.arrays import DataError, fault, open_file
 from scenarios.data.text_tables import read_table
 
 NUMBERS = np.array([[0.2, 0.01], [0.25, 0.0105], [-0.5, 1e-3], [3.0, 12.25]])
@@ -30,7 +30,8 @@ def written(values, separator=",", decimal=".", ending="\n", quoted=False, trail
 
 def read(path, text, coding="utf-8", accept=anything):
     path.write_bytes(text.encode(coding))
-    return read_table(path, accept)
+    with open_file(path) as file:
+        return read_table(file, accept)
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)

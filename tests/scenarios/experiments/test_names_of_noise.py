@@ -70,7 +70,7 @@ def test_a_name_of_noise_stands_for_one_sample_on_one_state_of_the_chip(tmp_path
 
     def spied(chip, x, ids=None, epoch=0, purpose="", repeat=0):
         clamp(chip, x, ids, epoch, purpose, repeat)
-        if chip.design.noise.on:
+        if chip.design.devices.noise.on:
             weights = np.concatenate([block.ravel() for block in chip.programmed.values()]).tobytes()
             for row, i in zip(x, range(len(x)) if ids is None else ids, strict=True):
                 # No sample is presented twice in an epoch, so that one name has one state of the weights, too.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tomlkit
 
-from scenarios.build import check
+from scenarios.build import build
 from scenarios.language.faults import ScenarioError
 from scenarios.language.files import CATALOGUE, Files
 from scenarios.language.json_schema import text as schema_text
@@ -172,7 +172,7 @@ def answer(text: str) -> str:
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
             loaded = load(path)
-            check(loaded)
+            build(loaded)
             if loaded.scenario.sweep is not None and loaded.scenario.sweep.point_count <= 200:
                 checked(loaded)
             return explain(loaded)

@@ -10,7 +10,6 @@ from devices.programming.sampled import nominal
 from devices.random import Stream
 from devices.synapse.retention import Retention
 from scenarios.cli.main import main
-from scenarios.data.measured_cells import cell_faults
 from scenarios.front.progress import Progress
 from scenarios.language.device_presets import DEVICE_PRESETS, USABLE, device_presets, read_preset, table_of
 from scenarios.language.faults import ScenarioError
@@ -23,7 +22,7 @@ from substrate.chip.programming import Writer
 from tests.scenarios.experiments.measure.test_hardware import computed
 
 from ..files import write_scenario
-from ..scenario_files import assert_tells, changed, only_fault, write
+from ..scenario_files import assert_tells, changed, faults_of_files, only_fault, write
 
 NAMES = [path.stem for path in device_presets()]
 WRITABLE = [name for name in NAMES if "update" in read_preset(DEVICE_PRESETS / f"{name}.toml").tables]
@@ -257,7 +256,7 @@ def test_a_bad_file_of_measured_cells_is_told(tmp_path, arrays, words):
     if arrays is not None:
         values = {k: bad[v] if isinstance(v, str) else v for k, v in arrays.items()}
         np.savez(path.parent / "cells.npz", **values)
-    (finding,) = cell_faults(loaded)
-    assert finding[0] == ("devices", "update", "measured")
-    assert words in finding[1]
-    assert finding[2]
+    place = ("devices", "update", "measured")
+    (finding,) = [finding for finding in faults_of_files(loaded) if finding.path == place]
+    assert words in finding.message
+    assert finding.hint

@@ -3,7 +3,10 @@
 import inspect
 import shutil
 import struct
+import sys
 import tomllib
+from collections import Counter
+from contextlib import contextmanager
 from typing import get_args
 
 import numpy as np
@@ -161,6 +164,39 @@ def test_the_place_of_a_file_names_nothing(tmp_path, case):
     assert ids(scenario(tmp_path / "elsewhere", key, name, edits)) == first
     (tmp_path / name).rename(tmp_path / f"other-{name}")
     assert ids(scenario(tmp_path, key, f"other-{name}", edits)) == first
+
+
+_heard: list[str] | None = None
+
+
+def _hear(event, arguments):
+    if event == "open" and _heard is not None:
+        _heard.append(str(arguments[0]))
+
+
+sys.addaudithook(_hear)  # it stays for the life of the process
+
+
+@contextmanager
+def opens():
+    """Collect the paths of all files that are opened inside the context."""
+    global _heard  # noqa: PLW0603  an audit hook cannot be taken away
+    _heard = found = []
+    try:
+        yield found
+    finally:
+        _heard = None
+
+
+def test_every_file_is_opened_once(tmp_path, case):
+    key, name, write, edits = case
+    write(tmp_path / name)
+    loaded = scenario(tmp_path, key, name, edits)
+    with opens() as found:
+        build(loaded)
+    counts = Counter(path for path in found if path.startswith(str(tmp_path)))
+    assert counts
+    assert set(counts.values()) == {1}, counts
 
 
 AXIS = '\n[[sweep.axis]]\npath = "{}"\nvalues = ["first-{name}", "second-{name}"]\n'

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from scenarios.build import check
+from scenarios.build import build
 from scenarios.language import json_schema
 from scenarios.language.files import presets
 from scenarios.language.load import load
@@ -18,7 +18,7 @@ NAMES = [None, *(path.stem for path in presets())]
 def test_what_is_written_passes_the_check(tmp_path, preset):
     path, schema = write_starter(tmp_path, "my-chip", preset)
     loaded = load(path)
-    check(loaded)
+    build(loaded)
     assert (path.name, loaded.scenario.name) == ("my-chip.toml", "my-chip")
     assert schema.read_text(encoding="utf-8") == json_schema.text()
     assert path.read_text(encoding="utf-8").startswith(f"#:schema ./{schema.name}\n")

@@ -5,6 +5,8 @@ import typing
 import numpy as np
 import pytest
 
+from devices.hardware import Devices
+from devices.imperfection import EFFECTS
 from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.energy import Energy
 from devices.interface.hold import Hold
@@ -245,11 +247,18 @@ def blocks_of(hint):
 
 def test_every_key_of_every_block_of_devices_has_a_sample():
     found = {k for hint in typing.get_type_hints(Design, include_extras=True).values() for k in blocks_of(hint)}
-    silicon = found.difference(USE)
+    silicon = found.difference(USE) - {Devices}
     assert silicon == KEYS.keys() | ALONE.keys()
     assert {type(law) for law in LAWS.values()} | {Verified} == blocks_of(Update) - {OneSided}
     for kind, (_, keys) in KEYS.items():
         assert kind.model_fields.keys() - {k for name, k in UNITS if name == kind.__name__} == keys.keys(), kind
+
+
+def test_every_block_of_devices_declares_its_imperfections():
+    for name, field in Devices.model_fields.items():
+        kinds = {kind for kind in blocks_of(field.annotation) if hasattr(kind, "causes")}
+        assert kinds, name
+        assert all(cause.kind in EFFECTS and cause.name in CAUSES for kind in kinds for cause in kind.causes), name
 
 
 @pytest.mark.parametrize("parts", samples())
@@ -257,7 +266,7 @@ def test_a_cause_is_listed_if_and_only_if_it_changes_something(parts):
     chip = chip_with(**parts)
     ideal = {"correction": "exact"} if "correction" in parts else {}
     usage = {"phases": parts["phases"]} if "phases" in parts else {}
-    usage["feedback"] = FeedbackDevices(storage=chip.design.feedback.storage)
+    usage["feedback"] = FeedbackDevices(storage=chip.design.devices.feedback.storage)
     rest = chip.without(*chip.causes)
     assert rest.causes == []
     # A chip whose noise is gone goes on with the steps that the noise asked for.

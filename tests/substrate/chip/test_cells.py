@@ -23,7 +23,7 @@ FORWARD, BACK = "weight/l1-l2", "weight/l2-l1"
 
 def chip_with(feedback=FeedbackDevices(), weights=WeightDevices(), instance=0, **parts):  # noqa: B008  immutable
     plain = random_chip(symmetric=True)
-    design = plain.design._replace(feedback=feedback, weights=weights, **parts)
+    design = plain.design.replace(feedback=feedback, weights=weights, **parts)
     return Chip(design, plain.programmed, Fabrication(0, instance))
 
 

@@ -239,7 +239,7 @@ def test_a_converter_has_the_errors_it_was_made_with_in_all_reads():
     chip.set_input(x)
     chip.settle()
     np.testing.assert_array_equal(chip.read()["l2"], chip.read(waits=True)["l2"])
-    other = random_chip(converters=chip.design.converters, instance=1)
+    other = random_chip(converters=chip.design.devices.converters, instance=1)
     other.set_input(x)
     other.settle()
     assert (chip.read()["l2"] != other.read()["l2"]).any()

@@ -33,13 +33,13 @@ def leaks(noise, phases=None, window=0.0, hold=None, **dynamics):
 
 def processes(chip, plane=0):
     """Return the slow processes as the last settling left them, over their standard deviations."""
-    sizes = chip.design.noise.processes()[1]
+    sizes = chip.design.devices.noise.processes()[1]
     return chip._slow._values[plane] / sizes[:, None, None]
 
 
 def assert_correlated(chip, before, after, time):
     """Every process by itself, stationary too; false alarms 1e-6 each."""
-    for tau_c, a, b in zip(chip.design.noise.processes()[0], before, after, strict=True):
+    for tau_c, a, b in zip(chip.design.devices.noise.processes()[0], before, after, strict=True):
         rho = np.exp(-time / tau_c)
         assert_mean(a * b, rho, np.sqrt(1.0 + rho**2))
         assert_normal_variance(b.ravel(), 1.0)

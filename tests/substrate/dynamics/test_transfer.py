@@ -143,7 +143,7 @@ def single(method, slew, dt, duration, **more):
     phase = Phase(duration=duration)
     design = Design(topology, "identity", "mse", Dynamics(method=method, dt=dt, free=phase, nudged=phase, **more))
     chip = Chip(
-        design._replace(neurons=NeuronDevices(slew=slew)),
+        design.replace(neurons=NeuronDevices(slew=slew)),
         {"weight/in-out": np.ones((1, 1)), "bias/out": np.zeros(1)},
     )
     chip.set_input(np.array([[2.0]]))

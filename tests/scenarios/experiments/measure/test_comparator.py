@@ -15,7 +15,7 @@ SIGNS = '\n[devices.comparator]\nchange = "1 nS"\nnoise = 0.1\n'
 
 def test_sizes_in_siemens_come_to_the_chip(tmp_path):
     chip = fabricated(write_scenario(tmp_path, MEASURE + SIGNS + SCALES))
-    assert chip.design.comparator.change == pytest.approx(1e-9 / (1e-6 * 0.1 / 0.2))
+    assert chip.design.devices.comparator.change == pytest.approx(1e-9 / (1e-6 * 0.1 / 0.2))
     assert writes_differ(load(tmp_path / "small.toml").scenario.devices)
 
 

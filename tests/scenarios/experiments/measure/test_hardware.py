@@ -49,12 +49,12 @@ def fabricated(path, *edits):
 
 def test_a_chip_gets_its_devices_in_units_of_the_model(tmp_path):
     design = fabricated(write_scenario(tmp_path, MEASURE + HARDWARE + PHYSICAL)).design
-    assert design.noise.read == 0.002
-    assert design.converters.readout.ends == (0.0, 1.0)
-    assert design.converters.readout.offset == 0.01
-    assert design.converters.nudge.applied(-1.0) == -0.9
-    assert design.converters.nudge.offset == 0.02
-    assert (design.hold.pedestal, design.hold.droop_tau) == (0.002, 1000.0)
+    assert design.devices.noise.read == 0.002
+    assert design.devices.converters.readout.ends == (0.0, 1.0)
+    assert design.devices.converters.readout.offset == 0.01
+    assert design.devices.converters.nudge.applied(-1.0) == -0.9
+    assert design.devices.converters.nudge.offset == 0.02
+    assert (design.devices.hold.pedestal, design.devices.hold.droop_tau) == (0.002, 1000.0)
     assert (design.phases.nudge, design.phases.hold_time) == ("held", 2.0)
     assert (design.energy.per_read, design.energy.static, design.tau) == (1e-12, 1e-6, 1e-6)
 

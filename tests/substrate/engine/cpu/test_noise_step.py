@@ -27,7 +27,9 @@ def network(coupling, noise, dt=1.0, method="exponential", neurons=None, window=
     phase = Phase(duration=24.0, window=window)
     dynamics = Dynamics(method=method, dt=dt, free=phase, nudged=phase)
     blocks = {"weight/in-out": np.zeros((1, units)), "weight/out-out": coupling.T, "bias/out": np.zeros(units)}
-    design = Design(topology, "identity", "mse", dynamics, noise=noise, neurons=neurons or NeuronDevices(), law=law)
+    design = Design(topology, "identity", "mse", dynamics, law=law).replace(
+        noise=noise, neurons=neurons or NeuronDevices()
+    )
     return Chip(design, blocks)
 
 
@@ -40,7 +42,7 @@ def settled(chip):
 def exact_variances(chip, noise):
     """Return the stationary variances of linear units: ``M S + S M^T + Q = 0`` for membranes, poles and slow noise."""
     coupling, tau = chip.topology.coupling(chip.effective), chip.time_constants
-    n, pole = len(tau), chip.design.neurons.synapse_tau
+    n, pole = len(tau), chip.design.devices.neurons.synapse_tau
     times, sizes = noise.processes()
     width = n * (1 + (pole > 0.0) + len(times))
     m, q = np.zeros((width, width)), np.zeros((width, width))
@@ -107,7 +109,7 @@ def test_a_long_average_varies_as_the_exact_one(method):
 
 def test_the_hopfield_law_is_right_too():
     chip = settled(network(SYMMETRIC, Noise(thermal=0.1), law="hopfield"))
-    exact = exact_variances(chip, chip.design.noise)
+    exact = exact_variances(chip, chip.design.devices.noise)
     np.testing.assert_allclose(chip.state.var(axis=0) / exact, 1.0, rtol=0, atol=ALLOWED)
 
 

@@ -24,7 +24,7 @@ def follow(chip, x, duration):
     """Return where SciPy takes a chip in a time, and its drift, written again in NumPy."""
     chip.set_input(x)
     code, coupling, drive = activation.code_of(chip.design.activation), chip.topology.coupling(chip.effective), None
-    drive, tau, synapse = chip.constant_drive[0], chip.time_constants, chip.design.neurons.synapse_tau
+    drive, tau, synapse = chip.constant_drive[0], chip.time_constants, chip.design.devices.neurons.synapse_tau
     units = len(tau)
 
     def rate(_, y):
@@ -239,7 +239,7 @@ def test_a_second_pole_rings_and_keeps_the_rest_point():
     states = {}
     for synapse in (0.0, 0.5):
         design = Design(topology, "identity", "mse", dynamics(0.01, Phase(duration=2.0), method="rk4"))
-        chip = Chip(design._replace(neurons=NeuronDevices(synapse_tau=synapse)), blocks)
+        chip = Chip(design.replace(neurons=NeuronDevices(synapse_tau=synapse)), blocks)
         chip.set_input(np.ones((1, 1)))
         recording = Recording()
         chip.settle(record=recording)

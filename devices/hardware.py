@@ -1,0 +1,129 @@
+"""All blocks of devices of one chip, and the imperfections that they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple, Union, get_args
+
+from pydantic import Discriminator
+
+from .imperfection import Cause, Use
+from .interface.converter import Converters
+from .interface.hold import Hold
+from .neuron.membrane import NeuronDevices
+from .neuron.noise import Noise
+from .parameters import Parameters
+from .programming.comparator import Comparator
+from .programming.laws import Update
+from .programming.own import LawError, WriteLaw, kind_of_law
+from .synapse.cell import FeedbackDevices, Twin, WeightDevices
+from .synapse.retention import Retention
+from .synapse.wires import Wires
+
+
+class Devices(Parameters):
+    """Imperfections; an absent block is ideal, bit for bit."""
+
+    weights: WeightDevices = WeightDevices()
+    """Cells of all weights."""
+
+    feedback: FeedbackDevices = FeedbackDevices()
+    """Devices of the feedback connections."""
+
+    wires: Wires = Wires()
+    """Lines of the arrays of cells."""
+
+    twin: Twin | None = None
+    """Second copy of all cells, for nudged settlings; absent: one copy for all."""
+
+    neurons: NeuronDevices = NeuronDevices()
+    """Membranes."""
+
+    noise: Noise = Noise()
+    """Noise of the membranes while they settle, and of reads."""
+
+    converters: Converters = Converters()
+    """Readout converter, and the circuit that applies the nudge."""
+
+    hold: Hold = Hold()
+    """Capacitors in which reads wait for others."""
+
+    comparator: Comparator | None = None
+    """Comparators that let only the sign of a request through to the cell; absent: none."""
+
+    update: Update | None = None
+    """How cells are written; absent: exactly as requested."""
+
+    retention: Retention = Retention()
+    """What happens to weights between two writes."""
+
+
+class Declared(NamedTuple):
+    """An imperfection, and the blocks that have it."""
+
+    cause: Cause
+    """As its first block declares it."""
+
+    blocks: list[str]
+
+    def take_from(self, devices: Devices, use: Use) -> Devices:
+        """Return the devices without this imperfection; the same devices where no block has it."""
+        parts = {name: part for name in self.blocks if (part := getattr(devices, name)) is not None}
+        found = {
+            name: (cause, part, Devices.model_fields[name].default)
+            for name, part in parts.items()
+            for cause in part.causes
+            if cause.name == self.cause.name
+        }
+        if not any(cause.present(part, default, use) for cause, part, default in found.values()):
+            return devices
+        ideal = {name: cause.ideal_of(part, default, use) for name, (cause, part, default) in found.items()}
+        return devices.model_copy(update=ideal)
+
+    def kind_in(self, devices: Devices) -> str:
+        """Return the class of this imperfection in some devices, a key of `EFFECTS`."""
+        part = getattr(devices, self.blocks[0])
+        return self.cause.kind if self.cause.kind_of is None else self.cause.kind_of(part)
+
+
+def declared_causes() -> dict[str, Declared]:
+    """Return every imperfection that a block declares, by name, in the order of the blocks and of `Cause.before`."""
+    found: dict[str, Declared] = {}
+    for block, field in Devices.model_fields.items():
+        for cause in (cause for kind in _kinds(field.annotation) for cause in kind.causes):
+            blocks = found.setdefault(cause.name, Declared(cause, [])).blocks
+            if block not in blocks:  # all that a block can be have it
+                blocks.append(block)
+    return in_order(found, {name: one.cause.before for name, one in found.items() if one.cause.before})
+
+
+def in_order(found: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
+    """Return a dictionary in its order, but some keys before others."""
+    names = [name for name in found if name not in before]
+    for name, later in before.items():
+        names.insert(names.index(later), name)
+    return {name: found[name] for name in names}
+
+
+def add_write_law(law: type[WriteLaw]) -> None:
+    """Let cells be written by one more law, under its `kind`; one of the same kind makes way for it.
+
+    Raises
+    ------
+    LawError
+        If the law has no kind of its own.
+    """
+    kind, field = kind_of_law(law), Devices.model_fields["update"]
+    laws = {str(one.model_fields["kind"].default): one for one in _kinds(field.annotation)}
+    if kind in laws and not issubclass(laws[kind], WriteLaw):
+        raise LawError(f"{law.__name__}: there is a law of kind {kind!r} already: call it something else")
+    field.annotation = Annotated[Union[*(laws | {kind: law}).values()], Discriminator("kind")] | None  # type: ignore[assignment]
+    Devices.model_rebuild(force=True)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield the classes that a block can be."""
+    if isinstance(annotation, type) and issubclass(annotation, Parameters):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
