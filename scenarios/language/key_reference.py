@@ -1,0 +1,218 @@
+"""The reference of scenario keys, written from the declarations: one table a table of the scenario, one row a key.
+
+``python -m scenarios.language.key_reference`` writes ``docs/keys.md`` again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from annotated_types import MaxLen, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from devices.parameters import NamesFile
+
+from ..schema.scenario import Scenario
+
+FILE = Path(__file__).parents[2] / "docs" / "keys.md"
+
+_HEAD = """\
+# Scenario keys
+
+Every key of a scenario file, table by table: what it takes, the unit of a plain number, the default, and what it means,
+how it is measured or what devices have. Where two units stand, text such as `"2 mV"` is in the second, or in one that
+becomes it; a number without a unit is plain. Levels in volts and times in seconds need the scales of `[physical]`. A
+key that has no effect is a fault.
+
+This page is written from the declarations in the code: `python -m scenarios.language.key_reference`.
+"""
+
+Model = type[BaseModel]
+
+
+class _Table(NamedTuple):
+    """A table of the scenario: the kinds it can be, and every place where it can stand."""
+
+    kinds: tuple[Model, ...]
+    places: list[str]
+
+
+def text() -> str:
+    """Return the whole page."""
+    tables: dict[tuple[Model, ...], _Table] = {}
+    _collect((Scenario,), "", tables)
+    return "\n".join([_HEAD, *(line for table in tables.values() for line in _section(table))])
+
+
+def _collect(kinds: tuple[Model, ...], place: str, tables: dict[tuple[Model, ...], _Table]) -> None:
+    """Note a table and all tables inside it, in the order of their keys."""
+    table = tables.setdefault(kinds, _Table(kinds, []))
+    if place in table.places:
+        return
+    table.places.append(place)
+    for kind in kinds:
+        for name, field in kind.model_fields.items():
+            if inside := tuple(_models([field.annotation])):
+                _collect(inside, f"{place}.{_key(name, field)}".lstrip("."), tables)
+
+
+def _models(parts: Iterable[Any]) -> Iterator[Model]:
+    """Yield the tables among the choices of a type, items of an array included."""
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+        elif get_origin(part) is not Literal:
+            yield from _models(get_args(part))
+
+
+def _section(table: _Table) -> Iterator[str]:
+    places = [place for place in table.places if place] or ["top level"]
+    yield f"## {', '.join(f'`{place}`' if place != 'top level' else place for place in places)}\n"
+    if len(table.kinds) == 1:
+        (kind,) = table.kinds
+        yield from [*_intro(kind), *_rows(kind.model_fields)]
+        return
+    shared = _shared(table.kinds)
+    tags = ", ".join(f"`{_tag(kind)}`" for kind in table.kinds)
+    yield f"One of {tags}.\n"
+    if shared:
+        yield "Keys of several kinds:\n"
+        yield from _rows(
+            {f: kind.model_fields[f] for f, (kind, _) in shared.items()}, {f: w for f, (_, w) in shared.items()}
+        )
+    for kind in table.kinds:
+        yield f'### `kind = "{_tag(kind)}"`\n'
+        own = {name: field for name, field in kind.model_fields.items() if name not in shared and name != "kind"}
+        yield from [*_intro(kind), *_rows(own)]
+
+
+def _shared(kinds: tuple[Model, ...]) -> dict[str, tuple[Model, str]]:
+    """Return the keys that mean the same in several kinds, with one of these and a word for all of them."""
+    found: dict[str, tuple[Model, str]] = {}
+    for kind in kinds:
+        for name, field in kind.model_fields.items():
+            alike = [one for one in kinds if _alike(one.model_fields.get(name), field)]
+            if name == "kind" or name in found or len(alike) < 2:
+                continue
+            others = [_tag(one) for one in kinds if one not in alike]
+            few = "" if not others else ", ".join(f"`{_tag(one)}`" for one in alike)
+            words = f"all but {', '.join(f'`{tag}`' for tag in others)}" if 0 < len(others) < len(alike) else few
+            if all(_alike(one.model_fields.get(name), field) or name not in one.model_fields for one in kinds):
+                found[name] = kind, words
+    return found
+
+
+def _alike(one: FieldInfo | None, other: FieldInfo) -> bool:
+    """Tell whether two keys are declared alike."""
+    return one is not None and all(
+        getattr(one, part) == getattr(other, part) for part in ("annotation", "metadata", "description", "default")
+    )
+
+
+def _tag(kind: Model) -> str:
+    field = kind.model_fields.get("kind")
+    return str(get_args(field.annotation)[0]) if field is not None else kind.__name__
+
+
+def _intro(kind: Model) -> list[str]:
+    return [_prose(kind.__doc__) + "\n"] if kind.__doc__ else []
+
+
+def _rows(fields: dict[str, FieldInfo], of: dict[str, str] | None = None) -> Iterator[str]:
+    if not fields:
+        return
+    some = any((of or {}).values())
+    yield f"| key | value | unit | default | meaning |{' of |' if some else ''}"
+    yield f"|---|---|---|---|---|{'---|' if some else ''}"
+    for name, field in fields.items():
+        value, unit = _value(field.annotation, field.metadata)
+        cells = [f"`{_key(name, field)}`", value, unit, _default(field), _prose(field.description or "")]
+        cells += [(of or {}).get(name, "")] if some else []
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _key(name: str, field: FieldInfo) -> str:
+    return field.alias or name
+
+
+def _value(annotation: Any, marks: Iterable[Any]) -> tuple[str, str]:
+    """Return in words what a key takes, and its unit."""
+    marks = [one for mark in marks for one in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return _value(inner, [*more, *marks])
+    unit = next((mark.written for mark in reversed(marks) if hasattr(mark, "written")), "")
+    if get_origin(annotation) in (Union, UnionType):
+        options = [_value(part, marks) for part in get_args(annotation) if part is not NoneType]
+        return " or ".join(dict.fromkeys(words for words, _ in options)), next((u for _, u in options if u), unit)
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{_toml(value)}`" for value in get_args(annotation)), unit
+    if get_origin(annotation) in (list, dict):
+        inside, unit = _value(get_args(annotation)[-1], [])
+        holder = "array" if get_origin(annotation) is list else "table"
+        return f"{holder}{_length(marks)} of: {inside}", unit
+    if any(isinstance(mark, NamesFile) for mark in marks):
+        return "file", unit
+    return _NAMES.get(annotation, "table") + _range(marks), unit
+
+
+_NAMES: dict[Any, str] = {float: "number", int: "whole number", str: "text", bool: "`true`, `false`", Any: "any"}
+
+
+def _range(marks: Iterable[Any]) -> str:
+    words: dict[str, str] = {}
+    for mark in marks:
+        for sign, before in _LIMITS.items():
+            if (end := getattr(mark, sign, None)) is not None:
+                words["low" if sign in ("ge", "gt") else "high"] = before + _number(end)
+    low, high = words.get("low", ""), words.get("high", "")
+    if low and not high and not low.startswith("above"):
+        return f", {low} or more"
+    return f", {low} to {high}" if low and high else f", {low}{high}" if low or high else ""
+
+
+_LIMITS = {"ge": "", "gt": "above ", "le": "", "lt": "below "}
+
+
+def _length(marks: Iterable[Any]) -> str:
+    least = next((mark.min_length for mark in marks if isinstance(mark, MinLen)), None)
+    most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
+    if least == most is not None:
+        return f" of {most}"
+    return "" if most is None else f" of {least or 0} to {most}"
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int) and value >= 2**30:
+        power = value.bit_length() - (value & (value - 1) == 0)
+        return f"2^{power}" if value == 2**power else f"2^{power} - 1" if value == 2**power - 1 else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "absent"
+    return "" if isinstance(value, BaseModel) else f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _prose(text: str) -> str:
+    """Return documentation on one line, with the code marks of Markdown."""
+    return " ".join(text.replace("``", "`").split())
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
