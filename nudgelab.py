@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from devices.programming.own import WriteLaw
+    from learning.rules.error_vector import ErrorVector
+    from learning.rules.rule import LearningRule
+    from learning.schemes.scheme import Node, Scheme
     from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
-    from scenarios.extensions import register_write_law
+    from scenarios.extensions import register
     from scenarios.front.result import Result, SweepResult, merge, open_result
     from scenarios.language.faults import ScenarioError
     from scenarios.results.disk import StoreError
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "load": "scenarios.api",
+    "register": "scenarios.extensions",
+    "Scheme": "learning.schemes.scheme",
+    "Node": "learning.schemes.scheme",
+    "LearningRule": "learning.rules.rule",
+    "ErrorVector": "learning.rules.error_vector",
     "sweep": "scenarios.api",
     "catalogue": "scenarios.api",
     "list_presets": "scenarios.api",
@@ -38,7 +46,6 @@ _PLACES = {
     "Result": "scenarios.front.result",
     "SweepResult": "scenarios.front.result",
     "WriteLaw": "devices.programming.own",
-    "register_write_law": "scenarios.extensions",
     "ScenarioError": "scenarios.language.faults",
     "RunError": "scenarios.run.run",
     "StoreError": "scenarios.results.disk",
@@ -48,10 +55,14 @@ _PLACES = {
 _PACKAGES = ("devices", "learning", "scenarios", "substrate")
 
 __all__ = [
+    "ErrorVector",
+    "LearningRule",
+    "Node",
     "Result",
     "RunError",
     "Scenario",
     "ScenarioError",
+    "Scheme",
     "StoreError",
     "Sweep",
     "SweepResult",
@@ -62,7 +73,7 @@ __all__ = [
     "main",
     "merge",
     "open_result",
-    "register_write_law",
+    "register",
     "sweep",
 ]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from learning.optimisers.optimiser import Sgd
-from learning.rules.rule import ErrorVector, Method, rule_named
-from learning.schemes.scheme import Centred
+from learning.rules.error_vector import ErrorVector
+from learning.rules.rule import Method, rule_named
+from learning.schemes.nodes import Centred
 from learning.training import Samples, Trainee, train
 from scenarios.data.datasets import load_task
 from scenarios.schema.tasks import BundledTask

@@ -8,7 +8,7 @@ from pydantic import Field
 import nudgelab
 
 
-@nudgelab.register_write_law
+@nudgelab.register
 class Fading(nudgelab.WriteLaw):
     """Steps fall as a power of the room ahead: up ``(1 - x)^fading``, down ``x^fading``."""
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from substrate.protocol import Bench, Nudge, Settled, State
 
 from .draws import coins
-from .schemes.scheme import LockIn, NodeScheme, RandomSign, Rotation, Scheme, Slow, WaveScheme, unfolded
+from .schemes.nodes import RandomSign
+from .schemes.scheme import Scheme, Slow, Swing, unfolded
 
 Array = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def measure_free(
 
 def readings(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool = True) -> Iterator[Reading]:
     """Nudge, settle and read as `scheme` says, one reading after the other; parameters as in `estimate`."""
-    if isinstance(scheme, LockIn | Rotation):
+    if isinstance(scheme, Swing):
         return _through_a_cycle(bench, target, scheme)
     return _at_nodes(bench, free, target, scheme, mirror)
 
@@ -175,7 +176,7 @@ def gathered(
     )
 
 
-def _at_nodes(bench: Bench, free: Free, target: Array, scheme: NodeScheme | Slow, mirror: bool) -> Iterator[Reading]:
+def _at_nodes(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool) -> Iterator[Reading]:
     """Settle at every node but the free one, each from the free state; all reads but the last wait for it."""
     nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
     share = 1.0 / sum(1 + node.mirrored for node in nodes)
@@ -191,17 +192,17 @@ def _at_nodes(bench: Bench, free: Free, target: Array, scheme: NodeScheme | Slow
         yield Reading(weight, share, node.mirrored, activity, settled)
 
 
-def _through_a_cycle(bench: Bench, target: Array, scheme: WaveScheme) -> Iterator[Reading]:
+def _through_a_cycle(bench: Bench, target: Array, scheme: Swing) -> Iterator[Reading]:
     """Let the nudge swing, from the free state on, and weigh every point of its last cycle."""
     settled: Settled | None = bench.settle(Nudge(scheme.beta, target, wave=scheme.wave()), start="free")
     cycle = bench.read_cycle()
     points = len(next(iter(cycle.values())))
-    for k, node in enumerate(scheme.nodes(points)):
+    for k, node in enumerate(scheme.cycle(points)):
         yield Reading(node.weight, 1.0 / points, False, {name: a[k] for name, a in cycle.items()}, settled)
         settled = None
 
 
-def _signs(free: Free, scheme: NodeScheme | Slow) -> Array | None:
+def _signs(free: Free, scheme: Scheme | Slow) -> Array | None:
     if not isinstance(scheme, RandomSign):
         return None
     ids = np.arange(len(free.settled.status)) if free.ids is None else free.ids

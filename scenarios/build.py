@@ -30,7 +30,8 @@ from .language.faults import dotted
 from .language.load import Loaded, faults_at
 from .language.named_files import FileKey, named_files
 from .schema.experiments import Experiment
-from .schema.scenario import Learning, Network, Scenario
+from .schema.learning import Learning
+from .schema.scenario import Network, Scenario
 
 if TYPE_CHECKING:  # it needs compiled code
     from substrate.chip.chip import Chip

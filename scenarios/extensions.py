@@ -1,37 +1,73 @@
-"""What a user adds from his own file: it is registered under a name, and scenarios name it.
+"""What a user adds from his own file: a class that is registered here can be named by a scenario of this process.
 
 No code is ever loaded from a scenario: a name means what the Python that runs it has registered.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic.fields import FieldInfo
 
 from devices.hardware import add_write_law
+from devices.kinds import KindError
+from devices.parameters import Parameters
 from devices.programming.own import WriteLaw
+from learning.rules.rule import RULES
+from learning.schemes.scheme import SCHEMES
 
+from .schema.learning import Learning, types_of_kinds
 from .schema.scenario import Scenario
 
-L = TypeVar("L", bound=type[WriteLaw])
+K = TypeVar("K", bound=Parameters)
+
+_PACKAGES = ("devices", "learning")
+"""Where the kinds are that nobody has to register."""
 
 
-def register_write_law(law: L) -> L:
-    """Let ``devices.update.kind`` be a law of pulses of your own; decorates its class.
+def register(kind: type[K]) -> type[K]:
+    """Let scenarios name a class of your own; a decorator.
 
-    Its parameters are keys of scenarios, beside those that all laws of pulses have. What results are called depends on
-    the sizes of its steps. A kind that was registered before means the new law from now on.
+    Its fields are keys of scenarios, beside those of the class that it is derived from. A kind that was registered
+    before means the new class from now on. What results are called depends on its name and parameters, and for a law of
+    writing on the sizes of its steps.
 
     Parameters
     ----------
-    law : subclass of WriteLaw
-        Its `kind` is a literal with a default, such as ``kind: Literal["my-law"] = "my-law"``; its methods `up` and
-        `down` return what a step is multiplied with at places from 0 (lower bound) to 1 (upper one).
+    kind : subclass of Scheme, LearningRule or WriteLaw
+        Its field `kind` has the name as its only value, such as ``kind: Literal["my-name"] = "my-name"``.
+
+    Returns
+    -------
+    class
+        The same.
 
     Raises
     ------
-    LawError
-        If it is no such class, has no kind, or has one of nudgelab's.
+    KindError, LawError
+        If it is derived from none of these, says no name, or the name is taken.
     """
-    add_write_law(law)
-    Scenario.model_rebuild(force=True)
-    return law
+    if isinstance(kind, type) and issubclass(kind, WriteLaw):
+        add_write_law(kind)
+    else:
+        kinds = next((k for k in (SCHEMES, RULES) if isinstance(kind, type) and issubclass(kind, k.base)), None)
+        if kinds is None:
+            raise KindError(f"{kind!r} cannot be registered: derive a class from Scheme, LearningRule or WriteLaw")
+        kinds.register(kind)
+    rebuild()
+    return kind
+
+
+def rebuild() -> None:
+    """Let the fields of a scenario hold the kinds that there are now."""
+    for name, annotation in types_of_kinds().items():
+        Learning.model_fields[name].annotation = FieldInfo.from_annotation(annotation).annotation
+    for model in (Learning, Scenario):
+        model.model_rebuild(force=True)
+
+
+def own_kinds(scenario: Scenario) -> list[type[Any]]:
+    """Return the classes a scenario uses that are no part of this package."""
+    learning = scenario.learning
+    used = map(type, (*learning.all_schemes(), learning.rule, scenario.devices.update))
+    return [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]

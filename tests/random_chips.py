@@ -16,7 +16,8 @@ from devices.programming.laws import ConstantStep, SoftBounds, Verified
 from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
-from learning.schemes.scheme import Backward, Centred, Chebyshev, Circle, LockIn, OneSided, RandomSign, Rotation
+from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
+from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.chip import Chip
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import nudgelab
-
-from .own_laws import forgotten_laws
+from tests.own_kinds import only_here
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
@@ -32,6 +31,11 @@ def _homeostasis(found):
     assert found["cosines"]["with homeostasis"] > found["cosines"]["EP alone"] + 0.2
 
 
+def _own_scheme(found):
+    error = found["error"].values.reshape(2, 2)
+    assert error[0, 1] > 8.0 * error[1, 1]
+
+
 def _measured(found):
     chips = np.array([chip["gradient"]["cosine"].values for chip in found["chips"]])
     assert len(np.unique(chips[:, 0, 0])) == 3
@@ -40,7 +44,7 @@ def _measured(found):
 
 def _law(found):
     assert found["moved"][0.0] > found["moved"][1.0] > found["moved"][3.0] > 0.0
-    assert found["chip"].causes == ["mismatch", "adc", "write"]
+    assert found["chip"].causes == ["mismatch", "write"]
 
 
 FINDINGS = {
@@ -48,6 +52,7 @@ FINDINGS = {
     "02_my_weights_and_data": _mine,
     "03_cosine_against_angle": _angles,
     "04_training_with_homeostasis": _homeostasis,
+    "05_own_scheme": _own_scheme,
     "08_a_measured_chip": _measured,
     "09_my_write_law": _law,
 }
@@ -61,7 +66,7 @@ def run_example(path, name):
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p.stem in FINDINGS], ids=lambda path: path.stem)
 def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with forgotten_laws():
+    with only_here():
         FINDINGS[path.stem](run_example(path, "__main__"))
 
 

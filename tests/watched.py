@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from learning.schemes.scheme import LockIn, RandomSign, Rotation, unfolded
+from learning.schemes.nodes import RandomSign
+from learning.schemes.scheme import unfolded
+from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.randomness import conjugates
 from substrate.protocol import Nudge, Settled
 from tests.plain_chip import PlainChip, Wiring
@@ -66,7 +68,7 @@ def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured
         acting = plain.nudged(scheme.beta, target, at_rest, shown)
         gap = (states[-1] - states[-2]) * (1.0 + acting.load) / (1.0 + plain.free.load)
         gaps.append((settled, np.abs(gap).max(axis=1), tolerance))
-        nodes = scheme.nodes(len(read))
+        nodes = scheme.cycle(len(read))
         return Measured(-sum(np.real(n.weight * a) for n, a in zip(nodes, read, strict=True)), endings, gaps)
     signs = scheme.signs(np.arange(len(target)), 0)[:, None] if isinstance(scheme, RandomSign) else np.ones((1, 1))
     nodes = scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes())

@@ -19,7 +19,8 @@ from substrate.protocol import Budget, has_settled
 
 from ..estimator import Free, estimate
 from ..schemes.allowance import Allowance
-from ..schemes.scheme import LockIn, Rotation, Scheme, label, noise_gain, unfolded
+from ..schemes.scheme import Scheme, Swing, noise_gain, unfolded
+from ..schemes.wave import Rotation
 from .exact import exact
 from .squared_mean import PARTS, standard_error
 
@@ -171,7 +172,7 @@ def best_nudge(
         asymmetry=np.array([np.sum(asymmetry[name] ** 2) / np.sum(size[name] ** 2) for name in layers]),
         keep=keep,
         best=best,
-        answer=_answer(label(schemes[best]), int(averaged[best]), list(layers), bias[best], variance[best]),
+        answer=_answer(schemes[best].label, int(averaged[best]), list(layers), bias[best], variance[best]),
     )
 
 
@@ -195,14 +196,14 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     variance = np.maximum(squares - repeats * mean**2, 0.0) / (repeats - 1)
     spent, count = chip.budget.plus(before, -1), repeats * len(x)
     cost = Budget(spent.settlings // count, spent.settled_time / count, spent.reads // count)
-    by_clock = chip.design.dynamics.ends_by_clock or isinstance(scheme, LockIn | Rotation)
+    by_clock = chip.design.dynamics.ends_by_clock or isinstance(scheme, Swing)
     return _Moments(mean, variance, repeats, groups / counts[:, None, None], has_settled(status, by_clock), cost)
 
 
 def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
-    if isinstance(scheme, LockIn | Rotation):
+    if isinstance(scheme, Swing):
         planes = 2 if isinstance(scheme, Rotation) else 1
-        return noise_gain(scheme.nodes((cost.reads - 1) // planes))
+        return noise_gain(scheme.cycle((cost.reads - 1) // planes))
     return noise_gain(scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes()))
 
 
@@ -213,7 +214,7 @@ def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
         time = "any time" if allowance.time is None else f"{allowance.time:g} tau"
         raise StudyError(
             f"the allowance of {allowance.settlings} settlings, {allowance.reads} reads and {time} does not pay one "
-            f"estimate of {label(scheme)}: give at least {cost.settlings} settlings, {cost.reads} reads and "
+            f"estimate of {scheme.label}: give at least {cost.settlings} settlings, {cost.reads} reads and "
             f"{cost.settled_time:g} tau"
         )
     return count

@@ -1,1 +1,7 @@
-"""Learning rules: from measured phases to requests for the weights."""
+"""Learning rules: from measured phases to requests for the weights. Every module here registers what it has."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

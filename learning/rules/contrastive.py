@@ -8,25 +8,28 @@ stands still, and it tends to ``delta_i a_j`` (Scellier & Bengio 2017).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.parameters import Parameters
 from substrate.protocol import Bench, Status
 
 from ..estimator import Reading, measure_free, readings
 from ..training import Gradient, Samples
-from .error_vector import Method, taught
+from .error_vector import taught
+from .rule import RULES, LearningRule, Method
 
 Array = NDArray[np.float64]
 
 
-class Contrastive(Parameters):
+@RULES.register
+class Contrastive(LearningRule):
     """Product of both activities of a connection, contrasted over the nudges; for symmetric couplings."""
 
     kind: Literal["contrastive"] = "contrastive"
+
+    takes_presynaptic: ClassVar[bool] = False
 
     def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
         """Measure the gradient of one batch on `bench`; the presynaptic choice has no meaning here."""

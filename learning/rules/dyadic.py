@@ -7,23 +7,26 @@ There is no nudge, and so no truncation error.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from devices.parameters import Parameters
 from substrate.protocol import Bench, Status
 
 from .. import cost
 from ..estimator import measure_free
 from ..training import Gradient, Samples
-from .error_vector import Method, taught
+from .error_vector import taught
+from .rule import RULES, LearningRule, Method
 
 
-class Dyadic(Parameters):
+@RULES.register
+class Dyadic(LearningRule):
     """Error vector of a second, adjoint state, times the free presynaptic activity."""
 
     kind: Literal["dyadic"] = "dyadic"
+
+    takes_presynaptic: ClassVar[bool] = False
 
     def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:  # noqa: ARG002  every rule is asked alike
         """Measure the gradient of one batch on `bench`; neither the scheme nor the presynaptic choice is used."""

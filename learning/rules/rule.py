@@ -6,61 +6,64 @@ returns requested directions by block. What a rule needs beyond the bench is in 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+import numpy as np
+from numpy.typing import NDArray
 
+from devices.kinds import Kinds
+from devices.parameters import Parameters
 from substrate.protocol import Bench
 
-from ..training import Rule
-from .asym_ep import AsymEP
-from .contrastive import Contrastive
-from .dyadic import Dyadic
-from .error_vector import ErrorVector, Method
-from .feedback_alignment import FeedbackAlignment
-from .kolen_pollack import KolenPollack
+from ..schemes.scheme import Scheme
+from ..training import Gradient, Rule, Samples
 
-__all__ = [
-    "AnyRule",
-    "AsymEP",
-    "Contrastive",
-    "Dyadic",
-    "ErrorVector",
-    "FeedbackAlignment",
-    "KolenPollack",
-    "LearningRule",
-    "Method",
-    "rule_named",
-]
-
-AnyRule = ErrorVector | Contrastive | AsymEP | Dyadic | KolenPollack | FeedbackAlignment
+Array = NDArray[np.float64]
+Record = Callable[[], Mapping[str, Array]]
 
 
-class _Name:
-    """Lets a plain name stand for a rule with its usual parameters."""
+class Method(NamedTuple):
+    """How a rule measures."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        kinds = [rule.model_fields["kind"].default for rule in AnyRule.__args__]
-        return {"anyOf": [*handler(schema)["oneOf"], {"type": "string", "enum": kinds}]}
+    scheme: Scheme
+    """Nudges and weights."""
 
+    presynaptic: Literal["mean", "free"] = "mean"
+    """Presynaptic factor of a weight gradient: mean over the readings, or the free activity."""
 
-LearningRule = Annotated[
-    AnyRule,
-    Field(discriminator="kind"),
-    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
-    _Name(),
-]
-"""A rule as a table, ``{ kind = "kolen-pollack", decay = 0.01 }``, or by its name alone."""
+    mirror: bool = True
+    """Whether a settling may stand for its conjugate; else both are settled."""
+
+    programmed: Record | None = None
+    """The controller's own record of what is programmed now, by block; only a decay needs it."""
 
 
-def rule_named(rule: AnyRule, bench: Bench, how: Method) -> Rule:
+class LearningRule(Parameters):
+    """What every rule is derived from."""
+
+    kind: str
+    """Which rule."""
+
+    takes_presynaptic: ClassVar[bool] = True
+    """Whether it leaves the choice of the presynaptic factor to the scenario."""
+
+    @abstractmethod
+    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
+        """Measure the gradient of one batch on `bench`, and leave the batch clamped."""
+
+
+RULES: Kinds[LearningRule] = Kinds("learning rule", LearningRule)  # type: ignore[type-abstract]
+"""Every rule that a scenario may name."""
+
+
+def rule_named(rule: LearningRule, bench: Bench, how: Method) -> Rule:
     """Return the rule that measures gradients on `bench`.
 
     Parameters
     ----------
-    rule : AnyRule
+    rule : LearningRule
         Which rule.
     bench : Bench
         Chip; for ``asym-ep`` one with a correction.

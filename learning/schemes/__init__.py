@@ -1,1 +1,7 @@
-"""Nudge schemes: nodes, weights, and figures of merit."""
+"""Nudge schemes: nodes, weights, and figures of merit. Every module of this folder registers what it has."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import cmath
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from devices.parameters import Parameters
-
-Beta = Annotated[float, Field(gt=0.0, le=100.0)]
+from .scheme import SCHEMES, Beta, Node, Scheme
 
 
-class Node(NamedTuple):
-    """One nudge whose answer is weighed."""
-
-    beta: complex
-    weight: complex
-    mirrored: bool
-    """Stands also for its complex conjugate, which the real network answers with the conjugate state."""
-
-
-class OneSided(Parameters):
+@SCHEMES.register
+class OneSided(Scheme):
     """Free state and one nudge; truncation error of order beta."""
 
     kind: Literal["one-sided"] = "one-sided"
@@ -35,7 +25,8 @@ class OneSided(Parameters):
         return [Node(0.0, -1.0 / self.beta, False), Node(self.beta, 1.0 / self.beta, False)]
 
 
-class Backward(Parameters):
+@SCHEMES.register
+class Backward(Scheme):
     """Free state and one nudge towards *higher* cost; truncation error of order beta."""
 
     kind: Literal["backward"] = "backward"
@@ -47,7 +38,8 @@ class Backward(Parameters):
         return [Node(0.0, 1.0 / self.beta, False), Node(-self.beta, -1.0 / self.beta, False)]
 
 
-class RandomSign(Parameters):
+@SCHEMES.register
+class RandomSign(Scheme):
     """Free state and one nudge whose sign is drawn per sample (Laborieux et al. 2021).
 
     Truncation error of order beta for one sample, beta squared in expectation over the signs.
@@ -65,7 +57,8 @@ class RandomSign(Parameters):
         return [Node(0.0, -1.0 / self.beta, False), Node(self.beta, 1.0 / self.beta, False)]
 
 
-class Centred(Parameters):
+@SCHEMES.register
+class Centred(Scheme):
     """Two opposite nudges; truncation error of order beta squared (Laborieux et al. 2021)."""
 
     kind: Literal["centred"] = "centred"
@@ -78,7 +71,8 @@ class Centred(Parameters):
         return [Node(self.beta, half, False), Node(-self.beta, -half, False)]
 
 
-class Circle(Parameters):
+@SCHEMES.register
+class Circle(Scheme):
     """N nudges on a circle in the complex plane; truncation error of order beta to the N.
 
     Cauchy's integral for the derivative, by the trapezoidal rule (Laborieux & Zenke 2022). Only
@@ -92,6 +86,11 @@ class Circle(Parameters):
     points: Annotated[int, Field(ge=2, le=64)] = 4
     """Number of points N on the circle; 2 to 64. 2 is the centred scheme."""
 
+    @property
+    def details(self) -> str:
+        """Number of points."""
+        return f" {self.points}"
+
     def nodes(self) -> list[Node]:
         """Return the nodes of the upper half plane, real ones exactly real."""
         n = self.points
@@ -104,7 +103,8 @@ class Circle(Parameters):
         return nodes
 
 
-class Chebyshev(Parameters):
+@SCHEMES.register
+class Chebyshev(Scheme):
     """N real nudges at the extrema of a Chebyshev polynomial; truncation error of order beta to the N.
 
     The N nodes ``beta cos(pi k / (N-1))`` fill [-beta, beta] and spare the free state, because N is
@@ -120,6 +120,11 @@ class Chebyshev(Parameters):
 
     points: Literal[2, 4, 6, 8, 10, 12, 14, 16] = 4
     """Number of points N; even, 2 to 16. 2 is the centred scheme."""
+
+    @property
+    def details(self) -> str:
+        """Number of points."""
+        return f" {self.points}"
 
     def nodes(self) -> list[Node]:
         """Return the nodes, from +beta to -beta."""

@@ -7,59 +7,140 @@ figures of a scheme (order, noise gain, cost) follow from its nodes.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from .nodes import Backward, Beta, Centred, Chebyshev, Circle, Node, OneSided, RandomSign
-from .wave import LockIn, Rotation
+from devices.kinds import Kinds
+from devices.parameters import Parameters
+from substrate.protocol import Wave
 
-__all__ = [
-    "Backward",
-    "Beta",
-    "Centred",
-    "Chebyshev",
-    "Circle",
-    "Demand",
-    "LockIn",
-    "Node",
-    "NodeScheme",
-    "OneSided",
-    "RandomSign",
-    "Rotation",
-    "Scheme",
-    "Slow",
-    "WaveScheme",
-    "demand",
-    "label",
-    "needs_complex",
-    "noise_gain",
-    "truncation_order",
-    "unfolded",
-]
+Beta = Annotated[float, Field(gt=0.0, le=100.0)]
 
-NodeScheme = OneSided | Backward | RandomSign | Centred | Circle | Chebyshev
-"""Schemes of constant nudges, each settled."""
+POINTS = 32
+"""Points of a cycle that stands still; enough for every number of harmonics."""
 
-WaveScheme = LockIn | Rotation
-"""Schemes of one nudge that swings."""
+ROUNDING = 1e-9
+"""What the sums over nodes and weights may differ from what they must be."""
 
-Scheme = Annotated[NodeScheme | WaveScheme, Field(discriminator="kind")]
+
+class Node(NamedTuple):
+    """One nudge whose answer is weighed."""
+
+    beta: complex
+    weight: complex
+    mirrored: bool = False
+    """Stands also for its complex conjugate, which the real network answers with the conjugate state."""
+
+
+class Scheme(Parameters):
+    """What every scheme is derived from: a kind, a size, and nodes with weights.
+
+    The weights of all nodes sum to 0 and those of ``c_k beta_k`` to 1, so that the estimate is a derivative.
+    """
+
+    kind: str
+    """Which scheme."""
+
+    beta: Beta
+    """Size of the nudge; dimensionless, above 0."""
+
+    @abstractmethod
+    def nodes(self) -> list[Node]:
+        """Return nudges and weights; a node at ``beta = 0`` is the free state, which is settled anyway."""
+
+    @property
+    def needs_complex(self) -> bool:
+        """Whether it nudges into the complex plane, where only some activations have values."""
+        return any(complex(node.beta).imag != 0.0 for node in self.nodes())
+
+    @property
+    def label(self) -> str:
+        """Short name used in tables, figures and files, such as ``circle 4, beta 0.2``."""
+        return f"{self.kind}{self.details}, beta {self.beta:g}"
+
+    @property
+    def details(self) -> str:
+        """What the label tells beside kind and size: every further parameter but a seed."""
+        own = {name: getattr(self, name) for name in type(self).model_fields.keys() - {"kind", "beta", "seed"}}
+        return "".join(f", {name} {own[name]}" for name in type(self).model_fields if name in own)
+
+    def fault(self) -> tuple[str, str] | None:
+        """Return what is wrong with the nodes and what to try; None where nothing is."""
+        nodes = unfolded(self.nodes())
+        if not any(node.beta != 0.0 for node in nodes):
+            return "has no node with a nudge", "give at least one node with beta other than 0"
+        whole = sum(node.weight for node in nodes)
+        slope = sum(node.weight * node.beta for node in nodes)
+        size = sum(abs(node.weight) for node in nodes)
+        if not abs(whole) <= ROUNDING * size:
+            return f"the weights of its nodes sum to {whole:.6g}", "they must sum to 0: what no nudge moves drops out"
+        if not abs(slope - 1.0) <= ROUNDING:
+            return f"its weights times nudges sum to {slope:.6g}", "they must sum to 1: an estimate is a derivative"
+        return None
+
+
+class Swing(Scheme):
+    """What every scheme is derived from whose nudge swings while the chip settles, and of which one cycle is read."""
+
+    period: float
+    """Time of one cycle, in units of tau."""
+
+    cycles: int
+    """Whole cycles before the one that is read."""
+
+    @property
+    @abstractmethod
+    def fewest_points(self) -> int:
+        """Fewest points of a cycle that it can be told from."""
+
+    @abstractmethod
+    def wave(self) -> Wave:
+        """Return the swing of the nudge."""
+
+    @abstractmethod
+    def cycle(self, points: int) -> list[Node]:
+        """Return nudge and weight at every point of the cycle that is read.
+
+        Raises
+        ------
+        ValueError
+            If there are too few points.
+        """
+
+    @abstractmethod
+    def stopped(self, points: int) -> list[Node]:
+        """Return the nodes of an endless period, of which so many points are settled, conjugates as one."""
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes of an endless period."""
+        return self.stopped(POINTS)
+
+    @property
+    def needs_complex(self) -> bool:
+        """Whether it nudges into the complex plane."""
+        return self.wave().kind == "rotation"
+
+    def fault(self) -> tuple[str, str] | None:
+        """Return None: the nodes depend on the points of a cycle, which the chip chooses."""
+        return None
+
+
+SCHEMES: Kinds[Scheme] = Kinds("scheme", Scheme)  # type: ignore[type-abstract]
+"""Every scheme that a scenario may name."""
 
 
 class Slow(NamedTuple):
     """A swinging nudge in the limit of an endless period: it is stopped and settled at every point."""
 
-    scheme: WaveScheme
-    points: int = 32
-    """Points of the cycle; enough for every number of harmonics."""
+    scheme: Swing
+    points: int = POINTS
 
     def nodes(self) -> list[Node]:
         """Return the nodes: one per point, or the upper half of a circle."""
-        if isinstance(self.scheme, Rotation):
-            return Circle(beta=self.scheme.beta, points=self.points).nodes()
-        return self.scheme.nodes(self.points)
+        return self.scheme.stopped(self.points)
 
 
 class Demand(NamedTuple):
@@ -102,7 +183,7 @@ def truncation_order(nodes: Sequence[Node]) -> int:
     return power - 1
 
 
-def demand(scheme: NodeScheme | WaveScheme, mirror: bool = True, points: int = 0) -> Demand:
+def demand(scheme: Scheme, mirror: bool = True, points: int = 0) -> Demand:
     """Return what one estimate asks of the chip.
 
     Parameters
@@ -113,32 +194,11 @@ def demand(scheme: NodeScheme | WaveScheme, mirror: bool = True, points: int = 0
     points : int
         Points of a cycle, which the chip chooses; for swinging nudges only.
     """
-    if isinstance(scheme, LockIn | Rotation):
-        return Demand(2, 1 + points * (2 if isinstance(scheme, Rotation) else 1))
+    if isinstance(scheme, Swing):
+        return Demand(2, 1 + points * (2 if scheme.needs_complex else 1))
     nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
     nudged = [node for node in nodes if node.beta != 0.0]
     return Demand(1 + len(nudged), 1 + sum(2 if complex(node.beta).imag != 0.0 else 1 for node in nudged))
-
-
-def needs_complex(scheme: NodeScheme | WaveScheme) -> bool:
-    """Tell whether the scheme nudges into the complex plane."""
-    if isinstance(scheme, LockIn | Rotation):
-        return isinstance(scheme, Rotation)
-    return any(complex(node.beta).imag != 0.0 for node in scheme.nodes())
-
-
-def label(scheme: NodeScheme | WaveScheme) -> str:
-    """Return the short name used in tables, figures and files, such as ``circle 4, beta 0.2``."""
-    match scheme:
-        case Circle() | Chebyshev():
-            name = f"{scheme.kind} {scheme.points}"
-        case LockIn():
-            name = f"{scheme.kind} {scheme.harmonics}, period {scheme.period:g}"
-        case Rotation():
-            name = f"{scheme.kind}, period {scheme.period:g}"
-        case _:
-            name = scheme.kind
-    return f"{name}, beta {scheme.beta:g}"
 
 
 def _moment(nodes: Sequence[Node], power: int) -> float:

@@ -15,16 +15,18 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from devices.parameters import Parameters, Time
+from devices.parameters import Time
 from substrate.protocol import Wave
 
-from .nodes import Beta, Node
+from .nodes import Circle
+from .scheme import SCHEMES, Beta, Node, Swing
 
 Period = Annotated[float, Field(gt=0.0, le=1e6), Time]
 Cycles = Annotated[int, Field(ge=0, le=1000)]
 
 
-class LockIn(Parameters):
+@SCHEMES.register
+class LockIn(Swing):
     """A real nudge ``beta cos(omega t)`` and the odd harmonics of the answer.
 
     ``delta = -(1/beta) sum_j (-1)^((j-1)/2) j c_j`` over the odd harmonics j, with `c_j` their cosine
@@ -50,11 +52,20 @@ class LockIn(Parameters):
         """Fewest points of a cycle that tell the harmonics from their aliases."""
         return 4 * self.harmonics
 
+    @property
+    def details(self) -> str:
+        """Number of harmonics and period."""
+        return f" {self.harmonics}, period {self.period:g}"
+
+    def stopped(self, points: int) -> list[Node]:
+        """Return the nodes of an endless period, one per point of the cycle."""
+        return self.cycle(points)
+
     def wave(self) -> Wave:
         """Return the swing of the nudge."""
         return Wave("cosine", self.period, self.cycles)
 
-    def nodes(self, points: int) -> list[Node]:
+    def cycle(self, points: int) -> list[Node]:
         """Return nudge and weight at every point of the cycle.
 
         Raises
@@ -70,7 +81,8 @@ class LockIn(Parameters):
         return [Node(self.beta * _cosine(k, points), float(weight), False) for k, weight in enumerate(weights)]
 
 
-class Rotation(Parameters):
+@SCHEMES.register
+class Rotation(Swing):
     """A nudge ``beta exp(i omega t)`` on complex states, and the first Fourier component of the answer.
 
     The circle in continuous time (Laborieux & Zenke 2022): no separate phases, and the running mean
@@ -92,11 +104,20 @@ class Rotation(Parameters):
         """Fewest points of a cycle that make a circle."""
         return 4
 
+    @property
+    def details(self) -> str:
+        """Period."""
+        return f", period {self.period:g}"
+
+    def stopped(self, points: int) -> list[Node]:
+        """Return the nodes of an endless period: a circle."""
+        return Circle(beta=self.beta, points=points).nodes()
+
     def wave(self) -> Wave:
         """Return the swing of the nudge."""
         return Wave("rotation", self.period, self.cycles)
 
-    def nodes(self, points: int) -> list[Node]:
+    def cycle(self, points: int) -> list[Node]:
         """Return nudge and weight at every point of the cycle.
 
         Raises

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from learning.homeostasis.measured import ClosedLoop
 from learning.oracle.ledger.remedies import REMEDIES, Setting, possible
-from learning.schemes.scheme import LockIn, Rotation, Scheme, unfolded
+from learning.schemes.scheme import Scheme, Swing, unfolded
+from learning.schemes.wave import Rotation
 from substrate.chip.randomness import conjugates
 from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
 from substrate.network.topology import Topology
@@ -166,7 +167,7 @@ def nudges_of(scenario: Scenario, schemes: list[Scheme]) -> list[Nudged]:
     recorded = isinstance(scenario.experiment, Settle)
     dynamics, found = scenario.dynamics, []
     for scheme in schemes:
-        if not isinstance(scheme, LockIn | Rotation):
+        if not isinstance(scheme, Swing):
             limit = limit_of(dynamics.nudged, dynamics.dt)
             nodes = scheme.nodes() if recorded or conjugates(scenario.devices) else unfolded(scheme.nodes())
             betas = [complex(node.beta) for node in nodes if node.beta != 0.0]

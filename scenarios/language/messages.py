@@ -70,6 +70,12 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
     return findings
 
 
+_REGISTERED = {("learning", name) for name in ("scheme", "schemes", "rule")}
+"""Tables that may hold a kind of the user's own."""
+
+_OWN = "a kind of your own has to be registered first, in the Python that reads the scenario (docs/extending.md)"
+
+
 class _Spot(NamedTuple):
     """What the model says about the place of an error."""
 
@@ -155,12 +161,15 @@ def _number_beside(spot: _Spot, value: object) -> str | None:
 
 def _tag_words(spot: _Spot, value: object) -> Finding:
     """Return the fault of a table that does not say which of several it is."""
-    kinds = [tag for table in spot.tables for tag in _tags(table)]
+    kinds, own = (
+        [tag for table in spot.tables for tag in _tags(table)],
+        _OWN if spot.path[:1] == ("learning",) else None,
+    )
     if isinstance(value, str):
-        return spot.path, f"must be {either(kinds)}", did_you_mean(close(value, kinds))
+        return spot.path, f"must be {either(kinds)}", did_you_mean(close(value, kinds)) or own
     keys = value if isinstance(value, dict) else {}
     if "kind" in keys:
-        return (*spot.path, "kind"), f"must be {either(kinds)}", did_you_mean(close(keys["kind"], kinds))
+        return (*spot.path, "kind"), f"must be {either(kinds)}", did_you_mean(close(keys["kind"], kinds)) or own
     known = {key for table in spot.tables for key in _fields(table)}
     typo = close("kind", [key for key in keys if key not in known])
     if typo:

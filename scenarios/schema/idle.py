@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from devices.parameters import Parameters
 from devices.quantities import size_of
 from devices.synapse.cell import fault_of
-from learning.rules.rule import Contrastive, Dyadic
-from learning.schemes.scheme import LockIn, RandomSign, Rotation, Scheme
+from learning.schemes.nodes import RandomSign
+from learning.schemes.scheme import Scheme, Swing
 from substrate.network.topology import Topology, faults
 
 from .devices import Found
@@ -232,7 +232,6 @@ def _nudge_needs(scenario: Scenario) -> list[Need]:
     schemes = scenario.tried()
     rule, kind = scenario.learning.rule, scenario.learning.rule.kind
     two = any(_has_negative(scheme) for scheme in schemes) or not schemes
-    mean = not isinstance(rule, Contrastive | Dyadic)
     return [
         Need(
             ("devices", "converters", "nudge"),
@@ -241,13 +240,19 @@ def _nudge_needs(scenario: Scenario) -> list[Need]:
             "no scheme has a negative nudge",
             "take centred, or leave it out",
         ),
-        Need(("learning",), ("presynaptic",), mean, f"the rule {kind} takes its own factor", "leave it out"),
+        Need(
+            ("learning",),
+            ("presynaptic",),
+            rule.takes_presynaptic,
+            f"the rule {kind} takes its own factor",
+            "leave it out",
+        ),
     ]
 
 
 def _has_negative(scheme: Scheme) -> bool:
     """Tell whether a scheme nudges against its first direction, on the real or the imaginary axis."""
-    if isinstance(scheme, LockIn | Rotation | RandomSign):
+    if isinstance(scheme, Swing | RandomSign):
         return True
     return any(complex(node.beta).real < 0.0 or node.mirrored for node in scheme.nodes())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learning.schemes.scheme import LockIn, Rotation, Scheme, demand, label
+from learning.schemes.scheme import Scheme, Swing, demand
 from substrate.dynamics.methods import Dynamics, Phase, cycle_steps
 from substrate.dynamics.phases import Phases
 
@@ -12,12 +12,12 @@ Words = tuple[str, str]
 """What is wrong, and what to try."""
 
 
-def swing_faults(scheme: LockIn | Rotation, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
+def swing_faults(scheme: Swing, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
     """Return why a swinging nudge does not go with the experiment.
 
     Parameters
     ----------
-    scheme : LockIn or Rotation
+    scheme : Swing
         Its period in tau.
     dynamics : Dynamics
         All times in tau.
@@ -57,13 +57,13 @@ def budget_faults(plan: StudyNudges, schemes: list[Scheme], dynamics: Dynamics, 
     """
     found = []
     for scheme in schemes:
-        points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, LockIn | Rotation) else 0
+        points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, Swing) else 0
         needed = demand(scheme, mirror, points)
-        words = f"does not pay one estimate of {label(scheme)}"
+        words = f"does not pay one estimate of {scheme.label}"
         if needed.settlings > plan.budget.settlings or needed.reads > plan.budget.reads:
             found.append((words, f"give at least settlings = {needed.settlings} and reads = {needed.reads}"))
         time = _length(dynamics.free, dynamics)
-        if isinstance(scheme, LockIn | Rotation):
+        if isinstance(scheme, Swing):
             time += (scheme.cycles + 1) * points * dynamics.dt
         else:
             time += (needed.settlings - 1) * _length(dynamics.nudged, dynamics)

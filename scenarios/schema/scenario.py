@@ -12,9 +12,11 @@ from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron.activation import HOLOMORPHIC, Named
 from devices.parameters import Degrees, FilePath, Parameters
-from learning.optimisers.optimiser import Optimiser, Sgd
-from learning.rules.rule import AsymEP, ErrorVector, KolenPollack, LearningRule
-from learning.schemes.scheme import LockIn, Rotation, Scheme, needs_complex
+from learning.rules.contrastive import Contrastive
+from learning.rules.dyadic import Dyadic
+from learning.rules.error_vector import ErrorVector
+from learning.rules.rule import LearningRule
+from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases
@@ -36,8 +38,9 @@ from .devices import (
     with_thermal_noise,
 )
 from .experiments import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
-from .homeostasis import Homeostasis, homeostasis_faults
+from .homeostasis import homeostasis_faults
 from .idle import idle_faults
+from .learning import Learning
 from .nudges import budget_faults, swing_faults
 from .optimiser import name_faults
 from .sweep import Sweep
@@ -110,50 +113,6 @@ class Chip(Parameters):
 
     instance: Annotated[int, Field(ge=0, le=2**31)] = 0
     """Number of the fabricated chip: same seed and instance, same chip."""
-
-
-class Learning(Parameters):
-    """How gradients are estimated."""
-
-    scheme: Scheme | None = None
-    """One nudge scheme."""
-
-    schemes: Annotated[list[Scheme], Field(min_length=1, max_length=64)] | None = None
-    """Several nudge schemes, measured side by side."""
-
-    rule: LearningRule = ErrorVector()
-    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
-
-    optimiser: Optimiser = Sgd()
-    """How gradients become writes; only used in training."""
-
-    homeostasis: Homeostasis | None = None
-    """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""
-
-    presynaptic: Literal["mean", "free"] = "mean"
-    """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Learning:
-        if self.scheme is not None and self.schemes is not None:
-            raise PydanticCustomError("schemes", "`scheme` and `schemes` exclude each other: one scheme or a list")
-        return self
-
-    @property
-    def correction(self) -> Literal["none", "programmed", "exact"]:
-        """What the chip corrects its asymmetry with in nudged settlings."""
-        return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
-
-    @property
-    def symmetry_key(self) -> str:
-        """Return the key that keeps forward and feedback weights alike: the one in use, or the one to give."""
-        if self.homeostasis is not None:
-            return "learning.homeostasis.strength"
-        return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
-
-    def all_schemes(self) -> list[Scheme]:
-        """Return the schemes, however they were written."""
-        return self.schemes or ([self.scheme] if self.scheme else [])
 
 
 class Scenario(Parameters):
@@ -229,10 +188,12 @@ class Scenario(Parameters):
         schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
         for k, scheme in enumerate(schemes):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
-            if not holomorphic and needs_complex(scheme):
+            if not holomorphic and scheme.needs_complex:
                 hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
                 found.append((place, "needs complex states, which this activation does not have", hint))
-            if isinstance(scheme, LockIn | Rotation):
+            if wrong := scheme.fault():
+                found.append((place, *wrong))
+            if isinstance(scheme, Swing):
                 records = self.experiment.kind == "settle"
                 found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
         if isinstance(plain.experiment, StudyNudges) and not found:
@@ -253,7 +214,7 @@ class Scenario(Parameters):
         """Return what has no effect or no meaning without another key."""
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
-        found = idle_faults(self)
+        found = idle_faults(self) + _ledger_faults(self.learning.rule, self.experiment)
         found += cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
@@ -261,7 +222,7 @@ class Scenario(Parameters):
         found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += comparator_faults(devices) + pair_faults(devices) + range_faults(devices, self.physical)
         found += thermal_faults(devices.noise, self.physical, network.law)
-        real = not any(needs_complex(scheme) for scheme in self.learning.all_schemes())
+        real = not any(scheme.needs_complex for scheme in self.learning.all_schemes())
         found += nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
@@ -299,6 +260,15 @@ class Scenario(Parameters):
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
+    """Return why the ledger of errors cannot judge a rule."""
+    ledger = experiment.kind == "measure" or getattr(experiment, "ledger", None) is not None
+    if not ledger or isinstance(rule, ErrorVector | Contrastive | Dyadic):
+        return []
+    hint = 'derive it from ErrorVector, or take experiment.kind = "train" without a ledger'
+    return [(("learning", "rule"), f"the ledger of errors has no reference for the rule {rule.kind!r}", hint)]
 
 
 def _refuse(found: Found) -> None:

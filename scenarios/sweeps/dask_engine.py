@@ -16,6 +16,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
 from ..build import build
 from ..experiments.watch import Watch
+from ..extensions import own_kinds
 from ..results.disk import StoreWriteError
 from ..run.run import RunError, Setting, compute
 from ..schema.experiments import Measure
@@ -75,6 +76,7 @@ def local(workers: int, work: Work = run_point) -> Engine:
     """
 
     def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+        tasks = map(visible, tasks)
         first = next(tasks, None)
         if first is None:
             return
@@ -105,6 +107,7 @@ def cluster(address: str, work: Work = run_point) -> Engine:
     """
 
     def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+        tasks = map(visible, tasks)
         first = next(tasks, None)
         if first is None:
             return
@@ -119,6 +122,23 @@ def cluster(address: str, work: Work = run_point) -> Engine:
             yield from _on(client, work, itertools.chain([first], tasks), watch)
 
     return run
+
+
+def visible(task: Task) -> Task:
+    """Return a task that worker processes can take: they import the user's own kinds by module and name.
+
+    Raises
+    ------
+    RunError
+        If one is defined in a notebook, or in the script that is run.
+    """
+    for kind in own_kinds(task.loaded.scenario):
+        if kind.__module__ == "__main__":
+            raise RunError(
+                f"{kind.__qualname__} is defined in a notebook or in the script that is run: workers cannot import it "
+                "from there; put it into a file of its own and import that, or take workers = 1"
+            )
+    return task
 
 
 def _compile(task: Task, watch: Watch) -> None:

@@ -4,7 +4,8 @@ import pytest
 from devices.neuron.noise import Noise, Telegraph
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.schemes.scheme import Centred, Circle, LockIn, OneSided, Rotation
+from learning.schemes.nodes import Centred, Circle, OneSided
+from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Bench, Nudge, Status
@@ -203,7 +204,7 @@ def test_read_noise_spreads_every_scheme_as_the_times_of_its_reads_say(scheme, n
     quiet, chip = (random_chip(noise=n, phase=Phase(duration=length), dt=dt) for n in (Noise(), noise))
     x, y = one_input(chip, 500)
     found = delta_of(chip, x, y, scheme) - delta_of(quiet, x, y, scheme)
-    nodes = scheme.nodes(20) if scheme in SWINGS else scheme.nodes()
+    nodes = scheme.cycle(20) if scheme in SWINGS else scheme.nodes()
     weights = np.array([node.weight for node in nodes], dtype=np.complex128)
     times = dt * np.arange(20.0) if scheme in SWINGS else length * np.arange(len(nodes))
     expected = np.real(np.conj(weights) @ read_covariance(noise, times) @ weights)

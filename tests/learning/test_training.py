@@ -6,8 +6,9 @@ from learning.estimator import measure_free
 from learning.optimisers.optimiser import Sgd, requested_changes
 from learning.oracle.exact import exact_rule
 from learning.oracle.ledger.statistics import cosines
-from learning.rules.rule import ErrorVector, Method, rule_named
-from learning.schemes.scheme import Centred
+from learning.rules.error_vector import ErrorVector
+from learning.rules.rule import Method, rule_named
+from learning.schemes.nodes import Centred
 from learning.training import Samples, Tally, Trainee, evaluate, train
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Status

@@ -10,7 +10,7 @@ from devices.neuron.noise import Noise, Telegraph
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.schemes.scheme import OneSided
+from learning.schemes.nodes import OneSided
 from substrate.chip.causes import CAUSES, causes, class_of, unsettled, without
 from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip

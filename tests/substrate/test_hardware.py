@@ -14,7 +14,7 @@ from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
-from learning.schemes.scheme import Centred, Circle, OneSided
+from learning.schemes.nodes import Centred, Circle, OneSided
 from substrate.chip.causes import CAUSES, OF_WEIGHTS
 from substrate.chip.nudging import nudged, output_force
 from substrate.dynamics.machine import Drive

@@ -19,8 +19,9 @@ from substrate.chip.chip import Chip
 from substrate.chip.randomness import writes_differ
 
 from ... import cost
-from ...rules.contrastive import contrasts
-from ...rules.rule import Contrastive, Dyadic, FeedbackAlignment, KolenPollack
+from ...rules.contrastive import Contrastive, contrasts
+from ...rules.dyadic import Dyadic
+from ...rules.error_vector import ErrorVector
 from .runs import Mask, Run, Runs, Taken, Trial
 from .vectors import Ledger, moments
 
@@ -208,13 +209,8 @@ class _Products(NamedTuple):
 
     def _asked(self, blocks: Blocks) -> Blocks:
         """Return the blocks as the rule writes them."""
-        topology, rule = self.chip.topology, self.trial.rule
-        backward = [c for c in topology.connections if topology.is_feedback(c)]
-        if isinstance(rule, FeedbackAlignment):
-            blocks = {name: blocks[name] for name in blocks.keys() - {c.block for c in backward}}
-        if isinstance(rule, KolenPollack):
-            ends = [(c.pre, c.post) for c in backward]
-            blocks = rule.paired(blocks, self.chip, ends, self.chip.programmed)
+        if isinstance(self.trial.rule, ErrorVector):
+            blocks = self.trial.rule.requests(blocks, self.chip, lambda: self.chip.programmed)
         return self._added(blocks)
 
     def _added(self, blocks: Blocks) -> Blocks:

@@ -28,7 +28,7 @@ from substrate.chip.randomness import conjugates, measurements_differ
 from substrate.dynamics.completion import complete
 from substrate.protocol import has_settled
 
-from ...schemes.scheme import LockIn, Rotation, Scheme, Slow
+from ...schemes.scheme import Scheme, Slow, Swing
 from ..exact import exact
 from .runs import NOISE, READOUT, Mask, Trial, ends_by_clock, run, stopped
 from .vectors import moments
@@ -74,7 +74,7 @@ def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
         found.remove("write")
     ends = complete(dynamics)
     whole = dynamics.free == dynamics.nudged == ends.free and dynamics.mode == "trajectory"
-    swings = any(isinstance(scheme, LockIn | Rotation) for scheme in schemes)
+    swings = any(isinstance(scheme, Swing) for scheme in schemes)
     if not chip.design.devices.noise.on and (swings or not whole):
         found.append("settling")
     return [*found, "precision"] if dynamics.precision != "double" else found

@@ -15,7 +15,8 @@ from substrate.chip.causes import OF_WEIGHTS, without
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Phase
 
-from ...schemes.scheme import Centred, OneSided, Scheme
+from ...schemes.nodes import Centred, OneSided
+from ...schemes.scheme import Scheme
 
 
 class Setting(NamedTuple):

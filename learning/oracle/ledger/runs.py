@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.imperfection import DIFFERENT, RANDOM
+from learning.schemes.scheme import Swing
 from substrate.chip.causes import of_kind
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
@@ -29,8 +30,11 @@ from substrate.dynamics.completion import complete
 from substrate.protocol import has_settled
 
 from ...estimator import Estimate, Free, Reading, gathered, readings
-from ...rules.rule import AnyRule, Contrastive, Dyadic, ErrorVector
-from ...schemes.scheme import LockIn, Rotation, Scheme, Slow
+from ...rules.contrastive import Contrastive
+from ...rules.dyadic import Dyadic
+from ...rules.error_vector import ErrorVector
+from ...rules.rule import LearningRule
+from ...schemes.scheme import Scheme, Slow
 from ..exact import Exact, exact
 
 Array = NDArray[np.float64]
@@ -58,7 +62,7 @@ class Trial(NamedTuple):
     schemes: Sequence[Scheme | Slow]
     """Nudges and weights."""
 
-    rule: AnyRule = ErrorVector()
+    rule: LearningRule = ErrorVector()
     """What a gradient is made of."""
 
     presynaptic: Literal["mean", "free"] = "mean"
@@ -215,13 +219,13 @@ def complete_settling(chip: Chip) -> Chip:
 
 def stopped(trial: Trial) -> Trial:
     """Return the trial with swinging nudges stopped at every point of their cycle, as a complete settling needs it."""
-    still = [Slow(s) if isinstance(s, LockIn | Rotation) else s for s in trial.schemes]
+    still = [Slow(s) if isinstance(s, Swing) else s for s in trial.schemes]
     return trial._replace(schemes=still, mirror=True)
 
 
 def ends_by_clock(chip: Chip, scheme: Scheme | Slow) -> bool:
     """Tell whether the clock ends the settlings of a scheme; see `substrate.protocol.has_settled`."""
-    return chip.design.dynamics.ends_by_clock or isinstance(scheme, LockIn | Rotation)
+    return chip.design.dynamics.ends_by_clock or isinstance(scheme, Swing)
 
 
 def _static(chip: Chip) -> Chip:

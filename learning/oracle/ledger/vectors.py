@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...rules.rule import Dyadic
+from ...rules.dyadic import Dyadic
 from .runs import Mask, Runs, Trial
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from learning.oracle.ledger.remedies import REMEDIES, Setting, changed_keys, pos
 from learning.oracle.ledger.runs import Trial, runs_of
 from learning.oracle.ledger.vectors import compared, ledger
 from learning.oracle.matching import matching_rule
-from learning.schemes.scheme import LockIn, Rotation, Scheme, label
+from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip
 from substrate.dynamics.recording import Recording
@@ -25,7 +25,7 @@ from substrate.protocol import Nudge, Settled, State, Status
 
 from ...results.store import Group, Variable
 from ...schema.experiments import Record
-from ...schema.scenario import Learning
+from ...schema.learning import Learning
 from .found import Batch, Measured, Tried
 from .ledger_tables import vector_tables
 from .words import culprit
@@ -87,7 +87,7 @@ def measure(
     books, keep = compared(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
     probe, connections = Probe(learning.optimiser.rate, repeats), []
     for s, book in enumerate(books):
-        say(f"connections: {label(schemes[s])}")
+        say(f"connections: {schemes[s].label}")
         connections.append(connection_ledgers(chip, runs, trial, s, book.keep, probe))
     found = Measured(
         free=runs.repeats[0].free,
@@ -188,7 +188,7 @@ def _endings(ends: list[Settled], dt: float) -> Group:
 
 def _constant_nudges(schemes: list[Scheme]) -> list[complex]:
     """Return the different nudges of all schemes that do not swing."""
-    nodes = [node for s in schemes if not isinstance(s, LockIn | Rotation) for node in s.nodes()]
+    nodes = [node for s in schemes if not isinstance(s, Swing) for node in s.nodes()]
     return list(dict.fromkeys(node.beta for node in nodes if node.beta != 0.0))
 
 

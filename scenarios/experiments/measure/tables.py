@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from learning import cost
 from learning.oracle.homeostasis import homeostasis
 from learning.oracle.ledger.statistics import cosines, mean_defined, norm_ratios, rms
-from learning.schemes.scheme import Scheme, label
+from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 from substrate.network.couplings import couplings_of
 from substrate.network.topology import Topology
@@ -76,7 +76,7 @@ def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
 
 
 def _labels(schemes: list[Scheme]) -> Variable:
-    return Variable(("scheme",), np.array([label(scheme) for scheme in schemes]), long_name="nudge scheme")
+    return Variable(("scheme",), np.array([scheme.label for scheme in schemes]), long_name="nudge scheme")
 
 
 def layer_names(topology: Topology) -> Variable:

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from learning.schemes.scheme import Chebyshev, Circle, LockIn, Node, OneSided, noise_gain, truncation_order, unfolded
+from learning.schemes.nodes import Chebyshev, Circle, OneSided
+from learning.schemes.scheme import Node, noise_gain, truncation_order, unfolded
+from learning.schemes.wave import LockIn
 
 from ...drawing.style import key_below, look, panels, plain, styled
 from ...results.store import Group, Result
@@ -39,7 +41,7 @@ def _families(beta: float) -> dict[str, Curve]:
         "circle (2: centred)": spread(lambda n: Circle(beta=beta, points=n).nodes()),
         "chebyshev": spread(lambda n: Chebyshev.model_validate({"beta": beta, "points": n}).nodes()),
         "lock-in": [
-            (_CYCLE, LockIn(beta=beta, period=1.0, harmonics=m).nodes(_CYCLE)) for m in range(1, len(_POINTS) + 1)
+            (_CYCLE, LockIn(beta=beta, period=1.0, harmonics=m).cycle(_CYCLE)) for m in range(1, len(_POINTS) + 1)
         ],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from learning.oracle.best_nudge import best_nudge
-from learning.schemes.scheme import Scheme, label
+from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 
 from ...results.store import Group
@@ -36,7 +36,7 @@ def study_nudges(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Sche
     """
 
     def tell(place: int, scheme: Scheme) -> None:
-        watch.advance(place, len(schemes), label(scheme))
+        watch.advance(place, len(schemes), scheme.label)
 
     x, target = batch.x[: plan.samples], batch.target[: plan.samples]
     return {"nudge": nudge_group(best_nudge(chip, x, target, schemes, plan.repeats, plan.budget, tell))}

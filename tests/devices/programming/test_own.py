@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nudgelab
+from devices.kinds import KindError
 from devices.programming import pulse
 from devices.programming.laws import PowerStep
 from devices.programming.own import LawError, WriteLaw
@@ -12,7 +13,7 @@ from scenarios.build import build
 from scenarios.language.faults import ScenarioError
 from scenarios.run.identity import run_id
 from tests.networks import random_chip
-from tests.own_laws import forgotten_laws
+from tests.own_kinds import only_here
 
 
 class Room(WriteLaw):
@@ -35,7 +36,7 @@ KEYS = {"step": 0.01, "w_max": 1.5, "w_min": -0.5}
 
 @pytest.fixture(autouse=True)
 def _forget():
-    with forgotten_laws():
+    with only_here():
         yield
 
 
@@ -74,7 +75,7 @@ def test_a_scenario_names_it_once_it_is_registered():
     edits = {"devices.update": {"kind": "room", "power": 2.0, **KEYS}}
     with pytest.raises(ScenarioError, match=r"must be .constant-step., "):
         nudgelab.load("quickstart", edits)
-    assert nudgelab.register_write_law(Room) is Room
+    assert nudgelab.register(Room) is Room
     assert nudgelab.load("quickstart", edits).chip().design.devices.update == Room(power=2.0, **KEYS)
     edits["devices.update"]["powr"] = 1.0
     with pytest.raises(ScenarioError, match="unknown key - did you mean 'power'"):
@@ -86,11 +87,11 @@ def test_a_run_is_named_by_what_the_law_computes():
         loaded = nudgelab.load("quickstart", {"devices.update": {"kind": "room", **KEYS}}).loaded
         return run_id(loaded.scenario, build(loaded).content)
 
-    nudgelab.register_write_law(Room)
+    nudgelab.register(Room)
     first = name()
     assert name() == first
 
-    @nudgelab.register_write_law
+    @nudgelab.register
     class Room2(Room):
         """Another law of the same kind."""
 
@@ -115,8 +116,8 @@ def test_what_is_no_law_is_refused_with_the_reason():
         (PowerStep, "WriteLaw"),
         (3, "3"),
     ):
-        with pytest.raises(LawError, match=words):
-            nudgelab.register_write_law(wrong)
+        with pytest.raises((LawError, KindError), match=words):
+            nudgelab.register(wrong)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from learning.optimisers.optimiser import Sgd
 from learning.oracle.exact import exact
 from learning.oracle.homeostasis import ExactPull, homeostasis
 from learning.oracle.ledger.statistics import cosines
-from learning.rules.rule import ErrorVector, FeedbackAlignment, Method, rule_named
-from learning.schemes.scheme import Centred
+from learning.rules.error_vector import ErrorVector
+from learning.rules.feedback_alignment import FeedbackAlignment
+from learning.rules.rule import Method, rule_named
+from learning.schemes.nodes import Centred
 from learning.training import Samples, Trainee, train
 from substrate.dynamics.methods import Phase
 from substrate.laws.law import LAWS

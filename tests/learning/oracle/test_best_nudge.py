@@ -9,19 +9,9 @@ from learning.oracle.best_nudge import best_nudge
 from learning.oracle.exact import exact
 from learning.oracle.fluctuations import estimate_variance
 from learning.schemes.allowance import Allowance
-from learning.schemes.scheme import (
-    Backward,
-    Centred,
-    Chebyshev,
-    Circle,
-    LockIn,
-    OneSided,
-    RandomSign,
-    Rotation,
-    demand,
-    noise_gain,
-    unfolded,
-)
+from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
+from learning.schemes.scheme import demand, noise_gain, unfolded
+from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import Dynamics, Phase
@@ -259,7 +249,7 @@ def test_a_study_knows_gain_and_cost_of_every_scheme(noise):
     swinging = [LockIn(**swing), LockIn(**swing, harmonics=2), Rotation(**swing)]
     found = best_nudge(chip, x, y, [*schemes, *swinging], 2)
     mirror = not noise.random
-    nodes = [s.nodes() if mirror else unfolded(s.nodes()) for s in schemes] + [s.nodes(16) for s in swinging]
+    nodes = [s.nodes() if mirror else unfolded(s.nodes()) for s in schemes] + [s.cycle(16) for s in swinging]
     np.testing.assert_allclose(found.gain, [noise_gain(of_one) for of_one in nodes], rtol=1e-12)
     asked = [demand(scheme, mirror, 16) for scheme in [*schemes, *swinging]]
     assert list(zip(found.settlings, found.reads, strict=True)) == asked

@@ -8,7 +8,7 @@ import pytest
 from learning import cost
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact, exact_rule
-from learning.schemes.scheme import Backward, Circle
+from learning.schemes.nodes import Backward, Circle
 from learning.training import Samples
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design

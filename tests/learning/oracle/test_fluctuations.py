@@ -9,7 +9,7 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from learning.estimator import estimate, measure_free
 from learning.oracle.fluctuations import activity_variance, covariance, estimate_variance
-from learning.schemes.scheme import Centred, Circle, OneSided
+from learning.schemes.nodes import Centred, Circle, OneSided
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS

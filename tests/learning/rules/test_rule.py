@@ -5,17 +5,14 @@ from learning.cost import gradients
 from learning.estimator import measure_free
 from learning.optimisers.optimiser import Sgd
 from learning.oracle.exact import exact, exact_rule
-from learning.rules.rule import (
-    AsymEP,
-    Contrastive,
-    Dyadic,
-    ErrorVector,
-    FeedbackAlignment,
-    KolenPollack,
-    Method,
-    rule_named,
-)
-from learning.schemes.scheme import Centred, Circle, OneSided, RandomSign
+from learning.rules.asym_ep import AsymEP
+from learning.rules.contrastive import Contrastive
+from learning.rules.dyadic import Dyadic
+from learning.rules.error_vector import ErrorVector
+from learning.rules.feedback_alignment import FeedbackAlignment
+from learning.rules.kolen_pollack import KolenPollack
+from learning.rules.rule import Method, rule_named
+from learning.schemes.nodes import Centred, Circle, OneSided, RandomSign
 from learning.training import Samples, Trainee, train
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Status

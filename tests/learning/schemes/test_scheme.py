@@ -5,24 +5,9 @@ from devices.neuron.noise import Noise
 from learning.draws import coins
 from learning.estimator import Free, estimate, measure_free
 from learning.oracle.exact import exact
-from learning.schemes.scheme import (
-    Backward,
-    Centred,
-    Chebyshev,
-    Circle,
-    Demand,
-    LockIn,
-    OneSided,
-    RandomSign,
-    Rotation,
-    Slow,
-    demand,
-    label,
-    needs_complex,
-    noise_gain,
-    truncation_order,
-    unfolded,
-)
+from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
+from learning.schemes.scheme import Demand, Slow, Swing, demand, noise_gain, truncation_order, unfolded
+from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget
 from tests.benches import FunctionBench, SignedBench
@@ -95,8 +80,8 @@ def test_weights_differentiate(scheme):
         *((Circle(beta=0.3, points=n).nodes(), n) for n in (2, 3, 4, 6, 64)),
         *((unfolded(Circle(beta=0.3, points=n).nodes()), n) for n in (3, 6)),
         *((Chebyshev(beta=20.0, points=n).nodes(), n) for n in range(2, 17, 2)),
-        *((LockIn(beta=0.3, period=1.0, harmonics=m).nodes(40), 2 * m) for m in range(1, 9)),
-        (Rotation(beta=0.3, period=1.0).nodes(24), 24),
+        *((LockIn(beta=0.3, period=1.0, harmonics=m).cycle(40), 2 * m) for m in range(1, 9)),
+        (Rotation(beta=0.3, period=1.0).cycle(24), 24),
     ],
 )
 def test_orders_of_the_table(nodes, order):
@@ -122,13 +107,13 @@ def test_noise_gains_of_the_table(scheme, gain):
 @pytest.mark.parametrize("points", [3, 4, 6, 7])
 def test_a_circle_that_is_measured_whole_has_the_lowest_gain(points):
     assert noise_gain(unfolded(Circle(beta=0.3, points=points).nodes())) == pytest.approx(1.0 / points)
-    assert noise_gain(Rotation(beta=0.3, period=1.0).nodes(points + 1)) == pytest.approx(1.0 / (points + 1))
+    assert noise_gain(Rotation(beta=0.3, period=1.0).cycle(points + 1)) == pytest.approx(1.0 / (points + 1))
 
 
 @pytest.mark.parametrize("harmonics", [1, 2, 3])
 def test_the_noise_gain_of_lock_in_detection(harmonics):
     """Amplitudes have the variance ``2 / points``, and the odd numbers their squares as factors."""
-    nodes = LockIn(beta=0.3, period=1.0, harmonics=harmonics).nodes(40)
+    nodes = LockIn(beta=0.3, period=1.0, harmonics=harmonics).cycle(40)
     expected = 2.0 / 40 * sum(j**2 for j in range(1, 2 * harmonics, 2))
     assert noise_gain(nodes) == pytest.approx(expected)
 
@@ -138,8 +123,8 @@ def test_the_noise_gain_of_lock_in_detection(harmonics):
 def test_read_noise_is_amplified_by_the_gain(scheme, mirror):
     """``Var = G sigma^2 / beta^2`` over 5,000 independent estimates of every unit; false alarms: 1e-6 each."""
     bench = FunctionBench(sigma=0.2, points=16)
-    waves = isinstance(scheme, LockIn | Rotation)
-    nodes = scheme.nodes(16) if waves else scheme.nodes()
+    waves = isinstance(scheme, Swing)
+    nodes = scheme.cycle(16) if waves else scheme.nodes()
     free = measure_free(bench, np.zeros((5_000, 1)))
     measured = estimate(bench, free, np.zeros((5_000, 1)), scheme, mirror=mirror).delta["out"]
     variance = noise_gain(nodes if mirror else unfolded(nodes)) * 0.2**2 / 0.3**2
@@ -263,17 +248,17 @@ def test_odd_and_large_numbers_of_chebyshev_points_are_refused(points):
 
 def test_complex_nudges_are_known():
     real = [OneSided(beta=0.1), Centred(beta=0.1), Circle(beta=0.1, points=2), LockIn(beta=0.1, period=9.0)]
-    assert not any(needs_complex(scheme) for scheme in [*real, Chebyshev(beta=0.1), RandomSign(beta=0.1)])
-    assert all(needs_complex(scheme) for scheme in [Circle(beta=0.1, points=3), Rotation(beta=0.1, period=9.0)])
+    assert not any(scheme.needs_complex for scheme in [*real, Chebyshev(beta=0.1), RandomSign(beta=0.1)])
+    assert all(scheme.needs_complex for scheme in [Circle(beta=0.1, points=3), Rotation(beta=0.1, period=9.0)])
 
 
 def test_labels_are_short():
-    assert label(RandomSign(beta=0.2, seed=7)) == "random-sign, beta 0.2"
-    assert label(Chebyshev(beta=0.2, points=6)) == "chebyshev 6, beta 0.2"
-    assert label(LockIn(beta=0.2, period=40.0, harmonics=2)) == "lock-in 2, period 40, beta 0.2"
-    assert label(Rotation(beta=0.2, period=40.0)) == "rotation, period 40, beta 0.2"
-    assert label(Circle(beta=0.2, points=4)) == "circle 4, beta 0.2"
-    assert label(OneSided(beta=0.05)) == "one-sided, beta 0.05"
+    assert RandomSign(beta=0.2, seed=7).label == "random-sign, beta 0.2"
+    assert Chebyshev(beta=0.2, points=6).label == "chebyshev 6, beta 0.2"
+    assert LockIn(beta=0.2, period=40.0, harmonics=2).label == "lock-in 2, period 40, beta 0.2"
+    assert Rotation(beta=0.2, period=40.0).label == "rotation, period 40, beta 0.2"
+    assert Circle(beta=0.2, points=4).label == "circle 4, beta 0.2"
+    assert OneSided(beta=0.05).label == "one-sided, beta 0.05"
 
 
 # Noise of reads on chips; every statistic has a rate of false alarms
@@ -301,8 +286,8 @@ CASES = [
 
 
 def nodes_of(scheme, mirror):
-    if isinstance(scheme, LockIn | Rotation):
-        return scheme.nodes(POINTS)
+    if isinstance(scheme, Swing):
+        return scheme.cycle(POINTS)
     return scheme.nodes() if mirror else unfolded(scheme.nodes())
 
 

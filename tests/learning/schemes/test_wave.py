@@ -7,7 +7,9 @@ import pytest
 
 from devices.neuron.membrane import NeuronDevices
 from learning.estimator import estimate, measure_free
-from learning.schemes.scheme import Backward, LockIn, OneSided, RandomSign, Rotation, Slow, demand
+from learning.schemes.nodes import Backward, OneSided, RandomSign
+from learning.schemes.scheme import Slow, demand
+from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Nudge, Status
 from tests.benches import FunctionBench, SignedBench

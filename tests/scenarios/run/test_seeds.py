@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from learning.draws import both_seeds, coins, normals, signs
-from learning.schemes.scheme import NodeScheme, WaveScheme
+from learning.schemes.scheme import SCHEMES
 from scenarios.language.load import load
 from scenarios.results.store import load as load_result
 from scenarios.run.run import Options, run
@@ -34,7 +34,6 @@ kind = "train"
 epochs = 1
 """
 )
-SCHEMES = [*NodeScheme.__args__, *WaveScheme.__args__]
 PULLS = typing.get_args(typing.get_args(Homeostasis)[0])
 
 

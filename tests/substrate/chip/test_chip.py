@@ -84,3 +84,25 @@ def test_offsets_of_units_are_a_constant_drive():
     biased.set_input(x)
     biased.settle()
     np.testing.assert_allclose(chips[0].state, biased.state, rtol=0, atol=1e-12)
+
+
+def test_the_circuits_beside_the_cells_multiply_activity_and_error():
+    chip, rng = random_chip("skip"), np.random.default_rng(0)
+    a = {layer: rng.normal(size=(5, units)) for layer, units in chip.layers.items()}
+    d = {layer: rng.normal(size=(5, units)) + 1j for layer, units in chip.layers.items() if layer != "in"}
+    found = chip.correlate(d, a)
+    assert found.keys() == {name for name in chip.programmed if not name.startswith("readout/")}
+    for pre, post in chip.connections:
+        np.testing.assert_allclose(found[f"weight/{pre}-{post}"], np.einsum("ri,rj->ij", a[pre], d[post]), rtol=1e-13)
+    np.testing.assert_allclose(found["bias/l1"], d["l1"].sum(axis=0), rtol=1e-14)
+
+
+def test_what_lacks_a_factor_has_no_product():
+    chip = random_chip("reciprocal")
+    assert chip.correlate({"l2": np.ones((1, 5))}, {"l1": np.ones((1, 7))}).keys() == {"weight/l1-l2", "bias/l2"}
+
+
+def test_a_request_is_turned_round_for_the_reverse_connection():
+    chip = random_chip("reciprocal")
+    request = np.arange(35.0).reshape(chip.programmed["weight/l1-l2"].shape)
+    np.testing.assert_array_equal(chip.mirror("weight/l1-l2", request), request.T)

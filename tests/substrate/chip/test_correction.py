@@ -7,7 +7,7 @@ from devices.synapse.cell import Twin, WeightDevices
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
 from learning.oracle.ledger.runs import complete_settling
-from learning.schemes.scheme import Centred, Circle
+from learning.schemes.nodes import Centred, Circle
 from substrate.chip.correction import two_way
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

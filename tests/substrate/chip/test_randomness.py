@@ -12,7 +12,7 @@ from devices.programming.laws import ConstantStep, Verified
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.retention import Retention
 from learning.estimator import Free, estimate
-from learning.schemes.scheme import Circle
+from learning.schemes.nodes import Circle
 from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

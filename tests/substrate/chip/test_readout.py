@@ -8,7 +8,7 @@ from devices.interface.hold import Hold, held, leaks
 from devices.neuron.noise import Noise
 from devices.random import Stream
 from learning.estimator import estimate, measure_free
-from learning.schemes.scheme import Centred, Circle, OneSided
+from learning.schemes.nodes import Centred, Circle, OneSided
 from learning.training import evaluate
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge

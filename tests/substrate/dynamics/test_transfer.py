@@ -11,13 +11,13 @@ from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.dynamics.transfer import transfer_of
+from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status
 from substrate.theory.linearisation import equilibrium, linearise, saturated
 from tests.networks import random_batch, random_chip
 
 SPREAD = NeuronDevices(gain_sigma=0.2, slope_sigma=0.1, open_loop_gain=50.0)
-LAWS = ("additive", "hopfield")
 
 
 def transfer(chip):

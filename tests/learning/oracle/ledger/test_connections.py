@@ -13,8 +13,13 @@ from learning import cost
 from learning.oracle.ledger.connections import Probe, connection_ledgers
 from learning.oracle.ledger.runs import Trial, runs_of
 from learning.oracle.ledger.vectors import TERMS, ledger
-from learning.rules.rule import AsymEP, Contrastive, Dyadic, ErrorVector, FeedbackAlignment, KolenPollack
-from learning.schemes.scheme import Centred, OneSided
+from learning.rules.asym_ep import AsymEP
+from learning.rules.contrastive import Contrastive
+from learning.rules.dyadic import Dyadic
+from learning.rules.error_vector import ErrorVector
+from learning.rules.feedback_alignment import FeedbackAlignment
+from learning.rules.kolen_pollack import KolenPollack
+from learning.schemes.nodes import Centred, OneSided
 from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_chi_square

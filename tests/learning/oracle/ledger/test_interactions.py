@@ -12,7 +12,8 @@ from devices.synapse.cell import WeightDevices
 from learning.oracle.ledger.interactions import acting, interactions
 from learning.oracle.ledger.runs import Trial, runs_of
 from learning.oracle.ledger.vectors import ledger
-from learning.schemes.scheme import Centred, LockIn, OneSided, Rotation
+from learning.schemes.nodes import Centred, OneSided
+from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.causes import CAUSES
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

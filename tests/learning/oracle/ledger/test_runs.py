@@ -4,7 +4,8 @@ import numpy as np
 
 from devices.neuron.noise import Noise
 from learning.oracle.ledger.runs import Trial, run
-from learning.schemes.scheme import Centred, LockIn, OneSided
+from learning.schemes.nodes import Centred, OneSided
+from learning.schemes.wave import LockIn
 from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 

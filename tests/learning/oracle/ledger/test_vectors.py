@@ -13,8 +13,10 @@ from learning.oracle.exact import exact
 from learning.oracle.fluctuations import estimate_variance
 from learning.oracle.ledger.runs import Trial, complete_settling, runs_of
 from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger, compared, ledger, moments
-from learning.rules.rule import Dyadic
-from learning.schemes.scheme import Centred, Circle, LockIn, OneSided, RandomSign, Rotation, Slow, noise_gain, unfolded
+from learning.rules.dyadic import Dyadic
+from learning.schemes.nodes import Centred, Circle, OneSided, RandomSign
+from learning.schemes.scheme import Slow, noise_gain, unfolded
+from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip

@@ -15,7 +15,7 @@ from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
-from learning.schemes.scheme import Centred, OneSided
+from learning.schemes.nodes import Centred, OneSided
 from scenarios.experiments.measure.advice import PARTS, tried
 from scenarios.experiments.measure.found import Batch
 from scenarios.experiments.measure.run import measure

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from learning.oracle.best_nudge import NudgeStudy
-from learning.schemes.scheme import Centred, LockIn, OneSided
+from learning.schemes.nodes import Centred, OneSided
+from learning.schemes.wave import LockIn
 from scenarios.experiments.nudge.figures import nudge_study, schemes
 from scenarios.experiments.nudge.tables import nudge_group
 from scenarios.results import store

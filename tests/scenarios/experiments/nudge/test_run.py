@@ -7,7 +7,7 @@ import pytest
 
 from learning.oracle.best_nudge import best_nudge
 from learning.schemes.allowance import Allowance
-from learning.schemes.scheme import Centred, Circle
+from learning.schemes.nodes import Centred, Circle
 from scenarios.build import build
 from scenarios.cli.run import Flags, run_and_tell
 from scenarios.data.datasets import describe

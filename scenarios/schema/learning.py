@@ -1,0 +1,91 @@
+"""What a scenario file can say about learning: schemes and rules, of every kind that is registered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from devices.parameters import Parameters
+from learning.optimisers.optimiser import Optimiser, Sgd
+from learning.rules.asym_ep import AsymEP
+from learning.rules.error_vector import ErrorVector
+from learning.rules.kolen_pollack import KolenPollack
+from learning.rules.rule import RULES, LearningRule
+from learning.schemes.scheme import SCHEMES, Scheme
+
+from .homeostasis import Homeostasis
+
+
+class _Name:
+    """Lets a plain name stand for a rule with its usual parameters."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*handler(schema)["oneOf"], {"type": "string", "enum": RULES.names}]}
+
+
+_PLAIN_NAME = BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)
+
+
+def types_of_kinds() -> dict[str, Any]:
+    """Return the types of the fields of `Learning` that hold a registered kind, as the kinds are now."""
+    scheme: Any = SCHEMES.union
+    return {
+        "scheme": scheme | None,
+        "schemes": Annotated[list[scheme], Field(min_length=1, max_length=64)] | None,
+        "rule": Annotated[RULES.union, _PLAIN_NAME, _Name()],
+    }
+
+
+if TYPE_CHECKING:
+    OneScheme = Scheme | None
+    SeveralSchemes = list[Scheme] | None
+    AnyRule = LearningRule
+else:
+    OneScheme, SeveralSchemes, AnyRule = types_of_kinds().values()
+
+
+class Learning(Parameters):
+    """How gradients are estimated."""
+
+    scheme: OneScheme = None
+    """One nudge scheme."""
+
+    schemes: SeveralSchemes = None
+    """Several nudge schemes, measured side by side."""
+
+    rule: AnyRule = ErrorVector()
+    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
+
+    optimiser: Optimiser = Sgd()
+    """How gradients become writes; only used in training."""
+
+    homeostasis: Homeostasis | None = None
+    """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""
+
+    presynaptic: Literal["mean", "free"] = "mean"
+    """Presynaptic factor of a weight gradient: mean over the scheme's nodes, or the free state."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Learning:
+        if self.scheme is not None and self.schemes is not None:
+            raise PydanticCustomError("schemes", "`scheme` and `schemes` exclude each other: one scheme or a list")
+        return self
+
+    @property
+    def correction(self) -> Literal["none", "programmed", "exact"]:
+        """What the chip corrects its asymmetry with in nudged settlings."""
+        return self.rule.knowledge if isinstance(self.rule, AsymEP) else "none"
+
+    @property
+    def symmetry_key(self) -> str:
+        """Return the key that keeps forward and feedback weights alike: the one in use, or the one to give."""
+        if self.homeostasis is not None:
+            return "learning.homeostasis.strength"
+        return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
+
+    def all_schemes(self) -> list[Scheme]:
+        """Return the schemes, however they were written."""
+        return self.schemes or ([self.scheme] if self.scheme else [])
