@@ -15,6 +15,8 @@ from learning.schemes.scheme import Scheme, Swing
 from substrate.network.topology import Topology, faults
 
 from .devices import Found
+from .experiments import Experiment, Measure, StudyNudges
+from .sweep import Range, Sweep
 
 if TYPE_CHECKING:  # the scenario asks for its idle keys
     from .scenario import Scenario
@@ -23,8 +25,8 @@ if TYPE_CHECKING:  # the scenario asks for its idle keys
 class Need(NamedTuple):
     """What some keys of a table need to act."""
 
-    place: tuple[str, ...]
-    """Of the table."""
+    place: tuple[str | int, ...]
+    """Of the table; an item of a list by its number."""
 
     keys: tuple[str, ...]
     met: bool
@@ -49,6 +51,7 @@ def idle_faults(scenario: Scenario) -> Found:
     """
     needs = [*_wiring_needs(scenario), *_cell_needs(scenario), *_read_needs(scenario), *_nudge_needs(scenario)]
     needs += [*_retention_needs(scenario), *_write_needs(scenario), *_setting_needs(scenario)]
+    needs += _sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
         table = _table(scenario, need.place)
@@ -58,10 +61,10 @@ def idle_faults(scenario: Scenario) -> Found:
     return found
 
 
-def _table(scenario: Scenario, place: tuple[str, ...]) -> Parameters | None:
+def _table(scenario: Scenario, place: tuple[str | int, ...]) -> Parameters | None:
     table: Any = scenario
     for key in place:
-        table = getattr(table, key, None)
+        table = table[key] if isinstance(key, int) else getattr(table, key, None)
     return table if isinstance(table, Parameters) else None
 
 
@@ -265,3 +268,29 @@ def _setting_needs(scenario: Scenario) -> list[Need]:
         Need(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
         Need(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
     ]
+
+
+def _sweep_needs(sweep: Sweep, experiment: Experiment) -> list[Need]:
+    place, drawn = ("sweep",), sweep.method != "grid"
+    several, points = sweep.replicates > 1, sweep.point_count > sweep.replicates
+    own = points and not sweep.common_random_numbers
+    cosines = isinstance(experiment, Measure | StudyNudges)
+    each = "give replicates, or common_random_numbers = false"
+    needs = [
+        Need(place, ("seed",), drawn, "nothing is drawn in a grid", 'take method = "sobol", or leave it out'),
+        Need(place, ("replicate",), several or own, "every point has the same chip and seed", each),
+        Need(place, ("threshold",), cosines, f"{experiment.kind} compares no gradients", 'take kind = "measure"'),
+        Need(place, ("common_random_numbers",), points, "there is one point", "give more values"),
+    ]
+    for k, axis in enumerate(sweep.axis):
+        alone = sum(other.zip == axis.zip for other in sweep.axis) == 1
+        named = f"give another axis zip = {axis.zip!r}, or leave it out"
+        needs.append(Need((*place, "axis", k), ("zip",), not alone, "no other axis moves with it", named))
+        values, here = axis.values, (*place, "axis", k, "values")
+        if isinstance(values, Range):
+            one = not drawn and values.num == 1
+            needs += [
+                Need(here, ("num",), not drawn, "`samples` says how many are drawn", "leave it out"),
+                Need(here, ("scale",), not one, "there is one value", "give num = 5"),
+            ]
+    return needs

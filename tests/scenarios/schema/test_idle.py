@@ -101,6 +101,40 @@ def test_what_a_written_size_switches_may_stand_beside_a_size_of_0(tmp_path, edi
     load(path, [edit, switch])
 
 
+AXIS = "sweep.axis=[{path='seed',values=[1,2]}]"
+RANGE = "sweep.axis=[{path='learning.scheme.beta',values={start=0.1,stop=0.2,num=%d%s}}]"
+DRAWN = "sweep={method='sobol',samples=4,axis=[{path='learning.scheme.beta',values={start=0.1,stop=0.2%s}}]}"
+
+
+@pytest.mark.parametrize(
+    ("edits", "key", "cure"),
+    [
+        ([AXIS, "sweep.seed=3"], "sweep.seed", []),
+        (
+            [AXIS, "sweep.replicate='seed'", "sweep.axis.0.path='chip.instance'"],
+            "sweep.replicate",
+            ["sweep.replicates=2"],
+        ),
+        ([AXIS.replace(",2", ""), "sweep.common_random_numbers=false"], "sweep.common_random_numbers", [AXIS]),
+        ([AXIS, "sweep.axis.0.zip='a'"], "sweep.axis.0.zip", []),
+        ([RANGE % (1, ",scale='log'")], "sweep.axis.0.values.scale", [RANGE % (3, ",scale='log'")]),
+        ([DRAWN % ",num=3"], "sweep.axis.0.values.num", [DRAWN % ""]),
+        (
+            [AXIS, "sweep.threshold=0.5", "experiment={kind='evaluate'}"],
+            "sweep.threshold",
+            ["experiment={kind='measure'}"],
+        ),
+    ],
+)
+def test_an_idle_key_of_a_sweep_is_refused_at_its_place(tmp_path, edits, key, cure):
+    path = write(tmp_path, PLAIN)
+    (fault,) = faults_of(path, *edits)
+    assert ".".join(map(str, fault.path)) == key
+    assert "changes nothing" in fault.message
+    if cure:
+        load(path, [*edits, *cure])
+
+
 def test_a_resolved_scenario_spells_out_idle_defaults_and_is_valid(tmp_path):
     for setting in ([], [ONE_WAY], [LOOP], [STEPS]):
         resolved = load(write(tmp_path, PLAIN), setting).scenario.to_toml()
