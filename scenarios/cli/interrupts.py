@@ -7,6 +7,7 @@ process where the main thread does not.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import select
@@ -17,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LIMIT = 1.0
 """Seconds that the main thread gets to end by itself."""
@@ -26,6 +27,8 @@ BROKEN_OFF = 130
 """Exit code of a process that was ended so."""
 
 _LOOK = 0.1
+
+_BROKEN_OFF_JSON = json.dumps({"status": "interrupted", "error": {"message": "broken off"}}) + "\n"
 
 
 class Polite(NamedTuple):
@@ -45,6 +48,7 @@ class _Listener(threading.Thread):
         super().__init__(daemon=True, name="interrupts")
         self._ear, self._count, self._deadline = ear, 0, math.inf
         self.polite: Polite | None = None
+        self.promised = ""
 
     def become(self, polite: Polite | None) -> None:
         """Go on with other work: interrupts of the work before are obeyed."""
@@ -63,7 +67,7 @@ class _Listener(threading.Thread):
             except (OSError, ValueError):
                 return
             if monotonic() > self._deadline and not (self._count == 1 and self.polite and self.polite.saving()):
-                _leave()
+                _leave(self.promised)
 
     def _hear(self) -> None:
         self._count += 1
@@ -76,8 +80,10 @@ _listeners: list[_Listener] = []
 """The one of this process, if there is one."""
 
 
-def _leave() -> None:
+def _leave(promised: str) -> None:
     """End the process: files are written whole or not at all, so what lies on the disk is good."""
+    with suppress(OSError, ValueError):
+        os.write(1, promised.encode())
     show_cursor = "\033[?25h" if sys.stderr.isatty() else ""
     with suppress(OSError, ValueError):
         os.write(2, f"{show_cursor}broken off\n".encode())
@@ -116,3 +122,23 @@ def polite(work: Polite) -> Iterator[None]:
     finally:
         for listener in _listeners:
             listener.become(None)
+
+
+def promise_json() -> None:
+    """Let a program that reads the standard output get one JSON object, even from a command that is broken off."""
+    for listener in _listeners:
+        listener.promised = _BROKEN_OFF_JSON
+
+
+def print_json(found: dict[str, Any]) -> None:
+    """Print the JSON object that a command ends with."""
+    for listener in _listeners:
+        listener.promised = ""
+    print(json.dumps(found))
+
+
+def keep_promise() -> None:
+    """Print what was promised to a program that reads the standard output, if it has got nothing yet."""
+    for listener in _listeners:
+        print(listener.promised, end="")
+        listener.promised = ""

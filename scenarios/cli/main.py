@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..language.faults import ScenarioError, close, did_you_mean
-from .interrupts import obeyed
+from .interrupts import obeyed, promise_json
 from .surroundings import Command
 
 if TYPE_CHECKING:
@@ -55,11 +56,21 @@ def main() -> None:
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
     from ..api import catalogue, list_presets
+    from ..report.terminal import wrapped
 
+    width = shutil.get_terminal_size((120, 24)).columns
     for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
         click.echo(f"{heading}:")
+        size = min(max(map(len, titles)), width // 2)
         for name, title in titles.items():
-            click.echo(f"  {name:<14} {title}")
+            first, *rest = wrapped(title, width - size - 4)
+            lines = (
+                [f"  {name:<{size}}  {first}"]
+                if len(name) <= size
+                else [f"  {name}", first.rjust(len(first) + size + 4)]
+            )
+            for line in (*lines, *(" " * (size + 4) + text for text in rest)):
+                click.echo(line)
 
 
 @main.command()
@@ -131,6 +142,9 @@ def init(name: str, preset: str | None) -> None:
 def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario and print its answer; the same command goes on with an interrupted run."""
     from ..api import find_scenario
+
+    if flags["as_json"]:
+        promise_json()
     from .run import Flags, run_and_tell
 
     raise click.exceptions.Exit(run_and_tell(find_scenario(scenario), edits, Flags(**flags)))
@@ -151,10 +165,13 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
     from ..api import find_scenario
-    from .sweep import SweepFlags, sweep_and_tell
 
     if flags["scheduler"] and flags["shard"]:
         raise click.UsageError("--scheduler and --shard exclude each other")
+    if flags["as_json"]:
+        promise_json()
+    from .sweep import SweepFlags, sweep_and_tell
+
     raise click.exceptions.Exit(sweep_and_tell(find_scenario(scenario), edits, SweepFlags(**flags)))
 
 

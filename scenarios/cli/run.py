@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -26,7 +25,7 @@ from ..report.summary import open_lines, show
 from ..results.store import StoreReadError, StoreWriteError
 from ..run.run import RunError
 from ..suspicions import as_table, told
-from .interrupts import BROKEN_OFF, Polite, polite
+from .interrupts import BROKEN_OFF, Polite, polite, print_json
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
 """Exit codes."""
@@ -53,13 +52,9 @@ class Flags(NamedTuple):
 
 def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
+    quiet = flags.quiet or flags.as_json
     try:
-        scenario = Scenario(path, edits)
-        trains = scenario.loaded.scenario.experiment.kind == "train"
-        caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
-        quiet, words = flags.quiet or flags.as_json, "stopping with a checkpoint"
-        with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
-            result = scenario.run(flags.out or True, threads=flags.threads, force=flags.force, watch=progress)
+        result = _run(path, edits, flags, quiet)
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
         return _fail(flags, "invalid", str(error), INVALID, faults=faults)
@@ -72,7 +67,7 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
         found: dict[str, Any] = {"status": result.status, "answer": result.answer}
         found["warnings"] = [as_table(warning) for warning in result.warnings]
         found["alarms"] = [alarm._asdict() for alarm in alarms(result.stored)]
-        print(json.dumps(found | {"files": [str(file) for file in result.files], "metrics": result.metrics}))
+        print_json(found | {"files": [str(file) for file in result.files], "metrics": result.metrics})
     else:
         # Without progress nothing has told them yet.
         for warning in result.warnings if quiet else ():
@@ -80,6 +75,15 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
         _tell(result)
     tell_unkept()
     return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
+
+
+def _run(path: Path, edits: Sequence[str], flags: Flags, quiet: bool) -> Result:
+    scenario = Scenario(path, edits)
+    trains = scenario.loaded.scenario.experiment.kind == "train"
+    caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
+    words = "stopping with a checkpoint"
+    with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
+        return scenario.run(flags.out or True, threads=flags.threads, force=flags.force, watch=progress)
 
 
 def _tell(result: Result) -> None:
@@ -102,7 +106,7 @@ def tell_unkept() -> None:
 
 def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
     if flags.as_json:
-        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+        print_json({"status": status, "error": {"message": text, **more}})
     else:
         print(text, file=sys.stderr)
     return code

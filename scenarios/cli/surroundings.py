@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from .interrupts import BROKEN_OFF
+from .interrupts import BROKEN_OFF, keep_promise
 
 
 class OutputError(OSError):
@@ -44,6 +44,7 @@ class Command(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            keep_promise()
             print("broken off", file=sys.stderr)
             raise click.exceptions.Exit(BROKEN_OFF) from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections import Counter
@@ -20,7 +19,7 @@ from ..run.run import RunError
 from ..suspicions import as_table, told
 from ..sweeps.engine import Stage, engine_of
 from ..sweeps.sweep import STOPPED
-from .interrupts import BROKEN_OFF
+from .interrupts import BROKEN_OFF, print_json
 from .run import stopping, tell_unkept
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75
@@ -106,7 +105,7 @@ def _answered(result: SweepResult, as_json: bool) -> int:
     if as_json:
         found = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
         found |= {"files": [str(file) for file in files], "warnings": [as_table(one) for one in swept.warnings]}
-        print(json.dumps(found))
+        print_json(found)
         return code
     words = {"ok": "good", "missing": "not run"}
     print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
@@ -122,7 +121,7 @@ def _answered(result: SweepResult, as_json: bool) -> int:
 
 def _fail(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
     if as_json:
-        print(json.dumps({"status": status, "error": {"message": text, **more}}))
+        print_json({"status": status, "error": {"message": text, **more}})
     else:
         print(text, file=sys.stderr)
     return code

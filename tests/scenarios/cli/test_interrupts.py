@@ -1,5 +1,6 @@
 """Ctrl-C with real signals: obeyed within two seconds, whatever runs; nothing that was kept is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -17,10 +18,12 @@ from scenarios.results import store
 ROOT = Path(__file__).parents[3]
 STUCK = """
 import hashlib, signal, sys
-from scenarios import interrupts
+from scenarios.cli import interrupts
 signal.signal(signal.SIGINT, lambda *_: None)
 with interrupts.obeyed():
     work = interrupts.Polite(lambda: print("asked", flush=True), lambda: "saving" in sys.argv)
+    if "promised" in sys.argv:
+        interrupts.promise_json()
     with interrupts.polite(work):
         print("ready", flush=True)
         hashlib.pbkdf2_hmac("sha256", b"a", b"b", int(sys.argv[1]))  # no instruction of Python for seconds
@@ -66,6 +69,26 @@ def test_what_is_being_saved_is_waited_for_and_the_second_time_is_not():
         out, _ = interrupted(process, times)
         assert ending in out
         assert out.count("asked") == 1
+
+
+def test_an_end_by_force_keeps_what_was_promised():
+    process = started("-c", STUCK, "30000000", "promised")
+    assert process.stdout.readline() == "ready\n"
+    out, _ = interrupted(process)
+    asked, answer, last, _ = out.split("\n")
+    assert (asked, json.loads(answer)["status"], last) == ("asked", "interrupted", "broken off")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["run", "quickstart"], ["sweep", "asymmetry"]])
+def test_a_program_that_reads_a_command_ended_by_force_gets_one_object(tmp_path, command):
+    """The second signal ends the process, whatever it does: compiling, since nothing was compiled before."""
+    out = ["--json", "--out", str(tmp_path / "out"), "--threads", "1"]
+    process = started("-m", "scenarios.cli.main", *command, *out, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    time.sleep(6.0)
+    found, _ = interrupted(process, times=2)
+    (line,) = [line for line in found.split("\n") if line.startswith("{")]
+    assert json.loads(line)["status"] == "interrupted"
 
 
 def test_a_long_silence_is_broken_with_what_goes_on(monkeypatch, capsys):
