@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from devices.neuron.activation import Curve
 from devices.programming.own import WriteLaw
-from devices.random import Stream
 from learning.draws import both_seeds
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
@@ -26,22 +25,20 @@ from .data.measured_weights import PLACES as WEIGHTS
 from .data.measured_weights import measured_weights
 from .data.readers import DATA, PARAMETERS, READERS
 from .data.shelf import Shelf
+from .initial import Initial, initial_parameters
 from .language.faults import dotted
 from .language.load import Loaded, faults_at
 from .language.named_files import FileKey, named_files
 from .schema.experiments import Experiment
 from .schema.learning import Learning
-from .schema.scenario import Network, Scenario
+from .schema.records import record_faults
+from .schema.scenario import Learning, Network, Scenario
 
 if TYPE_CHECKING:  # it needs compiled code
     from substrate.chip.chip import Chip
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]
-
-
-_CUT_SPREAD = 0.87962566103423978
-"""Standard deviation of a standard normal cut at 2."""
 
 
 class Setup(NamedTuple):
@@ -51,7 +48,7 @@ class Setup(NamedTuple):
     """Every number in units of the model; its seed has entered those of its schemes and of homeostasis."""
 
     design: Design
-    programmed: dict[str, Array]
+    programmed: Mapping[str, Array]
     """Parameters to programme, by block."""
 
     data: Data
@@ -122,11 +119,15 @@ def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
     topology = Topology(network.layers, network.connections, _classes(network, values))
     if PARAMETERS in values:
         found += _shape_faults(topology, values[PARAMETERS])
+    if DATA in values:
+        found += record_faults(loaded.scenario, len(values[DATA].x))
     if found:
         raise faults_at(loaded, found)
     data: Data = values[DATA]
     programmed = values.get(PARAMETERS) or _initial(loaded, topology, shelf)
-    if loaded.scenario.devices.feedback.tied and (unequal := _unequal_faults(topology, programmed)):
+    # Initial weights of tied cells are equal.
+    tied = loaded.scenario.devices.feedback.tied and PARAMETERS in values
+    if tied and (unequal := _unequal_faults(topology, programmed)):
         raise faults_at(loaded, unequal)
     cells = measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed)
     scenario = loaded.scenario.in_units()
@@ -219,45 +220,12 @@ def _with_seed(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
 
 
-def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> dict[str, Array]:
+def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> Initial:
     network, seed = loaded.scenario.network, loaded.scenario.seed
     wiring = tuple(network.layers.items()), tuple(network.connections), topology.classes
     key = (*wiring, network.asymmetry.angle, seed)
-    return shelf.get(key, lambda: initial_parameters(topology, network.asymmetry.angle, seed))
-
-
-def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
-    """Return initial weights: truncated normal of variance 1/fan-in (LeCun), biases zero.
-
-    The feedback of a reciprocal pair becomes ``sin(angle) W_back + cos(angle) W_fwd^T``.
-
-    Parameters
-    ----------
-    topology : Topology
-        Blocks to fill.
-    angle : float
-        Nominal asymmetry in degrees.
-    seed : int
-        Seed of the scenario; every block has its own stream.
-    """
-    blocks = {
-        name: np.zeros(shape) if len(shape) == 1 else _lecun_normal(shape, Stream(seed, f"init/{name}"))
-        for name, shape in topology.shapes.items()
-    }
-    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
-    for forward, feedback in topology.pairs():
-        blocks[feedback.block] = sine * blocks[feedback.block] + cosine * forward.kind.mirror(blocks[forward.block])
-    return blocks
-
-
-def _lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
-    """Return normal numbers cut at two standard deviations, scaled to variance 1/shape[0]."""
-    drawn, size = stream.normal(shape), math.prod(shape)
-    attempt = 1
-    while (outside := np.abs(drawn) > 2.0).any():
-        drawn = np.where(outside, stream.normal(shape, first=attempt * size), drawn)
-        attempt += 1
-    return drawn / (_CUT_SPREAD * math.sqrt(shape[0]))
+    angle = network.asymmetry.angle
+    return shelf.get(key, lambda: Initial(topology.shapes, cache(lambda: initial_parameters(topology, angle, seed))))
 
 
 def _classes(network: Network, values: Mapping[FileKey, Any]) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,26 +71,27 @@ def weight_suspicions(setup: Setup) -> Iterator[Finding]:
     """Yield what is suspicious about programmed weights."""
     given = setup.scenario.network.parameters is not None
     where = ("network", "parameters" if given else "init")
-    blocks = {name: block for name, block in setup.programmed.items() if name.startswith("weight/")}
-    for name, block in blocks.items():
-        largest = float(np.abs(block).max())
-        if given and largest == 0.0:
+    blocks = [name for name in setup.programmed if name.startswith("weight/")]
+    for name in blocks if given else ():
+        largest = float(np.abs(setup.programmed[name]).max())
+        if largest == 0.0:
             yield where, f"all weights of {name!r} are 0", "give weights other than 0, or leave the connection out"
-        elif given and not SMALL_WEIGHT <= largest <= LARGE_WEIGHT:
+        elif not SMALL_WEIGHT <= largest <= LARGE_WEIGHT:
             words = f"the largest weight of {name!r} is {largest:.3g}, where usual ones are about 1"
             yield where, words, "in siemens? A weight has no unit: W = G V_A/(g_L V_u)"
-    yield from _windows(setup.design, blocks)
+    yield from _windows(setup.design, setup.programmed, blocks)
 
 
-def _windows(design: Design, blocks: dict[str, Array]) -> Iterator[Finding]:
+def _windows(design: Design, programmed: Mapping[str, Array], blocks: list[str]) -> Iterator[Finding]:
     """Yield the windows of cells that cut a good part of a block."""
     topology, weights = design.topology, design.devices.weights
     back = {f"weight/{c.name}" for c in topology.connections if topology.is_feedback(c)}
     own = design.devices.feedback.over(weights)
-    for name, block in blocks.items():
+    for name in blocks:
         cells = own if name in back and design.devices.feedback.storage != "shared-device" else weights
         if cells.window is None:
             continue
+        block = programmed[name]
         low, high = (size_of(end) for end in cells.window)
         limits = (low - high, high - low) if cells.cell == "pair" else (low, high)
         share = float(np.mean((block < limits[0]) | (block > limits[1])))

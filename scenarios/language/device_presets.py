@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +74,7 @@ class DevicePreset(NamedTuple):
             inside = found
             for part in above:
                 inside = inside.setdefault(part, {})
-            inside[key] = entry.value
+            inside[key] = copy.deepcopy(entry.value)
         return found
 
 
@@ -81,6 +83,7 @@ def device_presets() -> list[Path]:
     return sorted(DEVICE_PRESETS.glob("*.toml"))
 
 
+@cache
 def read_preset(path: Path) -> DevicePreset:
     """Return a packaged device."""
     text = path.read_text(encoding="utf-8")
@@ -88,6 +91,11 @@ def read_preset(path: Path) -> DevicePreset:
     sources = {name: Source(**table) for name, table in data.pop("sources").items()}
     tables = {name: dict(_entries(table, "")) for name, table in data.items()}
     return DevicePreset(path.stem, text.splitlines()[0].lstrip("# "), tables, sources)
+
+
+@cache
+def _lines(path: Path) -> dict[Key, int]:
+    return line_map(path.read_text(encoding="utf-8"))
 
 
 def table_of(block: str) -> str:
@@ -132,7 +140,7 @@ def take_over(data: Tree, origins: Origins) -> list[Finding]:
             del blocks[block]
             continue
         path = DEVICE_PRESETS / f"{own['preset']}.toml"
-        values, lines = read_preset(path).values(table_of(block)), line_map(path.read_text(encoding="utf-8"))
+        values, lines = read_preset(path).values(table_of(block)), _lines(path)
         if own.get("kind", values.get("kind")) != values.get("kind"):
             hint = f"remove `kind`, or `preset` with it; the preset is a {values.get('kind')}"
             findings.append((("devices", block, "kind"), "is another law than that of the preset", hint))

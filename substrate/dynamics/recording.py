@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,25 @@ from .methods import Dynamics, Phase, whole_steps
 
 LIMIT = 2 * 2**30
 """Largest recording, in bytes, if nothing else is said."""
+
+
+def times_kept(dynamics: Dynamics, phase: Phase, every: int) -> int:
+    """Return how many states of a phase are kept at most, its begin and end included."""
+    steps = phase.max_steps
+    if phase.fixed:
+        steps = phase.steps or whole_steps(phase.duration or 0.0, dynamics.dt)
+        steps += whole_steps(phase.window, dynamics.dt)
+    return 2 + -(-steps // every)
+
+
+def size_fault(shape: tuple[int, int, int], planar: bool, limit: int) -> str:
+    """Return in words that a recording (times, samples, units) takes more bytes than the limit; empty if it does not.
+
+    `planar`: states are complex.
+    """
+    size = math.prod(shape) * (16 if planar else 8)
+    words = f"recording {shape[0]} times {shape[1]} samples times {shape[2]} units takes {size / 2**20:.4g} MiB"
+    return f"{words}, the limit is {limit / 2**20:.4g} MiB" if size > limit else ""
 
 
 class Recording:
@@ -56,20 +76,12 @@ class Recording:
         """
         if dynamics.method == "rk45":
             raise ValueError("rk45 gives every sample steps of its own: record with a method of fixed steps")
-        steps = phase.max_steps
-        if phase.fixed:
-            steps = phase.steps or whole_steps(phase.duration or 0.0, dynamics.dt)
-            steps += whole_steps(phase.window, dynamics.dt)
         samples = len(state) if self.samples is None else len(self.samples)
         units = state.shape[1] if self.units is None else len(self.units)
         planar = np.iscomplexobj(state) or np.iscomplexobj(constant) or np.asarray(np.iscomplex(beta)).any()
-        shape = (2 + -(-steps // self.every), samples, units)
-        size = int(np.prod(shape, dtype=object)) * (16 if planar else 8)
-        if size > self.limit:
-            raise ValueError(
-                f"recording {shape[0]} times {samples} samples times {units} units takes {size / 2**20:.0f} MiB, the "
-                f"limit is {self.limit / 2**20:.0f} MiB: record fewer samples, units or steps (every = {self.every})"
-            )
+        shape = (times_kept(dynamics, phase, self.every), samples, units)
+        if fault := size_fault(shape, bool(planar), self.limit):
+            raise ValueError(f"{fault}: record fewer samples, units or steps (every = {self.every})")
         self._kept, self._count = np.empty(shape, dtype=np.complex128 if planar else np.float64), 0
         return self.every, self._keep
 

@@ -3,7 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from scenarios.build import build, initial_parameters
+from scenarios.api import Scenario
+from scenarios.build import build
+from scenarios.initial import initial_parameters
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
 from substrate.network.topology import Topology
@@ -26,6 +28,22 @@ def test_a_good_scenario_is_assembled(tmp_path):
     assert setup.design.topology.classes == 3
     assert setup.data.x.shape == (4, 12)
     np.testing.assert_array_equal(setup.programmed["bias/l1"], np.load(tmp_path / "parameters.npz")["bias/l1"])
+
+
+def test_a_check_draws_no_weights(tmp_path, monkeypatch):
+    """A network of any size is checked at once; so are all points of a sweep over it."""
+    axis = '\n[[sweep.axis]]\npath = "devices.feedback.mismatch_sigma"\nvalues = [0.1, 0.2]\n'
+    path = write_scenario(tmp_path, MEASURE.replace('parameters = "parameters.npz"', "") + axis)
+    drawn = []
+    monkeypatch.setattr("scenarios.build.initial_parameters", lambda *asked: drawn.append(asked) or {"weight/in-l1": 0})
+    scenario = Scenario(path)
+    assert scenario.check().points == 2
+    assert scenario.show()
+    assert not drawn
+    setup = build(scenario.loaded)
+    assert len(setup.programmed) == len(setup.design.topology.shapes)
+    assert setup.programmed["weight/in-l1"] is setup.programmed["weight/in-l1"]
+    assert len(drawn) == 1
 
 
 @pytest.mark.parametrize(
