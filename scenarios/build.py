@@ -32,7 +32,7 @@ from .language.named_files import FileKey, named_files
 from .schema.experiments import Experiment
 from .schema.learning import Learning
 from .schema.records import record_faults
-from .schema.scenario import Learning, Network, Scenario
+from .schema.scenario import Network, Scenario
 
 if TYPE_CHECKING:  # it needs compiled code
     from substrate.chip.chip import Chip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from learning.schemes.scheme import needs_complex
 from substrate.dynamics.recording import size_fault, times_kept
 from substrate.network.topology import Topology
 
@@ -23,7 +22,7 @@ def record_faults(scenario: Scenario, samples: int) -> Found:
         return []
     dynamics, layers = scenario.in_units().dynamics, Topology(scenario.network.layers, scenario.network.connections)
     units = sum(min(layers.layers[name], record.units or layers.units) for name in layers.names)
-    planar = any(needs_complex(scheme) for scheme in scenario.tried())
+    planar = any(scheme.needs_complex for scheme in scenario.tried())
     for phase, planes in ((dynamics.free, False), (dynamics.nudged, planar)):
         shape = times_kept(dynamics, phase, record.every_steps), min(record.samples, samples), units
         if fault := size_fault(shape, planes, record.limit_mb * 2**20):
