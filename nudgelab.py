@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from learning.rules.rule import LearningRule
     from learning.schemes.scheme import Node, Scheme
     from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
+    from scenarios.experiments.kind import RunError
     from scenarios.extensions import register
     from scenarios.front.result import Result, SweepResult, merge, open_result
     from scenarios.language.faults import ScenarioError
     from scenarios.results.disk import StoreError
-    from scenarios.run.run import RunError
 
 _PLACES = {
     "load": "scenarios.api",

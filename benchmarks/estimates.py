@@ -13,8 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scenarios.data.datasets import describe
-from scenarios.experiments.costs import costs
-from scenarios.experiments.workload import workload
+from scenarios.experiments.estimate import costs, workload
 from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load
 

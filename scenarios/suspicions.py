@@ -14,7 +14,6 @@ from .build import Setup
 from .data.shelf import Shelf
 from .language.faults import Fault, Finding, dotted, place
 from .language.load import Loaded
-from .schema.experiments import Evaluate, Settle
 from .schema.scenario import Scenario
 from .suspicions_data import data_suspicions, weight_suspicions
 
@@ -163,7 +162,7 @@ def _energy(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _tolerance(scenario: Scenario) -> Iterator[Finding]:
-    if isinstance(scenario.experiment, Evaluate):
+    if not scenario.experiment.nudges:
         return
     sizes = [scheme.beta for scheme in scenario.tried()]
     loose = scenario.dynamics.looseness(min(sizes)) if sizes else None
@@ -173,7 +172,7 @@ def _tolerance(scenario: Scenario) -> Iterator[Finding]:
 
 def _unreached(scenario: Scenario) -> Iterator[Finding]:
     """Yield the layers that no nudge of the outputs reaches, where gradients are measured."""
-    network, measured = scenario.network, not isinstance(scenario.experiment, Evaluate | Settle)
+    network, measured = scenario.network, scenario.experiment.needs_scheme
     topology = Topology(network.layers, network.connections)
     reached, size = {topology.output}, 0
     while size < len(reached):

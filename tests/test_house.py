@@ -345,6 +345,7 @@ def test_allowed_code_passes(line):
 
 PLANTS = [
     ("arrows point one way", "substrate/network/topology.py", "import learning"),
+    ("only experiments know a kind of experiment", "scenarios/run/run.py", "import scenarios.experiments.train.run"),
     ("the rooms of scenarios have one order", "scenarios/drawing/sheet.py", "import scenarios.results.store"),
     ("the rooms of scenarios have one order", "scenarios/report/page.py", "import scenarios.sweeps.cube"),
     ("learning may only measure", "learning/estimator.py", "import substrate.chip.chip"),
@@ -408,6 +409,36 @@ def test_the_oracle_and_nothing_else_says_so():
 
 def is_oracle(path):
     return path.read_text(encoding="utf-8").startswith('"""Oracle side:')
+
+
+# Kinds of experiments
+
+KINDS = {path.parent.name for path in (ROOT / "scenarios/experiments").glob("*/plan.py")}
+
+OTHER_MEANINGS = {
+    "scenarios/schema/idle.py": "keys of devices: the circuit of the nudge, the train of coincidences",
+    "scenarios/schema/devices.py": "a key of devices: the circuit of the nudge",
+    "scenarios/data/measured_converters.py": "a key of devices: the circuit of the nudge",
+    "scenarios/data/readers.py": "a key of devices: the circuit of the nudge",
+    "scenarios/data/foreign.py": "a part of a published data set",
+}
+"""Sources in which the name of a kind of experiment means something else."""
+
+
+def named_kinds(text):
+    """Return the kinds of experiments that a source names in a text of its own."""
+    return {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)} & KINDS
+
+
+def test_only_experiments_name_a_kind_of_experiment():
+    told = {path for path, text in sources(("scenarios", DOOR)).items() if named_kinds(text)}
+    assert len(KINDS) > 4
+    assert {path for path in told if not path.startswith("scenarios/experiments/")} == OTHER_MEANINGS.keys()
+
+
+def test_a_named_kind_is_reported():
+    assert named_kinds('x = plan.kind == "train"') == {"train"}
+    assert named_kinds('"""Train and evaluate."""\nx = "training"') == set()
 
 
 # Compiled code

@@ -16,14 +16,14 @@ from rich.console import Console
 from substrate.engine.cpu.compile import compiling, unkept
 
 from ..api import Scenario
-from ..experiments.measure.alarm_words import alarms
+from ..experiments.alarms import alarms
+from ..experiments.kind import RunError
 from ..experiments.watch import Interrupted
 from ..front.progress import Progress
 from ..front.result import Result
 from ..language.faults import ScenarioError
 from ..report.summary import open_lines, show
 from ..results.store import StoreReadError, StoreWriteError
-from ..run.run import RunError
 from ..suspicions import as_table, told
 from .interrupts import BROKEN_OFF, Polite, polite, print_json
 
@@ -79,7 +79,7 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
 
 def _run(path: Path, edits: Sequence[str], flags: Flags, quiet: bool) -> Result:
     scenario = Scenario(path, edits)
-    trains = scenario.loaded.scenario.experiment.kind == "train"
+    trains = scenario.loaded.scenario.experiment.resumes
     caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
     words = "stopping with a checkpoint"
     with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import api
+from ..experiments.kind import RunError
 from ..front.progress import Progress
 from ..front.result import SweepResult, merge
 from ..language.faults import ScenarioError
 from ..results.disk import StoreReadError, StoreWriteError
-from ..run.run import RunError
 from ..suspicions import as_table, told
 from ..sweeps.engine import Stage, engine_of
 from ..sweeps.sweep import STOPPED
@@ -50,7 +50,7 @@ def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
     def work() -> SweepResult:
         described, stage = api.sweep(api.Scenario(path, edits)), Stage()
         apart = flags.workers > 1 or flags.scheduler is not None
-        trains = described.scenario.loaded.scenario.experiment.kind == "train"
+        trains = described.scenario.loaded.scenario.experiment.resumes
         words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
         quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
         with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):

@@ -137,12 +137,13 @@ class Drawings(Mapping[str, Drawing]):
 
     def __init__(self, result: store.Result) -> None:
         self._result = result
+        self._drawn: dict[str, Drawing] = {}
 
     @cached_property
-    def _drawn(self) -> dict[str, Drawing]:
-        from ..report.figures import CAPTIONS, figures_of
+    def _names(self) -> list[str]:
+        from ..report.figures import names_of
 
-        return {name: Drawing(name, figure, CAPTIONS[name]) for name, figure in figures_of(self._result).items()}
+        return names_of(self._result)
 
     def __getitem__(self, name: str) -> Drawing:
         """Return one figure.
@@ -152,20 +153,24 @@ class Drawings(Mapping[str, Drawing]):
         KeyError
             If the result has no such figure; the message names those it has.
         """
+        from ..report.figures import caption_of, draw_figure
+
+        if name not in self._names:
+            raise KeyError(f"no figure {name!r}: there are {', '.join(self._names)}")
         if name not in self._drawn:
-            raise KeyError(f"no figure {name!r}: there are {', '.join(self._drawn)}")
+            self._drawn[name] = Drawing(name, draw_figure(self._result, name), caption_of(self._result, name))
         return self._drawn[name]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._drawn)
+        return iter(self._names)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._drawn)
+        return len(self._names)
 
     def _repr_html_(self) -> str:
-        return "".join(drawing._repr_svg_() for drawing in self._drawn.values())
+        return "".join(drawing._repr_svg_() for drawing in self.values())
 
 
 class Result(_Labelled):

@@ -16,10 +16,7 @@ def unreached(result: Result) -> list[str]:
             name = path.removeprefix("devices/")
             counts[name] = sum(int(v.data) for key, v in group.items() if key.startswith("unreached"))
             sizes[name] = group["programmed"].data.size if "programmed" in group else 0
-    if any(counts.values()):
-        return [unreached_words(listed(counts, sizes))]
-    chips = result.groups.get("evaluate", {}).get("unreached")
-    return [] if chips is None else [unreached_words(f"up to {int(chips.data.max())} of a chip")]
+    return [unreached_words(listed(counts, sizes))] if any(counts.values()) else []
 
 
 def cut(last: Result) -> list[str]:

@@ -11,8 +11,8 @@ from substrate.units.physical import siemens_of_weight, thermal_noise, volts_of_
 from ..build import build
 from ..data.arrays import DataError
 from ..data.datasets import describe
-from ..experiments.costs import COMPILING, costs
-from ..experiments.workload import Workload, workload
+from ..experiments.estimate import Workload, costs, workload
+from ..experiments.rates import COMPILING
 from ..language.device_presets import DEVICE_PRESETS
 from ..language.faults import Origin, ScenarioError, value_at
 from ..language.files import PRESETS
@@ -82,14 +82,14 @@ def _estimates(loaded: Loaded) -> Iterator[str]:
 def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     yield f"parameters  {load.topology.size:,} ({load.topology.units:,} units settle)"
     if load.estimates:
-        free = len(scenario.tried()) if scenario.experiment.kind == "nudge" else 1
-        each = "repeat of all schemes" if scenario.experiment.kind == "nudge" else "estimate"
-        asked = f"{free} free and {load.nudges} nudged" + (f" and {load.probes} probed" if load.probes else "")
-        yield f"settlings   {asked} for each {each}; {load.settlings:,} in the whole run"
+        asked = f"{load.counts.free_each} free and {load.nudges} nudged" + (
+            f" and {load.probes} probed" if load.probes else ""
+        )
+        yield f"settlings   {asked} for each {load.counts.each}; {load.settlings:,} in the whole run"
     else:
         yield f"settlings   {load.settlings:,}, all of them free"
-    if scenario.experiment.kind == "train":
-        per_epoch = load.estimates // scenario.experiment.epochs * (1 + load.nudges + load.probes)
+    if load.counts.epochs:
+        per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
     yield from _times(scenario, load)
     yield f"memory      {_size(load.memory)} for parameters, data and states"

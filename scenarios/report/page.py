@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..drawing.page import page, plot, without_paths
 from ..results.disk import write
 from ..results.store import Result
-from ..results.views import latest, void
-from .answer import answer, remarks
-from .figures import CAPTIONS, drawings, write_drawings
+from .answer import answer, is_void, remarks
+from .figures import caption_of, drawings, write_drawings
 from .sheets import sheets
 from .summary import open_lines
 
@@ -52,10 +49,10 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
     head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
     content: dict[str, Any] = {
         **head,
-        "tone": "alarm" if head["status"] == "diverged" or void(result) else "",
+        "tone": "alarm" if head["status"] == "diverged" or is_void(result) else "",
         "answer": answer(result),
         "remarks": remarks(result),
-        "plots": [plot(name, text, f"{CAPTIONS[name]}{counted(result, name)}") for name, text in drawn.items()],
+        "plots": [plot(name, text, caption_of(result, name)) for name, text in drawn.items()],
         "sheets": sheets(result, _EPOCHS),
         "written": without_paths(provenance.get("scenario_toml", "")),
         "resolved": without_paths(provenance.get("resolved_toml", "")),
@@ -70,22 +67,6 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
     shown["Provenance"] = "facts"
     content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
     return page(content)
-
-
-def counted(result: Result, name: str) -> str:
-    """Return how many samples or chips a figure speaks of, as the last sentence of its caption, if it does."""
-    last = latest(result)
-    if name == "settling":
-        return f" n = {last['settling']['status'].data.shape[1]} samples."
-    if name == "chips":
-        return f" n = {len(last['evaluate']['chip'].data)} chips."
-    group = "nudge" if name == "nudge_study" else "gradient"
-    kept = last.groups.get(group, {}).get("kept")
-    if kept is None or name in ("training", "angles", "cosine_by_epoch", "schemes"):
-        return ""
-    counts = np.atleast_2d(kept.data).sum(axis=1)
-    range_ = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}, by scheme,"
-    return f" n = {range_} of {kept.data.shape[-1]} samples."
 
 
 def _facts(provenance: dict[str, str]) -> dict[str, str]:

@@ -18,3 +18,11 @@ class PointStatus(IntEnum):
 
     MISSING = 4
     """It has not run yet."""
+
+
+_SINGLE = ("sample", "pre", "post", "class", "time", "phase")
+
+
+def is_single(dim: str) -> bool:
+    """Tell whether a dimension counts samples, units, weights or moments."""
+    return dim in _SINGLE or dim.startswith("unit")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import has_settled
-
 from .store import Group, Result
 
 
@@ -42,11 +40,6 @@ def measured_epochs(result: Result) -> list[int]:
     return [int(epoch) for epoch in group["epoch"].data] if "epoch" in group else []
 
 
-def samples_of(evaluate: Group) -> str:
-    """Return the kind of the samples in a group `evaluate`, in words."""
-    return "training" if "training_samples" in evaluate and bool(evaluate["training_samples"].data) else "test"
-
-
 def extremes(signal: Group) -> list[int]:
     """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
     betas = signal["beta"].data
@@ -64,19 +57,6 @@ def best_of_kinds(nudge: Group) -> list[int]:
     return [min(np.flatnonzero(kinds == kind).tolist(), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
 
 
-def void(result: Result) -> bool:
-    """Tell whether no figure of a result means anything: no sample settled, or none gave a number."""
-    last = latest(result).groups
-    if "evaluate" in last:
-        return not (np.isfinite(last["evaluate"]["loss"].data) & (last["evaluate"]["unsettled"].data < 1.0)).any()
-    for name, figure in (("gradient", "cosine"), ("nudge", "mse")):
-        if name in last:
-            return not np.isfinite(last[name][figure].data).any()
-    if "metrics" in last:
-        return bool((last["metrics"]["unsettled_train"].data[1:] >= 1.0).all())
-    return "settling" in last and not has_settled(last["settling"]["status"].data).any()
-
-
 def percent(value: float) -> str:
     """Return a fraction as text in percent; a dash where there is no number."""
     return f"{100.0 * value:.3g} %" if np.isfinite(value) else "-"
@@ -92,3 +72,13 @@ def prefixed(value: float, unit: str) -> tuple[float, str]:
 def number(value: float) -> str:
     """Return a number as text; a dash where there is none."""
     return f"{value:.4g}" if np.isfinite(value) else "-"
+
+
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many digits behind the point; a dash where there is none."""
+    return f"{value:.{digits}f}" if np.isfinite(value) else "-"
+
+
+def share(value: float) -> str:
+    """Return a fraction in percent with one digit; a dash where there is none."""
+    return f"{100.0 * value:.1f} %" if np.isfinite(value) else "-"

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from learning.oracle.best_nudge import StudyError
-from learning.schemes.scheme import Scheme
-from substrate.chip.chip import Chip
 from substrate.engine.cpu.compile import single_threaded_blas
 
 from ..build import Setup, build
-from ..experiments.measure.found import Batch
-from ..experiments.measure.run import measure, settling
-from ..experiments.measure.tables import add_physical, lay_out
-from ..experiments.nudge.run import study_nudges
-from ..experiments.train.run import Job, Trained, evaluate_chips, run_training
-from ..experiments.train.tables import audit_group, device_groups, readout_group
+from ..experiments.device_tables import add_physical
+from ..experiments.kind import Ending, RunError, Setting, Work, kind_named
 from ..experiments.watch import Watch
 from ..language.faults import Fault
 from ..language.load import Loaded, varied
@@ -28,7 +20,6 @@ from ..report.page import FIGURES, REPORT, write_report
 from ..results import store
 from ..results.disk import remove, write
 from ..results.store import Group, Result, StoreReadError
-from ..schema.experiments import StudyNudges
 from ..suspicions import suspicions, told
 from .identity import run_id
 from .provenance import provenance
@@ -38,15 +29,6 @@ RESULT = "run.h5"
 SCENARIO = "scenario.toml"
 CHECKPOINT = "run.ckpt.h5"
 LOG = "run.log"
-
-Ending = dict[str, str | int | float]
-"""How a run ended: attributes of the result file."""
-
-COMPLETE: Ending = {"status": "complete"}
-
-
-class RunError(Exception):
-    """The run cannot be done or kept; the text says why and what to try."""
 
 
 class Options(NamedTuple):
@@ -172,7 +154,7 @@ def compute(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Gro
         If the watch asked to stop; a training has left a checkpoint.
     """
     with single_threaded_blas():
-        groups, ending = _experiment(setup, setting, watch)
+        groups, ending = kind_named(setup.plan.kind).run(Work(setup.plan, setup, setting, watch))
     add_physical(groups, setup.scenario)
     return groups, ending
 
@@ -203,68 +185,6 @@ def _refuse_another(path: Path, found: Result, identity: str) -> None:
     if other != identity:
         text = f"{path} is from another scenario, or from another release ({other}, not {identity})"
         raise RunError(f"{text}: choose another --out or add --force")
-
-
-class Setting(NamedTuple):
-    """What an experiment needs beside its scenario."""
-
-    threads: int | None
-    kept: Path
-    """Where a training keeps its checkpoint."""
-
-    saved: Result | None
-    """The checkpoint to go on from."""
-
-    identity: str
-    advise: bool = True
-    """Whether to measure what would help against the largest cause of error."""
-
-
-def _experiment(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
-    """Return the groups of the experiment, and how it ended."""
-    scenario, experiment, data = setup.scenario, setup.plan, setup.data
-    make = partial(setup.chip, threads=setting.threads)
-
-    if experiment.kind == "train":
-        trained = run_training(
-            Job(setup, experiment, setting.threads, setting.kept, setting.saved, setting.identity, watch)
-        )
-        return trained.groups, _ending(trained)
-    if experiment.kind == "evaluate":
-        first = setup.fabrication.instance
-        chips = (make(instance=first + k) for k in range(experiment.chips))
-        return {"evaluate": evaluate_chips(chips, experiment.chips, data, experiment.samples, watch)}, COMPLETE
-    if experiment.kind == "nudge":
-        return _study(make(), Batch(data.x, data.y), experiment, setup.schemes, watch), COMPLETE
-    chip, schemes = make(), scenario.learning.all_schemes()
-    groups = device_groups(chip)
-    if experiment.kind == "measure":
-        batch = Batch(data.x[: experiment.samples], data.y[: experiment.samples])
-        repeats, together = scenario.repeats(experiment), experiment.interactions
-        found = measure(chip, batch, scenario.learning, watch.say, repeats, together, advise=setting.advise)
-        groups |= lay_out(chip, batch, schemes, found)
-        if scenario.dynamics.mode == "equilibrium":
-            groups["audit"] = audit_group(chip.audit)
-        if scenario.devices.converters.readout is not None:
-            groups["readout"] = readout_group(chip.clipped)
-    if experiment.record is not None:
-        watch.say("settling curves")
-        groups |= settling(chip, Batch(data.x, data.y), schemes, experiment.record)
-    return groups, COMPLETE
-
-
-def _study(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], watch: Watch) -> dict[str, Group]:
-    try:
-        return device_groups(chip) | study_nudges(chip, batch, plan, schemes, watch)
-    except StudyError as error:
-        raise RunError(f"experiment: {error}") from error
-
-
-def _ending(trained: Trained) -> Ending:
-    if trained.failure:
-        last = int(trained.groups["metrics"]["epoch"].data[-1])
-        return {"status": "diverged", "reason": trained.failure, "last_epoch": last}
-    return COMPLETE | ({"reference_failure": trained.reference_failure} if trained.reference_failure else {})
 
 
 def _make(folder: Path) -> None:

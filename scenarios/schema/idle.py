@@ -15,7 +15,7 @@ from learning.schemes.scheme import Scheme, Swing
 from substrate.network.topology import Topology, faults
 
 from .devices import Found
-from .experiments import Experiment, Measure, StudyNudges
+from .experiments import Experiment
 from .sweep import Range, Sweep
 
 if TYPE_CHECKING:  # the scenario asks for its idle keys
@@ -274,7 +274,7 @@ def _sweep_needs(sweep: Sweep, experiment: Experiment) -> list[Need]:
     place, drawn = ("sweep",), sweep.method != "grid"
     several, points = sweep.replicates > 1, sweep.point_count > sweep.replicates
     own = points and not sweep.common_random_numbers
-    cosines = isinstance(experiment, Measure | StudyNudges)
+    cosines = experiment.compares_gradients
     each = "give replicates, or common_random_numbers = false"
     needs = [
         Need(place, ("seed",), drawn, "nothing is drawn in a grid", 'take method = "sobol", or leave it out'),

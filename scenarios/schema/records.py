@@ -8,7 +8,7 @@ from substrate.dynamics.recording import size_fault, times_kept
 from substrate.network.topology import Topology
 
 from .devices import Found
-from .experiments import Record
+from .plan import Record
 
 if TYPE_CHECKING:  # it asks for nothing of this module
     from .scenario import Scenario

@@ -37,12 +37,13 @@ from .devices import (
     with_range,
     with_thermal_noise,
 )
-from .experiments import NOISY_REPEATS, Experiment, LedgerPlan, Measure, StudyNudges
+from .experiments import PLANS, Experiment
 from .homeostasis import homeostasis_faults
 from .idle import idle_faults
 from .learning import Learning
-from .nudges import budget_faults, swing_faults
+from .nudges import swing_faults
 from .optimiser import name_faults
+from .plan import NOISY_REPEATS, Repeated
 from .sweep import Sweep
 from .tasks import Task
 
@@ -162,12 +163,11 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> Scenario:
-        if self.experiment.kind in ("measure", "nudge", "train") and not self.learning.all_schemes():
-            raise PydanticCustomError(
-                "no_scheme",
-                "measure, nudge and train need a nudge scheme: add [learning] "
-                'scheme = { kind = "centred", beta = 0.2 }',
-            )
+        if self.experiment.needs_scheme and not self.learning.all_schemes():
+            *names, last = (name for name, plan in PLANS.items() if plan.needs_scheme)
+            words = f"{', '.join(names)} and {last} need a nudge scheme: add [learning] "
+            words += 'scheme = { kind = "centred", beta = 0.2 }'
+            raise PydanticCustomError("no_scheme", "{words}", {"words": words})
         return self
 
     @model_validator(mode="after")
@@ -194,11 +194,13 @@ class Scenario(Parameters):
             if wrong := scheme.fault():
                 found.append((place, *wrong))
             if isinstance(scheme, Swing):
-                records = self.experiment.kind == "settle"
-                found += [(place, *words) for words in swing_faults(scheme, dynamics, self.phases, records)]
-        if isinstance(plain.experiment, StudyNudges) and not found:
-            faults = budget_faults(plain.experiment, schemes, dynamics, conjugates(self.devices))
-            found += [(("experiment", "budget"), *words) for words in faults]
+                found += [
+                    (place, *words)
+                    for words in swing_faults(scheme, dynamics, self.phases, self.experiment.only_curves)
+                ]
+        if not found:
+            faults = plain.experiment.faults(schemes, dynamics, conjugates(self.devices))
+            found += [(("experiment", *place), message, hint) for place, message, hint in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
             hint = 'set dynamics.mode = "trajectory" and a method of fixed steps'
@@ -244,10 +246,9 @@ class Scenario(Parameters):
 
     def tried(self) -> list[Scheme]:
         """Return every scheme that is measured; a study may try several sizes of each."""
-        schemes = self.learning.all_schemes()
-        return self.experiment.tried(schemes) if isinstance(self.experiment, StudyNudges) else schemes
+        return self.experiment.tried(self.learning.all_schemes())
 
-    def repeats(self, plan: Measure | LedgerPlan) -> int:
+    def repeats(self, plan: Repeated) -> int:
         """Return how often a batch is measured; once where nothing is random."""
         random = measurements_differ(self.devices) or writes_differ(self.devices)
         return (plan.repeats or NOISY_REPEATS) if random else 1
@@ -264,8 +265,7 @@ class Scenario(Parameters):
 
 def _ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
     """Return why the ledger of errors cannot judge a rule."""
-    ledger = experiment.kind == "measure" or getattr(experiment, "ledger", None) is not None
-    if not ledger or isinstance(rule, ErrorVector | Contrastive | Dyadic):
+    if not experiment.has_ledger or isinstance(rule, ErrorVector | Contrastive | Dyadic):
         return []
     hint = 'derive it from ErrorVector, or take experiment.kind = "train" without a ledger'
     return [(("learning", "rule"), f"the ledger of errors has no reference for the rule {rule.kind!r}", hint)]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..results.points import PointStatus
+from ..experiments.kind import all_kinds
+from ..results.points import PointStatus, is_single
 from ..results.store import Group, StoreReadError, Variable, load_like
 from .folder import POINTS, Plan
-from .point import SUMMARY, Outcome, is_single
+from .point import Outcome
 
 _TIMES = ("wall_s",)
 """Figures of the machine that ran a point, not of the chip: they stay in the file of the point."""
@@ -163,7 +164,7 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
         status[place] = PointStatus[outcome.status.upper()]
         if status[place] <= PointStatus.DIVERGED:
             path = folder / POINTS / f"{outcome.id}.h5"
-            found = load_like(path, SUMMARY_AND_MORE, models, is_single)
+            found = load_like(path, _kept_groups(), models, is_single)
             try:
                 for name, group in found.items():
                     figures = {key: v for key, v in group.items() if key not in _TIMES}
@@ -180,10 +181,6 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
     return {"points": axes | points} | {name: axes | stack.group(plan.names) for name, stack in stacks.items()}
 
 
-SUMMARY_AND_MORE = (*SUMMARY, "settling")
-"""Groups that points have figures in."""
-
-
 def _axes(plan: Plan) -> Group:
     """Return the coordinates of the design."""
     found: Group = {}
@@ -193,3 +190,8 @@ def _axes(plan: Plan) -> Group:
         for path, values in dim.coordinates.items():
             found[path] = Variable((dim.name,), np.array(values), long_name=path)
     return found | {plan.names[-1]: Variable((plan.names[-1],), np.arange(plan.replicates), long_name=plan.replicate)}
+
+
+def _kept_groups() -> tuple[str, ...]:
+    """Return the groups that points have figures in."""
+    return tuple(name for kind in all_kinds() for name in kind.kept)

@@ -15,11 +15,12 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
 from ..build import build
+from ..experiments.kind import RunError, Setting
+from ..experiments.rehearsal import shorten
 from ..experiments.watch import Watch
 from ..extensions import own_kinds
 from ..results.disk import StoreWriteError
-from ..run.run import RunError, Setting, compute
-from ..schema.experiments import Measure
+from ..run.run import compute
 from .engine import Engine, ask_to_stop
 from .point import Outcome, Quiet, Task, run_point, shelf, write_failure
 
@@ -143,10 +144,9 @@ def visible(task: Task) -> Task:
 
 def _compile(task: Task, watch: Watch) -> None:
     """Compile the kernels here, once, by measuring one sample; the workers find them in the cache."""
-    one = Measure(kind="measure", samples=1)
     try:
         setup = build(task.loaded, shelf)
-        setup = setup._replace(scenario=setup.scenario.model_copy(update={"experiment": one}))
+        setup = setup._replace(scenario=shorten(setup.scenario))
         setting = Setting(1, task.folder / "none", None, task.id)
         compute(setup, setting, Quiet(task.stop.exists))
     except Exception as error:  # noqa: BLE001  the point itself will say what is wrong with it
@@ -161,7 +161,7 @@ def _on(client: Client, work: Work, tasks: Iterator[Task], watch: Watch) -> Iter
     room, looked, stop_at = 1, 0.0, float("inf")
     while waiting is not None or running:
         if watch.stopped() and stop_at == float("inf"):
-            keeps = any(task.loaded.scenario.experiment.kind == "train" for task in running.values())
+            keeps = any(task.loaded.scenario.experiment.resumes for task in running.values())
             waiting, stop_at = None, monotonic() + (GRACE if keeps else 1.0)
             ask_to_stop(stop)
         if monotonic() - looked > 1.0:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from ..experiments.kind import RunError
 from ..experiments.watch import Watch
-from ..run.run import RunError
 from .point import Outcome, Task, run_point
 
 

@@ -7,18 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..experiments.kind import Headline, kind_named
 from ..results.points import PointStatus
 from ..results.store import Group, Result
 
 Array = NDArray[np.float64]
 
-_CANDIDATES = {
-    "measure": (("gradient", "cosine"),),
-    "nudge": (("nudge", "cosine"),),
-    "train": tuple(("metrics", f"{what}_{part}") for part in ("test", "train") for what in ("error", "loss")),
-    "evaluate": (("evaluate", "error"), ("evaluate", "loss")),
-    "settle": (("settling", "steps_max"),),
-}
 _RULE = "cosine_matching_rule"
 
 
@@ -75,10 +69,10 @@ def axes_of(result: Result) -> list[Axis]:
 
 def metric_of(result: Result) -> Metric | None:
     """Return the figure that suits the experiment; None where no point has one."""
-    for place, name in _CANDIDATES[str(result.attributes["experiment"])]:
-        group = result.groups.get(place, {})
-        if name in group and np.isfinite(group[name].data).any():
-            return _metric(result, group, f"{place}/{name}")
+    for headline in kind_named(str(result.attributes["experiment"])).headlines:
+        group = result.groups.get(headline.group, {})
+        if headline.name in group and np.isfinite(group[headline.name].data).any():
+            return _metric(result, group, headline)
     return None
 
 
@@ -96,24 +90,26 @@ def columns(metric: Metric) -> dict[str, Array]:
     return {f"{name}_worst": metric.worst} | single
 
 
-def _metric(result: Result, group: Group, path: str) -> Metric:
-    place, _, name = path.partition("/")
+def _metric(result: Result, group: Group, headline: Headline) -> Metric:
+    place, name, over = headline
     variable, status = group[name], result["points"]["status"]
     shape, inner = status.data.shape, variable.dims[status.data.ndim :]
     good = (status.data == PointStatus.OK)[..., None]
-    if place == "metrics":
+    if over == "last":
         values, series = _last(variable.data.reshape(*shape, -1)), [""]
-    elif place == "evaluate":
+    elif over == "mean":
         values, series = _mean(variable.data.reshape(*shape, -1)), [""]
     else:
         values, series = variable.data.reshape(*shape, -1), _labels(group, inner)
     rule = None
-    if place == "gradient" and _RULE in group and inner[-1:] == ("layer",):
+    if _RULE in group and inner[-1:] == ("layer",):
         spread = np.broadcast_to(
             group[_RULE].data.reshape(*shape, *[1] * (len(inner) - 1), -1), variable.data.shape
         ).reshape(*shape, -1)
         rule = np.where(good, spread, np.nan)
-    return Metric(path, variable.long_name or name, np.where(good, values, np.nan), series, rule, name == "cosine")
+    return Metric(
+        f"{place}/{name}", variable.long_name or name, np.where(good, values, np.nan), series, rule, name == "cosine"
+    )
 
 
 def _labels(group: Group, dims: tuple[str, ...]) -> list[str]:

@@ -10,37 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from substrate.protocol import has_settled
-
 from ..build import build
 from ..data.shelf import Shelf
+from ..experiments.kind import COMPLETE, Ending, Setting, all_kinds
 from ..experiments.watch import Interrupted
 from ..language.load import Loaded
-from ..report.answer import unsettled
 from ..results import store
 from ..results.disk import StoreWriteError, write
 from ..results.store import Group
 from ..run.identity import point_id
 from ..run.provenance import provenance
-from ..run.run import COMPLETE, Ending, Setting, checkpoint_of, compute
+from ..run.run import checkpoint_of, compute
 
-SUMMARY = (
-    "metrics",
-    "metrics_exact",
-    "gradient",
-    "signal",
-    "ledger",
-    "ledger/connections",
-    "alarms",
-    "nudge",
-    "evaluate",
-    "audit",
-)
-"""Groups of a result whose figures are kept of every point."""
-
-_SINGLE = ("sample", "pre", "post", "class", "time", "phase")
 shelf = Shelf()
 """What the points of this process share."""
 
@@ -127,7 +108,7 @@ def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
     if done is not None:
         return done
     try:
-        keeps = task.loaded.scenario.experiment.kind == "train"
+        keeps = task.loaded.scenario.experiment.resumes
         status, reason = _kept(task, Quiet(asked or task.stop.exists, keeps), begin)
     except Interrupted as stop:
         status, reason = "interrupted", str(stop)
@@ -183,47 +164,6 @@ def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
     return ("ok" if ending["status"] == "complete" else "diverged"), str(ending.get("reason", ""))
 
 
-def _judged(groups: Mapping[str, Group], ending: Ending) -> Ending:
-    """Return the ending, or `diverged` for a measurement in which no sample settled."""
-    if ending != COMPLETE:
-        return ending
-    gradient, settling = groups.get("gradient", {}), groups.get("settling", {})
-    if "kept" in gradient and not gradient["kept"].data.any():
-        return {"status": "diverged", "reason": unsettled(gradient["status"].data, gradient["kept"].data)}
-    if "status" in settling and not has_settled(settling["status"].data).any():
-        return {"status": "diverged", "reason": "no recorded settling settled"}
-    for name, figure in (("nudge", "mse"), ("evaluate", "loss")):
-        if name in groups and not np.isfinite(groups[name][figure].data).any():
-            return {"status": "diverged", "reason": "no sample settled, so there is nothing to compare"}
-    return ending
-
-
-def summary(groups: Mapping[str, Group]) -> dict[str, Group]:
-    """Return the figures of a result: nothing per sample, unit, weight or moment."""
-    kept: dict[str, Group] = {}
-    for name in SUMMARY:
-        group = {key: v for key, v in groups.get(name, {}).items() if not any(map(is_single, v.dims))}
-        if group:
-            kept[name] = group
-    if "settling" in groups:
-        kept["settling"] = _settled(groups["settling"])
-    return kept
-
-
-def is_single(dim: str) -> bool:
-    """Tell whether a dimension counts samples, units, weights or moments."""
-    return dim in _SINGLE or dim.startswith("unit")
-
-
-def _settled(group: Group) -> Group:
-    """Return how many of the recorded settlings settled, and how long the slowest took."""
-    good = has_settled(group["status"].data)
-    return {
-        "settled": store.Variable((), float(good.mean()), long_name="fraction of the settlings that settled"),
-        "steps_max": store.Variable((), float(group["steps"].data.max()), long_name="steps of the slowest"),
-    }
-
-
 def finished(folder: Path, name: str) -> Outcome | None:
     """Return how a point ended whose result file is there and can be read, else None.
 
@@ -245,3 +185,15 @@ def finished(folder: Path, name: str) -> Outcome | None:
             return Outcome(name, status, str(file.attrs.get("reason", "")), float(file.attrs["wall_s"]))
     except store.StoreReadError:
         return None
+
+
+def _judged(groups: Mapping[str, Group], ending: Ending) -> Ending:
+    """Return the ending, or `diverged` for a measurement in which no sample settled."""
+    reasons = (kind.failure(groups) for kind in all_kinds()) if ending == COMPLETE else ()
+    reason = next(filter(None, reasons), "")
+    return {"status": "diverged", "reason": reason} if reason else ending
+
+
+def summary(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return the figures of a result: nothing per sample, unit, weight or moment."""
+    return {name: group for kind in all_kinds() for name, group in kind.summary(groups).items()}

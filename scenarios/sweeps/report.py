@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from ..drawing.page import page, plot, without_paths
 from ..drawing.sheet import Sheet
 from ..drawing.style import svg
-from ..experiments.train.sweep_curves import end_sheet
-from ..experiments.train.sweep_figures import trainings
+from ..experiments.kind import Kind, kind_named
 from ..report.figures import write_drawings
 from ..report.page import FIGURES
 from ..report.summary import open_lines
@@ -44,10 +43,6 @@ _CAPTIONS = {
     "heat": (
         "Two axes. Mean over chips of the worst layer; hatched where chips failed, diverged or have not run, with "
         "their number."
-    ),
-    "trainings": (
-        "Trainings by epoch. Thick: mean over replicates; thin: single ones. Points that failed or diverged are left "
-        "out."
     ),
     "paired": (
         "Differences along {path}. Every chip minus itself at the first level, so that what chips differ by cancels; "
@@ -129,13 +124,17 @@ def sweep_answer(result: Result, plan: Plan, outcomes: Sequence[Outcome | None])
 
 def _unsettled(result: Result) -> str:
     """Return in how many points most samples did not settle, so that errors are those of states on the way."""
-    for name, group in (("unsettled_train", "metrics"), ("unsettled", "evaluate")):
-        curves = result.groups.get(group, {}).get(name)
-        if curves is not None:
-            points = result["points"]["status"].data.size
-            bad = int(np.count_nonzero(interval(curves.data.reshape(points, -1)).mean > _MOST))
-            return f" ALARM: in {bad} of {points} points most samples did not settle." if bad else ""
-    return ""
+    group, name = _kind(result).unsettled or ("", "")
+    curves = result.groups.get(group, {}).get(name)
+    if curves is None:
+        return ""
+    points = result["points"]["status"].data.size
+    bad = int(np.count_nonzero(interval(curves.data.reshape(points, -1)).mean > _MOST))
+    return f" ALARM: in {bad} of {points} points most samples did not settle." if bad else ""
+
+
+def _kind(result: Result) -> Kind[Any]:
+    return kind_named(str(result.attributes["experiment"]))
 
 
 def _ends(metric: Metric, axes: list[Axis], plan: Plan) -> str:
@@ -193,8 +192,7 @@ def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan
     if metric is None:
         return found
     status = result["points"]["status"].data
-    if plan.experiment == "train" and (figure := trainings(result, _places(axes, plan))) is not None:
-        found["trainings"] = figure, _CAPTIONS["trainings"]
+    found |= _kind(result).sweep_figures(result, _places(axes, plan))
     for k, axis in enumerate(axes):
         more = _GOOD if metric.cosine else ""
         more += _RULE if metric.rule is not None and has_rule(axis) else ""
@@ -223,9 +221,7 @@ def _places(axes: list[Axis], plan: Plan) -> dict[tuple[int, ...], str]:
 def _tables(
     result: Result, metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Sequence[Outcome | None]
 ) -> list[Sheet]:
-    tables = []
-    if plan.experiment == "train" and (ends := end_sheet(result, _places(axes, plan))) is not None:
-        tables.append(ends)
+    tables = _kind(result).sweep_sheets(result, _places(axes, plan))
     if metric is not None:
         tables.append(_means(metric, plan))
         if metric.cosine and (rows := _breakdowns(metric, axes, plan)):

@@ -18,7 +18,7 @@ from substrate.chip.design import Fabrication
 from ...build import build
 from ...language.load import Loaded
 from ...results.store import Group, Variable
-from ..measure.found import Batch
+from ..kind import Batch
 from ..measure.tables import layer_names
 
 Array = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Measure gradients beside the exact ones: run, tables, figures, words."""
+"""Gradients against the exact ones, and the ledger of their error: everything of this kind of experiment."""

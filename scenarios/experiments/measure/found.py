@@ -17,13 +17,6 @@ from learning.oracle.matching import Expected
 Array = NDArray[np.float64]
 
 
-class Batch(NamedTuple):
-    """The samples of an experiment."""
-
-    x: Array
-    target: Array
-
-
 class Tried(NamedTuple):
     """What was tried against the largest cause of error."""
 

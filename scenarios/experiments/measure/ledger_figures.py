@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from ...drawing.style import COLOURS, key_below, look, panels, plain, styled
+from ...drawing.style import COLOURS, by_layer, key_below, look, panels, plain, styled
 from ...results.store import Group, Result
-from ...results.views import latest, percent
-from .words import DITHERED, culprit
+from ...results.views import kinds_of, latest, percent
+from ..figures import count_measured, figure
+from .words import DITHERED, culprit, was_measured
+
+_SCHEMES = 7
+
 
 Array = NDArray[np.float64]
 
@@ -34,6 +39,75 @@ _DECADES = 4.0
 """The axis of the causes spans at most so many."""
 
 
+def _has_connections(result: Result) -> bool:
+    """Tell whether an error of the gradient of some connection is known."""
+    group = latest(result).groups.get("ledger/connections")
+    return was_measured(result) and group is not None and bool(np.isfinite(group["total"].data[0]).any())
+
+
+@figure(
+    "cosine",
+    when=was_measured,
+    caption=(
+        "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. The grey band is "
+        "what the matching rule expects of chips with this spread, before any chip is drawn; the dashed line "
+        "is what would be left with a vanishing nudge. A marker below the dashed line can be raised by a "
+        "better nudge or a longer settling; the dashed line itself moves only with more symmetric weights. Of "
+        "many schemes, the best nudge of each kind is drawn; of a training, the last measured epoch."
+    ),
+    count=count_measured,
+)
+@styled
+def cosine(result: Result) -> Figure:
+    """Draw, per layer, the cosine of the schemes to the exact gradient, and what theory predicts."""
+    group = latest(result)["gradient"]
+    layers = group["layer"].data
+    place = np.arange(len(layers))
+    figure, (axes,) = panels(1, width=6.4)
+    theory: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("cosine_matching_rule", "matching rule for this spread", {"color": "0.7", "linewidth": 5}),
+        ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
+        ("cosine_ep", "vanishing nudge", {"color": "black", "linestyle": "--"}),
+    )
+    for name, text, style in theory:
+        axes.plot(place, group[name].data, label=text, zorder=1, **style)
+    chosen = _shown_schemes(group)
+    for i, s in enumerate(chosen):
+        shift = 0.3 * ((i + 0.5) / len(chosen) - 0.5)
+        value, spread = group["cosine"].data[s], group["cosine_std"].data[s]
+        bars = [spread, np.maximum(np.minimum(spread, 1.0 - value), 0.0)]
+        style = look(i)
+        fmt = style.pop("marker")
+        axes.errorbar(place + shift, value, bars, fmt=fmt, linewidth=1, label=plain(group["scheme"].data[s]), **style)
+    by_layer(figure, axes, layers)
+    axes.set_ylabel("cosine to the exact gradient\n(bar: 1 std over samples)")
+    key_below(figure, [axes])
+    return figure
+
+
+def _shown_schemes(group: Group) -> list[int]:
+    """Return all schemes or, when they are too many for one figure, the best nudge of each kind."""
+    worst = np.nan_to_num(group["cosine"].data, nan=-1.0).min(axis=1)
+    if len(worst) <= _SCHEMES:
+        return list(range(len(worst)))
+    kinds = kinds_of(group["scheme"].data)
+    best = [max(np.flatnonzero(kinds == kind), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
+    return [int(s) for s in best[:_SCHEMES]]
+
+
+@figure(
+    "causes",
+    when=was_measured,
+    caption=(
+        "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed "
+        "line and the black bar are the whole error. Bars: the median sample, which decides what the answer "
+        "blames, under the scheme it speaks of; ticks: rms over the samples, outliers included. Causes are "
+        "vectors, so their sizes do not add. The grey bar is the spread of a single measurement, which "
+        "averaging makes smaller; the other bars stay however often one measures. Of a training, the last "
+        "measured epoch."
+    ),
+    count=count_measured,
+)
 @styled
 def causes(result: Result, scheme: int | None = None) -> Figure:
     """Draw, per layer, the error of every cause under one scheme, and the whole error below them.
@@ -79,6 +153,15 @@ def _chosen(last: Result, scheme: int | None) -> tuple[Group, int, str]:
     return group, scheme, plain(group["scheme"].data[scheme]) + of_many
 
 
+@figure(
+    "causes_of_connections",
+    when=_has_connections,
+    caption=(
+        "Ledger of what is written. The same for the mean gradient of the batch, per connection: the "
+        "presynaptic factor and the write act here. The write is judged by one plain write of the batch."
+    ),
+    count=count_measured,
+)
 @styled
 def causes_of_connections(result: Result, scheme: int | None = None) -> Figure:
     """Draw the same per connection, for the mean gradient of the batch: what the write makes of it is seen here.
@@ -163,6 +246,42 @@ def _bars(axes: Axes, values: Array, marks: Array, names: list[str], first: floa
         axes.text(1.2 * beside, k, text, va="center", fontsize=7, color=colour, bbox=behind)
 
 
+@figure(
+    "interactions",
+    when=lambda result: was_measured(result) and "ledger/interactions" in latest(result).groups,
+    caption=(
+        "Causes alone. Bars: the error of every cause on a chip that has no other; ticks: what this chip "
+        "gains without it. Where both agree, causes add up; the interaction is what no cause makes alone. All "
+        "rms over samples."
+    ),
+    count=count_measured,
+)
+@styled
+def interactions(result: Result, scheme: int | None = None) -> Figure:
+    """Draw, per layer, what every cause does alone, and as ticks what the chip gains without it.
+
+    Below them the error with no cause, with all, and what no cause makes alone.
+    """
+    last = latest(result)
+    _, scheme, title = _chosen(last, scheme)
+    group = last["ledger/interactions"]
+    names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "total"]
+    rest = np.stack([group[name].data[scheme] for name in ("base", "interaction", "full")], axis=1)
+    values = np.concatenate([group["alone"].data[scheme], rest], axis=1)
+    marks = np.concatenate([group["removed"].data[scheme], np.zeros_like(rest)], axis=1)
+    return _side_by_side(group["layer"].data, names, (values, marks), group["full"].data[scheme], title)
+
+
+@figure(
+    "waterfall",
+    when=was_measured,
+    caption=(
+        "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest "
+        "step down is the cause that turns the gradient most. A cause that only changes its size makes no "
+        "step."
+    ),
+    count=count_measured,
+)
 @styled
 def waterfall(result: Result, scheme: int | None = None) -> Figure:
     """Draw, per layer, the cosine to the exact gradient as one cause after the other begins to act."""
@@ -179,19 +298,3 @@ def waterfall(result: Result, scheme: int | None = None) -> Figure:
     axes.set_title(title, fontsize=9)
     key_below(figure, [axes])
     return figure
-
-
-@styled
-def interactions(result: Result, scheme: int | None = None) -> Figure:
-    """Draw, per layer, what every cause does alone, and as ticks what the chip gains without it.
-
-    Below them the error with no cause, with all, and what no cause makes alone.
-    """
-    last = latest(result)
-    _, scheme, title = _chosen(last, scheme)
-    group = last["ledger/interactions"]
-    names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "total"]
-    rest = np.stack([group[name].data[scheme] for name in ("base", "interaction", "full")], axis=1)
-    values = np.concatenate([group["alone"].data[scheme], rest], axis=1)
-    marks = np.concatenate([group["removed"].data[scheme], np.zeros_like(rest)], axis=1)
-    return _side_by_side(group["layer"].data, names, (values, marks), group["full"].data[scheme], title)

@@ -17,11 +17,10 @@ from substrate.theory.linearisation import angle, symmetry
 from substrate.theory.spectrum import leaves
 
 from ...results.store import Group, Variable
-from ...schema.scenario import Scenario
-from .alarms import alarm_group
-from .found import Batch, Measured
-from .ledger_tables import ledger_groups
-from .remedy_tables import remedy_group
+from ..kind import Batch
+from .alarm_tables import alarm_group
+from .found import Measured
+from .ledger_tables import ledger_groups, remedy_group
 
 Array = NDArray[np.float64]
 
@@ -214,20 +213,3 @@ def symmetry_group(chip: Chip) -> Group:
             ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
         )
     return group
-
-
-def add_physical(groups: dict[str, Group], scenario: Scenario) -> None:
-    """Add what is known in volts and seconds: the volts of an activity, the settled time of every epoch."""
-    physical, tau = scenario.physical, scenario.tau
-    if "signal" in groups and physical is not None and physical.activity_volts is not None:
-        text = "output voltage of one unit of activity"
-        groups["signal"]["activity_volts"] = Variable((), physical.activity_volts, "V", text)
-    if "settling" in groups and physical is not None and (scale := physical.resolved().volt_scale) is not None:
-        groups["settling"]["state_volts"] = Variable((), float(scale), "V", "voltage of one unit of state")
-    if tau is None:
-        return
-    if "settling" in groups:
-        groups["settling"]["tau_s"] = Variable((), float(tau), "s", "time constant")
-    for name in {"metrics", "metrics_exact"} & groups.keys():
-        seconds = groups[name]["settled_time"].data * tau
-        groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")

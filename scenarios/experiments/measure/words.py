@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...results.store import Group, Result
-from ...results.views import percent
+from ...results.views import latest, percent
 from .advice import advice, main_part
 
 NAMES = {
@@ -192,3 +192,9 @@ def _readout_words(ledger: Group, scheme: int, layer: int) -> str:
     sizes = {name: ledger["rms"].data[scheme, layer, terms.index(name)] for name in ("readout", "noise")}
     present = [name for name, size in sizes.items() if size > 0.0] or ["readout"]
     return NAMES[present[0]] if len(present) == 1 else DITHERED
+
+
+def was_measured(result: Result) -> bool:
+    """Tell whether a result has the quality of some gradient."""
+    gradient = latest(result).groups.get("gradient")
+    return gradient is not None and bool(np.isfinite(gradient["cosine"].data).any())

@@ -1,1 +1,1 @@
-"""Compare nudges at equal cost: run, tables, figures, words."""
+"""The best nudge of one chip: everything of this kind of experiment."""

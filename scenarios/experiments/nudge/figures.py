@@ -16,7 +16,8 @@ from learning.schemes.wave import LockIn
 
 from ...drawing.style import key_below, look, panels, plain, styled
 from ...results.store import Group, Result
-from ...results.views import kinds_of
+from ...results.views import kinds_of, latest
+from ..figures import count_samples, figure
 
 Array = NDArray[np.float64]
 
@@ -44,6 +45,10 @@ def _families(beta: float) -> dict[str, Curve]:
             (_CYCLE, LockIn(beta=beta, period=1.0, harmonics=m).cycle(_CYCLE)) for m in range(1, len(_POINTS) + 1)
         ],
     }
+
+
+def _has_study(result: Result) -> bool:
+    return "nudge" in latest(result).groups
 
 
 @styled
@@ -132,3 +137,35 @@ def _frame(axes: Axes, group: Group, layer: int) -> None:
     shown = shown[shown > 1e-12]
     if shown.size:
         axes.set_ylim(0.5 * shown.min(), 2.0 * shown.max())
+
+
+@figure(
+    "nudge_study",
+    when=_has_study,
+    caption=(
+        "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme "
+        "averaged over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of "
+        "the scheme above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the "
+        "lowest point on the right; a bias below two of its standard errors is not drawn."
+    ),
+    count=lambda result: count_samples(latest(result)["nudge"]),
+)
+def study_of_worst_layer(result: Result) -> Figure:
+    """Draw the layer that has the largest error under the best scheme."""
+    last = latest(result)
+    group = last["nudge"]
+    return nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
+
+
+@figure(
+    "schemes",
+    when=_has_study,
+    caption=(
+        "Schemes in theory. Left: noise of an estimate at equal reads. Right: error of the finite nudge, half "
+        "way to a pole of the response. A higher order buys a smaller bias; circles pay for it with complex "
+        "states, real nudges with noise."
+    ),
+)
+def theory(_result: Result) -> Figure:
+    """Draw the schemes as theory has them."""
+    return schemes()

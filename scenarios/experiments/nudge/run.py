@@ -7,9 +7,9 @@ from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 
 from ...results.store import Group
-from ...schema.experiments import StudyNudges
-from ..measure.found import Batch
+from ..kind import Batch
 from ..watch import Watch
+from .plan import StudyNudges
 from .tables import nudge_group
 
 

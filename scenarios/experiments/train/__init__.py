@@ -1,1 +1,1 @@
-"""Train a chip: run, checkpoint, tables, figures."""
+"""A training through the measurements of the chip: everything of this kind of experiment."""

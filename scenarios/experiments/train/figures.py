@@ -8,10 +8,21 @@ from matplotlib.figure import Figure
 
 from ...drawing.style import by_epoch, from_zero, key_below, panels, plain, styled
 from ...results.store import Group, Result
+from ...results.views import measured_epochs
+from ..figures import figure
 
 _SCHEMES = 3
 
 
+@figure(
+    "training",
+    when=lambda result: "metrics" in result.groups,
+    caption=(
+        "Training. Loss and share of wrong classes after each epoch; epoch 0 is the chip before training. A "
+        "gap between training and test samples is overfitting; a gap to the dashed curves, where they are "
+        "drawn, is what the measured gradients cost against exact ones."
+    ),
+)
 @styled
 def training(result: Result) -> Figure:
     """Draw loss and error of training and test samples; dashed: the same training with exact gradients."""
@@ -42,6 +53,17 @@ def _log_if_wide(axes: Axes) -> None:
         from_zero(axes)
 
 
+@figure(
+    "angles",
+    when=lambda result: "metrics" in result.groups,
+    caption=(
+        "Asymmetry. Angle between the forward weights and the transposed feedback weights of each pair: 0 "
+        "degree is the perfect match that equilibrium propagation assumes, 90 degree is no relation. Symmetry "
+        "compares the symmetric part of all couplings with the antisymmetric part; W - 1 includes the leak of "
+        "the units. The loss of Jacobian homeostasis is that of the weights as they are, whether or not it is "
+        "trained."
+    ),
+)
 @styled
 def angles(result: Result) -> Figure:
     """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
@@ -66,6 +88,14 @@ def angles(result: Result) -> Figure:
     return figure
 
 
+@figure(
+    "cosine_by_epoch",
+    when=lambda result: len(measured_epochs(result)) > 1,
+    caption=(
+        "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the "
+        "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn."
+    ),
+)
 @styled
 def cosine_by_epoch(result: Result) -> Figure:
     """Draw the cosine of each layer to the exact gradient over the epochs; of many schemes the first three."""

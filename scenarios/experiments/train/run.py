@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,16 +22,17 @@ from substrate.chip.randomness import conjugates
 from substrate.theory.linearisation import saturated
 
 from ...build import Setup
-from ...data.datasets import Data
-from ...results.store import Group, Result, StoreWriteError, Variable
-from ...schema.experiments import Train
-from ..measure.found import Batch
-from ..measure.run import Names, measure, settling
+from ...results.store import Group, Result, StoreWriteError
+from ..device_tables import device_groups
+from ..kind import Batch, Names
+from ..measure.run import measure
 from ..measure.tables import assessment, symmetry_group
+from ..settle.run import settling
 from ..watch import Interrupted, Watch
 from . import checkpoint
 from .checkpoint import REFERENCE, TRAINING, Log
-from .tables import device_groups, parameter_groups, tally_numbers
+from .plan import Train
+from .tables import parameter_groups, tally_numbers
 
 Array = NDArray[np.float64]
 
@@ -208,21 +209,3 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
         log.measured[epoch] = assessment(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
-
-
-def evaluate_chips(chips: Iterable[Chip], count: int, data: Data, samples: int | None, watch: Watch) -> Group:
-    """Return loss, error and unsettled fraction of every chip, on the test samples if there are any."""
-    x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
-    instances, rows, unreached = [], [], []
-    for chip in chips:
-        unreached.append(sum(chip.unreached.values()))
-        rows.append(evaluate(chip, x[:samples], y[:samples]))
-        instances.append(chip.fabrication.instance)
-        watch.advance(len(rows), count, f"chip {instances[-1]}")
-    trained = Variable((), not len(data.x_test), long_name="whether these are training samples, for want of others")
-    numbers = Variable(("chip",), np.array(instances), long_name="fabricated chip")
-    group: Group = {"chip": numbers, "training_samples": trained}
-    if any(unreached):
-        text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
-        group["unreached"] = Variable(("chip",), np.array(unreached), long_name=text)
-    return group | {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}

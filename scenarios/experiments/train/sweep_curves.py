@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -70,14 +71,14 @@ def _good(result: Result, values: Array) -> Array:
     return np.where(good, values, np.nan)
 
 
-def end_sheet(result: Result, places: dict[tuple[int, ...], str]) -> Sheet | None:
+def end_sheet(result: Result, places: Mapping[tuple[int, ...], str]) -> Sheet | None:
     """Return how the trainings end: error, cosines, what did not settle, and what it took.
 
     Parameters
     ----------
     result : Result
         The merged file of a sweep of trainings.
-    places : dict
+    places : mapping
         Name of every place of the design, without the replicate.
     """
     columns: dict[str, tuple[Array, float, str]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +17,7 @@ _CURVES = 12
 
 
 @styled
-def trainings(result: Result, places: dict[tuple[int, ...], str]) -> Figure | None:
+def trainings(result: Result, places: Mapping[tuple[int, ...], str]) -> Figure | None:
     """Draw every training over its epochs; None where there is no test error.
 
     Thick: the mean over replicates; thin: single ones. One colour per place of the design.
@@ -24,7 +26,7 @@ def trainings(result: Result, places: dict[tuple[int, ...], str]) -> Figure | No
     ----------
     result : Result
         The merged file of a sweep of trainings.
-    places : dict
+    places : mapping
         Name of every place of the design, without the replicate; the first twelve are drawn.
     """
     error, cosines = metric_curves(result, "error_test"), cosine_curves(result)
@@ -42,7 +44,7 @@ def trainings(result: Result, places: dict[tuple[int, ...], str]) -> Figure | No
     return figure
 
 
-def _draw(axes: Axes, curves: Curves, places: dict[tuple[int, ...], str], scale: float) -> None:
+def _draw(axes: Axes, curves: Curves, places: Mapping[tuple[int, ...], str], scale: float) -> None:
     for k, (place, words) in enumerate(list(places.items())[:_CURVES]):
         values = scale * curves.values[place]
         if len(values) > 1:

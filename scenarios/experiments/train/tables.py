@@ -5,16 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.interface.converter import Clipped
-from substrate.chip.causes import class_of, unsettled
 from substrate.chip.chip import Chip
 from substrate.chip.tally import Tally
-from substrate.dynamics.equilibrium import Audit
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
 from ..measure.tables import layer_names, pair_names
-from .cell_tables import cell_variables, unreached_variable
 
 Array = NDArray[np.float64]
 
@@ -93,36 +89,6 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
     return group
 
 
-def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
-    """Return what every connection and its cells are like, and the causes of error of the chip, if any.
-
-    `start` is the chip as it was programmed at first, if it has been trained since.
-    """
-    names = chip.causes + unsettled(chip.design)
-    kinds = [class_of(chip.design, name) for name in names]
-    groups: dict[str, Group] = {}
-    if names:
-        groups["causes"] = {
-            "cause": Variable(("cause",), np.array(names), long_name="cause of error, by its name on the chip"),
-            "kind": Variable(("cause",), np.array(kinds), long_name="how it enters an estimate"),
-        }
-    groups |= {
-        f"devices/{c.name}": {
-            "programmed": Variable(c.kind.dims, chip.programmed[c.block].copy(), long_name="requested weight"),
-            "effective": Variable(c.kind.dims, chip.effective[c.block].copy(), long_name="weight as fabricated"),
-            **cell_variables(chip, c.block, c.kind.dims),
-            **unreached_variable(start or chip, c.block),
-        }
-        for c in chip.topology.connections
-    }
-    biases: Group = {}
-    for name in chip.topology.names:
-        block = f"bias/{name}"
-        found = cell_variables(chip, block, (f"unit_{name}",)) | unreached_variable(start or chip, block)
-        biases |= {f"{key}_{name}": variable for key, variable in found.items()}
-    return groups | ({"devices/bias": biases} if biases else {})
-
-
 def parameter_groups(chip: Chip) -> dict[str, Group]:
     """Return the programmed parameters: a group per connection, the biases, the readout."""
     blocks = chip.programmed
@@ -139,20 +105,3 @@ def parameter_groups(chip: Chip) -> dict[str, Group]:
             "bias": Variable(("class",), blocks["readout/bias"].copy()),
         }
     return groups
-
-
-def readout_group(clipped: Clipped) -> Group:
-    """Return what the readout converter met."""
-    return {
-        "conversions": Variable((), clipped.conversions, long_name="values converted, per unit and plane"),
-        "clipped": Variable((), clipped.outside, long_name="of these: outside the range of the converter"),
-    }
-
-
-def audit_group(audit: Audit) -> Group:
-    """Return what following some trajectories showed about the rest points found without time."""
-    return {
-        "checked": Variable((), audit.checked, long_name="settlings that were followed in time, too"),
-        "elsewhere": Variable((), audit.elsewhere, long_name="of these: the trajectory rests at another point"),
-        "restless": Variable((), audit.restless, long_name="of these: the trajectory does not come to rest"),
-    }

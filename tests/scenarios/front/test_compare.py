@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from scenarios.experiments.remarks import unsettled
 from scenarios.front.compare import Side, comparison, lonely_figures, partners, shared_figures
-from scenarios.report.answer import unsettled
 from scenarios.report.summary import metrics
 from substrate.protocol import Status
 from tests.scenarios import result_files

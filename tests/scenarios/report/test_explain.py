@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from scenarios.data.datasets import Outline
-from scenarios.experiments.workload import workload
+from scenarios.experiments.estimate import workload
 from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load
 from scenarios.report.explain import explain

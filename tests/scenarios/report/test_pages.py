@@ -9,9 +9,9 @@ from hypothesis import strategies as some
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from scenarios.drawing.style import COLOURS, panels, spaced_ticks
-from scenarios.experiments.measure.figures import before_the_end
+from scenarios.experiments.settle.figures import before_the_end, settling
 from scenarios.report import figures
-from scenarios.report.page import counted, render
+from scenarios.report.page import render
 from scenarios.report.sheets import sheets
 from scenarios.results import store
 from scenarios.results.store import Result, Variable
@@ -79,7 +79,7 @@ def settled(status=Status.SETTLED, **more):
 
 def test_a_settling_is_told_in_seconds_and_volts_where_they_are_known():
     known = {"tau_s": Variable((), 2e-6, "s"), "state_volts": Variable((), 0.05, "V")}
-    (axes,) = figures.settling(settled(**known)).axes
+    (axes,) = settling(settled(**known)).axes
     assert (axes.get_xlabel(), axes.get_ylabel()[-3:]) == ("time (us)", "(V)")
     x, y = axes.lines[0].get_data()
     assert (x[1], y[0]) == pytest.approx((1.0, 0.05))
@@ -128,9 +128,9 @@ def test_captions_say_how_many():
     kept = Variable(("scheme", "sample"), np.array([[True, False, True, True]] * 2))
     measured["gradient"]["kept"] = kept
     found = result_files.result(measured)
-    assert counted(found, "causes") == " n = 3 of 4 samples."
-    assert counted(settled(), "settling") == " n = 3 samples."
-    assert counted(result_files.evaluated(), "chips") == " n = 4 chips."
+    assert figures.caption_of(found, "causes").endswith(". n = 3 of 4 samples.")
+    assert figures.caption_of(settled(), "settling").endswith(". n = 3 samples.")
+    assert figures.caption_of(result_files.evaluated(), "chips").endswith(". n = 4 chips.")
     assert render(found, figures.drawings(found)).count("n = 3 of 4 samples") >= 4
 
 

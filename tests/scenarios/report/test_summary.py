@@ -11,8 +11,8 @@ from rich.console import Console
 
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.oracle.ledger.vectors import TERMS
+from scenarios.experiments.alarms import KINDS
 from scenarios.experiments.measure.advice import PARTS, WORDS
-from scenarios.experiments.measure.alarm_words import KINDS
 from scenarios.experiments.measure.words import NAMES
 from scenarios.report.answer import answer, remarks
 from scenarios.report.summary import metrics, open_lines, show

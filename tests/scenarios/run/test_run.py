@@ -16,6 +16,7 @@ import xarray
 
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.build import build
+from scenarios.experiments.kind import RunError
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.summary import open_lines
@@ -23,7 +24,7 @@ from scenarios.results import store
 from scenarios.run import identity as identities
 from scenarios.run import run as run_module
 from scenarios.run.identity import run_id
-from scenarios.run.run import Options, RunError, run
+from scenarios.run.run import Options, run
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
 
 ROOT = Path(__file__).parents[3]

@@ -7,9 +7,10 @@ import pytest
 import tomlkit
 
 from scenarios.build import build
+from scenarios.experiments.kind import RunError
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
-from scenarios.run.run import Options, RunError, run
+from scenarios.run.run import Options, run
 from scenarios.sweeps.engine import in_process
 from scenarios.sweeps.point import Quiet
 from scenarios.sweeps.sweep import SweepOptions, sweep

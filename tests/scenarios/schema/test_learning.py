@@ -10,7 +10,7 @@ from learning.rules.contrastive import Contrastive
 from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES
 from scenarios.data.datasets import Outline
-from scenarios.experiments.workload import workload
+from scenarios.experiments.estimate import workload
 from scenarios.language.load import load
 from scenarios.report.explain import explain
 from scenarios.schema.scenario import Learning, Scenario

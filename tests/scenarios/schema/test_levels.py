@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from devices.parameters import Level, Time
 from devices.quantities import Cell, Slew
-from scenarios.schema.experiments import NOISY_REPEATS
+from scenarios.schema.plan import NOISY_REPEATS
 from scenarios.schema.scenario import Scenario
 from tests.scenarios.scenario_files import GOOD, faults_of, write
 

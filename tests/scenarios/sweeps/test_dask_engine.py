@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
+from scenarios.experiments.kind import RunError
 from scenarios.results import store
-from scenarios.run.run import RunError
 from scenarios.sweeps.dask_engine import cluster, local
 
 from ..sweep_files import SWEEP, do_sweep, troubled_point

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from scenarios.build import build
+from scenarios.experiments.kind import COMPLETE
 from scenarios.experiments.watch import Interrupted
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.results import store
 from scenarios.results.store import StoreReadError, StoreWriteError, Variable
 from scenarios.run.identity import point_id
-from scenarios.run.run import COMPLETE
 from scenarios.sweeps import point as sweep_point
 from scenarios.sweeps.design import REPLICATE
 from scenarios.sweeps.point import Task, run_point

@@ -9,7 +9,7 @@ from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
 from learning.estimator import estimate, measure_free
 from learning.schemes.nodes import OneSided
-from scenarios.experiments.train.cell_tables import cell_variables
+from scenarios.experiments.device_tables import cell_variables
 from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication

@@ -8,8 +8,8 @@ import xarray
 
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.data.datasets import describe
+from scenarios.experiments.estimate import workload
 from scenarios.experiments.measure.words import NAMES, culprit
-from scenarios.experiments.workload import workload
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.answer import answer, remarks

@@ -16,8 +16,8 @@ from devices.synapse.retention import Retention
 from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.schemes.nodes import Centred, OneSided
+from scenarios.experiments.kind import Batch
 from scenarios.experiments.measure.advice import PARTS, tried
-from scenarios.experiments.measure.found import Batch
 from scenarios.experiments.measure.run import measure
 from scenarios.experiments.measure.tables import assessment
 from scenarios.experiments.measure.words import culprit

@@ -11,7 +11,8 @@ from learning.schemes.nodes import Centred, Circle
 from scenarios.build import build
 from scenarios.cli.run import Flags, run_and_tell
 from scenarios.data.datasets import describe
-from scenarios.experiments.workload import workload
+from scenarios.experiments.estimate import workload
+from scenarios.experiments.kind import RunError
 from scenarios.front.progress import Progress
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load
@@ -20,7 +21,7 @@ from scenarios.report.explain import explain
 from scenarios.report.sheets import sheets
 from scenarios.report.summary import metrics
 from scenarios.results import store
-from scenarios.run.run import Options, RunError, run
+from scenarios.run.run import Options, run
 from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, write_scenario
 

@@ -6,10 +6,10 @@ import pytest
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
 from scenarios.data.datasets import Outline
+from scenarios.experiments.estimate import workload
+from scenarios.experiments.train.figures import angles
 from scenarios.experiments.watch import Interrupted
-from scenarios.experiments.workload import workload
 from scenarios.language.load import load
-from scenarios.report.figures import angles
 from scenarios.report.sheets import sheets
 from scenarios.report.summary import metrics
 from scenarios.results import store

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scenarios.cli.run import Flags, run_and_tell
+from scenarios.experiments.kind import RunError
 from scenarios.experiments.train import checkpoint
 from scenarios.experiments.watch import Interrupted
 from scenarios.language.faults import ScenarioError
@@ -14,7 +15,7 @@ from scenarios.language.load import load
 from scenarios.report.answer import remarks
 from scenarios.report.sheets import sheets
 from scenarios.results import store
-from scenarios.run.run import Options, RunError, run
+from scenarios.run.run import Options, run
 from tests.scenarios.files import MEASURE, write_scenario
 
 TRAIN = (

@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..drawing.style import from_zero, key_below, look, panels, styled
-from ..results.statistics import interval
-from ..results.store import Result
+from ...drawing.style import from_zero, key_below, look, panels, styled
+from ...results.statistics import interval
+from ...results.store import Result
+from ..figures import figure
+from .kind import KIND
 
 
+@figure(
+    "chips",
+    when=lambda result: "evaluate" in result.groups and not KIND.is_void(result),
+    caption=(
+        "Chips. Share of wrong classes, or loss, of the test samples on every chip of the design, the best "
+        "chip first. The band is the 95 % interval of the mean (Student), not the range of chips."
+    ),
+    count=lambda result: f"n = {len(result['evaluate']['chip'].data)} chips.",
+)
 @styled
 def chips(result: Result) -> Figure:
     """Draw the error of every chip, the best first, with their mean and its 95 % interval.

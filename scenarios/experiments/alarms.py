@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...results.store import Group, Result
-from ...results.views import latest, percent
+from ..drawing.sheet import Sheet
+from ..results.store import Group, Result
+from ..results.views import latest, percent
 
 
 class _Kind(NamedTuple):
@@ -104,3 +105,10 @@ def alarms(result: Result) -> list[Alarm]:
 
 def _clipped(readout: Group | None) -> float:
     return float(readout["clipped"].data) / max(1, int(readout["conversions"].data)) if readout else 0.0
+
+
+def alarm_sheets(result: Result) -> list[Sheet]:
+    """Return the table of alarms, if there are any."""
+    rows = [[a.kind, a.place or "-", percent(a.share), KINDS[a.kind].cure] for a in alarms(result)]
+    note = "figures are averages over what is left" if rows else ""
+    return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=2, note=note)] if rows else []

@@ -8,20 +8,12 @@ import numpy as np
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, Result
-from ...results.views import percent
+from ...results.views import extremes, percent
 from .advice import tried
-from .alarm_words import KINDS, alarms
 from .words import DITHERED, culprit
 
 _ALWAYS = 3
 """The first so many causes are shown even where they are off."""
-
-
-def alarm_sheets(result: Result) -> list[Sheet]:
-    """Return the table of alarms, if there are any."""
-    rows = [[a.kind, a.place or "-", percent(a.share), KINDS[a.kind].cure] for a in alarms(result)]
-    note = "figures are averages over what is left" if rows else ""
-    return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=2, note=note)] if rows else []
 
 
 def ledger_sheet(result: Result, after: str) -> Sheet:
@@ -108,3 +100,25 @@ def interaction_sheets(result: Result) -> list[Sheet]:
 def _with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
     value, error = float(group[name].data[place]), float(group[f"{name}_error"].data[place])
     return percent(value) + (f" +- {percent(error)}" if np.isfinite(error) and error > 0.0 else "")
+
+
+def signal_sheet(signal: Group, after: str) -> Sheet:
+    """Return how large activities are, and how small what has to be read; `after` says after which epoch."""
+    shown = extremes(signal)
+    betas = [f"to be read at beta {signal['beta'].data[s]:g}" for s in shown]
+    rows = [
+        [
+            str(layer),
+            f"{signal['activity'].data[k]:.3f}",
+            f"{signal['delta'].data[k]:.2e}",
+            *(f"{signal['evoked'].data[s, k]:.2e}" for s in shown),
+        ]
+        for k, layer in enumerate(signal["layer"].data)
+    ]
+    if "activity_volts" in signal:
+        volts = float(signal["activity_volts"].data)
+        betas += [f"{beta} (mV)" for beta in betas]
+        for k, row in enumerate(rows):
+            row += [f"{1e3 * volts * signal['evoked'].data[s, k]:.3g}" for s in shown]
+    title = f"Signal levels{after}, rms per unit (state units)"
+    return Sheet(title, ["layer", "activity", "exact dL/d drive", *betas], rows)

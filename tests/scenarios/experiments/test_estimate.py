@@ -6,11 +6,9 @@ import tomllib
 import pytest
 
 from scenarios.data.datasets import Outline
-from scenarios.experiments.costs import costs
-from scenarios.experiments.workload import workload
+from scenarios.experiments.estimate import costs, workload
 from scenarios.schema.scenario import Scenario
-
-from ..files import MEASURE
+from tests.scenarios.files import MEASURE
 
 OUTLINE = Outline(samples=4000, inputs=12, classes=5, test_samples=40)
 

@@ -1,0 +1,91 @@
+"""What is counted in a scenario to foretell what it costs: samples, settlings, steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from learning.oracle.ledger.remedies import REMEDIES, Setting, possible
+from learning.schemes.scheme import Scheme, Swing, unfolded
+from learning.schemes.wave import Rotation
+from substrate.chip.randomness import conjugates
+from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
+from substrate.network.topology import Topology
+
+from ..build import design_of
+from ..schema.scenario import Scenario
+
+
+class Counts(NamedTuple):
+    """Samples, over the whole run."""
+
+    estimates: int
+    free: int
+    """Free settlings alone."""
+
+    rows: int
+    """Largest batch."""
+
+    schemes: list[Scheme]
+    kept: int = 1
+    """Estimates of one batch that are kept side by side."""
+
+    again: int = 0
+    """Samples that are measured again under one scheme, to tell what would help."""
+
+    probes: int = 0
+    """Settlings with an injected drive, for each estimate."""
+
+    free_each: int = 1
+    """Free settlings of one estimate."""
+
+    each: str = "estimate"
+    """One estimate, in words."""
+
+    epochs: int = 0
+    """Epochs of a training."""
+
+    copies: int = 0
+    """Arrays of the size of all weights in the result file, beside those of the chip."""
+
+
+class Nudged(NamedTuple):
+    """One nudged settling."""
+
+    beta: complex
+    planes: int
+    """Real states that it carries."""
+
+    steps: int
+    points: int = 0
+    """Points of a cycle that are read; 0 if the nudge is constant."""
+
+
+def remedies_of(scenario: Scenario, topology: Topology) -> int:
+    """Return how many changes are tried, against the cause of error that has most."""
+    design = design_of(scenario, topology, "identity")
+    settings = [Setting(design, scheme) for scheme in scenario.tried()]
+    return max(len(possible(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()})
+
+
+def nudges_of(scenario: Scenario, schemes: list[Scheme]) -> list[Nudged]:
+    """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
+    recorded = scenario.experiment.only_curves
+    dynamics, found = scenario.dynamics, []
+    for scheme in schemes:
+        if not isinstance(scheme, Swing):
+            limit = limit_of(dynamics.nudged, dynamics.dt)
+            nodes = scheme.nodes() if recorded or conjugates(scenario.devices) else unfolded(scheme.nodes())
+            betas = [complex(node.beta) for node in nodes if node.beta != 0.0]
+            found += [Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
+        elif not recorded:
+            points = cycle_steps(scheme.period, dynamics.dt)
+            planes = 2 if isinstance(scheme, Rotation) else 1
+            found.append(Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
+    return list({settling.beta: settling for settling in found}.values()) if recorded else found
+
+
+def limit_of(phase: Phase, dt: float) -> int:
+    """Return the steps of a phase: all of a fixed length, or its limit."""
+    if not phase.fixed:
+        return phase.max_steps
+    return (phase.steps or whole_steps(phase.duration or 0.0, dt)) + whole_steps(phase.window, dt)

@@ -1,0 +1,1 @@
+"""Accuracy over fabricated chips: everything of this kind of experiment."""

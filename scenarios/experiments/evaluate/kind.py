@@ -1,0 +1,61 @@
+"""The kind of experiment that tests many fabricated chips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...drawing.sheet import Sheet
+from ...reach import unreached_words
+from ...results.store import Group, Result
+from ..kind import COMPLETE, Ending, Headline, Kind, Work
+from .plan import Evaluate
+from .run import evaluate_chips
+from .words import chips_sentence, chips_sheet, metrics_over_chips
+
+
+class EvaluateKind(Kind[Evaluate]):
+    """Accuracy of the given parameters over many fabricated chips."""
+
+    name = mark = "evaluate"
+    kept = ("evaluate",)
+    headlines = (Headline("evaluate", "error", "mean"), Headline("evaluate", "loss", "mean"))
+    unsettled = ("evaluate", "unsettled")
+
+    def run(self, work: Work[Evaluate]) -> tuple[dict[str, Group], Ending]:
+        """Test chip after chip."""
+        first, plan = work.setup.fabrication.instance, work.plan
+        chips = (work.chip(first + k) for k in range(plan.chips))
+        return {"evaluate": evaluate_chips(chips, plan.chips, work.setup.data, plan.samples, work.watch)}, COMPLETE
+
+    def sentence(self, result: Result) -> str:
+        """Return the error on average and of the worst chip."""
+        return chips_sentence(result["evaluate"])
+
+    def remarks(self, result: Result) -> list[str]:
+        """Return how many cells of a chip do not hold what they were given, if any."""
+        cells = result["evaluate"].get("unreached")
+        found = [] if cells is None else [unreached_words(f"up to {int(cells.data.max())} of a chip")]
+        return [*super().remarks(result), *found]
+
+    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+        """Return the figures of every chip."""
+        return [chips_sheet(result["evaluate"])] if "evaluate" in result.groups else []
+
+    def metrics(self, last: Result) -> dict[str, float]:
+        """Return mean, spread and worst over chips."""
+        return metrics_over_chips(last["evaluate"]) if "evaluate" in last.groups else {}
+
+    def is_void(self, result: Result) -> bool:
+        """Tell whether no chip settled or gave a number."""
+        group = result["evaluate"]
+        return not (np.isfinite(group["loss"].data) & (group["unsettled"].data < 1.0)).any()
+
+    def failure(self, groups: Mapping[str, Group]) -> str:
+        """Return that no sample settled, if so."""
+        settled = "evaluate" not in groups or np.isfinite(groups["evaluate"]["loss"].data).any()
+        return "" if settled else "no sample settled, so there is nothing to compare"
+
+
+KIND = EvaluateKind()

@@ -1,0 +1,64 @@
+"""What fabricated chips reach, in a sentence, a table and numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...drawing.sheet import Sheet
+from ...results.store import Group
+from ...results.views import fixed, number, percent, share
+
+
+def samples_of(evaluate: Group) -> str:
+    """Return the kind of the samples in a group `evaluate`, in words."""
+    return "training" if "training_samples" in evaluate and bool(evaluate["training_samples"].data) else "test"
+
+
+def chips_sentence(group: Group) -> str:
+    """Return the error on average and of the worst chip."""
+    value, chips = group["error"].data, group["chip"].data
+    part = samples_of(group)
+    what, show = "error", percent
+    if not np.isfinite(value).any():
+        value, what, show = group["loss"].data, "loss", number
+    good = value[np.isfinite(value)]
+    if not good.size:
+        return f"None of {len(chips)} chips settled, so there is no error to judge."
+    if len(chips) == 1:
+        return f"Chip {chips[0]} has a {part} {what} of {show(good[0])}."
+    spread = f", standard deviation {show(float(good.std(ddof=1)))}" if good.size > 1 else ""
+    worst = int(np.nanargmax(value))
+    failed = f"; {len(value) - good.size} chips gave no number" if good.size < len(value) else ""
+    return (
+        f"The {part} {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
+        f"{chips[worst]}, has {show(value[worst])}{failed}."
+    )
+
+
+def chips_sheet(group: Group) -> Sheet:
+    """Return the figures of every chip."""
+    rows = [
+        [
+            str(chip),
+            fixed(group["loss"].data[i], 4),
+            share(group["error"].data[i]),
+            share(group["unsettled"].data[i]),
+        ]
+        for i, chip in enumerate(group["chip"].data)
+    ]
+    return Sheet(
+        f"{samples_of(group).capitalize()} samples on every chip", ["chip", "loss", "error", "unsettled"], rows
+    )
+
+
+def metrics_over_chips(group: Group) -> dict[str, float]:
+    """Return mean, spread and worst of every figure, over chips that have a number."""
+    found = {"evaluate/chips": float(len(group["chip"].data))}
+    for name in ("loss", "error", "unsettled"):
+        good = group[name].data[np.isfinite(group[name].data)]
+        found[f"evaluate/{name}_mean"] = float(good.mean()) if good.size else math.nan
+        found[f"evaluate/{name}_std"] = float(good.std(ddof=1)) if good.size > 1 else math.nan
+        found[f"evaluate/{name}_worst"] = float(good.max()) if good.size else math.nan
+    return found

@@ -1,0 +1,208 @@
+"""What every kind of experiment offers to those who run it, keep it, report it and sweep it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.chip.chip import Chip
+
+from ..build import Setup
+from ..drawing.sheet import Sheet
+from ..results.points import is_single
+from ..results.store import Group, Result
+from ..results.views import latest
+from ..schema.experiments import PLANS
+from ..schema.plan import Plan
+from .remarks import audited, clipped
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+P = TypeVar("P", bound=Plan)
+
+
+Ending = dict[str, str | int | float]
+"""How a run ended: attributes of the result file."""
+
+
+COMPLETE: Ending = {"status": "complete"}
+
+
+class RunError(Exception):
+    """The run cannot be done or kept; the text says why and what to try."""
+
+
+class Batch(NamedTuple):
+    """The samples of an experiment."""
+
+    x: Array
+    target: Array
+
+
+class Names(NamedTuple):
+    """What a batch is presented for, and how often it was before: names its noise, beside the samples."""
+
+    epoch: int = 0
+    purpose: str = ""
+
+
+FIRST = Names()
+"""Of an experiment that is all there is."""
+
+
+class Setting(NamedTuple):
+    """What an experiment needs beside its scenario."""
+
+    threads: int | None
+    kept: Path
+    """Where a training keeps its checkpoint."""
+
+    saved: Result | None
+    """The checkpoint to go on from."""
+
+    identity: str
+    advise: bool = True
+    """Whether to measure what would help against the largest cause of error."""
+
+
+class Work(NamedTuple, Generic[P]):
+    """One experiment to run."""
+
+    plan: P
+    setup: Setup
+    setting: Setting
+    watch: Watch
+
+    def chip(self, instance: int | None = None) -> Chip:
+        """Return a chip of the design; absent a number, that of the scenario."""
+        return self.setup.chip(instance, threads=self.setting.threads)
+
+    def batch(self, samples: int | None = None) -> Batch:
+        """Return the first so many training samples; absent: all."""
+        return Batch(self.setup.data.x[:samples], self.setup.data.y[:samples])
+
+
+class Headline(NamedTuple):
+    """A figure that a sweep is judged by."""
+
+    group: str
+    name: str
+    over: str = ""
+    """What is made of its labels: `last` of the epochs, `mean` of the chips; absent: one series each."""
+
+
+Places = Mapping[tuple[int, ...], str]
+"""Name of every place of the design of a sweep, without the replicate."""
+
+
+class Kind(Generic[P]):
+    """One kind of experiment; every folder of this package with a module `kind` has one, `KIND`.
+
+    A result may hold groups of several kinds, as a training holds those of its measurements. The kind of the highest
+    rank whose mark is there speaks for it; tables and figures come from each kind whose groups are there.
+    """
+
+    name: str
+    """As in ``experiment.kind``; that of the folder."""
+
+    mark: str
+    """Group by which a result is known."""
+
+    rank: int = 0
+    """Above those of kinds whose groups its results hold, too."""
+
+    kept: tuple[str, ...] = ()
+    """Groups of which a sweep keeps what is not per sample, unit, weight or moment."""
+
+    headlines: tuple[Headline, ...] = ()
+    """What a sweep is judged by: the first that has a number."""
+
+    unsettled: tuple[str, str] | None = None
+    """Group and name of the share of samples that did not settle, by which a sweep raises an alarm."""
+
+    def run(self, work: Work[P]) -> tuple[dict[str, Group], Ending]:
+        """Do the experiment; return the groups of its result and how it ended.
+
+        Raises
+        ------
+        RunError
+            If there is nothing to find out.
+        Interrupted
+            If the watch asked to stop; a training has left a checkpoint.
+        """
+        raise NotImplementedError
+
+    def sentence(self, result: Result) -> str:
+        """Return the one sentence a reader should take home."""
+        raise NotImplementedError
+
+    def remarks(self, result: Result) -> list[str]:
+        """Return what else has to be said."""
+        last = latest(result)
+        return [*audited(last), *clipped(last)]
+
+    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+        """Return the tables of its groups, long ones cut to about `rows` rows."""
+        return []
+
+    def metrics(self, last: Result) -> dict[str, float]:  # noqa: ARG002
+        """Return the final numbers of its groups under stable keys; measured groups are at their last epoch."""
+        return {}
+
+    def is_void(self, result: Result) -> bool:  # noqa: ARG002
+        """Tell whether no figure of a result means anything."""
+        return False
+
+    def failure(self, groups: Mapping[str, Group]) -> str:  # noqa: ARG002
+        """Return why a point of a sweep counts as diverged although it ended, or nothing."""
+        return ""
+
+    def summary(self, groups: Mapping[str, Group]) -> dict[str, Group]:
+        """Return what a sweep keeps of the groups of this kind."""
+        found = {
+            name: {key: v for key, v in groups.get(name, {}).items() if not any(map(is_single, v.dims))}
+            for name in self.kept
+        }
+        return {name: group for name, group in found.items() if group}
+
+    def sweep_sheets(self, result: Result, places: Places) -> list[Sheet]:  # noqa: ARG002
+        """Return the tables of a sweep that only this kind has."""
+        return []
+
+    def sweep_figures(self, result: Result, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
+        """Return the figures of a sweep that only this kind has, each with its caption."""
+        return {}
+
+
+@cache
+def all_kinds() -> tuple[Kind[Any], ...]:
+    """Return every kind, those of the highest rank first."""
+    found = [kind_named(name) for name in PLANS]
+    return tuple(sorted(found, key=lambda kind: -kind.rank))
+
+
+@cache
+def kind_named(name: str) -> Kind[Any]:
+    """Return a kind by its name."""
+    found: Kind[Any] = import_module(f".{name}.kind", __package__).KIND
+    return found
+
+
+def kind_of(result: Result) -> Kind[Any] | None:
+    """Return the kind that speaks for a result; None where it holds no experiment."""
+    return next((kind for kind in all_kinds() if kind.mark in result.groups), None)
+
+
+def modules_of(kind: Kind[Any], ending: str) -> list[str]:
+    """Return the modules in the folder of a kind whose names end so, as texts to import."""
+    paths = sorted(Path(__file__).with_name(kind.name).glob(f"*{ending}.py"))
+    return [f"{__package__}.{kind.name}.{path.stem}" for path in paths]

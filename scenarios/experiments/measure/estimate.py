@@ -1,0 +1,96 @@
+"""What a measurement of gradients costs."""
+
+from __future__ import annotations
+
+from learning.oracle.ledger.remedies import REMEDIES, Setting
+from learning.schemes.scheme import Scheme
+from substrate.chip.causes import causes
+from substrate.chip.randomness import measurements_differ, writes_differ
+from substrate.network.topology import Topology
+
+from ...data.datasets import Outline
+from ...schema.plan import Repeated
+from ...schema.scenario import Scenario
+from ..counts import Counts, remedies_of
+from ..estimate import Estimate
+from ..rates import NOISE, PRODUCTS, READOUT, WRITTEN, TimedChip, time_exact
+from .plan import Measure
+
+
+class MeasureEstimate(Estimate[Measure]):
+    """What a measurement of gradients costs."""
+
+    def count(self, plan: Measure, scenario: Scenario, outline: Outline, topology: Topology) -> Counts:
+        """Return the samples and estimates."""
+        schemes, samples, repeats = scenario.tried(), min(plan.samples, outline.samples), scenario.repeats(plan)
+        again = samples * remedies_of(scenario, topology)
+        kept, copies = repeats * len(schemes), len(schemes) + 2
+        return Counts(samples * repeats, 0, samples, schemes, kept, again, copies=copies)
+
+    def times(self, plan: Measure, chip: TimedChip, counts: Counts) -> dict[str, float]:
+        """Return the seconds by part."""
+        return time_measure(chip, chip.scenario.tried(), counts.rows, plan, plan.interactions)
+
+
+ESTIMATE = MeasureEstimate()
+
+
+def time_measure(
+    chip: TimedChip, schemes: list[Scheme], samples: int, plan: Repeated, together: bool = False
+) -> dict[str, float]:
+    """Return the parts of one measurement of gradients and its ledger."""
+    design, repeats = chip.design, chip.scenario.repeats(plan)
+    random = measurements_differ(design.devices)
+    one = chip.run(schemes, samples)
+    quiet = chip.without(*NOISE)
+    ideal = quiet.without(*READOUT)
+    double = ideal.precisely()
+    references = [chip.complete(), chip.complete()]
+    references += [quiet] if random else []
+    references += [ideal] if ideal.design != quiet.design else []
+    references += [double] if double.design != ideal.design else []
+    found = {
+        "settling": one * (repeats if random else 1),
+        "reference runs": sum(other.run(schemes, samples) for other in references),
+        "exact gradients": 2.0 * time_exact(ideal, samples),
+        "writes": len(schemes) * _written(chip, samples, repeats),
+        "remedies": _remedies(chip, schemes, samples),
+    }
+    return found | ({"interactions": _together(chip, schemes, samples, repeats)} if together else {})
+
+
+def _written(chip: TimedChip, samples: int, repeats: int) -> float:
+    """Return the seconds of the ledger of connections: products of the factors, and writes that are tried."""
+    size, design = chip.topology.size, chip.design
+    requests = repeats if measurements_differ(design.devices) else 1
+    tried = (repeats if writes_differ(design.devices) else requests) if chip.stores else 0
+    return (requests + 6) * 2.0 * samples * size / PRODUCTS["double"] + tried * (chip.made() + WRITTEN * size)
+
+
+def _remedies(chip: TimedChip, schemes: list[Scheme], samples: int) -> float:
+    """Return the seconds to try what would help, against the cause and under the scheme that cost most."""
+    most = 0.0
+    for scheme in schemes:
+        before, by_term = Setting(chip.design, scheme), dict[str, float]()
+        for remedy in REMEDIES.values():
+            after = remedy.change(before)
+            if after == before:
+                continue
+            better = chip._replace(design=after.design)
+            taken = better.made() + better.run([after.scheme], samples) + time_exact(better.without(*NOISE), samples)
+            by_term[remedy.terms[0]] = by_term.get(remedy.terms[0], 0.0) + taken
+        most = max(most, *by_term.values(), 0.0)
+    return most
+
+
+def _together(chip: TimedChip, schemes: list[Scheme], samples: int, repeats: int) -> float:
+    """Return the seconds of every cause alone, and of the chip without it."""
+    names = causes(chip.design)
+    chips = [chip.without(*names), chip]
+    for name in names:
+        chips += [chip.without(*(other for other in names if other != name)), chip.without(name)]
+    total = 0.0
+    for one in chips:
+        times = repeats if measurements_differ(one.design.devices) else 1
+        total += one.made() + times * one.run(schemes, samples) + time_exact(one.without(*NOISE), samples)
+    return total

@@ -1,0 +1,37 @@
+"""What a scenario says about a measurement of gradients."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from ...schema.plan import Plan, Record, Repeats
+
+
+class Measure(Plan):
+    """Measure gradients on the chip and compare them with the exact ones; nothing is learned."""
+
+    needs_scheme: ClassVar = True
+    compares_gradients: ClassVar = True
+
+    kind: Literal["measure"]
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """The first so many training samples."""
+
+    repeats: Repeats | None = None
+    """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
+
+    interactions: bool = False
+    """Measure also every cause alone, and the chip without each of them; takes several times as long."""
+
+    record: Record | None = None
+    """Settling curves to keep beside; absent: none."""
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the ledger of errors is measured."""
+        return True
+
+
+PLAN = Measure

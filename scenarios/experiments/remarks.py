@@ -1,0 +1,85 @@
+"""What results of several kinds have to say beside their answer, from the groups that they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.protocol import Status, has_settled
+
+from ..results.store import Result
+from ..results.views import percent
+
+
+def left(last: Result) -> list[str]:
+    """Return how many samples rest at a point that a chip leaves at the slightest push, if any do."""
+    marks = last["gradient"].get("left")
+    # The groups of an epoch of a training have no samples.
+    if marks is None or not marks.data.any():
+        return []
+    words = "rest at a point that a chip leaves at the slightest push (an eigenvalue above 0)"
+    return [f"{np.count_nonzero(marks.data)} of {len(marks.data)} samples {words}: no real chip has their gradients."]
+
+
+def audited(last: Result) -> list[str]:
+    """Return what the audits of the equilibrium mode found, if there were any; those of all epochs together."""
+    group, prefix = last.groups.get("audit"), ""
+    if group is None:
+        group, prefix = last.groups.get("metrics", {}), "audit_"
+    if f"{prefix}checked" not in group:
+        return []
+    checked, elsewhere = (int(group[f"{prefix}{name}"].data.sum()) for name in ("checked", "elsewhere"))
+    if checked == 0:
+        return []
+    words = f"Audit: {elsewhere} of {checked} settlings rest at another point when they are followed in time"
+    return [f'{words}: use dynamics.mode = "trajectory".' if elsewhere else f"{words}."]
+
+
+def clipped(last: Result) -> list[str]:
+    """Return how often the readout converter met a value outside its range, if it ever did."""
+    share, metrics = 0.0, last.groups.get("metrics", {})
+    if "readout" in last.groups:
+        share = float(last["readout"]["clipped"].data) / max(1, int(last["readout"]["conversions"].data))
+    elif "clipped" in metrics:
+        share = float(metrics["clipped"].data[-1])
+    words = f"Readout: {percent(share)} of the conversions were outside the range of the converter"
+    return [f"{words}: widen devices.converters.readout."] if share else []
+
+
+def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:
+    """Return how many samples were not counted, why, under which scheme, and the knob to turn.
+
+    Status and kept are (scheme, sample); `schemes` are the labels, (scheme,).
+    """
+    worst, counted = status.max(axis=0), np.asarray(kept.any(axis=0))
+    counts = Counter(Status(int(value)) for value in worst[~counted & ~has_settled(worst)])
+    why = [reasons(counts)] if counts else []
+    alone = int(np.count_nonzero(~counted)) - sum(counts.values())
+    if alone:
+        why.append(f"{alone} settled, but no rest point was found to compare with")
+    moving = int(np.count_nonzero(~has_settled(worst[counted])))
+    still = f"{moving} samples were still moving when their time was over; what is missing is the settling error. "
+    if not why:
+        return f"{still}All {len(worst)} are counted." if moving else f"All {len(worst)} samples settled."
+    missed = int(np.count_nonzero(~counted))
+    return (
+        f"{still * (moving > 0)}Not counted: {missed} of {len(worst)} samples, {'; '.join(why)}."
+        f"{_under(status, counted, schemes)}"
+    )
+
+
+def _under(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Sequence[str]) -> str:
+    """Return under which of several schemes the samples failed that no scheme counts."""
+    failed = np.count_nonzero(~has_settled(status[:, ~counted]), axis=1)
+    if len(schemes) < 2 or not failed.any():
+        return ""
+    listed = ", ".join(f"{count} under {name}" for name, count in zip(schemes, failed, strict=True) if count)
+    return f" Of these failed: {listed}; all schemes are judged by the samples that every one can measure."
+
+
+def reasons(counts: Counter[Status]) -> str:
+    """Return how often settlings ended in every way, and what to try."""
+    return "; ".join(f"{n} {s.words} ({s.advice})" for s, n in sorted(counts.items()))

@@ -1,0 +1,1 @@
+"""Settling curves: everything of this kind of experiment."""

@@ -1,0 +1,74 @@
+"""The kind of experiment that records settling curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from substrate.protocol import has_settled
+
+from ...drawing.sheet import Sheet
+from ...results.store import Group, Result, Variable
+from ..device_tables import device_groups
+from ..kind import COMPLETE, Ending, Headline, Kind, Work
+from .plan import Settle
+from .run import settling
+from .words import settling_sentence, settling_sheet
+
+
+class SettleKind(Kind[Settle]):
+    """Settling curves: the free phase, then every nudge of every scheme."""
+
+    name = "settle"
+    mark = "settling"
+    kept = ("settling",)
+    headlines = (Headline("settling", "steps_max"),)
+
+    def run(self, work: Work[Settle]) -> tuple[dict[str, Group], Ending]:
+        """Record the curves."""
+        chip, schemes = work.chip(), work.setup.learning.all_schemes()
+        groups = device_groups(chip)
+        work.watch.say("settling curves")
+        return groups | settling(chip, work.batch(), schemes, work.plan.record), COMPLETE
+
+    def sentence(self, result: Result) -> str:
+        """Return how many recorded settlings settled."""
+        return settling_sentence(result["settling"])
+
+    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+        """Return how every recorded settling ended."""
+        return [settling_sheet(result["settling"])] if "settling" in result.groups else []
+
+    def metrics(self, last: Result) -> dict[str, float]:
+        """Return the fraction that settled and the steps of the slowest."""
+        group = last.groups.get("settling")
+        if group is None:
+            return {}
+        settled, slowest = float(np.mean(has_settled(group["status"].data))), float(group["steps"].data.max())
+        return {"settling/settled": settled, "settling/steps_max": slowest}
+
+    def is_void(self, result: Result) -> bool:
+        """Tell whether nothing settled."""
+        return not has_settled(result["settling"]["status"].data).any()
+
+    def failure(self, groups: Mapping[str, Group]) -> str:
+        """Return that nothing settled, if so."""
+        settled = "settling" not in groups or has_settled(groups["settling"]["status"].data).any()
+        return "" if settled else "no recorded settling settled"
+
+    def summary(self, groups: Mapping[str, Group]) -> dict[str, Group]:
+        """Return how many of the recorded settlings settled, and how long the slowest took."""
+        if "settling" not in groups:
+            return {}
+        group = groups["settling"]
+        good = has_settled(group["status"].data)
+        return {
+            "settling": {
+                "settled": Variable((), float(good.mean()), long_name="fraction of the settlings that settled"),
+                "steps_max": Variable((), float(group["steps"].data.max()), long_name="steps of the slowest"),
+            }
+        }
+
+
+KIND = SettleKind()

@@ -1,0 +1,55 @@
+"""What a training costs."""
+
+from __future__ import annotations
+
+import math
+
+from learning.homeostasis.measured import ClosedLoop
+from substrate.network.topology import Topology
+
+from ...data.datasets import Outline
+from ...schema.scenario import Scenario
+from ..counts import Counts
+from ..estimate import Estimate
+from ..measure.estimate import time_measure
+from ..rates import FABRICATED, PRODUCTS, WRITTEN, TimedChip, time_exact
+from .plan import Train
+
+
+class TrainEstimate(Estimate[Train]):
+    """What a training costs."""
+
+    def count(self, plan: Train, scenario: Scenario, outline: Outline, topology: Topology) -> Counts:  # noqa: ARG002
+        """Return the samples and estimates."""
+        samples = min(plan.samples or outline.samples, outline.samples)
+        tests = min(plan.test_samples or outline.test_samples, outline.test_samples) * (plan.epochs + 1)
+        rows, schemes, how = min(scenario.task.batch, samples), scenario.tried()[:1], scenario.learning.homeostasis
+        # Held outputs need no probes.
+        probes = 2 * how.draws if isinstance(how, ClosedLoop) else 0
+        return Counts(samples * plan.epochs, tests, rows, schemes, probes=probes, epochs=plan.epochs)
+
+    def times(self, plan: Train, chip: TimedChip, counts: Counts) -> dict[str, float]:
+        """Return the seconds by part."""
+        schemes, batch, size = chip.scenario.tried(), counts.rows, chip.topology.size
+        batches = counts.estimates / batch
+        nudged = chip.design.dynamics.nudged
+        probes = counts.probes * chip.steps(nudged, 1.0) * chip.step(nudged)
+        step = chip.run(schemes[:1], batch) + batch * probes
+        update = 2.0 * batch * size / PRODUCTS["double"] + size * (FABRICATED + (WRITTEN if chip.stores else 0.0))
+        found = {
+            "settling": batches * step,
+            "writes": batches * update,
+            "tests": chip.run([], counts.free),
+        }
+        if plan.reference:
+            found["exact gradients"] = (
+                batches * (chip.run([], batch) + time_exact(chip, batch) + update) + found["tests"]
+            )
+        if plan.ledger is not None:
+            times = 1 + math.ceil(plan.epochs / plan.ledger.every_epochs)
+            parts = time_measure(chip, schemes, plan.ledger.samples, plan.ledger)
+            found["ledgers"] = times * sum(parts.values())
+        return found
+
+
+ESTIMATE = TrainEstimate()

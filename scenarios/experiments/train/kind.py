@@ -1,0 +1,98 @@
+"""The kind of experiment that trains the chip through its own measurements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...drawing.sheet import Sheet
+from ...results.store import Group, Result
+from ...results.views import last_epoch, latest
+from ..kind import COMPLETE, Ending, Headline, Kind, Places, Work
+from ..metrics import flat
+from .plan import Train
+from .run import Job, Trained, run_training
+from .sheets import budget_sheet, epoch_sheet
+from .sweep_curves import end_sheet
+from .words import training_remarks, training_sentence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BY_EPOCH = (
+    "Trainings by epoch. Thick: mean over replicates; thin: single ones. Points that failed or diverged are left out."
+)
+
+
+class TrainKind(Kind[Train]):
+    """A training through the measurements of the chip, with measurements along the way."""
+
+    name = "train"
+    mark = "metrics"
+    rank = 2
+    kept = ("metrics", "metrics_exact")
+    headlines = tuple(
+        Headline("metrics", f"{what}_{part}", "last") for part in ("test", "train") for what in ("error", "loss")
+    )
+    unsettled = ("metrics", "unsettled_train")
+
+    def run(self, work: Work[Train]) -> tuple[dict[str, Group], Ending]:
+        """Train, going on from a checkpoint if there is one."""
+        setting = work.setting
+        kept = setting.kept, setting.saved, setting.identity
+        trained = run_training(Job(work.setup, work.plan, setting.threads, *kept, work.watch))
+        return trained.groups, _ending(trained)
+
+    def sentence(self, result: Result) -> str:
+        """Return what the training reached, or why it diverged."""
+        return training_sentence(result)
+
+    def remarks(self, result: Result) -> list[str]:
+        """Return what the gradients were like in the end."""
+        return training_remarks(result)
+
+    def sheets(self, result: Result, rows: int) -> list[Sheet]:
+        """Return some epochs, and what all of them took."""
+        if "metrics" not in result.groups:
+            return []
+        return [epoch_sheet(result["metrics"], rows), budget_sheet(result, result["metrics"])]
+
+    def metrics(self, last: Result) -> dict[str, float]:
+        """Return the figures of the last epoch, and the time of all."""
+        if "metrics" not in last.groups:
+            return {}
+        found = {"metrics/epoch": float(last["metrics"]["epoch"].data[-1])}
+        for path in ("metrics", "metrics_exact"):
+            group = last_epoch(last.groups.get(path, {}))
+            found |= flat(path, group, set(group))
+        return found | {"metrics/wall_s": float(np.nansum(last["metrics"]["wall_s"].data))}
+
+    def is_void(self, result: Result) -> bool:
+        """Tell whether no measured gradient means anything or, where none was measured, no sample settled."""
+        last = latest(result)
+        if "gradient" in last.groups:
+            return not np.isfinite(last["gradient"]["cosine"].data).any()
+        return bool((last["metrics"]["unsettled_train"].data[1:] >= 1.0).all())
+
+    def sweep_sheets(self, result: Result, places: Places) -> list[Sheet]:
+        """Return how the trainings end."""
+        ends = end_sheet(result, places)
+        return [] if ends is None else [ends]
+
+    def sweep_figures(self, result: Result, places: Places) -> dict[str, tuple[Figure, str]]:
+        """Return all trainings over their epochs."""
+        from .sweep_figures import trainings
+
+        figure = trainings(result, places)
+        return {} if figure is None else {"trainings": (figure, _BY_EPOCH)}
+
+
+def _ending(trained: Trained) -> Ending:
+    if trained.failure:
+        last = int(trained.groups["metrics"]["epoch"].data[-1])
+        return {"status": "diverged", "reason": trained.failure, "last_epoch": last}
+    return COMPLETE | ({"reference_failure": trained.reference_failure} if trained.reference_failure else {})
+
+
+KIND = TrainKind()

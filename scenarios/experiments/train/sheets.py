@@ -1,0 +1,90 @@
+"""The tables of a training: its epochs, and what it asked of the chip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...drawing.sheet import Sheet
+from ...results.store import Group, Result
+from ...results.views import fixed, share
+
+
+def epoch_sheet(group: Group, limit: int) -> Sheet:
+    """Return the first, some and the last epochs of a training."""
+    count = len(group["epoch"].data)
+    shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
+    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated", "symmetry W"]
+    columns += ["L_homeo/n"] if "homeostasis_loss" in group else []
+    pairs = group["pair"].data if "pair" in group else []
+    rows = [
+        [
+            str(group["epoch"].data[e]),
+            *(fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
+            *(share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
+            share(group["saturation"].data[e].max()),
+            fixed(group["symmetry_couplings"].data[e], 3),
+            *([f"{group['homeostasis_loss'].data[e]:.3g}"] if "homeostasis_loss" in group else []),
+            *(fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
+        ]
+        for e in shown
+    ]
+    note = "unsettled: training samples that did not settle; saturated: units without slope, worst layer"
+    if "homeostasis_loss" in group:
+        note += "; L_homeo/n: loss of Jacobian homeostasis, 2 |A|^2 per unit"
+    if len(pairs):
+        note += "; angle: between forward and feedback weights, degree"
+    if len(shown) < count:
+        note += f"; {len(shown)} of {count} epochs, all are in the group metrics of the result file"
+    return Sheet("Training by epoch", columns + [f"angle {pair}" for pair in pairs], rows, note=note)
+
+
+def budget_sheet(result: Result, group: Group) -> Sheet:
+    """Return what the training asked of the chip, in all."""
+    epochs = max(1, int(group["epoch"].data[-1]))
+    asked = {
+        "settlings of one sample": group["settlings"].data[-1],
+        "time spent settling (tau)": group["settled_time"].data[-1],
+        **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
+        **(_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
+        "reads of all units": group["reads"].data[-1],
+        "writes of all weights": group["writes"].data[-1],
+        **(_written(result, group) if "lost" in group else {}),
+        "time of the simulation (s)": np.nansum(group["wall_s"].data),
+    }
+    rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
+    note = (
+        "lost: requests that moved no cell, and their share of all cells at every write; with random rounding or "
+        "coincidences the others make up for them"
+    )
+    return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
+
+
+def _probes(group: Group) -> dict[str, Any]:
+    """Return how the settlings with injected drives ended, in words."""
+    probes, unsettled = (int(group[name].data[-1]) for name in ("probes", "probes_unsettled"))
+    return {
+        "of these: probes of homeostasis": probes,
+        f"probes that did not settle ({share(unsettled / probes)})": unsettled,
+    }
+
+
+def _written(result: Result, group: Group) -> dict[str, Any]:
+    """Return what became of the writes of every connection, in words."""
+    found: dict[str, Any] = {"pulses of all cells": group["pulses"].data[-1]}
+    writes = max(1, int(group["writes"].data[-1]))
+    for k, name in enumerate(group["connection"].data):
+        lost = int(group["lost"].data[-1, k])
+        of_all = lost / (writes * result[f"weights/{name}"]["programmed"].data.size)
+        found[f"requests of {name} lost ({share(of_all)})"] = lost
+        if cut := int(group["cut"].data[-1, k]):
+            found[f"requests of {name} cut to the most pulses of one write"] = cut
+    if "refreshes" in group:
+        for words, key in (("pairs refreshed", "refreshes"), ("pulses of refreshes", "refresh_pulses")):
+            found[words] = group[key].data[-1].sum() + group[f"{key}_bias"].data[-1].sum()
+    return found
+
+
+def _amount(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}" if value == 0.0 or abs(value) >= 1.0 else f"{value:.3g}"

@@ -1,0 +1,94 @@
+"""What every kind of experiment says in a scenario, and what the scenario has to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Protocol
+
+from pydantic import Field
+
+from devices.parameters import Parameters
+from learning.schemes.scheme import Scheme
+from substrate.dynamics.methods import Dynamics
+
+
+class Record(Parameters):
+    """Which settling curves are kept."""
+
+    samples: Annotated[int, Field(ge=1, le=1000)] = 2
+    """The first so many samples."""
+
+    every_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Keep every so many steps."""
+
+    units: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Of every layer the first so many units; absent: all."""
+
+    limit_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 2048
+    """Refuse to record more than this, in MiB per settling."""
+
+
+Repeats = Annotated[int, Field(ge=1, le=100_000)]
+
+
+NOISY_REPEATS = 8
+"""Measurements of a chip on which no two are alike, unless the scenario says how many."""
+
+
+class Repeated(Protocol):
+    """A measurement that may be repeated."""
+
+    @property
+    def repeats(self) -> int | None:
+        """How often; None where the noise decides."""
+        ...
+
+
+class Plan(Parameters):
+    """The table ``[experiment]`` of one kind; the base of all."""
+
+    needs_scheme: ClassVar[bool] = False
+    """Gradients are estimated, so that there has to be a nudge scheme."""
+
+    nudges: ClassVar[bool] = True
+    """The chip is nudged where there is a scheme."""
+
+    compares_gradients: ClassVar[bool] = False
+    """A sweep of it is judged by the cosine to the exact gradient."""
+
+    only_curves: ClassVar[bool] = False
+    """The experiment is about settling curves and nothing else."""
+
+    resumes: ClassVar[bool] = False
+    """It leaves a checkpoint when it is stopped; others are given up."""
+
+    kind: str
+    """Name of the kind: that of its folder."""
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether the ledger of errors is measured."""
+        return False
+
+    def tried(self, schemes: list[Scheme]) -> list[Scheme]:
+        """Return the schemes that are measured, from those of the scenario."""
+        return schemes
+
+    def faults(
+        self,
+        schemes: Sequence[Scheme],  # noqa: ARG002
+        dynamics: Dynamics,  # noqa: ARG002
+        mirror: bool,  # noqa: ARG002
+    ) -> list[tuple[tuple[str, ...], str, str]]:
+        """Return what does not fit the rest of the scenario: key below ``[experiment]``, message and hint.
+
+        Parameters
+        ----------
+        schemes : sequence of Scheme
+            Periods in tau.
+        dynamics : Dynamics
+            All times in tau.
+        mirror : bool
+            Whether a settling may stand for its conjugate.
+        """
+        return []
