@@ -18,39 +18,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from devices.programming.own import WriteLaw
-    from learning.rules.error_vector import ErrorVector
-    from learning.rules.rule import LearningRule
-    from learning.schemes.scheme import Node, Scheme
-    from scenarios.api import Scenario, Sweep, catalogue, list_presets, load, sweep
-    from scenarios.experiments.kind import RunError
-    from scenarios.extensions import register
-    from scenarios.front.result import Result, SweepResult, merge, open_result
-    from scenarios.language.faults import ScenarioError
-    from scenarios.results.disk import StoreError
-
-_PLACES = {
-    "load": "scenarios.api",
-    "register": "scenarios.extensions",
-    "Scheme": "learning.schemes.scheme",
-    "Node": "learning.schemes.scheme",
-    "LearningRule": "learning.rules.rule",
-    "ErrorVector": "learning.rules.error_vector",
-    "sweep": "scenarios.api",
-    "catalogue": "scenarios.api",
-    "list_presets": "scenarios.api",
-    "Scenario": "scenarios.api",
-    "Sweep": "scenarios.api",
-    "open_result": "scenarios.front.result",
-    "merge": "scenarios.front.result",
-    "Result": "scenarios.front.result",
-    "SweepResult": "scenarios.front.result",
-    "WriteLaw": "devices.programming.own",
-    "ScenarioError": "scenarios.language.faults",
-    "RunError": "scenarios.run.run",
-    "StoreError": "scenarios.results.disk",
-}
-"""Every public name and the module that has it."""
+    from scenarios.api import (
+        ErrorVector,
+        LearningRule,
+        Node,
+        Result,
+        RunError,
+        Scenario,
+        ScenarioError,
+        Scheme,
+        StoreError,
+        Sweep,
+        SweepResult,
+        WriteLaw,
+        catalogue,
+        compare,
+        list_presets,
+        load,
+        merge,
+        open,  # noqa: A004
+        register,
+        register_figure,
+        report,
+        sweep,
+    )
 
 _PACKAGES = ("devices", "learning", "scenarios", "substrate")
 
@@ -68,24 +59,27 @@ __all__ = [
     "SweepResult",
     "WriteLaw",
     "catalogue",
+    "compare",
     "list_presets",
     "load",
     "main",
     "merge",
-    "open_result",
+    "open",
     "register",
+    "register_figure",
+    "report",
     "sweep",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Return a public name; load what it needs."""
-    if name not in _PLACES:
+    if name not in __all__:
         raise AttributeError(f"module 'nudgelab' has no attribute {name!r}: it has {', '.join(__all__)}")
     if hiding := _strangers():
         raise ImportError(_told(hiding))
     try:
-        return getattr(importlib.import_module(_PLACES[name]), name)
+        return getattr(importlib.import_module("scenarios.api"), name)
     except Exception as error:
         hiding = _hiding(error)
         if not hiding:

@@ -1,392 +1,110 @@
-"""What a notebook or script calls: scenarios, what they give, and sweeps over them.
-
-The command line is made of these calls; everything that can be done from a file can be done here, in memory.
-"""
+"""Every name that a notebook, a script or the command line calls, and where it is; each is loaded when first used."""
 
 from __future__ import annotations
 
-import shutil
-import weakref
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
-
-from .language.files import CATALOGUE, presets
-from .language.load import Loaded
-from .language.load import load as read_scenario
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from substrate.chip.chip import Chip
-
-    from .build import Setup
-    from .experiments.watch import Watch
-    from .front.result import Result, SweepResult
-    from .sweeps.engine import Engine
-
-Edits = Mapping[str, Any] | Sequence[str | tuple[str, Any]]
-"""Values to replace: by dotted key, or as texts such as ``seed=3``."""
-
-
-def find_scenario(name: str | Path) -> Path:
-    """Return the path of a scenario: a file, or the name of a bundled one (a file wins)."""
-    path = Path(name)
-    bundled = CATALOGUE / f"{name}.toml"
-    return bundled if not path.exists() and bundled.exists() else path
-
-
-def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
-    """Read and check a scenario.
-
-    Parameters
-    ----------
-    source : str, Path or mapping
-        The name of a bundled scenario, a TOML file, or the tables of one as dictionaries. In dictionaries a key that
-        names an npz file, such as ``network.parameters`` or ``task.path``, takes a dictionary of arrays as well.
-    edits : mapping of dotted key to value, or sequence of str
-        Values to replace, such as ``{"devices.feedback.mismatch_sigma": 0.02}`` or ``["seed=3"]``.
-
-    Returns
-    -------
-    Scenario
-
-    Raises
-    ------
-    ScenarioError
-        With everything that is wrong, each fault with its place and what to try.
-    """
-    if isinstance(source, Mapping):
-        tables, arrays = _apart(source)
-        return Scenario(tables, edits, arrays)
-    return Scenario(find_scenario(source), edits)
-
-
-def catalogue() -> dict[str, str]:
-    """Return the bundled scenarios, by name, each with its title."""
-    found = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
-    # What reproduces a paper is in a folder of its own, and comes last.
-    return {name: _title(path) for name, path in sorted(found.items(), key=lambda item: ("/" in item[0], item[0]))}
-
-
-def list_presets() -> dict[str, dict[str, str]]:
-    """Return what a scenario can start from, `presets` and published `devices`, by name, each with its title."""
-    from .language.device_presets import device_presets
-
-    groups = {"presets": presets(), "devices": device_presets()}
-    return {group: {path.stem: _title(path) for path in paths} for group, paths in groups.items()}
-
-
-class Checked:
-    """What `Scenario.check` found: `taken`, what every file is taken for, and `warnings`, what is suspicious."""
-
-    def __init__(self, taken: list[str], warnings: list[str], points: int | None) -> None:
-        self.taken, self.warnings, self.points = taken, warnings, points
-
-    def __str__(self) -> str:
-        """Return the one word, or with the points of a sweep."""
-        return "good" if self.points is None else f"good, and so are all {self.points} points of its sweep"
-
-    def __repr__(self) -> str:
-        """Return everything in lines."""
-        return "\n".join([*self.warnings, *self.taken, str(self)])
-
-
-class Scenario:
-    """One experiment on one chip, completely described; `load` makes it.
-
-    Attributes
-    ----------
-    loaded : Loaded
-        The checked description and where every value was written.
-    """
-
-    def __init__(
-        self, source: Path | dict[str, Any], edits: Edits = (), arrays: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> None:
-        self._source, self._edits, self._arrays = source, edits, dict(arrays or {})
-        kept: dict[str, str] = {}
-        if self._arrays:
-            folder = mkdtemp(prefix="nudgelab-")
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            kept = self._keep_arrays(Path(folder))
-        self.loaded: Loaded = read_scenario(source, [*_pairs(kept), *_pairs(edits)])
-
-    @property
-    def name(self) -> str:
-        """Name of the run."""
-        return self.loaded.scenario.name
-
-    def set(self, edits: Edits) -> Scenario:
-        """Return the scenario with some values replaced; this one stays as it is.
-
-        Raises
-        ------
-        ScenarioError
-            With everything that is wrong.
-        """
-        return Scenario(self._source, [*_pairs(self._edits), *_pairs(edits)], self._arrays)
-
-    def check(self) -> Checked:
-        """Read all files and check everything that can be seen before a run, the points of a sweep included.
-
-        Raises
-        ------
-        ScenarioError
-            With everything that is wrong.
-        """
-        from .reach import tell_cells
-        from .suspicions import suspicions, told
-
-        setup = self._setup()
-        lines, points = [told(warning) for warning in suspicions(self.loaded, setup)], None
-        if self.loaded.scenario.sweep is not None:
-            from .sweeps.points import checked
-
-            design = checked(self.loaded)
-            points = len(design.ids)
-            lines += [told(warning) for warning in design.warnings]
-        taken = [*setup.taken, *tell_cells(setup)]
-        return Checked(taken, list(dict.fromkeys(lines)), points)
-
-    def show(self) -> str:
-        """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
-        from .report.explain import explain
-
-        return explain(self.loaded)
-
-    def run(
-        self,
-        out: str | Path | bool = False,
-        *,
-        threads: int | None = None,
-        force: bool = False,
-        progress: bool = False,
-        watch: Watch | None = None,
-    ) -> Result:
-        """Run the experiment.
-
-        Parameters
-        ----------
-        out : str, Path or bool
-            Folder in which the run is kept: its result file, report and figures. The same call goes on with an
-            interrupted training there, and finds a complete result. True: ``./<name>-<id>``; absent: everything
-            stays in memory.
-        threads : int, optional
-            Threads that share a batch; absent: all cores. Never changes a result.
-        force : bool
-            Compute again, and replace the result of another scenario in the folder.
-        progress : bool
-            Tell on the standard error how far the run is.
-        watch : Watch, optional
-            Who is told instead, and can stop the run.
-
-        Returns
-        -------
-        Result
-
-        Raises
-        ------
-        ScenarioError
-            If a file of the scenario does not fit.
-        RunError
-            If the folder holds another result, or a study has nothing to compare.
-        StoreReadError, StoreWriteError
-            If a file of the folder cannot be read or written.
-        Interrupted
-            If the watch asked to stop.
-        """
-        from .front.progress import Progress
-        from .front.result import Result
-        from .run.run import Options, run, run_in_memory
-
-        with Progress(quiet=not progress) as own:
-            told = own if watch is None else watch
-            if out is False:
-                return Result(*run_in_memory(self.loaded, threads, told), loaded=self.loaded)
-            folder = None if out is True else Path(out)
-            loaded = self.loaded if folder is None else self._kept_in(folder)
-            finished = run(loaded, Options(folder, threads, force), told)
-        return Result.of_folder(finished, loaded)
-
-    def chip(self, instance: int | None = None, threads: int | None = None) -> Chip:
-        """Return the chip of the scenario, to be measured by hand; see `substrate.protocol.Bench`.
-
-        Parameters
-        ----------
-        instance : int, optional
-            Number of the fabricated chip; absent: that of the scenario.
-        threads : int, optional
-            Threads that share a batch.
-        """
-        return self._setup().chip(instance, threads=threads)
-
-    @property
-    def data(self) -> Any:
-        """Data of the task: ``x``, ``y``, ``x_test``, ``y_test``, samples first."""
-        return self._setup().data
-
-    def to_toml(self) -> str:
-        """Return the scenario with every default filled in, as TOML."""
-        return self.loaded.scenario.to_toml()
-
-    def __repr__(self) -> str:
-        """Return the name and the kind of experiment."""
-        return f"<Scenario {self.name!r}: {self.loaded.scenario.experiment.kind}>"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<b>{escape(self.name)}</b><pre>{escape(self.show())}</pre>"
-
-    def _setup(self) -> Setup:
-        from .build import build
-
-        return build(self.loaded)
-
-    def _keep_arrays(self, folder: Path) -> dict[str, str]:
-        """Write the arrays that were given in memory into a folder; return the edits that name the files."""
-        import numpy as np
-
-        folder.mkdir(parents=True, exist_ok=True)
-        for key, arrays in self._arrays.items():
-            np.savez(folder / f"{key}.npz", **arrays)
-        return {key: str((folder / f"{key}.npz").resolve()) for key in self._arrays}
-
-    def _kept_in(self, folder: Path) -> Loaded:
-        """Return the scenario with its arrays kept beside its result."""
-        if not self._arrays:
-            return self.loaded
-        return read_scenario(self._source, [*_pairs(self._keep_arrays(folder)), *_pairs(self._edits)])
-
-
-def sweep(
-    scenario: Scenario,
-    axes: Mapping[str, Sequence[Any]] | None = None,
-    *,
-    replicates: int | None = None,
-    **others: Any,
-) -> Sweep:
-    """Return a sweep of a scenario over values of its keys.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        What is varied.
-    axes : mapping of dotted key to values, optional
-        A grid of them; absent: the sweep that the scenario describes.
-    replicates : int, optional
-        Chips at every point; absent: as the scenario says.
-    **others
-        Further keys of ``[sweep]``, such as ``threshold``.
-
-    Raises
-    ------
-    ScenarioError
-        With everything that is wrong.
-    """
-    edits: dict[str, Any] = {}
-    if axes is not None:
-        edits["sweep"] = {"axis": [{"path": key, "values": list(values)} for key, values in axes.items()]}
-    given = others | ({} if replicates is None else {"replicates": replicates})
-    return Sweep(scenario.set(edits | {f"sweep.{key}": value for key, value in given.items()}))
-
-
-class Sweep:
-    """A scenario over values and chips; `sweep` makes it."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-
-    def run(
-        self,
-        out: str | Path | None = None,
-        *,
-        workers: int = 1,
-        threads: int | None = None,
-        scheduler: str | None = None,
-        engine: Engine | None = None,
-        shard: tuple[int, int] | None = None,
-        retry_failed: bool = False,
-        fail_fast: bool = False,
-        progress: bool = False,
-        watch: Watch | None = None,
-    ) -> SweepResult:
-        """Run what is missing of the sweep and put all points together; the same call goes on with an interrupted one.
-
-        Parameters
-        ----------
-        out : str or Path, optional
-            Folder of the sweep; absent: ``./<name>-<id>``. Points are kept there as they end.
-        workers : int
-            Points that run at the same time; a script that takes several needs ``if __name__ == "__main__":``.
-        threads : int, optional
-            Threads of one point; absent: cores / workers.
-        scheduler : str, optional
-            Address or file of a Dask cluster whose workers run the points.
-        engine : Engine, optional
-            What runs the points instead.
-        shard : (int, int), optional
-            ``(i, n)``: run every n-th point from number i on, and put nothing together.
-        retry_failed : bool
-            Run points again that failed or were killed.
-        fail_fast : bool
-            Stop at the first point that fails.
-        progress : bool
-            Tell on the standard error how far it is.
-        watch : Watch, optional
-            Who is told instead, and can stop it.
-
-        Raises
-        ------
-        ScenarioError
-            With every fault of every point; nothing has run then.
-        RunError
-            If several workers are asked for and Dask is not installed.
-        StoreReadError, StoreWriteError
-            If a file cannot be read or written.
-        """
-        from .front.progress import Progress
-        from .front.result import SweepResult
-        from .sweeps.engine import engine_of
-        from .sweeps.sweep import SweepOptions
-        from .sweeps.sweep import sweep as run_sweep
-
-        options = SweepOptions(
-            None if out is None else Path(out),
-            engine or engine_of(workers, scheduler),
-            workers=workers,
-            threads=threads or (1 if scheduler else None),
-            shard=shard,
-            retry_failed=retry_failed,
-            fail_fast=fail_fast,
-        )
-        with Progress(quiet=not progress) as own:
-            swept = run_sweep(self.scenario.loaded, options, own if watch is None else watch)
-        return SweepResult(swept)
-
-    def __repr__(self) -> str:
-        """Return the name."""
-        return f"<Sweep of {self.scenario.name!r}>"
-
-
-def _apart(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
-    from .language.named_files import FILE_KEYS
-
-    tables, arrays = dict(source), {}
-    for key in FILE_KEYS:
-        node, path = tables, list(key)
-        while len(path) > 1 and isinstance(node.get(path[0]), Mapping):
-            node[path[0]] = dict(node[path[0]])
-            node = node[path.pop(0)]
-        if len(path) == 1 and isinstance(node.get(path[0]), Mapping):
-            arrays[".".join(key)] = node.pop(path[0])
-    return tables, arrays
-
-
-def _pairs(edits: Edits) -> list[Any]:
-    return list(edits.items()) if isinstance(edits, Mapping) else list(edits)
-
-
-def _title(path: Path) -> str:
-    return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+    from devices.programming.own import WriteLaw as WriteLaw
+    from learning.rules.error_vector import ErrorVector as ErrorVector
+    from learning.rules.rule import LearningRule as LearningRule
+    from learning.schemes.scheme import Node as Node
+    from learning.schemes.scheme import Scheme as Scheme
+    from substrate.engine.cpu.compile import compiling as compiling
+    from substrate.engine.cpu.compile import unkept as unkept
+
+    from .experiments.kind import RunError as RunError
+    from .experiments.watch import Interrupted as Interrupted
+    from .extensions import register as register
+    from .front.compare import Comparison as Comparison
+    from .front.figures import register_figure as register_figure
+    from .front.progress import Progress as Progress
+    from .front.result import Result as Result
+    from .front.result import SweepResult as SweepResult
+    from .front.result import open as open
+    from .front.scenario import Scenario as Scenario
+    from .front.scenario import load as load
+    from .front.sweep import Sweep as Sweep
+    from .front.sweep import merge as merge
+    from .front.sweep import sweep as sweep
+    from .front.tools import catalogue as catalogue
+    from .front.tools import compare as compare
+    from .front.tools import describe_machine as describe_machine
+    from .front.tools import list_presets as list_presets
+    from .front.tools import report as report
+    from .front.tools import schema as schema
+    from .language.faults import ScenarioError as ScenarioError
+    from .language.starter import StarterError as StarterError
+    from .language.starter import write_starter as write_starter
+    from .report.summary import open_lines as open_lines
+    from .report.summary import print_sheet as print_sheet
+    from .report.summary import show as show
+    from .report.terminal import wrapped as wrapped
+    from .results.disk import StoreError as StoreError
+    from .results.disk import StoreReadError as StoreReadError
+    from .results.disk import StoreWriteError as StoreWriteError
+    from .suspicions import as_table as as_table
+    from .suspicions import told as told
+    from .sweeps.engine import Stage as Stage
+    from .sweeps.engine import engine_of as engine_of
+    from .sweeps.sweep import STOPPED as STOPPED
+
+PUBLIC = {
+    "load": "front.scenario",
+    "open": "front.result",
+    "sweep": "front.sweep",
+    "merge": "front.sweep",
+    "compare": "front.tools",
+    "report": "front.tools",
+    "catalogue": "front.tools",
+    "list_presets": "front.tools",
+    "register_figure": "front.figures",
+    "register": "extensions",
+    "Scheme": "..learning.schemes.scheme",
+    "Node": "..learning.schemes.scheme",
+    "LearningRule": "..learning.rules.rule",
+    "ErrorVector": "..learning.rules.error_vector",
+    "WriteLaw": "..devices.programming.own",
+    "Scenario": "front.scenario",
+    "Sweep": "front.sweep",
+    "Result": "front.result",
+    "SweepResult": "front.result",
+    "ScenarioError": "language.faults",
+    "RunError": "experiments.kind",
+    "StoreError": "results.disk",
+}
+"""The front door: name and module of everything that `import nudgelab` gives."""
+
+_MORE = {
+    "Comparison": "front.compare",
+    "Interrupted": "experiments.watch",
+    "Progress": "front.progress",
+    "STOPPED": "sweeps.sweep",
+    "Stage": "sweeps.engine",
+    "StarterError": "language.starter",
+    "StoreReadError": "results.disk",
+    "StoreWriteError": "results.disk",
+    "as_table": "suspicions",
+    "compiling": "..substrate.engine.cpu.compile",
+    "describe_machine": "front.tools",
+    "engine_of": "sweeps.engine",
+    "open_lines": "report.summary",
+    "print_sheet": "report.summary",
+    "schema": "front.tools",
+    "show": "report.summary",
+    "told": "suspicions",
+    "unkept": "..substrate.engine.cpu.compile",
+    "wrapped": "report.terminal",
+    "write_starter": "language.starter",
+}
+"""What the command line needs beside."""
+
+
+def __getattr__(name: str) -> object:
+    """Return a name; load what it needs."""
+    place = (PUBLIC | _MORE).get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = place.removeprefix("..") if place.startswith("..") else f"{__package__}.{place}"
+    return getattr(import_module(module), name)

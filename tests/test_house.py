@@ -345,6 +345,7 @@ def test_allowed_code_passes(line):
 
 PLANTS = [
     ("arrows point one way", "substrate/network/topology.py", "import learning"),
+    ("the command line calls the front door alone", "scenarios/cli/main.py", "import scenarios.report.page"),
     ("only experiments know a kind of experiment", "scenarios/run/run.py", "import scenarios.experiments.train.run"),
     ("the rooms of scenarios have one order", "scenarios/drawing/sheet.py", "import scenarios.results.store"),
     ("the rooms of scenarios have one order", "scenarios/report/page.py", "import scenarios.sweeps.cube"),

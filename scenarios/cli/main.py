@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..language.faults import ScenarioError, close, did_you_mean
 from .interrupts import obeyed, promise_json
 from .surroundings import Command
 
@@ -22,7 +21,7 @@ _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="
 
 
 def _load(name: str, edits: tuple[str, ...]) -> Scenario:
-    from ..api import load
+    from ..api import ScenarioError, load
 
     try:
         return load(name, edits)
@@ -55,8 +54,7 @@ def main() -> None:
 @main.command("list")
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
-    from ..api import catalogue, list_presets
-    from ..report.terminal import wrapped
+    from ..api import catalogue, list_presets, wrapped
 
     width = shutil.get_terminal_size((120, 24)).columns
     for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
@@ -78,6 +76,8 @@ def list_() -> None:
 @_set
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
+    from ..api import ScenarioError
+
     loaded = _load(scenario, edits)
     try:
         found = loaded.check()
@@ -102,17 +102,12 @@ def show(scenario: str, edits: tuple[str, ...]) -> None:
 @click.option("--write", type=click.Path(path_type=Path, file_okay=False), help="Put it into this folder instead.")
 def schema(write: Path | None) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from ..language.json_schema import FILE, text
+    from .. import api
 
-    if write is None:
-        click.echo(text(), nl=False)
-        return
     try:
-        write.mkdir(parents=True, exist_ok=True)
-        (write / FILE).write_text(text(), encoding="utf-8")
-    except OSError as error:
-        raise _stop(f"{write}: cannot write there ({error.strerror})", 1) from error
-    click.echo(str(write / FILE))
+        click.echo(api.schema(write), nl=write is not None)
+    except api.StoreWriteError as error:
+        raise _stop(str(error), 1) from error
 
 
 @main.command()
@@ -120,7 +115,7 @@ def schema(write: Path | None) -> None:
 @click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
 def init(name: str, preset: str | None) -> None:
     """Write a commented scenario file to start from, with its schema beside it."""
-    from ..language.starter import StarterError, write_starter
+    from ..api import StarterError, write_starter
 
     try:
         paths = write_starter(Path(), name, preset)
@@ -141,13 +136,11 @@ def init(name: str, preset: str | None) -> None:
 @click.option("--fail-on-divergence", is_flag=True, help="Exit with 1 if the training diverged.")
 def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario and print its answer; the same command goes on with an interrupted run."""
-    from ..api import find_scenario
-
     if flags["as_json"]:
         promise_json()
     from .run import Flags, run_and_tell
 
-    raise click.exceptions.Exit(run_and_tell(find_scenario(scenario), edits, Flags(**flags)))
+    raise click.exceptions.Exit(run_and_tell(scenario, edits, Flags(**flags)))
 
 
 @main.command()
@@ -164,15 +157,13 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario over values and chips; the same command goes on with an interrupted sweep."""
-    from ..api import find_scenario
-
     if flags["scheduler"] and flags["shard"]:
         raise click.UsageError("--scheduler and --shard exclude each other")
     if flags["as_json"]:
         promise_json()
     from .sweep import SweepFlags, sweep_and_tell
 
-    raise click.exceptions.Exit(sweep_and_tell(find_scenario(scenario), edits, SweepFlags(**flags)))
+    raise click.exceptions.Exit(sweep_and_tell(scenario, edits, SweepFlags(**flags)))
 
 
 @main.command()
@@ -189,24 +180,13 @@ def merge(folder: Path, as_json: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 def report(path: Path) -> None:
     """Write report.html and the figures of a result again, or the card of a published device."""
-    from ..language.device_presets import DEVICE_PRESETS, read_preset
-    from ..report.cards import write_card
-    from ..report.page import write_report
-    from ..results.store import StoreReadError, StoreWriteError, load
+    from .. import api
 
-    device = DEVICE_PRESETS / f"{path}.toml"
-    file = path / "run.h5" if path.is_dir() else path
     try:
-        if not path.exists() and device.exists():
-            write_card(read_preset(device), Path(f"{path}.html"))
-            click.echo(f"{path}.html")
-            return
-        files = write_report(load(file), file.parent)
-    except StoreReadError as error:
-        devices = [] if path.exists() else [preset.stem for preset in DEVICE_PRESETS.glob("*.toml")]
-        meant = did_you_mean(close(str(path), devices))
-        raise _stop(" - ".join(filter(None, [str(error), meant])), 4) from error
-    except StoreWriteError as error:
+        files = api.report(path)
+    except api.StoreReadError as error:
+        raise _stop(str(error), 4) from error
+    except api.StoreWriteError as error:
         raise _stop(str(error), 1) from error
     for written in files:
         click.echo(str(written))
@@ -222,44 +202,26 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from ..front.compare import comparison, different_keys, lonely_figures, partners, shared_figures, side
-    from ..report.summary import print_sheet
-    from ..results.store import StoreReadError
+    from .. import api
 
     try:
-        sides = side(a), side(b)
-    except StoreReadError as error:
+        found = api.compare(a, b)
+    except api.StoreReadError as error:
         raise _stop(str(error), 4) from error
     if as_json:
-        found: dict[str, Any] = {"keys": different_keys(*sides), "figures": shared_figures(*sides)}
-        found["schemes"] = partners(*(one.schemes for one in sides))
-        found |= dict(zip(("only_a", "only_b"), lonely_figures(*sides), strict=True))
-        click.echo(json.dumps(found, default=str))
+        click.echo(json.dumps(found.as_table(), default=str))
         return
-    for sheet in comparison(*sides):
-        print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+    for sheet in found.sheets:
+        api.print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
 
 
 @main.command()
 def info() -> None:
     """Print versions, threads, linear algebra and the folder of compiled kernels."""
-    import platform
+    from ..api import describe_machine
 
-    from substrate.dynamics.machine import available_threads
-    from substrate.engine.cpu.compile import CACHE, blas_description
-
-    rows: dict[str, Any] = {
-        "nudgelab": version("nudgelab"),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")},
-        "threads": available_threads(),
-        "linear algebra": blas_description(),
-        "compiled kernels": CACHE.folder or "not kept",
-    }
-    for name, value in rows.items():
+    for name, value in describe_machine():
         click.echo(f"{name:<17} {value}")
-    for folder, reason in CACHE.refused.items():
-        click.echo(f"{'':<17} not in {folder}: {reason}")
 
 
 if __name__ == "__main__":

@@ -13,18 +13,22 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from substrate.engine.cpu.compile import compiling, unkept
-
-from ..api import Scenario
-from ..experiments.alarms import alarms
-from ..experiments.kind import RunError
-from ..experiments.watch import Interrupted
-from ..front.progress import Progress
-from ..front.result import Result
-from ..language.faults import ScenarioError
-from ..report.summary import open_lines, show
-from ..results.store import StoreReadError, StoreWriteError
-from ..suspicions import as_table, told
+from ..api import (
+    Interrupted,
+    Progress,
+    Result,
+    RunError,
+    ScenarioError,
+    StoreReadError,
+    StoreWriteError,
+    as_table,
+    compiling,
+    load,
+    open_lines,
+    show,
+    told,
+    unkept,
+)
 from .interrupts import BROKEN_OFF, Polite, polite, print_json
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
@@ -50,11 +54,11 @@ class Flags(NamedTuple):
     fail_on_divergence: bool = False
 
 
-def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
-    """Run the scenario at `path`, print the answer on the standard output, and return the exit code."""
+def run_and_tell(name: str, edits: Sequence[str], flags: Flags) -> int:
+    """Run a scenario, print the answer on the standard output, and return the exit code."""
     quiet = flags.quiet or flags.as_json
     try:
-        result = _run(path, edits, flags, quiet)
+        result = _run(name, edits, flags, quiet)
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
         return _fail(flags, "invalid", str(error), INVALID, faults=faults)
@@ -66,7 +70,7 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     if flags.as_json:
         found: dict[str, Any] = {"status": result.status, "answer": result.answer}
         found["warnings"] = [as_table(warning) for warning in result.warnings]
-        found["alarms"] = [alarm._asdict() for alarm in alarms(result.stored)]
+        found["alarms"] = [alarm._asdict() for alarm in result.alarms]
         print_json(found | {"files": [str(file) for file in result.files], "metrics": result.metrics})
     else:
         # Without progress nothing has told them yet.
@@ -77,9 +81,9 @@ def run_and_tell(path: Path, edits: Sequence[str], flags: Flags) -> int:
     return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
 
 
-def _run(path: Path, edits: Sequence[str], flags: Flags, quiet: bool) -> Result:
-    scenario = Scenario(path, edits)
-    trains = scenario.loaded.scenario.experiment.resumes
+def _run(name: str, edits: Sequence[str], flags: Flags, quiet: bool) -> Result:
+    scenario = load(name, edits)
+    trains = scenario.resumes
     caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
     words = "stopping with a checkpoint"
     with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):

@@ -10,15 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import api
-from ..experiments.kind import RunError
-from ..front.progress import Progress
-from ..front.result import SweepResult, merge
-from ..language.faults import ScenarioError
-from ..results.disk import StoreReadError, StoreWriteError
-from ..suspicions import as_table, told
-from ..sweeps.engine import Stage, engine_of
-from ..sweeps.sweep import STOPPED
+from ..api import (
+    STOPPED,
+    Progress,
+    RunError,
+    ScenarioError,
+    Stage,
+    StoreReadError,
+    StoreWriteError,
+    SweepResult,
+    as_table,
+    engine_of,
+    load,
+    merge,
+    sweep,
+    told,
+)
 from .interrupts import BROKEN_OFF, print_json
 from .run import stopping, tell_unkept
 
@@ -44,13 +51,13 @@ class SweepFlags(NamedTuple):
     quiet: bool = False
 
 
-def sweep_and_tell(path: Path, edits: Sequence[str], flags: SweepFlags) -> int:
-    """Sweep the scenario at `path`, print where the result is, and return the exit code."""
+def sweep_and_tell(name: str, edits: Sequence[str], flags: SweepFlags) -> int:
+    """Sweep a scenario, print where the result is, and return the exit code."""
 
     def work() -> SweepResult:
-        described, stage = api.sweep(api.Scenario(path, edits)), Stage()
+        described, stage = sweep(load(name, edits)), Stage()
         apart = flags.workers > 1 or flags.scheduler is not None
-        trains = described.scenario.loaded.scenario.experiment.resumes
+        trains = described.scenario.resumes
         words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
         quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
         with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import NamedTuple
 
 
@@ -17,3 +18,11 @@ class Sheet(NamedTuple):
 
     note: str = ""
     """What a reader has to know to read it."""
+
+
+def html_of(sheet: Sheet) -> str:
+    """Return a table as HTML for the middle of a page."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
+    note = f"<p>{escape(sheet.note)}</p>" if sheet.note else ""
+    return f"<p>{escape(sheet.title)}</p><table><tr>{head}</tr>{rows}</table>{note}"

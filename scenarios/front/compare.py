@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..drawing.sheet import Sheet
+from ..drawing.sheet import Sheet, html_of
 from ..language.faults import dotted
 from ..report.summary import metrics
+from ..report.terminal import lines_of
 from ..results.disk import StoreReadError
 from ..results.statistics import interval
 from ..results.store import Result, load
@@ -191,3 +192,33 @@ def _word(value: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+class Comparison:
+    """Two results side by side; shows itself in a notebook.
+
+    Attributes
+    ----------
+    keys : dict
+        What differs between the scenarios, A and B; None stands for a key that one does not have.
+    figures : dict
+        The figures that both have, A and B.
+    """
+
+    def __init__(self, a: Side, b: Side) -> None:
+        self.keys, self.figures = different_keys(a, b), shared_figures(a, b)
+        self.schemes = partners(a.schemes, b.schemes)
+        self.only_a, self.only_b = lonely_figures(a, b)
+        self.sheets = comparison(a, b)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return everything as a table for programs."""
+        found = {"keys": self.keys, "figures": self.figures, "schemes": self.schemes}
+        return {**found, "only_a": self.only_a, "only_b": self.only_b}
+
+    def __repr__(self) -> str:
+        """Return both tables as text."""
+        return "\n".join(line for sheet in self.sheets for line in [sheet.title, *lines_of(sheet, 120), sheet.note, ""])
+
+    def _repr_html_(self) -> str:
+        return "".join(map(html_of, self.sheets))

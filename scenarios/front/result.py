@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..drawing.sheet import Sheet, html_of
+from ..experiments.alarms import Alarm, alarms
 from ..language.faults import Fault
 from ..language.load import Loaded
 from ..report.answer import answer, remarks
@@ -28,22 +30,7 @@ if TYPE_CHECKING:
 _EPOCHS = 8
 
 
-def merge(folder: str | Path) -> SweepResult:
-    """Put together the points of a sweep that are in a folder, after its shards have run.
-
-    Raises
-    ------
-    StoreReadError
-        If the folder holds no sweep, or a file in it has gone bad.
-    StoreWriteError
-        If a file cannot be written.
-    """
-    from ..sweeps.sweep import merge as put_together
-
-    return SweepResult(put_together(Path(folder)))
-
-
-def open_result(path: str | Path) -> Result | SweepResult:
+def open(path: str | Path) -> Result | SweepResult:  # noqa: A001
     """Open what was kept: the folder of a run or of a sweep, or a result file.
 
     Raises
@@ -216,6 +203,11 @@ class Result(_Labelled):
         return remarks(self.stored)
 
     @property
+    def alarms(self) -> list[Alarm]:
+        """What leaves its figures without meaning."""
+        return alarms(self.stored)
+
+    @property
     def metrics(self) -> dict[str, float | None]:
         """The final numbers under stable keys, such as ``gradient/cosine/<scheme>/<layer>``."""
         return metrics(self.stored)
@@ -266,13 +258,7 @@ class Result(_Labelled):
         return "\n".join([self.answer, *self.remarks])
 
     def _repr_html_(self) -> str:
-        tables = []
-        for sheet in sheets(self.stored, _EPOCHS):
-            head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns)
-            rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
-            tables.append(
-                f"<p>{escape(sheet.title)}</p><table><tr>{head}</tr>{rows}</table><p>{escape(sheet.note)}</p>"
-            )
+        tables = map(html_of, sheets(self.stored, _EPOCHS))
         words = "".join(f"<p>{escape(line)}</p>" for line in self.remarks)
         return f"<p><b>{escape(self.answer)}</b></p>{words}{''.join(tables)}"
 
@@ -298,6 +284,15 @@ class SweepResult(_Labelled):
         return self.swept.answer
 
     @property
+    def sheets(self) -> list[Sheet]:
+        """The tables of its report; none for one shard of a sweep."""
+        from ..sweeps.folder import read_plan
+        from ..sweeps.report import sweep_sheets
+
+        whole = bool(self.stored.groups)
+        return sweep_sheets(self.stored, read_plan(self.swept.folder), self.swept.outcomes) if whole else []
+
+    @property
     def files(self) -> list[Path]:
         """The files of the folder."""
         return [self.swept.folder / name for name in (CUBE, REPORT, TABLE) if (self.swept.folder / name).exists()]
@@ -313,4 +308,5 @@ class SweepResult(_Labelled):
         return self.answer
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.answer)}</b></p>"
+        tables = map(html_of, self.sheets)
+        return f"<p><b>{escape(self.answer)}</b></p>{''.join(tables)}"

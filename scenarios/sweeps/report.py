@@ -76,7 +76,7 @@ def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequenc
     drawn = {name: svg(figure) for name, (figure, _) in figures.items()}
     write_drawings(drawn, path.parent / FIGURES)
     plots = [plot(name, text, figures[name][1]) for name, text in drawn.items()]
-    tables = _tables(result, metric, axes, plan, outcomes)
+    tables = sweep_sheets(result, plan, outcomes)
     content: dict[str, Any] = {
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
@@ -218,9 +218,9 @@ def _places(axes: list[Axis], plan: Plan) -> dict[tuple[int, ...], str]:
     }
 
 
-def _tables(
-    result: Result, metric: Metric | None, axes: list[Axis], plan: Plan, outcomes: Sequence[Outcome | None]
-) -> list[Sheet]:
+def sweep_sheets(result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> list[Sheet]:
+    """Return every table that the points have data for."""
+    metric, axes = in_percent(metric_of(result)), axes_of(result)
     tables = _kind(result).sweep_sheets(result, _places(axes, plan))
     if metric is not None:
         tables.append(_means(metric, plan))

@@ -12,6 +12,7 @@ LOOKED_AT = {
     "run.test_run",
     "test_api",
     "front.test_catalogue",
+    "front.test_figures",
     "report.test_pages",
 }
 """Test files that look at figures."""

@@ -1,13 +1,17 @@
 """What a notebook calls gives what the command line gives, in memory as in a folder."""
 
+import ast
 import subprocess
 import sys
+import traceback
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nudgelab
+from scenarios import api
 from scenarios.front.progress import Progress
 from scenarios.results import store
 from scenarios.results.variables import complete
@@ -39,7 +43,7 @@ def test_a_run_in_memory_is_the_run_in_a_folder(tmp_path):
     assert memory.folder is None
     assert memory.files == []
     assert (memory.answer, memory.metrics, memory.remarks) == (kept.answer, kept.metrics, kept.remarks)
-    opened = nudgelab.open_result(tmp_path / "kept")
+    opened = nudgelab.open(tmp_path / "kept")
     assert_same(opened.stored, kept.stored, left_out=())
     assert opened.answer == kept.answer
     again = scenario.run(tmp_path / "kept")
@@ -50,7 +54,7 @@ def test_a_result_in_memory_can_be_saved_and_run_again_from_there(tmp_path):
     result = nudgelab.load(TABLES).run()
     files = {path.name for path in result.save(tmp_path / "saved")}
     assert {"run.h5", "report.html", "scenario.toml", "causes.svg"} <= files
-    assert_same(nudgelab.open_result(tmp_path / "saved").stored, result.stored)
+    assert_same(nudgelab.open(tmp_path / "saved").stored, result.stored)
     again = nudgelab.load(tmp_path / "saved" / "scenario.toml").run()
     assert_same(again.stored, result.stored)
 
@@ -114,6 +118,55 @@ def test_an_interrupted_run_leaves_everything_as_it_was():
     assert_same(scenario.run().stored, nudgelab.load(TABLES).run().stored)
 
 
+class Leaving(Progress):
+    """Ends the sweep as Ctrl-C does, when it is told that the first point is done."""
+
+    def advance(self, done, total, text):
+        super().advance(done, total, text)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_sweep_goes_on_with_the_same_call(tmp_path):
+    sweep = nudgelab.sweep(nudgelab.load(TABLES), {"devices.feedback.mismatch_sigma": [0.05, 0.1, 0.2]})
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(tmp_path / "left", watch=Leaving(quiet=True))
+    assert len(list((tmp_path / "left/points").glob("*.h5"))) == 1
+    found, whole = sweep.run(tmp_path / "left"), sweep.run(tmp_path / "whole")
+    assert (found.swept.computed, whole.swept.computed) == (2, 3)
+    assert_same(found.stored, whole.stored, left_out=())
+    assert found.answer == whole.answer
+    assert found._repr_html_().count("<table>") == len(found.sheets) > 0
+
+
+class Mistaken(Progress):
+    """Has a mistake where it is told something."""
+
+    def say(self, text):
+        super().say(text.no_such_name)  # the line
+
+
+def test_a_mistake_in_a_callback_is_shown_at_its_line():
+    with pytest.raises(AttributeError) as caught:
+        nudgelab.load(TABLES).run(watch=Mistaken(quiet=True))
+    lines = [frame.line for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert any("# the line" in line for line in lines)
+
+
+def test_results_are_compared_and_reported_as_the_command_line_does(tmp_path):
+    scenario = nudgelab.load(TABLES)
+    for name, sigma in (("a", 0.0), ("b", 0.1)):
+        scenario.set({"devices.feedback.mismatch_sigma": sigma}).run(tmp_path / name)
+    found = nudgelab.compare(tmp_path / "a", tmp_path / "b")
+    assert found.keys["devices.feedback.mismatch_sigma"] == (0.0, 0.1)
+    assert found._repr_html_().count("<table>") == 2
+    assert "devices.feedback.mismatch_sigma" in repr(found)
+    (tmp_path / "a/report.html").unlink()
+    assert tmp_path / "a/report.html" in nudgelab.report(tmp_path / "a")
+    assert (tmp_path / "a/report.html").exists()
+    with pytest.raises(nudgelab.StoreError, match="ecram-mo"):
+        nudgelab.report("ecram-moo")
+
+
 def test_a_sweep_is_the_runs_of_its_points(tmp_path):
     scenario = nudgelab.load(TABLES)
     found = nudgelab.sweep(scenario, {"devices.feedback.mismatch_sigma": [0.05, 0.2]}, replicates=2).run(tmp_path / "s")
@@ -121,7 +174,7 @@ def test_a_sweep_is_the_runs_of_its_points(tmp_path):
     cosine = found["gradient"]["cosine"].isel({"devices.feedback.mismatch_sigma": 1, "replicate": 1})
     assert np.array_equal(cosine.values.ravel(), alone["gradient"]["cosine"].values.ravel())
     assert len(found.to_dataframe()) == 4
-    opened = nudgelab.open_result(tmp_path / "s")
+    opened = nudgelab.open(tmp_path / "s")
     assert opened.answer == found.answer != ""
     assert nudgelab.merge(tmp_path / "s").answer == found.answer
 
@@ -174,11 +227,25 @@ def test_the_front_door_loads_nothing_heavy():
 
 
 def test_every_public_name_is_there():
-    assert {"main", *nudgelab._PLACES} == set(nudgelab.__all__)
+    assert {"main", *api.PUBLIC} == set(nudgelab.__all__)
     for name in nudgelab.__all__:
         assert getattr(nudgelab, name).__doc__
     with pytest.raises(AttributeError, match="has no attribute 'laod'"):
         nudgelab.laod  # noqa: B018
+
+
+def test_the_front_door_has_one_list():
+    """What type checkers read and what is loaded are the same names of the same modules."""
+    tree = ast.parse(Path(api.__file__).read_text(encoding="utf-8"))
+    read = {
+        alias.name: f"{'.' * node.level}{node.module}"
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        for alias in node.names
+    }
+    loaded = api.PUBLIC | api._MORE
+    assert read == {name: place.removeprefix("..") if ".." in place else f".{place}" for name, place in loaded.items()}
 
 
 def test_in_memory_content_is_what_a_file_gives(tmp_path):

@@ -16,7 +16,7 @@ import xarray
 
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.build import build
-from scenarios.experiments.kind import RunError
+from scenarios.experiments.kind import RunError, Setting, kind_named
 from scenarios.front.progress import Progress
 from scenarios.language.load import load
 from scenarios.report.summary import open_lines
@@ -74,11 +74,11 @@ def test_every_experiment_keeps_products_of_matrices_on_one_thread(tmp_path, mon
         )
         return {}, {"status": "complete"}
 
-    monkeypatch.setattr(run_module, "_experiment", watched)
+    monkeypatch.setattr(type(kind_named(kind)), "run", watched)
     experiment = {"train": 'experiment={kind="train",epochs=1}', "evaluate": 'experiment={kind="evaluate",chips=1}'}
     loaded = load(write_scenario(tmp_path), [experiment.get(kind, f'experiment={{kind="{kind}"}}')])
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        run_module.compute(build(loaded), run_module.Setting(1, tmp_path, None, ""), Progress(quiet=True))
+        run_module.compute(build(loaded), Setting(1, tmp_path, None, ""), Progress(quiet=True))
     assert set(seen) == {1}
 
 

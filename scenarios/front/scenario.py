@@ -1,0 +1,264 @@
+"""Scenarios as objects: read and checked, changed, run, and made into chips."""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from ..language.files import CATALOGUE
+from ..language.load import Loaded
+from ..language.load import load as read_scenario
+
+if TYPE_CHECKING:
+    from substrate.chip.chip import Chip
+
+    from ..build import Setup
+    from ..experiments.watch import Watch
+    from .result import Result
+
+Edits = Mapping[str, Any] | Sequence[str | tuple[str, Any]]
+"""Values to replace: by dotted key, or as texts such as ``seed=3``."""
+
+
+def find_scenario(name: str | Path) -> Path:
+    """Return the path of a scenario: a file, or the name of a bundled one (a file wins)."""
+    path = Path(name)
+    bundled = CATALOGUE / f"{name}.toml"
+    return bundled if not path.exists() and bundled.exists() else path
+
+
+def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
+    """Read and check a scenario.
+
+    Parameters
+    ----------
+    source : str, Path or mapping
+        The name of a bundled scenario, a TOML file, or the tables of one as dictionaries. In dictionaries a key that
+        names an npz file, such as ``network.parameters`` or ``task.path``, takes a dictionary of arrays as well.
+    edits : mapping of dotted key to value, or sequence of str
+        Values to replace, such as ``{"devices.feedback.mismatch_sigma": 0.02}`` or ``["seed=3"]``.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    ScenarioError
+        With everything that is wrong, each fault with its place and what to try.
+    """
+    if isinstance(source, Mapping):
+        tables, arrays = _apart(source)
+        return Scenario(tables, edits, arrays)
+    return Scenario(find_scenario(source), edits)
+
+
+class Checked:
+    """What `Scenario.check` found: `taken`, what every file is taken for, and `warnings`, what is suspicious."""
+
+    def __init__(self, taken: list[str], warnings: list[str], points: int | None) -> None:
+        self.taken, self.warnings, self.points = taken, warnings, points
+
+    def __str__(self) -> str:
+        """Return the one word, or with the points of a sweep."""
+        return "good" if self.points is None else f"good, and so are all {self.points} points of its sweep"
+
+    def __repr__(self) -> str:
+        """Return everything in lines."""
+        return "\n".join([*self.warnings, *self.taken, str(self)])
+
+
+class Scenario:
+    """One experiment on one chip, completely described; `load` makes it.
+
+    Attributes
+    ----------
+    loaded : Loaded
+        The checked description and where every value was written.
+    """
+
+    def __init__(
+        self, source: Path | dict[str, Any], edits: Edits = (), arrays: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        self._source, self._edits, self._arrays = source, edits, dict(arrays or {})
+        kept: dict[str, str] = {}
+        if self._arrays:
+            folder = mkdtemp(prefix="nudgelab-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            kept = self._keep_arrays(Path(folder))
+        self.loaded: Loaded = read_scenario(source, [*_pairs(kept), *_pairs(edits)])
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.loaded.scenario.name
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run that is stopped leaves a checkpoint, from which the same call goes on."""
+        return self.loaded.scenario.experiment.resumes
+
+    def set(self, edits: Edits) -> Scenario:
+        """Return the scenario with some values replaced; this one stays as it is.
+
+        Raises
+        ------
+        ScenarioError
+            With everything that is wrong.
+        """
+        return Scenario(self._source, [*_pairs(self._edits), *_pairs(edits)], self._arrays)
+
+    def check(self) -> Checked:
+        """Read all files and check everything that can be seen before a run, the points of a sweep included.
+
+        Raises
+        ------
+        ScenarioError
+            With everything that is wrong.
+        """
+        from ..reach import tell_cells
+        from ..suspicions import suspicions, told
+
+        setup = self._setup()
+        lines, points = [told(warning) for warning in suspicions(self.loaded, setup)], None
+        if self.loaded.scenario.sweep is not None:
+            from ..sweeps.points import checked
+
+            design = checked(self.loaded)
+            points = len(design.ids)
+            lines += [told(warning) for warning in design.warnings]
+        taken = [*setup.taken, *tell_cells(setup)]
+        return Checked(taken, list(dict.fromkeys(lines)), points)
+
+    def show(self) -> str:
+        """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
+        from ..report.explain import explain
+
+        return explain(self.loaded)
+
+    def run(
+        self,
+        out: str | Path | bool = False,
+        *,
+        threads: int | None = None,
+        force: bool = False,
+        progress: bool = False,
+        watch: Watch | None = None,
+    ) -> Result:
+        """Run the experiment.
+
+        Parameters
+        ----------
+        out : str, Path or bool
+            Folder in which the run is kept: its result file, report and figures. The same call goes on with an
+            interrupted training there, and finds a complete result. True: ``./<name>-<id>``; absent: everything
+            stays in memory.
+        threads : int, optional
+            Threads that share a batch; absent: all cores. Never changes a result.
+        force : bool
+            Compute again, and replace the result of another scenario in the folder.
+        progress : bool
+            Tell on the standard error how far the run is.
+        watch : Watch, optional
+            Who is told instead, and can stop the run.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        ScenarioError
+            If a file of the scenario does not fit.
+        RunError
+            If the folder holds another result, or a study has nothing to compare.
+        StoreReadError, StoreWriteError
+            If a file of the folder cannot be read or written.
+        Interrupted
+            If the watch asked to stop.
+        """
+        from ..run.run import Options, run, run_in_memory
+        from .progress import Progress
+        from .result import Result
+
+        with Progress(quiet=not progress) as own:
+            told = own if watch is None else watch
+            if out is False:
+                return Result(*run_in_memory(self.loaded, threads, told), loaded=self.loaded)
+            folder = None if out is True else Path(out)
+            loaded = self.loaded if folder is None else self._kept_in(folder)
+            finished = run(loaded, Options(folder, threads, force), told)
+        return Result.of_folder(finished, loaded)
+
+    def chip(self, instance: int | None = None, threads: int | None = None) -> Chip:
+        """Return the chip of the scenario, to be measured by hand; see `substrate.protocol.Bench`.
+
+        Parameters
+        ----------
+        instance : int, optional
+            Number of the fabricated chip; absent: that of the scenario.
+        threads : int, optional
+            Threads that share a batch.
+        """
+        return self._setup().chip(instance, threads=threads)
+
+    @property
+    def data(self) -> Any:
+        """Data of the task: ``x``, ``y``, ``x_test``, ``y_test``, samples first."""
+        return self._setup().data
+
+    def to_toml(self) -> str:
+        """Return the scenario with every default filled in, as TOML."""
+        return self.loaded.scenario.to_toml()
+
+    def __repr__(self) -> str:
+        """Return the name and the kind of experiment."""
+        return f"<Scenario {self.name!r}: {self.loaded.scenario.experiment.kind}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<b>{escape(self.name)}</b><pre>{escape(self.show())}</pre>"
+
+    def _setup(self) -> Setup:
+        from ..build import build
+
+        return build(self.loaded)
+
+    def _keep_arrays(self, folder: Path) -> dict[str, str]:
+        """Write the arrays that were given in memory into a folder; return the edits that name the files."""
+        import numpy as np
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for key, arrays in self._arrays.items():
+            np.savez(folder / f"{key}.npz", **arrays)
+        return {key: str((folder / f"{key}.npz").resolve()) for key in self._arrays}
+
+    def _kept_in(self, folder: Path) -> Loaded:
+        """Return the scenario with its arrays kept beside its result."""
+        if not self._arrays:
+            return self.loaded
+        return read_scenario(self._source, [*_pairs(self._keep_arrays(folder)), *_pairs(self._edits)])
+
+
+def _apart(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
+    from ..language.named_files import FILE_KEYS
+
+    tables, arrays = dict(source), {}
+    for key in FILE_KEYS:
+        node, path = tables, list(key)
+        while len(path) > 1 and isinstance(node.get(path[0]), Mapping):
+            node[path[0]] = dict(node[path[0]])
+            node = node[path.pop(0)]
+        if len(path) == 1 and isinstance(node.get(path[0]), Mapping):
+            arrays[".".join(key)] = node.pop(path[0])
+    return tables, arrays
+
+
+def _pairs(edits: Edits) -> list[Any]:
+    return list(edits.items()) if isinstance(edits, Mapping) else list(edits)

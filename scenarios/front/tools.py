@@ -1,0 +1,122 @@
+"""What is done with files beside running scenarios: lists, reports, starters, the schema, versions."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..language.files import CATALOGUE, presets
+
+if TYPE_CHECKING:
+    from .compare import Comparison
+
+
+def catalogue() -> dict[str, str]:
+    """Return the bundled scenarios, by name, each with its title."""
+    found = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
+    # What reproduces a paper is in a folder of its own, and comes last.
+    return {name: _title(path) for name, path in sorted(found.items(), key=lambda item: ("/" in item[0], item[0]))}
+
+
+def list_presets() -> dict[str, dict[str, str]]:
+    """Return what a scenario can start from, `presets` and published `devices`, by name, each with its title."""
+    from ..language.device_presets import device_presets
+
+    groups = {"presets": presets(), "devices": device_presets()}
+    return {group: {path.stem: _title(path) for path in paths} for group, paths in groups.items()}
+
+
+def report(path: str | Path) -> list[Path]:
+    """Write the report and the figures of a kept result again, or the card of a published device.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of a run or its result file; or the name of a device, whose card goes into the working folder.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
+
+    Raises
+    ------
+    StoreReadError
+        If there is no such result, or it is unreadable.
+    StoreWriteError
+        If a file cannot be written.
+    """
+    from ..language.device_presets import DEVICE_PRESETS, read_preset
+    from ..language.faults import close, did_you_mean
+    from ..report.cards import write_card
+    from ..report.page import write_report
+    from ..results.store import StoreReadError, load
+    from ..run.run import RESULT
+
+    device, path = DEVICE_PRESETS / f"{path}.toml", Path(path)
+    if not path.exists() and device.exists():
+        card = Path(f"{path}.html")
+        write_card(read_preset(device), card)
+        return [card]
+    file = path / RESULT if path.is_dir() else path
+    try:
+        return write_report(load(file), file.parent)
+    except StoreReadError as error:
+        devices = [] if path.exists() else [preset.stem for preset in DEVICE_PRESETS.glob("*.toml")]
+        meant = did_you_mean(close(str(path), devices))
+        raise StoreReadError(" - ".join(filter(None, [str(error), meant]))) from error
+
+
+def compare(a: str | Path, b: str | Path) -> Comparison:
+    """Compare two kept results, runs or sweeps: keys that differ, and figures that changed.
+
+    Raises
+    ------
+    StoreReadError
+        If one of them cannot be read.
+    """
+    from .compare import Comparison, side
+
+    return Comparison(side(Path(a)), side(Path(b)))
+
+
+def schema(folder: Path | None = None) -> str:
+    """Return the JSON Schema of scenario files; with a folder, write it there and return the path of the file.
+
+    Raises
+    ------
+    StoreWriteError
+        If the system refuses.
+    """
+    from ..language.json_schema import FILE, text
+    from ..results.disk import write, writing
+
+    if folder is None:
+        return text()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write(folder / FILE, text().encode())
+    return str(folder / FILE)
+
+
+def describe_machine() -> list[tuple[str, str]]:
+    """Return versions, threads, linear algebra and the folder of compiled kernels, each with its name."""
+    from substrate.dynamics.machine import available_threads
+    from substrate.engine.cpu.compile import CACHE, blas_description
+
+    libraries = ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")
+    return [
+        ("nudgelab", version("nudgelab")),
+        ("python", platform.python_version()),
+        *((name, version(name)) for name in libraries),
+        ("threads", str(available_threads())),
+        ("linear algebra", blas_description()),
+        ("compiled kernels", str(CACHE.folder or "not kept")),
+        *(("", f"not in {folder}: {reason}") for folder, reason in CACHE.refused.items()),
+    ]
+
+
+def _title(path: Path) -> str:
+    return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
