@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nudgelab
+from scenarios.experiments import figures
 from tests.own_kinds import only_here
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
@@ -47,6 +48,11 @@ def _law(found):
     assert found["chip"].causes == ["mismatch", "write"]
 
 
+def _figure(found):
+    assert list(found["result"].figures)[-1] == "norms"
+    assert Path("norms.svg").exists()
+
+
 FINDINGS = {
     "01_first_measurement": _first,
     "02_my_weights_and_data": _mine,
@@ -55,6 +61,7 @@ FINDINGS = {
     "05_own_scheme": _own_scheme,
     "08_a_measured_chip": _measured,
     "09_my_write_law": _law,
+    "10_my_figure": _figure,
 }
 
 
@@ -66,6 +73,8 @@ def run_example(path, name):
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p.stem in FINDINGS], ids=lambda path: path.stem)
 def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    figures.all_figures()  # those of nudgelab are there before any is forgotten
+    monkeypatch.setattr(figures, "_FIGURES", dict(figures._FIGURES))
     with only_here():
         FINDINGS[path.stem](run_example(path, "__main__"))
 
