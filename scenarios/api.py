@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .suspicions import as_table as as_table
     from .suspicions import told as told
     from .sweeps.engine import Stage as Stage
-    from .sweeps.engine import engine_of as engine_of
+    from .sweeps.engines import engine_of as engine_of
     from .sweeps.sweep import STOPPED as STOPPED
 
 PUBLIC = {
@@ -88,7 +88,7 @@ _MORE = {
     "as_table": "suspicions",
     "compiling": "..substrate.engine.cpu.compile",
     "describe_machine": "front.tools",
-    "engine_of": "sweeps.engine",
+    "engine_of": "sweeps.engines",
     "open_lines": "report.summary",
     "print_sheet": "report.summary",
     "schema": "front.tools",

@@ -361,7 +361,11 @@ PLANTS = [
     ("h5py, matplotlib and tomllib live in scenarios only", "substrate/laws/conventions.py", "import h5py"),
     ("devices need numpy and pydantic only", "devices/synapse/cell.py", "import scipy.linalg"),
     ("learning needs numpy and scipy only", "learning/cost.py", "import pint"),
-    ("no two folders of learning need each other", "learning/schemes/nodes.py", "import learning.estimator"),
+    (
+        "no two folders of learning or scenarios need each other",
+        "learning/schemes/nodes.py",
+        "import learning.estimator",
+    ),
 ]
 """Imports that break a contract."""
 

@@ -100,7 +100,7 @@ class Sweep:
         StoreReadError, StoreWriteError
             If a file cannot be read or written.
         """
-        from ..sweeps.engine import engine_of
+        from ..sweeps.engines import engine_of
         from ..sweeps.sweep import SweepOptions
         from ..sweeps.sweep import sweep as run_sweep
         from .progress import Progress

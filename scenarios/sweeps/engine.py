@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ..experiments.kind import RunError
 from ..experiments.watch import Watch
 from .point import Outcome, Task, run_point
 
@@ -65,20 +64,3 @@ def ask_to_stop(stop: Path | None) -> None:
         stop.touch()
     except OSError:  # a full disk: the points end when they are done
         return
-
-
-def engine_of(workers: int, scheduler: str | None) -> Engine:
-    """Return what runs the points; Dask is loaded only where it is needed.
-
-    Raises
-    ------
-    RunError
-        If it is needed and not installed.
-    """
-    if workers == 1 and scheduler is None:
-        return in_process
-    try:
-        from .dask_engine import cluster, local
-    except ImportError as error:
-        raise RunError("several workers need Dask: pip install 'nudgelab[sweep]'") from error
-    return local(workers) if scheduler is None else cluster(scheduler)
