@@ -156,6 +156,10 @@ class Drawings(Mapping[str, Drawing]):
         """Return how many there are."""
         return len(self._names)
 
+    def __repr__(self) -> str:
+        """Return the names."""
+        return f"<figures: {', '.join(self) or 'none'}>"
+
     def _repr_html_(self) -> str:
         return "".join(drawing._repr_svg_() for drawing in self.values())
 
