@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.api import (
+        DeviceBlock,
         ErrorVector,
         LearningRule,
         Node,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("devices", "learning", "scenarios", "substrate")
 
 __all__ = [
+    "DeviceBlock",
     "ErrorVector",
     "LearningRule",
     "Node",

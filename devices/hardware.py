@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args
 
-from pydantic import Discriminator
+from pydantic import Discriminator, SerializerFunctionWrapHandler, model_serializer
+from pydantic.fields import FieldInfo
 
+from .block import BlockError, DeviceBlock, cause_of, examine, method_of, name_of
 from .imperfection import Cause, Use
 from .interface.converter import Converters
 from .interface.hold import Hold
@@ -57,6 +60,25 @@ class Devices(Parameters):
     retention: Retention = Retention()
     """What happens to weights between two writes."""
 
+    def acting(self, method: str) -> dict[str, DeviceBlock]:
+        """Return the blocks with a method of their own, see `devices.block`, as far as they are not ideal."""
+        blocks = {name: block for name, block in self if isinstance(block, DeviceBlock) and block != type(block)()}
+        return {name: block for name, block in blocks.items() if method_of(type(block)) == method}
+
+    if not TYPE_CHECKING:  # a type checker would then take any name for a block
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a block that was added after this object was made: ideal, as its default."""
+            field = Devices.model_fields.get(name)
+            return super().__getattr__(name) if field is None else field.default
+
+    @model_serializer(mode="wrap")
+    def _without_ideal_blocks(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So the name of a block that a user added is needed only where it acts.
+        told: dict[str, Any] = handler(self)
+        idle = {name for name, block in self if isinstance(block, DeviceBlock) and block == type(block)()}
+        return {name: part for name, part in told.items() if name not in idle}
+
 
 class Declared(NamedTuple):
     """An imperfection, and the blocks that have it."""
@@ -89,12 +111,17 @@ class Declared(NamedTuple):
 def declared_causes() -> dict[str, Declared]:
     """Return every imperfection that a block declares, by name, in the order of the blocks and of `Cause.before`."""
     found: dict[str, Declared] = {}
-    for block, field in Devices.model_fields.items():
-        for cause in (cause for kind in _kinds(field.annotation) for cause in kind.causes):
+    for block, kinds in kinds_of_blocks().items():
+        for cause in (cause for kind in kinds for cause in kind.causes):
             blocks = found.setdefault(cause.name, Declared(cause, [])).blocks
             if block not in blocks:  # all that a block can be have it
                 blocks.append(block)
     return in_order(found, {name: one.cause.before for name, one in found.items() if one.cause.before})
+
+
+def kinds_of_blocks() -> dict[str, list[Any]]:
+    """Return the classes that every block can be, by its name."""
+    return {name: list(_kinds(field.annotation)) for name, field in Devices.model_fields.items()}
 
 
 def in_order(found: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
@@ -103,6 +130,28 @@ def in_order(found: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
     for name, later in before.items():
         names.insert(names.index(later), name)
     return {name: found[name] for name in names}
+
+
+def add_block(block: type[DeviceBlock]) -> None:
+    """Let a chip have one more block; one of the same name that was added before makes way for it.
+
+    Raises
+    ------
+    BlockError
+        If it has no name or a name that is taken, or `devices.block.examine` finds anything.
+    """
+    examine(block)
+    name = name_of(block)
+    before = Devices.model_fields.get(name)
+    if hasattr(Devices(), name) and (before is None or not _is_own(before.annotation)):
+        raise BlockError(f"kind = {name!r} of {block.__name__} is taken: call the block something else")
+    block.causes = (cause_of(name, block),)
+    Devices.model_fields[name] = FieldInfo(annotation=block, default=block(), description=inspect.getdoc(block))
+    Devices.model_rebuild(force=True)
+
+
+def _is_own(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, DeviceBlock)
 
 
 def add_write_law(law: type[WriteLaw]) -> None:

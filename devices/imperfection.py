@@ -54,6 +54,12 @@ class Cause(NamedTuple):
     of_weights: bool = False
     """Whether it makes effective weights differ from programmed ones."""
 
+    words: str = ""
+    """What it is, as advice names it, such as ``the wires``."""
+
+    cure: str = ""
+    """What helps against it as a whole, such as ``lines without resistance``; absent: nobody tries."""
+
     before: str = ""
     """Name that it precedes in the list of all, if its block stands elsewhere."""
 

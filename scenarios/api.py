@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from devices.block import DeviceBlock as DeviceBlock
     from devices.programming.own import WriteLaw as WriteLaw
     from learning.rules.error_vector import ErrorVector as ErrorVector
     from learning.rules.rule import LearningRule as LearningRule
@@ -65,6 +66,7 @@ PUBLIC = {
     "Node": "..learning.schemes.scheme",
     "LearningRule": "..learning.rules.rule",
     "ErrorVector": "..learning.rules.error_vector",
+    "DeviceBlock": "..devices.block",
     "WriteLaw": "..devices.programming.own",
     "Scenario": "front.scenario",
     "Sweep": "front.sweep",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.block import DeviceBlock, sample
 from devices.neuron.activation import Curve
 from devices.programming.own import WriteLaw
 from learning.draws import both_seeds
@@ -25,6 +26,7 @@ from .data.measured_weights import PLACES as WEIGHTS
 from .data.measured_weights import measured_weights
 from .data.readers import DATA, PARAMETERS, READERS
 from .data.shelf import Shelf
+from .fabrication import fabrication_faults
 from .initial import Initial, initial_parameters
 from .language.faults import dotted
 from .language.load import Loaded, faults_at
@@ -136,12 +138,15 @@ def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
         measured_weights=cells,
         measured_converters={name: values[key] for name, key in CONVERTERS.items() if key in values},
     )
+    first = Fabrication(scenario.seed, scenario.chip.instance)
+    if faults := list(fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1))):
+        raise faults_at(loaded, faults)
     return Setup(
         _with_seed(scenario),
         design,
         programmed,
         data,
-        Fabrication(scenario.seed, scenario.chip.instance),
+        first,
         {dotted(key): read[key].digest for key in files} | _registered(scenario),
         [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
     )
@@ -203,8 +208,12 @@ def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -
 
 def _registered(scenario: Scenario) -> dict[str, str]:
     """Return the digest of what the user's own laws compute, by key: their names alone say little."""
-    law = scenario.devices.update
-    return {"devices.update": digest_of({"nodes": law.shape().nodes})} if isinstance(law, WriteLaw) else {}
+    devices = scenario.devices
+    blocks = {name: block for name, block in devices if isinstance(block, DeviceBlock)}
+    found = {name: sample(block) for name, block in blocks.items() if block != type(block)()}
+    if isinstance(devices.update, WriteLaw):
+        found["update"] = devices.update.shape().nodes
+    return {f"devices.{name}": digest_of({"values": values}) for name, values in found.items()}
 
 
 def _with_seed(scenario: Scenario) -> Scenario:

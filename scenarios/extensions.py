@@ -9,17 +9,21 @@ from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from devices.hardware import add_write_law
+from devices.block import DeviceBlock
+from devices.hardware import add_block, add_write_law
 from devices.kinds import KindError
 from devices.parameters import Parameters
 from devices.programming.own import WriteLaw
 from learning.rules.rule import RULES
 from learning.schemes.scheme import SCHEMES
+from substrate.chip.causes import collect
 
 from .schema.learning import Learning, types_of_kinds
 from .schema.scenario import Scenario
 
 K = TypeVar("K", bound=Parameters)
+
+_BASES = "derive a class from Scheme, LearningRule, WriteLaw or DeviceBlock"
 
 _PACKAGES = ("devices", "learning")
 """Where the kinds are that nobody has to register."""
@@ -49,10 +53,13 @@ def register(kind: type[K]) -> type[K]:
     """
     if isinstance(kind, type) and issubclass(kind, WriteLaw):
         add_write_law(kind)
+    elif isinstance(kind, type) and issubclass(kind, DeviceBlock):
+        add_block(kind)
+        collect()
     else:
         kinds = next((k for k in (SCHEMES, RULES) if isinstance(kind, type) and issubclass(kind, k.base)), None)
         if kinds is None:
-            raise KindError(f"{kind!r} cannot be registered: derive a class from Scheme, LearningRule or WriteLaw")
+            raise KindError(f"{kind!r} cannot be registered: {_BASES}")
         kinds.register(kind)
     rebuild()
     return kind
@@ -68,6 +75,7 @@ def rebuild() -> None:
 
 def own_kinds(scenario: Scenario) -> list[type[Any]]:
     """Return the classes a scenario uses that are no part of this package."""
-    learning = scenario.learning
-    used = map(type, (*learning.all_schemes(), learning.rule, scenario.devices.update))
+    learning, devices = scenario.learning, scenario.devices
+    acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
+    used = map(type, (*learning.all_schemes(), learning.rule, devices.update, *acting))
     return [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]

@@ -14,6 +14,7 @@ from learning.rules.rule import RULES, LearningRule, Method
 from learning.schemes.scheme import SCHEMES, Node, Scheme
 from learning.training import Gradient, Samples
 from scenarios.extensions import rebuild
+from substrate.chip.causes import collect
 from substrate.protocol import Bench
 
 
@@ -60,13 +61,17 @@ class Apart(LearningRule):
 @contextmanager
 def only_here() -> Iterator[None]:
     """Let what is registered inside be gone afterwards."""
-    update = Devices.model_fields["update"]
-    laws, before = update.annotation, [dict(kinds._classes) for kinds in (SCHEMES, RULES)]
+    fields = Devices.model_fields
+    blocks, laws = dict(fields), fields["update"].annotation
+    before = [dict(kinds._classes) for kinds in (SCHEMES, RULES)]
     try:
         yield
     finally:
         for kinds, classes in zip((SCHEMES, RULES), before, strict=True):
             kinds._classes = classes
-        update.annotation = laws
+        fields.clear()
+        fields.update(blocks)
+        fields["update"].annotation = laws
         Devices.model_rebuild(force=True)
+        collect()
         rebuild()

@@ -53,6 +53,11 @@ def _figure(found):
     assert Path("norms.svg").exists()
 
 
+def _block(found):
+    assert found["readout"][0.0] == 0.0 < found["readout"][0.01] < found["readout"][0.1]
+    assert found["coupled"].chip().causes == ["crosstalk"]
+
+
 FINDINGS = {
     "01_first_measurement": _first,
     "02_my_weights_and_data": _mine,
@@ -62,6 +67,7 @@ FINDINGS = {
     "08_a_measured_chip": _measured,
     "09_my_write_law": _law,
     "10_my_figure": _figure,
+    "11_my_device_block": _block,
 }
 
 

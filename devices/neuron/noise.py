@@ -91,6 +91,8 @@ class Noise(Parameters):
             dict.fromkeys(("thermal", "common", "coloured", "flicker"), 0.0),
             lambda noise, _: noise.on,
             lambda noise: SLOW if noise.thermal == noise.common == 0.0 else RANDOM,
+            words="noise of the membranes",
+            cure="less noise of the membranes",
         ),
         Cause(
             "read-noise",
@@ -98,6 +100,8 @@ class Noise(Parameters):
             {"read": 0.0, "read_flicker": 0.0, "telegraph": None},
             lambda noise, _: noise.reads,
             lambda noise: SLOW if noise.read == 0.0 else RANDOM,
+            words="noise of the reads",
+            cure="less noise of the reads",
         ),
     )
 

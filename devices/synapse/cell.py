@@ -95,6 +95,14 @@ _ERRORS: dict[str, tuple[dict[str, object], Callable[[WeightDevices], bool]]] = 
 }
 """Imperfections of cells: the keys of each with their ideal values, and whether cells have it."""
 
+_WORDS = {
+    "mismatch": ("the mismatch of cells", "better matched cells"),
+    "stuck": ("stuck cells", "no stuck cells"),
+    "window": ("the window of the cells", "a wider window or more levels"),
+    "path-gain": ("the gains of paths", "better matched paths"),
+}
+"""What each is, and what helps."""
+
 
 class WeightDevices(Parameters):
     """The cells of all weights; each falls short of its programmed weight in its own way."""
@@ -144,7 +152,8 @@ class WeightDevices(Parameters):
     """The two equal devices of that mirror, in place of `gain_sigma`: the gain spreads by root 2 of one of them."""
 
     causes: ClassVar[tuple[Cause, ...]] = tuple(
-        Cause(name, COMMON, partial(_ideal_cells, name), partial(_has_error, name), of_weights=True) for name in _ERRORS
+        Cause(name, COMMON, partial(_ideal_cells, name), partial(_has_error, name), None, True, *_WORDS[name])
+        for name in _ERRORS
     )
 
     @model_validator(mode="after")
@@ -302,7 +311,15 @@ class Twin(Parameters):
     """Spread of the weights of the second copy around those of the first, relative, one standard deviation;
     dimensionless, 0 to 10. Root 2 of the spread of one cell. The error of an estimate is its effect over beta."""
 
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("twin", DIFFERENT, acts=lambda twin, _: twin.mismatch_sigma > 0.0),)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause(
+            "twin",
+            DIFFERENT,
+            acts=lambda twin, _: twin.mismatch_sigma > 0.0,
+            words="the second copy",
+            cure="a second copy that matches the first",
+        ),
+    )
 
 
 def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:

@@ -66,7 +66,16 @@ class Retention(Parameters):
     drift_start: Annotated[Seconds, Field(gt=0.0, le=1e10)] = 20.0
     """Time ``t0`` after the write at which a cell was verified; second, above 0. Published: 20 s."""
 
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("retention", WRITE, acts=lambda kept, _: kept.on, of_weights=True),)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause(
+            "retention",
+            WRITE,
+            acts=lambda kept, _: kept.on,
+            of_weights=True,
+            words="what cells forget",
+            cure="cells that forget nothing",
+        ),
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Retention:

@@ -14,6 +14,9 @@ from ..imperfection import COMMON, Cause
 from ..parameters import Parameters
 from ..quantities import Cell
 
+LARGEST = 2**18
+"""Most cells of an array whose lines can be solved; 512 x 512 of them take a quarter of a minute."""
+
 Lines = Annotated[int, Field(ge=1, le=2048)]
 
 
@@ -40,5 +43,12 @@ class Wires(Parameters):
     chips have 64 to 512."""
 
     causes: ClassVar[tuple[Cause, ...]] = (
-        Cause("wires", COMMON, acts=lambda wires, _: wires.segment != 0.0, of_weights=True),
+        Cause(
+            "wires",
+            COMMON,
+            acts=lambda wires, _: wires.segment != 0.0,
+            of_weights=True,
+            words="the wires",
+            cure="lines without resistance",
+        ),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import devices
+from devices.hardware import kinds_of_blocks
 
 from .faults import Finding, Origin, close, did_you_mean, named, shorten
 from .files import Origins, Tree, keys_of
@@ -18,7 +19,7 @@ from .lines import Key, line_map
 DEVICE_PRESETS = Path(devices.__file__).parent / "presets"
 """Packaged devices, as ``update = { preset = "NAME" }``."""
 
-USABLE = ("update", "retention", "weights", "feedback", "neurons", "hold", "converters")
+USABLE = tuple(name for name, kinds in kinds_of_blocks().items() if "preset" in kinds[0].model_fields)
 """Tables of ``[devices]`` that take a preset."""
 
 _RIVALS = {

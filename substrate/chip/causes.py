@@ -10,11 +10,16 @@ from devices.imperfection import COMMON, UNSETTLED, Use
 
 from .design import Design
 
-DECLARED = declared_causes()
+DECLARED: dict[str, Declared] = {}
 """What the blocks of devices declare."""
 
-OF_WEIGHTS = tuple(name for name, one in DECLARED.items() if one.cause.of_weights)
-"""Causes that make effective weights differ from programmed ones; so do laws of writing that are not faithful."""
+
+def of_weights() -> list[str]:
+    """Return the causes that make effective weights differ from programmed ones.
+
+    Laws of writing that are not faithful do so, too.
+    """
+    return [name for name, one in DECLARED.items() if one.cause.of_weights]
 
 
 def of_kind(kind: str) -> tuple[str, ...]:
@@ -44,18 +49,27 @@ def _knowing(design: Design) -> Design:
     # Without errors of the cells the programmed weights are the effective ones.
     if design.correction != "programmed":
         return design
-    wrong = any(CAUSES[name](design) != design for name in OF_WEIGHTS)
+    wrong = any(CAUSES[name](design) != design for name in of_weights())
     update = design.devices.update
     wrong = wrong or (update is not None and not update.faithful)
     return design._replace(correction="exact") if wrong else design
 
 
-CAUSES: dict[str, Callable[[Design], Design]] = in_order(
-    {name: partial(_take, one) for name, one in DECLARED.items()}
-    | {"loading": _unloaded, "correction-knowledge": _knowing},
-    {"loading": "twin"},
-)
+CAUSES: dict[str, Callable[[Design], Design]] = {}
 """What takes each imperfection away: from a design to the same design without it, or to itself where nothing acts."""
+
+
+def collect() -> None:
+    """Collect the causes from the blocks of devices: once here, and again when a block is added to them."""
+    DECLARED.clear()
+    DECLARED.update(declared_causes())
+    taken = {name: partial(_take, one) for name, one in DECLARED.items()}
+    whole = taken | {"loading": _unloaded, "correction-knowledge": _knowing}
+    CAUSES.clear()
+    CAUSES.update(in_order(whole, {"loading": "twin"}))
+
+
+collect()
 
 _UNFINISHED = ("free-phase", "nudged-phase", "synapse-pole", "slew")
 

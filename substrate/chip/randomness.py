@@ -28,7 +28,8 @@ def conjugates(devices: Devices) -> bool:
     """
     converters, hold = devices.converters, devices.hold
     alike = converters.nudge.gain_negative is None or converters.nudge.gain_negative == converters.nudge.gain
-    return alike and hold.odd and converters.readout is None and not measurements_differ(devices)
+    even = hold.odd and converters.readout is None and not devices.acting("read")
+    return alike and even and not measurements_differ(devices)
 
 
 def _any_random(devices: Devices, *, writes: bool) -> bool:

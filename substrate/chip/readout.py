@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.block import act
 from devices.interface.converter import Clipped, Fabricated, convert, fabricated
 from devices.interface.hold import held, leaks, pedestals
 from devices.random import Stream
@@ -97,6 +98,10 @@ class ReadChain:
             value = value + self._slow[plane].now(name)
         if design.devices.noise.read:
             value = value + design.devices.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
+        for part, block in design.devices.acting("read").items():
+            value = act(block, "read", value, self._stream(f"own/{part}/{plane}").normal((units,)))
+        for part, block in design.devices.acting("disturb").items():
+            value = act(block, "disturb", value, self._stream(f"own/{part}/{name}").normal_rows(self._ids, units))
         adc = design.devices.converters.readout
         if adc is None:
             return value

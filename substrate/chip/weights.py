@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.block import act
 from devices.interface import cost_force as nudge
 from devices.neuron.membrane import offsets
 from devices.programming.comparator import decided
@@ -209,11 +210,18 @@ class Fabric:
             self.programmed[name][...] = block
             self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
             felt = self.writer.felt(name, held)
-            self.effective[name][...] = self._cells.effective(name, felt)
+            self.effective[name][...] = self._felt(name, self._cells.effective(name, felt))
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)
         self._packed.clear()
         self.membranes.follow(self._conductances)
+
+    def _felt(self, name: str, weights: Array) -> Array:
+        """Return what blocks of devices make of the effective weights of a block; biases and the readout are spared."""
+        if name.startswith("weight/"):
+            for part, block in self._design.devices.acting("feel").items():
+                weights = act(block, "feel", weights, self._stream(f"own/{part}/{name}").normal(weights.shape))
+        return weights
 
     def machine(self, threads: int) -> Machine:
         """Return the chip as the kernels take it; a write changes its weights, and what they load, too."""

@@ -16,13 +16,12 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from devices.synapse.wires import LARGEST
+
 from ..engine.cpu.compile import single_threaded_blas
 
 Array = NDArray[np.float64]
 End = Literal["first", "last"]
-
-LARGEST = 2**18
-"""Most cells of an array; 512 x 512 of them take a quarter of a minute."""
 
 _REMEMBERED = 128
 """Arrays whose solution is kept: a write, or a chip without one of its imperfections, leaves many as they were."""

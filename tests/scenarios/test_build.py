@@ -7,6 +7,7 @@ from scenarios.api import Scenario
 from scenarios.build import build
 from scenarios.initial import initial_parameters
 from scenarios.language.faults import ScenarioError
+from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load
 from substrate.network.topology import Topology
 from substrate.theory.linearisation import angle
@@ -132,3 +133,30 @@ def test_seeds_and_blocks_draw_differently():
     a, b = (initial_parameters(topology, 0.0, seed) for seed in (0, 1))
     values = [block.tobytes() for blocks in (a, b) for name, block in blocks.items() if name.startswith("weight")]
     assert len(set(values)) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("edits", "place", "words"),
+    [
+        (["devices.neurons.tau_sigma=1.0"], "devices.neurons.tau_sigma", "factor of chip 0"),
+        (["devices.neurons.gain_sigma=0.9"], "devices.neurons.gain_sigma", "factor of chip 0"),
+        (
+            ["devices.neurons.slope_sigma=0.3", 'experiment={kind="evaluate",chips=200}'],
+            "devices.neurons.slope_sigma",
+            "factor of chip",
+        ),
+        (
+            ['devices={weights={cell="pair"},wires={segment=1e-3}}', "network.layers={in=784,l1=800,out=10}"],
+            "devices.wires.segment",
+            "784 x 800 cells (in-l1)",
+        ),
+    ],
+)
+def test_a_chip_that_cannot_be_made_is_told_before(edits, place, words):
+    network = ["network.connections=['in-l1','l1-out','out-l1']", "network.layers={in=784,l1=32,out=10}"]
+    loaded = load(CATALOGUE / "quickstart.toml", [*network, *edits])
+    with pytest.raises(ScenarioError) as error:
+        build(loaded)
+    (fault,) = error.value.faults
+    assert ".".join(fault.path) == place
+    assert words in fault.message

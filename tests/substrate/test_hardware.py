@@ -15,7 +15,7 @@ from devices.synapse.wires import Wires
 from learning.estimator import estimate, measure_free
 from learning.oracle.exact import exact
 from learning.schemes.nodes import Centred, Circle, OneSided
-from substrate.chip.causes import CAUSES, OF_WEIGHTS
+from substrate.chip.causes import CAUSES, of_weights
 from substrate.chip.nudging import nudged, output_force
 from substrate.dynamics.machine import Drive
 from substrate.dynamics.methods import Phase
@@ -249,7 +249,7 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
     assert full.causes == list(CAUSES)
     for cause in CAUSES:
         assert full.without(cause).causes == [name for name in CAUSES if name != cause]
-    assert full.without(*OF_WEIGHTS).causes == [n for n in CAUSES if n not in {*OF_WEIGHTS, "correction-knowledge"}]
+    assert full.without(*of_weights()).causes == [n for n in CAUSES if n not in {*of_weights(), "correction-knowledge"}]
     assert full.without("adc", "noise").causes == [name for name in CAUSES if name not in {"adc", "noise"}]
     ideal = full.ideal()
     assert ideal.causes == []

@@ -14,7 +14,7 @@ from substrate.protocol import has_settled
 from ...schemes.scheme import Slow
 from ..exact import Exact, exact
 from .remedies import REMEDIES, Setting
-from .runs import NOISE, READOUT, Mask, Trial, ends_by_clock, run
+from .runs import Mask, Trial, ends_by_clock, noise_causes, readout_causes, run
 
 Array = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gai
         better = better.reprogrammed(
             {b.block: chip.mirror(f.block, chip.programmed[f.block]) for f, b in chip.topology.pairs()}
         )
-    quiet = better.without(*NOISE, *READOUT)
-    if after.alike or quiet.design != chip.without(*NOISE, *READOUT).design:
+    quiet = better.without(*noise_causes(), *readout_causes())
+    if after.alike or quiet.design != chip.without(*noise_causes(), *readout_causes()).design:
         trial.clamp(quiet)
         quiet.settle()
         reference = exact(quiet, trial.target)

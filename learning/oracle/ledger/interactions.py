@@ -30,7 +30,7 @@ from substrate.protocol import has_settled
 
 from ...schemes.scheme import Scheme, Slow, Swing
 from ..exact import exact
-from .runs import NOISE, READOUT, Mask, Trial, ends_by_clock, run, stopped
+from .runs import Mask, Trial, ends_by_clock, noise_causes, readout_causes, run, stopped
 from .vectors import moments
 
 Array = NDArray[np.float64]
@@ -138,9 +138,9 @@ class _Bench(NamedTuple):
             trial = stopped(trial)._replace(mirror=trial.mirror)
         random = measurements_differ(chip.design.devices)
         runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
-        own = present - {*NOISE, *READOUT}
+        own = present - {*noise_causes(), *readout_causes()}
         if own not in self.exact:
-            quiet = chip.without(*NOISE, *READOUT)
+            quiet = chip.without(*noise_causes(), *readout_causes())
             trial.clamp(quiet)
             quiet.settle()
             reference = exact(quiet, trial.target)

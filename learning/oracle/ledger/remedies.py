@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from substrate.chip.causes import OF_WEIGHTS, without
+from devices.imperfection import COMMON, DIFFERENT, RANDOM
+from substrate.chip.causes import DECLARED, without
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Phase
 
@@ -122,8 +123,18 @@ def _symmetric(setting: Setting) -> Setting:
 
 _ASYMMETRY, _SETTLING, _READOUT, _NOISE = ("asymmetry",), ("settling",), ("readout",), ("noise",)
 
+_TERMS = {COMMON: _ASYMMETRY, DIFFERENT: _READOUT, RANDOM: _NOISE}
+"""The term of the ledger that holds the causes of a class, see `substrate.chip.causes`."""
+
+_WHOLE = {
+    name: Remedy(_ASYMMETRY if one.cause.of_weights else _TERMS[one.cause.kind], _taken(name))
+    for name, one in DECLARED.items()
+    if one.cause.cure
+}
+"""Causes that can be taken away as a whole."""
+
 REMEDIES: dict[str, Remedy] = {
-    **{cause: Remedy(_ASYMMETRY, _taken(cause)) for cause in OF_WEIGHTS},
+    **{name: remedy for name, remedy in _WHOLE.items() if DECLARED[name].cause.of_weights},
     "correction-knowledge": Remedy(_ASYMMETRY, _taken("correction-knowledge")),
     "cell-bounds": Remedy(_ASYMMETRY, _held_cells),
     "symmetric-weights": Remedy(_ASYMMETRY, _symmetric),
@@ -140,9 +151,7 @@ REMEDIES: dict[str, Remedy] = {
     "nudge-gain": Remedy(_READOUT, _ideal("converters.nudge", gain=1.0, gain_negative=None, gain_sigma=0.0)),
     "nudge-offset": Remedy(_READOUT, _ideal("converters.nudge", offset=0.0)),
     "nudge-range": Remedy(_READOUT, _ideal("converters.nudge", full_scale=None, bits=None, measured=None)),
-    "twin": Remedy(_READOUT, _taken("twin")),
-    "noise": Remedy(_NOISE, _taken("noise")),
-    "read-noise": Remedy(_NOISE, _taken("read-noise")),
+    **{name: remedy for name, remedy in _WHOLE.items() if not DECLARED[name].cause.of_weights},
     "hold-noise": Remedy(_NOISE, _ideal("hold", noise=0.0, capacitance=None)),
     "longer-window": Remedy(_NOISE, _wider),
     "larger-nudge": Remedy(("precision", "readout", "noise"), _nudged(2.0)),

@@ -40,14 +40,18 @@ from ..exact import Exact, exact
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-READOUT = of_kind(DIFFERENT)
-"""Causes of `substrate.chip.causes` that are the same in every measurement of a batch."""
-
-NOISE = of_kind(RANDOM)
-"""Causes of `substrate.chip.causes` that differ from one measurement to the next."""
-
 _ELSEWHERE = 1e-6
 """Rest points further apart than this, relative to the state, are not the same."""
+
+
+def readout_causes() -> tuple[str, ...]:
+    """Return the causes of `substrate.chip.causes` that are the same in every measurement of a batch."""
+    return of_kind(DIFFERENT)
+
+
+def noise_causes() -> tuple[str, ...]:
+    """Return the causes of `substrate.chip.causes` that differ from one measurement to the next."""
+    return of_kind(RANDOM)
 
 
 class Trial(NamedTuple):
@@ -174,7 +178,7 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     tell("the same without its noise, and without its readout")
     static = own[0] if quiet is chip else run(quiet, trial)
     reference = exact(quiet, trial.target)
-    ideal = quiet.without(*READOUT)
+    ideal = quiet.without(*readout_causes())
     precise = static if ideal.design == quiet.design else run(ideal, trial)
     double = ideal.variant(dynamics=design.dynamics.model_copy(update={"precision": "double"}))
     settled = precise if double.design == ideal.design else run(double, trial)
@@ -213,7 +217,7 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
 
 def complete_settling(chip: Chip) -> Chip:
     """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
-    bare = chip.without(*NOISE, *READOUT)
+    bare = chip.without(*noise_causes(), *readout_causes())
     return bare.variant(dynamics=complete(bare.design.dynamics), complete=True)
 
 
@@ -231,7 +235,7 @@ def ends_by_clock(chip: Chip, scheme: Scheme | Slow) -> bool:
 def _static(chip: Chip) -> Chip:
     # kT/C of the hold differs from read to read, its pedestal and droop do not.
     steady = chip.design.devices.hold.model_copy(update={"noise": 0.0, "capacitance": None})
-    quiet = chip.without(*NOISE).variant(hold=steady)
+    quiet = chip.without(*noise_causes()).variant(hold=steady)
     converters = quiet.design.devices.converters
     if converters.readout is None or not converters.readout.stochastic:
         return quiet

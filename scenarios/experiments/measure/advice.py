@@ -6,16 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from substrate.chip.causes import DECLARED
+
 from ...results.store import Group
 from ...results.views import percent
 
-WORDS = {
-    "mismatch": "better matched cells",
-    "stuck": "no stuck cells",
-    "window": "a wider window or more levels",
-    "path-gain": "better matched paths",
-    "wires": "lines without resistance",
-    "retention": "cells that forget nothing",
+WORDS = {name: one.cause.cure for name, one in DECLARED.items() if one.cause.cure} | {
     "correction-knowledge": "a correction that knows the effective weights",
     "cell-bounds": "cells that hold whatever they are programmed to",
     "symmetric-weights": "weights that are kept symmetric",
@@ -32,31 +28,19 @@ WORDS = {
     "nudge-gain": "a nudge circuit of the right gain",
     "nudge-offset": "a smaller offset of the nudge circuit",
     "nudge-range": "a nudge circuit of wider range and more bits",
-    "twin": "a second copy that matches the first",
-    "noise": "less noise of the membranes",
-    "read-noise": "less noise of the reads",
     "hold-noise": "a larger hold capacitor",
     "longer-window": "windows four times as long",
     "larger-nudge": "twice the nudge",
 }
 """Every remedy of `learning.oracle.ledger.remedies`, named as a change."""
 
-PARTS = {
-    "mismatch": "the mismatch of cells",
-    "stuck": "stuck cells",
-    "window": "the window of the cells",
-    "path-gain": "the gains of paths",
-    "wires": "the wires",
-    "retention": "what cells forget",
+PARTS = {name: one.cause.words for name, one in DECLARED.items() if one.cause.cure} | {
     "correction-knowledge": "what the correction does not know",
     "cell-bounds": "the bounds of cells",
     "neuron-speeds": "the speed of the membranes",
     **dict.fromkeys(("bits", "linearity", "converter-spread"), "the converter"),
     **dict.fromkeys(("pedestal", "droop"), "the hold"),
     **dict.fromkeys(("nudge-gain", "nudge-offset", "nudge-range"), "the nudge circuit"),
-    "twin": "the second copy",
-    "noise": "noise of the membranes",
-    "read-noise": "noise of the reads",
     "hold-noise": "noise of the hold",
 }
 """What a remedy takes away, where it takes something away and does not turn a key of the measurement."""
