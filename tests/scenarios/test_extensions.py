@@ -1,7 +1,11 @@
 """Schemes and rules of a user's own: checked, run, kept and swept like any other, or refused with a reason."""
 
 import json
+import os
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +103,7 @@ def test_a_rule_of_ones_own_trains_and_is_judged(tmp_path):
     start = scenario(TRAIN, "centred").run()["weights/in-l1"]["programmed"].values
     assert not np.array_equal(trained["weights/in-l1"]["programmed"].values, start)
     assert scenario(MEASURE, "centred", "signs").run()["ledger/connections"]["rms"].size
-    assert nudgelab.open_result(folder).stored.attributes["id"] == trained.stored.attributes["id"]
+    assert nudgelab.open(folder).stored.attributes["id"] == trained.stored.attributes["id"]
     assert scenario(TRAIN, "centred", "signs").run(folder).stored.attributes["id"] == trained.stored.attributes["id"]
 
 
@@ -114,7 +118,7 @@ def test_an_opened_result_needs_no_registration(tmp_path):
     with only_here():
         register(Mine)
         scenario().run(tmp_path / "out")
-    assert "mine" in nudgelab.open_result(tmp_path / "out").answer
+    assert "mine" in nudgelab.open(tmp_path / "out").answer
 
 
 def test_a_sweep_takes_it_in_this_process(tmp_path):
@@ -140,7 +144,7 @@ def test_workers_import_the_module_that_has_it(tmp_path):
 
 
 def test_what_is_neither_scheme_nor_rule_is_refused():
-    with pytest.raises(KindError, match="derive a class from Scheme, LearningRule or WriteLaw"):
+    with pytest.raises(KindError, match="derive a class from Scheme, LearningRule"):
         register(int)
 
 
@@ -150,3 +154,54 @@ def test_the_page_about_extending_runs_as_it_is_printed(tmp_path, monkeypatch):
     (tmp_path / "page.py").write_text(block.partition("```")[0], encoding="utf-8")
     names = runpy.run_path(str(tmp_path / "page.py"), run_name="page")
     assert json.loads(json.dumps(names["result"].metrics))
+
+
+SCHEME_FILE = """
+from typing import Literal
+
+from .scheme import SCHEMES, Node, Scheme
+
+
+@SCHEMES.register
+class Added(Scheme):
+    kind: Literal["added"] = "added"
+
+    def nodes(self):
+        return [Node(self.beta, 0.5 / self.beta), Node(-self.beta, -0.5 / self.beta)]
+"""
+RULE_FILE = """
+from typing import Literal
+
+from .error_vector import ErrorVector
+from .rule import RULES
+
+
+@RULES.register
+class Halved(ErrorVector):
+    kind: Literal["halved"] = "halved"
+
+    def requests(self, blocks, bench, programmed):
+        return {name: 0.5 * block for name, block in blocks.items()}
+"""
+
+
+def test_a_scheme_and_a_rule_of_the_package_are_one_file_each(tmp_path):
+    """A copy of the package gets two files; the schema, the checks and the page of keys then know both kinds."""
+    for package in ("devices", "substrate", "learning", "scenarios"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "learning/schemes/added.py").write_text(SCHEME_FILE, encoding="utf-8")
+    (tmp_path / "learning/rules/halved.py").write_text(RULE_FILE, encoding="utf-8")
+    script = (
+        "from scenarios.schema.learning import Learning; from scenarios.language.json_schema import text;"
+        "found = Learning.model_validate({'scheme': {'kind': 'added', 'beta': 0.1}, 'rule': 'halved'});"
+        "print(type(found.scheme).__name__, type(found.rule).__name__, 'Added' in text(), 'Halved' in text())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["Added", "Halved", "True", "True"]
