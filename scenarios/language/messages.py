@@ -70,7 +70,7 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
     return findings
 
 
-_REGISTERED = {("learning", name) for name in ("scheme", "schemes", "rule")}
+_REGISTERED = {("learning", "scheme"), ("learning", "schemes"), ("learning", "rule"), ("devices", "update")}
 """Tables that may hold a kind of the user's own."""
 
 _OWN = "a kind of your own has to be registered first, in the Python that reads the scenario (docs/extending.md)"
@@ -161,10 +161,8 @@ def _number_beside(spot: _Spot, value: object) -> str | None:
 
 def _tag_words(spot: _Spot, value: object) -> Finding:
     """Return the fault of a table that does not say which of several it is."""
-    kinds, own = (
-        [tag for table in spot.tables for tag in _tags(table)],
-        _OWN if spot.path[:1] == ("learning",) else None,
-    )
+    kinds = [tag for table in spot.tables for tag in _tags(table)]
+    own = _OWN if spot.path[:2] in _REGISTERED else None
     if isinstance(value, str):
         return spot.path, f"must be {either(kinds)}", did_you_mean(close(value, kinds)) or own
     keys = value if isinstance(value, dict) else {}

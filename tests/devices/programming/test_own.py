@@ -73,7 +73,7 @@ def test_a_chip_writes_by_it_as_by_the_law_that_says_the_same():
 
 def test_a_scenario_names_it_once_it_is_registered():
     edits = {"devices.update": {"kind": "room", "power": 2.0, **KEYS}}
-    with pytest.raises(ScenarioError, match=r"must be .constant-step., "):
+    with pytest.raises(ScenarioError, match=r"must be .constant-step., .* has to be registered first"):
         nudgelab.load("quickstart", edits)
     assert nudgelab.register(Room) is Room
     assert nudgelab.load("quickstart", edits).chip().design.devices.update == Room(power=2.0, **KEYS)
