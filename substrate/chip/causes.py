@@ -71,12 +71,13 @@ def collect() -> None:
 
 collect()
 
-_UNFINISHED = ("free-phase", "nudged-phase", "synapse-pole", "slew")
+UNFINISHED = ("free-phase", "nudged-phase", "synapse-pole", "slew")
+"""What can end a phase before it is settled; see `unsettled`."""
 
 
 def class_of(design: Design, cause: str) -> str:
     """Return the class of a cause, a key of `devices.imperfection.EFFECTS`; noise is slow if none of it is white."""
-    if cause in _UNFINISHED:
+    if cause in UNFINISHED:
         return UNSETTLED
     return DECLARED[cause].kind_in(design.devices) if cause in DECLARED else COMMON
 
