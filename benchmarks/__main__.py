@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from substrate.dynamics.machine import available_threads
-from substrate.engine.cpu.compile import blas_description
+from substrate.engine.threads import available_threads, blas_description
 
 from . import cases, peers
 from .training import TrainingStep

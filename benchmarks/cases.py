@@ -13,11 +13,12 @@ from devices.neuron.noise import Noise
 from devices.random import Stream
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
-from substrate.dynamics.machine import cut, share
 from substrate.dynamics.methods import Dynamics, Phase
-from substrate.engine.cpu.compile import kernel, single_threaded_blas
-from substrate.engine.cpu.drift import Wiring
-from substrate.engine.cpu.product import add_product, columns, whole_rows
+from substrate.engine.cpu.compile import kernel
+from substrate.engine.cpu.kernels.drift import Wiring
+from substrate.engine.cpu.kernels.product import add_product, columns, whole_rows
+from substrate.engine.cpu.tiles import cut, prepare, share
+from substrate.engine.threads import single_threaded_blas
 from substrate.network.topology import Topology
 
 STEPS = 150
@@ -79,7 +80,7 @@ class Case:
     def products(self, steps: int) -> Callable[[], None]:
         """Return the same products on the same tiles and threads, without anything between them."""
         machine = self.chip()._machine  # noqa: SLF001  the limit is measured on the very same arrays
-        wiring, tiles = machine.wiring(), []
+        wiring, tiles = prepare(machine), []
         for samples in cut(machine, len(self.x)):
             rows = whole_rows(samples.stop - samples.start)
             a = Stream(0, "a").uniform((rows, self.topology.units)).astype(machine.dtype)

@@ -16,7 +16,7 @@ from learning.schemes.nodes import Centred
 from learning.training import Samples, Trainee, train
 from scenarios.data.datasets import load_task
 from scenarios.schema.tasks import BundledTask
-from substrate.engine.cpu.compile import single_threaded_blas
+from substrate.engine.threads import single_threaded_blas
 
 from .cases import DT, Case
 

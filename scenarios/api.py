@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from learning.rules.rule import LearningRule as LearningRule
     from learning.schemes.scheme import Node as Node
     from learning.schemes.scheme import Scheme as Scheme
-    from substrate.engine.cpu.compile import compiling as compiling
-    from substrate.engine.cpu.compile import unkept as unkept
+    from substrate.engine.door import compiling as compiling
+    from substrate.engine.door import unkept as unkept
 
     from .experiments.kind import RunError as RunError
     from .experiments.watch import Interrupted as Interrupted
@@ -88,7 +88,7 @@ _MORE = {
     "StoreReadError": "results.disk",
     "StoreWriteError": "results.disk",
     "as_table": "suspicions",
-    "compiling": "..substrate.engine.cpu.compile",
+    "compiling": "..substrate.engine.door",
     "describe_machine": "front.tools",
     "engine_of": "sweeps.engines",
     "open_lines": "report.summary",
@@ -96,7 +96,7 @@ _MORE = {
     "schema": "front.tools",
     "show": "report.summary",
     "told": "suspicions",
-    "unkept": "..substrate.engine.cpu.compile",
+    "unkept": "..substrate.engine.door",
     "wrapped": "report.terminal",
     "write_starter": "language.starter",
 }

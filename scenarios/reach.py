@@ -35,7 +35,7 @@ def listed(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
 def unreached(setup: Setup) -> dict[str, int]:
     """Return how many cells of every weight block of a scenario cannot hold their initial weight.
 
-    They are those of its first chip, and counted as `substrate.chip.silicon.Silicon.unreached` counts them.
+    They are those of its first chip, and counted as `substrate.chip.chip.Chip.unreached` counts them.
     """
     topology, devices, measured = setup.design.topology, setup.design.devices, setup.design.measured_cells
     backward = devices.feedback.over(devices.weights)

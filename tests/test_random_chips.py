@@ -69,7 +69,7 @@ def test_units_feel_what_the_devices_make_of_the_programmed_weights(number):
     chip, plain = study(number).case.chip, study(number).plain
     for block, felt in plain.felt.items():
         np.testing.assert_allclose(chip.effective[block], felt, rtol=0, atol=1e-12, err_msg=block)
-    np.testing.assert_allclose(chip.time_constants, plain.tau / (1.0 + plain.free.load), rtol=1e-12)
+    np.testing.assert_allclose(chip.membranes.tau, plain.tau / (1.0 + plain.free.load), rtol=1e-12)
     chip.set_input(plain.x)
     np.testing.assert_allclose(chip.constant_drive, plain.free.constant, rtol=0, atol=1e-12)
 

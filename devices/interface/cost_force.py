@@ -7,6 +7,7 @@ output activity, so that the nudge may be complex. Complex numbers are pairs of 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,15 @@ Array = NDArray[np.float64]
 MSE = 0
 CROSS_ENTROPY = 1
 CODES = {"mse": MSE, "cross-entropy": CROSS_ENTROPY}
+
+
+class Circuit(NamedTuple):
+    """The nudge circuit and the readout it knows."""
+
+    cost: int
+    first_output: int
+    weight: Array
+    bias: Array
 
 
 def mse_force(real: Array, imaginary: Array, target: Array, force: Array) -> None:

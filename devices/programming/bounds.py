@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..random import Stream
-from . import one_sided as pairs
-from . import sampled as cells
+from . import one_sided, sampled
 from .laws import OneSided, Pulsed, Step, Verified
 
 Array = NDArray[np.float64]
@@ -45,24 +44,24 @@ class Drawn:
         measured: Mapping[str, Array] | None = None,
     ) -> None:
         self._law, self._shapes = law, shapes
-        self.cells: dict[str, cells.Cells] = {}
+        self.cells: dict[str, sampled.Cells] = {}
         """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
-        self.pairs: dict[str, pairs.Pair] = {}
+        self.pairs: dict[str, one_sided.Pair] = {}
         """Sampled constants of both devices of every one-sided pair, by block."""
         if isinstance(law, Pulsed) and law.one_sided is not None:
-            self.pairs = {k: pairs.sample_pair(law, shape, named(stream, k)) for k, shape in shapes.items()}
+            self.pairs = {k: one_sided.sample_pair(law, shape, named(stream, k)) for k, shape in shapes.items()}
         elif isinstance(law, Pulsed):
             self.cells = {
-                k: _with_measured(cells.sample(law, shape, named(stream, k)), k, measured or {})
+                k: _with_measured(sampled.sample(law, shape, named(stream, k)), k, measured or {})
                 for k, shape in shapes.items()
             }
-        ends = {name: cells.limits(one) for name, one in self.cells.items()}
+        ends = {name: sampled.limits(one) for name, one in self.cells.items()}
         self._limits: dict[str, Ends] = {name: end for name, end in ends.items() if np.isfinite(end).any()}
 
     def rest(self, block: str) -> Array:
         """Return the conductance that both devices of one-sided pairs have when they are programmed."""
         one = getattr(self._law, "one_sided", None) or OneSided()
-        return pairs.at_rest(one, self.pairs[block])
+        return one_sided.at_rest(one, self.pairs[block])
 
     def ends(self, block: str, common: Array | None = None) -> Ends | None:
         """Return the least and the largest weight of the cells of a block; None: they take any, as the readout does.
@@ -77,7 +76,7 @@ class Drawn:
         if isinstance(self._law, Verified) and block in self._shapes:
             return -self._law.w_max, self._law.w_max
         if block in self.pairs:
-            return pairs.limits(self.pairs[block], self.rest(block) if common is None else common)
+            return one_sided.limits(self.pairs[block], self.rest(block) if common is None else common)
         return self._limits.get(block)
 
 
@@ -90,9 +89,9 @@ def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
     return stream(f"cell/{purpose}/{block}")
 
 
-def _with_measured(drawn: cells.Cells, block: str, measured: Mapping[str, Array]) -> cells.Cells:
+def _with_measured(drawn: sampled.Cells, block: str, measured: Mapping[str, Array]) -> sampled.Cells:
     """Return the cells with the constants that were measured instead of drawn."""
-    found = {name: measured[f"{block}/{name}"] for name in cells.Cells._fields if f"{block}/{name}" in measured}
+    found = {name: measured[f"{block}/{name}"] for name in sampled.Cells._fields if f"{block}/{name}" in measured}
     for name, array in found.items():
         if array.shape != drawn.low.shape:
             raise ValueError(f"measured {block}/{name} has shape {array.shape}: must be {drawn.low.shape}")

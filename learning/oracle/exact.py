@@ -78,7 +78,7 @@ def exact(chip: Chip, target: Array) -> Exact:
 
 
 def correction_of(chip: Chip) -> Couplings | None:
-    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.correction`."""
+    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.nudging`."""
     known = {"programmed": chip.programmed, "exact": chip.effective}.get(chip.design.correction)
     return None if known is None else couplings_of(chip.topology, known).antisymmetric()
 

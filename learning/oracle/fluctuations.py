@@ -128,7 +128,7 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
     if window > 0.0:
         kernel = _window_kernel(motion, window) @ sigma
         sigma = (kernel + kernel.T) / window**2
-    units = len(chip.time_constants)
+    units = len(chip.membranes.tau)
     return np.asarray(sigma[:units, :units])
 
 
@@ -137,10 +137,10 @@ def _shared(chip: Chip, linear: Linearisation, sample: int, first: Phase, apart:
     dt, second = chip.design.dynamics.dt, chip.design.dynamics.nudged
     length = dt * (second.steps or whole_steps(second.duration or 0.0, dt))
     # No settling ends before the last read is converted.
-    converted = chip.design.phases.hold_time + chip.design.devices.hold.read_skew * (len(chip.time_constants) - 1)
+    converted = chip.design.phases.hold_time + chip.design.devices.hold.read_skew * (len(chip.membranes.tau) - 1)
     gap = apart * max(length + second.window, converted) - length - second.window
     motion, source = _motion(linear.jacobian(sample), chip, chip.design.devices.noise)
-    units = len(chip.time_constants)
+    units = len(chip.membranes.tau)
     sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
     # The slow processes at the end of the first settling, and its states as they are read.
     kept = (_mean_propagator(motion, first.window) @ sigma)[units:, :units]
@@ -159,7 +159,7 @@ def _mean_propagator(motion: Array, window: float) -> Array:
 
 def _motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
     """Return `B` and `Q` of ``dz = B z dt + noise``: the states first, then every slow process of every unit."""
-    tau, membranes = chip.time_constants, chip.membranes
+    tau, membranes = chip.membranes.tau, chip.membranes
     shared, own = noise.common * membranes.common, noise.thermal * membranes.thermal
     units, (times, sizes) = len(tau), noise.processes()
     motion = np.zeros((units * (1 + len(times)),) * 2)

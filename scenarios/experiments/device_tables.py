@@ -11,7 +11,7 @@ from devices.synapse.retention import exponents
 from substrate.chip.causes import class_of, unsettled
 from substrate.chip.chip import Chip
 from substrate.chip.programming import Writer
-from substrate.dynamics.equilibrium import Audit
+from substrate.settling.equilibrium import Audit
 
 from ..results.store import Group, Variable
 from ..schema.scenario import Scenario

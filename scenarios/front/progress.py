@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, Tim
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from substrate.engine.cpu.compile import compiling
+from substrate.engine.door import compiling
 
 SILENCE = 4.0
 """Seconds after which a run says what it is doing."""

@@ -103,8 +103,8 @@ def schema(folder: Path | None = None) -> str:
 
 def describe_machine() -> list[tuple[str, str]]:
     """Return versions, threads, linear algebra and the folder of compiled kernels, each with its name."""
-    from substrate.dynamics.machine import available_threads
-    from substrate.engine.cpu.compile import CACHE, blas_description
+    from substrate.engine.door import CACHE
+    from substrate.engine.threads import available_threads, blas_description
 
     libraries = ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")
     return [

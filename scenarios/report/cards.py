@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from devices.programming import pulse as steps
 from devices.programming.laws import Step, Update, Verified
+from devices.programming.pulse import multiplier
 from devices.programming.sampled import nominal
 from devices.random import Stream
 from devices.synapse.retention import Retention, retained, sample_forgetting
@@ -109,7 +109,7 @@ def symmetry(law: Step) -> float | None:
     def step(up: int, w: float) -> float:
         bend, size = (cell.bend_up, cell.step_up) if up else (cell.bend_down, cell.step_down)
         args = (low, high, float(bend), shape.curves[up], shape.nodes[up])
-        return float(size) * steps.multiplier(shape.code, w, *args)
+        return float(size) * multiplier(shape.code, w, *args)
 
     more = np.array([step(1, w) - step(0, w) for w in grid])
     crossed = np.flatnonzero((more[:-1] > 0.0) & (more[1:] <= 0.0))

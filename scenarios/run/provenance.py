@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from substrate.engine.cpu.compile import blas_description
+from substrate.engine.threads import blas_description
 
 from ..build import Setup
 from ..language.load import Loaded

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from substrate.engine.cpu.compile import single_threaded_blas
+from substrate.engine.threads import single_threaded_blas
 
 from ..build import Setup, build
 from ..experiments.device_tables import add_physical

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from substrate.dynamics.recording import size_fault, times_kept
 from substrate.network.topology import Topology
+from substrate.settling.recording import size_fault, times_kept
 
 from .devices import Found
 from .plan import Record

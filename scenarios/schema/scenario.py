@@ -21,8 +21,7 @@ from substrate.chip.randomness import conjugates, measurements_differ, writes_di
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS
-from substrate.units import conversion as units
-from substrate.units import times
+from substrate.units import conversion, times
 from substrate.units.physical import Physical
 
 from .devices import (
@@ -172,9 +171,9 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _known_units(self) -> Scenario:
-        found = units.faults(self, self.physical)
+        found = conversion.faults(self, self.physical)
         if not any(fault.path[0] == "dynamics" for fault in found):
-            steps = times.faults(units.plain(self.dynamics, self.physical))
+            steps = times.faults(conversion.plain(self.dynamics, self.physical))
             found += [fault._replace(path=("dynamics", *fault.path)) for fault in steps]
         _refuse([(fault.path, fault.message, fault.hint) for fault in found])
         return self
@@ -184,7 +183,7 @@ class Scenario(Parameters):
         """Refuse combinations that have no meaning; each at the key that can be changed."""
         found: Found = []
         holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
-        one, plain = self.learning.scheme is not None, units.plain(self, self.physical)
+        one, plain = self.learning.scheme is not None, conversion.plain(self, self.physical)
         schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
         for k, scheme in enumerate(schemes):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
@@ -240,7 +239,7 @@ class Scenario(Parameters):
 
     def in_units(self) -> Scenario:
         """Return the scenario as substrate and learning take it: every level and time in units of the model."""
-        plain: Scenario = units.plain(self, self.physical)
+        plain: Scenario = conversion.plain(self, self.physical)
         devices = with_thermal_noise(with_range(plain.devices, self.physical), self.physical)
         return plain.model_copy(update={"devices": devices})
 

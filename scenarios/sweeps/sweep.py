@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from substrate.dynamics.machine import available_threads
+from substrate.engine.threads import available_threads
 
 from ..experiments.watch import Watch
 from ..language.faults import Fault

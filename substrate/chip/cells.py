@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.random import Stream
 from devices.synapse.cell import WeightDevices, path_gains
 from devices.synapse.conductance import Devices, conductances, effective, held, made, moments, within
 from devices.synapse.measured import CellSample, MeasuredMap
@@ -41,7 +40,7 @@ class Cells:
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
         topology, devices = design.topology, design.devices
-        self._design, self._parts, self._fabrication = design, devices, fabrication
+        self._design, self._parts, self._stream = design, devices, fabrication.stream
         feedback = devices.feedback.over(devices.weights)
         if devices.wires.segment and "single" in {feedback.cell, devices.weights.cell}:
             raise ValueError('devices.wires needs conductances: set devices.weights.cell = "pair"')
@@ -137,16 +136,19 @@ class Cells:
         kind, shape = self._kinds[block], self._design.topology.shapes[block]
         signs = ("", "-minus") if kind.cell == "pair" else ("",)
         devices = [
-            made(shape, kind, self._stream(f"mismatch{s}/{block}"), self._stream(f"stuck{s}/{block}")) for s in signs
+            made(
+                shape,
+                kind,
+                self._stream(f"mismatch{s}/{block}"),
+                self._stream(f"stuck{s}/{block}"),
+            )
+            for s in signs
         ]
         return devices[0], devices[1] if len(devices) > 1 else None
 
     def _path(self, block: str) -> Array:
         units = self._design.topology.layers[self._connections[block].post]
         return path_gains(units, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
-
-    def _stream(self, purpose: str) -> Stream:
-        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
 
 
 def measured_of(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.interface.converter import Clipped
-from devices.neuron.noise import Noise
 
-from ..dynamics.adjoint import relax_errors
-from ..dynamics.completion import complete, settle_completely
-from ..dynamics.equilibrium import Audit, settle_by_sweeps
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..dynamics.recording import Recording
-from ..dynamics.slow_drive import SlowDrive
-from ..dynamics.trajectory import activate, longest, planes_of, relax
-from ..dynamics.transfer import as_loaded
-from ..dynamics.windows import Average
-from ..engine.cpu.noise_step import largest_drift, substeps
-from ..network.couplings import couplings_of, evoked, joined
-from ..protocol import Budget, Nudge, Settled, State
-from .budget import Account
-from .correction import corrected
+from ..engine.door import ENGINE
+from ..engine.protocol import Average
+from ..engine.threads import available_threads
+from ..network.couplings import couplings_of, joined
+from ..protocol import Budget, Nudge, Readout, Settled, State
+from ..settling.adjoint import relax_errors
+from ..settling.equilibrium import Audit
+from ..settling.recording import Recording
+from ..settling.settler import Record, Settler
+from .budget import Account, Tally
+from .causes import CAUSES, causes, without
 from .design import Design, Fabrication
-from .nudging import adjoint_force, free_drive, nudged
+from .nudging import adjoint_force, corrected, free_drive, nudged
 from .readout import ReadChain
-from .silicon import Silicon
+from .weights import Fabric
 
 Array = NDArray[np.float64]
-Recorder = Callable[[State], object]
-_Record = tuple[int, Recorder] | None
 
 
-class Chip(Silicon):
+class Chip:
     """A chip that settles; implements `substrate.protocol.Bench`.
 
     Parameters
@@ -63,10 +58,27 @@ class Chip(Silicon):
         fabrication: Fabrication = Fabrication(),  # noqa: B008  immutable
         threads: int | None = None,
     ) -> None:
-        super().__init__(design, programmed, fabrication, threads)
+        self.design = design
+        self.topology = design.topology
+        self.fabrication = fabrication
+        self._fabric = Fabric(design, programmed, fabrication)
+        self.programmed = self._fabric.programmed
+        """Requested parameters by block."""
+        self.effective = self._fabric.effective
+        """Parameters the units really feel, by block."""
+        self.writer = self._fabric.writer
+        """The cells as they are written, and what they keep beside their weights."""
+        self.membranes = self._fabric.membranes
+        """Time constants, transfer curves and noise of the units."""
+        self.held: Mapping[str, Array] = self._fabric.held
+        """What the cells keep of the programmed parameters, by block."""
+        self.unreached: Mapping[str, int] = self._fabric.unreached
+        """Cells that could not take the weight they were programmed to when the chip was made, by block."""
+        self._machine = self._fabric.machine(threads or available_threads())
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
-        self._slow = SlowDrive(design.devices.noise, self.topology.units, fabrication)
+        couplings = couplings_of(self.topology, self.effective)
+        self._settler = Settler(self._machine, couplings, design.paced_by, design.complete, fabrication.stream)
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -83,8 +95,55 @@ class Chip(Silicon):
         self._at_free = False
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
-        self.audit = Audit()
-        """What audits of the equilibrium mode have found since the chip was made."""
+
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """(pre, post) layer of every connection."""
+        return [(c.pre, c.post) for c in self.topology.connections]
+
+    @property
+    def layers(self) -> Mapping[str, int]:
+        """Units of every layer, the clamped input first."""
+        return self.topology.layers
+
+    @property
+    def readout(self) -> Readout | None:
+        """The digital readout, or None for the mse cost."""
+        return self._fabric.readout
+
+    def variant(self, **parts: Any) -> Self:
+        """Return the same silicon and programmed parameters with other parts of the design, see `Design.replace`."""
+        design, kept = self.design.replace(**parts), self.programmed | self.writer.kept
+        return type(self)(design, kept, self.fabrication, self._machine.threads)
+
+    def reprogrammed(self, blocks: Mapping[str, Array]) -> Self:
+        """Return the same silicon with other parameters in some of its blocks."""
+        kept = self.programmed | self.writer.kept | dict(blocks)
+        return type(self)(self.design, kept, self.fabrication, self._machine.threads)
+
+    @property
+    def causes(self) -> list[str]:
+        """Names of the imperfections of this chip, see `substrate.chip.causes`."""
+        return causes(self.design)
+
+    def without(self, *names: str) -> Self:
+        """Return the same silicon and programmed parameters with the named causes of error ideal.
+
+        Raises
+        ------
+        ValueError
+            If a name is no cause.
+        """
+        return self.variant(**without(self.design, *names)._asdict())
+
+    def ideal(self) -> Self:
+        """Return the chip as designed: the same programmed parameters, no imperfection."""
+        return self.without(*CAUSES)
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of the writes since the chip was made, by block; never changes once it is given out."""
+        return Tally(*(counts.copy() for counts in self._fabric.tally))
 
     @property
     def constant_drive(self) -> Array:
@@ -113,7 +172,7 @@ class Chip(Silicon):
         self._free_average, self._output, self._at_free = None, None, False
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
-        self._slow.restart(named, self._names)
+        self._settler.restart(named, self._names)
         # The batch that is clamped names the writes, so that a resumed training goes on as an undisturbed one.
         self._fabric.restart(f"{self._names}/{named[0] if len(named) else 0}")
         self._constant = self._fabric.constant_drive(x)
@@ -125,7 +184,7 @@ class Chip(Silicon):
         self,
         nudge: Nudge | None = None,
         start: Literal["zero", "free"] = "zero",
-        record: tuple[int, Recorder] | Recording | None = None,
+        record: Record | Recording = None,
     ) -> Settled:
         """Let the chip settle, free or nudged, from its start or from the last free state.
 
@@ -152,9 +211,7 @@ class Chip(Silicon):
             free = self._free_activity()
             shown = free if self.design.phases.nudge == "continuous" else self._free_output()
             drive = nudged(drive, nudge, self.design, machine, shown)
-            if self.design.correction != "none":
-                known = self.programmed if self.design.correction == "programmed" else self.effective
-                machine, drive = corrected(machine, drive, self.topology, known, free)
+            machine, drive = corrected(machine, drive, self.design, self.programmed, self.effective, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         settled = self._follow(machine, drive, begin, phase, record)
@@ -183,32 +240,10 @@ class Chip(Silicon):
         self._account.probed(settled.status)
         return settled
 
-    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: _Record = None) -> Settled:
-        """Settle under a drive, from `begin` to the end of a phase, and keep where it led.
-
-        A second copy of the cells has a load of its own; states are kept in the units of the first.
-        """
-        own, acting = self._machine.transfer, machine.transfer
-        begin = as_loaded(begin, own, acting)
-        if record is not None:
-            every, keep = record
-            record = every, lambda state: keep(as_loaded(state, acting, own))
-        if self.design.complete:
-            relaxed = settle_completely(machine, drive, begin)
-        elif self.design.dynamics.mode == "equilibrium":
-            if record is not None:
-                raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
-            end = settle_by_sweeps(machine, drive, begin, phase)
-            self.audit = self.audit.plus(end.audit)
-            relaxed = end.relaxed
-        else:
-            if self._slow.on:
-                self._slow.elapse(max(0.0, self._busy - longest(machine, drive, phase)))
-                drive = drive._replace(slow=self._slow.begin(planes_of(drive, begin)))
-            relaxed = relax(self._shaken(machine), drive, begin, phase, *(record or (None, None)))
-            self._slow.end(relaxed.slow, relaxed.settled.time)
-        self.state, self._full = as_loaded(relaxed.state, acting, own), as_loaded(relaxed.full, acting, own)
-        self.average, self._cycle = relaxed.average, relaxed.cycle
+    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: Record = None) -> Settled:
+        """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
+        relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, record)
+        self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._pass(relaxed.settled.time)
         self._at_free = False
@@ -248,13 +283,9 @@ class Chip(Silicon):
             raise ValueError("the last nudge did not swing: settle with a Nudge that has a wave")
         points, batch, _ = self._cycle.shape
         self._account.read((2 if np.iscomplexobj(self._cycle) else 1) * points * batch)
-        step, read = np.full(batch, self.design.dynamics.dt), []
-        self._reader.elapse(-points * step)
-        for point in self._cycle:
-            read.append(self._reader.read(point, waits=False))
-            self._reader.elapse(step)
+        read = self._reader.read_cycle(self._cycle, self.design.dynamics.dt)
         known = np.broadcast_to(self._input, (points, *self._input.shape))
-        return {self.topology.input: known} | self.topology.split(np.array(read))
+        return {self.topology.input: known} | self.topology.split(read)
 
     def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
@@ -268,12 +299,12 @@ class Chip(Silicon):
         ValueError
             If a layer does not exist or its offsets do not fit.
         """
-        change = evoked(self.topology, self.effective, joined(self.topology, offsets, len(self._constant)))
+        change = ENGINE.drive(self._machine, joined(self.topology, offsets, len(self._constant)))
         self._account.read(len(change))
         return self.topology.split(self._reader.read_signed(change))
 
     def settle_errors(self, target: Array) -> Settled:
-        """Let the adjoint state relax on transposed weights around the last free state (`substrate.dynamics.adjoint`).
+        """Let the adjoint state relax on transposed weights around the last free state (`substrate.settling.adjoint`).
 
         It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit, which is that
         of the free output as it was read if nudges are held.
@@ -281,11 +312,10 @@ class Chip(Silicon):
         free = self._free[:, : self.topology.units].real
         shown = self._free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
         force = adjoint_force(self.design, self._machine, shown, target)
-        couplings = couplings_of(self.topology, self.effective)
-        found = relax_errors(self._machine, couplings, free, self._constant, force, self.design.dynamics.nudged)
+        found = relax_errors(self._machine, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
-        self._slow.elapse(np.maximum(found.settled.time, self._busy))
+        self._settler.elapse(np.maximum(found.settled.time, self._busy))
         self._pass(found.settled.time)
         return found.settled
 
@@ -310,12 +340,7 @@ class Chip(Silicon):
         A connection multiplies `presynaptic` of its pre layer with `delta` of its post layer, (batch, units) each, and
         a bias adds up `delta`; what lacks a factor is left out. Nothing is conjugated.
         """
-        found = {
-            c.block: c.kind.gradient(presynaptic[c.pre], delta[c.post])
-            for c in self.topology.connections
-            if c.pre in presynaptic and c.post in delta
-        }
-        return found | {f"bias/{layer}": d.sum(axis=0) for layer, d in delta.items()}
+        return self._fabric.correlate(delta, presynaptic)
 
     def mirror(self, block: str, request: Array) -> Array:
         """Return a request for a connection, given by its block, as its reverse would be asked for the same."""
@@ -338,27 +363,21 @@ class Chip(Silicon):
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
-        return activate(self._machine, state)
+        return ENGINE.activate(self._machine, state)
 
     def continue_free(self) -> State:
         """Return where the last free settling would come to rest, in double precision and without noise."""
-        drive = Drive(self._constant, 0.0, np.zeros((len(self._free), 0)))
-        machine = self._machine._replace(noise=Noise(), dynamics=complete(self.design.dynamics))
-        return settle_completely(machine, drive, self._free).state
+        return self._settler.complete(self._constant, self._free)
+
+    @property
+    def audit(self) -> Audit:
+        """What audits of the equilibrium mode have found since the chip was made."""
+        return self._settler.audit
 
     @property
     def clipped(self) -> Clipped:
         """How often the readout converter met a value outside its range since the chip was made."""
         return self._reader.clipped
-
-    def _shaken(self, machine: Machine) -> Machine:
-        """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
-        noise = self.design.devices.noise if self.design.devices.noise.on else self.design.paced_by
-        if noise is None:
-            return machine
-        couplings = couplings_of(self.topology, self.effective)
-        fluctuation = largest_drift(machine, couplings, self.design.devices.noise)
-        return machine._replace(substeps=substeps(machine, couplings, noise), fluctuation=fluctuation)
 
     def _begin(self, start: Literal["zero", "free"]) -> State:
         if start == "free":

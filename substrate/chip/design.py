@@ -12,6 +12,7 @@ from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron import activation
 from devices.neuron.noise import Noise
+from devices.random import Stream
 from devices.synapse.measured import CellSample, MeasuredMap
 
 from ..dynamics.methods import Dynamics
@@ -57,7 +58,7 @@ class Design(NamedTuple):
     """Tables of converters that were measured, `readout` and `nudge`; see `devices.interface.linearity`."""
 
     complete: bool = False
-    """Whether settlings follow `substrate.dynamics.completion`, not the ends and steps of the dynamics."""
+    """Whether settlings follow `substrate.settling.completion`, not the ends and steps of the dynamics."""
 
     paced_by: Noise | None = None
     """Noise that was taken away, whose steps the chip still takes."""
@@ -81,6 +82,10 @@ class Fabrication(NamedTuple):
 
     seed: int = 0
     instance: int = 0
+
+    def stream(self, purpose: str) -> Stream:
+        """Return the random stream of one purpose on this piece of silicon."""
+        return Stream(self.seed, purpose, self.instance)
 
 
 def checked(topology: Topology, programmed: Mapping[str, Array]) -> dict[str, Array]:

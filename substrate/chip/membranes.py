@@ -20,10 +20,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.neuron import activation
 from devices.neuron.membrane import factors
-from devices.random import Stream
 
-from ..dynamics.transfer import transfer_of
+from ..dynamics.transfer import Transfer
 from ..laws.law import LAWS
 from .design import Design, Fabrication
 
@@ -50,7 +50,7 @@ class Membranes:
         if design.synapse == "passive" and not LAWS[design.law].LOADED:
             raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
         self._design, units = design, design.topology.units
-        stream = Stream(fabrication.seed, "neurons/tau", fabrication.instance)
+        stream = fabrication.stream("neurons/tau")
         self._tau = factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
         curves = transfer_of(design, fabrication)
         if design.synapse == "passive" and len(curves.gain) == 0:
@@ -92,3 +92,22 @@ class Membranes:
         self.common[...] = np.sqrt(total)
         if design.devices.neurons.slew is not None:
             self.slew[...] = design.devices.neurons.slew * total
+
+
+def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
+    """Return the transfer curves of a chip.
+
+    Raises
+    ------
+    ValueError
+        If a gain or a slope is not positive.
+    """
+    code, table = activation.code_of(design.activation), activation.table_of(design.activation)
+    neurons, units = design.devices.neurons, design.topology.units
+    if not neurons.curved:
+        return Transfer(code, table, np.zeros(0), np.zeros(0))
+    gain, steep = (
+        factors(units, sigma, fabrication.stream(f"neurons/{name}"), f"{name}_sigma")
+        for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
+    )
+    return Transfer(code, table, neurons.buffer_gain * gain, steep)

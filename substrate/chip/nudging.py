@@ -1,6 +1,15 @@
-"""How a nudge acts on a chip: through its circuit, and held or continuous."""
+"""How a nudge acts on a chip: through its circuit, held or continuous, and with a correction.
+
+The correction makes EP exact on asymmetric couplings: an extra drive in nudged settlings. With
+``A_hat = (W_hat - W_hat^T) / 2`` of the couplings `W_hat` that the controller knows, and the free activities `a0`, the
+drive gets ``-2 A_hat (a - a0)`` (AsymEP: Scurria, Vanden Abeele, Mognetti, Massar, arXiv 2602.03670, 2026). That is an
+ordinary settling with the couplings ``W - 2 A_hat`` and the constant drive ``+ 2 A_hat a0``: with exact knowledge the
+couplings are ``W^T``, the free rest point stays where it is, and the response to the nudge is that of the adjoint.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +20,12 @@ from devices.random import Stream
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import cycle_steps
-from ..engine.cpu.drift import forces
+from ..engine.door import ENGINE
+from ..network.couplings import couplings_of
+from ..network.topology import Topology
 from ..protocol import Nudge, State, Wave
 from .design import Design, Fabrication
+from .weights import edges_of
 
 Array = NDArray[np.float64]
 
@@ -101,7 +113,7 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     if design.phases.nudge == "continuous":
         return drive._replace(constant=constant, beta=beta, target=nudge.target, signs=signs)
     held: State = constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
-    force = output_force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
+    force = ENGINE.force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
     drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
     if circuit.shapes:
         levels = (design.measured_converters or {}).get("nudge") if circuit.bits is not None else None
@@ -131,12 +143,47 @@ def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128
 def adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
     """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
     force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.devices.converters.nudge
-    force[:, first:] = circuit.applied(1.0).real * output_force(machine, free, target) - circuit.offset
+    force[:, first:] = circuit.applied(1.0).real * ENGINE.force(machine, free, target) - circuit.offset
     return force
 
 
-def output_force(machine: Machine, activity: Array, target: Array) -> Array:
-    """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
-    force = np.empty((len(activity), activity.shape[1] - machine.circuit.first_output))
-    forces(activity, np.ascontiguousarray(target, dtype=np.float64), machine.circuit, force)
-    return force
+def two_way(topology: Topology) -> Topology:
+    """Return the same layers with a reverse connection beside every recurrent one, without readout."""
+    wires = [c.name for c in topology.connections]
+    wires += [f"{c.post}-{c.pre}" for c in topology.recurrent() if f"{c.post}-{c.pre}" not in wires]
+    return Topology(topology.layers, wires)
+
+
+def corrected(
+    machine: Machine,
+    drive: Drive,
+    design: Design,
+    programmed: Mapping[str, Array],
+    effective: Mapping[str, Array],
+    free: Array,
+) -> tuple[Machine, Drive]:
+    """Return the machine and the drive of a corrected settling; without a correction, as given.
+
+    Parameters
+    ----------
+    machine, drive : Machine, Drive
+        Of the settling without a correction; the cells of the machine are those that act.
+    design : Design
+        The chip, and which of its couplings the controller knows.
+    programmed, effective : mapping of block name to array
+        The couplings.
+    free : array (batch, units)
+        The free activities `a0`.
+    """
+    if design.correction == "none":
+        return machine, drive
+    topology, known = design.topology, programmed if design.correction == "programmed" else effective
+    acting = couplings_of(topology, topology.blocks(machine.weights))
+    correction = couplings_of(topology, known).antisymmetric()
+    wiring, total = two_way(topology), acting.plus(correction.times(-2.0))
+    cells = np.zeros(wiring.size)
+    blocks = wiring.blocks(cells)
+    for c in wiring.recurrent():
+        blocks[c.block][...] = total.weights[c.ends]
+    constant: State = drive.constant + 2.0 * correction.product(free)
+    return machine._replace(edges=edges_of(wiring), weights=cells), drive._replace(constant=constant)

@@ -12,10 +12,8 @@ from devices.programming.laws import OneSided, Step
 from devices.programming.one_sided import Device, Pair, after_reset, full
 from devices.random import Stream
 
-from ..engine.cpu.blocks import as_moved, train_of
-from ..engine.cpu.pulses import Block, pulse
-from ..engine.cpu.refresh import raised
-from .tally import Written
+from ..engine.door import Block, apply_pulses, as_moved, raise_devices, train_of
+from .budget import Written
 
 Array = NDArray[np.float64]
 
@@ -94,7 +92,7 @@ class Pairs:
         new, counts = np.ascontiguousarray(conductance).reshape(rows), np.zeros(rows, dtype=np.int32)
         train = train_of(self._law, self._stream(f"write/{side.sign}{name}"), 0.0)
         asked = np.ascontiguousarray(wanted).reshape(rows)
-        _, _, cut = pulse(side.moving._replace(weight=new), asked, train, counts)
+        _, _, cut = apply_pulses(side.moving._replace(weight=new), asked, train, counts)
         return new.reshape(conductance.shape), counts.reshape(conductance.shape), int(cut)
 
     def _refreshed(
@@ -112,5 +110,5 @@ class Pairs:
             rows = side.moving.low.shape
             train = train_of(self._law, self._stream(f"refresh/{side.sign}{block}/{name}"), 0.0)
             moved = side.moving._replace(weight=both[k].reshape(rows))
-            spent += int(raised(moved, target.reshape(rows), train, self._one.longest))
+            spent += int(raise_devices(moved, target.reshape(rows), train, self._one.longest))
         return both[0], both[1], spent

@@ -13,10 +13,9 @@ from devices.programming.sampled import Cells
 from devices.random import Stream
 from devices.synapse.retention import Forgetting, Retention, retained, sample_forgetting
 
-from ..engine.cpu.blocks import as_moved, train_of
-from ..engine.cpu.pulses import pulse
+from ..engine.door import apply_pulses, as_moved, train_of
+from .budget import Written
 from .one_sided import Pairs
-from .tally import Written
 
 Array = NDArray[np.float64]
 
@@ -170,7 +169,7 @@ class Writer:
         new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
         train = train_of(law, self._stream(f"write/{block}/{name}"), law.offset)
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
-        pulses, lost, cut = pulse(moving._replace(weight=new), wanted, train, counts)
+        pulses, lost, cut = apply_pulses(moving._replace(weight=new), wanted, train, counts)
         new, touched = new.reshape(request.shape), counts.reshape(request.shape) != 0
         if reference is not None:
             # Without a pulse every bit of the difference stays.

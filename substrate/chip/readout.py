@@ -1,4 +1,7 @@
-"""The way from an activity to a number: hold, noise of the read, converter."""
+"""The way from an activity to a number: hold, noise of the read, converter.
+
+1/f and telegraph noise of a read are still there at the next one: they go on along the time between both.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ from numpy.typing import NDArray
 from devices.block import act
 from devices.interface.converter import Clipped, Fabricated, convert, fabricated
 from devices.interface.hold import held, leaks, pedestals
-from devices.random import Stream
+from devices.neuron.noise import Noise, jumps, later, switched
 
 from ..protocol import State
 from .design import Design, Fabrication
-from .slow_reads import SlowReads
 
 Array = NDArray[np.float64]
 
@@ -32,13 +34,18 @@ class ReadChain:
     """
 
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
-        self._design, self._fabrication = design, fabrication
+        self._design, self._stream = design, fabrication.stream
         units, adc = design.topology.units, design.devices.converters.readout
         self._pedestals = [pedestals(design.devices.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
         self._leaks = [leaks(design.devices.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
         self._skew: Array = design.devices.hold.read_skew * np.arange(units, dtype=np.float64)
         self._made: list[Fabricated | None] = [
-            fabricated(adc, units, self._stream(f"adc-made/{plane}"), (design.measured_converters or {}).get("readout"))
+            fabricated(
+                adc,
+                units,
+                self._stream(f"adc-made/{plane}"),
+                (design.measured_converters or {}).get("readout"),
+            )
             if adc
             else None
             for plane in range(2)
@@ -81,6 +88,18 @@ class ReadChain:
         real = self._plane(activity.real, 0, waits, signed=False)
         return real + 1j * self._plane(activity.imag, 1, waits, signed=True)
 
+    def read_cycle(self, activity: State, dt: float) -> State:
+        """Return the activities (points, batch, units) as they are read one after the other, one every `dt`.
+
+        The last one is read when the settling ends, whose time has passed already.
+        """
+        step, read = np.full(activity.shape[1], dt), []
+        self.elapse(-len(activity) * step)
+        for point in activity:
+            read.append(self.read(point, waits=False))
+            self.elapse(step)
+        return np.array(read)
+
     def read_signed(self, value: Array) -> Array:
         """Return a signal of both signs (batch, units) as it is read at once: converter centred at 0, no hold."""
         self._reads += 1
@@ -110,5 +129,58 @@ class ReadChain:
         self.clipped = self.clipped.plus(clipped)
         return value
 
-    def _stream(self, purpose: str) -> Stream:
-        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
+
+class SlowReads:
+    """The slow noise behind all units of one chip, in one plane; a new batch finds it anew.
+
+    The draw of a read depends on its name and the samples alone, and its correlation to the read before on the
+    time between the two.
+
+    Parameters
+    ----------
+    noise : Noise
+        Levels in units of the activity.
+    units : int
+        How many are read.
+    fabrication : Fabrication
+        Names the draws.
+    plane : int
+        0 or 1.
+    """
+
+    def __init__(self, noise: Noise, units: int, fabrication: Fabrication, plane: int) -> None:
+        self._noise, self._stream, self._units = noise, fabrication.stream, units
+        self._times = noise.octaves() if noise.read_flicker else np.zeros(0)
+        self._jumps: Array | None = None
+        if noise.telegraph is not None:
+            streams = (self._stream(f"telegraph-{part}/{plane}") for part in ("height", "trap"))
+            self._jumps = jumps(noise.telegraph, units, *streams)
+        self.restart(np.zeros(0, dtype=np.int64))
+
+    def restart(self, ids: NDArray[np.int64]) -> None:
+        """Begin with a new batch of samples `ids` (batch,)."""
+        self._ids, self._passed = ids, np.full(len(ids), np.inf)
+        self._octaves = np.zeros((len(self._times), len(ids), self._units))
+        self._trap = np.zeros((len(ids), self._units))
+
+    def elapse(self, time: Array) -> None:
+        """Let the time (batch,) pass, in tau; below 0 the next read was earlier: the processes look alike backwards."""
+        self._passed = self._passed + time
+
+    def now(self, name: str) -> Array:
+        """Return the noise of the read `name`, (batch, units)."""
+        found = np.zeros((len(self._ids), self._units))
+        for k, time in enumerate(self._times):
+            fresh = self._stream(f"read-octave{k}/{name}").normal_rows(self._ids, self._units)
+            self._octaves[k] = later(self._octaves[k], self._kept(time), fresh)
+            found += self._noise.read_flicker / np.sqrt(len(self._times)) * self._octaves[k]
+        if self._jumps is not None and self._noise.telegraph is not None:
+            fresh = self._stream(f"read-telegraph/{name}").uniform_rows(self._ids, self._units)
+            self._trap = switched(self._trap, self._kept(self._noise.telegraph.time), fresh)
+            found += self._jumps * self._trap
+        self._passed = np.zeros(len(self._ids))
+        return found
+
+    def _kept(self, time: float) -> Array:
+        # Before the first read all time has passed.
+        return np.asarray(np.exp(-np.abs(self._passed) / time)[:, None])

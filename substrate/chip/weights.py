@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.block import act
-from devices.interface import cost_force as nudge
+from devices.interface import cost_force
+from devices.interface.cost_force import Circuit
 from devices.neuron.membrane import offsets
 from devices.programming.comparator import decided
-from devices.random import Stream
 from devices.synapse.cell import cell_gains
 
 from ..dynamics.machine import Machine
-from ..engine.cpu.compile import single_threaded_blas
-from ..engine.cpu.drift import Circuit, Wiring
+from ..engine.door import ENGINE
+from ..engine.threads import single_threaded_blas
 from ..network.connection import Kind
 from ..network.topology import Topology
-from ..protocol import Readout
+from ..protocol import Readout, State
+from .budget import Tally
 from .cells import Cells
 from .design import Design, Fabrication, checked
 from .membranes import Membranes
 from .programming import Writer
-from .tally import Tally
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class Fabric:
 
     def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
         topology = design.topology
-        self._design, self._fabrication = design, fabrication
+        self._design, self._fabrication, self._stream = design, fabrication, fabrication.stream
         self.programmed = topology.blocks(np.empty(topology.size))
         """Requested parameters by block."""
         self.cells = np.empty(topology.size)
@@ -73,7 +74,7 @@ class Fabric:
         self._offsets = offsets(topology.units, design.devices.neurons.offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
-        self._packed: dict[type, tuple[Array, Wiring]] = {}
+        self._prepared: dict[Any, Any] = {}
         self.held: dict[str, Array] = {}
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
         self._conductances: dict[str, Array] = {}
@@ -81,7 +82,11 @@ class Fabric:
         _refuse_unequal(design, blocks, self._cells.partners)
         self._programme(blocks)
         self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
-        """Cells that could not take the weight they were programmed to when the chip was made, by block."""
+        """Cells that could not take the weight they were programmed to when the chip was made, by block.
+
+        It lies beyond the window, or beyond bounds of their own; where one number stands for both directions of a pair
+        it is counted in the forward one.
+        """
 
     @property
     def readout(self) -> Readout | None:
@@ -159,6 +164,15 @@ class Fabric:
         self._change(after)
         return pulses
 
+    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
+        """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
+        found = {
+            c.block: ENGINE.correlate(c.kind, presynaptic[c.pre], delta[c.post])
+            for c in self._design.topology.connections
+            if c.pre in presynaptic and c.post in delta
+        }
+        return found | {f"bias/{layer}": d.sum(axis=0) for layer, d in delta.items()}
+
     def _decided(self, block: str, change: Array, name: str) -> Array:
         """Return what the comparators make of a requested change; without them, the request."""
         comparator, update = self._design.devices.comparator, self._design.devices.update
@@ -213,7 +227,7 @@ class Fabric:
             self.effective[name][...] = self._felt(name, self._cells.effective(name, felt))
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)
-        self._packed.clear()
+        self._prepared.clear()
         self.membranes.follow(self._conductances)
 
     def _felt(self, name: str, weights: Array) -> Array:
@@ -232,7 +246,9 @@ class Fabric:
             edges=edges_of(topology),
             weights=self.cells,
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
-            circuit=Circuit(nudge.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias),
+            circuit=Circuit(
+                cost_force.CODES[design.cost], columns[topology.output].start, readout.weight, readout.bias
+            ),
             law=design.law,
             transfer=self.membranes.transfer,
             dynamics=design.dynamics,
@@ -243,11 +259,8 @@ class Fabric:
             thermal=self.membranes.thermal,
             common=self.membranes.common,
             slew=self.membranes.slew,
-            packed=self._packed,
+            prepared=self._prepared,
         )
-
-    def _stream(self, purpose: str) -> Stream:
-        return Stream(self._fabrication.seed, purpose, self._fabrication.instance)
 
 
 def _refuse_unequal(design: Design, blocks: Mapping[str, Array], partners: Mapping[str, str]) -> None:

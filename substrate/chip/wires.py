@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devices.synapse.wires import LARGEST
 
-from ..engine.cpu.compile import single_threaded_blas
+from ..engine.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
 End = Literal["first", "last"]

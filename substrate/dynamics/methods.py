@@ -20,7 +20,7 @@ MOST_STEPS = 10_000_000
 
 NOISY_STEP = {"euler": 0.25, "exponential": 0.08, "heun": 0.4}
 """Longest step of a membrane with noise, in its time constant, before couplings shorten it: see
-`substrate.engine.cpu.noise_step`. Other methods have no form for noise."""
+`substrate.settling.noise_step`. Other methods have no form for noise."""
 
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,6 @@ from numpy.typing import NDArray
 
 from devices.neuron.noise import Noise, later
 from devices.random import Stream
-
-from ..chip.design import Fabrication
 
 Array = NDArray[np.float64]
 
@@ -39,12 +38,12 @@ class SlowDrive:
         Levels in units of the state.
     units : int
         How many are driven.
-    fabrication : Fabrication
-        Names the draws.
+    stream : callable
+        ``stream(purpose)`` names the draws of this chip.
     """
 
-    def __init__(self, noise: Noise, units: int, fabrication: Fabrication) -> None:
-        self._units, self._fabrication = units, fabrication
+    def __init__(self, noise: Noise, units: int, stream: Callable[[str], Stream]) -> None:
+        self._units, self._stream = units, stream
         self._times, self._sizes = noise.processes()
         self.restart(np.zeros(0, dtype=np.int64), "")
 
@@ -82,9 +81,7 @@ class SlowDrive:
     def _catch_up(self, plane: int, name: str) -> None:
         """Draw what the time since the last settling of a plane has made of its processes, exactly."""
         for k, (time, size) in enumerate(zip(self._times, self._sizes, strict=True)):
-            stream = Stream(
-                self._fabrication.seed, f"noise{PLANES[plane]}/start/{k}/{name}", self._fabrication.instance
-            )
+            stream = self._stream(f"noise{PLANES[plane]}/start/{k}/{name}")
             fresh = size * stream.normal_rows(self._ids, self._units)
             kept = np.exp(-self._passed[plane] / time)[:, None]
             self._values[plane][k] = later(self._values[plane][k], kept, fresh)

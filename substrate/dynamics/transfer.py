@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.neuron import activation
-from devices.neuron.membrane import factors
-from devices.random import Stream
 
-from ..chip.design import Design, Fabrication
 from ..protocol import State
 
 Array = NDArray[np.float64]
@@ -81,22 +78,3 @@ def as_loaded(state: State, before: Transfer, after: Transfer) -> State:
     found = state.copy()
     found[:, : len(before.steep)] *= before.steep / after.steep
     return found
-
-
-def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
-    """Return the transfer curves of a chip.
-
-    Raises
-    ------
-    ValueError
-        If a gain or a slope is not positive.
-    """
-    code, table = activation.code_of(design.activation), activation.table_of(design.activation)
-    neurons, units = design.devices.neurons, design.topology.units
-    if not neurons.curved:
-        return Transfer(code, table, np.zeros(0), np.zeros(0))
-    gain, steep = (
-        factors(units, sigma, Stream(fabrication.seed, f"neurons/{name}", fabrication.instance), f"{name}_sigma")
-        for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
-    )
-    return Transfer(code, table, neurons.buffer_gain * gain, steep)

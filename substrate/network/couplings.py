@@ -108,12 +108,3 @@ def joined(topology: Topology, parts: Mapping[str, Array], batch: int) -> Array:
             raise ValueError(f"a probe of {layer!r} has shape {np.shape(part)}: must be finite and of shape {shape}")
         whole[:, topology.columns[layer]] = part
     return whole
-
-
-def evoked(topology: Topology, effective: Mapping[str, Array], offsets: Array) -> Array:
-    """Return the change of all drives when the held outputs change by `offsets`, (batch, units).
-
-    ``h(a0 + offsets) - h(a0) = W offsets``: synapses are linear in the activity, so where the outputs
-    are held, and which sample is clamped, drops out.
-    """
-    return couplings_of(topology, effective).product(offsets)

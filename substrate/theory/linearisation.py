@@ -160,7 +160,7 @@ class Linearisation(NamedTuple):
 def equilibrium(chip: Chip) -> Equilibrium:
     """Continue the chip's last free settling to its rest point, to double precision.
 
-    The chip's own dynamics go on, with steps that lead to the end (`substrate.dynamics.completion`); Newton steps
+    The chip's own dynamics go on, with steps that lead to the end (`substrate.settling.completion`); Newton steps
     finish.
     The chip is left in its free state.
     """

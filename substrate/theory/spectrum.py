@@ -41,7 +41,7 @@ def rightmost(chip: Chip, state: Array) -> Array:
     if state.shape[1] <= DENSE:
         return np.asarray(spectrum(chip, state).real.max(axis=1))
     linear = linearise(chip, state)
-    return np.array([_rightmost(linear.only(np.array([i])), chip.time_constants) for i in range(len(state))])
+    return np.array([_rightmost(linear.only(np.array([i])), chip.membranes.tau) for i in range(len(state))])
 
 
 def leaves(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
@@ -93,7 +93,7 @@ def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
     if state.shape[1] > DENSE:
         raise ValueError(f"state has {state.shape[1]} units: at most {DENSE}; use rightmost for larger chips")
     linear = linearise(chip, state)
-    values = [scipy.linalg.eigvals(linear.jacobian(i) / chip.time_constants[:, None]) for i in range(len(state))]
+    values = [scipy.linalg.eigvals(linear.jacobian(i) / chip.membranes.tau[:, None]) for i in range(len(state))]
     return np.array([row[np.argsort(-row.real, kind="stable")] for row in values], dtype=np.complex128)
 
 

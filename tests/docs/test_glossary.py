@@ -173,7 +173,7 @@ PLACES = {
 
 TO_RENAME = """
 Axis Cells Checked Chip Curves Devices Estimate Fault Kind Law Level Noise OneSided Options Plan Result Scenario
-Setting Slow Source Sweep Table Tally Train Work activate causes checked columns complete cut faults held in_order
+Setting Slow Source Sweep Table Tally Train Work causes checked columns complete cut faults held in_order
 interactions kind_of limits listed load logistic moments named normals philox plain respond run sample save settling
 share shorten show symmetry table_of text thermal_noise unreached unsettled
 """

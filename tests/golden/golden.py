@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from scenarios.cli.main import main
 from scenarios.results.store import load
-from substrate.engine.cpu.compile import blas_description
+from substrate.engine.threads import blas_description
 
 FOLDER = Path(__file__).parent
 SCENARIOS = sorted(FOLDER.glob("*.toml"))

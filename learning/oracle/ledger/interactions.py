@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
-from substrate.dynamics.completion import complete
 from substrate.protocol import has_settled
+from substrate.settling.completion import complete
 
 from ...schemes.scheme import Scheme, Slow, Swing
 from ..exact import exact

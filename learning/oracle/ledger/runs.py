@@ -26,8 +26,8 @@ from learning.schemes.scheme import Swing
 from substrate.chip.causes import of_kind
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import conjugates, measurements_differ
-from substrate.dynamics.completion import complete
 from substrate.protocol import has_settled
+from substrate.settling.completion import complete
 
 from ...estimator import Estimate, Free, Reading, gathered, readings
 from ...rules.contrastive import Contrastive

@@ -113,7 +113,7 @@ def _gradient_group(chip: Chip, found: Measured) -> Group:
         "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
         "left": Variable(
             ("sample",),
-            leaves(reference.linear, chip.time_constants) & reference.equilibrium.reached,
+            leaves(reference.linear, chip.membranes.tau) & reference.equilibrium.reached,
             long_name="rests where a chip leaves at the slightest push",
         ),
     }

@@ -6,8 +6,8 @@ import numpy as np
 
 from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.chip import Chip
-from substrate.dynamics.recording import Recording
 from substrate.protocol import Nudge, Settled, State, Status
+from substrate.settling.recording import Recording
 
 from ...results.store import Group, Variable
 from ...schema.plan import Record

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from learning.training import Tally as Means
 from learning.training import Trainee
+from substrate.chip.budget import Tally
 from substrate.chip.chip import Chip
-from substrate.chip.tally import Tally
 from substrate.network.topology import Topology
 from substrate.protocol import Budget
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.chip.budget import Tally
 from substrate.chip.chip import Chip
-from substrate.chip.tally import Tally
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable

@@ -6,7 +6,6 @@ by a digest of all sources that can end up in a kernel, so an edit of one of the
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-import threadpoolctl
 from llvmlite import ir
 from numba import types
 from numba.core import event
@@ -25,40 +23,24 @@ from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
 from .cache import find_folder, is_intact, with_checksum
+from .sources import find_sources
 
 F = TypeVar("F", bound=Callable[..., Any])
 Reals = NDArray[Any]
 
 
-COMPILED = (
-    "devices/interface/cost_force.py",
-    "devices/neuron/activation.py",
-    "devices/programming/pulse.py",
-    "substrate/engine/cpu/anderson.py",
-    "substrate/engine/cpu/cache.py",
-    "substrate/engine/cpu/compile.py",
-    "substrate/engine/cpu/drift.py",
-    "substrate/engine/cpu/elementwise.py",
-    "substrate/engine/cpu/noise.py",
-    "substrate/engine/cpu/one_stage.py",
-    "substrate/engine/cpu/product.py",
-    "substrate/engine/cpu/pulses.py",
-    "substrate/engine/cpu/refresh.py",
-    "substrate/engine/cpu/rows.py",
-    "substrate/engine/cpu/stages.py",
-    "substrate/engine/cpu/step.py",
-    "substrate/engine/cpu/stopping.py",
-    "substrate/engine/cpu/sweeps.py",
-    "substrate/laws/additive.py",
-    "substrate/laws/hopfield.py",
-    "substrate/laws/law.py",
-)
+_HERE = Path(__file__).resolve()
+
+SOURCES = [
+    source
+    for source in find_sources([_HERE, *(_HERE.parent / "kernels").glob("*.py")], _HERE.parents[3])
+    if source.name != "parameters.py"  # classes that kernels cannot use
+]
 """Sources that can end up in a kernel, or in the files that keep it."""
 
 
 def _digest() -> str:
-    root = Path(__file__).resolve().parents[3]
-    return hashlib.blake2b(b"".join((root / path).read_bytes() for path in COMPILED), digest_size=8).hexdigest()
+    return hashlib.blake2b(b"".join(source.read_bytes() for source in SOURCES), digest_size=8).hexdigest()
 
 
 CACHE = find_folder(f"kernels-{_digest()}")
@@ -211,27 +193,6 @@ def inlined(function: F) -> F:
     """Let kernels call `function` in a loop that is to be vectorised: the compiler must not leave it a call."""
     registered: F = register_jitable(forceinline=True, **_OPTIONS)(function)
     return registered
-
-
-@functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()
-
-
-def single_threaded_blas() -> Any:
-    """Return a context in which every product of NumPy uses one thread, so that its bits do not depend on the cores."""
-    return _libraries().limit(limits=1, user_api="blas")
-
-
-def blas_description() -> str:
-    """Return name, version, core type and threads of the linear-algebra libraries in use."""
-    rows = [
-        f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')} "
-        f"({library.get('num_threads')} threads)"
-        for library in _libraries().info()
-        if library.get("user_api") == "blas"
-    ]
-    return "; ".join(sorted(set(rows)))
 
 
 # What LLVM needs to see to vectorise exponentials and logarithms: the exponent field as an integer.

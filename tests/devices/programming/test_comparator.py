@@ -46,7 +46,7 @@ def test_a_chip_writes_signs_and_counts_what_is_lost():
     chip.write({"bias/l1": request, "readout/bias": np.full(3, 0.1)})
     change = chip.programmed["bias/l1"] - before
     np.testing.assert_allclose(change, 0.01 * np.array([-1, 0, 0, 0, 1, 0, 1]), rtol=0, atol=1e-15)
-    assert chip.lost == 3
+    assert chip.tally.lost.sum() == 3
     assert chip.causes == ["write"]
     assert class_of(chip.design, "write") == WRITE
     plain = chip.without("write")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from devices.programming import pulse as steps
+from devices.programming import pulse
 from devices.programming.laws import (
     ConstantStep,
     ExponentialStep,
@@ -14,8 +14,8 @@ from devices.programming.laws import (
 )
 from devices.programming.sampled import Cells, nominal, sample, symmetry_point
 from devices.random import Stream
+from tests.devices.programming.steps_twin import multipliers
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance
-from tests.steps_twin import multipliers
 
 SPREAD = {"step_sigma": 0.1, "up_down_sigma": 0.05, "w_max_sigma": 0.1, "w_min_sigma": 0.2}
 SHAPE = (200, 300)
@@ -98,8 +98,8 @@ def test_the_symmetry_point_is_where_both_steps_are_equal():
 
 def test_nearest_is_odd_and_cut():
     pulses = np.linspace(-3.3, 3.3, 101)
-    np.testing.assert_array_equal([steps.nearest(x) for x in pulses], np.rint(pulses))
-    assert steps.nearest(1e300) == steps.LONGEST == -steps.nearest(-1e300)
+    np.testing.assert_array_equal([pulse.nearest(x) for x in pulses], np.rint(pulses))
+    assert pulse.nearest(1e300) == pulse.LONGEST == -pulse.nearest(-1e300)
 
 
 # Nonsense
@@ -155,7 +155,7 @@ def test_the_multiplier_of_one_state_is_that_of_the_numpy_twin(law):
     for w in (-0.75, -0.1, 0.0, 0.3, 0.95):
         bends = (float(cells.bend_down), float(cells.bend_up))
         found = [
-            steps.multiplier(
+            pulse.multiplier(
                 shape.code, w, float(cells.low), float(cells.high), bends[up], shape.curves[up], shape.nodes[up]
             )
             for up in (1, 0)

@@ -14,7 +14,7 @@ from substrate.chip.cells import spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication
 from substrate.protocol import Nudge
-from substrate.units import conversion as units
+from substrate.units import conversion
 from substrate.units.physical import Physical
 from tests.networks import random_batch, random_chip
 
@@ -144,7 +144,7 @@ def test_cells_with_levels_move_from_what_they_hold():
     np.testing.assert_allclose(moved[1], 0.5, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(chip.effective[FORWARD][2:], held[2:])
     np.testing.assert_array_equal(chip.programmed[FORWARD][2:], requested[2:])
-    assert chip.lost == 25
+    assert chip.tally.lost.sum() == 25
     anew = Chip(chip.design, chip.programmed, chip.fabrication)
     np.testing.assert_array_equal(anew.effective[FORWARD], chip.effective[FORWARD])
 
@@ -167,17 +167,17 @@ class Block(Parameters):
 def test_siemens_become_weights_and_a_missing_scale_is_told():
     block = Block(cells=WeightDevices(cell="pair", window=["1 uS", "100 uS"], stuck_at="1 mS"))
     physical = Physical(volt_scale=0.2, activity_volts=0.5, tau=1e-6, capacitance=1e-11)
-    plain = units.plain(block, physical).cells
+    plain = conversion.plain(block, physical).cells
     # G = W g_L V_u/V_A with g_L = 10 uS.
     np.testing.assert_allclose(plain.window, [0.25, 25.0], rtol=1e-12)
     assert plain.stuck_at == pytest.approx(250.0)
-    assert units.faults(block, physical) == []
-    (fault, *more) = units.faults(block, Physical(volt_scale=0.2))
+    assert conversion.faults(block, physical) == []
+    (fault, *more) = conversion.faults(block, Physical(volt_scale=0.2))
     assert fault.path == ("cells", "window")
     assert fault.message == "is in S, which needs [physical] leak, activity_volts"
     assert len(more) == 2
     with pytest.raises(ValueError, match="'1 uS' needs"):
-        units.plain(block, None)
+        conversion.plain(block, None)
 
 
 # A second copy of the cells

@@ -11,9 +11,9 @@ from devices.synapse.cell import FeedbackDevices
 from devices.synapse.retention import Retention
 from substrate.chip.programming import COMMON, Writer
 from substrate.protocol import Budget
+from tests.devices.programming.steps_twin import pulsed
 from tests.networks import random_chip
 from tests.statistics import assert_distribution, assert_normal_variance
-from tests.steps_twin import pulsed
 
 PCM = {"a": -1.0, "b": 0.0, "amplitude_up": -27.235, "amplitude_down": -2.235, "gamma_up": 2.5, "gamma_down": 2.5}
 LAWS = {
@@ -247,7 +247,7 @@ def test_a_chip_counts_what_its_pairs_took_by_block():
     np.testing.assert_array_equal(again.programmed[block], chip.programmed[block])
     tally, places = chip.tally, list(chip.topology.shapes)
     place = places.index(block)
-    assert tally.lost.sum() == chip.lost == tally.lost[places.index("bias/l1")] == 7
+    assert tally.lost.sum() == chip.tally.lost.sum() == tally.lost[places.index("bias/l1")] == 7
     assert tally.refreshes.sum() == tally.refreshes[place] > 0
     assert again.tally.refreshes[place] < tally.refreshes[place]
     assert chip.budget == Budget(writes=7, pulses=7 * 10 * 35 + tally.refresh_pulses[place])

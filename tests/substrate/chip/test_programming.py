@@ -22,8 +22,8 @@ from devices.programming.sampled import Cells, nominal, sample, symmetry_point
 from devices.random import Stream, philox
 from devices.synapse.retention import Retention
 from substrate.chip.programming import NOISE, Writer
+from tests.devices.programming.steps_twin import pulsed
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance, assert_variance_ratio
-from tests.steps_twin import pulsed
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "pulsed-steps" / "aihwkit.json").read_text(encoding="utf-8"))
 EXPONENTIAL = {

@@ -25,8 +25,8 @@ def leaks(noise, phases=None, window=0.0, hold=None, **dynamics):
     phase = Phase(duration=LENGTH - window, window=window)
     blocks = {"weight/in-out": np.zeros((1, UNITS)), "bias/out": np.zeros(UNITS)}
     settings = {"method": "exponential", "dt": 0.25, "free": phase, "nudged": phase, **dynamics}
-    design = Design(topology, "identity", "mse", Dynamics(**settings), noise=noise)
-    chip = Chip(design._replace(phases=phases or Phases(), hold=hold or Hold()), blocks)
+    design = Design(topology, "identity", "mse", Dynamics(**settings))
+    chip = Chip(design.replace(noise=noise, phases=phases or Phases(), hold=hold or Hold()), blocks)
     chip.set_input(np.zeros((BATCH, 1)))
     return chip, np.zeros((BATCH, UNITS))
 
@@ -34,7 +34,7 @@ def leaks(noise, phases=None, window=0.0, hold=None, **dynamics):
 def processes(chip, plane=0):
     """Return the slow processes as the last settling left them, over their standard deviations."""
     sizes = chip.design.devices.noise.processes()[1]
-    return chip._slow._values[plane] / sizes[:, None, None]
+    return chip._settler._slow._values[plane] / sizes[:, None, None]
 
 
 def assert_correlated(chip, before, after, time):

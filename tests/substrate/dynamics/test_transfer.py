@@ -9,8 +9,8 @@ from devices.neuron.membrane import NeuronDevices, factors
 from devices.random import Stream
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
+from substrate.chip.membranes import transfer_of
 from substrate.dynamics.methods import Dynamics, Phase
-from substrate.dynamics.transfer import transfer_of
 from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status

@@ -31,7 +31,7 @@ def test_the_spectrum_is_that_of_the_motion(law):
     assert found.shape == state.shape
     assert (np.diff(found.real, axis=1) <= 1e-12).all()
     for i in range(len(state)):
-        motion = linearise(chip, state).jacobian(i) / chip.time_constants[:, None]
+        motion = linearise(chip, state).jacobian(i) / chip.membranes.tau[:, None]
         for power in (1, 2, 3):
             trace = np.trace(np.linalg.matrix_power(motion, power))
             assert np.sum(found[i] ** power) == pytest.approx(trace, rel=1e-10)
@@ -71,7 +71,7 @@ def test_a_saddle_is_told_from_a_rest_point_in_both_modes(mode, monkeypatch):
     linear = linearise(chip, state)
     for limit in (module.LAST_RESORT, 0):
         monkeypatch.setattr(module, "LAST_RESORT", limit)
-        np.testing.assert_array_equal(leaves(linear, chip.time_constants), [True, False])
+        np.testing.assert_array_equal(leaves(linear, chip.membranes.tau), [True, False])
     np.testing.assert_allclose(rightmost(chip, state)[0], 2.0)
 
 
@@ -81,4 +81,4 @@ def test_what_leaves_is_what_the_spectrum_says():
     points = 1.0 * np.random.default_rng(0).normal(size=(40, chip.topology.units))
     expected = rightmost(chip, points) > 0.0
     assert 3 < expected.sum() < 37
-    np.testing.assert_array_equal(leaves(linearise(chip, points), chip.time_constants), expected)
+    np.testing.assert_array_equal(leaves(linearise(chip, points), chip.membranes.tau), expected)

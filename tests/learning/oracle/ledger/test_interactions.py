@@ -18,7 +18,7 @@ from substrate.chip.causes import CAUSES
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
-from tests.substrate.test_hardware import EVERYTHING, IMPERFECT, chip_with
+from tests.substrate.imperfect_chips import EVERYTHING, IMPERFECT, chip_with
 
 NOISY = {"dt": 0.1, "phase": Phase(duration=8.0, window=2.0), "dynamics": {"method": "exponential"}}
 

@@ -1,0 +1,81 @@
+"""The engine for processors: Numba's kernels on tiles of a batch, which threads share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dynamics.machine import Machine
+from ...network.connection import Kind
+from ...protocol import State
+from ..protocol import Linear
+from .kernels import drift
+from .rest import rest
+from .tiles import cell_law, from_rows, prepare, to_rows
+from .trajectory import relax
+
+Array = NDArray[np.float64]
+
+
+class CpuEngine:
+    """Implements `substrate.engine.protocol.SettlingEngine`."""
+
+    prepare = staticmethod(prepare)
+    relax = staticmethod(relax)
+    rest = staticmethod(rest)
+
+    @staticmethod
+    def activate(machine: Machine, state: State) -> State:
+        """Return the activity of a state (batch, units), real or complex."""
+        planes = 2 if np.iscomplexobj(state) else 1
+        u = np.empty((planes * len(state), state.shape[1]))
+        to_rows(state, u, planes)
+        a = np.empty_like(u)
+        drift.activate(u, a, cell_law(machine, 0.0, planes))
+        return from_rows(a, np.arange(len(state)), planes)
+
+    @staticmethod
+    def force(machine: Machine, activity: Array, target: Array) -> Array:
+        """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
+        force = np.empty((len(activity), activity.shape[1] - machine.circuit.first_output))
+        drift.forces(activity, np.ascontiguousarray(target, dtype=np.float64), machine.circuit, force)
+        return force
+
+    @staticmethod
+    def drive(machine: Machine, activity: Array) -> Array:
+        """Return the drive ``W a`` that the units get from each other's activities, (batch, units)."""
+        return CpuEngine.linear(machine, activity).product(activity)
+
+    @staticmethod
+    def linear(machine: Machine, activity: Array) -> Linear:  # noqa: ARG004
+        """Return what the connections do to small changes; of dense ones that does not depend on the activity."""
+        blocks = _blocks(machine)
+        return Linear(
+            lambda v: _add_up(v, [(v[:, pre] @ weight, post) for pre, post, weight in blocks]),
+            lambda v: _add_up(v, [(v[:, post] @ weight.T, pre) for pre, post, weight in blocks]),
+        )
+
+    @staticmethod
+    def correlate(kind: Kind, activity: State, delta: State) -> State:
+        """Return the gradient of a block, of the shape it has, summed over the batch."""
+        return kind.gradient(activity, delta)
+
+
+def _blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:
+    """Return the columns of both ends and the weights (pre, post) of every recurrent connection."""
+    return [
+        (
+            slice(first_pre, first_pre + pre),
+            slice(first_post, first_post + post),
+            machine.weights[offset : offset + pre * post].reshape(pre, post),
+        )
+        for first_pre, first_post, pre, post, offset, _ in machine.edges.tolist()
+    ]
+
+
+def _add_up(like: Array, parts: list[tuple[Array, slice]]) -> Array:
+    """Return the sum of parts (batch, some units), each at its columns of an array (batch, units)."""
+    total = np.zeros_like(like)
+    for part, columns in parts:
+        total[:, columns] += part
+    return total

@@ -1,0 +1,70 @@
+"""Noise and averaging windows of one tile: from parameters to what the kernels take, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.neuron.noise import white_kick
+
+from ...dynamics.machine import Drive, Machine
+from ...dynamics.methods import TABLES
+from ...protocol import State
+from ..averages import average
+from ..lengths import BLOCKS
+from ..names import find_ids, make_keys
+from ..protocol import Average
+from .kernels.noise import Noise, Window
+from .tiles import from_rows
+
+NEVER = 2**62
+"""A step that no settling reaches."""
+
+
+def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> Noise:
+    """Return the noise of one tile."""
+    noise, units, dtype, dt = machine.noise, machine.tau.shape[0], machine.dtype, machine.dynamics.dt
+    on = noise.on
+    times, sizes = noise.processes()
+    method, tau = machine.dynamics.method, machine.tau
+    gain = -np.expm1(-dt / tau) if method == "exponential" else dt / tau
+    quarter = (units + 3) // 4
+    places, shown = (planes * count, units) if on else (1, 1)
+    values = np.zeros((max(len(times), 1), places, shown), dtype=dtype)
+    for plane, value in enumerate(() if drive.slow is None else drive.slow.values):
+        values[:, plane::planes] = value[:, samples]
+    return Noise(
+        on=on,
+        keys=make_keys(machine, drive, planes),
+        ids=find_ids(drive, samples, count),
+        averaged=len(TABLES[method].b) == 1,
+        white=white_kick(noise.thermal * machine.thermal, gain).astype(dtype),
+        common=white_kick(noise.common * machine.common, gain).astype(dtype),
+        before=np.zeros((places, shown + 1), dtype=dtype),
+        memory=np.exp(-dt / times),
+        size=sizes,
+        slow=values,
+        push=np.zeros((places, shown), dtype=dtype),
+        kick=np.zeros((places, shown), dtype=dtype),
+        words=np.zeros((4, quarter), dtype=np.uint64),
+        numbers=np.zeros(4 * quarter, dtype=dtype),
+    )
+
+
+def make_window(rows: int, units: int, first: int, steps: int, blocks: int = BLOCKS) -> Window:
+    """Return an averaging window that opens at step `first`, of at most so many blocks; 0 steps: never."""
+    if steps == 0:
+        return Window(NEVER, 1, np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    length = -(-steps // min(blocks, steps))
+    return Window(first, length, np.zeros((-(-steps // length), rows, units)), np.zeros((rows, units)))
+
+
+def read_cycle(window: Window, index: NDArray[np.int64], planes: int) -> State:
+    """Return the activity of every step of a window with one step per block, (steps, samples, units)."""
+    return np.array([from_rows(total, index, planes) for total in window.sums])
+
+
+def read_average(window: Window, index: NDArray[np.int64], planes: int, steps: int, dt: float) -> Average:
+    """Return mean, standard error and autocorrelation time of one tile."""
+    sums = np.array([from_rows(total, index, planes) for total in window.sums])
+    return average(sums, from_rows(window.squares, index, planes), window.block, steps, dt)

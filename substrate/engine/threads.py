@@ -1,0 +1,35 @@
+"""Threads: how many cores there are, and NumPy's linear algebra on one of them."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+import threadpoolctl
+
+
+def available_threads() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _libraries() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+def single_threaded_blas() -> Any:
+    """Return a context in which every product of NumPy uses one thread, so that its bits do not depend on the cores."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+def blas_description() -> str:
+    """Return name, version, core type and threads of the linear-algebra libraries in use."""
+    rows = [
+        f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')} "
+        f"({library.get('num_threads')} threads)"
+        for library in _libraries().info()
+        if library.get("user_api") == "blas"
+    ]
+    return "; ".join(sorted(set(rows)))

@@ -1,0 +1,135 @@
+"""The membranes of one chip in motion: how a settling is carried out, and what it leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.neuron.noise import Noise
+from devices.random import Stream
+
+from ..dynamics.machine import Drive, Machine, count_planes
+from ..dynamics.methods import Phase
+from ..dynamics.slow_drive import SlowDrive
+from ..dynamics.transfer import as_loaded
+from ..engine.lengths import longest
+from ..engine.protocol import Relaxed
+from ..network.couplings import Couplings
+from ..protocol import State
+from .completion import complete, settle_completely
+from .equilibrium import Audit, settle_by_sweeps
+from .noise_step import largest_drift, substeps
+from .trajectory import relax_finely
+
+Array = NDArray[np.float64]
+Record = tuple[int, Callable[[State], object]] | None
+"""Call the second at the start of a settling and after every so many steps; None: record nothing."""
+
+
+class Settler:
+    """Carries out the settlings of one chip; states are in units of its own membranes.
+
+    Parameters
+    ----------
+    machine : Machine
+        The chip; its arrays follow the writes.
+    couplings : Couplings
+        Its effective couplings, as views.
+    paced_by : Noise or None
+        Noise that was taken away, whose steps are still taken.
+    completely : bool
+        Whether to follow `settle_completely`, not the ends and steps of the dynamics.
+    stream : callable
+        ``stream(purpose)`` names the draws of the chip.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        couplings: Couplings,
+        paced_by: Noise | None,
+        completely: bool,
+        stream: Callable[[str], Stream],
+    ) -> None:
+        self._machine, self._couplings, self._completely = machine, couplings, completely
+        self._pacing = machine.noise if machine.noise.on else paced_by
+        self._slow = SlowDrive(machine.noise, len(machine.tau), stream)
+        self.audit = Audit()
+        """What audits of the equilibrium mode have found since the chip was made."""
+
+    def restart(self, ids: NDArray[np.int64], name: str) -> None:
+        """Begin with a new batch: `ids` (batch,) and `name` name the draws of its slow noise."""
+        self._slow.restart(ids, name)
+
+    def elapse(self, time: Array) -> None:
+        """Let the time (batch,) pass without a settling, in tau."""
+        self._slow.elapse(time)
+
+    def follow(
+        self,
+        machine: Machine,
+        drive: Drive,
+        start: State,
+        phase: Phase,
+        busy: float,
+        record: Record = None,
+    ) -> Relaxed:
+        """Settle under a drive, from `start` to the end of a phase.
+
+        Parameters
+        ----------
+        machine : Machine
+            The chip; or a copy with other cells, whose load is its own.
+        drive, start, phase : Drive, array (batch, units) or (batch, width), Phase
+            As the engine takes them.
+        busy : float
+            Time that the last read still takes, in tau: no settling ends before.
+        record : Record
+            Every so many steps call ``record(state)``.
+
+        Raises
+        ------
+        ValueError
+            If a recording is asked for in equilibrium mode.
+        """
+        own, acting = self._machine.transfer, machine.transfer
+        start = as_loaded(start, own, acting)
+        if record is not None:
+            every, keep = record
+            record = every, lambda state: keep(as_loaded(state, acting, own))
+        if self._completely:
+            relaxed = settle_completely(machine, drive, start)
+        elif machine.dynamics.mode == "equilibrium":
+            if record is not None:
+                raise ValueError('a recording follows a trajectory: set dynamics.mode = "trajectory"')
+            found = settle_by_sweeps(machine, drive, start, phase)
+            self.audit = self.audit.plus(found.audit)
+            relaxed = found.relaxed
+        else:
+            relaxed = self._follow_in_time(machine, drive, start, phase, busy, record)
+        return relaxed._replace(state=as_loaded(relaxed.state, acting, own), full=as_loaded(relaxed.full, acting, own))
+
+    def _follow_in_time(
+        self, machine: Machine, drive: Drive, start: State, phase: Phase, busy: float, record: Record
+    ) -> Relaxed:
+        if self._slow.on:
+            self._slow.elapse(max(0.0, busy - longest(machine, drive, phase)))
+            drive = drive._replace(slow=self._slow.begin(count_planes(drive, start)))
+        relaxed = relax_finely(self._paced(machine), drive, start, phase, *(record or (None, None)))
+        self._slow.end(relaxed.slow, relaxed.settled.time)
+        return relaxed
+
+    def _paced(self, machine: Machine) -> Machine:
+        """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
+        if self._pacing is None:
+            return machine
+        fluctuation = largest_drift(machine, self._couplings, self._machine.noise)
+        return machine._replace(substeps=substeps(machine, self._couplings, self._pacing), fluctuation=fluctuation)
+
+    def complete(self, constant: Array, start: State) -> State:
+        """Return where a state would come to rest under a constant drive, in double precision and without noise."""
+        drive = Drive(constant, 0.0, np.zeros((len(start), 0)))
+        machine = self._machine._replace(noise=Noise(), dynamics=complete(self._machine.dynamics))
+        return settle_completely(machine, drive, start).state
