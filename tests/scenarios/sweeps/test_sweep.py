@@ -196,7 +196,7 @@ def test_failed_and_diverged_points_are_told_apart(tmp_path, troubled):
 def test_failed_points_are_left_alone_until_asked_for(tmp_path, troubled, monkeypatch):
     do_sweep(tmp_path)
     assert do_sweep(tmp_path).computed == 0
-    monkeypatch.setattr(sweep_point, "compute", lambda scenario, *_: (figures(scenario), COMPLETE))
+    monkeypatch.setattr(sweep_point, "compute", lambda setup, *_: (figures(setup.scenario), COMPLETE))
     mended = do_sweep(tmp_path, retry_failed=True)
     assert mended.computed == 4
     assert endings(mended) == {"ok": 8, "diverged": 4}
