@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 SCRIPT = """
 import time
-from scenarios import progress
+from scenarios.front import progress
 progress.INTERVAL = {interval}
 with progress.Progress(quiet={quiet}) as p:
     p.say("free settling \\u2013 [bold]l1[/bold]")
