@@ -111,4 +111,4 @@ def alarm_sheets(result: Result) -> list[Sheet]:
     """Return the table of alarms, if there are any."""
     rows = [[a.kind, a.place or "-", percent(a.share), KINDS[a.kind].cure] for a in alarms(result)]
     note = "figures are averages over what is left" if rows else ""
-    return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=2, note=note)] if rows else []
+    return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=4, note=note)] if rows else []

@@ -238,7 +238,10 @@ def _symmetry_words(law: Step) -> str:
 def _sheets(preset: DevicePreset) -> list[Sheet]:
     """Return the values of every table, and the sources."""
     rows = {
-        table: [[key, str(e.value), e.unit, e.source] for key, e in entries.items()]
+        table: [
+            [key, str(e.value), "" if str(e.value).endswith(f" {e.unit}") else e.unit, e.source]
+            for key, e in entries.items()
+        ]
         for table, entries in preset.tables.items()
     }
     sheets = [Sheet(table, ["key", "value", "unit", "source"], cells, 4) for table, cells in rows.items()]

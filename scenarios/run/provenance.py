@@ -14,6 +14,7 @@ from substrate.engine.threads import blas_description
 from ..build import Setup
 from ..language.load import Loaded
 from ..results.store import Group, Variable
+from ..schema.experiments import Train
 
 
 def provenance(loaded: Loaded, setup: Setup) -> Group:
@@ -34,7 +35,16 @@ def provenance(loaded: Loaded, setup: Setup) -> Group:
         "files_sha256_json": json.dumps(setup.content),
         "git_commit": _git_commit(),
     }
-    return {name: Variable((), text) for name, text in texts.items()}
+    return {name: Variable((), text) for name, text in texts.items()} | _counts(setup)
+
+
+def _counts(setup: Setup) -> Group:
+    """Return how many samples a training learns and is tested with."""
+    plan, data = setup.plan, setup.data
+    if not isinstance(plan, Train):
+        return {}
+    used = {"training": data.x[: plan.samples], "test": data.x_test[: plan.test_samples]}
+    return {f"{part}_samples": Variable((), len(x), long_name=f"{part} samples") for part, x in used.items()}
 
 
 def _git_commit() -> str:

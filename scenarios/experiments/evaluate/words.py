@@ -27,14 +27,20 @@ def chips_sentence(group: Group) -> str:
     if not good.size:
         return f"None of {len(chips)} chips settled, so there is no error to judge."
     if len(chips) == 1:
-        return f"Chip {chips[0]} has a {part} {what} of {show(good[0])}."
+        return f"Chip {chips[0]} has a {part} {what} of {show(good[0])}{_moving(group)}."
     spread = f", standard deviation {show(float(good.std(ddof=1)))}" if good.size > 1 else ""
     worst = int(np.nanargmax(value))
     failed = f"; {len(value) - good.size} chips gave no number" if good.size < len(value) else ""
     return (
         f"The {part} {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
-        f"{chips[worst]}, has {show(value[worst])}{failed}."
+        f"{chips[worst]}, has {show(value[worst])}{failed}{_moving(group)}."
     )
+
+
+def _moving(group: Group) -> str:
+    """Return the share of samples that did not settle, behind what is said of all; nothing where all did."""
+    moving = float(np.nanmean(group["unsettled"].data)) if "unsettled" in group else 0.0
+    return f"; {percent(moving)} of the samples did not settle, and are judged by where they were" if moving else ""
 
 
 def chips_sheet(group: Group) -> Sheet:

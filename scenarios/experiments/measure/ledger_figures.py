@@ -100,10 +100,10 @@ def _shown_schemes(group: Group) -> list[int]:
     when=was_measured,
     caption=(
         "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed "
-        "line and the black bar are the whole error. Bars: the median sample, which decides what the answer "
+        "line and the black dot are the whole error. Dots: the median sample, which decides what the answer "
         "blames, under the scheme it speaks of; ticks: rms over the samples, outliers included. Causes are "
-        "vectors, so their sizes do not add. The grey bar is the spread of a single measurement, which "
-        "averaging makes smaller; the other bars stay however often one measures. Of a training, the last "
+        "vectors, so their sizes do not add. The grey dot is the spread of a single measurement, which "
+        "averaging makes smaller; the other dots stay however often one measures. Of a training, the last "
         "measured epoch."
     ),
     count=count_measured,
@@ -112,11 +112,11 @@ def _shown_schemes(group: Group) -> list[int]:
 def causes(result: Result, scheme: int | None = None) -> Figure:
     """Draw, per layer, the error of every cause under one scheme, and the whole error below them.
 
-    Bars are norms of the median sample over that of the exact gradient, on a logarithmic axis: causes are vectors, so
-    that their norms do not add, and they lie decades apart. Readout and noise have one bar together where both act,
-    and pale ones alone; so the longest full bar is the cause that the answer blames. Ticks: rms over the samples.
+    Dots are norms of the median sample over that of the exact gradient, on a logarithmic axis: causes are vectors, so
+    that their norms do not add, and they lie decades apart. Readout and noise have one dot together where both act,
+    and pale ones alone; so the last full dot is the cause that the answer blames. Ticks: rms over the samples.
     Dashed: the whole error. Last, where it was measured: how single measurements scatter by noise, which the other
-    bars are averages over; it is a cause like the coloured ones. Of many layers the first and the last four. Without
+    dots are averages over; it is a cause like the coloured ones. Of many layers the first and the last four. Without
     `scheme` the one that the answer speaks of.
     """
     last = latest(result)
@@ -188,9 +188,9 @@ def _words(group: Group, shown: Iterable[int]) -> list[str]:
 def _side_by_side(
     labels: NDArray[np.str_], names: list[str], sizes: tuple[Array, Array], total: Array, title: str
 ) -> Figure:
-    """Draw one panel of bars per label.
+    """Draw one panel of dots per label.
 
-    `sizes` are bars and ticks, (labels, names) each; `total` (labels,) is where the dashed line is.
+    `sizes` are dots and ticks, (labels, names) each; `total` (labels,) is where the dashed line is.
     """
     values, marks = sizes
     count = len(labels)
@@ -204,7 +204,7 @@ def _side_by_side(
             axes.set_axis_off()
             continue
         axes.axvline(total[k], color="black", linestyle="--", linewidth=0.8, zorder=0)
-        _bars(axes, values[k], marks[k], names, first)
+        _dots(axes, values[k], marks[k], names, first)
         axes.set_title(plain(labels[k], 16), fontsize=9)
         axes.set_xlabel("error / exact gradient")
         axes.tick_params(labelbottom=True)
@@ -226,33 +226,43 @@ def _span(values: Array) -> tuple[float, float]:
     shown = values[np.isfinite(values) & (values > 0.0)]
     if not shown.size:
         return 1e-4, 1.0
-    past = 15.0 * float(shown.max())  # room for the numbers beside the bars
+    past = 20.0 * float(shown.max())  # room for the numbers beside the bars
     return max(0.5 * float(shown.min()), float(shown.max()) * 10.0**-_DECADES), past
 
 
-def _bars(axes: Axes, values: Array, marks: Array, names: list[str], first: float) -> None:
-    """Draw a bar, a tick and a number for every row; what is no cause but a sum or a part of them has other colours."""
-    shown = np.where(np.isfinite(values), np.maximum(values, first), first)
+def _dots(axes: Axes, values: Array, marks: Array, names: list[str], first: float) -> None:
+    """Draw a dot, a tick and a number for every row; what is no cause but a sum or a part of them has other colours.
+
+    No bars: on a logarithmic axis they would begin nowhere, and their lengths mean nothing. What lies below the axis
+    is an arrow at its end.
+    """
+    there = np.flatnonzero(np.isfinite(values) & (values > first))
+    beyond = np.flatnonzero(np.isfinite(values) & (values > 0.0) & (values <= first))
     colours = [_SUMS.get(name, _PALE if name.startswith(_OF) else COLOURS[0]) for name in names]
     seen = np.flatnonzero(np.isfinite(marks) & (marks > first))
     axes.plot(marks[seen], seen, "|", markersize=8, markeredgewidth=1.5, color="0.35", zorder=4)
-    axes.barh(np.arange(len(values)), shown - first, left=first, color=colours, height=0.7)
+    axes.grid(axis="y", color="0.9")
+    axes.set_axisbelow(True)
+    for k in there:
+        axes.plot(values[k], k, "o", markersize=6.5, color=colours[k], zorder=3)
+    if beyond.size:  # the layout cannot measure a line without points that is not cut
+        axes.plot(np.full(len(beyond), first), beyond, "<", markersize=5, color="0.5", clip_on=False, zorder=3)
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for k, value in enumerate(values):
         text, colour = ("0", "0.5") if value == 0.0 else (percent(value), "black")
-        beside = max(shown[k], marks[k] if k in seen else first)
-        axes.text(1.2 * beside, k, text, va="center", fontsize=7, color=colour, bbox=behind)
+        beside = max(value if k in there else first, marks[k] if k in seen else first)
+        axes.text(1.35 * beside, k, text, va="center", fontsize=7, color=colour, bbox=behind)
 
 
 @figure(
     "interactions",
     when=lambda result: was_measured(result) and "ledger/interactions" in latest(result).groups,
     caption=(
-        "Causes alone. Bars: the error of every cause on a chip that has no other; ticks: what this chip "
+        "Causes alone. Dots: the error of every cause on a chip that has no other; ticks: what this chip "
         "gains without it. Where both agree, causes add up; the interaction is what no cause makes alone. All "
-        "rms over samples."
+        "rms over samples, over the exact gradient of the chip as it is, so that the rows can be added."
     ),
     count=count_measured,
 )

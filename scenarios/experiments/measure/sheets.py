@@ -91,7 +91,8 @@ def interaction_sheets(result: Result) -> list[Sheet]:
             ["scheme", "layer", "cause", "alone", "removed"],
             rows,
             words=3,
-            note="alone: on a chip that has no other; removed: what the chip gains without it; interaction: what no "
+            note="all over the exact gradient of the chip as it is; "
+            "alone: on a chip that has no other; removed: what the chip gains without it; interaction: what no "
             "cause makes alone",
         )
     ]

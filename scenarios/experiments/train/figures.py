@@ -27,12 +27,15 @@ _SCHEMES = 3
 def training(result: Result) -> Figure:
     """Draw loss and error of training and test samples; dashed: the same training with exact gradients."""
     group, exact = result["metrics"], result.groups.get("metrics_exact")
-    names = [name for name in ("loss", "error") if np.isfinite(group[f"{name}_test"].data).any()] or ["loss"]
+    parts = [f"_{part}" for part in ("train", "test")]
+    names = [name for name in ("loss", "error") if any(np.isfinite(group[name + part].data).any() for part in parts)]
+    names = names or ["loss"]
     figure, axes_list = panels(len(names), width=6.4, share=False)
     for axes, name in zip(axes_list, names, strict=True):
         scale = 100.0 if name == "error" else 1.0
-        for k, part in enumerate(("train", "test")):
-            words = "training samples" if part == "train" else "test samples"
+        known = [part for part in ("train", "test") if np.isfinite(group[f"{name}_{part}"].data).any()]
+        for k, part in enumerate(known or ("train", "test")):
+            words = _counted(result, "training" if part == "train" else "test")
             by_epoch(axes, group["epoch"].data, scale * group[f"{name}_{part}"].data, k, words)
             if exact:
                 value = scale * exact[f"{name}_{part}"].data
@@ -41,6 +44,12 @@ def training(result: Result) -> Figure:
         _log_if_wide(axes)
     key_below(figure, axes_list[:1])
     return figure
+
+
+def _counted(result: Result, part: str) -> str:
+    """Return what samples a curve is a mean over, and how many."""
+    number = result.groups.get("provenance", {}).get(f"{part}_samples")
+    return f"{part} samples" + ("" if number is None else f" (n = {int(number.data):,})")
 
 
 def _log_if_wide(axes: Axes) -> None:
@@ -93,7 +102,7 @@ def angles(result: Result) -> Figure:
     when=lambda result: len(measured_epochs(result)) > 1,
     caption=(
         "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the "
-        "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn."
+        "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn. Of many schemes, the first three."
     ),
 )
 @styled
