@@ -12,9 +12,9 @@ from pathlib import Path
 from substrate.engine.threads import blas_description
 
 from ..build import Setup
+from ..experiments.train.plan import Train
 from ..language.load import Loaded
 from ..results.store import Group, Variable
-from ..schema.experiments import Train
 
 
 def provenance(loaded: Loaded, setup: Setup) -> Group:

@@ -236,10 +236,10 @@ def _dots(axes: Axes, values: Array, marks: Array, names: list[str], first: floa
     No bars: on a logarithmic axis they would begin nowhere, and their lengths mean nothing. What lies below the axis
     is an arrow at its end.
     """
-    there = np.flatnonzero(np.isfinite(values) & (values > first))
+    there = np.flatnonzero(np.isfinite(values) & (values > first)).tolist()
     beyond = np.flatnonzero(np.isfinite(values) & (values > 0.0) & (values <= first))
     colours = [_SUMS.get(name, _PALE if name.startswith(_OF) else COLOURS[0]) for name in names]
-    seen = np.flatnonzero(np.isfinite(marks) & (marks > first))
+    seen = np.flatnonzero(np.isfinite(marks) & (marks > first)).tolist()
     axes.plot(marks[seen], seen, "|", markersize=8, markeredgewidth=1.5, color="0.35", zorder=4)
     axes.grid(axis="y", color="0.9")
     axes.set_axisbelow(True)

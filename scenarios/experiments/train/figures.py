@@ -102,7 +102,8 @@ def angles(result: Result) -> Figure:
     when=lambda result: len(measured_epochs(result)) > 1,
     caption=(
         "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the "
-        "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn. Of many schemes, the first three."
+        "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn. Of many "
+        "schemes, the first three."
     ),
 )
 @styled
