@@ -8,11 +8,11 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from substrate.engine.threads import blas_description
 
 from ..build import Setup
-from ..experiments.train.plan import Train
 from ..language.load import Loaded
 from ..results.store import Group, Variable
 
@@ -39,11 +39,11 @@ def provenance(loaded: Loaded, setup: Setup) -> Group:
 
 
 def _counts(setup: Setup) -> Group:
-    """Return how many samples a training learns and is tested with."""
-    plan, data = setup.plan, setup.data
-    if not isinstance(plan, Train):
+    """Return how many samples a plan that learns uses, and is tested with."""
+    plan: Any = setup.plan
+    if "test_samples" not in type(plan).model_fields:
         return {}
-    used = {"training": data.x[: plan.samples], "test": data.x_test[: plan.test_samples]}
+    used = {"training": setup.data.x[: plan.samples], "test": setup.data.x_test[: plan.test_samples]}
     return {f"{part}_samples": Variable((), len(x), long_name=f"{part} samples") for part, x in used.items()}
 
 
