@@ -210,7 +210,7 @@ def _side_by_side(
         axes.tick_params(labelbottom=True)
     grid[0, 0].set_xlim(first, past)
     grid[0, 0].set_yticks(np.arange(len(names)), names)
-    grid[0, 0].invert_yaxis()
+    grid[0, 0].set_ylim(len(names) - 0.4, -0.6)  # the first row above
     figure.suptitle(title, fontsize=9)
     return figure
 
