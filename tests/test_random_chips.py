@@ -13,7 +13,7 @@ import pytest
 
 from learning.oracle.exact import exact_rule
 from learning.oracle.ledger.interactions import interactions
-from learning.oracle.ledger.runs import NOISE, Runs, Trial, runs_of
+from learning.oracle.ledger.runs import Runs, Trial, noise_causes, runs_of
 from learning.oracle.ledger.vectors import ledger
 from learning.schemes.scheme import SCHEMES
 from learning.training import Samples
@@ -137,7 +137,7 @@ def test_exact_gradients_are_differences_of_the_mean_cost(number):
     (case, plain, _, runs), rng = study(number), np.random.default_rng(number)
     if not judged(number).all():
         return
-    u, chip = runs.reference.equilibrium.state / (1.0 + plain.free.load), case.chip.without(*NOISE)
+    u, chip = runs.reference.equilibrium.state / (1.0 + plain.free.load), case.chip.without(*noise_causes())
     blocks = exact_rule(chip)(Samples(case.x, case.target)).blocks
     for c in plain.topology.connections:
         pre, post = (int(rng.integers(size)) for size in plain.topology.shapes[c.block])
