@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         merge,
         open,  # noqa: A004
         register,
+        register_activation,
         register_figure,
         report,
         sweep,
@@ -68,6 +69,7 @@ __all__ = [
     "merge",
     "open",
     "register",
+    "register_activation",
     "register_figure",
     "report",
     "sweep",

@@ -62,6 +62,7 @@ PUBLIC = {
     "list_presets": "front.tools",
     "register_figure": "front.figures",
     "register": "extensions",
+    "register_activation": "extensions",
     "Scheme": "..learning.schemes.scheme",
     "Node": "..learning.schemes.scheme",
     "LearningRule": "..learning.rules.rule",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from devices.block import DeviceBlock, sample
 from devices.neuron.activation import Curve
+from devices.neuron.curves import find_own
 from devices.programming.own import WriteLaw
 from learning.draws import both_seeds
 from learning.schemes.scheme import Scheme
@@ -213,7 +214,10 @@ def _registered(scenario: Scenario) -> dict[str, str]:
     found = {name: sample(block) for name, block in blocks.items() if block != type(block)()}
     if isinstance(devices.update, WriteLaw):
         found["update"] = devices.update.shape().nodes
-    return {f"devices.{name}": digest_of({"values": values}) for name, values in found.items()}
+    digests = {f"devices.{name}": digest_of({"values": values}) for name, values in found.items()}
+    law = scenario.network.activation
+    curve = find_own(law) if isinstance(law, str) else None
+    return digests | ({"network.activation": curve.digest} if curve else {})
 
 
 def _with_seed(scenario: Scenario) -> Scenario:

@@ -5,13 +5,15 @@ No code is ever loaded from a scenario: a name means what the Python that runs i
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import sys
+from typing import TypeVar
 
 from pydantic.fields import FieldInfo
 
 from devices.block import DeviceBlock
 from devices.hardware import add_block, add_write_law
 from devices.kinds import KindError
+from devices.neuron import curves
 from devices.parameters import Parameters
 from devices.programming.own import WriteLaw
 from learning.rules.rule import RULES
@@ -73,9 +75,42 @@ def rebuild() -> None:
         model.model_rebuild(force=True)
 
 
-def own_kinds(scenario: Scenario) -> list[type[Any]]:
-    """Return the classes a scenario uses that are no part of this package."""
-    learning, devices = scenario.learning, scenario.devices
+def register_activation(name: str, value: curves.Function, slope: curves.Function) -> None:
+    """Let ``network.activation = name`` mean an activation of your own.
+
+    Both functions are called for one state at a time, inside compiled kernels: write them with numbers, ``if``, `math`
+    and NumPy functions of numbers. If they take complex states too and `slope` is the derivative there (no ``abs``, no
+    ``if u > 0``), complex nudges work with them. What results are called depends on what the functions compute. A name
+    that was registered before means the new activation from now on.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits and hyphens, a letter first; not the name of an activation of nudgelab.
+    value : callable
+        Activity ``rho(u)`` of a state `u`.
+    slope : callable
+        Its derivative ``rho'(u)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is not free, if a function gives something else than finite real numbers, if `slope` is not the
+        derivative of `value` (both are compared at 481 states between -6 and 6), or if a function cannot be compiled.
+    """
+    from substrate.engine.door import compile_own
+
+    here = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001  the module that other processes import
+    law = curves.examine(name, value, slope, here)
+    compile_own(law)
+    curves.register(law)
+
+
+def own_parts(scenario: Scenario) -> dict[str, str]:
+    """Return what a scenario uses that is no part of this package: its name and the module that registers it."""
+    learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
     used = map(type, (*learning.all_schemes(), learning.rule, devices.update, *acting))
-    return [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]
+    kinds = [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]
+    curve = curves.find_own(law) if isinstance(law, str) else None
+    return {kind.__qualname__: kind.__module__ for kind in kinds} | ({curve.name: curve.module} if curve else {})

@@ -37,6 +37,12 @@ def _own_scheme(found):
     assert error[0, 1] > 8.0 * error[1, 1]
 
 
+def _activation(found):
+    cosines = found["cosines"]
+    assert (cosines["tanh"] != cosines["softsign"]).all()
+    assert min(cosine.min() for cosine in cosines.values()) > 0.5
+
+
 def _measured(found):
     chips = np.array([chip["gradient"]["cosine"].values for chip in found["chips"]])
     assert len(np.unique(chips[:, 0, 0])) == 3
@@ -64,6 +70,7 @@ FINDINGS = {
     "03_cosine_against_angle": _angles,
     "04_training_with_homeostasis": _homeostasis,
     "05_own_scheme": _own_scheme,
+    "06_own_activation": _activation,
     "08_a_measured_chip": _measured,
     "09_my_write_law": _law,
     "10_my_figure": _figure,

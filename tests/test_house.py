@@ -346,11 +346,11 @@ PLANTS = [
     ("learning may only measure", "learning/training.py", "import devices.random"),
     ("only scenarios ask the oracle", "learning/cost.py", "import learning.oracle.exact"),
     (
-        "only two modules of the engine import numba",
+        "only three modules of the engine import numba",
         "devices/neuron/activation.py",
         "import numba",
     ),
-    ("only two modules of the engine import numba", f"{KERNELS}drift.py", "import numba"),
+    ("only three modules of the engine import numba", f"{KERNELS}drift.py", "import numba"),
     ("only the engine's door imports an engine", "substrate/settling/adjoint.py", "import substrate.engine.cpu.engine"),
     ("only the engine's door imports an engine", "scenarios/run/run.py", "import substrate.engine.cpu.compile"),
     ("h5py, matplotlib and tomllib live in scenarios only", "substrate/laws/conventions.py", "import h5py"),

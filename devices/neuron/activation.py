@@ -27,6 +27,9 @@ HARD_SIGMOID = 3
 SOFTPLUS = 4
 IDENTITY = 5
 TABLE = 6
+OWN = 7
+"""Code of the first activation that a user registered, see `curves`; the next ones follow."""
+
 CODES = {
     "sigmoid": SIGMOID,
     "dsilu": DSILU,
@@ -68,19 +71,9 @@ class Named(Parameters):
     """Output voltage at which the activity is 0; volts."""
 
 
-def code_of(law: str | Curve) -> int:
-    """Return the integer code of an activation."""
-    return CODES[law] if isinstance(law, str) else TABLE
-
-
 def table_of(law: str | Curve) -> Array:
     """Return the points of a measured curve as an array (2, points), empty for the other laws."""
     return NO_TABLE if isinstance(law, str) else np.ascontiguousarray(np.array([law.u, law.a]))
-
-
-def is_holomorphic(law: str | Curve) -> bool:
-    """Tell whether the activation accepts a complex state."""
-    return law in HOLOMORPHIC
 
 
 def interpolate(x: Array, y: Array, u: float) -> float:

@@ -143,6 +143,9 @@ def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
         choices = _choices(spot.field.annotation) if spot.field else []
         meant = close(value, choices) or _number_beside(spot, value)
         return spot.path, f"must be {either(choices)}", did_you_mean(meant)
+    if kind == "unknown_name":
+        choices = context["choices"]
+        return spot.path, f"must be {either(choices)}", did_you_mean(close(value, choices)) or context["hint"]
     if kind == "unit":
         message = error["msg"].removeprefix(f"'{context['text']}'").removeprefix(": ").strip()
         return spot.path, message, f"write {context['example']}"

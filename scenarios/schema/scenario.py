@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tomlkit
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.hardware import Devices
 from devices.interface.energy import Energy
-from devices.neuron.activation import HOLOMORPHIC, Named
+from devices.neuron import curves
+from devices.neuron.activation import CODES, Named
 from devices.parameters import Degrees, FilePath, Parameters
 from learning.rules.contrastive import Contrastive
 from learning.rules.dyadic import Dyadic
@@ -67,7 +68,17 @@ class Asymmetry(Parameters):
     """Feedback starts as ``sin(angle) W_back + cos(angle) W_fwd^T``; degree, 0 (symmetric) to 180; 90: independent."""
 
 
-_ActivationName = Literal["sigmoid", "dsilu", "tanh", "hard-sigmoid", "softplus", "identity"]
+def _check_activation(name: str) -> str:
+    """Refuse a name that no activation has in this process."""
+    if name not in curves.names():
+        hint = "an activation of your own: nudgelab.register_activation before the scenario is loaded"
+        raise PydanticCustomError("unknown_name", "unknown", {"choices": curves.names(), "hint": hint})
+    return name
+
+
+_ActivationName = Annotated[
+    str, AfterValidator(_check_activation), WithJsonSchema({"enum": list(CODES), "type": "string"})
+]
 Activation = Annotated[
     Annotated[_ActivationName, Tag("<name>")] | Annotated[Named, Tag("<table>")],
     Discriminator(lambda value: "<table>" if isinstance(value, dict | Named) else "<name>"),
@@ -182,7 +193,8 @@ class Scenario(Parameters):
     def _fit_together(self) -> Scenario:
         """Refuse combinations that have no meaning; each at the key that can be changed."""
         found: Found = []
-        holomorphic = isinstance(self.network.activation, str) and self.network.activation in HOLOMORPHIC
+        law = self.network.activation
+        holomorphic = isinstance(law, str) and curves.is_holomorphic(law)
         one, plain = self.learning.scheme is not None, conversion.plain(self, self.physical)
         schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
         for k, scheme in enumerate(schemes):

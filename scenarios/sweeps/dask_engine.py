@@ -18,7 +18,7 @@ from ..build import build
 from ..experiments.kind import RunError, Setting
 from ..experiments.rehearsal import shorten
 from ..experiments.watch import Watch
-from ..extensions import own_kinds
+from ..extensions import own_parts
 from ..results.disk import StoreWriteError
 from ..run.run import compute
 from .engine import Engine, ask_to_stop
@@ -126,20 +126,21 @@ def cluster(address: str, work: Work = run_point) -> Engine:
 
 
 def visible(task: Task) -> Task:
-    """Return a task that worker processes can take: they import the user's own kinds by module and name.
+    """Return a task that worker processes can take: they import the modules that register the user's own parts.
 
     Raises
     ------
     RunError
         If one is defined in a notebook, or in the script that is run.
     """
-    for kind in own_kinds(task.loaded.scenario):
-        if kind.__module__ == "__main__":
+    parts = own_parts(task.loaded.scenario)
+    for name, module in parts.items():
+        if module == "__main__":
             raise RunError(
-                f"{kind.__qualname__} is defined in a notebook or in the script that is run: workers cannot import it "
+                f"{name} is defined in a notebook or in the script that is run: workers cannot import it "
                 "from there; put it into a file of its own and import that, or take workers = 1"
             )
-    return task
+    return task._replace(modules=tuple(parts.values()))
 
 
 def _compile(task: Task, watch: Watch) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,9 @@ class Task(NamedTuple):
     keep: str
     values: str
     """What is varied, as JSON, for people who open the file."""
+
+    modules: tuple[str, ...] = ()
+    """What a worker imports first: the modules that register the user's own parts."""
 
 
 class Outcome(NamedTuple):
@@ -108,6 +112,8 @@ def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
     if done is not None:
         return done
     try:
+        for module in task.modules:
+            import_module(module)
         keeps = task.loaded.scenario.experiment.resumes
         status, reason = _kept(task, Quiet(asked or task.stop.exists, keeps), begin)
     except Interrupted as stop:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron import activation
+from devices.neuron import activation, curves
 from devices.neuron.membrane import factors
 
 from ..dynamics.transfer import Transfer
@@ -52,13 +52,13 @@ class Membranes:
         self._design, units = design, design.topology.units
         stream = fabrication.stream("neurons/tau")
         self._tau = factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
-        curves = transfer_of(design, fabrication)
-        if design.synapse == "passive" and len(curves.gain) == 0:
-            curves = curves._replace(gain=np.ones(units), steep=np.ones(units))
-        self._steep = curves.steep.copy()
+        transfer = transfer_of(design, fabrication)
+        if design.synapse == "passive" and len(transfer.gain) == 0:
+            transfer = transfer._replace(gain=np.ones(units), steep=np.ones(units))
+        self._steep = transfer.steep.copy()
         self.tau = self._tau.copy()
         """Time constant of every unit in units of tau, (units,)."""
-        self.transfer = curves
+        self.transfer = transfer
         """From states to activities."""
         self.thermal = np.ones(units)
         """Factor of the thermal noise of every unit, in units of its state, (units,)."""
@@ -102,7 +102,7 @@ def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
     ValueError
         If a gain or a slope is not positive.
     """
-    code, table = activation.code_of(design.activation), activation.table_of(design.activation)
+    code, table = curves.code_of(design.activation), activation.table_of(design.activation)
     neurons, units = design.devices.neurons, design.topology.units
     if not neurons.curved:
         return Transfer(code, table, np.zeros(0), np.zeros(0))

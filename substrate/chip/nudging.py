@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.interface.converter import SHAPED, delivered
-from devices.neuron import activation
+from devices.neuron import curves
 from devices.random import Stream
 
 from ..dynamics.machine import Drive, Machine
@@ -95,7 +95,7 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     """
     circuit, constant, first = design.devices.converters.nudge, drive.constant, machine.circuit.first_output
     nudges = np.array([complex(nudge.beta)]) if nudge.wave is None else cycle_of(nudge.beta, nudge.wave, design)
-    if nudges.imag.any() and not activation.is_holomorphic(design.activation):
+    if nudges.imag.any() and not curves.is_holomorphic(design.activation):
         raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
     if circuit.shapes and (nudges.imag.any() or design.phases.nudge == "continuous"):
         raise ValueError(f"devices.converters.nudge: {SHAPED}")

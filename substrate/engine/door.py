@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .cpu.compile import CACHE, compiling, unkept
 from .cpu.engine import CpuEngine
+from .cpu.kernels.callbacks import compile_own
 from .cpu.kernels.pulses import Block, apply_pulses, raise_devices
 from .cpu.writing import as_moved, train_of
 from .protocol import SettlingEngine
@@ -17,6 +18,7 @@ __all__ = [
     "Block",
     "apply_pulses",
     "as_moved",
+    "compile_own",
     "compiling",
     "raise_devices",
     "train_of",

@@ -130,7 +130,7 @@ def test_a_sweep_takes_it_in_this_process(tmp_path):
 def test_workers_refuse_what_they_cannot_import(tmp_path, monkeypatch):
     register(Mine)
     task = Task("id", scenario().loaded, tmp_path, tmp_path, 1, "summary", "{}")
-    assert visible(task) is task
+    assert visible(task).modules == (Mine.__module__,)
     monkeypatch.setattr(Mine, "__module__", "__main__")
     with pytest.raises(RunError, match="Mine is defined in a notebook"):
         visible(task)

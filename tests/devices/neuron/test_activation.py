@@ -7,16 +7,15 @@ from devices.neuron.activation import (
     Curve,
     activity,
     activity_planes,
-    code_of,
     curvature,
     interpolate,
     interpolated_slope,
-    is_holomorphic,
     logistic_planes,
     slope,
     slope_planes,
     table_of,
 )
+from devices.neuron.curves import code_of, is_holomorphic
 
 ORACLES = {
     "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-(4.0 * z - 2.0))),

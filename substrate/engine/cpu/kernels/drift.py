@@ -18,6 +18,7 @@ from devices.neuron import activation
 from ....laws import additive, hopfield
 from ....laws.law import LAWS
 from ..compile import elementwise, kernel, law
+from .callbacks import SLOPE, VALUE, call_planes, call_rows
 from .elementwise import activity_rows, slope_rows
 from .product import ROWS, add_product
 
@@ -61,6 +62,9 @@ class Law(NamedTuple):
     activation: int
     table: Array
     """Points of a measured transfer curve (2, points); else (2, 0)."""
+
+    own: Integers
+    """Addresses of an activation of the user's own, see `callbacks`; else (0,)."""
 
     gain: Array
     """Gain `g` of every unit in ``a = g rho(s u)`` (units,); (0,): all 1."""
@@ -126,25 +130,45 @@ def _scale(x: Reals, factor: Array, rows: int, first: int, stop: int, out: Reals
 
 
 @elementwise
+def _activity_planes(cell: Law, x: float, y: float) -> tuple[float, float]:
+    if cell.activation >= activation.OWN:
+        return call_planes(cell.own, VALUE, x, y)
+    return activation.activity_planes(cell.activation, x, y)
+
+
+@elementwise
+def _slope_planes(cell: Law, x: float, y: float) -> tuple[float, float]:
+    if cell.activation >= activation.OWN:
+        return call_planes(cell.own, SLOPE, x, y)
+    return activation.slope_planes(cell.activation, x, y)
+
+
+@elementwise
 def activate_range(u: Reals, a: Reals, slope: Reals, cell: Law, active: int, first: int, stop: int) -> None:
     """Write activity, and slope where the law needs it, of the columns ``first:stop`` of the active samples."""
     sloped, spread, rows = slope.shape[0] > 0, cell.gain.shape[0] > 0, cell.planes * active
     if cell.planes == 1:
         if spread:
             _scale(u, cell.steep, rows, first, stop, a)
-        activity_rows(cell.activation, cell.table, a if spread else u, a, active, first, stop)
+        if cell.activation >= activation.OWN:
+            call_rows(cell.own, VALUE, a if spread else u, a, active, first, stop)
+        else:
+            activity_rows(cell.activation, cell.table, a if spread else u, a, active, first, stop)
         if sloped:
             if spread:
                 _scale(u, cell.steep, rows, first, stop, slope)
-            slope_rows(cell.activation, cell.table, slope if spread else u, a, slope, active, first, stop)
+            if cell.activation >= activation.OWN:
+                call_rows(cell.own, SLOPE, slope if spread else u, slope, active, first, stop)
+            else:
+                slope_rows(cell.activation, cell.table, slope if spread else u, a, slope, active, first, stop)
     else:
         for r in range(0, rows, 2):
             for i in range(first, stop):
                 s = cell.steep[i] if spread else 1.0
                 x, y = s * float(u[r, i]), s * float(u[r + 1, i])
-                a[r, i], a[r + 1, i] = activation.activity_planes(cell.activation, x, y)
+                a[r, i], a[r + 1, i] = _activity_planes(cell, x, y)
                 if sloped:
-                    slope[r, i], slope[r + 1, i] = activation.slope_planes(cell.activation, x, y)
+                    slope[r, i], slope[r + 1, i] = _slope_planes(cell, x, y)
     if spread:
         _scale(a, cell.gain, rows, first, stop, a)
         if sloped:
