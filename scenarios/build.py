@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from devices.block import DeviceBlock, sample
 from devices.neuron.activation import Curve
-from devices.neuron.curves import find_own
+from devices.neuron.curves import find_own_activation
 from devices.programming.own import WriteLaw
 from learning.draws import both_seeds
 from learning.schemes.scheme import Scheme
@@ -216,7 +216,7 @@ def _registered(scenario: Scenario) -> dict[str, str]:
         found["update"] = devices.update.shape().nodes
     digests = {f"devices.{name}": digest_of({"values": values}) for name, values in found.items()}
     law = scenario.network.activation
-    curve = find_own(law) if isinstance(law, str) else None
+    curve = find_own_activation(law) if isinstance(law, str) else None
     return digests | ({"network.activation": curve.digest} if curve else {})
 
 

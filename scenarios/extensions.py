@@ -101,16 +101,16 @@ def register_activation(name: str, value: curves.Function, slope: curves.Functio
     from substrate.engine.door import compile_own
 
     here = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001  the module that other processes import
-    law = curves.examine(name, value, slope, here)
+    law = curves.examine_activation(name, value, slope, here)
     compile_own(law)
-    curves.register(law)
+    curves.add_activation(law)
 
 
-def own_parts(scenario: Scenario) -> dict[str, str]:
+def list_own_parts(scenario: Scenario) -> dict[str, str]:
     """Return what a scenario uses that is no part of this package: its name and the module that registers it."""
     learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
     used = map(type, (*learning.all_schemes(), learning.rule, devices.update, *acting))
     kinds = [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]
-    curve = curves.find_own(law) if isinstance(law, str) else None
+    curve = curves.find_own_activation(law) if isinstance(law, str) else None
     return {kind.__qualname__: kind.__module__ for kind in kinds} | ({curve.name: curve.module} if curve else {})

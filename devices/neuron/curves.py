@@ -28,7 +28,7 @@ _TOLERANCE = 1e-6
 """Largest difference of slope and differences, relative to 1 plus the slope."""
 
 
-class Own(NamedTuple):
+class OwnActivation(NamedTuple):
     """One registered activation."""
 
     name: str
@@ -48,11 +48,11 @@ class Own(NamedTuple):
     """The module that registers it: another process imports it."""
 
 
-_registered: list[Own] = []
+_registered: list[OwnActivation] = []
 """In the order of their registration: the place of one never changes, so that its number can stand for it."""
 
 
-def examine(name: str, value: Function, slope: Function, module: str = "__main__") -> Own:
+def examine_activation(name: str, value: Function, slope: Function, module: str = "__main__") -> OwnActivation:
     """Return an activation that can be registered.
 
     Parameters
@@ -74,8 +74,8 @@ def examine(name: str, value: Function, slope: Function, module: str = "__main__
         raise ValueError(f"name {name!r}: lower-case letters, digits and hyphens, a letter first, such as 'my-curve'")
     if name in CODES:
         raise ValueError(f"name {name!r}: an activation of nudgelab has it, take another")
-    values, slopes = _real(f"{name}: value", value), _real(f"{name}: slope", slope)
-    differences = _difference(value, _GRID)
+    values, slopes = _evaluate_on_grid(f"{name}: value", value), _evaluate_on_grid(f"{name}: slope", slope)
+    differences = _differentiate(value, _GRID)
     error = np.abs(slopes - differences) / (1.0 + np.abs(slopes))
     if error.max() > _TOLERANCE:
         k = int(error.argmax())
@@ -84,25 +84,25 @@ def examine(name: str, value: Function, slope: Function, module: str = "__main__
             f" {differences[k]:.6g}: give the derivative of value"
         )
     digest = hashlib.sha256(np.concatenate([values, slopes]).astype(np.float32).tobytes()).hexdigest()[:16]
-    return Own(name, value, slope, _is_holomorphic(value, slope), digest, module)
+    return OwnActivation(name, value, slope, _is_holomorphic(value, slope), digest, module)
 
 
-def register(law: Own) -> None:
+def add_activation(law: OwnActivation) -> None:
     """Let the name of an activation mean it from now on."""
     _registered.append(law)
 
 
-def names() -> list[str]:
+def list_activations() -> list[str]:
     """Return what an activation can be called now: our own laws, then those that were registered."""
     return [*CODES, *dict.fromkeys(law.name for law in _registered)]
 
 
-def find_own(law: str | Curve) -> Own | None:
+def find_own_activation(law: str | Curve) -> OwnActivation | None:
     """Return the activation that a user registered under a name; absent: the law is one of ours, or measured."""
     return _registered[_place_of(law)] if isinstance(law, str) and law not in CODES else None
 
 
-def own_at(code: int) -> Own:
+def get_own_activation(code: int) -> OwnActivation:
     """Return the activation of a user with an integer code."""
     return _registered[code - OWN]
 
@@ -114,7 +114,7 @@ def _place_of(name: str) -> int:
 # What all activations offer, whoever they come from
 
 
-def code_of(law: str | Curve) -> int:
+def find_activation_code(law: str | Curve) -> int:
     """Return the integer code of an activation."""
     if not isinstance(law, str):
         return TABLE
@@ -123,26 +123,26 @@ def code_of(law: str | Curve) -> int:
 
 def is_holomorphic(law: str | Curve) -> bool:
     """Tell whether the activation accepts a complex state."""
-    mine = find_own(law)
+    mine = find_own_activation(law)
     return mine.holomorphic if mine else law in HOLOMORPHIC
 
 
-def activity(code: int, u: Real, table: Array = NO_TABLE) -> Real:
+def compute_activity(code: int, u: Real, table: Array = NO_TABLE) -> Real:
     """Return the activity ``rho(u)``, see `activation.activity`."""
-    return activation.activity(code, u, table) if code < OWN else _evaluate(own_at(code).value, u)
+    return activation.activity(code, u, table) if code < OWN else _evaluate(get_own_activation(code).value, u)
 
 
-def slope(code: int, u: Real, table: Array = NO_TABLE) -> Real:
+def compute_slope(code: int, u: Real, table: Array = NO_TABLE) -> Real:
     """Return ``rho'(u)``."""
-    return activation.slope(code, u, table) if code < OWN else _evaluate(own_at(code).slope, u)
+    return activation.slope(code, u, table) if code < OWN else _evaluate(get_own_activation(code).slope, u)
 
 
-def curvature(code: int, u: Real) -> Real:
+def compute_curvature(code: int, u: Real) -> Real:
     """Return ``rho''(u)``: of a user's activation by differences of the fourth order."""
     return (
         activation.curvature(code, u)
         if code < OWN
-        else _difference(own_at(code).slope, np.asarray(u, dtype=np.float64))
+        else _differentiate(get_own_activation(code).slope, np.asarray(u, dtype=np.float64))
     )
 
 
@@ -159,7 +159,7 @@ def _evaluate(function: Function, u: Array | float) -> Array:
         return np.array([function(float(x)) for x in states.ravel()], dtype=np.float64).reshape(states.shape)
 
 
-def _real(words: str, function: Function) -> Array:
+def _evaluate_on_grid(words: str, function: Function) -> Array:
     """Return the values of a function on the grid, one by one as kernels call it; refuse what is no finite number."""
     found = np.empty(len(_GRID))
     for k, u in enumerate(_GRID.tolist()):
@@ -173,7 +173,7 @@ def _real(words: str, function: Function) -> Array:
     return found
 
 
-def _difference(function: Function, u: Array) -> Array:
+def _differentiate(function: Function, u: Array) -> Array:
     ahead, behind = (_evaluate(function, u + d) for d in (_STEP, -_STEP))
     far_ahead, far_behind = (_evaluate(function, u + d) for d in (2.0 * _STEP, -2.0 * _STEP))
     found: Array = (far_behind - far_ahead + 8.0 * (ahead - behind)) / (12.0 * _STEP)

@@ -70,9 +70,9 @@ class Asymmetry(Parameters):
 
 def _check_activation(name: str) -> str:
     """Refuse a name that no activation has in this process."""
-    if name not in curves.names():
+    if name not in curves.list_activations():
         hint = "an activation of your own: nudgelab.register_activation before the scenario is loaded"
-        raise PydanticCustomError("unknown_name", "unknown", {"choices": curves.names(), "hint": hint})
+        raise PydanticCustomError("unknown_name", "unknown", {"choices": curves.list_activations(), "hint": hint})
     return name
 
 

@@ -18,7 +18,7 @@ from ..build import build
 from ..experiments.kind import RunError, Setting
 from ..experiments.rehearsal import shorten
 from ..experiments.watch import Watch
-from ..extensions import own_parts
+from ..extensions import list_own_parts
 from ..results.disk import StoreWriteError
 from ..run.run import compute
 from .engine import Engine, ask_to_stop
@@ -133,7 +133,7 @@ def visible(task: Task) -> Task:
     RunError
         If one is defined in a notebook, or in the script that is run.
     """
-    parts = own_parts(task.loaded.scenario)
+    parts = list_own_parts(task.loaded.scenario)
     for name, module in parts.items():
         if module == "__main__":
             raise RunError(

@@ -102,7 +102,7 @@ def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
     ValueError
         If a gain or a slope is not positive.
     """
-    code, table = curves.code_of(design.activation), activation.table_of(design.activation)
+    code, table = curves.find_activation_code(design.activation), activation.table_of(design.activation)
     neurons, units = design.devices.neurons, design.topology.units
     if not neurons.curved:
         return Transfer(code, table, np.zeros(0), np.zeros(0))

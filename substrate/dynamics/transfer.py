@@ -31,19 +31,19 @@ class Transfer(NamedTuple):
 
     def activity(self, u: Array) -> Array:
         """Return the activity ``g rho(s u)``."""
-        return self._of(curves.activity(self.code, self._seen(u), self.table), 0)
+        return self._of(curves.compute_activity(self.code, self._seen(u), self.table), 0)
 
     def slope(self, u: Array) -> Array:
         """Return ``da/du = g s rho'(s u)``."""
-        return self._of(curves.slope(self.code, self._seen(u), self.table), 1)
+        return self._of(curves.compute_slope(self.code, self._seen(u), self.table), 1)
 
     def curvature(self, u: Array) -> Array:
         """Return ``g s^2 rho''(s u)``."""
-        return self._of(curves.curvature(self.code, self._seen(u)), 2)
+        return self._of(curves.compute_curvature(self.code, self._seen(u)), 2)
 
     def saturated(self, u: Array) -> NDArray[np.bool_]:
         """Tell which units have less than 5 % of the largest slope of their curve."""
-        return np.asarray(np.abs(curves.slope(self.code, self._seen(u), self.table)) < 0.05 * self._steepest())
+        return np.asarray(np.abs(curves.compute_slope(self.code, self._seen(u), self.table)) < 0.05 * self._steepest())
 
     def steepest(self) -> float:
         """Return the largest slope ``da/du`` of any unit."""
@@ -52,7 +52,7 @@ class Transfer(NamedTuple):
 
     def _steepest(self) -> float:
         """Return the largest slope of the curve that all units share."""
-        return float(np.max(curves.slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table)))
+        return float(np.max(curves.compute_slope(self.code, np.linspace(-8.0, 8.0, 1601), self.table)))
 
     def _seen(self, u: Array) -> Array:
         return u * self.steep if len(self.steep) else u

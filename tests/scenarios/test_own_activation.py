@@ -79,7 +79,7 @@ def test_what_cannot_be_compiled_is_not_registered():
     table = {"slope": 2.0}
     with pytest.raises(ValueError, match="cannot be compiled"):
         nudgelab.register_activation("mine", lambda u: table["slope"] * u, lambda _: 2.0)
-    assert "mine" not in curves.names()
+    assert "mine" not in curves.list_activations()
 
 
 def test_workers_import_the_module_that_registers_it(tmp_path):
@@ -90,7 +90,7 @@ def test_workers_import_the_module_that_registers_it(tmp_path):
 
 
 def test_workers_refuse_one_that_a_notebook_registered(tmp_path):
-    curves.register(curves.examine("mine", mine, mine_slope, "__main__"))
+    curves.add_activation(curves.examine_activation("mine", mine, mine_slope, "__main__"))
     loaded = load(find_scenario("ledger"), {"network.activation": "mine"})
     with pytest.raises(nudgelab.RunError, match="mine is defined in a notebook"):
         visible(Task("id", loaded, tmp_path, tmp_path, 1, "summary", "{}"))

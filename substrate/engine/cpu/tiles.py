@@ -18,7 +18,7 @@ from ...dynamics.machine import Drive, Machine
 from ...laws.law import LAWS
 from ...protocol import State
 from ..stopping import RUNNING
-from .kernels.callbacks import addresses_of
+from .kernels.callbacks import find_addresses
 from .kernels.drift import Law, Tile, Wiring
 from .kernels.product import columns, packed, whole_rows
 
@@ -94,7 +94,7 @@ def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes:
         law=LAWS[machine.law].CODE,
         activation=int(machine.transfer.code),
         table=machine.transfer.table,
-        own=addresses_of(int(machine.transfer.code)),
+        own=find_addresses(int(machine.transfer.code)),
         gain=machine.transfer.gain,
         steep=machine.transfer.steep,
         planes=int(planes),

@@ -15,7 +15,7 @@ from devices.neuron.activation import (
     slope_planes,
     table_of,
 )
-from devices.neuron.curves import code_of, is_holomorphic
+from devices.neuron.curves import find_activation_code, is_holomorphic
 
 ORACLES = {
     "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-(4.0 * z - 2.0))),
@@ -86,7 +86,7 @@ def test_hard_sigmoid():
 
 def test_a_measured_curve_is_linear_between_its_points_and_constant_outside():
     curve = Curve(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.3, 0.9]))
-    code, table = code_of(curve), table_of(curve)
+    code, table = find_activation_code(curve), table_of(curve)
     u = np.array([-5.0, -1.0, -0.5, 0.0, 1.0, 2.0, 7.0])
     expected = [0.1, 0.1, 0.2, 0.3, 0.6, 0.9, 0.9]
     np.testing.assert_allclose(activity(code, u, table), expected, rtol=0, atol=1e-15)

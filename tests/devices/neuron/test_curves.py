@@ -33,8 +33,8 @@ def bounded_slope(u):
 
 
 def register(name, value, slope):
-    law = curves.examine(name, value, slope)
-    curves.register(law)
+    law = curves.examine_activation(name, value, slope)
+    curves.add_activation(law)
     return law
 
 
@@ -43,16 +43,18 @@ def register(name, value, slope):
 )
 def test_a_registered_curve_is_evaluated_entry_by_entry(value, slope):
     register("mine", value, slope)
-    code = curves.code_of("mine")
+    code = curves.find_activation_code("mine")
     states = U.reshape(3, 11)
-    np.testing.assert_array_equal(curves.activity(code, states), np.vectorize(value)(states))
-    np.testing.assert_array_equal(curves.slope(code, states), np.vectorize(slope)(states))
+    np.testing.assert_array_equal(curves.compute_activity(code, states), np.vectorize(value)(states))
+    np.testing.assert_array_equal(curves.compute_slope(code, states), np.vectorize(slope)(states))
 
 
 def test_the_curvature_is_the_derivative_of_the_slope():
     register("mine", np.tanh, lambda u: 1.0 - np.tanh(u) ** 2)
     exact = activation.curvature(activation.TANH, U)
-    np.testing.assert_allclose(curves.curvature(curves.code_of("mine"), U), exact, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        curves.compute_curvature(curves.find_activation_code("mine"), U), exact, rtol=0, atol=1e-10
+    )
 
 
 def test_our_own_laws_pass_the_examination_and_are_holomorphic_where_they_say_so():
@@ -68,11 +70,11 @@ def test_our_own_laws_pass_the_examination_and_are_holomorphic_where_they_say_so
 
 def test_a_name_means_what_was_registered_last_and_old_codes_stay():
     register("mine", softsign, softsign_slope)
-    before = curves.code_of("mine")
+    before = curves.find_activation_code("mine")
     register("mine", np.tanh, lambda u: 1.0 - np.tanh(u) ** 2)
-    assert curves.activity(before, 1.0) == 0.5
-    assert curves.activity(curves.code_of("mine"), 1.0) == pytest.approx(math.tanh(1.0))
-    assert curves.names() == [*activation.CODES, "mine"]
+    assert curves.compute_activity(before, 1.0) == 0.5
+    assert curves.compute_activity(curves.find_activation_code("mine"), 1.0) == pytest.approx(math.tanh(1.0))
+    assert curves.list_activations() == [*activation.CODES, "mine"]
 
 
 def test_the_digest_tells_curves_apart_and_not_how_they_are_written():
@@ -96,7 +98,7 @@ def test_the_digest_tells_curves_apart_and_not_how_they_are_written():
 def test_what_is_no_activation_is_refused_and_not_registered(name, value, slope, words):
     with pytest.raises(ValueError, match=words):
         register(name, value, slope)
-    assert curves.names() == [*activation.CODES]
+    assert curves.list_activations() == [*activation.CODES]
 
 
 def test_an_exception_of_the_users_shows_the_users_line():

@@ -36,12 +36,12 @@ _SINGLE, _DOUBLE, _PLANES = 0, 1, 2
 NO_ADDRESSES: Integers = np.zeros(0, dtype=np.int64)
 
 
-def addresses_of(code: int) -> Integers:
+def find_addresses(code: int) -> Integers:
     """Return the addresses (6,) that kernels call for an activation of the user's own; empty for the others."""
-    return NO_ADDRESSES if code < activation.OWN else compile_own(curves.own_at(code))
+    return NO_ADDRESSES if code < activation.OWN else compile_own(curves.get_own_activation(code))
 
 
-def compile_own(law: curves.Own) -> Integers:
+def compile_own(law: curves.OwnActivation) -> Integers:
     """Return the addresses (6,) of an activation of the user's own: value then slope, each in its three forms.
 
     Raises
@@ -49,18 +49,18 @@ def compile_own(law: curves.Own) -> Integers:
     ValueError
         If one of its functions cannot be compiled.
     """
-    return np.array([form.address for form in _forms(law)], dtype=np.int64)
+    return np.array([form.address for form in _compile_forms(law)], dtype=np.int64)
 
 
 @functools.cache
-def _forms(law: curves.Own) -> list[Any]:
+def _compile_forms(law: curves.OwnActivation) -> list[Any]:
     """Return the six compiled forms; this cache keeps them as long as somebody may call an address."""
     found = []
     for name, function in (("value", law.value), ("slope", law.slope)):
         try:
-            compiled = numba.njit(error_model="numpy")(_as_written(function))
-            found += [_rows(compiled, types.float32), _rows(compiled, types.float64)]
-            found.append(_planes(compiled) if law.holomorphic else found[-1])
+            compiled = numba.njit(error_model="numpy")(_wrap_builtin(function))
+            found += [_make_rows(compiled, types.float32), _make_rows(compiled, types.float64)]
+            found.append(_make_planes(compiled) if law.holomorphic else found[-1])
         except NumbaError as error:
             raise ValueError(
                 f"activation {law.name!r}: its {name} cannot be compiled, and kernels call it for every unit and step."
@@ -69,7 +69,7 @@ def _forms(law: curves.Own) -> list[Any]:
     return found
 
 
-def _as_written(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _wrap_builtin(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a function that is written in Python, as the compiler wants it; `math.tanh` is not."""
 
     def call(u: Any) -> Any:
@@ -78,11 +78,11 @@ def _as_written(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return function if inspect.isfunction(function) else call
 
 
-def _form(kind: types.Float) -> Any:
+def _compile_form(kind: types.Float) -> Any:
     return numba.cfunc(types.void(types.CPointer(kind), types.CPointer(kind), types.int64))
 
 
-def _rows(function: Callable[[float], float], kind: types.Float) -> Any:
+def _make_rows(function: Callable[[float], float], kind: types.Float) -> Any:
     """Return a compiled ``rows(x, y, count)`` that works in double precision, as measured curves do."""
 
     def rows(x: Any, y: Any, count: int) -> None:
@@ -90,10 +90,10 @@ def _rows(function: Callable[[float], float], kind: types.Float) -> Any:
         for i in range(count):
             found[i] = function(np.float64(source[i]))
 
-    return _form(kind)(rows)
+    return _compile_form(kind)(rows)
 
 
-def _planes(function: Callable[[complex], complex]) -> Any:
+def _make_planes(function: Callable[[complex], complex]) -> Any:
     """Return a compiled ``planes(z, w, 2)`` of one complex number, two doubles."""
 
     def planes(x: Any, y: Any, count: int) -> None:
@@ -101,7 +101,7 @@ def _planes(function: Callable[[complex], complex]) -> Any:
         value = function(complex(source[0], source[1]))
         found[0], found[1] = value.real, value.imag
 
-    return _form(types.float64)(planes)
+    return _compile_form(types.float64)(planes)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -28,7 +28,7 @@ def _planes(addresses, which, x, y):
 
 
 def examined(name):
-    return curves.examine(name, *VALUES[name])
+    return curves.examine_activation(name, *VALUES[name])
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -67,11 +67,11 @@ def test_what_cannot_be_compiled_is_refused_with_the_users_line():
     def from_a_table(u):
         return table["slope"] * u  # no kernel can read this dictionary
 
-    law = curves.examine("mine", from_a_table, lambda _: 2.0)
+    law = curves.examine_activation("mine", from_a_table, lambda _: 2.0)
     with pytest.raises(ValueError, match="its value cannot be compiled") as caught:
         callbacks.compile_own(law)
     assert 'return table["slope"] * u' in str(caught.value)
 
 
 def test_our_own_activations_have_no_addresses():
-    assert {len(callbacks.addresses_of(code)) for code in (*activation.CODES.values(), activation.TABLE)} == {0}
+    assert {len(callbacks.find_addresses(code)) for code in (*activation.CODES.values(), activation.TABLE)} == {0}

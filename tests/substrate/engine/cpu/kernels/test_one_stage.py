@@ -23,7 +23,11 @@ ORDERS = {"euler": 1.0, "exponential": 1.0, "heun": 2.0, "rk4": 4.0}
 def follow(chip, x, duration):
     """Return where SciPy takes a chip in a time, and its drift, written again in NumPy."""
     chip.set_input(x)
-    code, coupling, drive = curves.code_of(chip.design.activation), chip.topology.coupling(chip.effective), None
+    code, coupling, drive = (
+        curves.find_activation_code(chip.design.activation),
+        chip.topology.coupling(chip.effective),
+        None,
+    )
     drive, tau, synapse = chip.constant_drive[0], chip.membranes.tau, chip.design.devices.neurons.synapse_tau
     units = len(tau)
 
