@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from substrate.engine.threads import available_threads, blas_description
+from substrate.engine.threads import count_available_threads, describe_blas
 
 from . import cases, peers
 from .training import TrainingStep
@@ -119,10 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--precision", choices=["single", "double"], default="single")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--threads", type=int, default=available_threads())
+    parser.add_argument("--threads", type=int, default=count_available_threads())
     parser.add_argument("--quick", action="store_true", help="the first two networks and the training step only")
     options = parser.parse_args()
-    print(f"linear algebra: {blas_description()}\nthreads: {options.threads}\njax: {peers.jax_version()}")
+    print(f"linear algebra: {describe_blas()}\nthreads: {options.threads}\njax: {peers.jax_version()}")
     begin = time.perf_counter()
     cases.Case((8, 4, 3), 2, options.precision, 1).warm()
     print(f"first settlings of this process, compilation or loading included: {time.perf_counter() - begin:.2f} s")

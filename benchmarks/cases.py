@@ -16,9 +16,9 @@ from substrate.chip.design import Design
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.engine.cpu.compile import kernel
 from substrate.engine.cpu.kernels.drift import Wiring
-from substrate.engine.cpu.kernels.product import add_product, columns, whole_rows
-from substrate.engine.cpu.tiles import cut, prepare, share
-from substrate.engine.threads import single_threaded_blas
+from substrate.engine.cpu.kernels.product import add_product, count_padded_rows, count_panel_columns
+from substrate.engine.cpu.tiles import prepare_wiring, run_in_threads, split_into_tiles
+from substrate.engine.threads import limit_blas_threads
 from substrate.network.topology import Topology
 
 STEPS = 150
@@ -80,14 +80,16 @@ class Case:
     def products(self, steps: int) -> Callable[[], None]:
         """Return the same products on the same tiles and threads, without anything between them."""
         machine = self.chip()._machine  # noqa: SLF001  the limit is measured on the very same arrays
-        wiring, tiles = prepare(machine), []
-        for samples in cut(machine, len(self.x)):
-            rows = whole_rows(samples.stop - samples.start)
+        wiring, tiles = prepare_wiring(machine), []
+        for samples in split_into_tiles(machine, len(self.x)):
+            rows = count_padded_rows(samples.stop - samples.start)
             a = Stream(0, "a").uniform((rows, self.topology.units)).astype(machine.dtype)
-            tiles.append((np.zeros_like(a), a, np.zeros((rows, columns(a.itemsize)), dtype=a.dtype), rows))
+            tiles.append((np.zeros_like(a), a, np.zeros((rows, count_panel_columns(a.itemsize)), dtype=a.dtype), rows))
 
         def run() -> None:
-            share(lambda tile: multiply(tile[0], tile[1], wiring, tile[2], tile[3], steps), tiles, self.threads)
+            run_in_threads(
+                lambda tile: multiply(tile[0], tile[1], wiring, tile[2], tile[3], steps), tiles, self.threads
+            )
 
         return run
 
@@ -108,7 +110,7 @@ class Case:
                     np.dot(a, weight, out=h)
 
         def run() -> None:
-            with single_threaded_blas():
-                share(multiply_all, tiles, self.threads)
+            with limit_blas_threads():
+                run_in_threads(multiply_all, tiles, self.threads)
 
         return run

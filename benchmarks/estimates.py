@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scenarios.data.datasets import describe
-from scenarios.experiments.estimate import costs, workload
+from scenarios.data.datasets import read_outline
+from scenarios.experiments.estimate import estimate_seconds, estimate_workload
 from scenarios.language.files import CATALOGUE
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 
 SCENARIOS = (
     *("settling", "quickstart", "ideal", "ecram", "pcm", "board-level"),
@@ -26,9 +26,11 @@ SCENARIOS = (
 
 def foretell(name: str) -> dict[str, float]:
     """Return the seconds that a bundled scenario should take, by part."""
-    loaded = load(CATALOGUE / f"{name}.toml", [])
+    loaded = load_scenario(CATALOGUE / f"{name}.toml", [])
     task = loaded.scenario.task
-    return costs(loaded.scenario, workload(loaded.scenario, describe(task, loaded.folder("task", "path"))))
+    return estimate_seconds(
+        loaded.scenario, estimate_workload(loaded.scenario, read_outline(task, loaded.folder("task", "path")))
+    )
 
 
 def measure(name: str) -> float:

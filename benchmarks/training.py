@@ -11,12 +11,12 @@ import numpy as np
 
 from learning.optimisers.optimiser import Sgd
 from learning.rules.error_vector import ErrorVector
-from learning.rules.rule import Method, rule_named
+from learning.rules.rule import RuleContext, make_rule
 from learning.schemes.nodes import Centred
-from learning.training import Samples, Trainee, train
-from scenarios.data.datasets import load_task
+from learning.training import Samples, TrainingState, train
+from scenarios.data.datasets import load_task_data
 from scenarios.schema.tasks import BundledTask
-from substrate.engine.threads import single_threaded_blas
+from substrate.engine.threads import limit_blas_threads
 
 from .cases import DT, Case
 
@@ -34,20 +34,20 @@ class TrainingStep:
 
     def __init__(self, threads: int) -> None:
         self.case = Case(WIDTHS, BATCH, "single", threads)
-        data = load_task(BundledTask(kind="bundled"), Path(), WIDTHS[0], None)
+        data = load_task_data(BundledTask(kind="bundled"), Path(), WIDTHS[0], None)
         parts = [slice(first, first + BATCH) for first in range(0, len(data.x), BATCH)]
         self.batches = [(data.x[part], data.y[part]) for part in parts]
 
     def ours(self) -> Callable[[], object]:
         """Return a step of our own in equilibrium mode, as a run does it."""
         chip = self.case.chip(mode="equilibrium", audit=0)
-        rule = rule_named(ErrorVector(), chip, Method(Centred(beta=BETA)))
+        rule = make_rule(ErrorVector(), chip, RuleContext(Centred(beta=BETA)))
 
         def measured(samples: Samples) -> Any:
-            with single_threaded_blas():
+            with limit_blas_threads():
                 return rule(samples)
 
-        batches, trainee = [Samples(x, y) for x, y in self.batches], Trainee()
+        batches, trainee = [Samples(x, y) for x, y in self.batches], TrainingState()
         steps = train(chip, measured, Sgd(rate=RATE, momentum=MOMENTUM), lambda _: batches, 10**6, trainee)
         return lambda: next(steps)
 

@@ -46,14 +46,14 @@ class DeviceBlock(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether two reads of one activity differ."""
-        return self != type(self)() and method_of(type(self)) == "disturb"
+        return self != type(self)() and get_block_method(type(self)) == "disturb"
 
 
 _KINDS = {"feel": COMMON, "read": DIFFERENT, "disturb": RANDOM}
 """What a block does to an estimate, by its method."""
 
 
-def method_of(block: type[DeviceBlock]) -> str:
+def get_block_method(block: type[DeviceBlock]) -> str:
     """Return the method that a block has of its own.
 
     Raises
@@ -70,7 +70,7 @@ def method_of(block: type[DeviceBlock]) -> str:
     return own[0]
 
 
-def name_of(block: type[DeviceBlock]) -> str:
+def get_block_name(block: type[DeviceBlock]) -> str:
     """Return the name of a block, the only value of its field `kind`.
 
     Raises
@@ -86,13 +86,13 @@ def name_of(block: type[DeviceBlock]) -> str:
     return str(field.default)
 
 
-def cause_of(name: str, block: type[DeviceBlock]) -> Cause:
+def make_block_cause(name: str, block: type[DeviceBlock]) -> Cause:
     """Return the imperfection of a block, by the name of the block and by what it does."""
-    method = method_of(block)
+    method = get_block_method(block)
     return Cause(name, _KINDS[method], of_weights=method == "feel")
 
 
-def act(block: DeviceBlock, method: str, before: A, numbers: Array) -> A:
+def apply_block(block: DeviceBlock, method: str, before: A, numbers: Array) -> A:
     """Return what a block makes of an array.
 
     Raises
@@ -113,15 +113,15 @@ def act(block: DeviceBlock, method: str, before: A, numbers: Array) -> A:
     return after  # type: ignore[return-value]
 
 
-def sample(block: DeviceBlock) -> Array:
+def fingerprint_block(block: DeviceBlock) -> Array:
     """Return what a block makes of some numbers, which tells two blocks of one name apart."""
-    return act(block, method_of(type(block)), _SAMPLE, _NUMBERS)
+    return apply_block(block, get_block_method(type(block)), _SAMPLE, _NUMBERS)
 
 
 _SAMPLE, _NUMBERS = np.linspace(-1.0, 1.0, 12).reshape(3, 4), np.linspace(-2.0, 2.0, 12).reshape(3, 4)
 
 
-def examine(block: type[DeviceBlock]) -> None:
+def check_block(block: type[DeviceBlock]) -> None:
     """Check a block that is new: what it does, its defaults, and that it does nothing with them.
 
     Raises
@@ -129,8 +129,8 @@ def examine(block: type[DeviceBlock]) -> None:
     BlockError
         Saying what is wrong.
     """
-    method = method_of(block)
+    method = get_block_method(block)
     if needed := [name for name, field in block.model_fields.items() if field.is_required()]:
         raise BlockError(f"{block.__name__}.{needed[0]} has no default: give the ideal value, such as 0.0")
-    if not np.array_equal(sample(block()), _SAMPLE):
+    if not np.array_equal(fingerprint_block(block()), _SAMPLE):
         raise BlockError(f"{block.__name__}() is not ideal: with its defaults `{method}` must return what it was given")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args
 from pydantic import Discriminator, SerializerFunctionWrapHandler, model_serializer
 from pydantic.fields import FieldInfo
 
-from .block import BlockError, DeviceBlock, cause_of, examine, method_of, name_of
-from .imperfection import Cause, Use
+from .block import BlockError, DeviceBlock, check_block, get_block_method, get_block_name, make_block_cause
+from .imperfection import Cause, CauseContext
 from .interface.converter import Converters
 from .interface.hold import Hold
 from .neuron.membrane import NeuronDevices
@@ -18,7 +18,7 @@ from .neuron.noise import Noise
 from .parameters import Parameters
 from .programming.comparator import Comparator
 from .programming.laws import Update
-from .programming.own import LawError, WriteLaw, kind_of_law
+from .programming.own import LawError, WriteLaw, get_law_kind
 from .synapse.cell import FeedbackDevices, Twin, WeightDevices
 from .synapse.retention import Retention
 from .synapse.wires import Wires
@@ -63,7 +63,7 @@ class Devices(Parameters):
     def acting(self, method: str) -> dict[str, DeviceBlock]:
         """Return the blocks with a method of their own, see `devices.block`, as far as they are not ideal."""
         blocks = {name: block for name, block in self if isinstance(block, DeviceBlock) and block != type(block)()}
-        return {name: block for name, block in blocks.items() if method_of(type(block)) == method}
+        return {name: block for name, block in blocks.items() if get_block_method(type(block)) == method}
 
     if not TYPE_CHECKING:  # a type checker would then take any name for a block
 
@@ -80,7 +80,7 @@ class Devices(Parameters):
         return {name: part for name, part in told.items() if name not in idle}
 
 
-class Declared(NamedTuple):
+class DeclaredCause(NamedTuple):
     """An imperfection, and the blocks that have it."""
 
     cause: Cause
@@ -88,7 +88,7 @@ class Declared(NamedTuple):
 
     blocks: list[str]
 
-    def take_from(self, devices: Devices, use: Use) -> Devices:
+    def take_from(self, devices: Devices, use: CauseContext) -> Devices:
         """Return the devices without this imperfection; the same devices where no block has it."""
         parts = {name: part for name in self.blocks if (part := getattr(devices, name)) is not None}
         found = {
@@ -108,23 +108,23 @@ class Declared(NamedTuple):
         return self.cause.kind if self.cause.kind_of is None else self.cause.kind_of(part)
 
 
-def declared_causes() -> dict[str, Declared]:
+def list_declared_causes() -> dict[str, DeclaredCause]:
     """Return every imperfection that a block declares, by name, in the order of the blocks and of `Cause.before`."""
-    found: dict[str, Declared] = {}
-    for block, kinds in kinds_of_blocks().items():
+    found: dict[str, DeclaredCause] = {}
+    for block, kinds in list_block_classes().items():
         for cause in (cause for kind in kinds for cause in kind.causes):
-            blocks = found.setdefault(cause.name, Declared(cause, [])).blocks
+            blocks = found.setdefault(cause.name, DeclaredCause(cause, [])).blocks
             if block not in blocks:  # all that a block can be have it
                 blocks.append(block)
-    return in_order(found, {name: one.cause.before for name, one in found.items() if one.cause.before})
+    return order_keys(found, {name: one.cause.before for name, one in found.items() if one.cause.before})
 
 
-def kinds_of_blocks() -> dict[str, list[Any]]:
+def list_block_classes() -> dict[str, list[Any]]:
     """Return the classes that every block can be, by its name."""
-    return {name: list(_kinds(field.annotation)) for name, field in Devices.model_fields.items()}
+    return {name: list(_iterate_block_classes(field.annotation)) for name, field in Devices.model_fields.items()}
 
 
-def in_order(found: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
+def order_keys(found: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
     """Return a dictionary in its order, but some keys before others."""
     names = [name for name in found if name not in before]
     for name, later in before.items():
@@ -138,19 +138,19 @@ def add_block(block: type[DeviceBlock]) -> None:
     Raises
     ------
     BlockError
-        If it has no name or a name that is taken, or `devices.block.examine` finds anything.
+        If it has no name or a name that is taken, or `devices.block.check_block` finds anything.
     """
-    examine(block)
-    name = name_of(block)
+    check_block(block)
+    name = get_block_name(block)
     before = Devices.model_fields.get(name)
-    if hasattr(Devices(), name) and (before is None or not _is_own(before.annotation)):
+    if hasattr(Devices(), name) and (before is None or not _is_user_block(before.annotation)):
         raise BlockError(f"kind = {name!r} of {block.__name__} is taken: call the block something else")
-    block.causes = (cause_of(name, block),)
+    block.causes = (make_block_cause(name, block),)
     Devices.model_fields[name] = FieldInfo(annotation=block, default=block(), description=inspect.getdoc(block))
     Devices.model_rebuild(force=True)
 
 
-def _is_own(kind: Any) -> bool:
+def _is_user_block(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, DeviceBlock)
 
 
@@ -162,17 +162,17 @@ def add_write_law(law: type[WriteLaw]) -> None:
     LawError
         If the law has no kind of its own.
     """
-    kind, field = kind_of_law(law), Devices.model_fields["update"]
-    laws = {str(one.model_fields["kind"].default): one for one in _kinds(field.annotation)}
+    kind, field = get_law_kind(law), Devices.model_fields["update"]
+    laws = {str(one.model_fields["kind"].default): one for one in _iterate_block_classes(field.annotation)}
     if kind in laws and not issubclass(laws[kind], WriteLaw):
         raise LawError(f"{law.__name__}: there is a law of kind {kind!r} already: call it something else")
     field.annotation = Annotated[Union[*(laws | {kind: law}).values()], Discriminator("kind")] | None  # type: ignore[assignment]
     Devices.model_rebuild(force=True)
 
 
-def _kinds(annotation: Any) -> Iterator[Any]:
+def _iterate_block_classes(annotation: Any) -> Iterator[Any]:
     """Yield the classes that a block can be."""
     if isinstance(annotation, type) and issubclass(annotation, Parameters):
         yield annotation
     for part in get_args(annotation):
-        yield from _kinds(part)
+        yield from _iterate_block_classes(part)

@@ -19,7 +19,7 @@ EFFECTS = {
 """What an imperfection of each class does to an estimate."""
 
 
-class Use(NamedTuple):
+class CauseContext(NamedTuple):
     """What an imperfection may depend on beside its own block."""
 
     devices: Any
@@ -42,10 +42,10 @@ class Cause(NamedTuple):
     kind: str
     """Its class, a key of `EFFECTS`."""
 
-    ideal: Mapping[str, Any] | Callable[[Any, Use], Any] | None = None
+    ideal: Mapping[str, Any] | Callable[[Any, CauseContext], Any] | None = None
     """Ideal values of keys of the block, or what makes the block ideal; absent: the default of the block is ideal."""
 
-    acts: Callable[[Any, Use], bool] | None = None
+    acts: Callable[[Any, CauseContext], bool] | None = None
     """Tells whether the block has it; absent: wherever the block differs from the ideal."""
 
     kind_of: Callable[[Any], str] | None = None
@@ -63,7 +63,7 @@ class Cause(NamedTuple):
     before: str = ""
     """Name that it precedes in the list of all, if its block stands elsewhere."""
 
-    def ideal_of(self, block: Any, default: Any, use: Use) -> Any:
+    def ideal_of(self, block: Any, default: Any, use: CauseContext) -> Any:
         """Return a block without this imperfection.
 
         Parameters
@@ -79,6 +79,6 @@ class Cause(NamedTuple):
             return default
         return self.ideal(block, use) if callable(self.ideal) else block.model_copy(update=self.ideal)
 
-    def present(self, block: Any, default: Any, use: Use) -> bool:
+    def present(self, block: Any, default: Any, use: CauseContext) -> bool:
         """Tell whether a block has this imperfection; the parameters are those of `ideal_of`."""
         return self.acts(block, use) if self.acts else bool(self.ideal_of(block, default, use) != block)

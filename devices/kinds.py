@@ -22,7 +22,7 @@ class KindError(TypeError):
     """A class cannot be registered; the text says why and what to try."""
 
 
-class Kinds(Generic[P]):
+class KindRegistry(Generic[P]):
     """All kinds of one part.
 
     Parameters
@@ -49,9 +49,9 @@ class Kinds(Generic[P]):
         """
         if not (isinstance(kind, type) and issubclass(kind, self.base)):
             raise KindError(f"{kind!r} is no {self.part}: derive it from {self.base.__name__}")
-        name = _name_of(kind)
+        name = _get_kind_name(kind)
         taken = self._classes.get(name)
-        if taken is not None and _place_of(taken) != _place_of(kind):
+        if taken is not None and _get_definition_place(taken) != _get_definition_place(kind):
             raise KindError(f"kind = {name!r} of {kind.__qualname__} is taken by {taken.__module__}: take another name")
         self._classes[name] = kind
         return kind  # type: ignore[return-value]
@@ -70,7 +70,7 @@ class Kinds(Generic[P]):
         return list(self._classes)
 
 
-def _name_of(kind: type[Parameters]) -> str:
+def _get_kind_name(kind: type[Parameters]) -> str:
     field = kind.model_fields.get("kind")
     choices = get_args(field.annotation) if field is not None and get_origin(field.annotation) is Literal else ()
     if field is None or len(choices) != 1 or field.default != choices[0] or not _NAME.fullmatch(str(choices[0])):
@@ -79,5 +79,5 @@ def _name_of(kind: type[Parameters]) -> str:
     return str(choices[0])
 
 
-def _place_of(kind: type[Parameters]) -> tuple[str, str]:
+def _get_definition_place(kind: type[Parameters]) -> tuple[str, str]:
     return kind.__module__, kind.__qualname__

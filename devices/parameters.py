@@ -80,7 +80,7 @@ class Parameters(BaseModel):
     )
 
 
-def number_in(text: str, unit: str) -> float:
+def convert_quantity(text: str, unit: str) -> float:
     """Return the quantity written in `text`, expressed in `unit`."""
     match = _NUMBER_AND_UNIT.match(text) if len(text) <= _LONGEST else None
     example = _EXAMPLES[unit]
@@ -91,11 +91,11 @@ def number_in(text: str, unit: str) -> float:
         raise PydanticCustomError("unit", "'{text}' has no unit", {"text": text, "example": example})
     factor = _FACTORS[unit].get(name)
     if factor is None:
-        factor = _factor_by_pint(name, unit, text)
+        factor = _find_pint_factor(name, unit, text)
     return float(f"{number * factor:.15g}")
 
 
-def _factor_by_pint(name: str, unit: str, text: str) -> float:
+def _find_pint_factor(name: str, unit: str, text: str) -> float:
     fault = PydanticCustomError(
         "unit",
         "'{text}' cannot be read in the unit '{unit}'",
@@ -107,7 +107,7 @@ def _factor_by_pint(name: str, unit: str, text: str) -> float:
 
     try:
         one, two = (
-            float(_registry().Quantity(size, name).to("dimensionless" if unit == "1" else unit).magnitude)
+            float(_load_unit_registry().Quantity(size, name).to("dimensionless" if unit == "1" else unit).magnitude)
             for size in (1.0, 2.0)
         )
     except (pint.errors.PintError, AssertionError, ValueError, TypeError) as error:
@@ -118,7 +118,7 @@ def _factor_by_pint(name: str, unit: str, text: str) -> float:
 
 
 @cache
-def _registry() -> Any:
+def _load_unit_registry() -> Any:
     """Return the units that the library knows; reading them takes it about a second."""
     import pint
 
@@ -143,7 +143,7 @@ class _InUnit:
         return {"anyOf": [handler(schema), {"type": "string"}]}
 
     def convert(self, value: object) -> object:
-        return number_in(value, self.unit) if isinstance(value, str) else value
+        return convert_quantity(value, self.unit) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -184,15 +184,15 @@ class _Time(Quantity):
 
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         if isinstance(value, str):
-            return Span(number_in(value, "s"), value)
+            return Span(convert_quantity(value, "s"), value)
         return value if isinstance(value, Span) else number(value)
 
 
 Time = _Time()
-"""Marks a time in units of tau that may also be written in seconds; text becomes a `Span`, see `in_tau`."""
+"""Marks a time in units of tau that may also be written in seconds; text becomes a `Span`, see `convert_to_tau`."""
 
 
-def in_tau(time: float | Span, tau: float | None) -> float:
+def convert_to_tau(time: float | Span, tau: float | None) -> float:
     """Return a time in units of tau.
 
     Parameters
@@ -251,7 +251,7 @@ class Level(Quantity):
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text in volts as a `Potential`."""
         if isinstance(value, str):
-            return Potential(number(number_in(value, self.unit)), value, self.scale)
+            return Potential(number(convert_quantity(value, self.unit)), value, self.scale)
         return value if isinstance(value, Potential) else number(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic_core import core_schema
 
-from .parameters import Potential, Quantity, number_in
+from .parameters import Potential, Quantity, convert_quantity
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Cell(Quantity):
+class CellQuantity(Quantity):
     """Marks a conductance in units of the weight, ``Cell("S")``, or a resistance in its inverse, ``Cell("ohm")``.
 
     Text becomes a `Component`, which only `substrate.units.conversion` turns into a number.
@@ -39,7 +39,7 @@ class Cell(Quantity):
     def convert(self, value: object, number: core_schema.ValidatorFunctionWrapHandler) -> object:
         """Return a plain number as it is, and text with a unit as a `Component`."""
         if isinstance(value, str):
-            return Component(number(number_in(value, self.unit)), value, self.unit)
+            return Component(number(convert_quantity(value, self.unit)), value, self.unit)
         return value if isinstance(value, Component) else number(value)
 
 
@@ -74,13 +74,13 @@ class Slew(Quantity):
         """Return a plain number as it is, and text with a unit as a `Rate`."""
         if not isinstance(value, str):
             return value if isinstance(value, Rate) else number(value)
-        size = number_in(value, "V/s")
+        size = convert_quantity(value, "V/s")
         if size <= 0.0:
             number(size)
         return Rate(size, value, self.scale)
 
 
-def size_of(value: Any) -> float:
+def get_magnitude(value: Any) -> float:
     """Return the number in a value that may have been written with a unit, in that unit."""
     if isinstance(value, Potential):
         return value.volts

@@ -64,20 +64,20 @@ class Stream(NamedTuple):
     def uniform(self, shape: tuple[int, ...], first: int = 0) -> NDArray[np.float64]:
         """Return uniform numbers in the open interval (0, 1)."""
         w0, w1, _, _ = self.words(shape, first)
-        return _unit_interval(w0, w1)
+        return _make_uniforms(w0, w1)
 
     def normal(self, shape: tuple[int, ...], first: int = 0) -> NDArray[np.float64]:
         """Return standard normal numbers (Box-Muller: every element consumes exactly one counter)."""
-        return _box_muller(*self.words(shape, first))
+        return _apply_box_muller(*self.words(shape, first))
 
     def uniform_rows(self, ids: NDArray[np.int64], width: int) -> NDArray[np.float64]:
         """Return one row (width,) per sample, uniform in (0, 1): row i depends on ``ids[i]`` alone."""
-        w0, w1, _, _ = self._at(_rows(ids, width))
-        return _unit_interval(w0, w1)
+        w0, w1, _, _ = self._at(_make_counters(ids, width))
+        return _make_uniforms(w0, w1)
 
     def normal_rows(self, ids: NDArray[np.int64], width: int) -> NDArray[np.float64]:
         """Return one row (width,) per sample, standard normal: row i depends on ``ids[i]`` alone."""
-        return _box_muller(*self._at(_rows(ids, width)))
+        return _apply_box_muller(*self._at(_make_counters(ids, width)))
 
     def _at(self, index: Words) -> tuple[Words, Words, Words, Words]:
         """Return four words per counter."""
@@ -85,16 +85,16 @@ class Stream(NamedTuple):
         return philox(index & _LOW, index >> _32, zero, zero, *self.key())
 
 
-def _rows(ids: NDArray[np.int64], width: int) -> Words:
+def _make_counters(ids: NDArray[np.int64], width: int) -> Words:
     index = np.asarray(ids).astype(np.uint64)[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)
     return np.asarray(index, dtype=np.uint64)
 
 
-def _box_muller(w0: Words, w1: Words, w2: Words, w3: Words) -> NDArray[np.float64]:
-    return np.sqrt(-2.0 * np.log(_unit_interval(w0, w1))) * np.cos(2.0 * np.pi * _unit_interval(w2, w3))
+def _apply_box_muller(w0: Words, w1: Words, w2: Words, w3: Words) -> NDArray[np.float64]:
+    return np.sqrt(-2.0 * np.log(_make_uniforms(w0, w1))) * np.cos(2.0 * np.pi * _make_uniforms(w2, w3))
 
 
-def _unit_interval(high: Words, low: Words) -> NDArray[np.float64]:
+def _make_uniforms(high: Words, low: Words) -> NDArray[np.float64]:
     """Return 53 random bits as a number in (0, 1), both ends excluded."""
     bits = ((high << _32) | low) >> np.uint64(11)
     return (bits.astype(np.float64) + 0.5) * 2.0**-53

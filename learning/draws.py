@@ -14,7 +14,7 @@ _SEEDS = 2**63
 """More than any seed that is written."""
 
 
-def both_seeds(whole: int, own: int) -> int:
+def combine_seeds(whole: int, own: int) -> int:
     """Return one seed of two, of the scenario as a whole and of what draws; no other two give the same.
 
     Parameters
@@ -25,18 +25,20 @@ def both_seeds(whole: int, own: int) -> int:
     return _SEEDS * whole + own
 
 
-def coins(seed: int, ids: NDArray[np.int64], epoch: int) -> Array:
+def draw_sample_signs(seed: int, ids: NDArray[np.int64], epoch: int) -> Array:
     """Return +1 or -1 for every sample, (batch,); parameters as in `signs`."""
-    return np.array([1.0 if int(_stream(seed, epoch, i, -1).random_raw()) & 1 else -1.0 for i in ids.tolist()])
+    return np.array(
+        [1.0 if int(_make_draw_stream(seed, epoch, i, -1).random_raw()) & 1 else -1.0 for i in ids.tolist()]
+    )
 
 
-def signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
+def draw_unit_signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
     """Return +1 or -1 (Rademacher) for every unit of every sample, (batch, units).
 
     Parameters
     ----------
     seed : int
-        0 or more, see `both_seeds`.
+        0 or more, see `combine_seeds`.
     ids : int array (batch,)
         Which samples these are; 0 or more.
     epoch : int
@@ -46,18 +48,18 @@ def signs(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) 
     units : int
         Units that are probed.
     """
-    words = [_stream(seed, epoch, i, draw).random_raw(-(-units // 64)) for i in ids.tolist()]
+    words = [_make_draw_stream(seed, epoch, i, draw).random_raw(-(-units // 64)) for i in ids.tolist()]
     bytes_of_all = np.array(words, dtype="<u8").view(np.uint8).reshape(len(ids), -1)
     return np.where(np.unpackbits(bytes_of_all, axis=1, count=units), 1.0, -1.0)
 
 
-def normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
+def draw_unit_normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, units: int) -> Array:
     """Return a standard normal number for every unit of every sample, (batch, units); parameters as in `signs`."""
-    rows = [np.random.Generator(_stream(seed, epoch, i, draw)).standard_normal(units) for i in ids.tolist()]
+    rows = [np.random.Generator(_make_draw_stream(seed, epoch, i, draw)).standard_normal(units) for i in ids.tolist()]
     return np.array(rows).reshape(len(ids), units)
 
 
-def _stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:
+def _make_draw_stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:
     # The low word of the counter is left to the stream itself; 0 beside the sample is its sign as a whole.
     whole, own = divmod(seed, _SEEDS)
     key, counter = np.array([own, epoch], dtype=np.uint64), np.array([0, sample, draw + 1, whole], dtype=np.uint64)

@@ -11,22 +11,22 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Bench, Nudge, Settled, State
+from substrate.protocol import Bench, Nudge, SettlingResult, State
 
-from .draws import coins
+from .draws import draw_sample_signs
 from .schemes.nodes import RandomSign
-from .schemes.scheme import Scheme, Slow, Swing, unfolded
+from .schemes.scheme import QuasiStaticSwing, Scheme, Swing, unfold_mirrored_nodes
 
 Array = NDArray[np.float64]
 
 
-class Free(NamedTuple):
+class FreeReading(NamedTuple):
     """What was read in the free phase."""
 
     activity: dict[str, Array]
     """Per layer (batch, unit), the clamped input included."""
 
-    settled: Settled
+    settled: SettlingResult
 
     ids: NDArray[np.int64] | None = None
     """Which samples these are, (batch,); absent: in order."""
@@ -35,7 +35,7 @@ class Free(NamedTuple):
     """How often they have been presented before."""
 
 
-class Reading(NamedTuple):
+class NudgeReading(NamedTuple):
     """Activities at one nudge, and their part in the estimate."""
 
     weight: complex | State
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
     activity: Mapping[str, State]
     """Per layer (batch, unit), the clamped input included."""
 
-    settled: Settled | None
+    settled: SettlingResult | None
     """How the nudged settling ended; None where there was none."""
 
     def both(self, values: State) -> Array:
@@ -86,7 +86,7 @@ def measure_free(
     epoch: int = 0,
     waits: bool = True,
     purpose: str = "",
-) -> Free:
+) -> FreeReading:
     """Clamp the inputs `x` (batch, inputs), let the chip settle freely and read it.
 
     `ids` (batch,), `epoch` and `purpose` say which presentation of which sample this is (absent: in order, the
@@ -94,21 +94,23 @@ def measure_free(
     """
     bench.set_input(x, ids, epoch, purpose)
     settled = bench.settle()
-    return Free({name: np.real(a) for name, a in bench.read(waits).items()}, settled, ids, epoch)
+    return FreeReading({name: np.real(a) for name, a in bench.read(waits).items()}, settled, ids, epoch)
 
 
-def readings(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool = True) -> Iterator[Reading]:
+def iterate_readings(
+    bench: Bench, free: FreeReading, target: Array, scheme: Scheme | QuasiStaticSwing, mirror: bool = True
+) -> Iterator[NudgeReading]:
     """Nudge, settle and read as `scheme` says, one reading after the other; parameters as in `estimate`."""
     if isinstance(scheme, Swing):
-        return _through_a_cycle(bench, target, scheme)
-    return _at_nodes(bench, free, target, scheme, mirror)
+        return _read_over_cycle(bench, target, scheme)
+    return _read_at_nodes(bench, free, target, scheme, mirror)
 
 
-def estimate(
+def estimate_error_vectors(
     bench: Bench,
-    free: Free,
+    free: FreeReading,
     target: Array,
-    scheme: Scheme | Slow,
+    scheme: Scheme | QuasiStaticSwing,
     presynaptic: Literal["mean", "free"] = "mean",
     mirror: bool = True,
 ) -> Estimate:
@@ -137,11 +139,11 @@ def estimate(
     ValueError
         If the chip reads too few points of a cycle for the scheme.
     """
-    return gathered(bench, free, readings(bench, free, target, scheme, mirror), presynaptic)
+    return combine_readings(bench, free, iterate_readings(bench, free, target, scheme, mirror), presynaptic)
 
 
-def gathered(
-    bench: Bench, free: Free, taken: Iterable[Reading], presynaptic: Literal["mean", "free"] = "mean"
+def combine_readings(
+    bench: Bench, free: FreeReading, taken: Iterable[NudgeReading], presynaptic: Literal["mean", "free"] = "mean"
 ) -> Estimate:
     """Return the estimate that some readings make.
 
@@ -176,34 +178,36 @@ def gathered(
     )
 
 
-def _at_nodes(bench: Bench, free: Free, target: Array, scheme: Scheme | Slow, mirror: bool) -> Iterator[Reading]:
+def _read_at_nodes(
+    bench: Bench, free: FreeReading, target: Array, scheme: Scheme | QuasiStaticSwing, mirror: bool
+) -> Iterator[NudgeReading]:
     """Settle at every node but the free one, each from the free state; all reads but the last wait for it."""
-    nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
+    nodes = scheme.nodes() if mirror else unfold_mirrored_nodes(scheme.nodes())
     share = 1.0 / sum(1 + node.mirrored for node in nodes)
-    signs = _signs(free, scheme)
+    signs = _draw_scheme_signs(free, scheme)
     last = max(k for k, node in enumerate(nodes) if node.beta != 0.0)
     for k, node in enumerate(nodes):
-        settled: Settled | None = None
+        settled: SettlingResult | None = None
         activity: Mapping[str, State] = free.activity
         if node.beta != 0.0:
             settled = bench.settle(Nudge(node.beta, target, signs), start="free")
             activity = bench.read(waits=k != last)
         weight: complex | State = node.weight if signs is None else node.weight * signs[:, None]
-        yield Reading(weight, share, node.mirrored, activity, settled)
+        yield NudgeReading(weight, share, node.mirrored, activity, settled)
 
 
-def _through_a_cycle(bench: Bench, target: Array, scheme: Swing) -> Iterator[Reading]:
+def _read_over_cycle(bench: Bench, target: Array, scheme: Swing) -> Iterator[NudgeReading]:
     """Let the nudge swing, from the free state on, and weigh every point of its last cycle."""
-    settled: Settled | None = bench.settle(Nudge(scheme.beta, target, wave=scheme.wave()), start="free")
+    settled: SettlingResult | None = bench.settle(Nudge(scheme.beta, target, wave=scheme.wave()), start="free")
     cycle = bench.read_cycle()
     points = len(next(iter(cycle.values())))
     for k, node in enumerate(scheme.cycle(points)):
-        yield Reading(node.weight, 1.0 / points, False, {name: a[k] for name, a in cycle.items()}, settled)
+        yield NudgeReading(node.weight, 1.0 / points, False, {name: a[k] for name, a in cycle.items()}, settled)
         settled = None
 
 
-def _signs(free: Free, scheme: Scheme | Slow) -> Array | None:
+def _draw_scheme_signs(free: FreeReading, scheme: Scheme | QuasiStaticSwing) -> Array | None:
     if not isinstance(scheme, RandomSign):
         return None
     ids = np.arange(len(free.settled.status)) if free.ids is None else free.ids
-    return coins(scheme.seed, ids, free.epoch)
+    return draw_sample_signs(scheme.seed, ids, free.epoch)

@@ -16,8 +16,8 @@ from substrate.protocol import Bench, Budget, Status, has_settled
 
 from . import cost
 from .estimator import measure_free
-from .optimisers.optimiser import AnyOptimiser, Controller, Record, requested_changes
-from .optimisers.schedule import Moment
+from .optimisers.optimiser import AnyOptimiser, OptimiserContext, Record, compute_requested_changes
+from .optimisers.schedule import TrainingMoment
 
 Array = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ Rule = Callable[[Samples], Gradient]
 
 
 @dataclass
-class Tally:
+class EpochTally:
     """Sums over the samples of an epoch."""
 
     samples: int = 0
@@ -94,12 +94,12 @@ class Tally:
 
 
 @dataclass
-class Trainee:
+class TrainingState:
     """Where a training stands: `epoch` epochs are complete, and `batch` batches of the next one."""
 
     epoch: int = 0
     batch: int = 0
-    tally: Tally = field(default_factory=Tally)
+    tally: EpochTally = field(default_factory=EpochTally)
     memory: dict[str, Array] = field(default_factory=dict)
     """What the optimiser keeps, such as the momentum of every block."""
 
@@ -107,7 +107,7 @@ class Trainee:
     """Spent on training; tests and measurements are not counted."""
 
 
-class Step(NamedTuple):
+class BatchResult(NamedTuple):
     """What the generator yields after every batch."""
 
     batch: int
@@ -119,7 +119,7 @@ class Step(NamedTuple):
     """Why training cannot go on; empty while it can."""
 
 
-def judged(
+def make_scored_gradient(
     bench: Bench,
     output: Array,
     target: Array,
@@ -128,10 +128,10 @@ def judged(
     used: NDArray[np.bool_],
 ) -> Gradient:
     """Return a gradient with loss and class of every sample, from the output activities (batch, outputs)."""
-    answer = cost.logits(bench.readout, output).argmax(axis=1)
+    answer = cost.compute_logits(bench.readout, output).argmax(axis=1)
     classes = target.shape[1] > 1 and bool((np.isin(target, (0.0, 1.0)) & (target.sum(axis=1) == 1.0)[:, None]).all())
     wrong = np.where(answer != target.argmax(axis=1), 1.0, 0.0) if classes else np.full(len(target), np.nan)
-    return Gradient(blocks, cost.loss(bench.readout, output, target), wrong, status, used)
+    return Gradient(blocks, cost.compute_loss(bench.readout, output, target), wrong, status, used)
 
 
 def evaluate(
@@ -142,7 +142,7 @@ def evaluate(
     Every sample of every `epoch` has noise of its own, which no training has. `rows` samples at a time, which
     changes no result; `pause` is called before each part, and may raise to end it all.
     """
-    tally, ids = Tally(), np.arange(len(x))
+    tally, ids = EpochTally(), np.arange(len(x))
     for first in range(0, len(x), rows):
         if pause is not None:
             pause()
@@ -150,7 +150,7 @@ def evaluate(
         free = measure_free(bench, x[part], ids[part], epoch, waits=False, purpose=TEST)
         output = list(free.activity.values())[-1]
         status = free.settled.status
-        tally.add(judged(bench, output, target[part], {}, status, status != Status.DIVERGED))
+        tally.add(make_scored_gradient(bench, output, target[part], {}, status, status != Status.DIVERGED))
     return tally.means()
 
 
@@ -160,9 +160,9 @@ def train(
     optimiser: AnyOptimiser,
     batches: Callable[[int], list[Samples]],
     epochs: int,
-    trainee: Trainee,
+    trainee: TrainingState,
     record: Record | None = None,
-) -> Iterator[Step]:
+) -> Iterator[BatchResult]:
     """Train `bench`, yielding after every batch; `trainee` is kept up to date and may be resumed from.
 
     Parameters
@@ -187,26 +187,26 @@ def train(
         while trainee.batch < len(parts):
             before = bench.budget
             gradient = rule(parts[trainee.batch])
-            failure = _failure(gradient)
+            failure = _describe_failure(gradient)
             if not failure:
-                moment = Moment(trainee.epoch * len(parts) + trainee.batch, epochs * len(parts), len(parts))
-                known = Controller(moment, record)
-                bench.write(requested_changes(optimiser, gradient.blocks, trainee.memory, known))
+                moment = TrainingMoment(trainee.epoch * len(parts) + trainee.batch, epochs * len(parts), len(parts))
+                known = OptimiserContext(moment, record)
+                bench.write(compute_requested_changes(optimiser, gradient.blocks, trainee.memory, known))
             trainee.tally.add(gradient)
             trainee.budget = trainee.budget.plus(bench.budget.plus(before, -1))
             trainee.batch += 1
             done, finished = trainee.batch, None
             if failure or done == len(parts):
-                finished, trainee.tally = trainee.tally.means(), Tally()
+                finished, trainee.tally = trainee.tally.means(), EpochTally()
                 trainee.epoch, trainee.batch = trainee.epoch + 1, 0
-            yield Step(done, len(parts), finished, failure)
+            yield BatchResult(done, len(parts), finished, failure)
             if failure:
                 return
             if finished is not None:
                 break
 
 
-def _failure(gradient: Gradient) -> str:
+def _describe_failure(gradient: Gradient) -> str:
     if not gradient.used.any():
         diverged = (gradient.status == Status.DIVERGED).all()
         return "every sample of a batch diverged" if diverged else "no sample of a batch came to rest"

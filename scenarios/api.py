@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from learning.rules.rule import LearningRule as LearningRule
     from learning.schemes.scheme import Node as Node
     from learning.schemes.scheme import Scheme as Scheme
-    from substrate.engine.door import compiling as compiling
-    from substrate.engine.door import unkept as unkept
+    from substrate.engine.door import explain_unkept as explain_unkept
+    from substrate.engine.door import is_compiling as is_compiling
 
     from .experiments.kind import RunError as RunError
     from .experiments.watch import Interrupted as Interrupted
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from .front.tools import catalogue as catalogue
     from .front.tools import compare as compare
     from .front.tools import describe_machine as describe_machine
+    from .front.tools import export_schema as export_schema
     from .front.tools import list_presets as list_presets
     from .front.tools import report as report
-    from .front.tools import schema as schema
     from .language.faults import ScenarioError as ScenarioError
     from .language.starter import StarterError as StarterError
     from .language.starter import write_starter as write_starter
-    from .report.summary import open_lines as open_lines
+    from .report.summary import format_open_lines as format_open_lines
     from .report.summary import print_sheet as print_sheet
-    from .report.summary import show as show
-    from .report.terminal import wrapped as wrapped
+    from .report.summary import print_summary as print_summary
+    from .report.terminal import wrap_text as wrap_text
     from .results.disk import StoreError as StoreError
     from .results.disk import StoreReadError as StoreReadError
     from .results.disk import StoreWriteError as StoreWriteError
-    from .suspicions import as_table as as_table
-    from .suspicions import told as told
-    from .sweeps.engine import Stage as Stage
-    from .sweeps.engines import engine_of as engine_of
+    from .suspicions import convert_to_table as convert_to_table
+    from .suspicions import format_suspicion as format_suspicion
+    from .sweeps.engine import SweepStage as SweepStage
+    from .sweeps.engines import choose_engine as choose_engine
     from .sweeps.sweep import STOPPED as STOPPED
 
 PUBLIC = {
@@ -84,21 +84,21 @@ _MORE = {
     "Interrupted": "experiments.watch",
     "Progress": "front.progress",
     "STOPPED": "sweeps.sweep",
-    "Stage": "sweeps.engine",
+    "SweepStage": "sweeps.engine",
     "StarterError": "language.starter",
     "StoreReadError": "results.disk",
     "StoreWriteError": "results.disk",
-    "as_table": "suspicions",
-    "compiling": "..substrate.engine.door",
+    "convert_to_table": "suspicions",
+    "is_compiling": "..substrate.engine.door",
     "describe_machine": "front.tools",
-    "engine_of": "sweeps.engines",
-    "open_lines": "report.summary",
+    "choose_engine": "sweeps.engines",
+    "format_open_lines": "report.summary",
     "print_sheet": "report.summary",
-    "schema": "front.tools",
-    "show": "report.summary",
-    "told": "suspicions",
-    "unkept": "..substrate.engine.door",
-    "wrapped": "report.terminal",
+    "export_schema": "front.tools",
+    "print_summary": "report.summary",
+    "format_suspicion": "suspicions",
+    "explain_unkept": "..substrate.engine.door",
+    "wrap_text": "report.terminal",
     "write_starter": "language.starter",
 }
 """What the command line needs beside."""

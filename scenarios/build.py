@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.block import DeviceBlock, sample
+from devices.block import DeviceBlock, fingerprint_block
 from devices.neuron.activation import Curve
 from devices.neuron.curves import find_own_activation
 from devices.programming.own import WriteLaw
-from learning.draws import both_seeds
+from learning.draws import combine_seeds
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
 from substrate.network.topology import Topology
 
-from .data.arrays import DataError, Read, digest_of
+from .data.arrays import DataError, FileContent, compute_digest
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
 from .data.measured_converters import PLACES as CONVERTERS
 from .data.measured_curve import PLACE as CURVE
 from .data.measured_weights import PLACES as WEIGHTS
-from .data.measured_weights import measured_weights
+from .data.measured_weights import assign_measured_weights
 from .data.readers import DATA, PARAMETERS, READERS
 from .data.shelf import Shelf
-from .fabrication import fabrication_faults
-from .initial import Initial, initial_parameters
-from .language.faults import dotted
-from .language.load import Loaded, faults_at
-from .language.named_files import FileKey, named_files
+from .fabrication import find_fabrication_faults
+from .initial import InitialParameters, sample_initial_parameters
+from .language.faults import format_dotted_key
+from .language.load import LoadedScenario, make_scenario_error
+from .language.named_files import FileKey, find_named_files
 from .schema.experiments import Experiment
 from .schema.learning import Learning
-from .schema.records import record_faults
-from .schema.scenario import Network, Scenario
+from .schema.records import find_record_faults
+from .schema.scenario import Network, ScenarioSpec
 
 if TYPE_CHECKING:  # it needs compiled code
     from substrate.chip.chip import Chip
@@ -47,7 +47,7 @@ Found = list[tuple[tuple[str | int, ...], str, str | None]]
 class Setup(NamedTuple):
     """Everything that a scenario describes, in units of the model; free of compiled code."""
 
-    scenario: Scenario
+    scenario: ScenarioSpec
     """Every number in units of the model; its seed has entered those of its schemes and of homeostasis."""
 
     design: Design
@@ -101,7 +101,7 @@ class Setup(NamedTuple):
         return Chip(self.design, programmed or self.programmed, made, threads)
 
 
-def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
+def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
     """Return what a scenario describes: each of its files is read, once, and its numbers are in units of the model.
 
     Parameters
@@ -116,46 +116,50 @@ def build(loaded: Loaded, shelf: Shelf | None = None) -> Setup:
     ScenarioError
         With everything that is wrong with its files, and with how they fit the rest of it.
     """
-    shelf, network, files = shelf or Shelf(), loaded.scenario.network, named_files(loaded)
-    read, found = _read(loaded, files, shelf)
+    shelf, network, files = shelf or Shelf(), loaded.scenario.network, find_named_files(loaded)
+    read, found = _read_files(loaded, files, shelf)
     values = {key: one.value for key, one in read.items()}
-    topology = Topology(network.layers, network.connections, _classes(network, values))
+    topology = Topology(network.layers, network.connections, _count_readout_classes(network, values))
     if PARAMETERS in values:
-        found += _shape_faults(topology, values[PARAMETERS])
+        found += _find_shape_faults(topology, values[PARAMETERS])
     if DATA in values:
-        found += record_faults(loaded.scenario, len(values[DATA].x))
+        found += find_record_faults(loaded.scenario, len(values[DATA].x))
     if found:
-        raise faults_at(loaded, found)
+        raise make_scenario_error(loaded, found)
     data: Data = values[DATA]
-    programmed = values.get(PARAMETERS) or _initial(loaded, topology, shelf)
+    programmed = values.get(PARAMETERS) or _make_initial(loaded, topology, shelf)
     # Initial weights of tied cells are equal.
     tied = loaded.scenario.devices.feedback.tied and PARAMETERS in values
-    if tied and (unequal := _unequal_faults(topology, programmed)):
-        raise faults_at(loaded, unequal)
-    cells = measured_weights(loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed)
+    if tied and (unequal := _find_transpose_faults(topology, programmed)):
+        raise make_scenario_error(loaded, unequal)
+    cells = assign_measured_weights(
+        loaded, {name: values[key] for name, key in WEIGHTS.items() if key in values}, programmed
+    )
     scenario = loaded.scenario.in_units()
-    design = design_of(scenario, topology, values.get(CURVE, network.activation))._replace(
+    design = make_design(scenario, topology, values.get(CURVE, network.activation))._replace(
         measured_cells=values.get(CELLS),
         measured_weights=cells,
         measured_converters={name: values[key] for name, key in CONVERTERS.items() if key in values},
     )
     first = Fabrication(scenario.seed, scenario.chip.instance)
-    if faults := list(fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1))):
-        raise faults_at(loaded, faults)
+    if faults := list(find_fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1))):
+        raise make_scenario_error(loaded, faults)
     return Setup(
-        _with_seed(scenario),
+        _fill_in_seed(scenario),
         design,
         programmed,
         data,
         first,
-        {dotted(key): read[key].digest for key in files} | _registered(scenario),
-        [f"{dotted(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
+        {format_dotted_key(key): read[key].digest for key in files} | _digest_own_laws(scenario),
+        [f"{format_dotted_key(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
     )
 
 
-def _read(loaded: Loaded, files: Iterable[FileKey], shelf: Shelf) -> tuple[dict[FileKey, Read], Found]:
+def _read_files(
+    loaded: LoadedScenario, files: Iterable[FileKey], shelf: Shelf
+) -> tuple[dict[FileKey, FileContent], Found]:
     """Return what the task and the files of a scenario hold by key, as far as they can be read, and what is wrong."""
-    read: dict[FileKey, Read] = {}
+    read: dict[FileKey, FileContent] = {}
     found: Found = []
     for key in dict.fromkeys([*files, DATA]):  # a task without a file is read, too
         try:
@@ -164,21 +168,21 @@ def _read(loaded: Loaded, files: Iterable[FileKey], shelf: Shelf) -> tuple[dict[
         except DataError as error:
             place = tuple(error.field.split(".", 2)) if key == DATA else key
             found.append((place, error.message, error.hint))
-    return read, found + (_target_faults(loaded, read[DATA].value) if DATA in read else [])
+    return read, found + (_find_target_faults(loaded, read[DATA].value) if DATA in read else [])
 
 
-def _target_faults(loaded: Loaded, data: Data) -> Found:
+def _find_target_faults(loaded: LoadedScenario, data: Data) -> Found:
     """Return why the targets are no probabilities of classes, where they must be."""
     task, network = loaded.scenario.task, loaded.scenario.network
-    if network.cost != "cross-entropy" or _distributions(data.y):
+    if network.cost != "cross-entropy" or _are_distributions(data.y):
         return []
     place, hint = "path", "give integer labels, or rows that are not negative and sum to 1 within 1e-6"
     if task.kind == "teacher":
         place, hint = "targets", 'take "classes", or network.cost = "mse"'
-    return [(("task", place), _no_probabilities(data.y), hint)]
+    return [(("task", place), _describe_target_fault(data.y), hint)]
 
 
-def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -> Design:
+def make_design(scenario: ScenarioSpec, topology: Topology, activation: str | Curve) -> Design:
     """Return the design of a scenario, without what was measured and is kept in files.
 
     Parameters
@@ -207,41 +211,43 @@ def design_of(scenario: Scenario, topology: Topology, activation: str | Curve) -
     )
 
 
-def _registered(scenario: Scenario) -> dict[str, str]:
+def _digest_own_laws(scenario: ScenarioSpec) -> dict[str, str]:
     """Return the digest of what the user's own laws compute, by key: their names alone say little."""
     devices = scenario.devices
     blocks = {name: block for name, block in devices if isinstance(block, DeviceBlock)}
-    found = {name: sample(block) for name, block in blocks.items() if block != type(block)()}
+    found = {name: fingerprint_block(block) for name, block in blocks.items() if block != type(block)()}
     if isinstance(devices.update, WriteLaw):
         found["update"] = devices.update.shape().nodes
-    digests = {f"devices.{name}": digest_of({"values": values}) for name, values in found.items()}
+    digests = {f"devices.{name}": compute_digest({"values": values}) for name, values in found.items()}
     law = scenario.network.activation
     curve = find_own_activation(law) if isinstance(law, str) else None
     return digests | ({"network.activation": curve.digest} if curve else {})
 
 
-def _with_seed(scenario: Scenario) -> Scenario:
+def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
     """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once."""
     learning = scenario.learning
 
     def drawn(part: Any) -> Any:
         own = getattr(part, "seed", None)
-        return part if own is None else part.model_copy(update={"seed": both_seeds(scenario.seed, own)})
+        return part if own is None else part.model_copy(update={"seed": combine_seeds(scenario.seed, own)})
 
     schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
     changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
     return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
 
 
-def _initial(loaded: Loaded, topology: Topology, shelf: Shelf) -> Initial:
+def _make_initial(loaded: LoadedScenario, topology: Topology, shelf: Shelf) -> InitialParameters:
     network, seed = loaded.scenario.network, loaded.scenario.seed
     wiring = tuple(network.layers.items()), tuple(network.connections), topology.classes
     key = (*wiring, network.asymmetry.angle, seed)
     angle = network.asymmetry.angle
-    return shelf.get(key, lambda: Initial(topology.shapes, cache(lambda: initial_parameters(topology, angle, seed))))
+    return shelf.get(
+        key, lambda: InitialParameters(topology.shapes, cache(lambda: sample_initial_parameters(topology, angle, seed)))
+    )
 
 
-def _classes(network: Network, values: Mapping[FileKey, Any]) -> int | None:
+def _count_readout_classes(network: Network, values: Mapping[FileKey, Any]) -> int | None:
     """Return the classes of the readout, by the data or, where these cannot be read, by the parameters."""
     if network.cost == "mse":
         return None
@@ -251,7 +257,7 @@ def _classes(network: Network, values: Mapping[FileKey, Any]) -> int | None:
     return int(weight.shape[-1]) if weight is not None and weight.ndim == 2 else 2
 
 
-def _no_probabilities(y: Array) -> str:
+def _describe_target_fault(y: Array) -> str:
     """Return why rows of targets are no probabilities of classes."""
     sums = y.sum(axis=1)
     found = (
@@ -260,11 +266,11 @@ def _no_probabilities(y: Array) -> str:
     return f"y does not hold class probabilities: {found}"
 
 
-def _distributions(y: Array) -> bool:
+def _are_distributions(y: Array) -> bool:
     return bool((y >= 0.0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0.0, atol=1e-6))
 
 
-def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
+def _find_shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
     place = ("network", "parameters")
     found: Found = []
     for name, shape in topology.shapes.items():
@@ -284,7 +290,7 @@ def _shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
     return found
 
 
-def _unequal_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
+def _find_transpose_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
     return [
         (
             ("devices", "feedback", "storage"),

@@ -18,10 +18,10 @@ from devices.parameters import Parameters
 from devices.programming.own import WriteLaw
 from learning.rules.rule import RULES
 from learning.schemes.scheme import SCHEMES
-from substrate.chip.causes import collect
+from substrate.chip.causes import collect_causes
 
-from .schema.learning import Learning, types_of_kinds
-from .schema.scenario import Scenario
+from .schema.learning import Learning, list_kind_types
+from .schema.scenario import ScenarioSpec
 
 K = TypeVar("K", bound=Parameters)
 
@@ -57,21 +57,21 @@ def register(kind: type[K]) -> type[K]:
         add_write_law(kind)
     elif isinstance(kind, type) and issubclass(kind, DeviceBlock):
         add_block(kind)
-        collect()
+        collect_causes()
     else:
         kinds = next((k for k in (SCHEMES, RULES) if isinstance(kind, type) and issubclass(kind, k.base)), None)
         if kinds is None:
             raise KindError(f"{kind!r} cannot be registered: {_BASES}")
         kinds.register(kind)
-    rebuild()
+    rebuild_schema()
     return kind
 
 
-def rebuild() -> None:
+def rebuild_schema() -> None:
     """Let the fields of a scenario hold the kinds that there are now."""
-    for name, annotation in types_of_kinds().items():
+    for name, annotation in list_kind_types().items():
         Learning.model_fields[name].annotation = FieldInfo.from_annotation(annotation).annotation
-    for model in (Learning, Scenario):
+    for model in (Learning, ScenarioSpec):
         model.model_rebuild(force=True)
 
 
@@ -106,7 +106,7 @@ def register_activation(name: str, value: curves.Function, slope: curves.Functio
     curves.add_activation(law)
 
 
-def list_own_parts(scenario: Scenario) -> dict[str, str]:
+def list_own_parts(scenario: ScenarioSpec) -> dict[str, str]:
     """Return what a scenario uses that is no part of this package: its name and the module that registers it."""
     learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]

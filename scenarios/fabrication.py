@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devices.neuron.membrane import factors
-from devices.programming.bounds import Drawn
+from devices.neuron.membrane import sample_unit_factors
+from devices.programming.bounds import SampledCells
 from devices.random import Stream
 from devices.synapse.wires import LARGEST
 from substrate.chip.design import Design, Fabrication
@@ -17,7 +17,7 @@ _SPREADS = {"tau_sigma": "tau", "gain_sigma": "gain", "slope_sigma": "slope"}
 """Spreads of the membranes, and the names of their draws."""
 
 
-def fabrication_faults(design: Design, first: Fabrication, chips: int) -> Iterator[Fault]:
+def find_fabrication_faults(design: Design, first: Fabrication, chips: int) -> Iterator[Fault]:
     """Yield what does not allow to make some chips.
 
     Parameters
@@ -30,24 +30,24 @@ def fabrication_faults(design: Design, first: Fabrication, chips: int) -> Iterat
         How many there are.
     """
     instances = range(first.instance, first.instance + chips)
-    yield from _factor_faults(design, first.seed, instances)
-    yield from _array_faults(design)
-    yield from _bound_faults(design, first)
+    yield from _find_factor_faults(design, first.seed, instances)
+    yield from _find_array_faults(design)
+    yield from _find_bound_faults(design, first)
 
 
-def _factor_faults(design: Design, seed: int, instances: range) -> Iterator[Fault]:
+def _find_factor_faults(design: Design, seed: int, instances: range) -> Iterator[Fault]:
     neurons, units = design.devices.neurons, design.topology.units
     for key, name in _SPREADS.items():
         for instance in instances if getattr(neurons, key) else ():
             try:
-                factors(units, getattr(neurons, key), Stream(seed, f"neurons/{name}", instance), key)
+                sample_unit_factors(units, getattr(neurons, key), Stream(seed, f"neurons/{name}", instance), key)
             except ValueError:
                 words = f"makes a factor of chip {instance} fall to 0 or below"
                 yield ("devices", "neurons", key), words, "lower the spread, or take another chip.instance"
                 break
 
 
-def _array_faults(design: Design) -> Iterator[Fault]:
+def _find_array_faults(design: Design) -> Iterator[Fault]:
     wires, topology = design.devices.wires, design.topology
     if wires.segment == 0.0:
         return
@@ -60,13 +60,13 @@ def _array_faults(design: Design) -> Iterator[Fault]:
             yield ("devices", "wires", "segment"), words, "give devices.wires.array = [128, 128], or smaller layers"
 
 
-def _bound_faults(design: Design, fabrication: Fabrication) -> Iterator[Fault]:
+def _find_bound_faults(design: Design, fabrication: Fabrication) -> Iterator[Fault]:
     """Yield whether measured bounds of cells cross those that are drawn."""
     if not design.measured_cells:
         return
     shapes = {k: v for k, v in design.topology.shapes.items() if not k.startswith("readout/")}
     try:
-        Drawn(
+        SampledCells(
             design.devices.update,
             shapes,
             lambda purpose: Stream(fabrication.seed, purpose, fabrication.instance),

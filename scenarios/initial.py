@@ -17,7 +17,7 @@ _CUT_SPREAD = 0.87962566103423978
 """Standard deviation of a standard normal cut at 2."""
 
 
-class Initial(Mapping[str, Array]):
+class InitialParameters(Mapping[str, Array]):
     """Initial parameters by block, drawn when the first of them is asked for: a check of a large network needs none."""
 
     def __init__(self, names: Iterable[str], draw: Callable[[], Mapping[str, Array]]) -> None:
@@ -36,7 +36,7 @@ class Initial(Mapping[str, Array]):
         return len(self._names)
 
 
-def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
+def sample_initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str, Array]:
     """Return initial weights: truncated normal of variance 1/fan-in (LeCun), biases zero.
 
     The feedback of a reciprocal pair becomes ``sin(angle) W_back + cos(angle) W_fwd^T``.
@@ -51,7 +51,7 @@ def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str,
         Seed of the scenario; every block has its own stream.
     """
     blocks = {
-        name: np.zeros(shape) if len(shape) == 1 else _lecun_normal(shape, Stream(seed, f"init/{name}"))
+        name: np.zeros(shape) if len(shape) == 1 else _sample_lecun_normal(shape, Stream(seed, f"init/{name}"))
         for name, shape in topology.shapes.items()
     }
     sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
@@ -60,7 +60,7 @@ def initial_parameters(topology: Topology, angle: float, seed: int) -> dict[str,
     return blocks
 
 
-def _lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
+def _sample_lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
     """Return normal numbers cut at two standard deviations, scaled to variance 1/shape[0]."""
     drawn, size = stream.normal(shape), math.prod(shape)
     attempt = 1

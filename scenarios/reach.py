@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.bounds import Drawn
+from devices.programming.bounds import SampledCells
 from devices.random import Stream
-from devices.synapse.conductance import within
+from devices.synapse.conductance import clip_to_window
 
 from .build import Setup
 
@@ -21,18 +21,18 @@ _CURE = (
 )
 
 
-def unreached_words(found: str) -> str:
+def describe_unreached(found: str) -> str:
     """Return in a sentence that cells, counted in words, do not hold the weight they were given."""
     return f"Cells: {found} were given a weight {_CURE}."
 
 
-def listed(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
+def format_cell_counts(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
     """Return counts of cells by name, with their share where the size is known; names with none are left out."""
     shares = {name: f" ({100.0 * n / sizes[name]:.3g} %)" if sizes.get(name) else "" for name, n in counts.items()}
     return ", ".join(f"{n}{shares[name]} of {name}" for name, n in counts.items() if n)
 
 
-def unreached(setup: Setup) -> dict[str, int]:
+def count_unreached(setup: Setup) -> dict[str, int]:
     """Return how many cells of every weight block of a scenario cannot hold their initial weight.
 
     They are those of its first chip, and counted as `substrate.chip.chip.Chip.unreached` counts them.
@@ -51,19 +51,19 @@ def unreached(setup: Setup) -> dict[str, int]:
     def stream(purpose: str) -> Stream:
         return Stream(setup.fabrication.seed, purpose, setup.fabrication.instance)
 
-    drawn = Drawn(devices.update, {block: topology.shapes[block] for block in kinds}, stream, measured)
+    drawn = SampledCells(devices.update, {block: topology.shapes[block] for block in kinds}, stream, measured)
     counts = {}
     for block, kind in kinds.items():
-        ends, inside = drawn.ends(block), within(kind, setup.programmed[block])
+        ends, inside = drawn.ends(block), clip_to_window(kind, setup.programmed[block])
         kept = inside if ends is None else np.clip(inside, *ends)
         counts[block] = int(np.count_nonzero(kept != setup.programmed[block]))
     return counts
 
 
-def tell_cells(setup: Setup) -> Iterator[str]:
+def describe_unreached_cells(setup: Setup) -> Iterator[str]:
     """Yield how many cells cannot hold their initial weight, by connection, if there are any."""
-    counts = unreached(setup)
+    counts = count_unreached(setup)
     if any(counts.values()):
         names = {block: block.removeprefix("weight/") for block in counts}
         sizes = {names[block]: setup.programmed[block].size for block in counts}
-        yield unreached_words(listed({names[block]: n for block, n in counts.items()}, sizes))
+        yield describe_unreached(format_cell_counts({names[block]: n for block, n in counts.items()}, sizes))

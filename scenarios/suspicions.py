@@ -12,10 +12,10 @@ from substrate.network.topology import Topology
 
 from .build import Setup
 from .data.shelf import Shelf
-from .language.faults import Fault, Finding, dotted, place
-from .language.load import Loaded
-from .schema.scenario import Scenario
-from .suspicions_data import data_suspicions, weight_suspicions
+from .language.faults import Finding, ScenarioFault, format_dotted_key, locate_findings
+from .language.load import LoadedScenario
+from .schema.scenario import ScenarioSpec
+from .suspicions_data import find_data_suspicions, find_weight_suspicions
 
 Place = tuple[str | int, ...]
 
@@ -29,7 +29,7 @@ WHOLE = 1.0
 """A spread, noise or offset above this is as large as what it acts on."""
 
 
-class Usual(NamedTuple):
+class UsualRange(NamedTuple):
     """What a key of ``[physical]`` usually is."""
 
     low: float
@@ -39,13 +39,13 @@ class Usual(NamedTuple):
 
 
 PHYSICAL = {
-    "volt_scale": Usual(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
-    "activity_volts": Usual(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
-    "tau": Usual(1e-12, 1.0, "s", 'a plain number is in seconds: write "1 us" for 1e-6'),
-    "capacitance": Usual(1e-17, 1e-6, "F", 'a plain number is in farads: write "1 pF" for 1e-12'),
-    "leak": Usual(1e-15, 1e-1, "S", 'a plain number is in siemens: write "1 uS" for 1e-6'),
-    "temperature": Usual(70.0, 500.0, "K", "an absolute temperature is meant: 27 degrees Celsius are 300 K"),
-    "excess_noise": Usual(0.1, 100.0, "times a plain resistor", "it is a ratio of noise powers, 1 for a resistor"),
+    "volt_scale": UsualRange(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
+    "activity_volts": UsualRange(1e-3, 10.0, "V", 'a plain number is in volts: write "150 mV" for 0.15'),
+    "tau": UsualRange(1e-12, 1.0, "s", 'a plain number is in seconds: write "1 us" for 1e-6'),
+    "capacitance": UsualRange(1e-17, 1e-6, "F", 'a plain number is in farads: write "1 pF" for 1e-12'),
+    "leak": UsualRange(1e-15, 1e-1, "S", 'a plain number is in siemens: write "1 uS" for 1e-6'),
+    "temperature": UsualRange(70.0, 500.0, "K", "an absolute temperature is meant: 27 degrees Celsius are 300 K"),
+    "excess_noise": UsualRange(0.1, 100.0, "times a plain resistor", "it is a ratio of noise powers, 1 for a resistor"),
 }
 """What chips have; beyond it a unit was probably forgotten."""
 
@@ -53,7 +53,7 @@ MEMBRANES = ("thermal", "common", "coloured", "flicker")
 """Noise of membranes, in units of the state."""
 
 
-def suspicions(loaded: Loaded, setup: Setup | None, shelf: Shelf | None = None) -> list[Fault]:
+def find_suspicions(loaded: LoadedScenario, setup: Setup | None, shelf: Shelf | None = None) -> list[ScenarioFault]:
     """Return what is suspicious about a valid scenario, each with its place; see `told` for its words.
 
     Parameters
@@ -67,27 +67,38 @@ def suspicions(loaded: Loaded, setup: Setup | None, shelf: Shelf | None = None) 
     """
     scenario = loaded.scenario
     plain = scenario.in_units()
-    found = [*_physical(scenario), *_spreads(scenario), *_levels(plain), *_steps(plain), *_tolerance(plain)]
-    found += [*_energy(scenario), *_unreached(scenario)]
+    found = [
+        *_find_physical_suspicions(scenario),
+        *_find_spread_suspicions(scenario),
+        *_find_level_suspicions(plain),
+        *_find_step_suspicions(plain),
+        *_find_tolerance_suspicions(plain),
+    ]
+    found += [*_find_energy_suspicions(scenario), *_find_unreached_layers(scenario)]
     if setup is not None:
-        found += [*data_suspicions(setup, shelf or Shelf()), *weight_suspicions(setup)]
-    return place(found, loaded.data, loaded.origins, loaded.path).faults
+        found += [*find_data_suspicions(setup, shelf or Shelf()), *find_weight_suspicions(setup)]
+    return locate_findings(found, loaded.data, loaded.origins, loaded.path).faults
 
 
-def told(suspicion: Fault) -> str:
+def format_suspicion(suspicion: ScenarioFault) -> str:
     """Return a suspicion in one line: file and line, key and value, why it is one, and what to try."""
     where = suspicion.file if suspicion.line is None else f"{suspicion.file}:{suspicion.line}"
-    name = dotted(suspicion.path) + ("" if suspicion.value is None else f" = {suspicion.value}")
+    name = format_dotted_key(suspicion.path) + ("" if suspicion.value is None else f" = {suspicion.value}")
     return f"{where}: warning: {name}: {suspicion.message} - {suspicion.hint}"
 
 
-def as_table(suspicion: Fault) -> dict[str, Any]:
+def convert_to_table(suspicion: ScenarioFault) -> dict[str, Any]:
     """Return a suspicion as a table for programs."""
-    keys = {"file": suspicion.file, "line": suspicion.line, "key": dotted(suspicion.path), "value": suspicion.value}
+    keys = {
+        "file": suspicion.file,
+        "line": suspicion.line,
+        "key": format_dotted_key(suspicion.path),
+        "value": suspicion.value,
+    }
     return keys | {"message": suspicion.message, "hint": suspicion.hint}
 
 
-def _physical(scenario: Scenario) -> Iterator[Finding]:
+def _find_physical_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     if scenario.physical is None:
         return
     for name, usual in PHYSICAL.items():
@@ -97,17 +108,17 @@ def _physical(scenario: Scenario) -> Iterator[Finding]:
             yield ("physical", name), words, usual.hint
 
 
-def _spreads(scenario: Scenario) -> Iterator[Finding]:
+def _find_spread_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     """Yield relative spreads of more than the whole; single pulses of published cells do spread by 5."""
-    for where, name, marks, value in _numbers(scenario, ()):
+    for where, name, marks, value in _list_numbers(scenario, ()):
         if is_ratio(marks) and name.endswith("sigma") and name != "cycle_sigma" and value > WHOLE:
             hint = f'for {value:g} percent write "{value:g} %"'
             yield where, f"is a spread of {100.0 * value:g} %, more than what it spreads", hint
 
 
-def _levels(scenario: Scenario) -> Iterator[Finding]:
+def _find_level_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     """Yield noise and offsets larger than what they act on, in units of the model."""
-    for where, name, marks, value in _numbers(scenario.devices, ("devices",)):
+    for where, name, marks, value in _list_numbers(scenario.devices, ("devices",)):
         scales = [mark.scale for mark in marks if isinstance(mark, Level)]
         noise = where == ("devices", "noise", name) and name in MEMBRANES
         if (scales or noise) and name != "full_scale" and abs(value) > WHOLE:
@@ -116,28 +127,28 @@ def _levels(scenario: Scenario) -> Iterator[Finding]:
             yield where, words, 'a plain number is in units of the model: write "3 mV" for volts, with [physical]'
 
 
-def _numbers(value: Any, above: Place) -> Iterator[tuple[Place, str, list[Any], float]]:
+def _list_numbers(value: Any, above: Place) -> Iterator[tuple[Place, str, list[Any], float]]:
     """Yield place, name, marks of the type and value of every plain number in a tree of parameters."""
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
             inside, here = getattr(value, name), (*above, field.alias or name)
             if isinstance(inside, float | int) and not isinstance(inside, bool):
-                yield here, name, [*field.metadata, *_marks(field.annotation)], float(inside)
-            yield from _numbers(inside, here)
+                yield here, name, [*field.metadata, *_list_marks(field.annotation)], float(inside)
+            yield from _list_numbers(inside, here)
     elif isinstance(value, list):
         for k, item in enumerate(value):
-            yield from _numbers(item, (*above, k))
+            yield from _list_numbers(item, (*above, k))
 
 
-def _marks(annotation: Any) -> Iterator[Any]:
+def _list_marks(annotation: Any) -> Iterator[Any]:
     """Yield the marks of a type, and of those that it is one of."""
     if get_origin(annotation) is Annotated:
         yield from get_args(annotation)[1:]
     for part in get_args(annotation):
-        yield from _marks(part)
+        yield from _list_marks(part)
 
 
-def _steps(scenario: Scenario) -> Iterator[Finding]:
+def _find_step_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     dynamics = scenario.dynamics
     if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
         return
@@ -150,7 +161,7 @@ def _steps(scenario: Scenario) -> Iterator[Finding]:
         yield ("dynamics", "dt"), words, "take 1 or less where the way to the rest point matters"
 
 
-def _energy(scenario: Scenario) -> Iterator[Finding]:
+def _find_energy_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     if scenario.energy.static == 0.0:
         return
     if scenario.dynamics.mode == "equilibrium":
@@ -161,7 +172,7 @@ def _energy(scenario: Scenario) -> Iterator[Finding]:
         yield ("energy", "static"), words, "add hold_time and read_skew times static yourself where they matter"
 
 
-def _tolerance(scenario: Scenario) -> Iterator[Finding]:
+def _find_tolerance_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     if not scenario.experiment.nudges:
         return
     sizes = [scheme.beta for scheme in scenario.tried()]
@@ -170,7 +181,7 @@ def _tolerance(scenario: Scenario) -> Iterator[Finding]:
         yield ("dynamics", "nudged", "tolerance"), *loose
 
 
-def _unreached(scenario: Scenario) -> Iterator[Finding]:
+def _find_unreached_layers(scenario: ScenarioSpec) -> Iterator[Finding]:
     """Yield the layers that no nudge of the outputs reaches, where gradients are measured."""
     network, measured = scenario.network, scenario.experiment.needs_scheme
     topology = Topology(network.layers, network.connections)

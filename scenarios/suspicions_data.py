@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.quantities import size_of
+from devices.quantities import get_magnitude
 from substrate.chip.design import Design
 
 from .build import Setup
@@ -29,7 +29,7 @@ _RANGE = {"sigmoid": (0.0, 1.0), "hard-sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)
 """What activities can reach."""
 
 
-def data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
+def find_data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
     """Yield what is suspicious about the data of a task; `shelf` keeps the range of large ones."""
     data, scenario = setup.data, setup.scenario
     task, activation = scenario.task, setup.design.activation
@@ -41,7 +41,7 @@ def data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
     elif low == high == 0.0:
         yield where, "all inputs are 0", "give the arrays of the task"
     if data.labels is not None:
-        yield from _labels(where, data.labels)
+        yield from _find_label_suspicions(where, data.labels)
     elif scenario.network.cost == "mse":
         low, high = _RANGE.get(activation if isinstance(activation, str) else "", (-np.inf, np.inf))
         if data.y.min() < low or data.y.max() > high:
@@ -49,7 +49,7 @@ def data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
             yield where, f"{words}: some cannot be reached", "scale the targets, or take another network.activation"
 
 
-def _labels(where: tuple[str | int, ...], labels: NDArray[np.int64]) -> Iterator[Finding]:
+def _find_label_suspicions(where: tuple[str | int, ...], labels: NDArray[np.int64]) -> Iterator[Finding]:
     found = np.unique(labels)
     if len(found) == 1:
         yield (
@@ -67,7 +67,7 @@ def _labels(where: tuple[str | int, ...], labels: NDArray[np.int64]) -> Iterator
         yield where, words, "number the classes 0, 1, 2, ... without gaps"
 
 
-def weight_suspicions(setup: Setup) -> Iterator[Finding]:
+def find_weight_suspicions(setup: Setup) -> Iterator[Finding]:
     """Yield what is suspicious about programmed weights."""
     given = setup.scenario.network.parameters is not None
     where = ("network", "parameters" if given else "init")
@@ -79,10 +79,10 @@ def weight_suspicions(setup: Setup) -> Iterator[Finding]:
         elif not SMALL_WEIGHT <= largest <= LARGE_WEIGHT:
             words = f"the largest weight of {name!r} is {largest:.3g}, where usual ones are about 1"
             yield where, words, "in siemens? A weight has no unit: W = G V_A/(g_L V_u)"
-    yield from _windows(setup.design, setup.programmed, blocks)
+    yield from _find_window_suspicions(setup.design, setup.programmed, blocks)
 
 
-def _windows(design: Design, programmed: Mapping[str, Array], blocks: list[str]) -> Iterator[Finding]:
+def _find_window_suspicions(design: Design, programmed: Mapping[str, Array], blocks: list[str]) -> Iterator[Finding]:
     """Yield the windows of cells that cut a good part of a block."""
     topology, weights = design.topology, design.devices.weights
     back = {f"weight/{c.name}" for c in topology.connections if topology.is_feedback(c)}
@@ -92,7 +92,7 @@ def _windows(design: Design, programmed: Mapping[str, Array], blocks: list[str])
         if cells.window is None:
             continue
         block = programmed[name]
-        low, high = (size_of(end) for end in cells.window)
+        low, high = (get_magnitude(end) for end in cells.window)
         limits = (low - high, high - low) if cells.cell == "pair" else (low, high)
         share = float(np.mean((block < limits[0]) | (block > limits[1])))
         if share > OUTSIDE:

@@ -65,7 +65,7 @@ class Nudge(NamedTuple):
     """How it swings; absent: it is constant."""
 
 
-class Settled(NamedTuple):
+class SettlingResult(NamedTuple):
     """How one settling ended, per sample."""
 
     status: NDArray[np.int64]
@@ -153,7 +153,7 @@ class Bench(Protocol):
         """
         ...
 
-    def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> Settled:
+    def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
         """Let the chip settle, from zero or from the last free state, nudged or not."""
         ...
 
@@ -173,7 +173,7 @@ class Bench(Protocol):
         """
         ...
 
-    def settle_errors(self, target: Array) -> Settled:
+    def settle_errors(self, target: Array) -> SettlingResult:
         """Let a second, adjoint state settle on transposed weights around the last free state.
 
         `target` is (batch, classes) or (batch, outputs). Additive law: ``tau dd/dt = -d + rho' (W^T d + e)``.
@@ -192,7 +192,7 @@ class Bench(Protocol):
         """
         ...
 
-    def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
+    def settle_injected(self, drive: Mapping[str, Array]) -> SettlingResult:
         """Let the chip settle from the last free state with a constant `drive` on top of that of every unit.
 
         Per unclamped layer (batch, units), in units of the state. Then `read` returns ``a0 - J^-1 drive`` to first

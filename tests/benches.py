@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from learning.oracle.exact import exact
-from substrate.protocol import Budget, Settled, Status
+from learning.oracle.exact import compute_exact_errors
+from substrate.protocol import Budget, SettlingResult, Status
 from tests.learning.test_estimator import OnlyBench
 
 GRID = 512
@@ -33,7 +33,7 @@ class FunctionBench:
         self.nudge, count = nudge, len(self.x)
         self.budget = self.budget.plus(Budget(settlings=count))
         zero = np.zeros(count)
-        return Settled(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.int64), zero, zero)
+        return SettlingResult(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.int64), zero, zero)
 
     def read(self, waits=False):  # noqa: ARG002
         beta = np.zeros(len(self.x)) if self.nudge is None else self._beta()
@@ -90,10 +90,12 @@ class AdjointBench(OnlyBench):
     """A chip with a second state that settles to the exact adjoint."""
 
     def settle_errors(self, target):
-        found = exact(self._chip, target)
+        found = compute_exact_errors(self._chip, target)
         self._errors = self._chip.topology.split(found.delta)
         status = np.where(found.equilibrium.reached, Status.SETTLED, Status.STEP_LIMIT)
-        return Settled(status, np.ones(len(target), dtype=np.int64), np.zeros(len(target)), np.zeros(len(target)))
+        return SettlingResult(
+            status, np.ones(len(target), dtype=np.int64), np.zeros(len(target)), np.zeros(len(target))
+        )
 
     def read_errors(self):
         return self._errors

@@ -10,11 +10,11 @@ import numpy as np
 
 from devices.hardware import Devices
 from learning.rules.error_vector import ErrorVector
-from learning.rules.rule import RULES, LearningRule, Method
+from learning.rules.rule import RULES, LearningRule, RuleContext
 from learning.schemes.scheme import SCHEMES, Node, Scheme
 from learning.training import Gradient, Samples
-from scenarios.extensions import rebuild
-from substrate.chip.causes import collect
+from scenarios.extensions import rebuild_schema
+from substrate.chip.causes import collect_causes
 from substrate.protocol import Bench
 
 
@@ -54,7 +54,7 @@ class Apart(LearningRule):
 
     kind: Literal["apart"] = "apart"
 
-    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
+    def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         return ErrorVector().gradient(bench, samples, how)
 
 
@@ -73,5 +73,5 @@ def only_here() -> Iterator[None]:
         fields.update(blocks)
         fields["update"].annotation = laws
         Devices.model_rebuild(force=True)
-        collect()
-        rebuild()
+        collect_causes()
+        rebuild_schema()

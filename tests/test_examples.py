@@ -86,7 +86,7 @@ def run_example(path, name):
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p.stem in FINDINGS], ids=lambda path: path.stem)
 def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    figures.all_figures()  # those of nudgelab are there before any is forgotten
+    figures.list_registered_figures()  # those of nudgelab are there before any is forgotten
     monkeypatch.setattr(figures, "_FIGURES", dict(figures._FIGURES))
     with only_here():
         FINDINGS[path.stem](run_example(path, "__main__"))

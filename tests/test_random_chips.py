@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from learning.oracle.exact import exact_rule
-from learning.oracle.ledger.interactions import interactions
-from learning.oracle.ledger.runs import Runs, Trial, noise_causes, runs_of
-from learning.oracle.ledger.vectors import ledger
+from learning.oracle.exact import make_exact_rule
+from learning.oracle.ledger.interactions import measure_interactions
+from learning.oracle.ledger.runs import LedgerRuns, Trial, list_noise_causes, run_without_causes
+from learning.oracle.ledger.vectors import make_ledger
 from learning.schemes.scheme import SCHEMES
 from learning.training import Samples
 from substrate.chip.causes import CAUSES
@@ -40,7 +40,7 @@ class Study(NamedTuple):
     case: Case
     plain: PlainChip
     trial: Trial
-    runs: Runs
+    runs: LedgerRuns
 
 
 @cache
@@ -48,7 +48,7 @@ def study(number):
     case = random_case(number)
     trial = Trial(case.x, case.target, [case.scheme])
     plain = PlainChip(case.chip.design, case.chip.programmed, case.chip.fabrication, case.x)
-    return Study(case, plain, trial, runs_of(case.chip, trial, case.repeats))
+    return Study(case, plain, trial, run_without_causes(case.chip, trial, case.repeats))
 
 
 def assert_close(found, expected, tolerance):
@@ -137,8 +137,8 @@ def test_exact_gradients_are_differences_of_the_mean_cost(number):
     (case, plain, _, runs), rng = study(number), np.random.default_rng(number)
     if not judged(number).all():
         return
-    u, chip = runs.reference.equilibrium.state / (1.0 + plain.free.load), case.chip.without(*noise_causes())
-    blocks = exact_rule(chip)(Samples(case.x, case.target)).blocks
+    u, chip = runs.reference.equilibrium.state / (1.0 + plain.free.load), case.chip.without(*list_noise_causes())
+    blocks = make_exact_rule(chip)(Samples(case.x, case.target)).blocks
     for c in plain.topology.connections:
         pre, post = (int(rng.integers(size)) for size in plain.topology.shapes[c.block])
 
@@ -154,7 +154,7 @@ def test_exact_gradients_are_differences_of_the_mean_cost(number):
 
 def test_most_chips_were_judged():
     assert sum(judged(number).all() for number in range(CHIPS)) >= LEAST
-    assert sum(ledger(study(n).runs, study(n).trial, 0).keep.all() for n in range(CHIPS)) >= LEAST
+    assert sum(make_ledger(study(n).runs, study(n).trial, 0).keep.all() for n in range(CHIPS)) >= LEAST
 
 
 # The ledger
@@ -170,7 +170,7 @@ def by_hand(number):
 @NUMBERS
 def test_terms_of_the_ledger_add_up_to_what_was_measured(number):
     _, _, trial, runs = study(number)
-    book = ledger(runs, trial, 0)
+    book = make_ledger(runs, trial, 0)
     total = np.mean([one.delta for one in by_hand(number)], axis=0) - runs.reference.delta
     with np.errstate(invalid="ignore"):
         parts = sum(book.terms().values())
@@ -180,10 +180,10 @@ def test_terms_of_the_ledger_add_up_to_what_was_measured(number):
 @NUMBERS
 def test_all_causes_together_are_the_total_of_the_ledger(number):
     case, _, trial, runs = study(number)
-    book = ledger(runs, trial, 0)
+    book = make_ledger(runs, trial, 0)
     if not book.keep.any():
         return
-    found = interactions(case.chip, trial, case.repeats)[0]
+    found = measure_interactions(case.chip, trial, case.repeats)[0]
     keep = found.keep & book.keep
     total = (book.steps[-1] - book.steps[0])[keep]
     np.testing.assert_allclose(found.full.value[keep], total, rtol=0, atol=1e-12)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from learning.schemes.nodes import RandomSign
-from learning.schemes.scheme import unfolded
+from learning.schemes.scheme import unfold_mirrored_nodes
 from learning.schemes.wave import LockIn, Rotation
-from substrate.chip.randomness import conjugates
-from substrate.protocol import Nudge, Settled
+from substrate.chip.randomness import has_conjugate_answers
+from substrate.protocol import Nudge, SettlingResult
 from tests.plain_chip import PlainChip, Wiring
 
 CYCLES = (LockIn, Rotation)
@@ -19,7 +19,7 @@ CYCLES = (LockIn, Rotation)
 class Ending(NamedTuple):
     """How one settling ended."""
 
-    settled: Settled
+    settled: SettlingResult
     state: np.ndarray
     """As the chip shows it, (batch, units)."""
 
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
     endings: list[Ending]
     """Of all settlings whose nudge does not swing, the free one first."""
 
-    gaps: list[tuple[Settled, np.ndarray, float]]
+    gaps: list[tuple[SettlingResult, np.ndarray, float]]
     """Of those whose nudge swings: how they ended, what the last cycle lacks to close, and the tolerance."""
 
 
@@ -71,7 +71,7 @@ def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured
         nodes = scheme.cycle(len(read))
         return Measured(-sum(np.real(n.weight * a) for n, a in zip(nodes, read, strict=True)), endings, gaps)
     signs = scheme.signs(np.arange(len(target)), 0)[:, None] if isinstance(scheme, RandomSign) else np.ones((1, 1))
-    nodes = scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes())
+    nodes = scheme.nodes() if has_conjugate_answers(chip.design.devices) else unfold_mirrored_nodes(scheme.nodes())
     total, last = np.zeros_like(at_rest), max(k for k, node in enumerate(nodes) if node.beta != 0.0)
     for k, node in enumerate(nodes):
         read = shown

@@ -16,9 +16,9 @@ from pydantic_core import PydanticCustomError
 
 from ..imperfection import DIFFERENT, RANDOM, Cause
 from ..parameters import FilePath, Level, Parameters, Potential, Ratio
-from ..quantities import size_of
+from ..quantities import get_magnitude
 from ..random import Stream
-from .linearity import coded, leveled, successive
+from .linearity import approximate_successively, look_up_codes, look_up_levels
 
 Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ class Adc(Parameters):
             return self
         if self.full_scale is not None:
             raise PydanticCustomError("adc", "`full_scale` and `range` exclude each other: one way to say the range")
-        low, high = (size_of(end) for end in self.range)
+        low, high = (get_magnitude(end) for end in self.range)
         if isinstance(self.range[0], Potential) != isinstance(self.range[1], Potential) or low >= high:
             raise PydanticCustomError(
                 "adc", "`range` must rise from its lower to its upper end, both plain numbers or both in volts"
@@ -152,7 +152,7 @@ class NudgeCircuit(Parameters):
         return self.gain if beta >= 0.0 or self.gain_negative is None else self.gain_negative
 
 
-def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream, levels: Array | None = None) -> Array:
+def convert_nudge(circuit: NudgeCircuit, drive: Array, stream: Stream, levels: Array | None = None) -> Array:
     """Return what a held nudge really drives: ``(1 + gain_sigma xi) drive``, to the nearest step, cut to full scale.
 
     Parameters
@@ -164,7 +164,7 @@ def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream, levels: Array
     stream : Stream
         Names the draw of the gains.
     levels : array (codes, 1) or (codes, outputs), optional
-        Measured levels of the steps, see `devices.interface.linearity.leveled`; they are not cut.
+        Measured levels of the steps, see `devices.interface.linearity.look_up_levels`; they are not cut.
     """
     if circuit.gain_sigma:
         drive = drive * (1.0 + circuit.gain_sigma * stream.normal(drive.shape[1:]))
@@ -173,7 +173,7 @@ def delivered(circuit: NudgeCircuit, drive: Array, stream: Stream, levels: Array
     if circuit.bits is not None:
         step = circuit.full_scale * 2.0 ** (1 - circuit.bits)
         if levels is not None:
-            return step * leveled(np.rint(drive / step), levels)
+            return step * look_up_levels(np.rint(drive / step), levels)
         drive = step * np.rint(drive / step)
     return np.asarray(np.clip(drive, -circuit.full_scale, circuit.full_scale))
 
@@ -207,7 +207,7 @@ class Converters(Parameters):
         return self.readout is not None and self.readout.stochastic
 
 
-class Clipped(NamedTuple):
+class ClipCounts(NamedTuple):
     """How often a converter met a value outside its range."""
 
     conversions: int = 0
@@ -216,12 +216,12 @@ class Clipped(NamedTuple):
     outside: int = 0
     """Of these: more than half a step outside the levels, cut to the first or last."""
 
-    def plus(self, other: Clipped) -> Clipped:
+    def plus(self, other: ClipCounts) -> ClipCounts:
         """Return the sum of two counts."""
-        return Clipped(self.conversions + other.conversions, self.outside + other.outside)
+        return ClipCounts(self.conversions + other.conversions, self.outside + other.outside)
 
 
-class Fabricated(NamedTuple):
+class FabricatedAdc(NamedTuple):
     """The converters behind the units of a chip, as they were made."""
 
     gain: Array
@@ -234,10 +234,10 @@ class Fabricated(NamedTuple):
     """What every bit subtracts, the lowest first, in LSB, (units, bits); None: 1, 2, 4, ..."""
 
     transitions: Array | None = None
-    """Measured transitions between codes, see `devices.interface.linearity.coded`; None: 1/2, 3/2, ..."""
+    """Measured transitions between codes, see `devices.interface.linearity.look_up_codes`; None: 1/2, 3/2, ..."""
 
 
-def fabricated(adc: Adc, units: int, stream: Stream, transitions: Array | None = None) -> Fabricated | None:
+def sample_adc(adc: Adc, units: int, stream: Stream, transitions: Array | None = None) -> FabricatedAdc | None:
     """Return the converters of a chip, drawn; None if all are equal to the design.
 
     The capacitor of bit k is made of ``2^k`` units with independent errors, and one more unit
@@ -265,12 +265,12 @@ def fabricated(adc: Adc, units: int, stream: Stream, transitions: Array | None =
         capacitors = 2.0**adc.bits * each[:, :-1] / each.sum(axis=1, keepdims=True)
         capacitors = np.broadcast_to(capacitors, (units, adc.bits))
     repeated = units // made
-    return Fabricated(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors, transitions)
+    return FabricatedAdc(np.repeat(gain, repeated), np.repeat(offset, repeated), capacitors, transitions)
 
 
-def convert(
-    adc: Adc, value: Array, draw: Array | None = None, signed: bool = False, made: Fabricated | None = None
-) -> tuple[Array, Clipped]:
+def convert_readout(
+    adc: Adc, value: Array, draw: Array | None = None, signed: bool = False, made: FabricatedAdc | None = None
+) -> tuple[Array, ClipCounts]:
     """Return what the converter makes of `value`: ``low + LSB round((value + offset - low) / LSB)``.
 
     Parameters
@@ -302,12 +302,12 @@ def convert(
     inside = (place >= -0.5) & (place <= last + 0.5)
     fraction = draw if adc.stochastic else None
     if made is not None and made.transitions is not None:
-        code = coded(place if fraction is None else place + (fraction - 0.5), made.transitions)
+        code = look_up_codes(place if fraction is None else place + (fraction - 0.5), made.transitions)
         code[np.isnan(place)] = np.nan
     elif made is not None and made.capacitors is not None:
-        code = successive(place + (0.5 if fraction is None else fraction), made.capacitors)
+        code = approximate_successively(place + (0.5 if fraction is None else fraction), made.capacitors)
         code[np.isnan(place)] = np.nan
     else:
         code = np.rint(place) if fraction is None else np.floor(place + fraction)
     levels = low + adc.step * np.clip(code, 0.0, last)
-    return levels, Clipped(value.size, int(np.count_nonzero(~inside)))
+    return levels, ClipCounts(value.size, int(np.count_nonzero(~inside)))

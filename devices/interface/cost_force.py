@@ -28,7 +28,7 @@ class Circuit(NamedTuple):
     bias: Array
 
 
-def mse_force(real: Array, imaginary: Array, target: Array, force: Array) -> None:
+def compute_mse_force(real: Array, imaginary: Array, target: Array, force: Array) -> None:
     """Write ``e = a - y`` of one sample, ``C = |a - y|^2 / 2``.
 
     Parameters
@@ -45,7 +45,7 @@ def mse_force(real: Array, imaginary: Array, target: Array, force: Array) -> Non
         force[1, i] = imaginary[i]
 
 
-def cross_entropy_force(
+def compute_cross_entropy_force(
     real: Array,
     imaginary: Array,
     target: Array,

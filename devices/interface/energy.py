@@ -23,7 +23,9 @@ class Energy(Parameters):
     counted, and equilibrium mode takes none."""
 
 
-def joules(energy: Energy, reads: int = 0, pulses: int = 0, time: float = 0.0, tau: float | None = None) -> float:
+def compute_joules(
+    energy: Energy, reads: int = 0, pulses: int = 0, time: float = 0.0, tau: float | None = None
+) -> float:
     """Return the energy of some reads, pulses and settling time.
 
     Parameters

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from ..imperfection import DIFFERENT, Cause
 from ..parameters import BOLTZMANN, Farads, Level, Parameters, Ratio, Time
-from ..quantities import Slew, size_of
+from ..quantities import Slew, get_magnitude
 from ..random import Stream
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ class Hold(Parameters):
 
     @model_validator(mode="after")
     def _fit(self) -> Hold:
-        if self.capacitance is not None and size_of(self.noise) > 0.0:
+        if self.capacitance is not None and get_magnitude(self.noise) > 0.0:
             raise PydanticCustomError("hold", "`capacitance` and `noise` exclude each other: one way to say the noise")
         if self.droop_sigma > 0.0 and not self.leaks:
             raise PydanticCustomError("hold", "`droop_sigma` spreads a leak: give `droop_tau` or `droop`")
@@ -77,17 +77,17 @@ class Hold(Parameters):
     @property
     def leaks(self) -> bool:
         """Tell whether a held value changes while it waits."""
-        return self.droop_tau is not None or size_of(self.droop) != 0.0
+        return self.droop_tau is not None or get_magnitude(self.droop) != 0.0
 
     @property
     def random(self) -> bool:
         """Tell whether two samples of one value differ."""
-        return size_of(self.noise) > 0.0 or self.capacitance is not None
+        return get_magnitude(self.noise) > 0.0 or self.capacitance is not None
 
     @property
     def odd(self) -> bool:
         """Tell whether the opposite of a value is held as the opposite of what is held of the value."""
-        return size_of(self.pedestal) == size_of(self.pedestal_sigma) == size_of(self.droop) == 0.0
+        return get_magnitude(self.pedestal) == get_magnitude(self.pedestal_sigma) == get_magnitude(self.droop) == 0.0
 
     @property
     def on(self) -> bool:
@@ -100,7 +100,7 @@ class Hold(Parameters):
         return kicked or (waits and self.leaks)
 
 
-def thermal_noise(capacitance: float, temperature: float) -> float:
+def compute_ktc_noise(capacitance: float, temperature: float) -> float:
     """Return the standard deviation ``sqrt(k T / C)`` of a sampled voltage, in volts, of farads and kelvins."""
     return math.sqrt(BOLTZMANN * temperature / capacitance)
 
@@ -115,20 +115,20 @@ class Leak(NamedTuple):
     """Whatever it holds; units of the activity per tau."""
 
 
-def leaks(hold: Hold, units: int, stream: Stream) -> Leak:
+def sample_hold_leaks(hold: Hold, units: int, stream: Stream) -> Leak:
     """Return the leaks of every capacitor, ``1/droop_tau`` and `droop`, both times ``exp(droop_sigma xi)``."""
     spread = np.exp(hold.droop_sigma * stream.normal((units,))) if hold.droop_sigma else np.ones(units)
     return Leak(spread * (0.0 if hold.droop_tau is None else 1.0 / hold.droop_tau), spread * hold.droop)
 
 
-def pedestals(hold: Hold, units: int, stream: Stream) -> Array:
+def sample_pedestals(hold: Hold, units: int, stream: Stream) -> Array:
     """Return the pedestal of every unit, (units,): ``pedestal + pedestal_sigma xi``; same stream, same `xi`."""
     if hold.pedestal_sigma == 0.0:
         return np.full(units, hold.pedestal)
     return np.asarray(hold.pedestal + hold.pedestal_sigma * stream.normal((units,)))
 
 
-def held(value: Array, pedestal: Array, leak: Leak, time: Array) -> Array:
+def apply_droop(value: Array, pedestal: Array, leak: Leak, time: Array) -> Array:
     """Return what is left of a sampled value, the solution of ``dv/dt = -share v - current``.
 
     ``(value + pedestal) exp(-x) - current time (1 - exp(-x))/x`` with ``x = share time``.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def successive(place: Array, capacitors: Array) -> Array:
+def approximate_successively(place: Array, capacitors: Array) -> Array:
     """Return the codes that successive approximation finds, whole numbers as floats.
 
     Every bit, from the highest, is kept if what is left is at least its capacitor.
@@ -33,7 +33,7 @@ def successive(place: Array, capacitors: Array) -> Array:
     return code
 
 
-def coded(place: Array, transitions: Array) -> Array:
+def look_up_codes(place: Array, transitions: Array) -> Array:
     """Return the codes of converters with measured transitions, whole numbers as floats.
 
     Parameters
@@ -48,7 +48,7 @@ def coded(place: Array, transitions: Array) -> Array:
     return np.stack(codes, axis=1).astype(np.float64)
 
 
-def leveled(code: Array, levels: Array) -> Array:
+def look_up_levels(code: Array, levels: Array) -> Array:
     """Return what DACs with measured levels put out for signed codes.
 
     Parameters

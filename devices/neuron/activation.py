@@ -71,7 +71,7 @@ class Named(Parameters):
     """Output voltage at which the activity is 0; volts."""
 
 
-def table_of(law: str | Curve) -> Array:
+def get_curve_table(law: str | Curve) -> Array:
     """Return the points of a measured curve as an array (2, points), empty for the other laws."""
     return NO_TABLE if isinstance(law, str) else np.ascontiguousarray(np.array([law.u, law.a]))
 
@@ -86,7 +86,7 @@ def interpolate(x: Array, y: Array, u: float) -> float:
     return float(y[k - 1] + (y[k] - y[k - 1]) * (u - x[k - 1]) / (x[k] - x[k - 1]))
 
 
-def interpolated_slope(x: Array, y: Array, u: float) -> float:
+def interpolate_slope(x: Array, y: Array, u: float) -> float:
     """Return the slope of that curve: of the piece to the left at a point, 0 outside."""
     k = int(np.searchsorted(x, u))
     if k in {0, len(x)}:

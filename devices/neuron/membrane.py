@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from ..imperfection import COMMON, Cause
 from ..parameters import Level, Micrometres, Parameters, Ratio, Time
-from ..quantities import Slew, size_of
+from ..quantities import Slew, get_magnitude
 from ..random import Stream
 
 Array = NDArray[np.float64]
@@ -80,7 +80,7 @@ class NeuronDevices(Parameters):
 
     @model_validator(mode="after")
     def _one_offset(self) -> NeuronDevices:
-        if self.input_pair is not None and size_of(self.offset_sigma) > 0.0:
+        if self.input_pair is not None and get_magnitude(self.offset_sigma) > 0.0:
             words = "`input_pair` and `offset_sigma` exclude each other: one way to say the offset"
             raise PydanticCustomError("neurons", "{words}", {"words": words})
         return self
@@ -107,12 +107,12 @@ class NeuronDevices(Parameters):
         return slow or self.curved or self.offset > 0.0
 
 
-def offsets(units: int, sigma: float, stream: Stream) -> Array:
+def sample_drive_offsets(units: int, sigma: float, stream: Stream) -> Array:
     """Return the constant drive that every unit adds to its own, (units,): ``sigma xi``."""
     return sigma * stream.normal((units,)) if sigma else np.zeros(units)
 
 
-def factors(units: int, sigma: float, stream: Stream, key: str) -> Array:
+def sample_unit_factors(units: int, sigma: float, stream: Stream, key: str) -> Array:
     """Return the factors ``1 + sigma xi`` of all units: of time constants, gains or slopes, as `key` says.
 
     Raises

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from ..imperfection import RANDOM, SLOW, Cause
 from ..parameters import Level, Parameters, Ratio, Time
-from ..quantities import size_of
+from ..quantities import get_magnitude
 from ..random import Stream
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Telegraph(Parameters):
     @property
     def on(self) -> bool:
         """Tell whether any unit jumps."""
-        return size_of(self.amplitude) > 0.0 and self.fraction > 0.0
+        return get_magnitude(self.amplitude) > 0.0 and self.fraction > 0.0
 
 
 class Noise(Parameters):
@@ -109,9 +109,9 @@ class Noise(Parameters):
     def _used(self) -> Noise:
         # A value equal to the default says nothing: a resolved scenario spells out all of them.
         given = {name for name, f in Noise.model_fields.items() if getattr(self, name) != f.default}
-        if "tau_c" in given and size_of(self.coloured) == 0.0:
+        if "tau_c" in given and get_magnitude(self.coloured) == 0.0:
             raise PydanticCustomError("noise", "`tau_c` belongs to `coloured`, which is 0: give its standard deviation")
-        quiet = size_of(self.flicker) == size_of(self.read_flicker) == 0.0
+        quiet = get_magnitude(self.flicker) == get_magnitude(self.read_flicker) == 0.0
         if given & {"flicker_shortest", "flicker_octaves"} and quiet:
             raise PydanticCustomError("noise", "`flicker` is 0: give its standard deviation or drop its octaves")
         return self
@@ -119,12 +119,12 @@ class Noise(Parameters):
     @property
     def on(self) -> bool:
         """Tell whether the membranes are noisy; the noise of a read does not count."""
-        return any(size_of(sigma) > 0.0 for sigma in (self.thermal, self.common, self.coloured, self.flicker))
+        return any(get_magnitude(sigma) > 0.0 for sigma in (self.thermal, self.common, self.coloured, self.flicker))
 
     @property
     def reads(self) -> bool:
         """Tell whether reads are noisy."""
-        return size_of(self.read) > 0.0 or self.slow_reads
+        return get_magnitude(self.read) > 0.0 or self.slow_reads
 
     @property
     def random(self) -> bool:
@@ -134,12 +134,12 @@ class Noise(Parameters):
     @property
     def slow_reads(self) -> bool:
         """Tell whether the noise of a read depends on that of the read before."""
-        return size_of(self.read_flicker) > 0.0 or (self.telegraph is not None and self.telegraph.on)
+        return get_magnitude(self.read_flicker) > 0.0 or (self.telegraph is not None and self.telegraph.on)
 
     @property
     def slow(self) -> bool:
         """Tell whether any noise depends on what it was before."""
-        return size_of(self.coloured) > 0.0 or size_of(self.flicker) > 0.0 or self.slow_reads
+        return get_magnitude(self.coloured) > 0.0 or get_magnitude(self.flicker) > 0.0 or self.slow_reads
 
     def sources(self) -> list[str]:
         """Return the names of the independent sources, white and common first."""
@@ -161,7 +161,7 @@ class Noise(Parameters):
         return np.asarray(self.flicker_shortest * 2.0 ** np.arange(self.flicker_octaves))
 
 
-def jumps(telegraph: Telegraph, units: int, heights: Stream, traps: Stream) -> Array:
+def sample_jumps(telegraph: Telegraph, units: int, heights: Stream, traps: Stream) -> Array:
     """Return the height of the jumps of every unit, (units,); 0 without a trap.
 
     Parameters
@@ -177,7 +177,7 @@ def jumps(telegraph: Telegraph, units: int, heights: Stream, traps: Stream) -> A
     return np.where(traps.uniform((units,)) < telegraph.fraction, height, 0.0)
 
 
-def later(value: Array, kept: Array, fresh: Array) -> Array:
+def advance_ornstein_uhlenbeck(value: Array, kept: Array, fresh: Array) -> Array:
     """Return an Ornstein-Uhlenbeck process of variance 1 some time later, exactly: ``m x + sqrt(1 - m^2) xi``.
 
     Parameters
@@ -192,7 +192,7 @@ def later(value: Array, kept: Array, fresh: Array) -> Array:
     return kept * value + np.sqrt(1.0 - kept**2) * fresh
 
 
-def switched(value: Array, kept: Array, fresh: Array) -> Array:
+def advance_telegraph(value: Array, kept: Array, fresh: Array) -> Array:
     """Return a symmetric two-state process, -1/2 or 1/2, some time later, exactly: it is drawn anew or stays.
 
     Parameters
@@ -207,7 +207,7 @@ def switched(value: Array, kept: Array, fresh: Array) -> Array:
     return np.where(fresh < kept, value, np.where(fresh < 0.5 * (1.0 + kept), -0.5, 0.5))
 
 
-def white_kick(sigma: float | Array, gain: Array) -> Array:
+def compute_white_increment(sigma: float | Array, gain: Array) -> Array:
     """Return the standard deviation of the white noise of a step and unit, ``sigma sqrt(2 gain)``.
 
     Parameters

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ..random import Stream
 from . import one_sided, sampled
-from .laws import OneSided, Pulsed, Step, Verified
+from .laws import OneSidedCells, Pulsed, Step, Verified
 
 Array = NDArray[np.float64]
 Ends = tuple[Array | float, Array | float]
 
 
-class Drawn:
+class SampledCells:
     """The cells of all blocks.
 
     Parameters
@@ -28,7 +28,8 @@ class Drawn:
     stream : callable
         ``stream(purpose)`` names the draws of this chip.
     measured : mapping of str to array, optional
-        Constants measured on real cells, ``<block>/<name>`` by the names of `devices.programming.sampled.Cells`.
+        Constants measured on real cells, ``<block>/<name>`` by the names of
+        `devices.programming.sampled.CellConstants`.
 
     Raises
     ------
@@ -44,24 +45,26 @@ class Drawn:
         measured: Mapping[str, Array] | None = None,
     ) -> None:
         self._law, self._shapes = law, shapes
-        self.cells: dict[str, sampled.Cells] = {}
+        self.cells: dict[str, sampled.CellConstants] = {}
         """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
-        self.pairs: dict[str, one_sided.Pair] = {}
+        self.pairs: dict[str, one_sided.DevicePairs] = {}
         """Sampled constants of both devices of every one-sided pair, by block."""
         if isinstance(law, Pulsed) and law.one_sided is not None:
-            self.pairs = {k: one_sided.sample_pair(law, shape, named(stream, k)) for k, shape in shapes.items()}
+            self.pairs = {
+                k: one_sided.sample_pair(law, shape, make_block_stream(stream, k)) for k, shape in shapes.items()
+            }
         elif isinstance(law, Pulsed):
             self.cells = {
-                k: _with_measured(sampled.sample(law, shape, named(stream, k)), k, measured or {})
+                k: _insert_measured(sampled.sample_cells(law, shape, make_block_stream(stream, k)), k, measured or {})
                 for k, shape in shapes.items()
             }
-        ends = {name: sampled.limits(one) for name, one in self.cells.items()}
+        ends = {name: sampled.compute_cell_limits(one) for name, one in self.cells.items()}
         self._limits: dict[str, Ends] = {name: end for name, end in ends.items() if np.isfinite(end).any()}
 
     def rest(self, block: str) -> Array:
         """Return the conductance that both devices of one-sided pairs have when they are programmed."""
-        one = getattr(self._law, "one_sided", None) or OneSided()
-        return one_sided.at_rest(one, self.pairs[block])
+        one = getattr(self._law, "one_sided", None) or OneSidedCells()
+        return one_sided.compute_rest_conductances(one, self.pairs[block])
 
     def ends(self, block: str, common: Array | None = None) -> Ends | None:
         """Return the least and the largest weight of the cells of a block; None: they take any, as the readout does.
@@ -76,22 +79,24 @@ class Drawn:
         if isinstance(self._law, Verified) and block in self._shapes:
             return -self._law.w_max, self._law.w_max
         if block in self.pairs:
-            return one_sided.limits(self.pairs[block], self.rest(block) if common is None else common)
+            return one_sided.compute_pair_limits(self.pairs[block], self.rest(block) if common is None else common)
         return self._limits.get(block)
 
 
-def named(stream: Callable[[str], Stream], block: str) -> Callable[[str], Stream]:
+def make_block_stream(stream: Callable[[str], Stream], block: str) -> Callable[[str], Stream]:
     """Return what names the draws of the cells of one block, property by property."""
-    return partial(_named, stream, block)
+    return partial(_make_property_stream, stream, block)
 
 
-def _named(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
+def _make_property_stream(stream: Callable[[str], Stream], block: str, purpose: str) -> Stream:
     return stream(f"cell/{purpose}/{block}")
 
 
-def _with_measured(drawn: sampled.Cells, block: str, measured: Mapping[str, Array]) -> sampled.Cells:
+def _insert_measured(drawn: sampled.CellConstants, block: str, measured: Mapping[str, Array]) -> sampled.CellConstants:
     """Return the cells with the constants that were measured instead of drawn."""
-    found = {name: measured[f"{block}/{name}"] for name in sampled.Cells._fields if f"{block}/{name}" in measured}
+    found = {
+        name: measured[f"{block}/{name}"] for name in sampled.CellConstants._fields if f"{block}/{name}" in measured
+    }
     for name, array in found.items():
         if array.shape != drawn.low.shape:
             raise ValueError(f"measured {block}/{name} has shape {array.shape}: must be {drawn.low.shape}")

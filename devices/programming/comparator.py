@@ -14,18 +14,18 @@ from pydantic import Field
 
 from ..imperfection import WRITE, Cause
 from ..parameters import Parameters
-from ..quantities import Cell, size_of
+from ..quantities import CellQuantity, get_magnitude
 from ..synapse.cell import Weight
 
 Array = NDArray[np.float64]
 
-_Size = Annotated[float, Field(ge=0.0, le=1e6), Cell("S")]
+_Size = Annotated[float, Field(ge=0.0, le=1e6), CellQuantity("S")]
 
 
 class Comparator(Parameters):
     """One comparator per cell, which sees the requested change; sizes in units of the weight, or siemens."""
 
-    change: Annotated[float, Field(gt=0.0, le=1e6), Cell("S")] | None = None
+    change: Annotated[float, Field(gt=0.0, le=1e6), CellQuantity("S")] | None = None
     """What is requested of the cell, up or down. Absent: one `step` of ``devices.update``."""
 
     deadzone: _Size = 0.0
@@ -46,10 +46,10 @@ class Comparator(Parameters):
     @property
     def random(self) -> bool:
         """Tell whether the same request can end differently."""
-        return size_of(self.noise) > 0.0
+        return get_magnitude(self.noise) > 0.0
 
 
-def decided(comparator: Comparator, change: float, request: Array, own: Array, fresh: Array) -> Array:
+def apply_comparator(comparator: Comparator, change: float, request: Array, own: Array, fresh: Array) -> Array:
     """Return the changes that comparators ask for: ``change sign(seen)``, 0 in the dead zone.
 
     They see ``request + offset + offset_sigma own + noise fresh``.

@@ -33,13 +33,13 @@ _OF_ONE = ("w_min", "w_min_sigma", "subtract", "subtract_sigma", "measured")
 """What only cells of one device have."""
 
 
-def _invert(bound: Array) -> Array:
+def _invert_bound(bound: Array) -> Array:
     """Return 1/bound, and 0 for a cell without room: it stays where it is anyway."""
     with np.errstate(divide="ignore"):
         return np.where(bound == 0.0, 0.0, 1.0 / bound)
 
 
-class OneSided(Parameters):
+class OneSidedCells(Parameters):
     """Cells of two devices that pulses can only raise: ``w = g+ - g-``; an up request steps g+, a down request g-.
 
     G. W. Burr et al., IEEE Trans. Electron Devices 62, 2015. A pair that fills up is refreshed: both devices are
@@ -116,7 +116,7 @@ class Pulsed(Parameters):
     ``weight/in-l1/step_up``, also `step_down`, `low`, `high`, `bend_up`, `bend_down`, `reference`; relative to the
     scenario."""
 
-    one_sided: OneSided | None = None
+    one_sided: OneSidedCells | None = None
     """Pairs of devices that pulses can only raise, each of this law between 0 and `w_max`; absent: one device that
     both directions move. Refreshes take pulses of their own, one for every reset among them."""
 
@@ -128,7 +128,7 @@ class Pulsed(Parameters):
             raise PydanticCustomError("one_sided", "{words}", {"words": words})
         return self
 
-    def _pair_fault(self, pair: OneSided) -> str:
+    def _pair_fault(self, pair: OneSidedCells) -> str:
         """Return why cells of this law are no one-sided pairs; empty if they are."""
         top, fields = getattr(self, "w_max", None), type(self).model_fields
         if top is None:
@@ -140,14 +140,14 @@ class Pulsed(Parameters):
         idle = [name for name in _OF_ONE if name in fields and getattr(self, name) != fields[name].default]
         return f"one_sided pairs rest at 0 and have no {idle[0]}: leave it out" if idle else ""
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return what all cells of this law have in common, as the kernels take it."""
         additive = self.cycle_noise == "additive"
         none = np.zeros((2, 4)), np.ones((2, 1))
-        return pulse.Shape(pulse.CONSTANT, *none, float(self.cycle_sigma), additive, 0.0, 0.0)
+        return pulse.PulseLaw(pulse.CONSTANT, *none, float(self.cycle_sigma), additive, 0.0, 0.0)
 
     def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
-        """Return the constant of every cell that bends its up and its down steps, see `pulse.multiplier`.
+        """Return the constant of every cell that bends its up and its down steps, see `pulse.compute_step_multiplier`.
 
         Parameters
         ----------
@@ -222,7 +222,7 @@ class LinearStep(Subtracted):
     reference: Literal["mean", "own"] = "mean"
     """Bound that the slope refers to: the mean one, or that of the cell."""
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the constants of the linear law."""
         return super().shape()._replace(code=pulse.LINEAR)
 
@@ -233,7 +233,7 @@ class LinearStep(Subtracted):
         down = np.abs(self.slope_down + draw("slope-down", sigma)) if sigma else self.slope_down
         own = self.reference == "own"
         tops, bottoms = (high, low) if own else (np.full_like(high, self.w_max), np.full_like(low, self.w_min))
-        return up * _invert(tops), down * _invert(bottoms)
+        return up * _invert_bound(tops), down * _invert_bound(bottoms)
 
 
 class SoftBounds(Subtracted):
@@ -241,14 +241,14 @@ class SoftBounds(Subtracted):
 
     kind: Literal["soft-bounds"] = "soft-bounds"
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the constants of the linear law."""
         return super().shape()._replace(code=pulse.LINEAR)
 
     def bends(self, low: Array, high: Array, draw: Draw) -> tuple[Array, Array]:
         """Return one over both bounds of every cell."""
         del draw
-        return _invert(high), _invert(low)
+        return _invert_bound(high), _invert_bound(low)
 
 
 class ExponentialStep(Bounded):
@@ -280,7 +280,7 @@ class ExponentialStep(Bounded):
     cycle_slope: Annotated[float, Field(ge=0.0, le=1e3)] = 0.0
     """The same, per ``|w|``."""
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the constants of both exponentials."""
         down = self.a, self.b, self.amplitude_down, -self.gamma_down
         curves = np.array([down, (self.a, self.b, self.amplitude_up, self.gamma_up)], dtype=np.float64)
@@ -302,7 +302,7 @@ class PowerStep(Bounded):
     exponent_sigma: Spread = 0.0
     """Spread of both exponents between cells, relative; folded at 0."""
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the constants of the power law."""
         return super().shape()._replace(code=pulse.POWER)
 
@@ -331,7 +331,7 @@ class PiecewiseStep(Bounded):
             raise PydanticCustomError("piecewise", "{words}", {"words": words})
         return self
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the nodes of both curves."""
         return super().shape()._replace(code=pulse.PIECEWISE, nodes=np.array([self.down, self.up], dtype=np.float64))
 

@@ -13,30 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..random import Stream
-from .laws import OneSided, Step
-from .sampled import Cells, sample
+from .laws import OneSidedCells, Step
+from .sampled import CellConstants, sample_cells
 
 Array = NDArray[np.float64]
 
 
-class Device(NamedTuple):
+class SignDevices(NamedTuple):
     """The devices of one sign of all pairs of a block."""
 
-    cells: Cells
+    cells: CellConstants
     """Constants of their pulses."""
 
     reset: Array
     """What a reset leaves in the mean, of the shape of the block; units of the weight."""
 
 
-class Pair(NamedTuple):
+class DevicePairs(NamedTuple):
     """Both devices of every pair of a block."""
 
-    plus: Device
-    minus: Device
+    plus: SignDevices
+    minus: SignDevices
 
 
-def sample_pair(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Pair:
+def sample_pair(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> DevicePairs:
     """Return the pairs of one block, drawn.
 
     Parameters
@@ -48,26 +48,28 @@ def sample_pair(law: Step, shape: tuple[int, ...], stream: Callable[[str], Strea
     stream : callable
         ``stream(name)`` gives the stream of one property; those of g- are called ``minus/<name>``.
     """
-    pair = law.one_sided or OneSided()
+    pair = law.one_sided or OneSidedCells()
 
-    def device(sign: str) -> Device:
+    def device(sign: str) -> SignDevices:
         spread = pair.reset_sigma * stream(f"{sign}reset").normal(shape) if pair.reset_sigma else 0.0
-        return Device(sample(law, shape, lambda name: stream(sign + name)), np.full(shape, pair.reset) + spread)
+        return SignDevices(
+            sample_cells(law, shape, lambda name: stream(sign + name)), np.full(shape, pair.reset) + spread
+        )
 
-    return Pair(device(""), device("minus/"))
+    return DevicePairs(device(""), device("minus/"))
 
 
-def at_rest(pair: OneSided, drawn: Pair) -> Array:
+def compute_rest_conductances(pair: OneSidedCells, drawn: DevicePairs) -> Array:
     """Return the conductance of both devices of every pair when it is programmed: `reset`, as far as they can."""
     return np.minimum(pair.reset, np.minimum(drawn.plus.cells.high, drawn.minus.cells.high))
 
 
-def limits(drawn: Pair, common: Array) -> tuple[Array, Array]:
+def compute_pair_limits(drawn: DevicePairs, common: Array) -> tuple[Array, Array]:
     """Return the least and the largest weight of pairs whose smaller device is at `common`."""
     return common - drawn.minus.cells.high, drawn.plus.cells.high - common
 
 
-def full(pair: OneSided, w_max: float, plus: Array, minus: Array) -> NDArray[np.bool_]:
+def find_full_pairs(pair: OneSidedCells, w_max: float, plus: Array, minus: Array) -> NDArray[np.bool_]:
     """Return which pairs are to be refreshed.
 
     They have ``max(g+, g-) > refresh_above w_max`` and ``min(g+, g-) > refresh_spare w_max``.
@@ -85,7 +87,7 @@ def full(pair: OneSided, w_max: float, plus: Array, minus: Array) -> NDArray[np.
     return np.asarray((larger > pair.refresh_above * w_max) & (smaller > pair.refresh_spare * w_max))
 
 
-def after_reset(pair: OneSided, device: Device, xi: Array | None) -> Array:
+def apply_reset(pair: OneSidedCells, device: SignDevices, xi: Array | None) -> Array:
     """Return what a reset leaves in devices, ``max(reset + reset_cycle_sigma xi, 0)``, at most their upper bounds.
 
     Parameters

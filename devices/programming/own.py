@@ -36,7 +36,7 @@ class WriteLaw(Bounded):
         """Return the same for a down pulse, as a size."""
         raise NotImplementedError(f"{type(self).__name__} needs a method down(self, x)")
 
-    def shape(self) -> pulse.Shape:
+    def shape(self) -> pulse.PulseLaw:
         """Return the nodes of both curves.
 
         Raises
@@ -55,7 +55,7 @@ class WriteLaw(Bounded):
             raise LawError(f"{words} failed: {type(error).__name__}: {error}") from error
         if found.shape not in ((), place.shape) or not np.isfinite(found).all():
             wanted = f"must be finite and of the shape of x, {place.shape}"
-            raise LawError(f"{words} returned numbers of shape {found.shape}, {_finite(found)}: {wanted}")
+            raise LawError(f"{words} returned numbers of shape {found.shape}, {_describe_finiteness(found)}: {wanted}")
         return np.broadcast_to(found, place.shape)
 
     @model_validator(mode="after")
@@ -64,11 +64,11 @@ class WriteLaw(Bounded):
         return self
 
 
-def _finite(found: Array) -> str:
+def _describe_finiteness(found: Array) -> str:
     return "all finite" if np.isfinite(found).all() else "some of them not finite"
 
 
-def kind_of_law(law: type[WriteLaw]) -> str:
+def get_law_kind(law: type[WriteLaw]) -> str:
     """Return the name of a law in scenarios.
 
     Raises

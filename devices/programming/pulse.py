@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 CONSTANT, LINEAR, EXPONENTIAL, POWER, PIECEWISE = range(5)
 
 
-class Shape(NamedTuple):
+class PulseLaw(NamedTuple):
     """What all cells of a law have in common, as the kernels take it."""
 
     code: int
@@ -34,7 +34,9 @@ class Shape(NamedTuple):
     cycle_slope: float
 
 
-def multiplier(code: int, w: float, low: float, high: float, bend: float, curve: Array, nodes: Array) -> float:
+def compute_step_multiplier(
+    code: int, w: float, low: float, high: float, bend: float, curve: Array, nodes: Array
+) -> float:
     """Return what the step of a pulse in one direction is multiplied with.
 
     Constant: 1. Linear: ``1 - bend w``. Exponential: ``max(0, 1 - A exp(gamma z))``, ``z = 2 a w/(high - low) + b``.
@@ -64,10 +66,10 @@ def multiplier(code: int, w: float, low: float, high: float, bend: float, curve:
         return float(max(1.0 - curve[2] * math.exp(curve[3] * z), 0.0))
     if code == POWER:
         return float(max(x, 0.0) ** -bend if bend < 0.0 else max(1.0 - x, 0.0) ** bend)
-    return interpolated(nodes, x)
+    return interpolate_nodes(nodes, x)
 
 
-def interpolated(nodes: Array, x: float) -> float:
+def interpolate_nodes(nodes: Array, x: float) -> float:
     """Return the value at `x` of a curve given at equal distances from 0 to 1; level beyond both ends."""
     last = nodes.shape[0] - 1
     place = min(max(x, 0.0), 1.0) * last
@@ -81,7 +83,7 @@ LONGEST = 100_000
 """Most pulses one cell gets in one write; a request of more is cut, and counted as such."""
 
 
-def rounded(pulses: float, uniform: float) -> int:
+def round_stochastically(pulses: float, uniform: float) -> int:
     """Return ``floor(pulses + uniform)``, a whole number that is right in the mean.
 
     Parameters
@@ -94,6 +96,6 @@ def rounded(pulses: float, uniform: float) -> int:
     return math.floor(min(max(pulses, -float(LONGEST)), float(LONGEST)) + uniform)
 
 
-def nearest(pulses: float) -> int:
+def round_to_nearest(pulses: float) -> int:
     """Return the nearest whole number of pulses, the even one of two."""
     return int(np.rint(min(max(pulses, -float(LONGEST)), float(LONGEST))))

@@ -14,7 +14,7 @@ from .laws import Step, Subtracted
 Array = NDArray[np.float64]
 
 
-class Cells(NamedTuple):
+class CellConstants(NamedTuple):
     """Constants of every cell of a block, each of the shape of the block."""
 
     step_up: Array
@@ -39,7 +39,7 @@ class Cells(NamedTuple):
     """Weight of the reference device, which is subtracted; all other constants are those before. 0: none."""
 
 
-def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Cells:
+def sample_cells(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> CellConstants:
     """Return the cells of one block; a spread of 0 gives exactly the nominal values.
 
     ``gain = 1 + step_sigma xi`` or ``exp(step_sigma xi)``, ``r = up_down_sigma xi``; up step
@@ -63,10 +63,10 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
     drawn = spread("step", law.step_sigma)
     gain = np.exp(drawn) if law.step_spread == "log-normal" else 1.0 + drawn
     half = spread("up-down", law.up_down_sigma)
-    high = _bound(law.w_max, np.inf) * np.abs(1.0 + spread("w-max", law.w_max_sigma))
-    bottom = 0.0 if law.one_sided else _bound(law.w_min, -np.inf)
+    high = _fill_bound(law.w_max, np.inf) * np.abs(1.0 + spread("w-max", law.w_max_sigma))
+    bottom = 0.0 if law.one_sided else _fill_bound(law.w_min, -np.inf)
     low = bottom * np.abs(1.0 + spread("w-min", law.w_min_sigma))
-    cells = Cells(
+    cells = CellConstants(
         law.step * np.abs(gain + half + min(law.up_down, 0.0)),
         law.step * np.abs(gain - half - max(law.up_down, 0.0)),
         low,
@@ -74,21 +74,21 @@ def sample(law: Step, shape: tuple[int, ...], stream: Callable[[str], Stream]) -
         *law.bends(low, high, spread),
         np.zeros(shape),
     )
-    return cells._replace(reference=_references(law, cells, spread)) if isinstance(law, Subtracted) else cells
+    return cells._replace(reference=_sample_references(law, cells, spread)) if isinstance(law, Subtracted) else cells
 
 
-def nominal(law: Step, shape: tuple[int, ...] = ()) -> Cells:
+def make_nominal_cells(law: Step, shape: tuple[int, ...] = ()) -> CellConstants:
     """Return the cells without any spread."""
     spreads = [name for name in type(law).model_fields if name.endswith("_sigma") and name != "cycle_sigma"]
-    return sample(law.model_copy(update=dict.fromkeys(spreads, 0.0)), shape, lambda name: Stream(0, name))
+    return sample_cells(law.model_copy(update=dict.fromkeys(spreads, 0.0)), shape, lambda name: Stream(0, name))
 
 
-def limits(cells: Cells) -> tuple[Array, Array]:
+def compute_cell_limits(cells: CellConstants) -> tuple[Array, Array]:
     """Return the least and the largest weight of every cell, where what is subtracted is taken off."""
     return cells.low - cells.reference, cells.high - cells.reference
 
 
-def symmetry_point(cells: Cells) -> Array:
+def compute_symmetry_point(cells: CellConstants) -> Array:
     """Return the weight at which an up and a down pulse of a linear law cancel, of the shape of the cells.
 
     ``w = (up - down)/(up bend_up - down bend_down)``, before any reference is subtracted; NaN where both steps are
@@ -99,11 +99,11 @@ def symmetry_point(cells: Cells) -> Array:
         return np.asarray(np.where(slope == 0.0, np.nan, (cells.step_up - cells.step_down) / slope))
 
 
-def _references(law: Subtracted, cells: Cells, spread: Callable[[str, float], Array]) -> Array:
+def _sample_references(law: Subtracted, cells: CellConstants, spread: Callable[[str, float], Array]) -> Array:
     missed = spread("reference", law.subtract_sigma)
     # Where both steps are equal everywhere there is no such point.
-    return missed if law.subtract == "nothing" else missed + np.nan_to_num(symmetry_point(cells))
+    return missed if law.subtract == "nothing" else missed + np.nan_to_num(compute_symmetry_point(cells))
 
 
-def _bound(value: float | None, absent: float) -> float:
+def _fill_bound(value: float | None, absent: float) -> float:
     return absent if value is None else value

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..imperfection import COMMON, DIFFERENT, Cause, Use
+from ..imperfection import COMMON, DIFFERENT, Cause, CauseContext
 from ..parameters import FilePath, Micrometres, Parameters, Ratio, Unit
-from ..quantities import Cell, Component, size_of
+from ..quantities import CellQuantity, Component, get_magnitude
 from ..random import Stream
 
 Array = NDArray[np.float64]
 
 CellKind = Literal["single", "pair"]
 SpreadLaw = Literal["relative", "additive", "lognormal"]
-Weight = Annotated[float, Field(ge=-1e6, le=1e6), Cell("S")]
+Weight = Annotated[float, Field(ge=-1e6, le=1e6), CellQuantity("S")]
 Window = Annotated[list[Weight], Field(min_length=2, max_length=2)]
 Levels = Annotated[int, Field(ge=2, le=2**24)]
 Spread = Annotated[Ratio, Field(ge=0.0, le=10.0)]
@@ -56,28 +56,28 @@ class Pelgrom(Parameters):
         return math.sqrt(2.0) * self.sigma
 
 
-def _has_error(name: str, cells: WeightDevices, _: Use) -> bool:
+def _has_error(name: str, cells: WeightDevices, _: CauseContext) -> bool:
     return _ERRORS[name][1](cells)
 
 
-def _has_feedback_error(name: str, cells: FeedbackDevices, use: Use) -> bool:
+def _has_feedback_error(name: str, cells: FeedbackDevices, use: CauseContext) -> bool:
     return use.returns and _ERRORS[name][1](cells.over(use.devices.weights))
 
 
-def _ideal_cells(name: str, cells: WeightDevices, _: Use) -> WeightDevices:
-    ideal = _ERRORS[name][0] | ({"window": _unlimited(cells)} if name == "window" else {})
+def _make_cells_ideal(name: str, cells: WeightDevices, _: CauseContext) -> WeightDevices:
+    ideal = _ERRORS[name][0] | ({"window": _remove_window(cells)} if name == "window" else {})
     return cells.model_copy(update=ideal)
 
 
-def _ideal_feedback(name: str, cells: FeedbackDevices, use: Use) -> FeedbackDevices:
+def _make_feedback_ideal(name: str, cells: FeedbackDevices, use: CauseContext) -> FeedbackDevices:
     """Return feedback cells in which the keys that they have of their own are ideal."""
     ideal: dict[str, Any] = {key: value for key, value in _ERRORS[name][0].items() if getattr(cells, key) is not None}
     if name == "window" and cells.window is not None:
-        ideal["window"] = _unlimited(cells.over(use.devices.weights))
+        ideal["window"] = _remove_window(cells.over(use.devices.weights))
     return cells.model_copy(update=ideal)
 
 
-def _unlimited(cells: WeightDevices) -> list[float] | None:
+def _remove_window(cells: WeightDevices) -> list[float] | None:
     return None if cells.window is None or cells.cell == "single" else [cells.window[0], _WIDE]
 
 
@@ -152,7 +152,7 @@ class WeightDevices(Parameters):
     """The two equal devices of that mirror, in place of `gain_sigma`: the gain spreads by root 2 of one of them."""
 
     causes: ClassVar[tuple[Cause, ...]] = tuple(
-        Cause(name, COMMON, partial(_ideal_cells, name), partial(_has_error, name), None, True, *_WORDS[name])
+        Cause(name, COMMON, partial(_make_cells_ideal, name), partial(_has_error, name), None, True, *_WORDS[name])
         for name in _ERRORS
     )
 
@@ -199,16 +199,16 @@ class WeightDevices(Parameters):
                 self.pelgrom is not None and self.mismatch == "additive"
             ),
             "`stuck_at` is the conductance of one device of a pair: it must be >= 0": (
-                self.cell == "pair" and size_of(self.stuck_at) < 0.0
+                self.cell == "pair" and get_magnitude(self.stuck_at) < 0.0
             ),
             "`levels` divide the window: give `window`": self.levels is not None and self.window is None,
         }
         found = next((text for text, wrong in faults.items() if wrong), None)
-        return found or (None if self.window is None else _window_fault(self.cell, self.window))
+        return found or (None if self.window is None else _find_window_fault(self.cell, self.window))
 
 
-def _window_fault(cell: CellKind, window: list[float]) -> str | None:
-    low, high = (size_of(end) for end in window)
+def _find_window_fault(cell: CellKind, window: list[float]) -> str | None:
+    low, high = (get_magnitude(end) for end in window)
     if isinstance(window[0], Component) != isinstance(window[1], Component) or low >= high:
         return "`window` must rise from its lower to its upper end, both plain numbers or both in siemens"
     if cell == "pair" and low < 0.0:
@@ -266,7 +266,7 @@ class FeedbackDevices(Parameters):
     """The two devices of the mirror of that path."""
 
     causes: ClassVar[tuple[Cause, ...]] = tuple(
-        Cause(name, COMMON, partial(_ideal_feedback, name), partial(_has_feedback_error, name)) for name in _ERRORS
+        Cause(name, COMMON, partial(_make_feedback_ideal, name), partial(_has_feedback_error, name)) for name in _ERRORS
     )
 
     @property
@@ -322,7 +322,7 @@ class Twin(Parameters):
     )
 
 
-def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:
+def find_feedback_fault(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:
     """Return why `feedback` cannot stand over `weights`, or None if it can."""
     wrong = sorted(feedback.given.keys() - {"gain_sigma", "mirror"})
     if feedback.storage == "shared-device" and wrong:
@@ -334,7 +334,7 @@ def fault_of(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:
     return None
 
 
-def cell_gains(shape: tuple[int, ...], sigma: float, stream: Stream, law: SpreadLaw = "relative") -> Array:
+def sample_cell_gains(shape: tuple[int, ...], sigma: float, stream: Stream, law: SpreadLaw = "relative") -> Array:
     """Return what cells of spread `sigma` multiply their programmed weights with.
 
     ``effective = programmed * (1 + sigma * xi)`` with one standard normal `xi` per cell, or
@@ -358,11 +358,11 @@ def cell_gains(shape: tuple[int, ...], sigma: float, stream: Stream, law: Spread
     return np.asarray(np.exp(error) if law == "lognormal" else 1.0 + error)
 
 
-def cell_offsets(shape: tuple[int, ...], sigma: float, stream: Stream, law: SpreadLaw) -> Array | None:
+def sample_cell_offsets(shape: tuple[int, ...], sigma: float, stream: Stream, law: SpreadLaw) -> Array | None:
     """Return what cells of additive spread add to their programmed weights, ``sigma * xi``; None under other laws."""
     return sigma * stream.normal(shape) if sigma and law == "additive" else None
 
 
-def path_gains(units: int, sigma: float, stream: Stream) -> Array:
+def sample_path_gains(units: int, sigma: float, stream: Stream) -> Array:
     """Return the gain of the path into every unit of a layer, (units,): ``1 + sigma xi``."""
-    return cell_gains((units,), sigma, stream)
+    return sample_cell_gains((units,), sigma, stream)

@@ -93,7 +93,7 @@ class Retention(Parameters):
     def on(self) -> bool:
         """Tell whether anything is forgotten."""
         drifts = any(
-            (_cut(value, 0.0, 0.0, limits) if slope == 0.0 else (limits or [0.0])[-1]) != 0.0
+            (_clip_exponent(value, 0.0, 0.0, limits) if slope == 0.0 else (limits or [0.0])[-1]) != 0.0
             for value, slope, limits in (
                 (self.drift, self.drift_slope, self.drift_range),
                 (self.drift_sigma, self.drift_sigma_slope, self.drift_sigma_range),
@@ -102,7 +102,7 @@ class Retention(Parameters):
         return (self.leak_tau is not None or drifts) and (self.age > 0.0 or self.interval > 0.0)
 
 
-class Forgetting(NamedTuple):
+class RetentionConstants(NamedTuple):
     """Constants of every cell of a block."""
 
     rate: Array
@@ -112,17 +112,17 @@ class Forgetting(NamedTuple):
     """How far the exponent of the drift is from its mean, in standard deviations."""
 
 
-def sample_forgetting(law: Retention, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> Forgetting:
+def sample_retention(law: Retention, shape: tuple[int, ...], stream: Callable[[str], Stream]) -> RetentionConstants:
     """Return the constants of the cells of one block; ``stream(name)`` names the draws."""
     rate = np.zeros(shape)
     if law.leak_tau is not None:
         gain = 1.0 + law.leak_tau_sigma * stream("leak").normal(shape) if law.leak_tau_sigma else np.ones(shape)
         rate = 1.0 / np.maximum(law.leak_tau * np.abs(gain), 1e-12 * law.leak_tau)
     spreads = law.drift_sigma != 0.0 or law.drift_sigma_range is not None
-    return Forgetting(rate, stream("drift").normal(shape) if spreads else np.zeros(shape))
+    return RetentionConstants(rate, stream("drift").normal(shape) if spreads else np.zeros(shape))
 
 
-def exponents(law: Retention, weight: Array, cells: Forgetting) -> Array:
+def sample_drift_exponents(law: Retention, weight: Array, cells: RetentionConstants) -> Array:
     """Return the exponent of the drift of cells: ``|nu(x) + sigma(x) xi|``, ``x = |w|/drift_scale``.
 
     ``nu = drift + drift_slope ln x`` and ``sigma = drift_sigma + drift_sigma_slope ln x``, each within its range.
@@ -138,17 +138,17 @@ def exponents(law: Retention, weight: Array, cells: Forgetting) -> Array:
     """
     with np.errstate(divide="ignore"):
         x = np.log(np.abs(weight) / law.drift_scale) if law.drift_slope or law.drift_sigma_slope else 0.0
-    mean = _cut(law.drift, law.drift_slope, x, law.drift_range)
-    sigma = _cut(law.drift_sigma, law.drift_sigma_slope, x, law.drift_sigma_range)
+    mean = _clip_exponent(law.drift, law.drift_slope, x, law.drift_range)
+    sigma = _clip_exponent(law.drift_sigma, law.drift_sigma_slope, x, law.drift_sigma_range)
     return np.asarray(np.abs(mean + sigma * cells.spread))
 
 
-def _cut(value: float, slope: float, x: Array | float, limits: list[float] | None) -> Array | float:
+def _clip_exponent(value: float, slope: float, x: Array | float, limits: list[float] | None) -> Array | float:
     line = value + slope * x if slope else value
     return line if limits is None else np.clip(line, limits[0], limits[1])
 
 
-def retained(law: Retention, weight: Array, elapsed: Array, cells: Forgetting) -> Array:
+def apply_retention(law: Retention, weight: Array, elapsed: Array, cells: RetentionConstants) -> Array:
     """Return what is left of weights: ``w exp(-t rate) ((t + t0)/t0)^-exponent``.
 
     Parameters
@@ -162,5 +162,5 @@ def retained(law: Retention, weight: Array, elapsed: Array, cells: Forgetting) -
     cells : Forgetting
         Constants of the cells.
     """
-    drifted = exponents(law, weight, cells) * np.log1p(elapsed / law.drift_start)
+    drifted = sample_drift_exponents(law, weight, cells) * np.log1p(elapsed / law.drift_start)
     return np.asarray(weight * np.exp(-elapsed * cells.rate - drifted))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..imperfection import COMMON, Cause
 from ..parameters import Parameters
-from ..quantities import Cell
+from ..quantities import CellQuantity
 
 LARGEST = 2**18
 """Most cells of an array whose lines can be solved; 512 x 512 of them take a quarter of a minute."""
@@ -28,7 +28,7 @@ class Wires(Parameters):
     sensed. Feedback cells of their own are laid out in the same way.
     """
 
-    segment: Annotated[float, Field(ge=0.0, le=1e6), Cell("ohm")] = 0.0
+    segment: Annotated[float, Field(ge=0.0, le=1e6), CellQuantity("ohm")] = 0.0
     """Resistance of a line between two cells, and from the last cell to the driver or sense amplifier; in units of 1
     over the weight, or ohm. Published simulators take 0.15 to 0.35 ohm; sweeps 0 to 5 ohm."""
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from devices.parameters import Level, Parameters
 from substrate.protocol import Bench, has_settled
 
-from ..draws import signs
+from ..draws import draw_unit_signs
 from ..training import Gradient, Rule, Samples
 
 Array = NDArray[np.float64]
@@ -76,8 +76,8 @@ class OpenLoop(Probing):
             ends = [bench.read_drives({name: sign * self.size * e for name, e in eps.items()}) for sign in (1.0, -1.0)]
             return {name: (ends[0][name] - ends[1][name]) / (2.0 * self.size) for name in eps}
 
-        eps, v = _probed(self, bench, samples, answer)
-        return _shared(self, bench, correlated(bench, self.pulled(bench), eps, v))
+        eps, v = _probe_with_signs(self, bench, samples, answer)
+        return _scale_by_strength(self, bench, correlate_antisymmetrically(bench, self.pulled(bench), eps, v))
 
 
 class ClosedLoop(Probing):
@@ -113,14 +113,16 @@ class ClosedLoop(Probing):
             up, down = ({name: np.where(rested[:, None], np.real(end[name]), np.nan) for name in eps} for end in ends)
             return {name: (up[name] - down[name]) / (2.0 * self.size) for name in eps}
 
-        eps, r = _finite(*_probed(self, bench, samples, answer))
+        eps, r = _drop_nonfinite_rows(*_probe_with_signs(self, bench, samples, answer))
         rest = {name: r[name] - eps[name] * np.mean(eps[name] * r[name], axis=0) for name in eps}
         square = float(np.mean(np.concatenate(list(r.values()), axis=1) ** 2))
         # Without any response there is nothing to scale, and every block is 0.
-        return _shared(self, bench, correlated(bench, self.pulled(bench), eps, rest), 1.0 / (square or 1.0))
+        return _scale_by_strength(
+            self, bench, correlate_antisymmetrically(bench, self.pulled(bench), eps, rest), 1.0 / (square or 1.0)
+        )
 
 
-def homeostatic(rule: Rule, pull: Callable[[Samples], Mapping[str, Array]]) -> Rule:
+def add_homeostasis(rule: Rule, pull: Callable[[Samples], Mapping[str, Array]]) -> Rule:
     """Return the rule whose gradients have a pull added, so that each batch is still written once.
 
     Parameters
@@ -141,12 +143,14 @@ def homeostatic(rule: Rule, pull: Callable[[Samples], Mapping[str, Array]]) -> R
     return both
 
 
-def block_of(ends: tuple[str, str]) -> str:
+def get_weight_block(ends: tuple[str, str]) -> str:
     """Return the block that holds the weights of a (pre, post) connection."""
     return f"weight/{ends[0]}-{ends[1]}"
 
 
-def correlated(bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]) -> dict[str, Array]:
+def correlate_antisymmetrically(
+    bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]
+) -> dict[str, Array]:
     """Return the mean of ``2 (v_i eps_j - eps_i v_j)`` over the batch, by block: `j` is the pre unit, `i` the post one.
 
     Parameters
@@ -162,24 +166,26 @@ def correlated(bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mappi
     """
     there, back = bench.correlate(answer, eps), bench.correlate(eps, answer)
     rows = len(next(iter(eps.values())))
-    return {block: 2.0 * (there[block] - back[block]) / rows for block in map(block_of, ends)}
+    return {block: 2.0 * (there[block] - back[block]) / rows for block in map(get_weight_block, ends)}
 
 
-def _probed(how: Probing, bench: Bench, samples: Samples, answer: Callable[[Layers], Layers]) -> tuple[Layers, Layers]:
+def _probe_with_signs(
+    how: Probing, bench: Bench, samples: Samples, answer: Callable[[Layers], Layers]
+) -> tuple[Layers, Layers]:
     """Return the signs that were put in and what `answer` read for them, per unclamped layer (draws x batch, units)."""
     _, *names = bench.layers
     sizes = [bench.layers[name] for name in names]
     ids = np.arange(len(samples.x)) if samples.ids is None else samples.ids
     put, read = [], []
     for draw in range(how.draws):
-        whole = signs(how.seed, ids, samples.epoch, draw, sum(sizes))
+        whole = draw_unit_signs(how.seed, ids, samples.epoch, draw, sum(sizes))
         put.append(dict(zip(names, np.split(whole, np.cumsum(sizes)[:-1], axis=1), strict=True)))
         read.append(answer(put[-1]))
     joined = [{name: np.concatenate([part[name] for part in parts]) for name in names} for parts in (put, read)]
     return joined[0], joined[1]
 
 
-def _finite(eps: Layers, read: Layers) -> tuple[Layers, Layers]:
+def _drop_nonfinite_rows(eps: Layers, read: Layers) -> tuple[Layers, Layers]:
     """Return the rows with finite readings; where none has, one row of zeros."""
     keep = np.all([np.isfinite(part).all(axis=1) for part in read.values()], axis=0)
     if keep.any():
@@ -188,7 +194,7 @@ def _finite(eps: Layers, read: Layers) -> tuple[Layers, Layers]:
     return zeros, zeros
 
 
-def _shared(how: Probing, bench: Bench, blocks: Layers, factor: float = 1.0) -> Layers:
+def _scale_by_strength(how: Probing, bench: Bench, blocks: Layers, factor: float = 1.0) -> Layers:
     """Return blocks times ``factor strength / n``."""
     _, *sizes = bench.layers.values()
     return {name: factor * how.strength / sum(sizes) * block for name, block in blocks.items()}

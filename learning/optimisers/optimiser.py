@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from devices.parameters import Parameters
 
 from . import spectral
-from .schedule import Moment, share_of_rate
+from .schedule import TrainingMoment, compute_rate_share
 
 Array = NDArray[np.float64]
 Record = Callable[[], Mapping[str, Array]]
@@ -133,21 +133,21 @@ Optimiser = Annotated[
 """An optimiser as a table; without a kind it is `sgd`."""
 
 
-class Controller(NamedTuple):
+class OptimiserContext(NamedTuple):
     """What an optimiser knows beside the gradient."""
 
-    moment: Moment = Moment()
+    moment: TrainingMoment = TrainingMoment()
     """How far the training is."""
 
     record: Record | None = None
     """The controller's own record of what is programmed now, by block."""
 
 
-def requested_changes(
+def compute_requested_changes(
     optimiser: AnyOptimiser,
     gradient: Mapping[str, Array],
     memory: dict[str, Array],
-    controller: Controller = Controller(),  # noqa: B008  immutable
+    controller: OptimiserContext = OptimiserContext(),  # noqa: B008  immutable
 ) -> dict[str, Array]:
     """Return the changes to write for one batch, by block.
 
@@ -170,7 +170,10 @@ def requested_changes(
     if optimiser.needs_record and controller.record is None:
         raise ValueError(f"{optimiser.kind}: weight_decay and spectral_caps need the record of programmed weights")
     moment, changes = controller.moment, {}
-    now, scale = share_of_rate(optimiser.schedule, optimiser.warm_up, moment), _scale(optimiser.clip, gradient)
+    now, scale = (
+        compute_rate_share(optimiser.schedule, optimiser.warm_up, moment),
+        _compute_clip_factor(optimiser.clip, gradient),
+    )
     programmed = controller.record() if optimiser.needs_record and controller.record else {}
     for name, g in gradient.items():
         direction, rate = optimiser.direction(name, g, scale, memory, moment.step + 1), now * optimiser.rate_of(name)
@@ -181,12 +184,14 @@ def requested_changes(
         name = f"weight/{connection}"
         if name in changes:
             start = memory.get(f"spectral/{name}")
-            excess, memory[f"spectral/{name}"] = spectral.excess(programmed[name] + changes[name], cap, start)
+            excess, memory[f"spectral/{name}"] = spectral.compute_spectral_excess(
+                programmed[name] + changes[name], cap, start
+            )
             changes[name] -= excess
     return changes
 
 
-def _scale(clip: float | None, gradient: Mapping[str, Array]) -> float:
+def _compute_clip_factor(clip: float | None, gradient: Mapping[str, Array]) -> float:
     """Return the factor that shortens a gradient to `clip` (Pascanu, Mikolov & Bengio 2013)."""
     if clip is None:
         return 1.0

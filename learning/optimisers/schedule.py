@@ -6,7 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 
-class Moment(NamedTuple):
+class TrainingMoment(NamedTuple):
     """How far a training is."""
 
     step: int = 0
@@ -19,7 +19,7 @@ class Moment(NamedTuple):
     """Batches of an epoch."""
 
 
-def share_of_rate(schedule: Literal["constant", "cosine"], warm_up: float, moment: Moment) -> float:
+def compute_rate_share(schedule: Literal["constant", "cosine"], warm_up: float, moment: TrainingMoment) -> float:
     """Return the share of the learning rate that applies now.
 
     Over the W batches of a warm-up it is ``(t + 1) / W``; after them, counted from 0 to T again, 1 or

@@ -11,7 +11,7 @@ ITERATIONS = 3
 """Power iterations per write; each starts where the last one ended, and weights change little between writes."""
 
 
-def excess(weight: Array, cap: float, start: Array | None) -> tuple[Array, Array]:
+def compute_spectral_excess(weight: Array, cap: float, start: Array | None) -> tuple[Array, Array]:
     """Return what a weight has above a cap, and the vector to start from the next time.
 
     The excess is ``(sigma - cap) u v^T`` with the largest singular value `sigma` and its vectors, found by power
@@ -31,12 +31,12 @@ def excess(weight: Array, cap: float, start: Array | None) -> tuple[Array, Array
     u, sigma = v, 0.0
     # No products of the linear-algebra library: their bits depend on the number of its threads.
     for _ in range(ITERATIONS):
-        u, _ = _unit(np.einsum("ij,j->i", weight, v))
-        v, sigma = _unit(np.einsum("ij,i->j", weight, u))
+        u, _ = _normalise_vector(np.einsum("ij,j->i", weight, v))
+        v, sigma = _normalise_vector(np.einsum("ij,i->j", weight, u))
     return max(sigma - cap, 0.0) * np.outer(u, v), v
 
 
-def _unit(vector: Array) -> tuple[Array, float]:
+def _normalise_vector(vector: Array) -> tuple[Array, float]:
     """Return a vector at length 1, and the length it had; one of length 0 as it is."""
     length = float(np.sqrt(np.square(vector).sum()))
     return vector / (length or 1.0), length

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import conjugates
+from substrate.chip.randomness import has_conjugate_answers
 from substrate.protocol import Budget, has_settled
 
-from ..estimator import Free, estimate
+from ..estimator import FreeReading, estimate_error_vectors
 from ..schemes.allowance import Allowance
-from ..schemes.scheme import Scheme, Swing, noise_gain, unfolded
+from ..schemes.scheme import Scheme, Swing, compute_noise_gain, unfold_mirrored_nodes
 from ..schemes.wave import Rotation
-from .exact import exact
-from .squared_mean import PARTS, standard_error
+from .exact import compute_exact_errors
+from .squared_mean import PARTS, compute_standard_error
 
 Array = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class NudgeStudy(NamedTuple):
     """The best scheme in one line."""
 
 
-class _Moments(NamedTuple):
+class _ErrorMoments(NamedTuple):
     """Moments of the error of one scheme over the repeats; arrays (batch, units)."""
 
     mean: Array
@@ -101,7 +101,7 @@ class _Moments(NamedTuple):
     """Of one estimate, per sample."""
 
 
-def best_nudge(
+def compare_schemes(
     chip: Chip,
     x: Array,
     target: Array,
@@ -138,18 +138,20 @@ def best_nudge(
         raise StudyError(f"{len(schemes)} schemes, repeats = {repeats}: give at least 1 scheme and 2 repeats")
     chip.set_input(x)
     chip.settle()
-    reference = exact(chip, target)
+    reference = compute_exact_errors(chip, target)
     found = []
     for k, scheme in enumerate(schemes):
         if tell is not None:
             tell(k, scheme)
-        found.append(_moments(chip, x, target, scheme, repeats, reference.delta))
-    averaged = np.array([_paid(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)])
+        found.append(_measure_error_moments(chip, x, target, scheme, repeats, reference.delta))
+    averaged = np.array(
+        [_count_paid_estimates(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)]
+    )
     keep = np.logical_and.reduce([reference.equilibrium.reached, *(m.settled for m in found)])
     if not keep.any():
         raise StudyError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
     layers = chip.topology.columns
-    rows = [[_layer(m, reference.delta, keep, columns) for columns in layers.values()] for m in found]
+    rows = [[_summarise_layer(m, reference.delta, keep, columns) for columns in layers.values()] for m in found]
     bias, bias_error, variance, along = np.moveaxis(np.array(rows), 2, 0)
     variance = variance / averaged[:, None]
     mse = bias + variance
@@ -162,7 +164,7 @@ def best_nudge(
         averaged=averaged,
         settlings=np.array([m.cost.settlings for m in found]),
         reads=np.array([m.cost.reads for m in found]),
-        gain=np.array([_gain(chip, scheme, m.cost) for scheme, m in zip(schemes, found, strict=True)]),
+        gain=np.array([_compute_scheme_gain(chip, scheme, m.cost) for scheme, m in zip(schemes, found, strict=True)]),
         bias=bias,
         bias_error=bias_error,
         variance=variance,
@@ -172,11 +174,15 @@ def best_nudge(
         asymmetry=np.array([np.sum(asymmetry[name] ** 2) / np.sum(size[name] ** 2) for name in layers]),
         keep=keep,
         best=best,
-        answer=_answer(schemes[best].label, int(averaged[best]), list(layers), bias[best], variance[best]),
+        answer=_describe_best_scheme(
+            schemes[best].label, int(averaged[best]), list(layers), bias[best], variance[best]
+        ),
     )
 
 
-def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, exact_delta: Array) -> _Moments:
+def _measure_error_moments(
+    chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, exact_delta: Array
+) -> _ErrorMoments:
     """Repeat one estimate with noise of its own; drawn signs are drawn anew, too."""
     total, squares = np.zeros_like(exact_delta), np.zeros_like(exact_delta)
     parts = min(repeats, PARTS)
@@ -186,8 +192,8 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     for repeat in range(repeats):
         chip.set_input(x, repeat=repeat)
         settled = chip.settle()
-        free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
-        measured = estimate(chip, free, target, scheme, mirror=conjugates(chip.design.devices))
+        free = FreeReading({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, epoch=repeat)
+        measured = estimate_error_vectors(chip, free, target, scheme, mirror=has_conjugate_answers(chip.design.devices))
         error = measured.flat - exact_delta
         total, squares, status = total + error, squares + error**2, np.maximum(status, measured.status)
         groups[repeat % parts] += error
@@ -197,17 +203,19 @@ def _moments(chip: Chip, x: Array, target: Array, scheme: Scheme, repeats: int, 
     spent, count = chip.budget.plus(before, -1), repeats * len(x)
     cost = Budget(spent.settlings // count, spent.settled_time / count, spent.reads // count)
     by_clock = chip.design.dynamics.ends_by_clock or isinstance(scheme, Swing)
-    return _Moments(mean, variance, repeats, groups / counts[:, None, None], has_settled(status, by_clock), cost)
+    return _ErrorMoments(mean, variance, repeats, groups / counts[:, None, None], has_settled(status, by_clock), cost)
 
 
-def _gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
+def _compute_scheme_gain(chip: Chip, scheme: Scheme, cost: Budget) -> float:
     if isinstance(scheme, Swing):
         planes = 2 if isinstance(scheme, Rotation) else 1
-        return noise_gain(scheme.cycle((cost.reads - 1) // planes))
-    return noise_gain(scheme.nodes() if conjugates(chip.design.devices) else unfolded(scheme.nodes()))
+        return compute_noise_gain(scheme.cycle((cost.reads - 1) // planes))
+    return compute_noise_gain(
+        scheme.nodes() if has_conjugate_answers(chip.design.devices) else unfold_mirrored_nodes(scheme.nodes())
+    )
 
 
-def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
+def _count_paid_estimates(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
     """Return how many estimates the allowance pays."""
     count = allowance.pays(cost)
     if count < 1:
@@ -220,7 +228,9 @@ def _paid(scheme: Scheme, allowance: Allowance, cost: Budget) -> int:
     return count
 
 
-def _layer(moments: _Moments, delta: Array, keep: NDArray[np.bool_], columns: slice) -> tuple[float, ...]:
+def _summarise_layer(
+    moments: _ErrorMoments, delta: Array, keep: NDArray[np.bool_], columns: slice
+) -> tuple[float, ...]:
     """Return squared bias, its standard error, variance of one estimate and bias along `delta`, of one layer.
 
     All relative to the mean square of `delta`.
@@ -229,12 +239,12 @@ def _layer(moments: _Moments, delta: Array, keep: NDArray[np.bool_], columns: sl
     noise = moments.variance[keep, columns] / moments.repeats  # of the mean over the repeats
     unit = float(np.sum(exact_part**2))
     bias = max(0.0, float(np.sum(mean**2 - noise)))
-    error = standard_error(moments.groups[:, keep, columns].reshape(len(moments.groups), -1))
+    error = compute_standard_error(moments.groups[:, keep, columns].reshape(len(moments.groups), -1))
     variance = float(np.sum(moments.variance[keep, columns]))
     return bias / unit, error / unit, variance / unit, float(np.sum(exact_part * mean)) / unit
 
 
-def _answer(scheme: str, averaged: int, layers: list[str], bias: Array, variance: Array) -> str:
+def _describe_best_scheme(scheme: str, averaged: int, layers: list[str], bias: Array, variance: Array) -> str:
     worst = int((bias + variance).argmax())
     total, wrong, noise = (100.0 * math.sqrt(v) for v in ((bias + variance)[worst], bias[worst], variance[worst]))
     return (

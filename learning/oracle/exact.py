@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.network.couplings import Couplings, couplings_of
-from substrate.theory.linearisation import Equilibrium, Linearisation, equilibrium, linearise
-from substrate.theory.trims import trims
+from substrate.network.couplings import Couplings, make_couplings
+from substrate.theory.linearisation import Equilibrium, Linearisation, find_equilibrium, linearise
+from substrate.theory.trims import find_trims
 
-from ..cost import force, gradients, readout_gradients
+from ..cost import compute_cost_force, compute_gradients, compute_readout_gradients
 from ..estimator import measure_free
-from ..training import Gradient, Rule, Samples, judged
+from ..training import Gradient, Rule, Samples, make_scored_gradient
 
 Array = NDArray[np.float64]
 
 
-class Exact(NamedTuple):
+class ExactErrors(NamedTuple):
     """Exact error vectors of a clamped batch at its free equilibrium; arrays (batch, units)."""
 
     delta: Array
@@ -34,7 +34,7 @@ class Exact(NamedTuple):
     trimmed: Array
     """Limit of EP read behind the output gains, and nudged before the input gains, that best symmetrise the coupling.
 
-    ``r M (e/r)`` with the ratios `r` of `substrate.theory.trims.trims`.
+    ``r M (e/r)`` with the ratios `r` of `substrate.theory.trims.find_trims`.
     """
 
     equilibrium: Equilibrium
@@ -53,7 +53,7 @@ class Exact(NamedTuple):
         return self.trimmed - self.delta
 
 
-def exact(chip: Chip, target: Array) -> Exact:
+def compute_exact_errors(chip: Chip, target: Array) -> ExactErrors:
     """Return the exact error vectors of the batch clamped on `chip`, which has settled freely.
 
     Parameters
@@ -63,27 +63,27 @@ def exact(chip: Chip, target: Array) -> Exact:
     target : array (batch, classes) or (batch, outputs)
         Targets of the cost.
     """
-    rest, linear, error = _around_rest(chip, target)
-    delta, correction = linear.adjoint(error), correction_of(chip)
+    rest, linear, error = _linearise_at_rest(chip, target)
+    delta, correction = linear.adjoint(error), get_correction(chip)
     ep = linear.response(error, correction)
     if correction is None:
-        ratio = trims(linear.couplings)
+        ratio = find_trims(linear.couplings)
         trimmed, first = ratio * linear.response(error / ratio), linear.first_order(delta)
     else:
         # What the correction leaves, W - 2 A_hat instead of W^T, is no matter of gains.
         left = linear.couplings.antisymmetric().plus(correction.times(-1.0))
         trimmed, first = ep, linear.adjoint(2.0 * left.product(delta))
     solved = np.isfinite(delta + ep + trimmed).all(axis=1)
-    return Exact(delta, ep, first, trimmed, rest._replace(reached=rest.reached & solved), linear)
+    return ExactErrors(delta, ep, first, trimmed, rest._replace(reached=rest.reached & solved), linear)
 
 
-def correction_of(chip: Chip) -> Couplings | None:
+def get_correction(chip: Chip) -> Couplings | None:
     """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.nudging`."""
     known = {"programmed": chip.programmed, "exact": chip.effective}.get(chip.design.correction)
-    return None if known is None else couplings_of(chip.topology, known).antisymmetric()
+    return None if known is None else make_couplings(chip.topology, known).antisymmetric()
 
 
-def exact_rule(chip: Chip) -> Rule:
+def make_exact_rule(chip: Chip) -> Rule:
     """Return the rule that trains `chip` with its exact gradients: the reference for every measured one.
 
     Samples that do not come to rest are left out.
@@ -93,22 +93,22 @@ def exact_rule(chip: Chip) -> Rule:
     def gradient(samples: Samples) -> Gradient:
         x, target = samples.x, samples.target
         free = measure_free(chip, x, samples.ids, samples.epoch)
-        rest, linear, error = _around_rest(chip, target)
+        rest, linear, error = _linearise_at_rest(chip, target)
         activity = {topology.input: x} | topology.split(rest.activity)
         delta = linear.adjoint(error)
         keep = rest.reached & np.isfinite(delta).all(axis=1)
-        blocks = gradients(chip, activity, topology.split(delta), keep)
-        blocks |= readout_gradients(chip.readout, activity[topology.output], target, keep)
+        blocks = compute_gradients(chip, activity, topology.split(delta), keep)
+        blocks |= compute_readout_gradients(chip.readout, activity[topology.output], target, keep)
         output = free.activity[topology.output]
-        return judged(chip, output, target, blocks, free.settled.status, keep)
+        return make_scored_gradient(chip, output, target, blocks, free.settled.status, keep)
 
     return gradient
 
 
-def _around_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
+def _linearise_at_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
     """Return the equilibrium, the linear responses there, and the force on all units (batch, units)."""
-    rest = equilibrium(chip)
+    rest = find_equilibrium(chip)
     error = np.zeros_like(rest.state)
     output = chip.topology.columns[chip.topology.output]
-    error[:, output] = force(chip.readout, rest.activity[:, output], target)
+    error[:, output] = compute_cost_force(chip.readout, rest.activity[:, output], target)
     return rest, linearise(chip, rest.state), error

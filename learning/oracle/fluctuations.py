@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 from devices.neuron.noise import Noise
 from substrate.chip.chip import Chip
-from substrate.dynamics.methods import Phase, whole_steps
+from substrate.dynamics.methods import Phase, count_whole_steps
 from substrate.theory.linearisation import Linearisation
 
-from ..schemes.scheme import Node, unfolded
+from ..schemes.scheme import Node, unfold_mirrored_nodes
 
 Array = NDArray[np.float64]
 
 
-class Nodes(Protocol):
+class NodalScheme(Protocol):
     """A scheme made of nodes and weights."""
 
     def nodes(self) -> list[Node]:
@@ -41,7 +41,7 @@ class Nodes(Protocol):
         ...
 
 
-def estimate_variance(chip: Chip, linear: Linearisation, scheme: Nodes) -> Array:
+def predict_estimate_variance(chip: Chip, linear: Linearisation, scheme: NodalScheme) -> Array:
     """Return the variance of the error vectors that `scheme` estimates, from noise of the state, (batch, units).
 
     Every node is settled from the free state, one after the other; its read averages over the window of its phase,
@@ -63,22 +63,22 @@ def estimate_variance(chip: Chip, linear: Linearisation, scheme: Nodes) -> Array
     """
     if chip.design.phases.noise == "common":
         raise ValueError('phases.noise = "common": settlings must be independent; set it to "independent"')
-    nodes = sorted(unfolded(scheme.nodes()), key=lambda node: node.beta != 0.0)
+    nodes = sorted(unfold_mirrored_nodes(scheme.nodes()), key=lambda node: node.beta != 0.0)
     free, nudged = chip.design.dynamics.free, chip.design.dynamics.nudged
     phases = [free if node.beta == 0.0 else nudged for node in nodes]
     total = np.zeros_like(linear.slopes)
     for node, phase in zip(nodes, phases, strict=True):
-        total += abs(node.weight) ** 2 * activity_variance(chip, linear, phase.window)
+        total += abs(node.weight) ** 2 * predict_activity_variance(chip, linear, phase.window)
     if len(chip.design.devices.noise.processes()[0]) == 0:
         return total
     for k, m in itertools.combinations(range(len(nodes)), 2):
         factor = 2.0 * float(np.real(np.conj(nodes[k].weight) * nodes[m].weight))
-        shared = [_shared(chip, linear, i, phases[k], m - k) for i in range(len(linear.slopes))]
+        shared = [_compute_slow_covariance(chip, linear, i, phases[k], m - k) for i in range(len(linear.slopes))]
         total += factor * linear.slopes**2 * np.array(shared)
     return total
 
 
-def activity_variance(chip: Chip, linear: Linearisation, window: float = 0.0) -> Array:
+def predict_activity_variance(chip: Chip, linear: Linearisation, window: float = 0.0) -> Array:
     """Return the variance ``[R Sigma R]_ii`` of the activities at rest, (batch, units).
 
     Parameters
@@ -95,11 +95,11 @@ def activity_variance(chip: Chip, linear: Linearisation, window: float = 0.0) ->
     ValueError
         If the chip has a synaptic pole or a rest point is unstable.
     """
-    variances = [np.diag(covariance(chip, linear, i, window)) for i in range(len(linear.slopes))]
+    variances = [np.diag(compute_state_covariance(chip, linear, i, window)) for i in range(len(linear.slopes))]
     return np.asarray(linear.slopes**2 * np.array(variances))
 
 
-def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0.0) -> Array:
+def compute_state_covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0.0) -> Array:
     """Return the stationary covariance of the membrane states of one sample, (units, units).
 
     Parameters
@@ -120,44 +120,44 @@ def covariance(chip: Chip, linear: Linearisation, sample: int, window: float = 0
     """
     if chip.design.devices.neurons.synapse_tau > 0.0:
         raise ValueError("neurons.synapse_tau: the covariance knows no synaptic pole; set it to 0")
-    motion, source = _motion(linear.jacobian(sample), chip, chip.design.devices.noise)
+    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, chip.design.devices.noise)
     rightmost = float(scipy.linalg.eigvals(motion).real.max())
     if rightmost >= 0.0:
         raise ValueError(f"sample {sample} has an eigenvalue of {rightmost:.3g}: must be below 0, the state is at rest")
     sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
     if window > 0.0:
-        kernel = _window_kernel(motion, window) @ sigma
+        kernel = _compute_window_kernel(motion, window) @ sigma
         sigma = (kernel + kernel.T) / window**2
     units = len(chip.membranes.tau)
     return np.asarray(sigma[:units, :units])
 
 
-def _shared(chip: Chip, linear: Linearisation, sample: int, first: Phase, apart: int) -> Array:
+def _compute_slow_covariance(chip: Chip, linear: Linearisation, sample: int, first: Phase, apart: int) -> Array:
     """Return the covariance of every unit by slow noise, between a settling and the `apart`-th after it, (units,)."""
     dt, second = chip.design.dynamics.dt, chip.design.dynamics.nudged
-    length = dt * (second.steps or whole_steps(second.duration or 0.0, dt))
+    length = dt * (second.steps or count_whole_steps(second.duration or 0.0, dt))
     # No settling ends before the last read is converted.
     converted = chip.design.phases.hold_time + chip.design.devices.hold.read_skew * (len(chip.membranes.tau) - 1)
     gap = apart * max(length + second.window, converted) - length - second.window
-    motion, source = _motion(linear.jacobian(sample), chip, chip.design.devices.noise)
+    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, chip.design.devices.noise)
     units = len(chip.membranes.tau)
     sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
     # The slow processes at the end of the first settling, and its states as they are read.
-    kept = (_mean_propagator(motion, first.window) @ sigma)[units:, :units]
+    kept = (_compute_mean_propagator(motion, first.window) @ sigma)[units:, :units]
     times = np.repeat(chip.design.devices.noise.processes()[0], units)
     begun = np.exp(-gap / times)[:, None] * kept
     later = scipy.linalg.expm(motion * length)[:, units:] @ begun
-    return np.asarray(np.diag((_mean_propagator(motion, second.window) @ later)[:units]))
+    return np.asarray(np.diag((_compute_mean_propagator(motion, second.window) @ later)[:units]))
 
 
-def _mean_propagator(motion: Array, window: float) -> Array:
+def _compute_mean_propagator(motion: Array, window: float) -> Array:
     """Return the mean of ``exp(B t)`` over a window."""
     if window == 0.0:
         return np.eye(len(motion))
     return np.asarray(np.linalg.solve(motion, scipy.linalg.expm(motion * window) - np.eye(len(motion))) / window)
 
 
-def _motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
+def _make_noisy_motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
     """Return `B` and `Q` of ``dz = B z dt + noise``: the states first, then every slow process of every unit."""
     tau, membranes = chip.membranes.tau, chip.membranes
     shared, own = noise.common * membranes.common, noise.thermal * membranes.thermal
@@ -175,7 +175,7 @@ def _motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
     return motion, source
 
 
-def _window_kernel(motion: Array, window: float) -> Array:
+def _compute_window_kernel(motion: Array, window: float) -> Array:
     """Return ``B^-2 (exp(B T) - 1 - B T)``."""
     identity = np.eye(len(motion))
     rest = scipy.linalg.expm(motion * window) - identity - motion * window

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 
-from ..draws import normals
-from ..homeostasis.measured import Pull, block_of
+from ..draws import draw_unit_normals
+from ..homeostasis.measured import Pull, get_weight_block
 from ..training import Samples
 
 if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any engine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any en
 Array = NDArray[np.float64]
 
 
-class Homeostasis(NamedTuple):
+class HomeostaticLoss(NamedTuple):
     """Loss of Jacobian homeostasis and its gradient."""
 
     loss: float
@@ -37,7 +37,9 @@ class Homeostasis(NamedTuple):
     """``dL/dW = 4 A`` by block, stored (pre, post) like the weights; connections of the input have none."""
 
 
-def homeostasis(topology: Topology, blocks: Mapping[str, Array], per_unit: bool = False) -> Homeostasis:
+def compute_homeostatic_loss(
+    topology: Topology, blocks: Mapping[str, Array], per_unit: bool = False
+) -> HomeostaticLoss:
     """Return the loss ``2 |A|^2`` and its gradient with respect to every coupling between unclamped units.
 
     A connection without its reverse is pulled to zero: the reverse counts as zero and cannot change.
@@ -51,15 +53,15 @@ def homeostasis(topology: Topology, blocks: Mapping[str, Array], per_unit: bool 
     per_unit : bool
         Whether loss and gradient are divided by the number of unclamped units, as in the reference code.
     """
-    odd = couplings_of(topology, blocks).antisymmetric()
+    odd = make_couplings(topology, blocks).antisymmetric()
     share = 1.0 / topology.units if per_unit else 1.0
     gradient = {c.block: 4.0 * share * odd.weights[c.pre, c.post] for c in topology.recurrent()}
-    return Homeostasis(2.0 * share * odd.square(), gradient)
+    return HomeostaticLoss(2.0 * share * odd.square(), gradient)
 
 
-def sampled(
+def estimate_homeostatic_loss(
     topology: Topology, blocks: Mapping[str, Array], eps: Array, terms: Literal["both", "norm", "trace"] = "both"
-) -> Homeostasis:
+) -> HomeostaticLoss:
     """Return the mean of ``|J eps|^2 - eps^T J^2 eps`` over some draws, and its gradient (Hutchinson).
 
     ``J = W - 1``, as in the reference code. Over standard normal `eps` the mean is ``|J|^2 - tr J^2``, and one draw
@@ -76,7 +78,7 @@ def sampled(
     terms : {"both", "norm", "trace"}
         Both terms, ``|J eps|^2`` alone, or ``-eps^T J^2 eps`` alone.
     """
-    couplings = couplings_of(topology, blocks)
+    couplings = make_couplings(topology, blocks)
     v, back = couplings.product(eps) - eps, couplings.transposed().product(eps) - eps
     norm, trace = float(terms != "trace"), float(terms != "norm")
     loss = norm * np.vdot(v, v) - trace * np.vdot(back, v)
@@ -87,7 +89,7 @@ def sampled(
         i, j = columns[c.post], columns[c.pre]
         pairs = c.kind.gradient(eps[:, j], post[:, i]) - c.kind.gradient(pre[:, j], eps[:, i])
         gradient[c.block] = pairs / len(eps)
-    return Homeostasis(float(loss) / len(eps), gradient)
+    return HomeostaticLoss(float(loss) / len(eps), gradient)
 
 
 class ExactPull(Pull):
@@ -97,7 +99,7 @@ class ExactPull(Pull):
 
     def pull(self, chip: Chip, _: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the gradient, by block (pre, post)."""
-        return _shared(self, chip, homeostasis(chip.topology, chip.effective))
+        return _select_scaled_gradient(self, chip, compute_homeostatic_loss(chip.topology, chip.effective))
 
 
 class SampledPull(Pull):
@@ -118,11 +120,13 @@ class SampledPull(Pull):
     def pull(self, chip: Chip, samples: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the estimated gradient, by block (pre, post)."""
         ids, units = np.arange(len(samples.x)) if samples.ids is None else samples.ids, chip.topology.units
-        eps = np.concatenate([normals(self.seed, ids, samples.epoch, k, units) for k in range(self.draws)])
-        return _shared(self, chip, sampled(chip.topology, chip.effective, eps, self.terms))
+        eps = np.concatenate([draw_unit_normals(self.seed, ids, samples.epoch, k, units) for k in range(self.draws)])
+        return _select_scaled_gradient(
+            self, chip, estimate_homeostatic_loss(chip.topology, chip.effective, eps, self.terms)
+        )
 
 
-def _shared(how: Pull, chip: Chip, found: Homeostasis) -> dict[str, Array]:
+def _select_scaled_gradient(how: Pull, chip: Chip, found: HomeostaticLoss) -> dict[str, Array]:
     """Return the part of a gradient that is pulled, with its factor."""
-    blocks = [block_of(ends) for ends in how.pulled(chip)]
+    blocks = [get_weight_block(ends) for ends in how.pulled(chip)]
     return {name: how.strength / chip.topology.units * found.gradient[name] for name in blocks}

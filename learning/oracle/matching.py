@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from substrate.chip.cells import Spread
 from substrate.chip.chip import Chip
 
-from .exact import Exact
+from .exact import ExactErrors
 
 Array = NDArray[np.float64]
 
 
-class Expected(NamedTuple):
+class ExpectedError(NamedTuple):
     """What to expect over chips of one spread; per layer, arrays (batch,)."""
 
     square: dict[str, Array]
@@ -40,7 +40,7 @@ class Expected(NamedTuple):
     """Cosine of the layer's error vector to the exact gradient."""
 
 
-def matching_rule(nominal: Chip, exact: Exact, spreads: Mapping[str, Spread]) -> Expected:
+def predict_matching_error(nominal: Chip, exact: ExactErrors, spreads: Mapping[str, Spread]) -> ExpectedError:
     """Return squared error and cosine to expect from cells of the given spread.
 
     With the mean error vector split along and across `delta`, ``cosine = along / sqrt(|mean|^2 + err^2)``, where `err`
@@ -54,18 +54,23 @@ def matching_rule(nominal: Chip, exact: Exact, spreads: Mapping[str, Spread]) ->
     exact : Exact
         Its exact error vectors.
     spreads : mapping of block name to Spread
-        What cells and paths do to every weight over chips, see `substrate.chip.cells.spreads`.
+        What cells and paths do to every weight over chips, see `substrate.chip.cells.compute_weight_spreads`.
     """
     topology = nominal.topology
     variance = topology.coupling({name: spread.variance for name, spread in spreads.items()})
     shift = topology.coupling({name: spread.shift for name, spread in spreads.items()})
-    both, odd, paths, layers = variance + variance.T, shift - shift.T, _paths(nominal, spreads), topology.columns
-    rows = [_one_sample(exact, k, both, odd, paths, layers.values()) for k in range(len(exact.delta))]
+    both, odd, paths, layers = (
+        variance + variance.T,
+        shift - shift.T,
+        _find_path_gains(nominal, spreads),
+        topology.columns,
+    )
+    rows = [_predict_sample_error(exact, k, both, odd, paths, layers.values()) for k in range(len(exact.delta))]
     square, cosine = np.array(rows).transpose(1, 2, 0)
-    return Expected(dict(zip(topology.names, square, strict=True)), dict(zip(topology.names, cosine, strict=True)))
+    return ExpectedError(dict(zip(topology.names, square, strict=True)), dict(zip(topology.names, cosine, strict=True)))
 
 
-class _Path(NamedTuple):
+class _PathGains(NamedTuple):
     """The gains of the paths of one connection into the units of its post layer."""
 
     post: slice
@@ -84,10 +89,10 @@ class _Path(NamedTuple):
         return found
 
 
-def _paths(nominal: Chip, spreads: Mapping[str, Spread]) -> list[_Path]:
+def _find_path_gains(nominal: Chip, spreads: Mapping[str, Spread]) -> list[_PathGains]:
     topology = nominal.topology
     return [
-        _Path(
+        _PathGains(
             topology.columns[c.post], topology.columns[c.pre], spread.path * c.kind.matrix(nominal.programmed[c.block])
         )
         for c in topology.recurrent()
@@ -95,8 +100,8 @@ def _paths(nominal: Chip, spreads: Mapping[str, Spread]) -> list[_Path]:
     ]
 
 
-def _one_sample(
-    exact: Exact, sample: int, both: Array, odd: Array, paths: list[_Path], layers: Iterable[slice]
+def _predict_sample_error(
+    exact: ExactErrors, sample: int, both: Array, odd: Array, paths: list[_PathGains], layers: Iterable[slice]
 ) -> tuple[list[float], list[float]]:
     delta, response = exact.delta[sample], exact.linear.inverse(sample)
     covariance = np.diag(both @ delta**2) - both * np.outer(delta, delta)

@@ -23,7 +23,7 @@ PARTS = 64
 _FEWEST = 4
 
 
-def standard_error(repeats: Array) -> float:
+def compute_standard_error(repeats: Array) -> float:
     """Return the standard error of the unbiased ``|mean|^2``; 0 if the repeats are alike, NaN for fewer than four.
 
     Neither term is let below 0, so that where `m` vanishes the error is too large, by up to a factor of 1.6.
@@ -38,13 +38,13 @@ def standard_error(repeats: Array) -> float:
         return 0.0
     if count < _FEWEST:
         return math.nan
-    linear, trace = _along_mean(repeats), _squared_covariance(repeats)
+    linear, trace = _estimate_along_mean(repeats), _estimate_squared_covariance(repeats)
     return math.sqrt(4.0 * max(0.0, linear) / count + 2.0 * trace / (count * (count - 1)))
 
 
-def _along_mean(repeats: Array) -> float:
+def _estimate_along_mean(repeats: Array) -> float:
     """Return the unbiased ``m C m``: mean products of pairs that share one repeat, less those that share none."""
-    count, products = len(repeats), _products(repeats)
+    count, products = len(repeats), _compute_pair_products(repeats)
     np.fill_diagonal(products, 0.0)
     rows, triples = products.sum(axis=1), count * (count - 1) * (count - 2)
     whole, squares, shared = rows.sum(), np.sum(products**2), np.sum(rows**2)
@@ -53,7 +53,7 @@ def _along_mean(repeats: Array) -> float:
     return float(one / triples - none / (triples * (count - 3)))
 
 
-def _squared_covariance(repeats: Array) -> float:
+def _estimate_squared_covariance(repeats: Array) -> float:
     """Return ``tr(C C)`` from the spread of the products of deviations from the mean; unbiased for normal noise.
 
     With ``a = 1 - 1/R`` and ``b = 1/R``, products of two of them have the mean square
@@ -61,11 +61,11 @@ def _squared_covariance(repeats: Array) -> float:
     ``tr(C)^2 + 2 tr(C C) / (R - 1)`` in the mean.
     """
     count = len(repeats)
-    products = _products(repeats - repeats.mean(axis=0))
+    products = _compute_pair_products(repeats - repeats.mean(axis=0))
     spread = float(np.var(products[~np.eye(count, dtype=bool)]))  # their mean is -tr(C)/R, of the sample covariance
     a, b = 1.0 - 1.0 / count, 1.0 / count
     return spread / (a**2 + b**2 - 2.0 * b**2 / (count - 1))
 
 
-def _products(rows: Array) -> Array:
+def _compute_pair_products(rows: Array) -> Array:
     return np.asarray(np.einsum("ik,jk->ij", rows, rows))

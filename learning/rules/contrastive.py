@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Bench, Status
 
-from ..estimator import Reading, measure_free, readings
+from ..estimator import NudgeReading, iterate_readings, measure_free
 from ..training import Gradient, Samples
-from .error_vector import taught
-from .rule import RULES, LearningRule, Method
+from .error_vector import make_batch_gradient
+from .rule import RULES, LearningRule, RuleContext
 
 Array = NDArray[np.float64]
 
@@ -31,17 +31,17 @@ class Contrastive(LearningRule):
 
     takes_presynaptic: ClassVar[bool] = False
 
-    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
+    def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         """Measure the gradient of one batch on `bench`; the presynaptic choice has no meaning here."""
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
-        taken = list(readings(bench, free, samples.target, how.scheme, how.mirror))
+        taken = list(iterate_readings(bench, free, samples.target, how.scheme, how.mirror))
         ends = [reading.settled.status for reading in taken if reading.settled is not None]
         status = np.maximum.reduce([free.settled.status, *ends])
-        blocks = contrasts(bench, taken, status != Status.DIVERGED)
-        return taught(bench, free, samples.target, blocks, status)
+        blocks = contrast_readings(bench, taken, status != Status.DIVERGED)
+        return make_batch_gradient(bench, free, samples.target, blocks, status)
 
 
-def contrasts(bench: Bench, taken: list[Reading], keep: NDArray[np.bool_]) -> dict[str, Array]:
+def contrast_readings(bench: Bench, taken: list[NudgeReading], keep: NDArray[np.bool_]) -> dict[str, Array]:
     """Return the batch means ``-sum_k c_k a_pre(beta_k) a_post(beta_k)``, and those of ``-sum_k c_k a`` for biases.
 
     Parameters
@@ -57,12 +57,12 @@ def contrasts(bench: Bench, taken: list[Reading], keep: NDArray[np.bool_]) -> di
     share = -1.0 / count if count else float("nan")
     blocks: dict[str, Array] = {}
     for reading in taken:
-        for name, part in _products(bench, reading, keep).items():
+        for name, part in _correlate_reading(bench, reading, keep).items():
             blocks[name] = blocks.get(name, 0.0) + share * part
     return blocks
 
 
-def _products(bench: Bench, reading: Reading, keep: NDArray[np.bool_]) -> dict[str, Array]:
+def _correlate_reading(bench: Bench, reading: NudgeReading, keep: NDArray[np.bool_]) -> dict[str, Array]:
     """Return what one reading adds, summed over the samples."""
     weighed = {post: (reading.weight * reading.activity[post])[keep] for _, post in bench.connections}
     # A read with the conjugate would be no holomorphic function of the nudge: nothing is conjugated.

@@ -16,8 +16,8 @@ from substrate.protocol import Bench, Status
 from .. import cost
 from ..estimator import measure_free
 from ..training import Gradient, Samples
-from .error_vector import taught
-from .rule import RULES, LearningRule, Method
+from .error_vector import make_batch_gradient
+from .rule import RULES, LearningRule, RuleContext
 
 
 @RULES.register
@@ -28,11 +28,11 @@ class Dyadic(LearningRule):
 
     takes_presynaptic: ClassVar[bool] = False
 
-    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:  # noqa: ARG002  every rule is asked alike
+    def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:  # noqa: ARG002  every rule is asked alike
         """Measure the gradient of one batch on `bench`; neither the scheme nor the presynaptic choice is used."""
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
         settled = bench.settle_errors(samples.target)
         status = np.maximum(free.settled.status, settled.status)
         delta = dict(bench.read_errors())
-        blocks = cost.gradients(bench, free.activity, delta, status != Status.DIVERGED)
-        return taught(bench, free, samples.target, blocks, status)
+        blocks = cost.compute_gradients(bench, free.activity, delta, status != Status.DIVERGED)
+        return make_batch_gradient(bench, free, samples.target, blocks, status)

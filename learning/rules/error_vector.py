@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from substrate.protocol import Bench, Status
 
 from .. import cost
-from ..estimator import Free, estimate, measure_free
-from ..training import Gradient, Samples, judged
-from .rule import RULES, LearningRule, Method, Record
+from ..estimator import FreeReading, estimate_error_vectors, measure_free
+from ..training import Gradient, Samples, make_scored_gradient
+from .rule import RULES, LearningRule, Record, RuleContext
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -29,18 +29,18 @@ class ErrorVector(LearningRule):
 
     kind: Literal["error-vector"] = "error-vector"
 
-    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
+    def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         """Measure the gradient of one batch on `bench`.
 
         Samples that diverged have no error vector and are left out; all others teach, as on a real chip
         that reads whatever is there when the time is over.
         """
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
-        measured = estimate(bench, free, samples.target, how.scheme, how.presynaptic, how.mirror)
+        measured = estimate_error_vectors(bench, free, samples.target, how.scheme, how.presynaptic, how.mirror)
         keep = measured.status != Status.DIVERGED
-        blocks = cost.gradients(bench, measured.presynaptic, measured.delta, keep)
+        blocks = cost.compute_gradients(bench, measured.presynaptic, measured.delta, keep)
         asked = self.requests(blocks, bench, how.programmed)
-        return taught(bench, free, samples.target, asked, measured.status)
+        return make_batch_gradient(bench, free, samples.target, asked, measured.status)
 
     def requests(self, blocks: Blocks, bench: Bench, programmed: Record | None) -> Blocks:  # noqa: ARG002
         """Return what is asked of the weights, by block, from the products of error and activity.
@@ -57,7 +57,9 @@ class ErrorVector(LearningRule):
         return blocks
 
 
-def taught(bench: Bench, free: Free, target: Array, blocks: Blocks, status: NDArray[np.int64]) -> Gradient:
+def make_batch_gradient(
+    bench: Bench, free: FreeReading, target: Array, blocks: Blocks, status: NDArray[np.int64]
+) -> Gradient:
     """Return the gradient of a batch: its blocks, those of the readout, and how the batch did.
 
     Parameters
@@ -74,11 +76,11 @@ def taught(bench: Bench, free: Free, target: Array, blocks: Blocks, status: NDAr
         Worst status of all settlings.
     """
     keep, output = status != Status.DIVERGED, free.activity[list(bench.layers)[-1]]
-    blocks = blocks | cost.readout_gradients(bench.readout, output, target, keep)
-    return judged(bench, output, target, blocks, status, keep)
+    blocks = blocks | cost.compute_readout_gradients(bench.readout, output, target, keep)
+    return make_scored_gradient(bench, output, target, blocks, status, keep)
 
 
-def feedback(bench: Bench) -> list[tuple[str, str]]:
+def find_feedback_connections(bench: Bench) -> list[tuple[str, str]]:
     """Return the (pre, post) connections whose pre layer comes after their post layer."""
     order = list(bench.layers)
     return [(pre, post) for pre, post in bench.connections if order.index(pre) > order.index(post)]

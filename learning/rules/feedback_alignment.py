@@ -9,7 +9,7 @@ from typing import Literal
 
 from substrate.protocol import Bench
 
-from .error_vector import Blocks, ErrorVector, feedback
+from .error_vector import Blocks, ErrorVector, find_feedback_connections
 from .rule import RULES, Record
 
 
@@ -21,5 +21,5 @@ class FeedbackAlignment(ErrorVector):
 
     def requests(self, blocks: Blocks, bench: Bench, programmed: Record | None) -> Blocks:  # noqa: ARG002
         """Return the blocks without those of the feedback connections."""
-        fixed = {f"weight/{pre}-{post}" for pre, post in feedback(bench)}
+        fixed = {f"weight/{pre}-{post}" for pre, post in find_feedback_connections(bench)}
         return {name: block for name, block in blocks.items() if name not in fixed}

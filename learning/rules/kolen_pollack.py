@@ -13,7 +13,7 @@ from pydantic import Field
 
 from substrate.protocol import Bench
 
-from .error_vector import Blocks, ErrorVector, feedback
+from .error_vector import Blocks, ErrorVector, find_feedback_connections
 from .rule import RULES, Record
 
 
@@ -38,7 +38,7 @@ class KolenPollack(ErrorVector):
             raise ValueError("kolen-pollack: a decay needs the record of programmed weights: give it, or set decay = 0")
         changed, known = dict(blocks), set(bench.connections)
         record = programmed() if programmed is not None and self.decay > 0.0 else {}
-        for pre, post in feedback(bench):
+        for pre, post in find_feedback_connections(bench):
             if (post, pre) not in known:
                 continue
             forward, back = f"weight/{post}-{pre}", f"weight/{pre}-{post}"

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.kinds import Kinds
+from devices.kinds import KindRegistry
 from devices.parameters import Parameters
 from substrate.protocol import Bench
 
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Record = Callable[[], Mapping[str, Array]]
 
 
-class Method(NamedTuple):
+class RuleContext(NamedTuple):
     """How a rule measures."""
 
     scheme: Scheme
@@ -50,15 +50,15 @@ class LearningRule(Parameters):
     """Whether it leaves the choice of the presynaptic factor to the scenario."""
 
     @abstractmethod
-    def gradient(self, bench: Bench, samples: Samples, how: Method) -> Gradient:
+    def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         """Measure the gradient of one batch on `bench`, and leave the batch clamped."""
 
 
-RULES: Kinds[LearningRule] = Kinds("learning rule", LearningRule)  # type: ignore[type-abstract]
+RULES: KindRegistry[LearningRule] = KindRegistry("learning rule", LearningRule)  # type: ignore[type-abstract]
 """Every rule that a scenario may name."""
 
 
-def rule_named(rule: LearningRule, bench: Bench, how: Method) -> Rule:
+def make_rule(rule: LearningRule, bench: Bench, how: RuleContext) -> Rule:
     """Return the rule that measures gradients on `bench`.
 
     Parameters

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from devices.kinds import Kinds
+from devices.kinds import KindRegistry
 from devices.parameters import Parameters
 from substrate.protocol import Wave
 
@@ -69,7 +69,7 @@ class Scheme(Parameters):
 
     def fault(self) -> tuple[str, str] | None:
         """Return what is wrong with the nodes and what to try; None where nothing is."""
-        nodes = unfolded(self.nodes())
+        nodes = unfold_mirrored_nodes(self.nodes())
         if not any(node.beta != 0.0 for node in nodes):
             return "has no node with a nudge", "give at least one node with beta other than 0"
         whole = sum(node.weight for node in nodes)
@@ -128,11 +128,11 @@ class Swing(Scheme):
         return None
 
 
-SCHEMES: Kinds[Scheme] = Kinds("scheme", Scheme)  # type: ignore[type-abstract]
+SCHEMES: KindRegistry[Scheme] = KindRegistry("scheme", Scheme)  # type: ignore[type-abstract]
 """Every scheme that a scenario may name."""
 
 
-class Slow(NamedTuple):
+class QuasiStaticSwing(NamedTuple):
     """A swinging nudge in the limit of an endless period: it is stopped and settled at every point."""
 
     scheme: Swing
@@ -151,7 +151,7 @@ class Demand(NamedTuple):
     """Real reads of all units; a complex state costs two."""
 
 
-def unfolded(nodes: list[Node]) -> list[Node]:
+def unfold_mirrored_nodes(nodes: list[Node]) -> list[Node]:
     """Return the nodes with every mirrored one as two."""
     both = []
     for node in nodes:
@@ -162,7 +162,7 @@ def unfolded(nodes: list[Node]) -> list[Node]:
     return both
 
 
-def noise_gain(nodes: Sequence[Node]) -> float:
+def compute_noise_gain(nodes: Sequence[Node]) -> float:
     """Return ``G = beta^2 sum_k |c_k|^2``: read noise `sigma` gives the estimate a variance ``G sigma^2 / beta^2``.
 
     `beta` is the largest ``|beta_k|``. A mirrored node repeats the noise of the one that was read.
@@ -171,19 +171,19 @@ def noise_gain(nodes: Sequence[Node]) -> float:
     return size**2 * sum(abs((1 + node.mirrored) * node.weight) ** 2 for node in nodes)
 
 
-def truncation_order(nodes: Sequence[Node]) -> int:
+def find_truncation_order(nodes: Sequence[Node]) -> int:
     """Return the order p of the truncation error ``O(beta^p)``: the power p + 1 is the first above 1 that is seen.
 
     Of a drawn sign, the order of one sample.
     """
     size = max(abs(node.beta) for node in nodes)
     power = 2
-    while abs(_moment(nodes, power)) < 1e-9 * size ** (power - 1):
+    while abs(_compute_node_moment(nodes, power)) < 1e-9 * size ** (power - 1):
         power += 1
     return power - 1
 
 
-def demand(scheme: Scheme, mirror: bool = True, points: int = 0) -> Demand:
+def count_demand(scheme: Scheme, mirror: bool = True, points: int = 0) -> Demand:
     """Return what one estimate asks of the chip.
 
     Parameters
@@ -196,11 +196,11 @@ def demand(scheme: Scheme, mirror: bool = True, points: int = 0) -> Demand:
     """
     if isinstance(scheme, Swing):
         return Demand(2, 1 + points * (2 if scheme.needs_complex else 1))
-    nodes = scheme.nodes() if mirror else unfolded(scheme.nodes())
+    nodes = scheme.nodes() if mirror else unfold_mirrored_nodes(scheme.nodes())
     nudged = [node for node in nodes if node.beta != 0.0]
     return Demand(1 + len(nudged), 1 + sum(2 if complex(node.beta).imag != 0.0 else 1 for node in nudged))
 
 
-def _moment(nodes: Sequence[Node], power: int) -> float:
+def _compute_node_moment(nodes: Sequence[Node], power: int) -> float:
     """Return the real part of ``sum_k c_k beta_k^power``, which is what an estimate keeps."""
     return sum((1 + node.mirrored) * (node.weight * complex(node.beta) ** power).real for node in nodes)

@@ -73,12 +73,14 @@ class LockIn(Swing):
         ValueError
             If there are too few points to tell the harmonics apart.
         """
-        _refuse_few(points, self.fewest_points)
+        _check_points(points, self.fewest_points)
         phase = 2.0 * np.pi * np.arange(points) / points
         odd = np.arange(1, 2 * self.harmonics, 2)
         slopes = np.where(odd % 4 == 1, odd, -odd)
         weights = (2.0 / (points * self.beta)) * np.cos(np.outer(phase, odd)) @ slopes
-        return [Node(self.beta * _cosine(k, points), float(weight), False) for k, weight in enumerate(weights)]
+        return [
+            Node(self.beta * _compute_cycle_cosine(k, points), float(weight), False) for k, weight in enumerate(weights)
+        ]
 
 
 @SCHEMES.register
@@ -125,17 +127,17 @@ class Rotation(Swing):
         ValueError
             If there are too few points.
         """
-        _refuse_few(points, self.fewest_points)
+        _check_points(points, self.fewest_points)
         betas = [cmath.rect(self.beta, 2.0 * math.pi * k / points) for k in range(points)]
         return [Node(beta, 1.0 / (points * beta), False) for beta in betas]
 
 
-def _cosine(k: int, points: int) -> float:
+def _compute_cycle_cosine(k: int, points: int) -> float:
     """Return ``cos(2 pi k / points)``, exactly 0 at a quarter of the cycle."""
     return 0.0 if 4 * k in (points, 3 * points) else math.cos(2.0 * math.pi * k / points)
 
 
-def _refuse_few(points: int, fewest: int) -> None:
+def _check_points(points: int, fewest: int) -> None:
     if points < fewest:
         raise ValueError(
             f"learning.scheme.period: the cycle has {points} points, this scheme needs {fewest}: "

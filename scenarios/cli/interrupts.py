@@ -31,7 +31,7 @@ _LOOK = 0.1
 _BROKEN_OFF_JSON = json.dumps({"status": "interrupted", "error": {"message": "broken off"}}) + "\n"
 
 
-class Polite(NamedTuple):
+class StoppableWork(NamedTuple):
     """Work that ends in its own way when it is asked to."""
 
     ask: Callable[[], None]
@@ -47,10 +47,10 @@ class _Listener(threading.Thread):
     def __init__(self, ear: socket.socket) -> None:
         super().__init__(daemon=True, name="interrupts")
         self._ear, self._count, self._deadline = ear, 0, math.inf
-        self.polite: Polite | None = None
+        self.polite: StoppableWork | None = None
         self.promised = ""
 
-    def become(self, polite: Polite | None) -> None:
+    def become(self, polite: StoppableWork | None) -> None:
         """Go on with other work: interrupts of the work before are obeyed."""
         self.polite, self._count, self._deadline = polite, 0, math.inf
 
@@ -67,7 +67,7 @@ class _Listener(threading.Thread):
             except (OSError, ValueError):
                 return
             if monotonic() > self._deadline and not (self._count == 1 and self.polite and self.polite.saving()):
-                _leave(self.promised)
+                _end_process(self.promised)
 
     def _hear(self) -> None:
         self._count += 1
@@ -80,7 +80,7 @@ _listeners: list[_Listener] = []
 """The one of this process, if there is one."""
 
 
-def _leave(promised: str) -> None:
+def _end_process(promised: str) -> None:
     """End the process: files are written whole or not at all, so what lies on the disk is good."""
     with suppress(OSError, ValueError):
         os.write(1, promised.encode())
@@ -91,7 +91,7 @@ def _leave(promised: str) -> None:
 
 
 @contextmanager
-def obeyed() -> Iterator[None]:
+def handle_interrupts() -> Iterator[None]:
     """Obey Ctrl-C within two seconds in this context; does nothing where signals go elsewhere."""
     if threading.current_thread() is not threading.main_thread() or _listeners:
         yield
@@ -113,7 +113,7 @@ def obeyed() -> Iterator[None]:
 
 
 @contextmanager
-def polite(work: Polite) -> Iterator[None]:
+def let_work_end(work: StoppableWork) -> Iterator[None]:
     """Let the first interrupt in this context ask the work to end, and the second end the process."""
     for listener in _listeners:
         listener.become(work)
@@ -137,7 +137,7 @@ def print_json(found: dict[str, Any]) -> None:
     print(json.dumps(found))
 
 
-def keep_promise() -> None:
+def print_promised_json() -> None:
     """Print what was promised to a program that reads the standard output, if it has got nothing yet."""
     for listener in _listeners:
         print(listener.promised, end="")

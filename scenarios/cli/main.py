@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .interrupts import obeyed, promise_json
+from .interrupts import handle_interrupts, promise_json
 from .surroundings import Command
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ _scenario = click.argument("scenario")
 _set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
 
 
-def _load(name: str, edits: tuple[str, ...]) -> Scenario:
+def _read_scenario(name: str, edits: tuple[str, ...]) -> Scenario:
     from ..api import ScenarioError, load
 
     try:
         return load(name, edits)
     except ScenarioError as error:
-        raise _stop(str(error)) from error
+        raise _make_exit(str(error)) from error
 
 
-def _stop(text: str, code: int = 2) -> click.exceptions.Exit:
+def _make_exit(text: str, code: int = 2) -> click.exceptions.Exit:
     click.echo(text, err=True)
     return click.exceptions.Exit(code)
 
 
-def _shard(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+def _parse_shard(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
     """Return ``i/n`` as two numbers."""
     if text is None:
         return None
@@ -48,20 +48,20 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.version_option(version("nudgelab"), prog_name="nudgelab")
 def main() -> None:
     """Simulate analog hardware that settles, and see where the error of its gradients comes from."""
-    click.get_current_context().with_resource(obeyed())
+    click.get_current_context().with_resource(handle_interrupts())
 
 
 @main.command("list")
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
-    from ..api import catalogue, list_presets, wrapped
+    from ..api import catalogue, list_presets, wrap_text
 
     width = shutil.get_terminal_size((120, 24)).columns
     for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
         click.echo(f"{heading}:")
         size = min(max(map(len, titles)), width // 2)
         for name, title in titles.items():
-            first, *rest = wrapped(title, width - size - 4)
+            first, *rest = wrap_text(title, width - size - 4)
             lines = (
                 [f"  {name:<{size}}  {first}"]
                 if len(name) <= size
@@ -78,11 +78,11 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
     from ..api import ScenarioError
 
-    loaded = _load(scenario, edits)
+    loaded = _read_scenario(scenario, edits)
     try:
         found = loaded.check()
     except ScenarioError as error:
-        raise _stop(str(error)) from error
+        raise _make_exit(str(error)) from error
     for line in found.warnings:
         click.echo(line, err=True)
     for line in found.taken:
@@ -95,7 +95,7 @@ def check(scenario: str, edits: tuple[str, ...]) -> None:
 @_set
 def show(scenario: str, edits: tuple[str, ...]) -> None:
     """Print a scenario with all defaults, where each value comes from, and what it will cost."""
-    click.echo(_load(scenario, edits).show(), nl=False)
+    click.echo(_read_scenario(scenario, edits).show(), nl=False)
 
 
 @main.command()
@@ -105,9 +105,9 @@ def schema(write: Path | None) -> None:
     from .. import api
 
     try:
-        click.echo(api.schema(write), nl=write is not None)
+        click.echo(api.export_schema(write), nl=write is not None)
     except api.StoreWriteError as error:
-        raise _stop(str(error), 1) from error
+        raise _make_exit(str(error), 1) from error
 
 
 @main.command()
@@ -120,7 +120,7 @@ def init(name: str, preset: str | None) -> None:
     try:
         paths = write_starter(Path(), name, preset)
     except StarterError as error:
-        raise _stop(str(error)) from error
+        raise _make_exit(str(error)) from error
     for path in paths:
         click.echo(str(path))
 
@@ -138,9 +138,9 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario and print its answer; the same command goes on with an interrupted run."""
     if flags["as_json"]:
         promise_json()
-    from .run import Flags, run_and_tell
+    from .run import RunFlags, run_command
 
-    raise click.exceptions.Exit(run_and_tell(scenario, edits, Flags(**flags)))
+    raise click.exceptions.Exit(run_command(scenario, edits, RunFlags(**flags)))
 
 
 @main.command()
@@ -149,7 +149,9 @@ def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; default ./<name>-<id>.")
 @click.option("--workers", type=click.IntRange(1, 1024), default=1, help="Points that run at the same time.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Use the workers of this Dask cluster.")
-@click.option("--shard", callback=_shard, metavar="I/N", help="Run every N-th point from number I on; merge later.")
+@click.option(
+    "--shard", callback=_parse_shard, metavar="I/N", help="Run every N-th point from number I on; merge later."
+)
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of one point; default: cores / workers.")
 @click.option("--retry-failed", is_flag=True, help="Run points again that failed or were killed.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first point that fails.")
@@ -161,9 +163,9 @@ def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
         raise click.UsageError("--scheduler and --shard exclude each other")
     if flags["as_json"]:
         promise_json()
-    from .sweep import SweepFlags, sweep_and_tell
+    from .sweep import SweepFlags, sweep_command
 
-    raise click.exceptions.Exit(sweep_and_tell(scenario, edits, SweepFlags(**flags)))
+    raise click.exceptions.Exit(sweep_command(scenario, edits, SweepFlags(**flags)))
 
 
 @main.command()
@@ -171,9 +173,9 @@ def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def merge(folder: Path, as_json: bool) -> None:
     """Put the points of a sweep together that are in a folder, after `sweep --shard`."""
-    from .sweep import merge_and_tell
+    from .sweep import merge_command
 
-    raise click.exceptions.Exit(merge_and_tell(folder, as_json))
+    raise click.exceptions.Exit(merge_command(folder, as_json))
 
 
 @main.command()
@@ -185,9 +187,9 @@ def report(path: Path) -> None:
     try:
         files = api.report(path)
     except api.StoreReadError as error:
-        raise _stop(str(error), 4) from error
+        raise _make_exit(str(error), 4) from error
     except api.StoreWriteError as error:
-        raise _stop(str(error), 1) from error
+        raise _make_exit(str(error), 1) from error
     for written in files:
         click.echo(str(written))
 
@@ -207,7 +209,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     try:
         found = api.compare(a, b)
     except api.StoreReadError as error:
-        raise _stop(str(error), 4) from error
+        raise _make_exit(str(error), 4) from error
     if as_json:
         click.echo(json.dumps(found.as_table(), default=str))
         return

@@ -21,15 +21,15 @@ from ..api import (
     ScenarioError,
     StoreReadError,
     StoreWriteError,
-    as_table,
-    compiling,
+    convert_to_table,
+    explain_unkept,
+    format_open_lines,
+    format_suspicion,
+    is_compiling,
     load,
-    open_lines,
-    show,
-    told,
-    unkept,
+    print_summary,
 )
-from .interrupts import BROKEN_OFF, Polite, polite, print_json
+from .interrupts import BROKEN_OFF, StoppableWork, let_work_end, print_json
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
 """Exit codes."""
@@ -43,7 +43,7 @@ _FAILURES: dict[type[Exception], tuple[str, int]] = {
 """Status and exit code of the errors that end a run."""
 
 
-class Flags(NamedTuple):
+class RunFlags(NamedTuple):
     """Options of the command."""
 
     out: Path | None = None
@@ -54,61 +54,61 @@ class Flags(NamedTuple):
     fail_on_divergence: bool = False
 
 
-def run_and_tell(name: str, edits: Sequence[str], flags: Flags) -> int:
+def run_command(name: str, edits: Sequence[str], flags: RunFlags) -> int:
     """Run a scenario, print the answer on the standard output, and return the exit code."""
     quiet = flags.quiet or flags.as_json
     try:
-        result = _run(name, edits, flags, quiet)
+        result = _run_with_progress(name, edits, flags, quiet)
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
-        return _fail(flags, "invalid", str(error), INVALID, faults=faults)
+        return _print_run_failure(flags, "invalid", str(error), INVALID, faults=faults)
     except (RunError, StoreReadError, StoreWriteError, Interrupted) as error:
         status, code = _FAILURES[type(error)]
-        return _fail(flags, status, str(error), code)
+        return _print_run_failure(flags, status, str(error), code)
     except KeyboardInterrupt:
-        return _fail(flags, "interrupted", "broken off", BROKEN_OFF)
+        return _print_run_failure(flags, "interrupted", "broken off", BROKEN_OFF)
     if flags.as_json:
         found: dict[str, Any] = {"status": result.status, "answer": result.answer}
-        found["warnings"] = [as_table(warning) for warning in result.warnings]
+        found["warnings"] = [convert_to_table(warning) for warning in result.warnings]
         found["alarms"] = [alarm._asdict() for alarm in result.alarms]
         print_json(found | {"files": [str(file) for file in result.files], "metrics": result.metrics})
     else:
         # Without progress nothing has told them yet.
         for warning in result.warnings if quiet else ():
-            print(told(warning), file=sys.stderr)
-        _tell(result)
-    tell_unkept()
+            print(format_suspicion(warning), file=sys.stderr)
+        _print_result(result)
+    warn_unkept_kernels()
     return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
 
 
-def _run(name: str, edits: Sequence[str], flags: Flags, quiet: bool) -> Result:
+def _run_with_progress(name: str, edits: Sequence[str], flags: RunFlags, quiet: bool) -> Result:
     scenario = load(name, edits)
     trains = scenario.resumes
     caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
     words = "stopping with a checkpoint"
-    with Progress(quiet=quiet) as progress, stopping(progress, caught, words, lambda: trains and progress.moving):
+    with Progress(quiet=quiet) as progress, catch_signals(progress, caught, words, lambda: trains and progress.moving):
         return scenario.run(flags.out or True, threads=flags.threads, force=flags.force, watch=progress)
 
 
-def _tell(result: Result) -> None:
-    show(result.stored, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+def _print_result(result: Result) -> None:
+    print_summary(result.stored, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
     print()
     for file in result.files:
         print(file)
     print()
-    print(open_lines(result.files[0]))
+    print(format_open_lines(result.files[0]))
     if not result.computed:
         print("This result was already complete; --force computes it again.", file=sys.stderr)
 
 
-def tell_unkept() -> None:
+def warn_unkept_kernels() -> None:
     """Tell on the standard error why the next run will compile its kernels again, if it will."""
-    if reason := unkept():
+    if reason := explain_unkept():
         words = "the next run compiles its kernels again: free some room, or name a folder by NUMBA_CACHE_DIR"
         print(f"compiled kernels are not kept ({reason}); {words}", file=sys.stderr)
 
 
-def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
+def _print_run_failure(flags: RunFlags, status: str, text: str, code: int, **more: Any) -> int:
     if flags.as_json:
         print_json({"status": status, "error": {"message": text, **more}})
     else:
@@ -117,7 +117,7 @@ def _fail(flags: Flags, status: str, text: str, code: int, **more: Any) -> int:
 
 
 @contextmanager
-def stopping(
+def catch_signals(
     progress: Progress,
     caught: Sequence[signal.Signals],
     words: str,
@@ -152,13 +152,13 @@ def stopping(
     def handle(_number: int, _frame: FrameType | None) -> None:
         if not next(seen, 1) and begun():
             ask()
-        elif not compiling():  # there it would be lost in the compiler; `interrupts` ends the process
+        elif not is_compiling():  # there it would be lost in the compiler; `interrupts` ends the process
             raise KeyboardInterrupt
 
     for number in caught:
         signal.signal(number, handle)
     try:
-        with polite(Polite(lambda: ask() if begun() else None, saving or begun)):
+        with let_work_end(StoppableWork(lambda: ask() if begun() else None, saving or begun)):
             yield
     finally:
         for number in caught:

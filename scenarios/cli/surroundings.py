@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from .interrupts import BROKEN_OFF, keep_promise
+from .interrupts import BROKEN_OFF, print_promised_json
 
 
 class OutputError(OSError):
@@ -44,7 +44,7 @@ class Command(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            keep_promise()
+            print_promised_json()
             print("broken off", file=sys.stderr)
             raise click.exceptions.Exit(BROKEN_OFF) from None
 
@@ -73,10 +73,10 @@ def _repair_streams() -> None:
     while (unused := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(unused)
-    sys.stdout, sys.stderr = (_repaired(stream) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (_repair_stream(stream) for stream in (sys.stdout, sys.stderr))
 
 
-def _repaired(stream: TextIO | None) -> TextIO:
+def _repair_stream(stream: TextIO | None) -> TextIO:
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper):

@@ -15,19 +15,19 @@ from ..api import (
     Progress,
     RunError,
     ScenarioError,
-    Stage,
     StoreReadError,
     StoreWriteError,
     SweepResult,
-    as_table,
-    engine_of,
+    SweepStage,
+    choose_engine,
+    convert_to_table,
+    format_suspicion,
     load,
     merge,
     sweep,
-    told,
 )
 from .interrupts import BROKEN_OFF, print_json
-from .run import stopping, tell_unkept
+from .run import catch_signals, warn_unkept_kernels
 
 DONE, FAILED, INVALID, SOME_FAILED, UNREADABLE, RESUMABLE = 0, 1, 2, 3, 4, 75
 """Exit codes."""
@@ -51,36 +51,36 @@ class SweepFlags(NamedTuple):
     quiet: bool = False
 
 
-def sweep_and_tell(name: str, edits: Sequence[str], flags: SweepFlags) -> int:
+def sweep_command(name: str, edits: Sequence[str], flags: SweepFlags) -> int:
     """Sweep a scenario, print where the result is, and return the exit code."""
 
     def work() -> SweepResult:
-        described, stage = sweep(load(name, edits)), Stage()
+        described, stage = sweep(load(name, edits)), SweepStage()
         apart = flags.workers > 1 or flags.scheduler is not None
         trains = described.scenario.resumes
         words = f"stopping: the points that run now {'leave checkpoints' if trains else 'are given up'}"
         quiet, saving = flags.quiet or flags.as_json, partial(stage.saving, trains)
-        with Progress(quiet=quiet) as progress, stopping(progress, _CAUGHT, words, lambda: stage.begun, saving):
+        with Progress(quiet=quiet) as progress, catch_signals(progress, _CAUGHT, words, lambda: stage.begun, saving):
             return described.run(
                 flags.out,
                 workers=flags.workers,
                 threads=flags.threads or (1 if flags.scheduler else None),
-                engine=stage.watched(engine_of(flags.workers, flags.scheduler), apart=apart),
+                engine=stage.watched(choose_engine(flags.workers, flags.scheduler), apart=apart),
                 shard=flags.shard,
                 retry_failed=flags.retry_failed,
                 fail_fast=flags.fail_fast,
                 watch=progress,
             )
 
-    return _told(work, flags.as_json, flags.quiet)
+    return _print_sweep(work, flags.as_json, flags.quiet)
 
 
-def merge_and_tell(folder: Path, as_json: bool) -> int:
+def merge_command(folder: Path, as_json: bool) -> int:
     """Put together the points in a folder, print where the result is, and return the exit code."""
-    return _told(lambda: merge(folder), as_json)
+    return _print_sweep(lambda: merge(folder), as_json)
 
 
-def _told(work: Callable[[], SweepResult], as_json: bool, quiet: bool = False) -> int:
+def _print_sweep(work: Callable[[], SweepResult], as_json: bool, quiet: bool = False) -> int:
     try:
         found = work()
         swept = found.swept
@@ -88,21 +88,21 @@ def _told(work: Callable[[], SweepResult], as_json: bool, quiet: bool = False) -
             raise StoreWriteError(swept.stopped)
     except ScenarioError as error:
         faults = [{"file": f.file, "line": f.line, "message": f.message, "hint": f.hint} for f in error.faults]
-        return _fail(as_json, "invalid", str(error), INVALID, faults=faults)
+        return _print_sweep_failure(as_json, "invalid", str(error), INVALID, faults=faults)
     except RunError as error:
-        return _fail(as_json, "invalid", str(error), INVALID)
+        return _print_sweep_failure(as_json, "invalid", str(error), INVALID)
     except (StoreReadError, StoreWriteError) as error:
         status, code = ("unreadable", UNREADABLE) if isinstance(error, StoreReadError) else ("failed", FAILED)
-        return _fail(as_json, status, str(error), code)
+        return _print_sweep_failure(as_json, status, str(error), code)
     except KeyboardInterrupt:
-        return _fail(as_json, "interrupted", "broken off", BROKEN_OFF)
+        return _print_sweep_failure(as_json, "interrupted", "broken off", BROKEN_OFF)
     # Without progress nothing has told them yet.
     for warning in swept.warnings if quiet and not as_json else ():
-        print(told(warning), file=sys.stderr)
-    return _answered(found, as_json)
+        print(format_suspicion(warning), file=sys.stderr)
+    return _print_sweep_answer(found, as_json)
 
 
-def _answered(result: SweepResult, as_json: bool) -> int:
+def _print_sweep_answer(result: SweepResult, as_json: bool) -> int:
     swept, files = result.swept, result.files
     counts = Counter(outcome.status if outcome else "missing" for outcome in swept.outcomes)
     bad = counts["failed"] + counts["killed"]
@@ -111,14 +111,14 @@ def _answered(result: SweepResult, as_json: bool) -> int:
         status, code = ("interrupted", RESUMABLE) if swept.stopped == STOPPED else ("stopped", SOME_FAILED)
     if as_json:
         found = {"status": status, "counts": dict(counts), "computed": swept.computed, "answer": swept.answer}
-        found |= {"files": [str(file) for file in files], "warnings": [as_table(one) for one in swept.warnings]}
+        found |= {"files": [str(file) for file in files], "warnings": [convert_to_table(one) for one in swept.warnings]}
         print_json(found)
         return code
     words = {"ok": "good", "missing": "not run"}
     print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
     for file in files:
         print(file)
-    tell_unkept()
+    warn_unkept_kernels()
     if not files:
         print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
     if swept.stopped:
@@ -126,7 +126,7 @@ def _answered(result: SweepResult, as_json: bool) -> int:
     return code
 
 
-def _fail(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
+def _print_sweep_failure(as_json: bool, status: str, text: str, code: int, **more: Any) -> int:
     if as_json:
         print_json({"status": status, "error": {"message": text, **more}})
     else:

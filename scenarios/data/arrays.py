@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..language.faults import close, did_you_mean
+from ..language.faults import find_similar, ask_did_you_mean
 
 LARGEST = 8 * 10**9
 """Largest array, in bytes, once it is double precision."""
@@ -32,12 +32,12 @@ class DataError(Exception):
         return f"{self.field}: {self.message}; {self.hint}"
 
 
-def fault(message: str, hint: str) -> DataError:
+def make_data_error(message: str, hint: str) -> DataError:
     """Return the error of a task whose file is at fault."""
     return DataError("task.path", message, hint)
 
 
-class Part(NamedTuple):
+class LazyArray(NamedTuple):
     """An array of a file of which only the header has been read."""
 
     where: str
@@ -50,7 +50,7 @@ Words = tuple[str, str]
 """What is wrong, and what to try."""
 
 
-class Read(NamedTuple):
+class FileContent(NamedTuple):
     """What a file that a scenario names holds."""
 
     value: Any
@@ -66,7 +66,7 @@ class Read(NamedTuple):
     """What does not fit, if a file is told more than one thing at once."""
 
 
-def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
+def compute_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return a digest of named arrays: their names, types, shapes and numbers."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
@@ -75,7 +75,7 @@ def digest_of(arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def find(path: Path, folder: bool = False) -> Path:
+def find_path(path: Path, folder: bool = False) -> Path:
     """Return the path of a file, or of a `folder`, that is there.
 
     Raises
@@ -88,13 +88,13 @@ def find(path: Path, folder: bool = False) -> Path:
             return path
         kind, other = ("folder", path.is_file()) if folder else ("file", path.is_dir())
     except (OSError, ValueError) as error:
-        raise fault(f"{str(path)[:200]!r} is no path ({error})", "paths start at the scenario file") from error
+        raise make_data_error(f"{str(path)[:200]!r} is no path ({error})", "paths start at the scenario file") from error
     if other:
-        raise fault(f"{path} is {'a file, not a folder' if folder else 'a folder, not a file'}", f"name a {kind}")
-    raise fault(f"no {kind} {path}", _path_hint(path))
+        raise make_data_error(f"{path} is {'a file, not a folder' if folder else 'a folder, not a file'}", f"name a {kind}")
+    raise make_data_error(f"no {kind} {path}", _describe_path(path))
 
 
-def _path_hint(path: Path) -> str:
+def _describe_path(path: Path) -> str:
     """Return why a path leads nowhere, as far as its letters tell."""
     text = str(path)
     for pattern, words in _PATH_HINTS:
@@ -104,7 +104,7 @@ def _path_hint(path: Path) -> str:
         beside = {file.name.lower(): file.name for file in path.parent.iterdir()}
     except OSError:
         beside = {}
-    meant = did_you_mean(beside.get(close(path.name, beside) or ""))
+    meant = ask_did_you_mean(beside.get(find_similar(path.name, beside) or ""))
     return meant or "paths start at the scenario file"
 
 
@@ -128,7 +128,7 @@ _MAGIC = (
 )
 
 
-class File(NamedTuple):
+class OpenFile(NamedTuple):
     """A file that is open; whoever reads it begins at its start."""
 
     path: Path
@@ -136,7 +136,7 @@ class File(NamedTuple):
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[File]:
+def open_file(path: Path) -> Iterator[OpenFile]:
     """Open a file that a scenario names: once, for all that is read of it.
 
     Raises
@@ -144,15 +144,15 @@ def open_file(path: Path) -> Iterator[File]:
     DataError
         If it is not there, or cannot be read.
     """
-    with reading(path, "a file"):
-        handle = find(path).open("rb")
+    with convert_read_errors(path, "a file"):
+        handle = find_path(path).open("rb")
     with handle:
-        yield File(path, handle)
+        yield OpenFile(path, handle)
 
 
-def kind_of(file: File) -> str:
+def detect_file_type(file: OpenFile) -> str:
     """Return what a file is by its content: ``text``, ``an npz file``, ``an HDF5 file`` and so on."""
-    with reading(file.path, "a file"):
+    with convert_read_errors(file.path, "a file"):
         file.handle.seek(0)
         head = file.handle.read(4096)
         if head.startswith(b"PK") and zipfile.is_zipfile(file.handle):
@@ -177,24 +177,24 @@ _NPZ_HINTS = {
 }
 
 
-def listed(file: File) -> str:
+def describe_arrays(file: OpenFile) -> str:
     """Return the arrays of an npz file in words, with their shapes where their headers can be read."""
     shapes = {}
-    for name in _members(file):
+    for name in _list_npz_arrays(file):
         try:
-            shapes[name] = f"{name} {npz_parts(file, [name])[name].shape}"
+            shapes[name] = f"{name} {read_npz_headers(file, [name])[name].shape}"
         except DataError:
             shapes[name] = name
     return ", ".join(list(shapes.values())[:20]) or "nothing"
 
 
-def _members(file: File) -> list[str]:
-    with reading(file.path, "an npz file"), zipfile.ZipFile(file.handle) as archive:
+def _list_npz_arrays(file: OpenFile) -> list[str]:
+    with convert_read_errors(file.path, "an npz file"), zipfile.ZipFile(file.handle) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 @contextmanager
-def reading(path: Path, kind: str) -> Iterator[None]:
+def convert_read_errors(path: Path, kind: str) -> Iterator[None]:
     """Turn any damage met inside the context into a `DataError` that names the file."""
     try:
         yield
@@ -202,10 +202,10 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # zipfile, zlib, tokenize and NumPy raise a dozen types for damage
         reason = str(error) or type(error).__name__
-        raise fault(f"{path} cannot be read as {kind}: {reason}", "make or copy it again") from error
+        raise make_data_error(f"{path} cannot be read as {kind}: {reason}", "make or copy it again") from error
 
 
-def npz_parts(file: File, names: Iterable[str] | None = None) -> dict[str, Part]:
+def read_npz_headers(file: OpenFile, names: Iterable[str] | None = None) -> dict[str, LazyArray]:
     """Return the parts of an npz file, all of them or those of `names` that are there; it stays open for them.
 
     Raises
@@ -213,34 +213,34 @@ def npz_parts(file: File, names: Iterable[str] | None = None) -> dict[str, Part]
     DataError
         When the file is damaged.
     """
-    with reading(file.path, "an npz file"):
-        if (kind := kind_of(file)) != "an npz file":
+    with convert_read_errors(file.path, "an npz file"):
+        if (kind := detect_file_type(file)) != "an npz file":
             hint = _NPZ_HINTS.get(kind, "save arrays with numpy.savez(path, name=array, ...)")
-            raise fault(f"{file.path} is {kind}, not an npz file", hint)
-        present = _members(file)
+            raise make_data_error(f"{file.path} is {kind}, not an npz file", hint)
+        present = _list_npz_arrays(file)
         with zipfile.ZipFile(file.handle) as archive:
             wanted = present if names is None else [name for name in names if name in present]
-            return {name: _npz_part(file, name, archive) for name in wanted}
+            return {name: _read_npz_header(file, name, archive) for name in wanted}
 
 
-def _npz_part(file: File, name: str, archive: zipfile.ZipFile) -> Part:
+def _read_npz_header(file: OpenFile, name: str, archive: zipfile.ZipFile) -> LazyArray:
     with archive.open(f"{name}.npy") as member:
         # Other versions only serve headers above 64 KiB, which no plain array has.
         if np.lib.format.read_magic(member) != (1, 0):
-            raise fault(f"{name} in {file.path} is not npy version 1.0", "write it with numpy.savez")
+            raise make_data_error(f"{name} in {file.path} is not npy version 1.0", "write it with numpy.savez")
         shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    return Part(f"{name} in {file.path}", shape, dtype, partial(_read_npz, file, name))
+    return LazyArray(f"{name} in {file.path}", shape, dtype, partial(_read_npz_array, file, name))
 
 
-def _read_npz(file: File, name: str) -> NDArray[Any]:
+def _read_npz_array(file: OpenFile, name: str) -> NDArray[Any]:
     # Not numpy.load: it prefers a member called `x` over the `x.npy` whose header was checked.
-    whole = reading(file.path, "an npz file")
+    whole = convert_read_errors(file.path, "an npz file")
     with whole, zipfile.ZipFile(file.handle) as archive, archive.open(f"{name}.npy") as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
 
 
-def refuse_large(part: Part) -> None:
+def refuse_large(part: LazyArray) -> None:
     """Refuse an array whose header claims more than 8 GB in double precision."""
     if math.prod(part.shape) * max(8, part.dtype.itemsize) > LARGEST:
-        raise fault(f"{part.where} has the shape {part.shape}, above 8 GB", "keep fewer samples")
+        raise make_data_error(f"{part.where} has the shape {part.shape}, above 8 GB", "keep fewer samples")

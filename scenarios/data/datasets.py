@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import LARGEST, DataError, Part, digest_of, fault, find, listed, npz_parts, open_file, reading, refuse_large
-from .foreign import recognised
-from .generated import generated_parts
+from .arrays import LARGEST, DataError, LazyArray, compute_digest, make_data_error, find_path, describe_arrays, read_npz_headers, open_file, convert_read_errors, refuse_large
+from .foreign import recognise_layout
+from .generated import generate_arrays
 from ..schema.tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
 
 _STEMS = {
@@ -66,7 +66,7 @@ class Outline(NamedTuple):
     """0 when the source has no test part."""
 
 
-def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Data:
+def load_task_data(task: Task, folder: Path, inputs: int, outputs: int | None) -> Data:
     """Load the data of a task.
 
     Pixels of bundled and IDX images are divided by 255. Your own arrays are converted to double
@@ -89,96 +89,96 @@ def load_task(task: Task, folder: Path, inputs: int, outputs: int | None) -> Dat
     DataError
         When the source is missing, damaged, empty, too large, not finite, or does not fit.
     """
-    with open_source(task, folder) as source:
-        return load_source(source, inputs, outputs)
+    with open_task_source(task, folder) as source:
+        return load_source_data(source, inputs, outputs)
 
 
-def describe(task: Task, folder: Path) -> Outline:
+def read_outline(task: Task, folder: Path) -> Outline:
     """Return the size of a task's data from headers and labels, without loading the inputs.
 
-    Task and folder are those of `load_task`.
+    Task and folder are those of `load_task_data`.
 
     Raises
     ------
     DataError
         When the source is missing, damaged, empty or too large, as far as headers show it.
     """
-    with open_source(task, folder) as source:
+    with open_task_source(task, folder) as source:
         return source.outline
 
 
-class Source(NamedTuple):
+class TaskSource(NamedTuple):
     """The data of a task, of which headers and labels have been read."""
 
     task: Task
-    parts: dict[str, Part]
+    parts: dict[str, LazyArray]
     outline: Outline
 
 
 @contextmanager
-def open_source(task: Task, folder: Path) -> Iterator[Source]:
+def open_task_source(task: Task, folder: Path) -> Iterator[TaskSource]:
     """Open the files of a task, each once; task, folder and errors are those of `describe`."""
     with ExitStack() as stack:
-        parts = _open(task, folder, stack)
-        yield Source(task, parts, _check(parts))
+        parts = _open_task_files(task, folder, stack)
+        yield TaskSource(task, parts, _check_headers(parts))
 
 
-def load_source(source: Source, inputs: int, outputs: int | None) -> Data:
-    """Load the data of an open source; the numbers of units and the errors are those of `load_task`."""
+def load_source_data(source: TaskSource, inputs: int, outputs: int | None) -> Data:
+    """Load the data of an open source; the numbers of units and the errors are those of `load_task_data`."""
     task, parts, outline = source
-    _check_fit(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
+    _check_layer_sizes(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
     raw = {name: part.read() for name, part in parts.items()}
     scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
     width = outputs or outline.classes
     arrays = {
-        name: _one_hot(array, width) if array.ndim == 1 else _as_double(array, parts[name].where, scale)
+        name: _encode_one_hot(array, width) if array.ndim == 1 else _convert_to_double(array, parts[name].where, scale)
         for name, array in raw.items()
     }
     x_test, y_test = arrays.get("x_test", np.zeros((0, inputs))), arrays.get("y_test", np.zeros((0, width)))
     labels = raw["y"].astype(np.int64) if raw["y"].ndim == 1 else None
-    return Data(arrays["x"], arrays["y"], x_test, y_test, labels, digest_of(raw))
+    return Data(arrays["x"], arrays["y"], x_test, y_test, labels, compute_digest(raw))
 
 
-def _open(task: Task, folder: Path, stack: ExitStack) -> dict[str, Part]:
+def _open_task_files(task: Task, folder: Path, stack: ExitStack) -> dict[str, LazyArray]:
     if isinstance(task, BundledTask):
-        return npz_parts(stack.enter_context(open_file(_BUNDLED / f"{task.name}.npz")), _STEMS)
+        return read_npz_headers(stack.enter_context(open_file(_BUNDLED / f"{task.name}.npz")), _STEMS)
     if isinstance(task, MoonsTask | TeacherTask):
-        return generated_parts(task)
+        return generate_arrays(task)
     path = folder / task.path
-    return _idx_parts(path, stack) if isinstance(task, IdxTask) else _npz_parts(path, stack)
+    return _read_idx_headers(path, stack) if isinstance(task, IdxTask) else _read_npz_task(path, stack)
 
 
-def _npz_parts(path: Path, stack: ExitStack) -> dict[str, Part]:
-    with reading(path, "an npz file"):
+def _read_npz_task(path: Path, stack: ExitStack) -> dict[str, LazyArray]:
+    with convert_read_errors(path, "an npz file"):
         if path.is_dir():
-            _refuse_foreign(path, f"{path} is a folder, not an npz file")
+            _refuse_known_layout(path, f"{path} is a folder, not an npz file")
     file = stack.enter_context(open_file(path))
-    parts = npz_parts(file, _STEMS)
+    parts = read_npz_headers(file, _STEMS)
     for name in _STEMS if parts.keys() & _TEST else _TRAIN:
         if name not in parts:
             hint = "save it as numpy.savez(path, x=..., y=...), and with x_test and y_test or neither"
-            raise fault(f"there is no array {name}; {path.name} holds {listed(file)}", hint)
+            raise make_data_error(f"there is no array {name}; {path.name} holds {describe_arrays(file)}", hint)
     return parts
 
 
-def _refuse_foreign(folder: Path, message: str) -> None:
+def _refuse_known_layout(folder: Path, message: str) -> None:
     """Refuse a folder if it is laid out as some well-known data set is, saying what to do with that."""
-    with reading(folder, "a folder"):
-        if (found := recognised(folder)) is not None:
-            raise fault(f"{message}: {found[0]}", found[1])
+    with convert_read_errors(folder, "a folder"):
+        if (found := recognise_layout(folder)) is not None:
+            raise make_data_error(f"{message}: {found[0]}", found[1])
 
 
-def _idx_parts(folder: Path, stack: ExitStack) -> dict[str, Part]:
-    with reading(folder, "a folder of IDX files"):
-        find(folder, folder=True)
+def _read_idx_headers(folder: Path, stack: ExitStack) -> dict[str, LazyArray]:
+    with convert_read_errors(folder, "a folder of IDX files"):
+        find_path(folder, folder=True)
         candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
         files = {name: path for name, path in candidates if path.is_file()}
         if not files:
-            _refuse_foreign(folder, f"no {_STEMS['x']} in {folder}")
+            _refuse_known_layout(folder, f"no {_STEMS['x']} in {folder}")
         for name in _STEMS if files.keys() & _TEST else _TRAIN:
             if name not in files:
-                raise fault(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")
-        return {name: _idx_part(path, stack, images=name[0] == "x") for name, path in files.items()}
+                raise make_data_error(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")
+        return {name: _read_idx_header(path, stack, images=name[0] == "x") for name, path in files.items()}
 
 
 def _open_idx(path: Path, stack: ExitStack) -> BinaryIO | gzip.GzipFile:
@@ -186,69 +186,69 @@ def _open_idx(path: Path, stack: ExitStack) -> BinaryIO | gzip.GzipFile:
     return stack.enter_context(gzip.open(handle)) if path.suffix == ".gz" else handle
 
 
-def _idx_part(path: Path, stack: ExitStack, *, images: bool) -> Part:
+def _read_idx_header(path: Path, stack: ExitStack, *, images: bool) -> LazyArray:
     magic, size = (2051, 16) if images else (2049, 8)
-    with reading(path, "an IDX file"):
+    with convert_read_errors(path, "an IDX file"):
         file = _open_idx(path, stack)
         header = file.read(size)
     if len(header) < size:
-        raise fault(f"{path} ends within its header of {size} bytes", "copy it again")
+        raise make_data_error(f"{path} ends within its header of {size} bytes", "copy it again")
     first, samples, *sides = np.frombuffer(header, ">u4").tolist()
     if first != magic:
-        raise fault(f"{path} starts with {first}, not {magic}", "give the official IDX files")
+        raise make_data_error(f"{path} starts with {first}, not {magic}", "give the official IDX files")
     shape = (samples, math.prod(sides)) if sides else (samples,)
-    return Part(str(path), shape, np.dtype(np.uint8), partial(_read_idx, path, file, size, shape))
+    return LazyArray(str(path), shape, np.dtype(np.uint8), partial(_read_idx_array, path, file, size, shape))
 
 
-def _read_idx(path: Path, file: BinaryIO | gzip.GzipFile, header: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _read_idx_array(path: Path, file: BinaryIO | gzip.GzipFile, header: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     size = math.prod(shape)
-    with reading(path, "an IDX file"):
+    with convert_read_errors(path, "an IDX file"):
         file.seek(header)
         body = file.read(size + 1)
     if len(body) != size:
         held = "more" if len(body) > size else f"{len(body)}"
-        raise fault(f"{path} promises {size} bytes and holds {held}", "copy it again")
+        raise make_data_error(f"{path} promises {size} bytes and holds {held}", "copy it again")
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
-def _check(parts: Mapping[str, Part]) -> Outline:
+def _check_headers(parts: Mapping[str, LazyArray]) -> Outline:
     """Check what headers and labels can tell; return the outline."""
     for name, part in parts.items():
-        _check_part(name, part)
+        _check_header(name, part)
     for x, y in (("x", "y"), ("x_test", "y_test")):
         if x in parts and parts[x].shape[0] != parts[y].shape[0]:
-            raise fault(f"{x} and {y} differ in samples: {parts[x].shape[0]} and {parts[y].shape[0]}", "give as many")
+            raise make_data_error(f"{x} and {y} differ in samples: {parts[x].shape[0]} and {parts[y].shape[0]}", "give as many")
     for train, test in (("x", "x_test"), ("y", "y_test")):
         if test in parts and parts[test].shape[1:] != parts[train].shape[1:]:
             shapes = f"{parts[train].shape} and {parts[test].shape}"
-            raise fault(f"{train} and {test} have the shapes {shapes}", "only the samples may differ in number")
+            raise make_data_error(f"{train} and {test} have the shapes {shapes}", "only the samples may differ in number")
     labels = [part for name, part in parts.items() if name[0] == "y" and len(part.shape) == 1]
-    classes = max(_classes(part) for part in labels) if labels else parts["y"].shape[1]
+    classes = max(_count_label_classes(part) for part in labels) if labels else parts["y"].shape[1]
     tests = parts["x_test"].shape[0] if "x_test" in parts else 0
     return Outline(parts["x"].shape[0], parts["x"].shape[1], classes, tests)
 
 
-def _check_part(name: str, part: Part) -> None:
+def _check_header(name: str, part: LazyArray) -> None:
     labels = name[0] == "y" and len(part.shape) == 1
     if part.dtype.kind not in ("iu" if labels else "biuf"):
         hint = "labels are integers: y.astype(int), if they are whole" if labels else "give real numbers"
-        raise fault(f"{part.where} has the type {part.dtype}", hint)
+        raise make_data_error(f"{part.where} has the type {part.dtype}", hint)
     if len(part.shape) != 2 and not labels:
         hint = "one row per sample, as in x.reshape(len(x), -1)" if name[0] == "x" else "(samples, classes), or labels"
-        raise fault(f"{part.where} has the shape {part.shape}", hint)
+        raise make_data_error(f"{part.where} has the shape {part.shape}", hint)
     if min(part.shape) < 1:
-        raise fault(f"{part.where} is empty, shape {part.shape}", "give at least one sample and one column")
+        raise make_data_error(f"{part.where} is empty, shape {part.shape}", "give at least one sample and one column")
     refuse_large(part)
 
 
-def _classes(part: Part) -> int:
+def _count_label_classes(part: LazyArray) -> int:
     labels = part.read()
     if labels.min() < 0:
-        raise fault(f"{part.where} has the label {labels.min()}", "labels count from 0")
+        raise make_data_error(f"{part.where} has the label {labels.min()}", "labels count from 0")
     return int(labels.max()) + 1
 
 
-def _check_fit(outline: Outline, parts: Mapping[str, Part], field: str, inputs: int, outputs: int | None) -> None:
+def _check_layer_sizes(outline: Outline, parts: Mapping[str, LazyArray], field: str, inputs: int, outputs: int | None) -> None:
     labels = len(parts["y"].shape) == 1
     if outline.inputs != inputs:
         message = f"x has {outline.inputs} columns, the input layer {inputs} units"
@@ -259,14 +259,14 @@ def _check_fit(outline: Outline, parts: Mapping[str, Part], field: str, inputs: 
         message = "y has 1 class" + (", every label is 0" if labels else "")
         raise DataError(field, message, "cross-entropy needs at least 2; take cost mse for a single target")
     if outputs is not None and (outline.classes > outputs if labels else outline.classes != outputs):
-        raise DataError(field, *_width_words(parts["y"], outline, outputs))
+        raise DataError(field, *_describe_width_fault(parts["y"], outline, outputs))
     rows = max(part.shape[0] for part in parts.values())
     if rows * (outputs or outline.classes) * 8 > LARGEST:
         message = f"y has {rows} targets of {outputs or outline.classes} classes, above 8 GB"
         raise DataError(field, message, "number the classes 0, 1, 2, ...")
 
 
-def _width_words(y: Part, outline: Outline, outputs: int) -> tuple[str, str]:
+def _describe_width_fault(y: LazyArray, outline: Outline, outputs: int) -> tuple[str, str]:
     """Return why targets do not fit the output layer, and what to try."""
     if len(y.shape) == 1:
         found = np.unique(y.read())
@@ -279,16 +279,16 @@ def _width_words(y: Part, outline: Outline, outputs: int) -> tuple[str, str]:
     return words, f"set the last of network.layers to {outline.classes}"
 
 
-def _one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
+def _encode_one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
     targets = np.zeros((len(labels), width))
     targets[np.arange(len(labels)), labels] = 1.0
     return targets
 
 
-def _as_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:
+def _convert_to_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
         double: NDArray[np.float64] = np.divide(array, scale, dtype=np.float64, casting="same_kind")
     if array.dtype.kind == "f" and not np.isfinite(double).all():
         row, column = np.argwhere(~np.isfinite(double))[0].tolist()
-        raise fault(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
+        raise make_data_error(f"{where} holds {double[row, column]} at [{row}, {column}]", "give finite numbers")
     return double

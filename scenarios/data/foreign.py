@@ -19,7 +19,7 @@ _PICKLE = (
 )
 
 
-class Kind(NamedTuple):
+class KnownLayout(NamedTuple):
     """A data set as others lay it out."""
 
     words: str
@@ -30,34 +30,34 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("CIFAR-10 as Python pickles", ("data_batch_1", "test_batch"), _PICKLE.format("labels") + _SAVE),
-    Kind(
+    KnownLayout("CIFAR-10 as Python pickles", ("data_batch_1", "test_batch"), _PICKLE.format("labels") + _SAVE),
+    KnownLayout(
         "CIFAR-10 in binary",
         ("data_batch_1.bin", "test_batch.bin"),
         f"numpy.fromfile(FILE, numpy.uint8).reshape(-1, 3073) holds the label, then the image of each row: {_SAVE}",
     ),
-    Kind("CIFAR-100 as Python pickles", ("train", "test", "meta"), _PICKLE.format("fine_labels") + _SAVE),
-    Kind(
+    KnownLayout("CIFAR-100 as Python pickles", ("train", "test", "meta"), _PICKLE.format("fine_labels") + _SAVE),
+    KnownLayout(
         "CIFAR-100 in binary",
         ("train.bin", "test.bin"),
         f"numpy.fromfile(FILE, numpy.uint8).reshape(-1, 3074) holds two labels, then the image of each row: {_SAVE}",
     ),
-    Kind("a packed archive", ("*.tar*",), "unpack it and give the folder that comes out"),
-    Kind("a packed archive", ("*.tgz",), "unpack it and give the folder that comes out"),
-    Kind("a packed archive", ("*.zip",), "unpack it and give the folder that comes out"),
-    Kind("IDX files under other names", ("train-images?idx3*",), "name them train-images-idx3-ubyte and so on"),
-    Kind("MATLAB files", ("*.mat",), f"scipy.io.loadmat(FILE) gives the arrays by name: {_SAVE}"),
-    Kind("Parquet files", ("*.parquet",), f"pandas.read_parquet(FILE) gives a table with the images: {_SAVE}"),
-    Kind("CSV files", ("*.csv",), f"table = numpy.loadtxt(FILE, delimiter=',', skiprows=1) gives the rows: {_SAVE}"),
-    Kind("arrays of NumPy", ("*.npy",), f"numpy.load(FILE) gives one array each: {_SAVE}"),
-    Kind("an npz file", ("*.npz",), 'set task = { kind = "arrays", path = THE FILE }'),
-    Kind("single pictures", ("*.png",), f"read them into one array with Pillow or imageio: {_SAVE}"),
-    Kind("single pictures", ("*.jp*g",), f"read them into one array with Pillow or imageio: {_SAVE}"),
+    KnownLayout("a packed archive", ("*.tar*",), "unpack it and give the folder that comes out"),
+    KnownLayout("a packed archive", ("*.tgz",), "unpack it and give the folder that comes out"),
+    KnownLayout("a packed archive", ("*.zip",), "unpack it and give the folder that comes out"),
+    KnownLayout("IDX files under other names", ("train-images?idx3*",), "name them train-images-idx3-ubyte and so on"),
+    KnownLayout("MATLAB files", ("*.mat",), f"scipy.io.loadmat(FILE) gives the arrays by name: {_SAVE}"),
+    KnownLayout("Parquet files", ("*.parquet",), f"pandas.read_parquet(FILE) gives a table with the images: {_SAVE}"),
+    KnownLayout("CSV files", ("*.csv",), f"table = numpy.loadtxt(FILE, delimiter=',', skiprows=1) gives the rows: {_SAVE}"),
+    KnownLayout("arrays of NumPy", ("*.npy",), f"numpy.load(FILE) gives one array each: {_SAVE}"),
+    KnownLayout("an npz file", ("*.npz",), 'set task = { kind = "arrays", path = THE FILE }'),
+    KnownLayout("single pictures", ("*.png",), f"read them into one array with Pillow or imageio: {_SAVE}"),
+    KnownLayout("single pictures", ("*.jp*g",), f"read them into one array with Pillow or imageio: {_SAVE}"),
 )
 """The first that fits is told."""
 
 
-def recognised(folder: Path) -> tuple[str, str] | None:
+def recognise_layout(folder: Path) -> tuple[str, str] | None:
     """Return what a folder holds that is no set of IDX files, and what to do; None if it is not known.
 
     Raises
@@ -65,7 +65,7 @@ def recognised(folder: Path) -> tuple[str, str] | None:
     OSError
         When the folder cannot be read.
     """
-    if (found := _told(folder)) is not None:
+    if (found := _match_layout(folder)) is not None:
         return found
     inside = [path for path in islice(sorted(folder.iterdir()), _LOOK) if path.is_dir()]
     for below in [
@@ -75,12 +75,12 @@ def recognised(folder: Path) -> tuple[str, str] | None:
         if any(below.glob("train-images-idx3-ubyte*")):
             place = below.relative_to(folder)
             return f"it holds the folder {place}, which has the IDX files", f'add "/{place.as_posix()}" to task.path'
-        if (found := _told(below)) is not None:
+        if (found := _match_layout(below)) is not None:
             return f"in its folder {below.relative_to(folder)} {found[0]}", found[1]
     return None
 
 
-def _told(folder: Path) -> tuple[str, str] | None:
+def _match_layout(folder: Path) -> tuple[str, str] | None:
     names = [path.name for path in islice(folder.iterdir(), _LOOK)]
     for kind in KINDS:
         if all(any(fnmatch(name, sign) for name in names) for sign in kind.signs):

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 
-from .arrays import Part
+from .arrays import LazyArray
 from ..schema.tasks import MoonsTask, TeacherTask
 
 Array = NDArray[np.float64]
 Drawn = tuple[Array, Array | NDArray[np.int64]]
 
 
-def generated_parts(task: MoonsTask | TeacherTask) -> dict[str, Part]:
+def generate_arrays(task: MoonsTask | TeacherTask) -> dict[str, LazyArray]:
     """Return the arrays of a task, none of which is made before it is read.
 
     They depend on the keys of the task alone, and more samples begin with those of fewer.
@@ -27,18 +27,18 @@ def generated_parts(task: MoonsTask | TeacherTask) -> dict[str, Part]:
     found = {}
     for end, samples in (("", task.samples), ("_test", task.test_samples)):
         if samples > 0:
-            found[f"x{end}"] = Part(f"x{end}", (samples, inputs), np.dtype(np.float64), partial(_made, task, end, 0))
-            found[f"y{end}"] = Part(f"y{end}", (samples, *width), kind, partial(_made, task, end, 1))
+            found[f"x{end}"] = LazyArray(f"x{end}", (samples, inputs), np.dtype(np.float64), partial(_generate_array, task, end, 0))
+            found[f"y{end}"] = LazyArray(f"y{end}", (samples, *width), kind, partial(_generate_array, task, end, 1))
     return found
 
 
-def _made(task: MoonsTask | TeacherTask, end: str, which: int) -> Array | NDArray[np.int64]:
+def _generate_array(task: MoonsTask | TeacherTask, end: str, which: int) -> Array | NDArray[np.int64]:
     samples = task.test_samples if end else task.samples
-    drawn = _moons(task, end, samples) if isinstance(task, MoonsTask) else _answers(task, end, samples)
+    drawn = _sample_moons(task, end, samples) if isinstance(task, MoonsTask) else _sample_teacher(task, end, samples)
     return drawn[which]
 
 
-def _moons(task: MoonsTask, end: str, samples: int) -> Drawn:
+def _sample_moons(task: MoonsTask, end: str, samples: int) -> Drawn:
     """Return points (samples, 2) on two half circles, even ones on the upper, odd ones on the lower, and the side."""
     angle = np.pi * Stream(task.seed, f"task/angle{end}").uniform((samples,))
     side = np.arange(samples) % 2
@@ -47,7 +47,7 @@ def _moons(task: MoonsTask, end: str, samples: int) -> Drawn:
     return x + task.noise * Stream(task.seed, f"task/noise{end}").normal(x.shape), side
 
 
-def _answers(task: TeacherTask, end: str, samples: int) -> Drawn:
+def _sample_teacher(task: TeacherTask, end: str, samples: int) -> Drawn:
     """Return normal inputs (samples, inputs) and what the teacher makes of them."""
     x = Stream(task.seed, f"task/x{end}").normal((samples, task.inputs))
     first = Stream(task.seed, "task/first").normal((task.inputs, task.hidden)) / np.sqrt(task.inputs)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.sampled import Cells
+from devices.programming.sampled import CellConstants
 from substrate.network.topology import Topology
 
-from .arrays import DataError, Part, Read, Words, digest_of, npz_parts, open_file, refuse_large
-from ..language.faults import close, did_you_mean
-from ..language.load import Loaded
-from ..language.named_files import named_files
+from .arrays import DataError, LazyArray, FileContent, Words, compute_digest, read_npz_headers, open_file, refuse_large
+from ..language.faults import find_similar, ask_did_you_mean
+from ..language.load import LoadedScenario
+from ..language.named_files import find_named_files
 
 Array = NDArray[np.float64]
 
 PLACE = ("devices", "update", "measured")
 
 
-def read_cells(loaded: Loaded) -> Read:
+def read_cell_constants(loaded: LoadedScenario) -> FileContent:
     """Return the measured constants by ``<block>/<name>``, and everything that does not fit.
 
     Raises
@@ -28,27 +28,27 @@ def read_cells(loaded: Loaded) -> Read:
     """
     network = loaded.scenario.network
     shapes = Topology(network.layers, network.connections).shapes
-    known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in Cells._fields}
+    known = {f"{block}/{name}": shape for block, shape in shapes.items() for name in CellConstants._fields}
     arrays: dict[str, Array] = {}
     found: list[Words] = []
-    with open_file(named_files(loaded)[PLACE]) as file:
-        for name, part in npz_parts(file).items():
+    with open_file(find_named_files(loaded)[PLACE]) as file:
+        for name, part in read_npz_headers(file).items():
             if name not in known:
-                meant = close(name, known) if "/" in name else None
-                hint = did_you_mean(meant) or "names are <block>/<constant>, such as weight/in-l1/step_up"
+                meant = find_similar(name, known) if "/" in name else None
+                hint = ask_did_you_mean(meant) or "names are <block>/<constant>, such as weight/in-l1/step_up"
                 found.append((f"{name!r} is no constant of a cell here", hint))
             elif part.shape != known[name]:
                 turned = ": transpose it" if part.shape == known[name][::-1] else ""
                 words = f"it must be {known[name]}, as its block{turned}"
                 found.append((f"{name!r} has shape {part.shape}", words))
             else:
-                found += _take(name, part, arrays)
-    found = found or [fault for name in arrays if (fault := _order_fault(name, arrays))]
+                found += _read_cell_array(name, part, arrays)
+    found = found or [fault for name in arrays if (fault := _describe_order_fault(name, arrays))]
     names = sorted({name.rpartition("/")[2] for name in arrays})
-    return Read(arrays, f"{len(arrays)} arrays of {', '.join(names)}", digest_of(arrays), tuple(found))
+    return FileContent(arrays, f"{len(arrays)} arrays of {', '.join(names)}", compute_digest(arrays), tuple(found))
 
 
-def _order_fault(name: str, arrays: dict[str, Array]) -> Words | None:
+def _describe_order_fault(name: str, arrays: dict[str, Array]) -> Words | None:
     """Return what is wrong with a lower bound that stands beside its upper one."""
     upper = arrays.get(name.removesuffix("/low") + "/high") if name.endswith("/low") else None
     if upper is None or (arrays[name] <= upper).all():
@@ -56,7 +56,7 @@ def _order_fault(name: str, arrays: dict[str, Array]) -> Words | None:
     return f"{name!r} has cells whose lower bound lies above the upper one", "give bounds in order"
 
 
-def _take(name: str, part: Part, arrays: dict[str, Array]) -> list[Words]:
+def _read_cell_array(name: str, part: LazyArray, arrays: dict[str, Array]) -> list[Words]:
     """Read an array into `arrays`; return what is wrong with its numbers."""
     try:
         if part.dtype.kind not in "iuf":

@@ -35,7 +35,7 @@ class Shelf:
         return found
 
 
-def stamp(path: Path) -> Hashable:
+def make_stamp(path: Path) -> Hashable:
     """Return what tells that a file or a folder of files is the same as before, without reading it."""
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import PydanticCustomError
 
-from devices.parameters import number_in
+from devices.parameters import convert_quantity
 
-from .arrays import DataError, File, fault, kind_of
+from .arrays import DataError, OpenFile, make_data_error, detect_file_type
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -40,7 +40,7 @@ STEP = "LSB"
 """The unit of a column that is counted in steps of a converter."""
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A table of numbers, and what its file calls the columns."""
 
     values: Array
@@ -56,29 +56,29 @@ class Table(NamedTuple):
         """Return the numbers of the columns whose name holds one of the words."""
         return [k for k, name in enumerate(self.names) if any(word in name for word in words)]
 
-    def only(self, columns: list[int]) -> Table:
+    def only(self, columns: list[int]) -> TextTable:
         """Return some of the columns."""
         names = tuple(self.names[k] for k in columns) if self.names else ()
-        return Table(self.values[:, columns], names, tuple(self.units[k] for k in columns))
+        return TextTable(self.values[:, columns], names, tuple(self.units[k] for k in columns))
 
     @property
     def unit(self) -> str:
         """The unit of all columns; they must agree."""
         found = set(self.units)
         if len(found) > 1:
-            raise fault(
+            raise make_data_error(
                 f"the columns have the units {', '.join(sorted(filter(None, found)))}", "give all of them in one"
             )
         return found.pop()
 
-    def without_index(self) -> Table:
+    def without_index(self) -> TextTable:
         """Return the table without a first column that only counts its lines, where others stand beside it."""
         first, rest = self.values[:, 0], list(range(1, self.values.shape[1]))
         counts = len(first) > 1 and first[0] == np.rint(first[0]) and bool((np.diff(first) == 1.0).all())
         return self.only(rest) if rest and counts else self
 
 
-def read_table(file: File, accept: Callable[[Table], T]) -> T:
+def read_text_table(file: OpenFile, accept: Callable[[TextTable], T]) -> T:
     """Return what `accept` makes of a text file of numbers, read in the first way that it takes.
 
     Parameters
@@ -94,19 +94,19 @@ def read_table(file: File, accept: Callable[[Table], T]) -> T:
         If the file is no table, or none that is accepted.
     """
     refusals: list[DataError] = []
-    for split in _splitters(lines := _lines(file)):
+    for split in _list_splitters(lines := _split_lines(file)):
         try:
             with np.errstate(all="ignore"):  # who accepts a table looks at what is not finite
-                return accept(_table(lines, split))
+                return accept(_parse_table(lines, split))
         except DataError as error:
             refusals.append(error)
     raise refusals[0]
 
 
-def factor(unit: str, canonical: str) -> float | None:
+def find_unit_factor(unit: str, canonical: str) -> float | None:
     """Return how many of the canonical unit, such as ``V``, one of `unit` is; None if it is another quantity."""
     try:
-        return number_in(f"1 {unit}", canonical)
+        return convert_quantity(f"1 {unit}", canonical)
     except PydanticCustomError:
         return None
 
@@ -122,24 +122,24 @@ class _Lines(NamedTuple):
 Splitter = Callable[[str], list[str]]
 
 
-def _lines(file: File) -> _Lines:
+def _split_lines(file: OpenFile) -> _Lines:
     """Return the lines of a text file."""
     path = file.path
-    if (kind := kind_of(file)) != "text":
-        raise fault(f"{path} is {kind}, not a text file of numbers", "save it as CSV")
+    if (kind := detect_file_type(file)) != "text":
+        raise make_data_error(f"{path} is {kind}, not a text file of numbers", "save it as CSV")
     if file.handle.seek(0, io.SEEK_END) > _LARGEST:
-        raise fault(f"{path} is larger than {_LARGEST // 10**6} MB", "keep fewer lines")
+        raise make_data_error(f"{path} is larger than {_LARGEST // 10**6} MB", "keep fewer lines")
     file.handle.seek(0)
-    rows = [(k, line.strip(" ")) for k, line in enumerate(_decoded(file.handle.read()).splitlines(), 1)]
+    rows = [(k, line.strip(" ")) for k, line in enumerate(_decode_text(file.handle.read()).splitlines(), 1)]
     rows = [(k, line) for k, line in rows if line.strip()]
     first = next((n for n, (_, line) in enumerate(rows) if _has_number(line)), len(rows))
     numbers = [(k, line) for k, line in rows[first:] if not line.lower().startswith(_COMMENT)]
     if not numbers:
-        raise fault(f"{path} holds no numbers", "give a text file with a number or several in every line")
+        raise make_data_error(f"{path} holds no numbers", "give a text file with a number or several in every line")
     return _Lines(path.name, [line for _, line in rows[:first]], numbers)
 
 
-def _decoded(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace").replace("−", "-").replace("\xa0", " ")
     try:
@@ -158,84 +158,84 @@ def _has_number(line: str) -> bool:
     return filled[0].lower() in _ABSENT or _NUMBER.fullmatch(filled[0]) is not None
 
 
-def _splitters(lines: _Lines) -> list[Splitter]:
+def _list_splitters(lines: _Lines) -> list[Splitter]:
     """Return the ways to cut the lines into cells that their separators allow, the likeliest first."""
     texts = [line for _, line in lines.numbers]
     if sure := [sign for sign in "\t;" if any(sign in text for text in texts)]:
-        return [_splitter(sure[0])]
+        return [_make_splitter(sure[0])]
     ways: list[Splitter] = []
     if any(" " in text for text in texts):
         ways.append(lambda line: [cell.strip("\"'") for cell in _BLANK_BEFORE_UNIT.sub("", line).split()])
     if any("," in text for text in texts):
-        ways.append(_splitter(","))
+        ways.append(_make_splitter(","))
     return [*ways, lambda line: [line.strip(" \"'")]]
 
 
-def _splitter(sign: str) -> Splitter:
+def _make_splitter(sign: str) -> Splitter:
     def split(line: str) -> list[str]:
         try:
             return [cell.strip(" '") for cell in next(csv.reader([line], delimiter=sign, skipinitialspace=True))]
         except (csv.Error, StopIteration) as error:
-            raise fault(f"a line cannot be cut at {sign!r}: {error}", "save it as plain CSV") from error
+            raise make_data_error(f"a line cannot be cut at {sign!r}: {error}", "save it as plain CSV") from error
 
     return split
 
 
-def _table(lines: _Lines, split: Splitter) -> Table:
+def _parse_table(lines: _Lines, split: Splitter) -> TextTable:
     rows = [(k, split(line)) for k, line in lines.numbers]
-    width = max(len(_trimmed(cells)) for _, cells in rows)
+    width = max(len(_trim_cells(cells)) for _, cells in rows)
     units: list[set[str]] = [set() for _ in range(width)]
     values = np.empty((len(rows), width))
     for row, (k, cells) in enumerate(rows):
         if len(cells) < width:
             words = f"line {k} of {lines.name} has {len(cells)} cells, others have {width}"
-            raise fault(words, "write decimals with a point, and cells between commas, semicolons or tabs")
+            raise make_data_error(words, "write decimals with a point, and cells between commas, semicolons or tabs")
         for column, cell in enumerate(cells[:width]):
-            values[row, column], unit = _number(cell, k, lines.name)
+            values[row, column], unit = _parse_cell(cell, k, lines.name)
             units[column] |= {unit} if unit else set()
-    names, named_units = _names(lines, split, width)
+    names, named_units = _parse_column_names(lines, split, width)
     for column, found in enumerate(units):
         if len(found) > 1:
             words = f"column {column + 1} of {lines.name} has the units {', '.join(sorted(found))}"
-            raise fault(words, "give one unit")
-    return Table(values, names, tuple(next(iter(u), unit) for u, unit in zip(units, named_units, strict=True)))
+            raise make_data_error(words, "give one unit")
+    return TextTable(values, names, tuple(next(iter(u), unit) for u, unit in zip(units, named_units, strict=True)))
 
 
-def _trimmed(cells: list[str]) -> list[str]:
+def _trim_cells(cells: list[str]) -> list[str]:
     """Return cells without the empty ones at the end."""
     last = max((k for k, cell in enumerate(cells) if cell), default=0)
     return cells[: last + 1]
 
 
-def _number(cell: str, line: int, name: str) -> tuple[float, str]:
+def _parse_cell(cell: str, line: int, name: str) -> tuple[float, str]:
     """Return the number of a cell and its unit."""
     match = _NUMBER.fullmatch(cell) or _NUMBER.fullmatch(cell.replace(",", ".", 1))
     if match is None:
         what = f"{cell[:40]!r}" if cell else "an empty cell"
         words = f"line {line} of {name} has {what} where a number is wanted"
-        raise fault(words, "leave the line out, or measure again")
-    return float(match[1]), _unit(match[2] or "")
+        raise make_data_error(words, "leave the line out, or measure again")
+    return float(match[1]), _normalise_unit(match[2] or "")
 
 
-def _unit(text: str) -> str:
+def _normalise_unit(text: str) -> str:
     plain = text.strip().replace("µ", "u").replace("μ", "u")
     return STEP if plain.lower() in _STEPS else _UNITS.get(plain.lower(), plain)
 
 
-def _names(lines: _Lines, split: Splitter, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parse_column_names(lines: _Lines, split: Splitter, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return names and units of the columns from the lines above the numbers."""
     headers = [split(text) for line in lines.above if (text := line.lstrip("#%/ ").strip())]
     fitting = [cells[:width] for cells in headers if len(cells) >= width and not any(cells[width:])]
     units = [""] * width
-    if len(fitting) > 1 and all(_unit(cell) in {*_UNITS.values(), STEP, ""} for cell in fitting[-1]):
-        units = [_unit(cell) for cell in fitting.pop()]
+    if len(fitting) > 1 and all(_normalise_unit(cell) in {*_UNITS.values(), STEP, ""} for cell in fitting[-1]):
+        units = [_normalise_unit(cell) for cell in fitting.pop()]
     if not fitting:
         return (), tuple(units)
-    parts = [_name_and_unit(cell) for cell in fitting[-1]]
+    parts = [_split_name_unit(cell) for cell in fitting[-1]]
     both = [own or unit for (_, own), unit in zip(parts, units, strict=True)]
     return tuple(name.lower() for name, _ in parts), tuple(both)
 
 
-def _name_and_unit(cell: str) -> tuple[str, str]:
+def _split_name_unit(cell: str) -> tuple[str, str]:
     match = _IN_BRACKETS.fullmatch(cell) or _AT_THE_END.fullmatch(cell)
-    return (match[1], _unit(match[2])) if match else (cell, "")
+    return (match[1], _normalise_unit(match[2])) if match else (cell, "")

@@ -27,23 +27,23 @@ class Plot(NamedTuple):
     caption: str
 
 
-def page(content: dict[str, Any]) -> str:
+def render_page(content: dict[str, Any]) -> str:
     """Return an HTML page in the look of the report; `content` holds every name that its template uses."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(content)
 
 
-def without_paths(text: str) -> str:
+def strip_paths(text: str) -> str:
     """Return text with every absolute path shortened to ``.../`` and its last part."""
     return _ABSOLUTE.sub(r".../\1", text)
 
 
-def plot(name: str, svg: str, caption: str) -> Plot:
+def make_plot(name: str, svg: str, caption: str) -> Plot:
     """Return a figure for the page."""
-    return Plot(name, inline(name, svg, caption), caption)
+    return Plot(name, embed_svg(name, svg, caption), caption)
 
 
-def inline(name: str, text: str, caption: str) -> str:
+def embed_svg(name: str, text: str, caption: str) -> str:
     """Return a figure for the middle of a page: ids of its own, and a name for readers who cannot see it."""
     document = minidom.parseString(text)  # noqa: S318  our own text
     for element in document.getElementsByTagName("*"):

@@ -20,7 +20,7 @@ class Sheet(NamedTuple):
     """What a reader has to know to read it."""
 
 
-def html_of(sheet: Sheet) -> str:
+def render_sheet(sheet: Sheet) -> str:
     """Return a table as HTML for the middle of a page."""
     head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns)
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)

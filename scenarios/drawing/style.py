@@ -51,29 +51,29 @@ def styled(draw: F) -> F:
     return cast("F", drawn)
 
 
-def panels(count: int, width: float, share: bool = True) -> tuple[Figure, list[Axes]]:
+def make_panels(count: int, width: float, share: bool = True) -> tuple[Figure, list[Axes]]:
     """Return a figure of `count` axes side by side, `width` inches wide, with one y axis if they `share` it."""
     figure = Figure(figsize=(width, 3.1), layout="constrained")
     grid = figure.subplots(1, count, sharey=share, squeeze=False)
     return figure, list(grid[0])
 
 
-def plain(text: object, longest: int = 40) -> str:
+def format_plain_text(text: object, longest: int = 40) -> str:
     """Return text that the font has, that is not too long and that matplotlib does not take for a formula."""
     words = "".join(c if " " <= c <= "~" else "?" for c in str(text))
     words = words if len(words) <= longest else f"{words[: longest - 3]}..."
     return words.replace("$", r"\$")
 
 
-def look(k: int) -> dict[str, Any]:
+def choose_look(k: int) -> dict[str, Any]:
     """Return colour and marker of the k-th thing; both differ, for readers without colour."""
     turn = k // len(COLOURS)
     return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[(k + turn) % len(MARKERS)], "markersize": 4.5}
 
 
-def by_layer(figure: Figure, axes: Axes, layers: NDArray[np.str_]) -> None:
+def label_layers(figure: Figure, axes: Axes, layers: NDArray[np.str_]) -> None:
     """Name the ticks of the x axis after the layers; many names are set aslant and get room."""
-    names = [plain(layer, 16) for layer in layers]
+    names = [format_plain_text(layer, 16) for layer in layers]
     crowded = sum(len(name) + 2 for name in names) > 80
     aslant: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
     if crowded:
@@ -83,17 +83,19 @@ def by_layer(figure: Figure, axes: Axes, layers: NDArray[np.str_]) -> None:
     axes.set_xlabel("layer")
 
 
-def by_epoch(axes: Axes, epoch: NDArray[np.int64], value: Array, k: int, label: str, dashed: bool = False) -> None:
+def draw_epoch_curve(
+    axes: Axes, epoch: NDArray[np.int64], value: Array, k: int, label: str, dashed: bool = False
+) -> None:
     """Draw the k-th curve over epochs; `dashed` curves have hollow markers, so that they differ in print."""
-    style = look(k) | ({"linestyle": "--", "markerfacecolor": "white", "zorder": 1.5} if dashed else {})
+    style = choose_look(k) | ({"linestyle": "--", "markerfacecolor": "white", "zorder": 1.5} if dashed else {})
     shown = np.where(np.isfinite(value), value, np.nan)
     every = max(1, len(epoch) // 12)
-    axes.plot(epoch, shown, label=plain(label), markevery=every, linewidth=1.2, **style)
+    axes.plot(epoch, shown, label=format_plain_text(label), markevery=every, linewidth=1.2, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
 
 
-def spaced_ticks(axes: Axes, places: Array, names: list[str], words: bool = False) -> None:
+def set_spaced_ticks(axes: Axes, places: Array, names: list[str], words: bool = False) -> None:
     """Put ticks on the x axis, whose scale and limits are set, so that no two names touch.
 
     Numbers that have no room are left out, their ticks stay; `words` are set aslant instead.
@@ -116,13 +118,13 @@ def spaced_ticks(axes: Axes, places: Array, names: list[str], words: bool = Fals
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def from_zero(axes: Axes) -> None:
+def start_at_zero(axes: Axes) -> None:
     """Begin the y axis at 0, with room for a marker above the largest value."""
     _, top = axes.get_ylim()
     axes.set_ylim(0.0, 1.03 * top)
 
 
-def key_below(figure: Figure, axes: list[Axes]) -> None:
+def place_legend_below(figure: Figure, axes: list[Axes]) -> None:
     """Put the keys of some axes below the whole figure, where they hide nothing, and give them room."""
     entries = [entry for a in axes for entry in zip(*a.get_legend_handles_labels(), strict=True)]
     if not entries:
@@ -134,7 +136,7 @@ def key_below(figure: Figure, axes: list[Axes]) -> None:
 
 
 @styled
-def svg(figure: Figure) -> str:
+def render_svg(figure: Figure) -> str:
     """Return a figure as SVG text, the same for the same figure."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))

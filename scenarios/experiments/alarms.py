@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..drawing.sheet import Sheet
-from ..results.store import Group, Result
-from ..results.views import latest, percent
+from ..results.store import Group, ResultData
+from ..results.views import format_percent, select_latest
 
 
 class _Kind(NamedTuple):
@@ -67,23 +67,23 @@ class Alarm(NamedTuple):
     share: float
 
 
-def alarm_words(found: list[Alarm]) -> list[str]:
+def describe_alarms(found: list[Alarm]) -> list[str]:
     """Return alarms as sentences, one per kind."""
     sentences = []
     for kind in dict.fromkeys(alarm.kind for alarm in found):
-        shares = ", ".join(_of(alarm) for alarm in found if alarm.kind == kind)
+        shares = ", ".join(_describe_share(alarm) for alarm in found if alarm.kind == kind)
         sentences.append(f"ALARM: {shares} {KINDS[kind].words}. What would help: {KINDS[kind].cure}.")
     return sentences
 
 
-def _of(alarm: Alarm) -> str:
+def _describe_share(alarm: Alarm) -> str:
     whole, before = _OF[alarm.kind]
-    return f"{percent(alarm.share)} {whole}{before + alarm.place if alarm.place else ''}"
+    return f"{format_percent(alarm.share)} {whole}{before + alarm.place if alarm.place else ''}"
 
 
-def alarms(result: Result) -> list[Alarm]:
+def find_alarms(result: ResultData) -> list[Alarm]:
     """Return what leaves the figures of a result without meaning; of a training at its last (measured) epoch."""
-    last = latest(result).groups
+    last = select_latest(result).groups
     metrics = {name: v.data[-1] for name, v in last.get("metrics", {}).items() if v.dims[:1] == ("epoch",)}
     shares: list[tuple[str, NDArray[np.str_], NDArray[np.float64]]] = []
     if "alarms" in last:
@@ -93,7 +93,7 @@ def alarms(result: Result) -> list[Alarm]:
     elif metrics:
         shares.append(("saturated", last["metrics"]["layer"].data, metrics["saturation"]))
         shares.append(("unsettled", np.array([""]), np.array([metrics["unsettled_train"]])))
-    clipped = metrics.get("clipped", _clipped(last.get("readout")))
+    clipped = metrics.get("clipped", _compute_clipped_share(last.get("readout")))
     shares.append(("clipped", np.array([""]), np.array([clipped])))
     return [
         Alarm(kind, str(place), float(share))
@@ -103,12 +103,12 @@ def alarms(result: Result) -> list[Alarm]:
     ]
 
 
-def _clipped(readout: Group | None) -> float:
+def _compute_clipped_share(readout: Group | None) -> float:
     return float(readout["clipped"].data) / max(1, int(readout["conversions"].data)) if readout else 0.0
 
 
-def alarm_sheets(result: Result) -> list[Sheet]:
+def make_alarm_sheets(result: ResultData) -> list[Sheet]:
     """Return the table of alarms, if there are any."""
-    rows = [[a.kind, a.place or "-", percent(a.share), KINDS[a.kind].cure] for a in alarms(result)]
+    rows = [[a.kind, a.place or "-", format_percent(a.share), KINDS[a.kind].cure] for a in find_alarms(result)]
     note = "figures are averages over what is left" if rows else ""
     return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=4, note=note)] if rows else []

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from learning.oracle.ledger.remedies import REMEDIES, Setting, possible
-from learning.schemes.scheme import Scheme, Swing, unfolded
+from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_possible_remedies
+from learning.schemes.scheme import Scheme, Swing, unfold_mirrored_nodes
 from learning.schemes.wave import Rotation
-from substrate.chip.randomness import conjugates
-from substrate.dynamics.methods import Phase, cycle_steps, whole_steps
+from substrate.chip.randomness import has_conjugate_answers
+from substrate.dynamics.methods import Phase, count_cycle_steps, count_whole_steps
 from substrate.network.topology import Topology
 
-from ..build import design_of
-from ..schema.scenario import Scenario
+from ..build import make_design
+from ..schema.scenario import ScenarioSpec
 
 
-class Counts(NamedTuple):
+class SampleCounts(NamedTuple):
     """Samples, over the whole run."""
 
     estimates: int
@@ -48,7 +48,7 @@ class Counts(NamedTuple):
     """Arrays of the size of all weights in the result file, beside those of the chip."""
 
 
-class Nudged(NamedTuple):
+class NudgedSettling(NamedTuple):
     """One nudged settling."""
 
     beta: complex
@@ -60,32 +60,38 @@ class Nudged(NamedTuple):
     """Points of a cycle that are read; 0 if the nudge is constant."""
 
 
-def remedies_of(scenario: Scenario, topology: Topology) -> int:
+def count_remedies(scenario: ScenarioSpec, topology: Topology) -> int:
     """Return how many changes are tried, against the cause of error that has most."""
-    design = design_of(scenario, topology, "identity")
-    settings = [Setting(design, scheme) for scheme in scenario.tried()]
-    return max(len(possible(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()})
+    design = make_design(scenario, topology, "identity")
+    settings = [GradientSetting(design, scheme) for scheme in scenario.tried()]
+    return max(
+        len(list_possible_remedies(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()}
+    )
 
 
-def nudges_of(scenario: Scenario, schemes: list[Scheme]) -> list[Nudged]:
+def list_nudged_settlings(scenario: ScenarioSpec, schemes: list[Scheme]) -> list[NudgedSettling]:
     """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
     recorded = scenario.experiment.only_curves
     dynamics, found = scenario.dynamics, []
     for scheme in schemes:
         if not isinstance(scheme, Swing):
-            limit = limit_of(dynamics.nudged, dynamics.dt)
-            nodes = scheme.nodes() if recorded or conjugates(scenario.devices) else unfolded(scheme.nodes())
+            limit = count_phase_steps(dynamics.nudged, dynamics.dt)
+            nodes = (
+                scheme.nodes()
+                if recorded or has_conjugate_answers(scenario.devices)
+                else unfold_mirrored_nodes(scheme.nodes())
+            )
             betas = [complex(node.beta) for node in nodes if node.beta != 0.0]
-            found += [Nudged(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
+            found += [NudgedSettling(beta, 2 if beta.imag != 0.0 else 1, limit) for beta in betas]
         elif not recorded:
-            points = cycle_steps(scheme.period, dynamics.dt)
+            points = count_cycle_steps(scheme.period, dynamics.dt)
             planes = 2 if isinstance(scheme, Rotation) else 1
-            found.append(Nudged(scheme.beta, planes, (scheme.cycles + 1) * points, points))
+            found.append(NudgedSettling(scheme.beta, planes, (scheme.cycles + 1) * points, points))
     return list({settling.beta: settling for settling in found}.values()) if recorded else found
 
 
-def limit_of(phase: Phase, dt: float) -> int:
+def count_phase_steps(phase: Phase, dt: float) -> int:
     """Return the steps of a phase: all of a fixed length, or its limit."""
     if not phase.fixed:
         return phase.max_steps
-    return (phase.steps or whole_steps(phase.duration or 0.0, dt)) + whole_steps(phase.window, dt)
+    return (phase.steps or count_whole_steps(phase.duration or 0.0, dt)) + count_whole_steps(phase.window, dt)

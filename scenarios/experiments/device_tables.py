@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from devices.interface.converter import Clipped
+from devices.interface.converter import ClipCounts
 from devices.programming.laws import Pulsed
-from devices.programming.sampled import Cells, nominal
-from devices.synapse.retention import exponents
-from substrate.chip.causes import class_of, unsettled
+from devices.programming.sampled import CellConstants, make_nominal_cells
+from devices.synapse.retention import sample_drift_exponents
+from substrate.chip.causes import classify_cause, list_unsettled_phases
 from substrate.chip.chip import Chip
 from substrate.chip.programming import Writer
 from substrate.settling.equilibrium import Audit
 
 from ..results.store import Group, Variable
-from ..schema.scenario import Scenario
+from ..schema.scenario import ScenarioSpec
 
 _NAMES = {
     "step_up": "change by an up pulse before the law multiplies it",
@@ -34,7 +34,7 @@ _KEPT = {
 }
 
 
-def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
+def make_cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
     """Return what the cells of a block are like, as drawn and, with the prefix `nominal_`, as designed.
 
     Where one number stands for both directions of a pair, these are the cells that keep it.
@@ -44,13 +44,13 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
         partner = chip.writer.partners[block]
         return {
             name: variable._replace(data=chip.mirror(partner, variable.data)) if variable.dims else variable
-            for name, variable in cell_variables(chip, partner, dims).items()
+            for name, variable in make_cell_variables(chip, partner, dims).items()
         }
     law = chip.design.devices.update
     if isinstance(law, Pulsed):
-        clean = nominal(law)
+        clean = make_nominal_cells(law)
         for name, text in _NAMES.items():
-            for prefix, drawn in _drawn(chip.writer, block).items():
+            for prefix, drawn in _list_cell_constants(chip.writer, block).items():
                 found[prefix + name] = Variable(dims, getattr(drawn, name).copy(), long_name=text + _SIGNS[prefix])
             found[f"nominal_{name}"] = Variable((), float(getattr(clean, name)), long_name=f"{text}, as designed")
     if chip.writer.pairs is not None:
@@ -61,7 +61,7 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
         cells, drift = chip.writer.forgetting[block], chip.design.devices.retention
         found["leak_rate"] = Variable(dims, cells.rate.copy(), "1/s", "rate of the leak")
         found["drift_exponent"] = Variable(
-            dims, exponents(drift, chip.held[block], cells), long_name="exponent of the drift"
+            dims, sample_drift_exponents(drift, chip.held[block], cells), long_name="exponent of the drift"
         )
     for name, array in chip.writer.kept.items():
         kind, _, owner = name.partition("/")
@@ -71,14 +71,14 @@ def cell_variables(chip: Chip, block: str, dims: tuple[str, ...]) -> Group:
     return found
 
 
-def unreached_variable(chip: Chip, block: str) -> Group:
+def count_unreached_cells(chip: Chip, block: str) -> Group:
     """Return how many cells of a block could not take the weight they were given; nothing where all could."""
     count = chip.unreached.get(block, 0)
     text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
     return {"unreached": Variable((), count, long_name=text)} if count else {}
 
 
-def _drawn(writer: Writer, block: str) -> dict[str, Cells]:
+def _list_cell_constants(writer: Writer, block: str) -> dict[str, CellConstants]:
     """Return the constants of the devices of a block, by the prefix of their names."""
     if writer.pairs is None:
         return {"": writer.cells[block]}
@@ -86,13 +86,13 @@ def _drawn(writer: Writer, block: str) -> dict[str, Cells]:
     return {"": plus.cells, "minus_": minus.cells}
 
 
-def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
+def make_device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
     """Return what every connection and its cells are like, and the causes of error of the chip, if any.
 
     `start` is the chip as it was programmed at first, if it has been trained since.
     """
-    names = chip.causes + unsettled(chip.design)
-    kinds = [class_of(chip.design, name) for name in names]
+    names = chip.causes + list_unsettled_phases(chip.design)
+    kinds = [classify_cause(chip.design, name) for name in names]
     groups: dict[str, Group] = {}
     if names:
         groups["causes"] = {
@@ -103,20 +103,20 @@ def device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group]:
         f"devices/{c.name}": {
             "programmed": Variable(c.kind.dims, chip.programmed[c.block].copy(), long_name="requested weight"),
             "effective": Variable(c.kind.dims, chip.effective[c.block].copy(), long_name="weight as fabricated"),
-            **cell_variables(chip, c.block, c.kind.dims),
-            **unreached_variable(start or chip, c.block),
+            **make_cell_variables(chip, c.block, c.kind.dims),
+            **count_unreached_cells(start or chip, c.block),
         }
         for c in chip.topology.connections
     }
     biases: Group = {}
     for name in chip.topology.names:
         block = f"bias/{name}"
-        found = cell_variables(chip, block, (f"unit_{name}",)) | unreached_variable(start or chip, block)
+        found = make_cell_variables(chip, block, (f"unit_{name}",)) | count_unreached_cells(start or chip, block)
         biases |= {f"{key}_{name}": variable for key, variable in found.items()}
     return groups | ({"devices/bias": biases} if biases else {})
 
 
-def readout_group(clipped: Clipped) -> Group:
+def make_readout_group(clipped: ClipCounts) -> Group:
     """Return what the readout converter met."""
     return {
         "conversions": Variable((), clipped.conversions, long_name="values converted, per unit and plane"),
@@ -124,7 +124,7 @@ def readout_group(clipped: Clipped) -> Group:
     }
 
 
-def audit_group(audit: Audit) -> Group:
+def make_audit_group(audit: Audit) -> Group:
     """Return what following some trajectories showed about the rest points found without time."""
     return {
         "checked": Variable((), audit.checked, long_name="settlings that were followed in time, too"),
@@ -133,7 +133,7 @@ def audit_group(audit: Audit) -> Group:
     }
 
 
-def add_physical(groups: dict[str, Group], scenario: Scenario) -> None:
+def add_physical_units(groups: dict[str, Group], scenario: ScenarioSpec) -> None:
     """Add what is known in volts and seconds: the volts of an activity, the settled time of every epoch."""
     physical, tau = scenario.physical, scenario.tau
     if "signal" in groups and physical is not None and physical.activity_volts is not None:

@@ -10,12 +10,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from substrate.network.topology import Topology
 
 from ..data.datasets import Outline
-from ..schema.plan import Plan
-from ..schema.scenario import Scenario
-from .counts import Counts, Nudged, limit_of, nudges_of
+from ..schema.plan import ExperimentPlan
+from ..schema.scenario import ScenarioSpec
+from .counts import NudgedSettling, SampleCounts, count_phase_steps, list_nudged_settlings
 from .rates import FIGURE, LOADING, PAGES, TimedChip
 
-P = TypeVar("P", bound=Plan)
+P = TypeVar("P", bound=ExperimentPlan)
 
 BYTES = 8
 """Of a real number in double precision."""
@@ -24,10 +24,10 @@ _STATES = 8
 """Arrays of the size of a batch of states that exist while it settles."""
 
 
-class Estimate(Generic[P]):
+class CostEstimate(Generic[P]):
     """What one kind of experiment costs; every kind has one, `ESTIMATE` in its module `estimate`."""
 
-    def count(self, plan: P, scenario: Scenario, outline: Outline, topology: Topology) -> Counts:
+    def count(self, plan: P, scenario: ScenarioSpec, outline: Outline, topology: Topology) -> SampleCounts:
         """Return the samples and estimates of a run.
 
         Parameters
@@ -41,14 +41,14 @@ class Estimate(Generic[P]):
         """
         raise NotImplementedError
 
-    def times(self, plan: P, chip: TimedChip, counts: Counts) -> dict[str, float]:
+    def times(self, plan: P, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds of processor time that the experiment takes on one thread, by part."""
         raise NotImplementedError
 
 
-def estimate_of(scenario: Scenario) -> Estimate[Any]:
+def find_cost_estimate(scenario: ScenarioSpec) -> CostEstimate[Any]:
     """Return what tells the cost of the experiment of a scenario."""
-    found: Estimate[Any] = import_module(f".{scenario.experiment.kind}.estimate", __package__).ESTIMATE
+    found: CostEstimate[Any] = import_module(f".{scenario.experiment.kind}.estimate", __package__).ESTIMATE
     return found
 
 
@@ -81,11 +81,11 @@ class Workload(NamedTuple):
     bounded: bool
     """Some phases end at a tolerance, so that `operations` is a limit."""
 
-    counts: Counts
+    counts: SampleCounts
     """What they were counted from."""
 
 
-def workload(scenario: Scenario, outline: Outline) -> Workload:
+def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
     """Return what a run will cost.
 
     Parameters
@@ -98,18 +98,18 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
     network, dynamics = scenario.network, scenario.dynamics
     classes = None if network.cost == "mse" else outline.classes
     topology = Topology(network.layers, network.connections, classes)
-    plan, kind = scenario.experiment, estimate_of(scenario)
+    plan, kind = scenario.experiment, find_cost_estimate(scenario)
     counts = kind.count(plan, scenario, outline, topology)
-    nudged = nudges_of(scenario, counts.schemes)
+    nudged = list_nudged_settlings(scenario, counts.schemes)
     recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
     clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
     probes = counts.probes
     nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
-    nudged_steps += probes * limit_of(dynamics.nudged, dynamics.dt)
+    nudged_steps += probes * count_phase_steps(dynamics.nudged, dynamics.dt)
     # Again under one scheme, the most expensive one at most.
-    again = [nudges_of(scenario, [scheme]) for scheme in counts.schemes] if counts.again else [[]]
+    again = [list_nudged_settlings(scenario, [scheme]) for scheme in counts.schemes] if counts.again else [[]]
     free = counts.free + counts.estimates + counts.again
-    steps = free * limit_of(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
+    steps = free * count_phase_steps(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     steps += counts.again * max(sum(settling.planes * settling.steps for settling in one) for one in again)
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
     arrays = max([_STATES, *(settling.planes * (_STATES + settling.points) for settling in nudged)])
@@ -121,13 +121,13 @@ def workload(scenario: Scenario, outline: Outline) -> Workload:
         settlings=free + counts.estimates * (len(nudged) + probes) + counts.again * max(map(len, again)),
         operations=2.0 * (steps * recurrent + free * clamped),
         memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
-        result=_stored(scenario, topology, counts, nudged),
+        result=_estimate_stored_bytes(scenario, topology, counts, nudged),
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
         counts=counts,
     )
 
 
-def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
+def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]:
     """Return the seconds of processor time that a run takes on one thread, by part; only parts that are done.
 
     Parameters
@@ -137,13 +137,15 @@ def costs(scenario: Scenario, load: Workload) -> dict[str, float]:
         What was counted in it.
     """
     scenario = scenario.in_units()
-    chip, kind = TimedChip.of(scenario, load.topology), estimate_of(scenario)
+    chip, kind = TimedChip.of(scenario, load.topology), find_cost_estimate(scenario)
     found = {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(scenario.tried())}
     found |= kind.times(scenario.experiment, chip, load.counts)
     return {name: seconds for name, seconds in found.items() if seconds > 0.0}
 
 
-def _stored(scenario: Scenario, topology: Topology, counts: Counts, nudged: Iterable[Nudged]) -> int:
+def _estimate_stored_bytes(
+    scenario: ScenarioSpec, topology: Topology, counts: SampleCounts, nudged: Iterable[NudgedSettling]
+) -> int:
     """Return the bytes of the large arrays of the result file."""
     dynamics, copies = scenario.dynamics, counts.copies
     total = BYTES * (3 + copies) * topology.size
@@ -153,7 +155,7 @@ def _stored(scenario: Scenario, topology: Topology, counts: Counts, nudged: Iter
     if record is not None:
         # Curves are kept in single precision, and in two planes as soon as one nudge is complex.
         phases = {settling.beta: settling for settling in nudged if not settling.points}.values()
-        longest = max([limit_of(dynamics.free, dynamics.dt), *(settling.steps for settling in phases)])
+        longest = max([count_phase_steps(dynamics.free, dynamics.dt), *(settling.steps for settling in phases)])
         planes = max([1, *(settling.planes for settling in phases)])
         times = longest // record.every_steps + 2
         total += 4 * planes * (1 + len(phases)) * times * record.samples * topology.units

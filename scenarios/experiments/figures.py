@@ -11,34 +11,34 @@ from typing import TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..results.store import Group, Result
-from ..results.views import latest
-from .kind import all_kinds, modules_of
+from ..results.store import Group, ResultData
+from ..results.views import select_latest
+from .kind import list_kind_modules, list_kinds
 
-Draw = Callable[[Result], Figure]
+Draw = Callable[[ResultData], Figure]
 D = TypeVar("D", bound=Callable[..., Figure])
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredFigure:
     """A figure that a result may have."""
 
     draw: Draw
-    when: Callable[[Result], bool]
+    when: Callable[[ResultData], bool]
     """Whether a result has data for it."""
 
     caption: str
     """A name, a full stop, and how to read it."""
 
-    count: Callable[[Result], str] | None
+    count: Callable[[ResultData], str] | None
     """How many samples or chips it shows, as the last sentence of the caption."""
 
 
-_FIGURES: dict[str, Registered] = {}
+_FIGURES: dict[str, RegisteredFigure] = {}
 
 
 def figure(
-    name: str, when: Callable[[Result], bool], caption: str, count: Callable[[Result], str] | None = None
+    name: str, when: Callable[[ResultData], bool], caption: str, count: Callable[[ResultData], str] | None = None
 ) -> Callable[[D], D]:
     """Register a function that draws a figure from a result; figures stand in the order of their registration.
 
@@ -55,30 +55,30 @@ def figure(
     """
 
     def register(draw: D) -> D:
-        _FIGURES[name] = Registered(draw, when, caption, count)
+        _FIGURES[name] = RegisteredFigure(draw, when, caption, count)
         return draw
 
     return register
 
 
-def all_figures() -> Mapping[str, Registered]:
+def list_registered_figures() -> Mapping[str, RegisteredFigure]:
     """Return every figure by its name: those of the kinds of experiment, then those that a user registered."""
-    _load()
-    modules = [module for kind in all_kinds() for module in modules_of(kind, "figures")]
+    _import_figures()
+    modules = [module for kind in list_kinds() for module in list_kind_modules(kind, "figures")]
     # Whatever was imported first.
     places = {module: place for place, module in enumerate(modules)}
     return dict(sorted(_FIGURES.items(), key=lambda item: places.get(item[1].draw.__module__, len(places))))
 
 
 @cache
-def _load() -> None:
+def _import_figures() -> None:
     """Import every module of figures in the folders of the kinds."""
-    for kind in all_kinds():
-        for module in modules_of(kind, "figures"):
+    for kind in list_kinds():
+        for module in list_kind_modules(kind, "figures"):
             import_module(module)
 
 
-def count_samples(group: Group) -> str:
+def describe_sample_count(group: Group) -> str:
     """Return how many samples a group counts, in a sentence; nothing where it does not say."""
     kept = group.get("kept")
     if kept is None:
@@ -88,6 +88,6 @@ def count_samples(group: Group) -> str:
     return f"n = {range_} of {kept.data.shape[-1]} samples."
 
 
-def count_measured(result: Result) -> str:
+def describe_measured_count(result: ResultData) -> str:
     """Return how many samples the gradients of a result count, in a sentence; of a training nothing."""
-    return count_samples(latest(result).groups.get("gradient", {}))
+    return describe_sample_count(select_latest(result).groups.get("gradient", {}))

@@ -16,18 +16,18 @@ from substrate.chip.chip import Chip
 from ..build import Setup
 from ..drawing.sheet import Sheet
 from ..results.points import is_single
-from ..results.store import Group, Result
-from ..results.views import latest
+from ..results.store import Group, ResultData
+from ..results.views import select_latest
 from ..schema.experiments import PLANS
-from ..schema.plan import Plan
-from .remarks import audited, clipped
+from ..schema.plan import ExperimentPlan
+from .remarks import describe_audits, describe_clipped_reads
 from .watch import Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
-P = TypeVar("P", bound=Plan)
+P = TypeVar("P", bound=ExperimentPlan)
 
 
 Ending = dict[str, str | int | float]
@@ -48,25 +48,25 @@ class Batch(NamedTuple):
     target: Array
 
 
-class Names(NamedTuple):
+class NoiseNames(NamedTuple):
     """What a batch is presented for, and how often it was before: names its noise, beside the samples."""
 
     epoch: int = 0
     purpose: str = ""
 
 
-FIRST = Names()
+FIRST = NoiseNames()
 """Of an experiment that is all there is."""
 
 
-class Setting(NamedTuple):
+class RunSetting(NamedTuple):
     """What an experiment needs beside its scenario."""
 
     threads: int | None
     kept: Path
     """Where a training keeps its checkpoint."""
 
-    saved: Result | None
+    saved: ResultData | None
     """The checkpoint to go on from."""
 
     identity: str
@@ -74,12 +74,12 @@ class Setting(NamedTuple):
     """Whether to measure what would help against the largest cause of error."""
 
 
-class Work(NamedTuple, Generic[P]):
+class ExperimentWork(NamedTuple, Generic[P]):
     """One experiment to run."""
 
     plan: P
     setup: Setup
-    setting: Setting
+    setting: RunSetting
     watch: Watch
 
     def chip(self, instance: int | None = None) -> Chip:
@@ -104,7 +104,7 @@ Places = Mapping[tuple[int, ...], str]
 """Name of every place of the design of a sweep, without the replicate."""
 
 
-class Kind(Generic[P]):
+class ExperimentKind(Generic[P]):
     """One kind of experiment; every folder of this package with a module `kind` has one, `KIND`.
 
     A result may hold groups of several kinds, as a training holds those of its measurements. The kind of the highest
@@ -129,7 +129,7 @@ class Kind(Generic[P]):
     unsettled: tuple[str, str] | None = None
     """Group and name of the share of samples that did not settle, by which a sweep raises an alarm."""
 
-    def run(self, work: Work[P]) -> tuple[dict[str, Group], Ending]:
+    def run(self, work: ExperimentWork[P]) -> tuple[dict[str, Group], Ending]:
         """Do the experiment; return the groups of its result and how it ended.
 
         Raises
@@ -141,24 +141,24 @@ class Kind(Generic[P]):
         """
         raise NotImplementedError
 
-    def sentence(self, result: Result) -> str:
+    def sentence(self, result: ResultData) -> str:
         """Return the one sentence a reader should take home."""
         raise NotImplementedError
 
-    def remarks(self, result: Result) -> list[str]:
+    def remarks(self, result: ResultData) -> list[str]:
         """Return what else has to be said."""
-        last = latest(result)
-        return [*audited(last), *clipped(last)]
+        last = select_latest(result)
+        return [*describe_audits(last), *describe_clipped_reads(last)]
 
-    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+    def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return the tables of its groups, long ones cut to about `rows` rows."""
         return []
 
-    def metrics(self, last: Result) -> dict[str, float]:  # noqa: ARG002
+    def metrics(self, last: ResultData) -> dict[str, float]:  # noqa: ARG002
         """Return the final numbers of its groups under stable keys; measured groups are at their last epoch."""
         return {}
 
-    def is_void(self, result: Result) -> bool:  # noqa: ARG002
+    def is_void(self, result: ResultData) -> bool:  # noqa: ARG002
         """Tell whether no figure of a result means anything."""
         return False
 
@@ -174,35 +174,35 @@ class Kind(Generic[P]):
         }
         return {name: group for name, group in found.items() if group}
 
-    def sweep_sheets(self, result: Result, places: Places) -> list[Sheet]:  # noqa: ARG002
+    def sweep_sheets(self, result: ResultData, places: Places) -> list[Sheet]:  # noqa: ARG002
         """Return the tables of a sweep that only this kind has."""
         return []
 
-    def sweep_figures(self, result: Result, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
         """Return the figures of a sweep that only this kind has, each with its caption."""
         return {}
 
 
 @cache
-def all_kinds() -> tuple[Kind[Any], ...]:
+def list_kinds() -> tuple[ExperimentKind[Any], ...]:
     """Return every kind, those of the highest rank first."""
-    found = [kind_named(name) for name in PLANS]
+    found = [find_kind(name) for name in PLANS]
     return tuple(sorted(found, key=lambda kind: -kind.rank))
 
 
 @cache
-def kind_named(name: str) -> Kind[Any]:
+def find_kind(name: str) -> ExperimentKind[Any]:
     """Return a kind by its name."""
-    found: Kind[Any] = import_module(f".{name}.kind", __package__).KIND
+    found: ExperimentKind[Any] = import_module(f".{name}.kind", __package__).KIND
     return found
 
 
-def kind_of(result: Result) -> Kind[Any] | None:
+def find_result_kind(result: ResultData) -> ExperimentKind[Any] | None:
     """Return the kind that speaks for a result; None where it holds no experiment."""
-    return next((kind for kind in all_kinds() if kind.mark in result.groups), None)
+    return next((kind for kind in list_kinds() if kind.mark in result.groups), None)
 
 
-def modules_of(kind: Kind[Any], ending: str) -> list[str]:
+def list_kind_modules(kind: ExperimentKind[Any], ending: str) -> list[str]:
     """Return the modules in the folder of a kind whose names end so, as texts to import."""
     paths = sorted(Path(__file__).with_name(kind.name).glob(f"*{ending}.py"))
     return [f"{__package__}.{kind.name}.{path.stem}" for path in paths]

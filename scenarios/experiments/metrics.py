@@ -7,7 +7,7 @@ import numpy as np
 from ..results.store import Group
 
 
-def flat(path: str, group: Group, names: set[str]) -> dict[str, float]:
+def flatten_metrics(path: str, group: Group, names: set[str]) -> dict[str, float]:
     """Return the numbers of some variables of a group under path, name and place in words."""
     found = {}
     for name, variable in group.items():

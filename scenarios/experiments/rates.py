@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from devices.imperfection import DIFFERENT, RANDOM
 from learning.schemes.scheme import Scheme
-from substrate.chip.causes import causes, of_kind, without
+from substrate.chip.causes import list_causes, list_kind_causes, remove_causes
 from substrate.chip.design import Design
 from substrate.dynamics.methods import NOISY_STEP, TABLES, Phase
 from substrate.network.topology import Topology
 
-from ..build import design_of
-from ..schema.scenario import Scenario
-from .counts import limit_of, nudges_of
+from ..build import make_design
+from ..schema.scenario import ScenarioSpec
+from .counts import count_phase_steps, list_nudged_settlings
 
 COMPILING = 25.0
 """To compile all kernels, the first time."""
@@ -49,22 +49,22 @@ SWEEPS = 3.0
 """Sweeps, in steps of Euler's method, in which the equilibrium mode does the same."""
 
 _REST = Phase(tolerance=1e-13, max_steps=1_000_000)
-NOISE, READOUT = of_kind(RANDOM), of_kind(DIFFERENT)
+NOISE, READOUT = list_kind_causes(RANDOM), list_kind_causes(DIFFERENT)
 
 
 class TimedChip(NamedTuple):
     """One design of a chip, how it is asked, and what that takes."""
 
     design: Design
-    scenario: Scenario
+    scenario: ScenarioSpec
     pace: float
     """Steps in one step of the scenario, as fine as the noise of the scenario needs."""
 
     @classmethod
-    def of(cls, scenario: Scenario, topology: Topology) -> TimedChip:
+    def of(cls, scenario: ScenarioSpec, topology: Topology) -> TimedChip:
         """Return the chip of a scenario whose numbers are plain."""
-        design = design_of(scenario, topology, "identity")
-        return cls(design, scenario, _pace(design))
+        design = make_design(scenario, topology, "identity")
+        return cls(design, scenario, _compute_noise_substeps(design))
 
     @property
     def topology(self) -> Topology:
@@ -84,7 +84,7 @@ class TimedChip(NamedTuple):
         """Return how many steps a phase takes: all of a fixed length, or the usual ones to a tolerance."""
         dynamics = self.design.dynamics
         if phase.fixed:
-            return limit_of(phase, dynamics.dt)
+            return count_phase_steps(phase, dynamics.dt)
         begin = abs(beta) or 1.0
         decades = max(1.0, math.log10(begin / phase.end(dynamics.precision, beta)))
         if dynamics.mode == "equilibrium":
@@ -103,7 +103,7 @@ class TimedChip(NamedTuple):
         dynamics, total = self.design.dynamics, 0.0
         whole = dynamics.nudged == _REST
         for scheme in schemes:
-            for one in nudges_of(self.scenario, [scheme]):
+            for one in list_nudged_settlings(self.scenario, [scheme]):
                 points = one.points if whole and one.points else 1
                 length = one.steps if one.points and not whole else self.steps(dynamics.nudged, one.beta)
                 total += points * length * self.step(dynamics.nudged, one.planes)
@@ -112,12 +112,12 @@ class TimedChip(NamedTuple):
     def run(self, schemes: Iterable[Scheme], samples: int) -> float:
         """Return the seconds of one measurement of a batch: a free settling and all nudged ones."""
         schemes = list(schemes)
-        calls = 1 + sum(len(nudges_of(self.scenario, [scheme])) for scheme in schemes)
+        calls = 1 + sum(len(list_nudged_settlings(self.scenario, [scheme])) for scheme in schemes)
         return calls * CALL + samples * (self.free() + self.nudged(schemes))
 
     def without(self, *names: str) -> TimedChip:
         """Return the chip without some causes of error."""
-        return self._replace(design=without(self.design, *(n for n in names if n in causes(self.design))))
+        return self._replace(design=remove_causes(self.design, *(n for n in names if n in list_causes(self.design))))
 
     def complete(self) -> TimedChip:
         """Return the chip read ideally, settling completely."""
@@ -140,15 +140,15 @@ class TimedChip(NamedTuple):
     @property
     def stores(self) -> bool:
         """Tell whether its cells keep something else than what was asked for."""
-        return bool({"write", "retention"} & set(causes(self.design)))
+        return bool({"write", "retention"} & set(list_causes(self.design)))
 
 
-def time_exact(chip: TimedChip, samples: int) -> float:
+def estimate_exact_time(chip: TimedChip, samples: int) -> float:
     """Return the seconds in which exact gradients are found, with the rest points around which they hold."""
     return samples * (RESPONSE * chip.topology.units + chip.complete().free())
 
 
-def _pace(design: Design) -> float:
+def _compute_noise_substeps(design: Design) -> float:
     """Return into how many steps at least noise cuts each one."""
     dynamics = design.dynamics
     if not design.devices.noise.on or dynamics.method not in NOISY_STEP:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status, has_settled
 
-from ..results.store import Result
-from ..results.views import percent
+from ..results.store import ResultData
+from ..results.views import format_percent
 
 
-def left(last: Result) -> list[str]:
+def describe_unstable_rests(last: ResultData) -> list[str]:
     """Return how many samples rest at a point that a chip leaves at the slightest push, if any do."""
     marks = last["gradient"].get("left")
     # The groups of an epoch of a training have no samples.
@@ -24,7 +24,7 @@ def left(last: Result) -> list[str]:
     return [f"{np.count_nonzero(marks.data)} of {len(marks.data)} samples {words}: no real chip has their gradients."]
 
 
-def audited(last: Result) -> list[str]:
+def describe_audits(last: ResultData) -> list[str]:
     """Return what the audits of the equilibrium mode found, if there were any; those of all epochs together."""
     group, prefix = last.groups.get("audit"), ""
     if group is None:
@@ -38,25 +38,25 @@ def audited(last: Result) -> list[str]:
     return [f'{words}: use dynamics.mode = "trajectory".' if elsewhere else f"{words}."]
 
 
-def clipped(last: Result) -> list[str]:
+def describe_clipped_reads(last: ResultData) -> list[str]:
     """Return how often the readout converter met a value outside its range, if it ever did."""
     share, metrics = 0.0, last.groups.get("metrics", {})
     if "readout" in last.groups:
         share = float(last["readout"]["clipped"].data) / max(1, int(last["readout"]["conversions"].data))
     elif "clipped" in metrics:
         share = float(metrics["clipped"].data[-1])
-    words = f"Readout: {percent(share)} of the conversions were outside the range of the converter"
+    words = f"Readout: {format_percent(share)} of the conversions were outside the range of the converter"
     return [f"{words}: widen devices.converters.readout."] if share else []
 
 
-def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:
+def describe_unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:
     """Return how many samples were not counted, why, under which scheme, and the knob to turn.
 
     Status and kept are (scheme, sample); `schemes` are the labels, (scheme,).
     """
     worst, counted = status.max(axis=0), np.asarray(kept.any(axis=0))
     counts = Counter(Status(int(value)) for value in worst[~counted & ~has_settled(worst)])
-    why = [reasons(counts)] if counts else []
+    why = [describe_statuses(counts)] if counts else []
     alone = int(np.count_nonzero(~counted)) - sum(counts.values())
     if alone:
         why.append(f"{alone} settled, but no rest point was found to compare with")
@@ -67,11 +67,11 @@ def unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Seque
     missed = int(np.count_nonzero(~counted))
     return (
         f"{still * (moving > 0)}Not counted: {missed} of {len(worst)} samples, {'; '.join(why)}."
-        f"{_under(status, counted, schemes)}"
+        f"{_describe_failed_schemes(status, counted, schemes)}"
     )
 
 
-def _under(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Sequence[str]) -> str:
+def _describe_failed_schemes(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Sequence[str]) -> str:
     """Return under which of several schemes the samples failed that no scheme counts."""
     failed = np.count_nonzero(~has_settled(status[:, ~counted]), axis=1)
     if len(schemes) < 2 or not failed.any():
@@ -80,6 +80,6 @@ def _under(status: NDArray[np.int64], counted: NDArray[np.bool_], schemes: Seque
     return f" Of these failed: {listed}; all schemes are judged by the samples that every one can measure."
 
 
-def reasons(counts: Counter[Status]) -> str:
+def describe_statuses(counts: Counter[Status]) -> str:
     """Return how often settlings ended in every way, and what to try."""
     return "; ".join(f"{n} {s.words} ({s.advice})" for s, n in sorted(counts.items()))

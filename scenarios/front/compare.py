@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..drawing.sheet import Sheet, html_of
-from ..language.faults import dotted
-from ..report.summary import metrics
-from ..report.terminal import lines_of
+from ..drawing.sheet import Sheet, render_sheet
+from ..language.faults import format_dotted_key
+from ..report.summary import list_metrics
+from ..report.terminal import format_sheet
 from ..results.disk import StoreReadError
-from ..results.statistics import interval
-from ..results.store import Result, load
-from ..results.views import kinds_of
+from ..results.statistics import compute_interval
+from ..results.store import ResultData, read_result_file
+from ..results.views import list_scheme_kinds
 from ..sweeps.folder import CUBE, SCENARIO
-from ..sweeps.metric import metric_of
+from ..sweeps.metric import find_metric
 
 _ROWS = 30
 _FIRST = "gradient/cosine/"
 
 
-class Side(NamedTuple):
+class ComparisonSide(NamedTuple):
     """One of the two results."""
 
     keys: dict[str, Any]
@@ -39,7 +39,7 @@ class Side(NamedTuple):
     """Labels of its nudge schemes, in order."""
 
 
-def side(path: Path) -> Side:
+def read_side(path: Path) -> ComparisonSide:
     """Read a run or a sweep: its folder or its result file.
 
     Raises
@@ -51,37 +51,37 @@ def side(path: Path) -> Side:
     file = next((name for name in named if name.exists()), None)
     if file is None:
         raise StoreReadError(f"{path} holds neither run.h5 nor {CUBE}; name a folder or file of a result")
-    result = load(file)
+    result = read_result_file(file)
     if "points" not in result.groups:
         text = str(result["provenance"]["resolved_toml"].data)
-        return Side(dict(_flat(tomllib.loads(text), ())), metrics(result), _schemes(result))
+        return ComparisonSide(dict(_flatten_keys(tomllib.loads(text), ())), list_metrics(result), _list_schemes(result))
     try:
         told = tomllib.loads(file.with_name(SCENARIO).read_text(encoding="utf-8"))
     except OSError:
         told = {}
-    return Side(dict(_flat(told, ())), _of_sweep(result), _schemes(result))
+    return ComparisonSide(dict(_flatten_keys(told, ())), _average_over_chips(result), _list_schemes(result))
 
 
-def _schemes(result: Result) -> list[str]:
+def _list_schemes(result: ResultData) -> list[str]:
     labels = next((group["scheme"].data for group in result.groups.values() if "scheme" in group), ())
     return [str(label) for label in labels]
 
 
-def _flat(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str, Any]]:
+def _flatten_keys(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str, Any]]:
     inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
     if inside is None:
-        yield dotted(path), node
+        yield format_dotted_key(path), node
         return
     for key, value in inside:
-        yield from _flat(value, (*path, key))
+        yield from _flatten_keys(value, (*path, key))
 
 
-def _of_sweep(result: Result) -> dict[str, float | None]:
+def _average_over_chips(result: ResultData) -> dict[str, float | None]:
     """Return the mean over chips of every series at every place."""
-    metric, points = metric_of(result), result["points"]
+    metric, points = find_metric(result), result["points"]
     if metric is None:
         return {}
-    names, means = points["status"].dims[:-1], interval(np.moveaxis(metric.values, -1, 0)).mean
+    names, means = points["status"].dims[:-1], compute_interval(np.moveaxis(metric.values, -1, 0)).mean
     found: dict[str, float | None] = {}
     for s, series in enumerate(metric.series):
         for place in np.ndindex(means.shape[1:]):
@@ -93,16 +93,16 @@ def _of_sweep(result: Result) -> dict[str, float | None]:
     return found
 
 
-def different_keys(a: Side, b: Side) -> dict[str, tuple[Any, Any]]:
+def find_different_keys(a: ComparisonSide, b: ComparisonSide) -> dict[str, tuple[Any, Any]]:
     """Return what differs between the scenarios; None stands for a key that one of them does not have."""
     paths = dict.fromkeys([*a.keys, *b.keys])
     return {path: (a.keys.get(path), b.keys.get(path)) for path in paths if a.keys.get(path) != b.keys.get(path)}
 
 
-def partners(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+def match_schemes(a: list[str], b: list[str]) -> list[tuple[str, str]]:
     """Return which scheme of A is compared with which of B: equal labels, then of one kind, then of one place."""
     left, right, found = list(range(len(a))), list(range(len(b))), {}
-    kinds = [[str(kind) for kind in kinds_of(np.array(labels))] if labels else [] for labels in (a, b)]
+    kinds = [[str(kind) for kind in list_scheme_kinds(np.array(labels))] if labels else [] for labels in (a, b)]
     for alike in (
         lambda i, k: a[i] == b[k],
         lambda i, k: kinds[0][i] == kinds[1][k],
@@ -117,40 +117,40 @@ def partners(a: list[str], b: list[str]) -> list[tuple[str, str]]:
     return [(a[i], b[k]) for i, k in sorted(found.items())]
 
 
-def shared_figures(a: Side, b: Side) -> dict[str, tuple[float | None, float | None]]:
+def find_shared_figures(a: ComparisonSide, b: ComparisonSide) -> dict[str, tuple[float | None, float | None]]:
     """Return the figures that both results have: cosines of the gradient, then the largest relative change first."""
-    one, other = _paired(a, b)
+    one, other = _match_figures(a, b)
     shared = {name: (one[name], other[name]) for name in one if name in other}
-    return dict(sorted(shared.items(), key=lambda item: (not item[0].startswith(_FIRST), -_change(*item[1]))))
+    return dict(sorted(shared.items(), key=lambda item: (not item[0].startswith(_FIRST), -_compute_change(*item[1]))))
 
 
-def lonely_figures(a: Side, b: Side) -> tuple[list[str], list[str]]:
+def find_unshared_figures(a: ComparisonSide, b: ComparisonSide) -> tuple[list[str], list[str]]:
     """Return the figures that only A, and those that only B has."""
-    one, other = _paired(a, b)
+    one, other = _match_figures(a, b)
     return [name for name in one if name not in other], [name for name in other if name not in one]
 
 
-def _paired(a: Side, b: Side) -> tuple[dict[str, float | None], dict[str, float | None]]:
+def _match_figures(a: ComparisonSide, b: ComparisonSide) -> tuple[dict[str, float | None], dict[str, float | None]]:
     """Return the figures of both with one name for schemes that are compared."""
-    pairs = partners(a.schemes, b.schemes)
-    shown = [_shared_name(*pair) for pair in pairs]
+    pairs = match_schemes(a.schemes, b.schemes)
+    shown = [_choose_shared_name(*pair) for pair in pairs]
     counted = [name if shown.count(name) == 1 else f"{name} #{k + 1}" for k, name in enumerate(shown)]
     one, other = (
-        {_renamed(name, dict(zip(labels, counted, strict=True))): value for name, value in side.figures.items()}
+        {_rename_schemes(name, dict(zip(labels, counted, strict=True))): value for name, value in side.figures.items()}
         for side, labels in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs]))
     )
     return one, other
 
 
-def _shared_name(one: str, other: str) -> str:
+def _choose_shared_name(one: str, other: str) -> str:
     """Return the label of two schemes if they are equal, else their kind, or both kinds."""
     if one == other:
         return one
-    first, second = (str(kind) for kind in kinds_of(np.array([one, other])))
+    first, second = (str(kind) for kind in list_scheme_kinds(np.array([one, other])))
     return first if first == second else f"{first} | {second}"
 
 
-def _renamed(name: str, names: dict[str, str]) -> str:
+def _rename_schemes(name: str, names: dict[str, str]) -> str:
     """Return the name of a figure with other names of its schemes."""
     for label, shown in names.items():
         whole = re.sub(rf"(^|(?<=/)|(?<=, )){re.escape(label)}(?=/|,|$)", lambda _: shown, name)  # noqa: B023  called at once
@@ -159,25 +159,25 @@ def _renamed(name: str, names: dict[str, str]) -> str:
     return name
 
 
-def _change(a: float | None, b: float | None) -> float:
+def _compute_change(a: float | None, b: float | None) -> float:
     """Return the size of a change relative to the larger value; infinity where one is not known."""
     if a is None or b is None:
         return 0.0 if a is b else math.inf
     return abs(b - a) / max(abs(a), abs(b)) if a != b else 0.0
 
 
-def comparison(a: Side, b: Side) -> list[Sheet]:
+def make_comparison_sheets(a: ComparisonSide, b: ComparisonSide) -> list[Sheet]:
     """Return two tables: keys that differ, and figures that changed."""
-    keys = [[path, *(_word(value) for value in pair)] for path, pair in different_keys(a, b).items()]
-    figures, lonely = shared_figures(a, b), lonely_figures(a, b)
-    changed = [(name, pair) for name, pair in figures.items() if _change(*pair) > 0.0]
+    keys = [[path, *(_format_value(value) for value in pair)] for path, pair in find_different_keys(a, b).items()]
+    figures, lonely = find_shared_figures(a, b), find_unshared_figures(a, b)
+    changed = [(name, pair) for name, pair in figures.items() if _compute_change(*pair) > 0.0]
     rows = [
-        [name, _number(x), _number(y), _number(None if x is None or y is None else y - x)]
+        [name, _format_figure(x), _format_figure(y), _format_figure(None if x is None or y is None else y - x)]
         for name, (x, y) in changed[:_ROWS]
     ]
     note = f"{len(figures) - len(changed)} of {len(figures)} shared figures are equal"
     note += f"; cosines and the largest relative changes, {_ROWS} of {len(changed)}" if len(changed) > _ROWS else ""
-    unlike = [f"{x} with {y}" for x, y in partners(a.schemes, b.schemes) if x != y]
+    unlike = [f"{x} with {y}" for x, y in match_schemes(a.schemes, b.schemes) if x != y]
     note += f"; compared: {'; '.join(unlike)}" if unlike else ""
     note += f"; {len(lonely[0])} figures of A and {len(lonely[1])} of B found no partner" if any(lonely) else ""
     return [
@@ -186,11 +186,11 @@ def comparison(a: Side, b: Side) -> list[Sheet]:
     ]
 
 
-def _word(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _number(value: float | None) -> str:
+def _format_figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
@@ -205,11 +205,11 @@ class Comparison:
         The figures that both have, A and B.
     """
 
-    def __init__(self, a: Side, b: Side) -> None:
-        self.keys, self.figures = different_keys(a, b), shared_figures(a, b)
-        self.schemes = partners(a.schemes, b.schemes)
-        self.only_a, self.only_b = lonely_figures(a, b)
-        self.sheets = comparison(a, b)
+    def __init__(self, a: ComparisonSide, b: ComparisonSide) -> None:
+        self.keys, self.figures = find_different_keys(a, b), find_shared_figures(a, b)
+        self.schemes = match_schemes(a.schemes, b.schemes)
+        self.only_a, self.only_b = find_unshared_figures(a, b)
+        self.sheets = make_comparison_sheets(a, b)
 
     def as_table(self) -> dict[str, Any]:
         """Return everything as a table for programs."""
@@ -218,7 +218,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         """Return both tables as text."""
-        return "\n".join(line for sheet in self.sheets for line in [sheet.title, *lines_of(sheet, 120), sheet.note, ""])
+        return "\n".join(
+            line for sheet in self.sheets for line in [sheet.title, *format_sheet(sheet, 120), sheet.note, ""]
+        )
 
     def _repr_html_(self) -> str:
-        return "".join(map(html_of, self.sheets))
+        return "".join(map(render_sheet, self.sheets))

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 
 from ..drawing.style import styled
-from ..experiments.figures import D, all_figures, figure
-from ..results.store import Result
+from ..experiments.figures import D, figure, list_registered_figures
+from ..results.store import ResultData
 
 
 def register_figure(
-    name: str, when: Callable[[Result], bool], caption: str, count: Callable[[Result], str] | None = None
+    name: str, when: Callable[[ResultData], bool], caption: str, count: Callable[[ResultData], str] | None = None
 ) -> Callable[[D], D]:
     """Register a function that draws a figure of yours: every result that has data for it has the figure, too.
 
@@ -47,7 +47,7 @@ def register_figure(
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,59}", name):
         raise ValueError(f"{name!r} cannot name a figure: use letters, digits, '_' and '-', at most 60")
-    known = all_figures().get(name)
+    known = list_registered_figures().get(name)
     if known is not None and known.draw.__module__.startswith("scenarios."):
         raise ValueError(f"{name!r} is a figure of nudgelab: choose another name")
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, Tim
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from substrate.engine.door import compiling
+from substrate.engine.door import is_compiling
 
 SILENCE = 4.0
 """Seconds after which a run says what it is doing."""
@@ -35,7 +35,7 @@ class Progress:
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._bar = None if quiet else _bar()
+        self._bar = None if quiet else _make_bar()
         self._task: TaskID | None = None
         self._log: Path | None = None
         self._early: list[str] = []
@@ -107,7 +107,7 @@ class Progress:
             silent = monotonic() - since
             if silent > wait:
                 wait *= 2.0
-                what = "compiling kernels, once for this machine" if compiling() else f"still at: {self._stage}"
+                what = "compiling kernels, once for this machine" if is_compiling() else f"still at: {self._stage}"
                 self._write(f"{what} ({silent:.0f} s)")
 
     def _move(self, bar: Bar, done: int, total: int, text: str) -> None:
@@ -145,7 +145,7 @@ class Progress:
             self._write(f"cannot write {path} ({error.strerror}): the run goes on without a log")
 
 
-def _bar() -> Bar | None:
+def _make_bar() -> Bar | None:
     """Return a bar if the standard error is a terminal that can show one."""
     console = Console(stderr=True, highlight=False)
     if not (sys.stderr.isatty() and console.is_interactive):

@@ -8,16 +8,16 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..drawing.sheet import Sheet, html_of
-from ..experiments.alarms import Alarm, alarms
-from ..language.faults import Fault
-from ..language.load import Loaded
-from ..report.answer import answer, remarks
+from ..drawing.sheet import Sheet, render_sheet
+from ..experiments.alarms import Alarm, find_alarms
+from ..language.faults import ScenarioFault
+from ..language.load import LoadedScenario
+from ..report.answer import list_remarks, make_answer
 from ..report.page import write_report
-from ..report.sheets import sheets
-from ..report.summary import metrics
+from ..report.sheets import make_sheets
+from ..report.summary import list_metrics
 from ..results import store
-from ..run.run import RESULT, Finished, keep, kept_files
+from ..run.run import RESULT, FinishedRun, list_run_files, write_result_folder
 from ..sweeps.folder import CUBE, REPORT, TABLE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from ..sweeps.sweep import Swept
+    from ..sweeps.sweep import FinishedSweep
 
 _EPOCHS = 8
 
@@ -43,16 +43,16 @@ def open(path: str | Path) -> Result | SweepResult:  # noqa: A001
     if path.is_dir():
         file = path / CUBE if (path / CUBE).exists() else path / RESULT
     if file.name == CUBE:
-        from ..sweeps.sweep import kept_sweep
+        from ..sweeps.sweep import read_finished_sweep
 
-        return SweepResult(kept_sweep(file.parent))
-    return Result(store.load(file), folder=file.parent)
+        return SweepResult(read_finished_sweep(file.parent))
+    return Result(store.read_result_file(file), folder=file.parent)
 
 
 class _Labelled:
     """Labelled arrays of a result file, in memory."""
 
-    def __init__(self, stored: store.Result, folder: Path | None) -> None:
+    def __init__(self, stored: store.ResultData, folder: Path | None) -> None:
         self.stored, self.folder = stored, folder
 
     def __getitem__(self, path: str) -> xr.Dataset:
@@ -75,11 +75,11 @@ class _Labelled:
     def _tree(self) -> xr.DataTree:
         import xarray as xr
 
-        groups = {path: _dataset(group) for path, group in self.stored.groups.items()}
+        groups = {path: _convert_to_dataset(group) for path, group in self.stored.groups.items()}
         return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(self.stored.attributes)), **groups})
 
 
-def _dataset(group: store.Group) -> xr.Dataset:
+def _convert_to_dataset(group: store.Group) -> xr.Dataset:
     import xarray as xr
 
     def attributes(variable: store.Variable) -> dict[str, Any]:
@@ -110,9 +110,9 @@ class Drawing:
         styled(self.figure.savefig)(path, bbox_inches="tight")
 
     def _repr_svg_(self) -> str:
-        from ..drawing.style import svg
+        from ..drawing.style import render_svg
 
-        return svg(self.figure)
+        return render_svg(self.figure)
 
     def __repr__(self) -> str:
         """Return the name and the caption."""
@@ -122,15 +122,15 @@ class Drawing:
 class Drawings(Mapping[str, Drawing]):
     """The figures that a result has data for, by name; drawn when they are asked for."""
 
-    def __init__(self, result: store.Result) -> None:
+    def __init__(self, result: store.ResultData) -> None:
         self._result = result
         self._drawn: dict[str, Drawing] = {}
 
     @cached_property
     def _names(self) -> list[str]:
-        from ..report.figures import names_of
+        from ..report.figures import list_figure_names
 
-        return names_of(self._result)
+        return list_figure_names(self._result)
 
     def __getitem__(self, name: str) -> Drawing:
         """Return one figure.
@@ -140,12 +140,12 @@ class Drawings(Mapping[str, Drawing]):
         KeyError
             If the result has no such figure; the message names those it has.
         """
-        from ..report.figures import caption_of, draw_figure
+        from ..report.figures import draw_figure, make_caption
 
         if name not in self._names:
             raise KeyError(f"no figure {name!r}: there are {', '.join(self._names)}")
         if name not in self._drawn:
-            self._drawn[name] = Drawing(name, draw_figure(self._result, name), caption_of(self._result, name))
+            self._drawn[name] = Drawing(name, draw_figure(self._result, name), make_caption(self._result, name))
         return self._drawn[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -179,10 +179,10 @@ class Result(_Labelled):
 
     def __init__(
         self,
-        stored: store.Result,
-        warnings: list[Fault] | None = None,
+        stored: store.ResultData,
+        warnings: list[ScenarioFault] | None = None,
         *,
-        loaded: Loaded | None = None,
+        loaded: LoadedScenario | None = None,
         folder: Path | None = None,
         computed: bool = True,
     ) -> None:
@@ -190,31 +190,31 @@ class Result(_Labelled):
         self.warnings, self.computed, self._loaded = warnings or [], computed, loaded
 
     @classmethod
-    def of_folder(cls, finished: Finished, loaded: Loaded) -> Result:
+    def of_folder(cls, finished: FinishedRun, loaded: LoadedScenario) -> Result:
         """Return the result that a run left in its folder."""
-        stored = store.load(finished.folder / RESULT)
+        stored = store.read_result_file(finished.folder / RESULT)
         folder, computed = finished.folder, finished.computed
         return cls(stored, finished.warnings, loaded=loaded, folder=folder, computed=computed)
 
     @property
     def answer(self) -> str:
         """The one sentence a reader should take home."""
-        return answer(self.stored)
+        return make_answer(self.stored)
 
     @property
     def remarks(self) -> list[str]:
         """What else has to be said."""
-        return remarks(self.stored)
+        return list_remarks(self.stored)
 
     @property
     def alarms(self) -> list[Alarm]:
         """What leaves its figures without meaning."""
-        return alarms(self.stored)
+        return find_alarms(self.stored)
 
     @property
     def metrics(self) -> dict[str, float | None]:
         """The final numbers under stable keys, such as ``gradient/cosine/<scheme>/<layer>``."""
-        return metrics(self.stored)
+        return list_metrics(self.stored)
 
     @property
     def status(self) -> str:
@@ -229,7 +229,7 @@ class Result(_Labelled):
     @property
     def files(self) -> list[Path]:
         """The files of the folder; none for a result in memory."""
-        return [] if self.folder is None else kept_files(self.folder)
+        return [] if self.folder is None else list_run_files(self.folder)
 
     def to_dataframe(self, path: str | None = None) -> pd.DataFrame:
         """Return one group as a table, or the final numbers: one row each, `figure` and `value`."""
@@ -250,9 +250,9 @@ class Result(_Labelled):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if self._loaded is not None:
-            keep(self._loaded, folder, self.stored.groups, self.stored.attributes)
+            write_result_folder(self._loaded, folder, self.stored.groups, self.stored.attributes)
         else:
-            store.save(folder / RESULT, self.stored.groups, self.stored.attributes)
+            store.write_result_file(folder / RESULT, self.stored.groups, self.stored.attributes)
             write_report(self.stored, folder)
         self.folder = folder
         return self.files
@@ -262,7 +262,7 @@ class Result(_Labelled):
         return "\n".join([self.answer, *self.remarks])
 
     def _repr_html_(self) -> str:
-        tables = map(html_of, sheets(self.stored, _EPOCHS))
+        tables = map(render_sheet, make_sheets(self.stored, _EPOCHS))
         words = "".join(f"<p>{escape(line)}</p>" for line in self.remarks)
         return f"<p><b>{escape(self.answer)}</b></p>{words}{''.join(tables)}"
 
@@ -276,10 +276,10 @@ class SweepResult(_Labelled):
         How the points ended, and where they are.
     """
 
-    def __init__(self, swept: Swept) -> None:
+    def __init__(self, swept: FinishedSweep) -> None:
         cube = swept.folder / CUBE
         # Of one shard nothing is put together yet.
-        super().__init__(store.load(cube) if cube.exists() else store.Result({}, {}), swept.folder)
+        super().__init__(store.read_result_file(cube) if cube.exists() else store.ResultData({}, {}), swept.folder)
         self.swept = swept
 
     @property
@@ -291,10 +291,10 @@ class SweepResult(_Labelled):
     def sheets(self) -> list[Sheet]:
         """The tables of its report; none for one shard of a sweep."""
         from ..sweeps.folder import read_plan
-        from ..sweeps.report import sweep_sheets
+        from ..sweeps.report import make_sweep_sheets
 
         whole = bool(self.stored.groups)
-        return sweep_sheets(self.stored, read_plan(self.swept.folder), self.swept.outcomes) if whole else []
+        return make_sweep_sheets(self.stored, read_plan(self.swept.folder), self.swept.outcomes) if whole else []
 
     @property
     def files(self) -> list[Path]:
@@ -312,5 +312,5 @@ class SweepResult(_Labelled):
         return self.answer
 
     def _repr_html_(self) -> str:
-        tables = map(html_of, self.sheets)
+        tables = map(render_sheet, self.sheets)
         return f"<p><b>{escape(self.answer)}</b></p>{''.join(tables)}"

@@ -10,8 +10,8 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from ..language.files import CATALOGUE
-from ..language.load import Loaded
-from ..language.load import load as read_scenario
+from ..language.load import LoadedScenario
+from ..language.load import load_scenario as read_scenario
 
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip
@@ -52,12 +52,12 @@ def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
         With everything that is wrong, each fault with its place and what to try.
     """
     if isinstance(source, Mapping):
-        tables, arrays = _apart(source)
+        tables, arrays = _separate_arrays(source)
         return Scenario(tables, edits, arrays)
     return Scenario(find_scenario(source), edits)
 
 
-class Checked:
+class CheckResult:
     """What `Scenario.check` found: `taken`, what every file is taken for, and `warnings`, what is suspicious."""
 
     def __init__(self, taken: list[str], warnings: list[str], points: int | None) -> None:
@@ -90,7 +90,7 @@ class Scenario:
             folder = mkdtemp(prefix="nudgelab-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             kept = self._keep_arrays(Path(folder))
-        self.loaded: Loaded = read_scenario(source, [*_pairs(kept), *_pairs(edits)])
+        self.loaded: LoadedScenario = read_scenario(source, [*_list_edits(kept), *_list_edits(edits)])
 
     @property
     def name(self) -> str:
@@ -110,9 +110,9 @@ class Scenario:
         ScenarioError
             With everything that is wrong.
         """
-        return Scenario(self._source, [*_pairs(self._edits), *_pairs(edits)], self._arrays)
+        return Scenario(self._source, [*_list_edits(self._edits), *_list_edits(edits)], self._arrays)
 
-    def check(self) -> Checked:
+    def check(self) -> CheckResult:
         """Read all files and check everything that can be seen before a run, the points of a sweep included.
 
         Raises
@@ -120,25 +120,25 @@ class Scenario:
         ScenarioError
             With everything that is wrong.
         """
-        from ..reach import tell_cells
-        from ..suspicions import suspicions, told
+        from ..reach import describe_unreached_cells
+        from ..suspicions import find_suspicions, format_suspicion
 
         setup = self._setup()
-        lines, points = [told(warning) for warning in suspicions(self.loaded, setup)], None
+        lines, points = [format_suspicion(warning) for warning in find_suspicions(self.loaded, setup)], None
         if self.loaded.scenario.sweep is not None:
-            from ..sweeps.points import checked
+            from ..sweeps.points import check_design
 
-            design = checked(self.loaded)
+            design = check_design(self.loaded)
             points = len(design.ids)
-            lines += [told(warning) for warning in design.warnings]
-        taken = [*setup.taken, *tell_cells(setup)]
-        return Checked(taken, list(dict.fromkeys(lines)), points)
+            lines += [format_suspicion(warning) for warning in design.warnings]
+        taken = [*setup.taken, *describe_unreached_cells(setup)]
+        return CheckResult(taken, list(dict.fromkeys(lines)), points)
 
     def show(self) -> str:
         """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
-        from ..report.explain import explain
+        from ..report.explain import explain_scenario
 
-        return explain(self.loaded)
+        return explain_scenario(self.loaded)
 
     def run(
         self,
@@ -181,7 +181,7 @@ class Scenario:
         Interrupted
             If the watch asked to stop.
         """
-        from ..run.run import Options, run, run_in_memory
+        from ..run.run import RunOptions, run_in_memory, run_scenario
         from .progress import Progress
         from .result import Result
 
@@ -191,7 +191,7 @@ class Scenario:
                 return Result(*run_in_memory(self.loaded, threads, told), loaded=self.loaded)
             folder = None if out is True else Path(out)
             loaded = self.loaded if folder is None else self._kept_in(folder)
-            finished = run(loaded, Options(folder, threads, force), told)
+            finished = run_scenario(loaded, RunOptions(folder, threads, force), told)
         return Result.of_folder(finished, loaded)
 
     def chip(self, instance: int | None = None, threads: int | None = None) -> Chip:
@@ -225,9 +225,9 @@ class Scenario:
         return f"<b>{escape(self.name)}</b><pre>{escape(self.show())}</pre>"
 
     def _setup(self) -> Setup:
-        from ..build import build
+        from ..build import make_setup
 
-        return build(self.loaded)
+        return make_setup(self.loaded)
 
     def _keep_arrays(self, folder: Path) -> dict[str, str]:
         """Write the arrays that were given in memory into a folder; return the edits that name the files."""
@@ -238,14 +238,14 @@ class Scenario:
             np.savez(folder / f"{key}.npz", **arrays)
         return {key: str((folder / f"{key}.npz").resolve()) for key in self._arrays}
 
-    def _kept_in(self, folder: Path) -> Loaded:
+    def _kept_in(self, folder: Path) -> LoadedScenario:
         """Return the scenario with its arrays kept beside its result."""
         if not self._arrays:
             return self.loaded
-        return read_scenario(self._source, [*_pairs(self._keep_arrays(folder)), *_pairs(self._edits)])
+        return read_scenario(self._source, [*_list_edits(self._keep_arrays(folder)), *_list_edits(self._edits)])
 
 
-def _apart(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+def _separate_arrays(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
     """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
     from ..language.named_files import FILE_KEYS
 
@@ -260,5 +260,5 @@ def _apart(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping
     return tables, arrays
 
 
-def _pairs(edits: Edits) -> list[Any]:
+def _list_edits(edits: Edits) -> list[Any]:
     return list(edits.items()) if isinstance(edits, Mapping) else list(edits)

@@ -100,15 +100,14 @@ class Sweep:
         StoreReadError, StoreWriteError
             If a file cannot be read or written.
         """
-        from ..sweeps.engines import engine_of
-        from ..sweeps.sweep import SweepOptions
-        from ..sweeps.sweep import sweep as run_sweep
+        from ..sweeps.engines import choose_engine
+        from ..sweeps.sweep import SweepOptions, run_sweep
         from .progress import Progress
         from .result import SweepResult
 
         options = SweepOptions(
             None if out is None else Path(out),
-            engine or engine_of(workers, scheduler),
+            engine or choose_engine(workers, scheduler),
             workers=workers,
             threads=threads or (1 if scheduler else None),
             shard=shard,
@@ -134,7 +133,7 @@ def merge(folder: str | Path) -> SweepResult:
     StoreWriteError
         If a file cannot be written.
     """
-    from ..sweeps.sweep import merge as put_together
+    from ..sweeps.sweep import merge_points as put_together
     from .result import SweepResult
 
     return SweepResult(put_together(Path(folder)))

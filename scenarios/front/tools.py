@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..language.files import CATALOGUE, presets
+from ..language.files import CATALOGUE, list_preset_files
 
 if TYPE_CHECKING:
     from .compare import Comparison
@@ -17,15 +17,15 @@ def catalogue() -> dict[str, str]:
     """Return the bundled scenarios, by name, each with its title."""
     found = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
     # What reproduces a paper is in a folder of its own, and comes last.
-    return {name: _title(path) for name, path in sorted(found.items(), key=lambda item: ("/" in item[0], item[0]))}
+    return {name: _read_title(path) for name, path in sorted(found.items(), key=lambda item: ("/" in item[0], item[0]))}
 
 
 def list_presets() -> dict[str, dict[str, str]]:
     """Return what a scenario can start from, `presets` and published `devices`, by name, each with its title."""
-    from ..language.device_presets import device_presets
+    from ..language.device_presets import list_device_presets
 
-    groups = {"presets": presets(), "devices": device_presets()}
-    return {group: {path.stem: _title(path) for path in paths} for group, paths in groups.items()}
+    groups = {"presets": list_preset_files(), "devices": list_device_presets()}
+    return {group: {path.stem: _read_title(path) for path in paths} for group, paths in groups.items()}
 
 
 def report(path: str | Path) -> list[Path]:
@@ -48,24 +48,24 @@ def report(path: str | Path) -> list[Path]:
     StoreWriteError
         If a file cannot be written.
     """
-    from ..language.device_presets import DEVICE_PRESETS, read_preset
-    from ..language.faults import close, did_you_mean
+    from ..language.device_presets import DEVICE_PRESETS, read_device_preset
+    from ..language.faults import ask_did_you_mean, find_similar
     from ..report.cards import write_card
     from ..report.page import write_report
-    from ..results.store import StoreReadError, load
+    from ..results.store import StoreReadError, read_result_file
     from ..run.run import RESULT
 
     device, path = DEVICE_PRESETS / f"{path}.toml", Path(path)
     if not path.exists() and device.exists():
         card = Path(f"{path}.html")
-        write_card(read_preset(device), card)
+        write_card(read_device_preset(device), card)
         return [card]
     file = path / RESULT if path.is_dir() else path
     try:
-        return write_report(load(file), file.parent)
+        return write_report(read_result_file(file), file.parent)
     except StoreReadError as error:
         devices = [] if path.exists() else [preset.stem for preset in DEVICE_PRESETS.glob("*.toml")]
-        meant = did_you_mean(close(str(path), devices))
+        meant = ask_did_you_mean(find_similar(str(path), devices))
         raise StoreReadError(" - ".join(filter(None, [str(error), meant]))) from error
 
 
@@ -77,12 +77,12 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     StoreReadError
         If one of them cannot be read.
     """
-    from .compare import Comparison, side
+    from .compare import Comparison, read_side
 
-    return Comparison(side(Path(a)), side(Path(b)))
+    return Comparison(read_side(Path(a)), read_side(Path(b)))
 
 
-def schema(folder: Path | None = None) -> str:
+def export_schema(folder: Path | None = None) -> str:
     """Return the JSON Schema of scenario files; with a folder, write it there and return the path of the file.
 
     Raises
@@ -90,33 +90,33 @@ def schema(folder: Path | None = None) -> str:
     StoreWriteError
         If the system refuses.
     """
-    from ..language.json_schema import FILE, text
-    from ..results.disk import write, writing
+    from ..language.json_schema import FILE, format_json_schema
+    from ..results.disk import convert_write_errors, write_file
 
     if folder is None:
-        return text()
-    with writing(folder):
+        return format_json_schema()
+    with convert_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    write(folder / FILE, text().encode())
+    write_file(folder / FILE, format_json_schema().encode())
     return str(folder / FILE)
 
 
 def describe_machine() -> list[tuple[str, str]]:
     """Return versions, threads, linear algebra and the folder of compiled kernels, each with its name."""
     from substrate.engine.door import CACHE
-    from substrate.engine.threads import available_threads, blas_description
+    from substrate.engine.threads import count_available_threads, describe_blas
 
     libraries = ("numpy", "scipy", "numba", "h5py", "matplotlib", "pydantic")
     return [
         ("nudgelab", version("nudgelab")),
         ("python", platform.python_version()),
         *((name, version(name)) for name in libraries),
-        ("threads", str(available_threads())),
-        ("linear algebra", blas_description()),
+        ("threads", str(count_available_threads())),
+        ("linear algebra", describe_blas()),
         ("compiled kernels", str(CACHE.folder or "not kept")),
         *(("", f"not in {folder}: {reason}") for folder, reason in CACHE.refused.items()),
     ]
 
 
-def _title(path: Path) -> str:
+def _read_title(path: Path) -> str:
     return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")

@@ -32,7 +32,7 @@ class Origin(NamedTuple):
     """Text of that line."""
 
 
-class Fault(NamedTuple):
+class ScenarioFault(NamedTuple):
     """One thing wrong with a scenario."""
 
     path: tuple[str | int, ...]
@@ -50,7 +50,7 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        name = dotted(self.path) if self.value is None else f"{dotted(self.path)} = {self.value}"
+        name = format_dotted_key(self.path) if self.value is None else f"{format_dotted_key(self.path)} = {self.value}"
         text = ": ".join(part for part in (place, name, self.message) if part)
         text += f" - {self.hint}" if self.hint else ""
         return f"{text}\n    | {self.source}" if self.source else text
@@ -65,8 +65,8 @@ class ScenarioError(Exception):
         In any order; kept sorted by file and line.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = sorted(faults, key=_position)
+    def __init__(self, faults: Iterable[ScenarioFault]) -> None:
+        self.faults = sorted(faults, key=_make_sort_key)
         super().__init__(self.faults)
 
     def __str__(self) -> str:
@@ -75,11 +75,13 @@ class ScenarioError(Exception):
         return "\n".join([*map(str, self.faults[:_SHOWN]), *more])
 
 
-def _position(fault: Fault) -> tuple[str, bool, int, list[str]]:
+def _make_sort_key(fault: ScenarioFault) -> tuple[str, bool, int, list[str]]:
     return fault.file or "", fault.line is None, fault.line or 0, [str(key) for key in fault.path]
 
 
-def place(findings: Iterable[Finding], data: object, origins: Mapping[Key, Origin], path: Path) -> ScenarioError:
+def locate_findings(
+    findings: Iterable[Finding], data: object, origins: Mapping[Key, Origin], path: Path
+) -> ScenarioError:
     """Return the error that says where in its files every finding stands.
 
     Parameters
@@ -96,12 +98,14 @@ def place(findings: Iterable[Finding], data: object, origins: Mapping[Key, Origi
     for keys, message, hint in findings:
         around = (origins[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in origins)
         origin = next(around, Origin(path))
-        value = shown(value_at(data, keys))
-        faults.append(Fault(keys, shorten(message, 400), hint, str(origin.file), origin.line, origin.source, value))
+        value = format_toml_value(get_value_at(data, keys))
+        faults.append(
+            ScenarioFault(keys, shorten_text(message, 400), hint, str(origin.file), origin.line, origin.source, value)
+        )
     return ScenarioError(faults)
 
 
-def value_at(data: Any, path: Key) -> object:
+def get_value_at(data: Any, path: Key) -> object:
     """Return the value at a path; None where there is none."""
     for key in path:
         inside = key in data if isinstance(data, dict) else isinstance(data, list) and key in range(len(data))
@@ -111,48 +115,48 @@ def value_at(data: Any, path: Key) -> object:
     return data
 
 
-def close(word: object, options: Iterable[object]) -> str | None:
+def find_similar(word: object, options: Iterable[object]) -> str | None:
     """Return the text among the options that `word` was probably meant to be."""
     texts = [option for option in options if isinstance(option, str)]
     matches = difflib.get_close_matches(word.lower(), texts, n=1) if isinstance(word, str) else []
     return matches[0] if matches else None
 
 
-def did_you_mean(option: str | None) -> str | None:
+def ask_did_you_mean(option: str | None) -> str | None:
     """Return the question, or None without an option."""
     return f"did you mean '{option}'?" if option else None
 
 
-def either(options: Iterable[object]) -> str:
+def join_with_or(options: Iterable[object]) -> str:
     """Return ``'a', 'b' or 'c'``."""
     *most, last = [repr(option) for option in options]
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def dotted(path: Key) -> str:
+def format_dotted_key(path: Key) -> str:
     """Return a path as TOML writes it."""
-    return ".".join(str(key) if _BARE.fullmatch(str(key)) else _quoted(str(key)) for key in path)
+    return ".".join(str(key) if _BARE.fullmatch(str(key)) else _quote_text(str(key)) for key in path)
 
 
-def named(value: object) -> str:
+def name_toml_type(value: object) -> str:
     """Return the name of the TOML type of a value."""
     names = {bool: "a boolean", int: "a whole number", float: "a decimal number", str: "a string"}
     return (names | {dict: "a table", list: "an array"}).get(type(value), "a date or time")
 
 
-def shown(value: object) -> str | None:
+def format_toml_value(value: object) -> str | None:
     """Return a number or text as TOML writes it, long text shortened; None for tables, arrays and nothing."""
     if isinstance(value, str):
-        return _quoted(value)
+        return _quote_text(value)
     if value is None or isinstance(value, dict | list) or (isinstance(value, int) and value.bit_length() > 64):
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def shorten(text: str, width: int = _WIDTH) -> str:
+def shorten_text(text: str, width: int = _WIDTH) -> str:
     """Return `text`, cut at `width` characters."""
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(shorten(text), ensure_ascii=False)
+def _quote_text(text: str) -> str:
+    return json.dumps(shorten_text(text), ensure_ascii=False)

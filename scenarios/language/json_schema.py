@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..schema.scenario import Scenario
+from ..schema.scenario import ScenarioSpec
 
 FILE = "nudgelab.schema.json"
 """Name of the schema beside scenario files."""
@@ -30,46 +30,46 @@ _HEAD = {
 }
 
 
-def json_schema() -> Node:
+def make_json_schema() -> Node:
     """Return the JSON Schema of scenario files.
 
     Only the top level asks for keys, and not from a file with ``extends``: a table may complete
     that of a base, so what it lacks is no fault by itself.
     """
-    schema = Scenario.model_json_schema(by_alias=True)
-    root = _table(schema)
-    root["$defs"] = {name: _table(table) for name, table in schema["$defs"].items()}
+    schema = ScenarioSpec.model_json_schema(by_alias=True)
+    root = _describe_table_schema(schema)
+    root["$defs"] = {name: _describe_table_schema(table) for name, table in schema["$defs"].items()}
     root["properties"] = {"extends": _EXTENDS, **root["properties"]}
     root["anyOf"] = [{"required": schema["required"]}, {"required": ["extends"]}]
     return root | _HEAD
 
 
-def text() -> str:
+def format_json_schema() -> str:
     """Return the schema as the text of its file."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(make_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _table(table: Node) -> Node:
+def _describe_table_schema(table: Node) -> Node:
     """Return the schema of one table."""
     table = {key: value for key, value in table.items() if key not in {"title", "required"}}
     if "description" in table:
-        table["description"] = _prose(table["description"])
-    table["properties"] = {key: _field(field) for key, field in table["properties"].items()}
+        table["description"] = _format_schema_prose(table["description"])
+    table["properties"] = {key: _describe_key_schema(field) for key, field in table["properties"].items()}
     return table
 
 
-def _field(field: Node) -> Node:
+def _describe_key_schema(field: Node) -> Node:
     """Return the schema of one key, or of a part of it."""
     new: Node = {}
     for key, value in field.items():
         if key == "description":
-            new[key] = _prose(value)
+            new[key] = _format_schema_prose(value)
         elif key == "default":
             new |= {} if value is None or isinstance(value, dict) else {key: value}
         elif key in {"anyOf", "oneOf"}:
-            new["anyOf"] = [_field(option) for option in value if option != {"type": "null"}]
+            new["anyOf"] = [_describe_key_schema(option) for option in value if option != {"type": "null"}]
         elif key in {"items", "additionalProperties"}:
-            new[key] = _field(value)
+            new[key] = _describe_key_schema(value)
         elif key not in {"title", "discriminator"}:
             new[_LIMITS.get(key, key)] = value
     if len(new.get("anyOf", [])) == 1:
@@ -78,6 +78,6 @@ def _field(field: Node) -> Node:
     return new
 
 
-def _prose(text: str) -> str:
+def _format_schema_prose(text: str) -> str:
     """Return documentation on one line, with the code marks of editors."""
     return " ".join(text.replace("``", "`").split())

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from devices.parameters import NamesFile
 
-from ..schema.scenario import Scenario
+from ..schema.scenario import ScenarioSpec
 
 FILE = Path(__file__).parents[2] / "docs" / "keys.md"
 
@@ -41,14 +41,14 @@ class _Table(NamedTuple):
     places: list[str]
 
 
-def text() -> str:
+def write_key_reference() -> str:
     """Return the whole page."""
     tables: dict[tuple[Model, ...], _Table] = {}
-    _collect((Scenario,), "", tables)
-    return "\n".join([_HEAD, *(line for table in tables.values() for line in _section(table))])
+    _collect_tables((ScenarioSpec,), "", tables)
+    return "\n".join([_HEAD, *(line for table in tables.values() for line in _write_section(table))])
 
 
-def _collect(kinds: tuple[Model, ...], place: str, tables: dict[tuple[Model, ...], _Table]) -> None:
+def _collect_tables(kinds: tuple[Model, ...], place: str, tables: dict[tuple[Model, ...], _Table]) -> None:
     """Note a table and all tables inside it, in the order of their keys."""
     table = tables.setdefault(kinds, _Table(kinds, []))
     if place in table.places:
@@ -56,120 +56,126 @@ def _collect(kinds: tuple[Model, ...], place: str, tables: dict[tuple[Model, ...
     table.places.append(place)
     for kind in kinds:
         for name, field in kind.model_fields.items():
-            if inside := tuple(_models([field.annotation])):
-                _collect(inside, f"{place}.{_key(name, field)}".lstrip("."), tables)
+            if inside := tuple(_list_models([field.annotation])):
+                _collect_tables(inside, f"{place}.{_find_key_name(name, field)}".lstrip("."), tables)
 
 
-def _models(parts: Iterable[Any]) -> Iterator[Model]:
+def _list_models(parts: Iterable[Any]) -> Iterator[Model]:
     """Yield the tables among the choices of a type, items of an array included."""
     for part in parts:
         if isinstance(part, type) and issubclass(part, BaseModel):
             yield part
         elif get_origin(part) is not Literal:
-            yield from _models(get_args(part))
+            yield from _list_models(get_args(part))
 
 
-def _section(table: _Table) -> Iterator[str]:
+def _write_section(table: _Table) -> Iterator[str]:
     places = [place for place in table.places if place] or ["top level"]
     yield f"## {', '.join(f'`{place}`' if place != 'top level' else place for place in places)}\n"
     if len(table.kinds) == 1:
         (kind,) = table.kinds
-        yield from [*_intro(kind), *_rows(kind.model_fields)]
+        yield from [*_write_intro(kind), *_write_rows(kind.model_fields)]
         return
-    shared = _shared(table.kinds)
-    tags = ", ".join(f"`{_tag(kind)}`" for kind in table.kinds)
+    shared = _find_shared_keys(table.kinds)
+    tags = ", ".join(f"`{_name_kind(kind)}`" for kind in table.kinds)
     yield f"One of {tags}.\n"
     if shared:
         yield "Keys of several kinds:\n"
-        yield from _rows(
+        yield from _write_rows(
             {f: kind.model_fields[f] for f, (kind, _) in shared.items()}, {f: w for f, (_, w) in shared.items()}
         )
     for kind in table.kinds:
-        yield f'### `kind = "{_tag(kind)}"`\n'
+        yield f'### `kind = "{_name_kind(kind)}"`\n'
         own = {name: field for name, field in kind.model_fields.items() if name not in shared and name != "kind"}
-        yield from [*_intro(kind), *_rows(own)]
+        yield from [*_write_intro(kind), *_write_rows(own)]
 
 
-def _shared(kinds: tuple[Model, ...]) -> dict[str, tuple[Model, str]]:
+def _find_shared_keys(kinds: tuple[Model, ...]) -> dict[str, tuple[Model, str]]:
     """Return the keys that mean the same in several kinds, with one of these and a word for all of them."""
     found: dict[str, tuple[Model, str]] = {}
     for kind in kinds:
         for name, field in kind.model_fields.items():
-            alike = [one for one in kinds if _alike(one.model_fields.get(name), field)]
+            alike = [one for one in kinds if _is_alike(one.model_fields.get(name), field)]
             if name == "kind" or name in found or len(alike) < 2:
                 continue
-            others = [_tag(one) for one in kinds if one not in alike]
-            few = "" if not others else ", ".join(f"`{_tag(one)}`" for one in alike)
+            others = [_name_kind(one) for one in kinds if one not in alike]
+            few = "" if not others else ", ".join(f"`{_name_kind(one)}`" for one in alike)
             words = f"all but {', '.join(f'`{tag}`' for tag in others)}" if 0 < len(others) < len(alike) else few
-            if all(_alike(one.model_fields.get(name), field) or name not in one.model_fields for one in kinds):
+            if all(_is_alike(one.model_fields.get(name), field) or name not in one.model_fields for one in kinds):
                 found[name] = kind, words
     return found
 
 
-def _alike(one: FieldInfo | None, other: FieldInfo) -> bool:
+def _is_alike(one: FieldInfo | None, other: FieldInfo) -> bool:
     """Tell whether two keys are declared alike."""
     return one is not None and all(
         getattr(one, part) == getattr(other, part) for part in ("annotation", "metadata", "description", "default")
     )
 
 
-def _tag(kind: Model) -> str:
+def _name_kind(kind: Model) -> str:
     field = kind.model_fields.get("kind")
     return str(get_args(field.annotation)[0]) if field is not None else kind.__name__
 
 
-def _intro(kind: Model) -> list[str]:
-    return [_prose(kind.__doc__) + "\n"] if kind.__doc__ else []
+def _write_intro(kind: Model) -> list[str]:
+    return [_format_markdown_prose(kind.__doc__) + "\n"] if kind.__doc__ else []
 
 
-def _rows(fields: dict[str, FieldInfo], of: dict[str, str] | None = None) -> Iterator[str]:
+def _write_rows(fields: dict[str, FieldInfo], of: dict[str, str] | None = None) -> Iterator[str]:
     if not fields:
         return
     some = any((of or {}).values())
     yield f"| key | value | unit | default | meaning |{' of |' if some else ''}"
     yield f"|---|---|---|---|---|{'---|' if some else ''}"
     for name, field in fields.items():
-        value, unit = _value(field.annotation, field.metadata)
-        cells = [f"`{_key(name, field)}`", value, unit, _default(field), _prose(field.description or "")]
+        value, unit = _describe_value(field.annotation, field.metadata)
+        cells = [
+            f"`{_find_key_name(name, field)}`",
+            value,
+            unit,
+            _describe_default(field),
+            _format_markdown_prose(field.description or ""),
+        ]
         cells += [(of or {}).get(name, "")] if some else []
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
 
 
-def _key(name: str, field: FieldInfo) -> str:
+def _find_key_name(name: str, field: FieldInfo) -> str:
     return field.alias or name
 
 
-def _value(annotation: Any, marks: Iterable[Any]) -> tuple[str, str]:
+def _describe_value(annotation: Any, marks: Iterable[Any]) -> tuple[str, str]:
     """Return in words what a key takes, and its unit."""
     marks = [one for mark in marks for one in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        return _value(inner, [*more, *marks])
+        return _describe_value(inner, [*more, *marks])
     unit = next((mark.written for mark in reversed(marks) if hasattr(mark, "written")), "")
     if get_origin(annotation) in (Union, UnionType):
-        options = [_value(part, marks) for part in get_args(annotation) if part is not NoneType]
+        options = [_describe_value(part, marks) for part in get_args(annotation) if part is not NoneType]
         return " or ".join(dict.fromkeys(words for words, _ in options)), next((u for _, u in options if u), unit)
     if get_origin(annotation) is Literal:
-        return ", ".join(f"`{_toml(value)}`" for value in get_args(annotation)), unit
+        return ", ".join(f"`{_format_toml(value)}`" for value in get_args(annotation)), unit
     if get_origin(annotation) in (list, dict):
-        inside, unit = _value(get_args(annotation)[-1], [])
+        inside, unit = _describe_value(get_args(annotation)[-1], [])
         holder = "array" if get_origin(annotation) is list else "table"
-        return f"{holder}{_length(marks)} of: {inside}", unit
+        return f"{holder}{_describe_length(marks)} of: {inside}", unit
     if any(isinstance(mark, NamesFile) for mark in marks):
         return "file", unit
-    return _NAMES.get(annotation, "table") + _range(marks), unit
+    return _NAMES.get(annotation, "table") + _describe_range(marks), unit
 
 
 _NAMES: dict[Any, str] = {float: "number", int: "whole number", str: "text", bool: "`true`, `false`", Any: "any"}
 
 
-def _range(marks: Iterable[Any]) -> str:
+def _describe_range(marks: Iterable[Any]) -> str:
     words: dict[str, str] = {}
     for mark in marks:
         for sign, before in _LIMITS.items():
             if (end := getattr(mark, sign, None)) is not None:
-                words["low" if sign in ("ge", "gt") else "high"] = before + _number(end)
+                words["low" if sign in ("ge", "gt") else "high"] = before + _format_limit(end)
     low, high = words.get("low", ""), words.get("high", "")
     if low and not high and not low.startswith("above"):
         return f", {low} or more"
@@ -179,7 +185,7 @@ def _range(marks: Iterable[Any]) -> str:
 _LIMITS = {"ge": "", "gt": "above ", "le": "", "lt": "below "}
 
 
-def _length(marks: Iterable[Any]) -> str:
+def _describe_length(marks: Iterable[Any]) -> str:
     least = next((mark.min_length for mark in marks if isinstance(mark, MinLen)), None)
     most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
     if least == most is not None:
@@ -187,32 +193,32 @@ def _length(marks: Iterable[Any]) -> str:
     return "" if most is None else f" of {least or 0} to {most}"
 
 
-def _number(value: float) -> str:
+def _format_limit(value: float) -> str:
     if isinstance(value, int) and value >= 2**30:
         power = value.bit_length() - (value & (value - 1) == 0)
         return f"2^{power}" if value == 2**power else f"2^{power} - 1" if value == 2**power - 1 else str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def _default(field: FieldInfo) -> str:
+def _describe_default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "absent"
-    return "" if isinstance(value, BaseModel) else f"`{_toml(value)}`"
+    return "" if isinstance(value, BaseModel) else f"`{_format_toml(value)}`"
 
 
-def _toml(value: Any) -> str:
+def _format_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _prose(text: str) -> str:
+def _format_markdown_prose(text: str) -> str:
     """Return documentation on one line, with the code marks of Markdown."""
     return " ".join(text.replace("``", "`").split())
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    FILE.write_text(write_key_reference(), encoding="utf-8")

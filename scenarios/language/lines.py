@@ -13,7 +13,7 @@ Key = tuple[str | int, ...]
 _GAP = re.compile(r"(?:[\s,]|#[^\n]*)*")
 
 
-def line_map(text: str) -> dict[Key, int]:
+def map_lines(text: str) -> dict[Key, int]:
     """Return the line, from 1, of every key, table and array item of a TOML text.
 
     A table that is never opened by a header of its own stands where it first appears. The map is
@@ -65,7 +65,7 @@ class _Walk:
             self.table(path, item)
         else:
             self.lines.setdefault(path, self.line)
-            after = self.line + item.as_string().count("\n") + _newlines_after(item)
+            after = self.line + item.as_string().count("\n") + _count_newlines(item)
             self.inside(path, item)
             self.line = after
 
@@ -74,7 +74,7 @@ class _Walk:
             self.lines.setdefault(path, self.line)
         else:
             self.lines[path] = self.line
-            self.line += _newlines_after(table)
+            self.line += _count_newlines(table)
         self.body(path, table.value)
 
     def inside(self, path: Key, item: Item) -> None:
@@ -94,6 +94,6 @@ class _Walk:
             position += len(item.as_string())
 
 
-def _newlines_after(item: Item) -> int:
+def _count_newlines(item: Item) -> int:
     trivia = item.trivia
     return (trivia.comment_ws + trivia.comment + trivia.trail).count("\n")

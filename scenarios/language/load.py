@@ -13,12 +13,21 @@ from pydantic import ValidationError
 
 from substrate.network import topology
 
-from ..schema.scenario import Scenario
-from .device_presets import take_over
-from .faults import Fault, Finding, Origin, ScenarioError, dotted, named, place, shorten
-from .files import Files, Origins, RefusalError, Tree, keys_of, plain_value, unfit
+from ..schema.scenario import ScenarioSpec
+from .device_presets import apply_device_presets
+from .faults import (
+    Finding,
+    Origin,
+    ScenarioError,
+    ScenarioFault,
+    format_dotted_key,
+    locate_findings,
+    name_toml_type,
+    shorten_text,
+)
+from .files import FileReader, Origins, RefusalError, Tree, convert_to_toml, find_toml_fault, list_keys
 from .lines import Key
-from .messages import translate
+from .messages import translate_errors
 
 _WEIGHTS_LIMIT = 4e9
 
@@ -28,10 +37,10 @@ TABLES = "<tables>"
 """Stands for the file of a scenario that was given as dictionaries."""
 
 
-class Loaded(NamedTuple):
+class LoadedScenario(NamedTuple):
     """A valid scenario and where every part of it was written."""
 
-    scenario: Scenario
+    scenario: ScenarioSpec
     data: dict[str, Any]
     """What was written: bases and overrides applied, defaults not filled in."""
 
@@ -50,7 +59,7 @@ class Loaded(NamedTuple):
         return file.parent if isinstance(file, Path) else Path.cwd()
 
 
-class Change(NamedTuple):
+class KeyChange(NamedTuple):
     """One value to replace."""
 
     keys: tuple[str, ...]
@@ -63,7 +72,7 @@ class Change(NamedTuple):
     """Where the value was written: a key of the scenario file."""
 
 
-def load(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] = ()) -> Loaded:
+def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] = ()) -> LoadedScenario:
     """Read and check a scenario.
 
     Parameters
@@ -86,25 +95,31 @@ def load(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] = ()) -> 
     """
     path = source if isinstance(source, Path) else Path(TABLES)
     try:
-        data, origins = Files().read(path, []) if isinstance(source, Path) else Files().read_tables(source, path)
+        data, origins = (
+            FileReader().read(path, []) if isinstance(source, Path) else FileReader().read_tables(source, path)
+        )
         text = path.read_text(encoding="utf-8") if isinstance(source, Path) else tomlkit.dumps(data)
     except RefusalError as refusal:
-        raise ScenarioError([Fault((), refusal.message, refusal.hint, str(path))]) from refusal
+        raise ScenarioError([ScenarioFault((), refusal.message, refusal.hint, str(path))]) from refusal
     faults = []
     for edit in edits if not isinstance(edits, Mapping) else edits.items():
         words = edit if isinstance(edit, str) else f"{edit[0]} = {edit[1]!r}"
-        origin = Origin(f"--set {shorten(' '.join(words.split()))}")
+        origin = Origin(f"--set {shorten_text(' '.join(words.split()))}")
         try:
-            edited = _edit(data, edit) if isinstance(edit, str) else _put(data, _keys(edit[0]), plain_value(edit[1]))
+            edited = (
+                _apply_edit(data, edit)
+                if isinstance(edit, str)
+                else _put_value(data, _split_key(edit[0]), convert_to_toml(edit[1]))
+            )
         except RefusalError as refusal:
-            faults.append(Fault((), refusal.message, refusal.hint, str(origin.file)))
+            faults.append(ScenarioFault((), refusal.message, refusal.hint, str(origin.file)))
         else:
             origins = {edited[:n]: origin for n in range(1, len(edited))} | origins
-            origins |= {key: origin for key in keys_of(data) if key[: len(edited)] == edited}
-    return _checked(data, origins, path, text, faults)
+            origins |= {key: origin for key in list_keys(data) if key[: len(edited)] == edited}
+    return _make_loaded(data, origins, path, text, faults)
 
 
-def varied(loaded: Loaded, changes: Iterable[Change]) -> Loaded:
+def replace_values(loaded: LoadedScenario, changes: Iterable[KeyChange]) -> LoadedScenario:
     """Return the scenario with some values replaced, and without its sweep.
 
     Raises
@@ -117,31 +132,31 @@ def varied(loaded: Loaded, changes: Iterable[Change]) -> Loaded:
     for change in changes:
         origin = loaded.origins.get(change.source, Origin(loaded.path))
         if change.value is None:
-            _leave_out(data, change.keys)
+            _remove_key(data, change.keys)
             continue
         try:
-            edited = _put(data, change.keys, copy.deepcopy(change.value))
+            edited = _put_value(data, change.keys, copy.deepcopy(change.value))
         except RefusalError as refusal:
-            faults.append(Fault(change.keys, refusal.message, refusal.hint, str(origin.file), origin.line))
+            faults.append(ScenarioFault(change.keys, refusal.message, refusal.hint, str(origin.file), origin.line))
             continue
         origins = {edited[:n]: origin for n in range(1, len(edited))} | origins | {edited: origin}
-        origins |= {(*edited, *key): origin for key in keys_of(change.value)}
-    return _checked(data, origins, loaded.path, loaded.text, faults)
+        origins |= {(*edited, *key): origin for key in list_keys(change.value)}
+    return _make_loaded(data, origins, loaded.path, loaded.text, faults)
 
 
-def _checked(data: Tree, origins: Origins, path: Path, text: str, faults: list[Fault]) -> Loaded:
+def _make_loaded(data: Tree, origins: Origins, path: Path, text: str, faults: list[ScenarioFault]) -> LoadedScenario:
     """Return the scenario that `data` describe, unless there are faults."""
-    taken = take_over(data, origins)
-    faults = faults + place(taken, data, origins, path).faults
-    origins = {key: origins[key] for key in keys_of(data)}
-    scenario, findings = _validate(data)
-    faults += place(findings, data, origins, path).faults
+    taken = apply_device_presets(data, origins)
+    faults = faults + locate_findings(taken, data, origins, path).faults
+    origins = {key: origins[key] for key in list_keys(data)}
+    scenario, findings = _validate_tree(data)
+    faults += locate_findings(findings, data, origins, path).faults
     if scenario is None or faults:
         raise ScenarioError(faults)
-    return Loaded(scenario, data, origins, path, text)
+    return LoadedScenario(scenario, data, origins, path, text)
 
 
-def faults_at(loaded: Loaded, findings: Iterable[Finding]) -> ScenarioError:
+def make_scenario_error(loaded: LoadedScenario, findings: Iterable[Finding]) -> ScenarioError:
     """Return the error for faults found after loading, with the places where the keys were written.
 
     Parameters
@@ -150,18 +165,18 @@ def faults_at(loaded: Loaded, findings: Iterable[Finding]) -> ScenarioError:
     findings : iterable of (path, message, hint)
         `path` is a tuple of keys and item numbers; `hint` may be None.
     """
-    return place(findings, loaded.data, loaded.origins, loaded.path)
+    return locate_findings(findings, loaded.data, loaded.origins, loaded.path)
 
 
-def _edit(data: Tree, text: str) -> Key:
+def _apply_edit(data: Tree, text: str) -> Key:
     """Apply one ``a.b.c=value`` to `data` in place and return the path."""
     left, equals, right = text.partition("=")
     if not equals or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise RefusalError(*_NO_EDIT)
-    return _put(data, _keys(left), _value(right))
+    return _put_value(data, _split_key(left), _parse_value(right))
 
 
-def _keys(text: str) -> list[str]:
+def _split_key(text: str) -> list[str]:
     """Return the keys of a dotted path that can be set."""
     keys = [key.strip() for key in text.split(".")]
     if not all(keys):
@@ -171,25 +186,25 @@ def _keys(text: str) -> list[str]:
     return keys
 
 
-def _put(data: Tree, keys: Sequence[str], value: object) -> Key:
+def _put_value(data: Tree, keys: Sequence[str], value: object) -> Key:
     """Put a value into `data` in place and return its path."""
     branch: Any = value
     for key in reversed(keys):
         branch = {key: branch}
-    fault = unfit(branch)
+    fault = find_toml_fault(branch)
     if fault:
         raise RefusalError(*fault[1:])
     node: Any = data
     path: list[str | int] = []
     for key in keys[:-1]:
-        path.append(_slot(node, key, path))
+        path.append(_find_slot(node, key, path))
         node = node.setdefault(key, {}) if isinstance(node, dict) else node[path[-1]]
-    path.append(_slot(node, keys[-1], path))
+    path.append(_find_slot(node, keys[-1], path))
     node[path[-1]] = value
     return tuple(path)
 
 
-def _leave_out(data: Tree, keys: Sequence[str]) -> None:
+def _remove_key(data: Tree, keys: Sequence[str]) -> None:
     """Take a key out of its table in place, where it is."""
     table: Any = data
     for key in keys[:-1]:
@@ -198,7 +213,7 @@ def _leave_out(data: Tree, keys: Sequence[str]) -> None:
         table.pop(keys[-1], None)
 
 
-def _value(text: str) -> object:
+def _parse_value(text: str) -> object:
     """Return a TOML value, or the text itself where it is none."""
     try:
         found = tomllib.loads(f"value = {text}")
@@ -207,39 +222,44 @@ def _value(text: str) -> object:
     return found["value"] if len(found) == 1 else text.strip()
 
 
-def _slot(node: object, key: str, path: list[str | int]) -> str | int:
+def _find_slot(node: object, key: str, path: list[str | int]) -> str | int:
     """Return `key` as the table or array `node`, which stands at `path`, wants it."""
     if isinstance(node, dict):
         return key
     if not isinstance(node, list):
-        raise RefusalError(f"{dotted(tuple(path))} is {named(node)}, not a table", "set it whole, or a key beside it")
+        raise RefusalError(
+            f"{format_dotted_key(tuple(path))} is {name_toml_type(node)}, not a table",
+            "set it whole, or a key beside it",
+        )
     if key not in map(str, range(len(node))):
-        raise RefusalError(f"{dotted(tuple(path))} has {len(node)} item(s), none numbered {key}", "the first item is 0")
+        raise RefusalError(
+            f"{format_dotted_key(tuple(path))} has {len(node)} item(s), none numbered {key}", "the first item is 0"
+        )
     return int(key)
 
 
-def _validate(data: Tree) -> tuple[Scenario | None, list[Finding]]:
+def _validate_tree(data: Tree) -> tuple[ScenarioSpec | None, list[Finding]]:
     """Return the scenario, if `data` is one, and everything found wrong."""
     findings: list[Finding] = []
     scenario = None
     try:
-        scenario = Scenario.model_validate(data)
+        scenario = ScenarioSpec.model_validate(data)
     except ValidationError as error:
-        findings = translate(error, Scenario, data, ("extends",))
+        findings = translate_errors(error, ScenarioSpec, data, ("extends",))
     schema = data.get("schema")
     if schema == 1 and type(schema) is not int:  # true and 1.0 are equal to 1, and pydantic may take them
         findings = [finding for finding in findings if finding[0] != ("schema",)]
-        findings.append((("schema",), f"must be a whole number, is {named(schema)}", "write schema = 1"))
-    return scenario, findings + _wiring_faults(data, {path for path, *_ in findings})
+        findings.append((("schema",), f"must be a whole number, is {name_toml_type(schema)}", "write schema = 1"))
+    return scenario, findings + _find_network_faults(data, {path for path, *_ in findings})
 
 
-def _wiring_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
+def _find_network_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
     """Return what is wrong with the layers and connections, except at the paths known to be `faulty`."""
-    wiring = _wiring(data.get("network"))
+    wiring = _read_wiring(data.get("network"))
     if wiring is None:
         return []
     found: list[Finding] = []
-    for field, message, hint in topology.faults(*wiring):
+    for field, message, hint in topology.find_wiring_faults(*wiring):
         group, _, item = field.partition(".")
         last = (int(item) if group == "connections" else item,) if item else ()
         found.append((("network", group, *last), message, hint))
@@ -252,7 +272,7 @@ def _wiring_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
     return found
 
 
-def _wiring(network: object) -> tuple[dict[str, int], list[str]] | None:
+def _read_wiring(network: object) -> tuple[dict[str, int], list[str]] | None:
     """Return layers and connections where they have the right types, whatever else is wrong."""
     if not isinstance(network, dict):
         return None

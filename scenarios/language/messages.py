@@ -9,7 +9,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from .faults import Finding, close, did_you_mean, dotted, either, named, value_at
+from .faults import (
+    Finding,
+    ask_did_you_mean,
+    find_similar,
+    format_dotted_key,
+    get_value_at,
+    join_with_or,
+    name_toml_type,
+)
 from .lines import Key
 
 _WORDS = {
@@ -36,7 +44,9 @@ _MOVED = {"dynamics.nudge": "phases.nudge", "devices.noise.phases": "phases.nois
 """Keys that stand in another table than one would think."""
 
 
-def translate(error: ValidationError, model: type[BaseModel], data: object, extra: tuple[str, ...]) -> list[Finding]:
+def translate_errors(
+    error: ValidationError, model: type[BaseModel], data: object, extra: tuple[str, ...]
+) -> list[Finding]:
     """Return the errors of pydantic in our own words.
 
     Parameters
@@ -50,7 +60,7 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
         Keys that may stand at the top beside those of the model, for suggestions.
     """
     errors = error.errors(include_url=False, include_input=False)
-    located = [(_locate(e["loc"], model), e) for e in errors]
+    located = [(_locate_error(e["loc"], model), e) for e in errors]
     located = [(spot, e) for spot, e in located if not (e["type"] == "bool_type" and _is_switch(spot))]
     missing = {spot.path for spot, e in located if e["type"] == "missing"}
     findings: list[Finding] = []
@@ -58,15 +68,17 @@ def translate(error: ValidationError, model: type[BaseModel], data: object, extr
         if e["type"] == "extra_forbidden":
             *table, key = spot.path
             absent = [str(p[-1]) for p in missing if p[:-1] == tuple(table)]
-            meant = close(str(key), absent)
+            meant = find_similar(str(key), absent)
             missing.discard((*table, meant or ""))
-            known = [*_fields(spot.owner), *(() if table else extra)]
-            moved = _MOVED.get(dotted(spot.path))
-            hint = did_you_mean(moved or meant or close(str(key), known)) or "known keys: " + ", ".join(known)
+            known = [*_list_fields(spot.owner), *(() if table else extra)]
+            moved = _MOVED.get(format_dotted_key(spot.path))
+            hint = ask_did_you_mean(moved or meant or find_similar(str(key), known)) or "known keys: " + ", ".join(
+                known
+            )
             findings.append((spot.path, "unknown key", hint))
         elif e["type"] != "missing":
-            findings.append(_words(spot, e, value_at(data, spot.path)))
-    findings += [(spot.path, "missing", _to_add(spot)) for spot, _ in located if spot.path in missing]
+            findings.append(_describe_error(spot, e, get_value_at(data, spot.path)))
+    findings += [(spot.path, "missing", _describe_missing_key(spot)) for spot, _ in located if spot.path in missing]
     return findings
 
 
@@ -85,7 +97,7 @@ class _Spot(NamedTuple):
     tables: list[type[BaseModel]]
 
 
-def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
+def _locate_error(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
     """Follow `loc` through the model; the tags that pydantic puts in there are no part of the path.
 
     Our own checks leave them out; a key then belongs to the first table that has it.
@@ -96,12 +108,12 @@ def _locate(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
             continue
         if isinstance(part, int):
             spot = spot._replace(path=(*spot.path, part))
-        elif len(spot.tables) > 1 and any(part in _tags(table) for table in spot.tables):
-            spot = spot._replace(tables=[table for table in spot.tables if part in _tags(table)])
+        elif len(spot.tables) > 1 and any(part in _list_tags(table) for table in spot.tables):
+            spot = spot._replace(tables=[table for table in spot.tables if part in _list_tags(table)])
         elif spot.tables:
-            owner = next((table for table in spot.tables if part in _fields(table)), spot.tables[0])
-            field = _fields(owner).get(part)
-            spot = _Spot((*spot.path, part), owner, field, _tables(field.annotation) if field else [])
+            owner = next((table for table in spot.tables if part in _list_fields(table)), spot.tables[0])
+            field = _list_fields(owner).get(part)
+            spot = _Spot((*spot.path, part), owner, field, _list_tables(field.annotation) if field else [])
         else:
             spot = spot._replace(path=(*spot.path, part))
     return spot
@@ -112,87 +124,97 @@ def _is_switch(spot: _Spot) -> bool:
     return spot.field is not None and bool in get_args(spot.field.annotation)
 
 
-def _fields(table: type[BaseModel] | None) -> dict[str, FieldInfo]:
+def _list_fields(table: type[BaseModel] | None) -> dict[str, FieldInfo]:
     """Return the fields by the names used in files."""
     return {field.alias or name: field for name, field in table.model_fields.items()} if table else {}
 
 
-def _tables(annotation: Any) -> list[type[BaseModel]]:
+def _list_tables(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [table for part in get_args(annotation) for table in _tables(part)]
+    return [table for part in get_args(annotation) for table in _list_tables(part)]
 
 
-def _choices(annotation: Any) -> list[Any]:
+def _list_choices(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Literal:
         return list(get_args(annotation))
-    return [choice for part in get_args(annotation) for choice in _choices(part)]
+    return [choice for part in get_args(annotation) for choice in _list_choices(part)]
 
 
-def _tags(table: type[BaseModel]) -> list[Any]:
+def _list_tags(table: type[BaseModel]) -> list[Any]:
     field = table.model_fields.get("kind")
-    return _choices(field.annotation) if field else []
+    return _list_choices(field.annotation) if field else []
 
 
-def _words(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
+def _describe_error(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
     """Return one error that is neither an unknown nor a missing key."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return _tag_words(spot, value)
+        return _describe_tag_fault(spot, value)
     if kind == "literal_error":
-        choices = _choices(spot.field.annotation) if spot.field else []
-        meant = close(value, choices) or _number_beside(spot, value)
-        return spot.path, f"must be {either(choices)}", did_you_mean(meant)
+        choices = _list_choices(spot.field.annotation) if spot.field else []
+        meant = find_similar(value, choices) or _find_spread_key(spot, value)
+        return spot.path, f"must be {join_with_or(choices)}", ask_did_you_mean(meant)
     if kind == "unknown_name":
         choices = context["choices"]
-        return spot.path, f"must be {either(choices)}", did_you_mean(close(value, choices)) or context["hint"]
+        return (
+            spot.path,
+            f"must be {join_with_or(choices)}",
+            ask_did_you_mean(find_similar(value, choices)) or context["hint"],
+        )
     if kind == "unit":
         message = error["msg"].removeprefix(f"'{context['text']}'").removeprefix(": ").strip()
         return spot.path, message, f"write {context['example']}"
     if kind in _WORDS:
-        message = _WORDS[kind].format(**context, given=named(value))
-        return spot.path, message, _conversion(kind, value) or _about(spot)
+        message = _WORDS[kind].format(**context, given=name_toml_type(value))
+        return spot.path, message, _suggest_conversion(kind, value) or _describe_field(spot)
     return spot.path, error["msg"], context.get("hint")
 
 
-def _number_beside(spot: _Spot, value: object) -> str | None:
+def _find_spread_key(spot: _Spot, value: object) -> str | None:
     """Return the key of a spread beside one that chooses its law, for a number that was given to the law."""
     number = type(value) in {int, float} or (isinstance(value, str) and value[:1].isdecimal())
     sigma = f"{spot.path[-1]}_sigma"
-    return sigma if number and sigma in _fields(spot.owner) else None
+    return sigma if number and sigma in _list_fields(spot.owner) else None
 
 
-def _tag_words(spot: _Spot, value: object) -> Finding:
+def _describe_tag_fault(spot: _Spot, value: object) -> Finding:
     """Return the fault of a table that does not say which of several it is."""
-    kinds = [tag for table in spot.tables for tag in _tags(table)]
+    kinds = [tag for table in spot.tables for tag in _list_tags(table)]
     own = _OWN if spot.path[:2] in _REGISTERED else None
     if isinstance(value, str):
-        return spot.path, f"must be {either(kinds)}", did_you_mean(close(value, kinds)) or own
+        return spot.path, f"must be {join_with_or(kinds)}", ask_did_you_mean(find_similar(value, kinds)) or own
     keys = value if isinstance(value, dict) else {}
     if "kind" in keys:
-        return (*spot.path, "kind"), f"must be {either(kinds)}", did_you_mean(close(keys["kind"], kinds)) or own
-    known = {key for table in spot.tables for key in _fields(table)}
-    typo = close("kind", [key for key in keys if key not in known])
+        return (
+            (*spot.path, "kind"),
+            f"must be {join_with_or(kinds)}",
+            ask_did_you_mean(find_similar(keys["kind"], kinds)) or own,
+        )
+    known = {key for table in spot.tables for key in _list_fields(table)}
+    typo = find_similar("kind", [key for key in keys if key not in known])
     if typo:
-        return (*spot.path, typo), "unknown key", did_you_mean("kind")
-    return spot.path, "has no `kind`", f"add kind = {either(kinds)}"
+        return (*spot.path, typo), "unknown key", ask_did_you_mean("kind")
+    return spot.path, "has no `kind`", f"add kind = {join_with_or(kinds)}"
 
 
-def _to_add(spot: _Spot) -> str | None:
+def _describe_missing_key(spot: _Spot) -> str | None:
     """Return what to write for a missing key."""
-    kinds = [tag for table in spot.tables for tag in _tags(table)] if len(spot.tables) > 1 else []
+    kinds = [tag for table in spot.tables for tag in _list_tags(table)] if len(spot.tables) > 1 else []
     if spot.tables:
-        return f"add a table [{dotted(spot.path)}]" + (f" with kind = {either(kinds)}" if kinds else "")
-    return _about(spot)
+        return f"add a table [{format_dotted_key(spot.path)}]" + (
+            f" with kind = {join_with_or(kinds)}" if kinds else ""
+        )
+    return _describe_field(spot)
 
 
-def _about(spot: _Spot) -> str | None:
+def _describe_field(spot: _Spot) -> str | None:
     """Return the documentation of a field: meaning, unit, range."""
     text = spot.field.description if spot.field else None
     return " ".join(text.replace("``", "`").split()).removesuffix(".") if text else None
 
 
-def _conversion(kind: str, value: object) -> str | None:
+def _suggest_conversion(kind: str, value: object) -> str | None:
     """Return how a value of the wrong type would have to be written, where that is clear."""
     if kind in {"float_type", "int_type"} and isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value):
         return f"write {value} without quotes"

@@ -11,66 +11,66 @@ from pydantic import BaseModel
 
 from devices.parameters import NamesFile
 
-from ..schema.scenario import Scenario
-from .load import Loaded
+from ..schema.scenario import ScenarioSpec
+from .load import LoadedScenario
 
 FileKey = tuple[str, ...]
 
 
-def file_keys(model: type[BaseModel], above: FileKey = ()) -> Iterator[FileKey]:
+def list_file_keys(model: type[BaseModel], above: FileKey = ()) -> Iterator[FileKey]:
     """Yield the path of every field of a model, and of the tables inside it, that names a file.
 
     Two kinds of table with the same key yield it twice.
     """
     for name, field in model.model_fields.items():
         here = (*above, field.alias or name)
-        marks, tables = _looked_through(field.annotation)
+        marks, tables = _inspect_annotation(field.annotation)
         if marks or any(isinstance(mark, NamesFile) for mark in field.metadata):
             yield here
         for table in tables:
-            yield from file_keys(table, here)
+            yield from list_file_keys(table, here)
 
 
-def _looked_through(annotation: Any) -> tuple[bool, list[type[BaseModel]]]:
+def _inspect_annotation(annotation: Any) -> tuple[bool, list[type[BaseModel]]]:
     """Return whether one of the choices of a field names a file, and which of them are tables."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return False, [annotation]
     if get_origin(annotation) not in (Annotated, Union, UnionType):
         return False, []
     parts = get_args(annotation)
-    inside = [_looked_through(part) for part in parts]
+    inside = [_inspect_annotation(part) for part in parts]
     marked = any(isinstance(part, NamesFile) for part in parts) or any(marks for marks, _ in inside)
     return marked, [table for _, tables in inside for table in tables]
 
 
-FILE_KEYS: tuple[FileKey, ...] = tuple(dict.fromkeys(file_keys(Scenario)))
+FILE_KEYS: tuple[FileKey, ...] = tuple(dict.fromkeys(list_file_keys(ScenarioSpec)))
 """Every key of a scenario that names a file."""
 
 
-def named_files(loaded: Loaded) -> dict[FileKey, Path]:
+def find_named_files(loaded: LoadedScenario) -> dict[FileKey, Path]:
     """Return where the files of a scenario lie, by the keys that name them; they need not exist."""
-    found = {key: _text_at(loaded.scenario, key) for key in FILE_KEYS}
+    found = {key: _get_text_at(loaded.scenario, key) for key in FILE_KEYS}
     return {key: loaded.folder(*key) / text for key, text in found.items() if text is not None}
 
 
-def _text_at(value: Any, key: FileKey) -> str | None:
+def _get_text_at(value: Any, key: FileKey) -> str | None:
     for name in key:
         value = getattr(value, name, None)
     return value if isinstance(value, str) else None
 
 
-def renamed(node: Any, key: FileKey, rename: Callable[[str], str]) -> Any:
+def rename_file(node: Any, key: FileKey, rename: Callable[[str], str]) -> Any:
     """Return a tree of parameters or tables with the text at `key` renamed; the same tree where there is none."""
     if not key:
         return rename(node) if isinstance(node, str) else node
     name, rest = key[0], key[1:]
     if isinstance(node, BaseModel) and name in type(node).model_fields:
-        return node.model_copy(update={name: renamed(getattr(node, name), rest, rename)})
-    return node | {name: renamed(node[name], rest, rename)} if isinstance(node, dict) and name in node else node
+        return node.model_copy(update={name: rename_file(getattr(node, name), rest, rename)})
+    return node | {name: rename_file(node[name], rest, rename)} if isinstance(node, dict) and name in node else node
 
 
-def without_files(told: dict[str, Any]) -> dict[str, Any]:
+def strip_file_paths(told: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of a scenario without the paths of its files: only that a file is named is left."""
     for key in FILE_KEYS:
-        told = renamed(told, key, lambda _: "")
+        told = rename_file(told, key, lambda _: "")
     return told

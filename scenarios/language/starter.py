@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..schema.scenario import NAME
 from . import json_schema
-from .files import RefusalError, preset
+from .files import RefusalError, find_preset
 
 
 class StarterError(Exception):
@@ -90,7 +90,7 @@ samples = 64
 """
 
 
-def starter(name: str, preset_name: str | None = None) -> str:
+def make_starter(name: str, preset_name: str | None = None) -> str:
     """Return the text of a scenario that can be run as it is.
 
     Parameters
@@ -111,7 +111,7 @@ def starter(name: str, preset_name: str | None = None) -> str:
     if preset_name is None:
         return head + _NETWORK + _REST
     try:
-        preset(preset_name)
+        find_preset(preset_name)
     except RefusalError as refusal:
         raise StarterError(f"{refusal.message}: {refusal.hint}") from refusal
     return head + _EXTENDS.format(preset=preset_name) + _REST
@@ -134,12 +134,12 @@ def write_starter(folder: Path, name: str, preset_name: str | None = None) -> li
     StarterError
         If the scenario exists already or a file cannot be written.
     """
-    text = starter(name, preset_name)
+    text = make_starter(name, preset_name)
     path, schema = folder / f"{name}.toml", folder / json_schema.FILE
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-        schema.write_text(json_schema.text(), encoding="utf-8")
+        schema.write_text(json_schema.format_json_schema(), encoding="utf-8")
     except FileExistsError as error:
         raise StarterError(f"{path} exists already: choose another name") from error
     except OSError as error:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from ..experiments.alarms import alarm_words, alarms
-from ..experiments.kind import kind_of
-from ..results.store import Result
-from ..results.views import latest
-from .cells import cut, unreached
+from ..experiments.alarms import describe_alarms, find_alarms
+from ..experiments.kind import find_result_kind
+from ..results.store import ResultData
+from ..results.views import select_latest
+from .cells import describe_cut_requests, describe_unreached_weights
 
 
-def answer(result: Result) -> str:
+def make_answer(result: ResultData) -> str:
     """Return the one sentence a reader should take home, behind the alarms that it has to be read with."""
-    kind = kind_of(result)
+    kind = find_result_kind(result)
     told = "This result holds no experiment." if kind is None else kind.sentence(result)
-    return " ".join([*alarm_words(alarms(result)), told])
+    return " ".join([*describe_alarms(find_alarms(result)), told])
 
 
-def remarks(result: Result) -> list[str]:
+def list_remarks(result: ResultData) -> list[str]:
     """Return what else has to be said: samples that were not counted, weights that cells do not hold, requests cut."""
-    kind = kind_of(result)
+    kind = find_result_kind(result)
     own = [] if kind is None else kind.remarks(result)
-    return [*own, *unreached(result), *cut(latest(result))]
+    return [*own, *describe_unreached_weights(result), *describe_cut_requests(select_latest(result))]
 
 
-def is_void(result: Result) -> bool:
+def is_void(result: ResultData) -> bool:
     """Tell whether no figure of a result means anything: no sample settled, or none gave a number."""
-    kind = kind_of(result)
+    kind = find_result_kind(result)
     return kind is not None and kind.is_void(result)

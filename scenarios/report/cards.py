@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from devices.programming.laws import Step, Update, Verified
-from devices.programming.pulse import multiplier
-from devices.programming.sampled import nominal
+from devices.programming.pulse import compute_step_multiplier
+from devices.programming.sampled import make_nominal_cells
 from devices.random import Stream
-from devices.synapse.retention import Retention, retained, sample_forgetting
+from devices.synapse.retention import Retention, apply_retention, sample_retention
 from substrate.chip.programming import Writer
 
-from ..drawing.page import Plot, inline, page
+from ..drawing.page import Plot, embed_svg, render_page
 from ..drawing.sheet import Sheet
-from ..drawing.style import COLOURS, key_below, panels, styled, svg
-from ..language.device_presets import USABLE, DevicePreset, table_of
-from ..results.disk import write
+from ..drawing.style import COLOURS, make_panels, place_legend_below, render_svg, styled
+from ..language.device_presets import USABLE, DevicePreset, find_preset_table
+from ..results.disk import write_file
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ _CAPTIONS = {
 }
 
 
-class Curves(NamedTuple):
+class PulseCurves(NamedTuple):
     """Weights over pulses, up first."""
 
     pulses: Array
@@ -65,9 +65,9 @@ class Curves(NamedTuple):
     """A tenth of the cells are above, (points,)."""
 
 
-def curves(law: Step) -> Curves:
+def compute_pulse_curves(law: Step) -> PulseCurves:
     """Return what trains of up and down pulses do to the cells of one chip."""
-    clean = nominal(law)
+    clean = make_nominal_cells(law)
     low, high = float(clean.low - clean.reference), float(clean.high - clean.reference)
     # Soft ends take longer than the range over the step.
     each = max(1, round(2.0 * (high - low) / law.step / _POINTS))
@@ -75,12 +75,12 @@ def curves(law: Step) -> Curves:
         update={n: 0.0 for n in type(law).model_fields if n.endswith("_sigma") or n in {"write_noise", "offset"}}
     )
     signs = [1.0] * _POINTS + [-1.0] * _POINTS
-    line, cells = (_walk(some, low, each, signs) for some in (ideal, law))
+    line, cells = (_follow_pulses(some, low, each, signs) for some in (ideal, law))
     below, above = np.quantile(cells, (0.1, 0.9), axis=1)
-    return Curves(each * np.arange(len(signs) + 1.0), _POINTS, line[:, 0], below, above)
+    return PulseCurves(each * np.arange(len(signs) + 1.0), _POINTS, line[:, 0], below, above)
 
 
-def _walk(law: Step, start: float, each: int, signs: list[float]) -> Array:
+def _follow_pulses(law: Step, start: float, each: int, signs: list[float]) -> Array:
     """Return what is felt of every cell after every train of `each` pulses, (points, cells)."""
     counted = law.model_copy(update={"rounding": "nearest"})
     writer = Writer(counted, Retention(), {"cell": (1, _CELLS)}, lambda name: Stream(0, name), {})
@@ -95,21 +95,21 @@ def _walk(law: Step, start: float, each: int, signs: list[float]) -> Array:
     return np.array(felt)
 
 
-def symmetry(law: Step) -> float | None:
+def find_symmetry_weight(law: Step) -> float | None:
     """Return the weight at which an up and a down pulse cancel, or None where no or every weight is such.
 
     That of a one-sided pair depends on what both devices have in common.
     """
     if law.one_sided is not None:
         return None
-    cell, shape = nominal(law), law.shape()
+    cell, shape = make_nominal_cells(law), law.shape()
     low, high = float(cell.low), float(cell.high)
     grid = np.linspace(low, high, 4001)[1:-1]
 
     def step(up: int, w: float) -> float:
         bend, size = (cell.bend_up, cell.step_up) if up else (cell.bend_down, cell.step_down)
         args = (low, high, float(bend), shape.curves[up], shape.nodes[up])
-        return float(size) * multiplier(shape.code, w, *args)
+        return float(size) * compute_step_multiplier(shape.code, w, *args)
 
     more = np.array([step(1, w) - step(0, w) for w in grid])
     crossed = np.flatnonzero((more[:-1] > 0.0) & (more[1:] <= 0.0))
@@ -121,10 +121,10 @@ def symmetry(law: Step) -> float | None:
 
 
 @styled
-def pulses_figure(law: Step) -> Figure:
+def draw_pulses(law: Step) -> Figure:
     """Draw weights over pulses."""
-    found, point = curves(law), symmetry(law)
-    figure, (axes,) = panels(1, width=6.4)
+    found, point = compute_pulse_curves(law), find_symmetry_weight(law)
+    figure, (axes,) = make_panels(1, width=6.4)
     axes.fill_between(
         found.pulses, found.low, found.high, color=COLOURS[5], alpha=0.35, lw=0, label="10 % to 90 % of 400 cells"
     )
@@ -134,16 +134,16 @@ def pulses_figure(law: Step) -> Figure:
     axes.axvline(found.pulses[found.turn], color="0.6", lw=0.8)
     axes.set_xlabel("pulses: up, then down")
     axes.set_ylabel("weight")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure
 
 
 @styled
-def programming_figure(law: Verified) -> Figure:
+def draw_programming(law: Verified) -> Figure:
     """Draw the spread of what is reached over the target."""
     x = np.linspace(0.0, 1.0, 200)
     error = np.maximum(np.polynomial.polynomial.polyval(x, law.error), 0.0)
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     axes.plot(x * law.w_max, law.w_max * error, color=COLOURS[0])
     axes.set_ylim(0.0, 1.1 * law.w_max * error.max())
     axes.set_xlabel("size of the target weight")
@@ -152,7 +152,7 @@ def programming_figure(law: Verified) -> Figure:
 
 
 @styled
-def forgetting_figure(law: Retention) -> Figure:
+def draw_forgetting(law: Retention) -> Figure:
     """Draw what is left of a weight over time."""
     last = 3.0 * law.leak_tau if law.leak_tau is not None else 1e8
     times = np.geomspace(1e-6 * last if law.leak_tau else 1.0, last, 200)
@@ -160,23 +160,23 @@ def forgetting_figure(law: Retention) -> Figure:
         update={"leak_tau_sigma": 0.0, "drift_sigma": 0.0, "drift_sigma_slope": 0.0, "drift_sigma_range": None}
     )
     line, band = (
-        retained(
+        apply_retention(
             some,
             np.ones((200, n)),
             np.repeat(times[:, None], n, axis=1),
-            sample_forgetting(some, (1, n), lambda name: Stream(0, name)),
+            sample_retention(some, (1, n), lambda name: Stream(0, name)),
         )
         for some, n in ((still, 1), (law, _CELLS))
     )
     below, above = np.quantile(band, (0.1, 0.9), axis=1)
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     axes.fill_between(times, below, above, color=COLOURS[5], alpha=0.35, lw=0, label="10 % to 90 % of 400 cells")
     axes.plot(times, line[:, 0], color=COLOURS[0], label="without spread")
     axes.set_xscale("log")
     axes.set_ylim(0.0, 1.1)
     axes.set_xlabel("time since the write (s)")
     axes.set_ylabel("share of the weight left")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure
 
 
@@ -188,24 +188,26 @@ def write_card(preset: DevicePreset, path: Path) -> None:
     StoreWriteError
         When the system refuses.
     """
-    write(path, card(preset).encode("utf-8"))
+    write_file(path, render_card(preset).encode("utf-8"))
 
 
-def card(preset: DevicePreset) -> str:
+def render_card(preset: DevicePreset) -> str:
     """Return the card of a device as HTML text."""
     figures, words = {}, []
     if "update" in preset.tables:
         law: Step | Verified = TypeAdapter(Update).validate_python(preset.values("update"))
         words.append(f'Take it over: [devices] update = {{ preset = "{preset.name}" }}.')
         if isinstance(law, Verified):
-            figures["programming"] = programming_figure(law)
+            figures["programming"] = draw_programming(law)
         else:
-            figures["pulses" if law.one_sided is None else "pairs"] = pulses_figure(law)
-            words.append(_symmetry_words(law))
+            figures["pulses" if law.one_sided is None else "pairs"] = draw_pulses(law)
+            words.append(_describe_symmetry_point(law))
     if "retention" in preset.tables:
-        figures["forgetting"] = forgetting_figure(Retention(**preset.values("retention")))
+        figures["forgetting"] = draw_forgetting(Retention(**preset.values("retention")))
         words.append(f'What it forgets: [devices] retention = {{ preset = "{preset.name}" }}.')
-    blocks = [name for name in USABLE if name not in ("update", "retention") and table_of(name) in preset.tables]
+    blocks = [
+        name for name in USABLE if name not in ("update", "retention") and find_preset_table(name) in preset.tables
+    ]
     if blocks:
         tables = ", ".join(f'{name} = {{ preset = "{preset.name}" }}' for name in blocks)
         words.append(f"Take it over: [devices] {tables}; a key written beside it wins.")
@@ -218,24 +220,24 @@ def card(preset: DevicePreset) -> str:
         "status": "device",
         "answer": preset.title,
         "remarks": words,
-        "plots": [Plot(n, inline(n, svg(f), _CAPTIONS[n]), _CAPTIONS[n]) for n, f in figures.items()],
-        "sheets": _sheets(preset),
+        "plots": [Plot(n, embed_svg(n, render_svg(f), _CAPTIONS[n]), _CAPTIONS[n]) for n, f in figures.items()],
+        "sheets": _make_preset_sheets(preset),
         "facts": {},
         "contents": [*(["Figures"] if figures else []), "Tables"],
     }
-    return page(content)
+    return render_page(content)
 
 
-def _symmetry_words(law: Step) -> str:
+def _describe_symmetry_point(law: Step) -> str:
     if law.one_sided is not None:
         return "A pair of one-sided devices: pulses raise one or the other, and a pair that is full is refreshed."
-    point = symmetry(law)
+    point = find_symmetry_weight(law)
     if point is None:
         return "Up and down pulses are equal on average, or cancel at no weight: there is no symmetry point."
     return f"Symmetry point {point:.4g}: there an up and a down pulse cancel, and alternating pulses lead to it."
 
 
-def _sheets(preset: DevicePreset) -> list[Sheet]:
+def _make_preset_sheets(preset: DevicePreset) -> list[Sheet]:
     """Return the values of every table, and the sources."""
     rows = {
         table: [

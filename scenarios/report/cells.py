@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..reach import listed, unreached_words
-from ..results.store import Result
+from ..reach import describe_unreached, format_cell_counts
+from ..results.store import ResultData
 
 
-def unreached(result: Result) -> list[str]:
+def describe_unreached_weights(result: ResultData) -> list[str]:
     """Return how many cells of every connection do not hold the weight they were given, if there are any."""
     counts, sizes = {}, {}
     for path, group in result.groups.items():
@@ -16,10 +16,10 @@ def unreached(result: Result) -> list[str]:
             name = path.removeprefix("devices/")
             counts[name] = sum(int(v.data) for key, v in group.items() if key.startswith("unreached"))
             sizes[name] = group["programmed"].data.size if "programmed" in group else 0
-    return [unreached_words(listed(counts, sizes))] if any(counts.values()) else []
+    return [describe_unreached(format_cell_counts(counts, sizes))] if any(counts.values()) else []
 
 
-def cut(last: Result) -> list[str]:
+def describe_cut_requests(last: ResultData) -> list[str]:
     """Return how many requests one write could not give enough pulses, by connection, if there are any."""
     tried, trained = last.groups.get("ledger/connections", {}), last.groups.get("metrics", {})
     group = trained if "cut" in trained else tried

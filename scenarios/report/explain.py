@@ -6,60 +6,72 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devices.parameters import Span
-from substrate.units.physical import siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
+from substrate.units.physical import (
+    compute_thermal_noise,
+    convert_activity_to_volts,
+    convert_state_to_volts,
+    convert_weight_to_siemens,
+)
 
-from ..build import build
+from ..build import make_setup
 from ..data.arrays import DataError
-from ..data.datasets import describe
-from ..experiments.estimate import Workload, costs, workload
+from ..data.datasets import read_outline
+from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
 from ..experiments.rates import COMPILING
 from ..language.device_presets import DEVICE_PRESETS
-from ..language.faults import Origin, ScenarioError, value_at
+from ..language.faults import Origin, ScenarioError, get_value_at
 from ..language.files import PRESETS
-from ..language.lines import Key, line_map
-from ..language.load import Loaded
-from ..schema.scenario import Scenario
-from ..suspicions import suspicions, told
+from ..language.lines import Key, map_lines
+from ..language.load import LoadedScenario
+from ..schema.scenario import ScenarioSpec
+from ..suspicions import find_suspicions, format_suspicion
 
 
-def explain(loaded: Loaded) -> str:
+def explain_scenario(loaded: LoadedScenario) -> str:
     """Return a scenario with every default filled in, as TOML that loads as the same scenario.
 
     Each value that was written carries its place as a comment. Estimates follow in comment lines:
     parameters, settlings, time, memory, and the physical scales where they are known.
     """
     text = loaded.scenario.to_toml()
-    lines, rows = line_map(text), text.rstrip("\n").split("\n")
-    for row, places in _places(loaded, lines).items():
+    lines, rows = map_lines(text), text.rstrip("\n").split("\n")
+    for row, places in _find_line_places(loaded, lines).items():
         rows[row - 1] += "    # " + ", ".join(places)
-    return "\n".join([*rows, "", *(f"# {line}".rstrip() for line in [*_warnings(loaded), *_estimates(loaded)]), ""])
+    return "\n".join(
+        [
+            *rows,
+            "",
+            *(f"# {line}".rstrip() for line in [*_describe_suspicions(loaded), *_describe_estimates(loaded)]),
+            "",
+        ]
+    )
 
 
-def _warnings(loaded: Loaded) -> list[str]:
+def _describe_suspicions(loaded: LoadedScenario) -> list[str]:
     """Return what is suspicious, as far as the files of the scenario can be read."""
     try:
-        setup = build(loaded)
+        setup = make_setup(loaded)
     except ScenarioError:
-        return [told(warning) for warning in suspicions(loaded, None)]
-    return [told(warning) for warning in suspicions(loaded, setup)]
+        return [format_suspicion(warning) for warning in find_suspicions(loaded, None)]
+    return [format_suspicion(warning) for warning in find_suspicions(loaded, setup)]
 
 
-def _places(loaded: Loaded, lines: dict[Key, int]) -> dict[int, list[str]]:
+def _find_line_places(loaded: LoadedScenario, lines: dict[Key, int]) -> dict[int, list[str]]:
     """Return the places that each line of the text comes from."""
     found: dict[int, list[str]] = {}
     for key, origin in loaded.origins.items():
-        value = value_at(loaded.data, key)
+        value = get_value_at(loaded.data, key)
         table = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
         if table or key not in lines:
             continue
         places = found.setdefault(lines[key], [])
         # The items of an array stand on its line; only an edit of one of them is worth telling.
-        if _place(origin) not in places and (not places or not isinstance(origin.file, Path)):
-            places.append(_place(origin))
+        if _format_origin(origin) not in places and (not places or not isinstance(origin.file, Path)):
+            places.append(_format_origin(origin))
     return found
 
 
-def _place(origin: Origin) -> str:
+def _format_origin(origin: Origin) -> str:
     if not isinstance(origin.file, Path):
         return "--set"
     name = f"preset:{origin.file.stem}" if origin.file.parent in (PRESETS, DEVICE_PRESETS) else origin.file.name
@@ -67,19 +79,19 @@ def _place(origin: Origin) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in place)
 
 
-def _estimates(loaded: Loaded) -> Iterator[str]:
+def _describe_estimates(loaded: LoadedScenario) -> Iterator[str]:
     scenario = loaded.scenario
     try:
-        load = workload(scenario, describe(scenario.task, loaded.folder("task", "path")))
+        load = estimate_workload(scenario, read_outline(scenario.task, loaded.folder("task", "path")))
     except DataError as error:
         yield " ".join(f"No estimates, the data cannot be read: {error.message}".split())
     else:
-        yield from _costs(scenario, load)
-    yield from _scales(scenario)
-    yield from _reading(scenario)
+        yield from _describe_workload(scenario, load)
+    yield from _describe_scales(scenario)
+    yield from _describe_resolution(scenario)
 
 
-def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
+def _describe_workload(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
     yield f"parameters  {load.topology.size:,} ({load.topology.units:,} units settle)"
     if load.estimates:
         asked = f"{load.counts.free_each} free and {load.nudges} nudged" + (
@@ -91,24 +103,24 @@ def _costs(scenario: Scenario, load: Workload) -> Iterator[str]:
     if load.counts.epochs:
         per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
-    yield from _times(scenario, load)
-    yield f"memory      {_size(load.memory)} for parameters, data and states"
-    yield f"result      about {_size(load.result)} before compression"
+    yield from _describe_times(scenario, load)
+    yield f"memory      {_format_bytes(load.memory)} for parameters, data and states"
+    yield f"result      about {_format_bytes(load.result)} before compression"
 
 
-def _times(scenario: Scenario, load: Workload) -> Iterator[str]:
+def _describe_times(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
     """Yield how long a run takes, in all and by part."""
-    parts = costs(scenario, load)
+    parts = estimate_seconds(scenario, load)
     once = "one run without its sweep takes " if scenario.sweep is not None else ""
-    yield f"time        {once}about {_duration(sum(parts.values()))} of processor time, on one thread"
+    yield f"time        {once}about {_format_duration(sum(parts.values()))} of processor time, on one thread"
     for name, seconds in parts.items():
-        yield f"            {name:20s} {_duration(seconds)}"
-    yield f"            {'compiling':20s} {_duration(COMPILING)} on top, the first time"
+        yield f"            {name:20s} {_format_duration(seconds)}"
+    yield f"            {'compiling':20s} {_format_duration(COMPILING)} on top, the first time"
     if load.bounded:
         yield "            phases that end at a tolerance count with a usual length; a slow network takes longer"
 
 
-def _scales(scenario: Scenario) -> Iterator[str]:
+def _describe_scales(scenario: ScenarioSpec) -> Iterator[str]:
     """Yield the physical scales, where they are known."""
     if scenario.physical is None:
         return
@@ -119,19 +131,19 @@ def _scales(scenario: Scenario) -> Iterator[str]:
         if isinstance(scenario.dynamics.dt, Span):
             yield f"dt          {dynamics.dt:.4g} tau"
     if physical.volt_scale is not None:
-        yield f"state       1 is {volts_of_state(physical, 1.0):.4g} V"
+        yield f"state       1 is {convert_state_to_volts(physical, 1.0):.4g} V"
         if physical.capacitance is not None:
-            yield f"noise       {thermal_noise(physical):.2g} of a state, thermal, on a bare leak"
+            yield f"noise       {compute_thermal_noise(physical):.2g} of a state, thermal, on a bare leak"
     if physical.activity_volts is not None:
-        yield f"activity    1 is {volts_of_activity(physical, 1.0):.4g} V"
+        yield f"activity    1 is {convert_activity_to_volts(physical, 1.0):.4g} V"
         if physical.volt_scale is not None and physical.leak is not None:
-            yield f"weight      1 is {siemens_of_weight(physical, 1.0):.4g} S"
+            yield f"weight      1 is {convert_weight_to_siemens(physical, 1.0):.4g} S"
             if physical.weight_range is not None:
-                largest = siemens_of_weight(physical, physical.weight_range)
+                largest = convert_weight_to_siemens(physical, physical.weight_range)
                 yield f"            {physical.weight_range:.4g}, the largest, is {largest:.4g} S"
 
 
-def _reading(scenario: Scenario) -> Iterator[str]:
+def _describe_resolution(scenario: ScenarioSpec) -> Iterator[str]:
     """Yield what a read can resolve."""
     devices, physical = scenario.in_units().devices, scenario.physical
     levels = {"noise of one read, standard deviation,": devices.noise.read}
@@ -139,19 +151,19 @@ def _reading(scenario: Scenario) -> Iterator[str]:
         levels = {"1 LSB": adc.step} | levels
     for words, level in levels.items():
         known = physical is not None and physical.activity_volts is not None
-        volts = f", {volts_of_activity(physical, level):.3g} V" if known and physical else ""
+        volts = f", {convert_activity_to_volts(physical, level):.3g} V" if known and physical else ""
         if level:
             yield f"readout     {words} is {level:.3g} of an activity{volts}"
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     for name, size in {"days": 86_400.0, "hours": 3600.0, "minutes": 60.0}.items():
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{seconds:.0f} s" if seconds >= 1.0 else "less than a second"
 
 
-def _size(count: int) -> str:
+def _format_bytes(count: int) -> str:
     for name, size in {"GB": 1e9, "MB": 1e6}.items():
         if count >= size:
             return f"{count / size:.3g} {name}"

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..drawing.page import page, plot, without_paths
-from ..results.disk import write
-from ..results.store import Result
-from .answer import answer, is_void, remarks
-from .figures import caption_of, drawings, write_drawings
-from .sheets import sheets
-from .summary import open_lines
+from ..drawing.page import make_plot, render_page, strip_paths
+from ..results.disk import write_file
+from ..results.store import ResultData
+from .answer import is_void, list_remarks, make_answer
+from .figures import draw_svgs, make_caption, write_svgs
+from .sheets import make_sheets
+from .summary import format_open_lines
 
 REPORT = "report.html"
 FIGURES = "figures"
@@ -22,7 +22,7 @@ FIGURES = "figures"
 _EPOCHS = 50
 
 
-def write_report(result: Result, folder: Path) -> list[Path]:
+def write_report(result: ResultData, folder: Path) -> list[Path]:
     """Write the figures of a result and then its report, every file as a whole; return their paths, the report first.
 
     Parameters
@@ -37,44 +37,44 @@ def write_report(result: Result, folder: Path) -> list[Path]:
     StoreWriteError
         When the system refuses; the temporary file is removed.
     """
-    drawn, path = drawings(result), folder / REPORT
-    figures = write_drawings(drawn, folder / FIGURES)
-    write(path, render(result, drawn).encode("utf-8", "backslashreplace"))
+    drawn, path = draw_svgs(result), folder / REPORT
+    figures = write_svgs(drawn, folder / FIGURES)
+    write_file(path, render_report(result, drawn).encode("utf-8", "backslashreplace"))
     return [path, *figures]
 
 
-def render(result: Result, drawn: Mapping[str, str]) -> str:
+def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
     """Return the report with its figures, SVG text by name, as HTML text; no absolute path of a machine is in it."""
     provenance = {name: str(variable.data) for name, variable in result.groups.get("provenance", {}).items()}
     head = {name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "id", "status")}
     content: dict[str, Any] = {
         **head,
         "tone": "alarm" if head["status"] == "diverged" or is_void(result) else "",
-        "answer": answer(result),
-        "remarks": remarks(result),
-        "plots": [plot(name, text, caption_of(result, name)) for name, text in drawn.items()],
-        "sheets": sheets(result, _EPOCHS),
-        "written": without_paths(provenance.get("scenario_toml", "")),
-        "resolved": without_paths(provenance.get("resolved_toml", "")),
+        "answer": make_answer(result),
+        "remarks": list_remarks(result),
+        "plots": [make_plot(name, text, make_caption(result, name)) for name, text in drawn.items()],
+        "sheets": make_sheets(result, _EPOCHS),
+        "written": strip_paths(provenance.get("scenario_toml", "")),
+        "resolved": strip_paths(provenance.get("resolved_toml", "")),
         "files": [
             ("run.h5", "every number of this page, and more"),
             ("scenario.toml", "the scenario to run again"),
         ],
-        "open_lines": open_lines(Path("run.h5")),
-        "facts": _facts(provenance),
+        "open_lines": format_open_lines(Path("run.h5")),
+        "facts": _describe_provenance(provenance),
     }
     shown = {"Figures": "plots", "Tables": "sheets", "Scenario": "written", "Files": "title"}
     shown["Provenance"] = "facts"
     content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
-    return page(content)
+    return render_page(content)
 
 
-def _facts(provenance: dict[str, str]) -> dict[str, str]:
+def _describe_provenance(provenance: dict[str, str]) -> dict[str, str]:
     """Return where the result comes from, in words; what is not known is left out."""
     if not provenance:
         return {}
     facts = {
-        "command": " ".join(without_paths(part) for part in json.loads(provenance["arguments"])),
+        "command": " ".join(strip_paths(part) for part in json.loads(provenance["arguments"])),
         "data, SHA-256": provenance["data_sha256"],
         "git commit": provenance["git_commit"],
         **{name.replace("_", " "): str(value) for name, value in json.loads(provenance["environment_json"]).items()},

@@ -9,30 +9,30 @@ from rich.console import Console
 from rich.text import Text
 
 from ..drawing.sheet import Sheet
-from ..experiments.kind import all_kinds
-from ..results.store import Result
-from ..results.views import latest
-from .answer import answer, remarks
-from .sheets import sheets
-from .terminal import lines_of, wrapped
+from ..experiments.kind import list_kinds
+from ..results.store import ResultData
+from ..results.views import select_latest
+from .answer import list_remarks, make_answer
+from .sheets import make_sheets
+from .terminal import format_sheet, wrap_text
 
 _EPOCHS = 8
 
 
-def show(result: Result, console: Console) -> None:
+def print_summary(result: ResultData, console: Console) -> None:
     """Print the tables and the answer of a run."""
-    for sheet in sheets(result, _EPOCHS):
+    for sheet in make_sheets(result, _EPOCHS):
         print_sheet(sheet, console)
-    for line in [answer(result), *remarks(result)]:
-        print_words(line, console)
+    for line in [make_answer(result), *list_remarks(result)]:
+        print_paragraph(line, console)
 
 
-def open_lines(path: Path) -> str:
+def format_open_lines(path: Path) -> str:
     """Return the three lines of Python that open a result file."""
     return f'import xarray\nrun = xarray.open_datatree({str(path)!r}, engine="h5netcdf")\nprint(run)'
 
 
-def metrics(result: Result) -> dict[str, float | None]:
+def list_metrics(result: ResultData) -> dict[str, float | None]:
     """Return the final numbers under stable keys; what is not a finite number becomes None.
 
     Returns
@@ -44,23 +44,23 @@ def metrics(result: Result) -> dict[str, float | None]:
         ``settling/settled`` is a fraction.
     """
     found: dict[str, float] = {}
-    for kind in all_kinds():
-        found |= kind.metrics(latest(result))
+    for kind in list_kinds():
+        found |= kind.metrics(select_latest(result))
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
     """Print one table with its note."""
-    for line in wrapped(sheet.title, console.width):
+    for line in wrap_text(sheet.title, console.width):
         console.print(Text(line, "italic"))
-    for line in lines_of(sheet, console.width):
+    for line in format_sheet(sheet, console.width):
         console.print(Text(line), soft_wrap=True)
     if sheet.note:
-        print_words(sheet.note, console)
+        print_paragraph(sheet.note, console)
     console.print()
 
 
-def print_words(text: str, console: Console) -> None:
+def print_paragraph(text: str, console: Console) -> None:
     """Print a paragraph: on a terminal its lines break between words, elsewhere it is one line."""
-    for line in wrapped(text, console.width) if console.is_terminal else [text]:
+    for line in wrap_text(text, console.width) if console.is_terminal else [text]:
         console.print(Text(line), soft_wrap=True)

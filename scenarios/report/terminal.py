@@ -19,7 +19,7 @@ _NARROWEST = 16
 """Columns that a text needs to be read beside others."""
 
 
-def lines_of(sheet: Sheet, width: int) -> list[str]:
+def format_sheet(sheet: Sheet, width: int) -> list[str]:
     """Return a table as lines of at most `width` characters.
 
     A table that is too wide loses the columns that hold nothing but zeros, which are named below it. If it is
@@ -32,60 +32,60 @@ def lines_of(sheet: Sheet, width: int) -> list[str]:
     width : int
         Characters of a line.
     """
-    if (upright := _upright(sheet.columns, sheet.rows, sheet.words, width)) is not None:
+    if (upright := _format_upright(sheet.columns, sheet.rows, sheet.words, width)) is not None:
         return upright
-    kept = [k for k in range(len(sheet.columns)) if k < sheet.words or not _zero([row[k] for row in sheet.rows])]
+    kept = [k for k in range(len(sheet.columns)) if k < sheet.words or not _is_all_zero([row[k] for row in sheet.rows])]
     zero = [name for k, name in enumerate(sheet.columns) if k not in kept]
     columns, rows = [sheet.columns[k] for k in kept], [[row[k] for k in kept] for row in sheet.rows]
-    lines = _upright(columns, rows, sheet.words, width) if zero else None
-    lines = lines or list(_turned(columns, rows, sheet.words, width))
-    return lines + wrapped(f"nothing but zeros: {', '.join(zero)}", width) if zero else lines
+    lines = _format_upright(columns, rows, sheet.words, width) if zero else None
+    lines = lines or list(_format_turned(columns, rows, sheet.words, width))
+    return lines + wrap_text(f"nothing but zeros: {', '.join(zero)}", width) if zero else lines
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """Return text as lines of at most `width` characters, broken between words alone, and not before a %."""
     joined = text.replace(" %", f"{_JOINT}%")
     lines = textwrap.wrap(joined, max(1, width), break_on_hyphens=False, break_long_words=False)
     return [line.replace(_JOINT, " ") for line in lines] or [""]
 
 
-def _zero(cells: Sequence[str]) -> bool:
+def _is_all_zero(cells: Sequence[str]) -> bool:
     """Tell whether a column holds numbers and every one of them is zero."""
-    return bool(cells) and all(_value(cell) == 0.0 for cell in cells)
+    return bool(cells) and all(_parse_number(cell) == 0.0 for cell in cells)
 
 
-def _value(cell: str) -> float:
+def _parse_number(cell: str) -> float:
     try:
         return float(cell.removesuffix(" %").replace(",", ""))
     except ValueError:
         return math.nan
 
 
-def _upright(columns: list[str], rows: list[list[str]], words: int, width: int) -> list[str] | None:
+def _format_upright(columns: list[str], rows: list[list[str]], words: int, width: int) -> list[str] | None:
     """Return the table as it is, its headings in as few lines as possible; None where there is no room.
 
     The widest column of texts, and no other, gives way to the rest.
     """
     longest = [max([len(row[k]) for row in rows], default=0) for k in range(len(columns))]
     for tallest in range(1, _TALLEST + 1):
-        sizes = [max(size, _narrowest(name, tallest)) for name, size in zip(columns, longest, strict=True)]
+        sizes = [max(size, _find_narrowest_width(name, tallest)) for name, size in zip(columns, longest, strict=True)]
         room = width - len(_GAP) * (len(sizes) - 1)
         widest = max(range(words), key=sizes.__getitem__)
         sizes[widest] = min(sizes[widest], max(room - sum(sizes) + sizes[widest], _NARROWEST))
         if sum(sizes) <= room:
-            return [line for row in (columns, *rows) for line in _row(row, sizes, words, top=row is not columns)]
+            return [line for row in (columns, *rows) for line in _format_row(row, sizes, words, top=row is not columns)]
     return None
 
 
-def _narrowest(text: str, tallest: int) -> int:
+def _find_narrowest_width(text: str, tallest: int) -> int:
     """Return the smallest width in which the words of a heading stand whole in so many lines."""
     least = max(map(len, text.split()), default=0)
-    return next(size for size in range(least, len(text) + 1) if len(wrapped(text, size)) <= tallest)
+    return next(size for size in range(least, len(text) + 1) if len(wrap_text(text, size)) <= tallest)
 
 
-def _row(cells: Sequence[str], sizes: Sequence[int], words: int, top: bool = True) -> Iterator[str]:
+def _format_row(cells: Sequence[str], sizes: Sequence[int], words: int, top: bool = True) -> Iterator[str]:
     """Yield the lines of one row: the first `words` columns set left, the others right."""
-    parts = [wrapped(cell, size) for cell, size in zip(cells, sizes, strict=True)]
+    parts = [wrap_text(cell, size) for cell, size in zip(cells, sizes, strict=True)]
     height = max(map(len, parts))
     for part in parts:
         blank = [""] * (height - len(part))
@@ -98,17 +98,17 @@ def _row(cells: Sequence[str], sizes: Sequence[int], words: int, top: bool = Tru
         yield _GAP.join(placed).rstrip()
 
 
-def _turned(columns: list[str], rows: list[list[str]], words: int, width: int) -> Iterator[str]:
+def _format_turned(columns: list[str], rows: list[list[str]], words: int, width: int) -> Iterator[str]:
     """Yield the lines of the table on its side: a block for every run of rows that fits, under what they share."""
     numbers, above = words < len(columns), words - 1 if words < len(columns) else 0
-    for g, (shared, group) in enumerate(groupby(_filled(rows, words), key=lambda row: row[:above])):
+    for g, (shared, group) in enumerate(groupby(_fill_in_rows(rows, words), key=lambda row: row[:above])):
         yield from [""] * (g > 0)
         for name, text in zip(columns, shared, strict=False):
-            yield from wrapped(f"{name}: {text}", width)
-        yield from _blocks(columns[above:], [row[above:] for row in group], width, numbers)
+            yield from wrap_text(f"{name}: {text}", width)
+        yield from _format_row_blocks(columns[above:], [row[above:] for row in group], width, numbers)
 
 
-def _filled(rows: list[list[str]], words: int) -> list[list[str]]:
+def _fill_in_rows(rows: list[list[str]], words: int) -> list[list[str]]:
     """Return the rows with what they leave out because the row above says it."""
     found: list[list[str]] = []
     for row in rows:
@@ -117,12 +117,14 @@ def _filled(rows: list[list[str]], words: int) -> list[list[str]]:
     return found
 
 
-def _blocks(names: list[str], records: list[list[str]], width: int, numbers: bool) -> Iterator[str]:
+def _format_row_blocks(names: list[str], records: list[list[str]], width: int, numbers: bool) -> Iterator[str]:
     """Yield rows as columns beside the names of their cells, as many in a block as the line holds."""
     # Numbers are not broken; the texts above them are, and texts alone get what the names leave.
-    sizes = [max(_narrowest(head, 2), *map(len, rest)) if numbers else _NARROWEST for head, *rest in records]
+    sizes = [max(_find_narrowest_width(head, 2), *map(len, rest)) if numbers else _NARROWEST for head, *rest in records]
     room = width - max(sizes, default=0) - len(_GAP)
-    first = min(max(map(len, names)), max(_narrowest(" ".join(names), len(names) * _TALLEST), min(room, width // 2)))
+    first = min(
+        max(map(len, names)), max(_find_narrowest_width(" ".join(names), len(names) * _TALLEST), min(room, width // 2))
+    )
     if not numbers:
         sizes = [max(_NARROWEST, width - first - len(_GAP))] * len(records)
     begin = 0
@@ -133,5 +135,5 @@ def _blocks(names: list[str], records: list[list[str]], width: int, numbers: boo
         yield from [""] * (begin > 0)
         for k, name in enumerate(names):
             cells = [name, *(record[k] for record in records[begin:end])]
-            yield from _row(cells, [first, *sizes[begin:end]], 1 if numbers else len(cells))
+            yield from _format_row(cells, [first, *sizes[begin:end]], 1 if numbers else len(cells))
         begin = end

@@ -21,7 +21,7 @@ class StoreWriteError(StoreError):
     """The system refuses to write a file: disk full, folder missing or read-only."""
 
 
-def write(path: Path, content: bytes | memoryview) -> None:
+def write_file(path: Path, content: bytes | memoryview) -> None:
     """Write any file as a whole: afterwards either the new or the earlier file is there.
 
     Raises
@@ -30,7 +30,7 @@ def write(path: Path, content: bytes | memoryview) -> None:
         When the system refuses. The temporary file is removed.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with writing(path):
+    with convert_write_errors(path):
         _remove_stale(path)
         try:
             with temporary.open("wb") as file:
@@ -44,7 +44,7 @@ def write(path: Path, content: bytes | memoryview) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def convert_write_errors(path: Path) -> Iterator[None]:
     """Turn what the system refuses at `path` into a `StoreWriteError`."""
     try:
         yield
@@ -53,7 +53,7 @@ def writing(path: Path) -> Iterator[None]:
         raise StoreWriteError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Remove a file if it is there.
 
     Raises
@@ -62,7 +62,7 @@ def remove(path: Path) -> None:
         When the system refuses.
     """
     if path.exists():  # a read-only folder refuses to remove even what is not there
-        with writing(path):
+        with convert_write_errors(path):
             path.unlink()
 
 
@@ -70,11 +70,11 @@ def _remove_stale(path: Path) -> None:
     """Remove temporaries of this file whose process is gone."""
     for temporary in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         owner = temporary.name[len(path.name) + 1 : -len(".tmp")]
-        if owner.isdecimal() and not _lives(int(owner)):
+        if owner.isdecimal() and not _is_running(int(owner)):
             temporary.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -14,7 +14,7 @@ _MARK = b"\nnudgelab sha256 "
 _SIZE = len(_MARK) + 2 * hashlib.sha256().digest_size
 
 
-def seal(content: io.BytesIO) -> None:
+def append_seal(content: io.BytesIO) -> None:
     """Append the seal to the content of a file."""
     with content.getbuffer() as view:
         found = hashlib.sha256(view).hexdigest()
@@ -22,7 +22,7 @@ def seal(content: io.BytesIO) -> None:
     content.write(_MARK + found.encode())
 
 
-def intact(path: Path) -> bool | None:
+def check_seal(path: Path) -> bool | None:
     """Tell whether a file is what was written; None: it has no seal.
 
     Raises

@@ -24,7 +24,7 @@ class Interval(NamedTuple):
     """Chips that have a number."""
 
 
-def interval(values: Array) -> Interval:
+def compute_interval(values: Array) -> Interval:
     """Return mean and Student's 95 % interval over the last axis; nan is left out.
 
     Parameters
@@ -47,7 +47,7 @@ def interval(values: Array) -> Interval:
     return Interval(mean, mean - half, mean + half, count)
 
 
-def differences(values: Array) -> Array:
+def compute_differences(values: Array) -> Array:
     """Return how far every level is from the first, chip by chip.
 
     Parameters
@@ -73,7 +73,7 @@ class Breakdown(NamedTuple):
     chips: int
 
 
-def breakdown(x: Array, values: Array, threshold: float) -> Breakdown | None:
+def find_breakdown(x: Array, values: Array, threshold: float) -> Breakdown | None:
     """Return where chips cross a threshold, between levels by a straight line.
 
     A chip is good up to the first crossing (from the last one on, where the values rise with `x`): beyond it
@@ -102,12 +102,12 @@ def breakdown(x: Array, values: Array, threshold: float) -> Breakdown | None:
     ends = [column[np.isfinite(column)][[0, -1]] for column in values.T]
     falling = bool(np.mean([last - first for first, last in ends]) <= 0.0)
     side = 1.0 if falling else -1.0
-    found = np.array([_crossing(side * x[:: int(side)], column[:: int(side)], threshold) for column in values.T])
+    found = np.array([_find_crossing(side * x[:: int(side)], column[:: int(side)], threshold) for column in values.T])
     found = np.sort(side * found)
-    return Breakdown(falling, _median(found), float(found[0]), float(found[-1]), len(found))
+    return Breakdown(falling, _compute_median(found), float(found[0]), float(found[-1]), len(found))
 
 
-def _crossing(x: Array, y: Array, threshold: float) -> float:
+def _find_crossing(x: Array, y: Array, threshold: float) -> float:
     """Return the end of the first run of good values, which starts at the first."""
     good = np.isfinite(y) & (y >= threshold)
     if good.all():
@@ -121,7 +121,7 @@ def _crossing(x: Array, y: Array, threshold: float) -> float:
     return float(x[first - 1] + (x[first] - x[first - 1]) * (before - threshold) / (before - after))
 
 
-def _median(ordered: Array) -> float:
+def _compute_median(ordered: Array) -> float:
     """Return the median; of two middle values that are not both finite the smaller."""
     middle = ordered[[(len(ordered) - 1) // 2, len(ordered) // 2]]
     return float(middle.mean() if np.isfinite(middle).all() else middle[0])

@@ -22,23 +22,23 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .disk import StoreError, StoreReadError, StoreWriteError, write
-from .seal import intact, seal
-from .variables import Group, Variable, complete, parents, refuse_text
+from .disk import StoreError, StoreReadError, StoreWriteError, write_file
+from .seal import append_seal, check_seal
+from .variables import Group, Variable, complete_groups, list_parents, refuse_text
 
 __all__ = [
     "FORMAT",
     "Group",
-    "Result",
+    "ResultData",
     "StoreError",
     "StoreReadError",
     "StoreWriteError",
     "Variable",
-    "in_memory",
-    "load",
-    "load_like",
-    "opened",
-    "save",
+    "make_result_data",
+    "open_result_file",
+    "read_result_file",
+    "read_similar_groups",
+    "write_result_file",
 ]
 
 FORMAT = 1
@@ -50,7 +50,7 @@ _LOCKED = {errno.EAGAIN, errno.ENOLCK, 524}  # 524: a network file system withou
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultData:
     """The whole content of a result file; holds no open file."""
 
     attributes: dict[str, str | int | float]
@@ -64,7 +64,7 @@ class Result:
         return self.groups[path]
 
 
-def save(path: Path, groups: Mapping[str, Group], attributes: Mapping[str, str | int | float]) -> None:
+def write_result_file(path: Path, groups: Mapping[str, Group], attributes: Mapping[str, str | int | float]) -> None:
     """Write a result file as a whole: afterwards either the new or the earlier file is there, readable.
 
     Parameters
@@ -84,10 +84,10 @@ def save(path: Path, groups: Mapping[str, Group], attributes: Mapping[str, str |
     StoreWriteError
         When the system refuses: disk full, folder missing or read-only. The temporary file is removed.
     """
-    write(path, _image(complete(groups), _head(path, attributes)))
+    write_file(path, _make_file_bytes(complete_groups(groups), _make_root_attributes(path, attributes)))
 
 
-def in_memory(groups: Mapping[str, Group], attributes: Mapping[str, str | int | float]) -> Result:
+def make_result_data(groups: Mapping[str, Group], attributes: Mapping[str, str | int | float]) -> ResultData:
     """Return what `load` would return of the file that `save` would write, without a file.
 
     Raises
@@ -95,12 +95,12 @@ def in_memory(groups: Mapping[str, Group], attributes: Mapping[str, str | int | 
     ValueError
         When something cannot be stored.
     """
-    content = io.BytesIO(_image(complete(groups), _head(Path("run"), attributes)))
+    content = io.BytesIO(_make_file_bytes(complete_groups(groups), _make_root_attributes(Path("run"), attributes)))
     with h5py.File(content, "r") as file:
-        return _content(file)
+        return _read_content(file)
 
 
-def load(path: Path) -> Result:
+def read_result_file(path: Path) -> ResultData:
     """Read a result file completely.
 
     Flags come back as int8 with an enumeration of upper-case names, automatic indices as ordinary variables.
@@ -120,17 +120,17 @@ def load(path: Path) -> Result:
     StoreReadError
         When the file is missing, unreadable, truncated, unfinished, not ours or of another format.
     """
-    with opened(path) as file:
-        return _content(file)
+    with open_result_file(path) as file:
+        return _read_content(file)
 
 
-def _content(file: h5py.File) -> Result:
+def _read_content(file: h5py.File) -> ResultData:
     attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
-    return Result(attributes, dict(_groups(file)))
+    return ResultData(attributes, dict(_read_groups(file)))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def open_result_file(path: Path) -> Iterator[h5py.File]:
     """Open a result file that is ours, finished, and to the last bit what was written.
 
     Raises
@@ -139,11 +139,11 @@ def opened(path: Path) -> Iterator[h5py.File]:
         As `load`; also when what is done with the open file fails.
     """
     try:
-        whole = intact(path)
+        whole = check_seal(path)
         if whole is False:
             raise ValueError("its content is not what was written")
         with h5py.File(path, "r", locking="best-effort") as file:
-            _refuse_foreign(path, file.attrs)
+            _refuse_foreign_file(path, file.attrs)
             if whole is None:
                 raise ValueError("it has no seal: it was cut off, changed by another program, or is of an older build")
             yield file
@@ -152,10 +152,10 @@ def opened(path: Path) -> Iterator[h5py.File]:
     except FileNotFoundError as error:
         raise StoreReadError(f"{path} does not exist; check the name, or run the scenario that writes it") from error
     except Exception as error:  # a file that others wrote makes the library fail in any way
-        raise StoreReadError(f"cannot read {path}: {_why_unreadable(path, error)}") from error
+        raise StoreReadError(f"cannot read {path}: {_explain_unreadable(path, error)}") from error
 
 
-def load_like(
+def read_similar_groups(
     path: Path, groups: Sequence[str], models: dict[str, Variable], skipped: Callable[[str], bool]
 ) -> dict[str, Group]:
     """Read some groups of one of many files that are alike; several times as fast as `load`.
@@ -176,18 +176,18 @@ def load_like(
     StoreReadError
         When the file cannot be read.
     """
-    with opened(path) as file:
-        found = {name: dict(_alike(file[name], models, skipped)) for name in groups if name in file}
+    with open_result_file(path) as file:
+        found = {name: dict(_read_similar_variables(file[name], models, skipped)) for name in groups if name in file}
     return {name: group for name, group in found.items() if group}
 
 
-def _alike(
+def _read_similar_variables(
     group: h5py.Group, models: dict[str, Variable], skipped: Callable[[str], bool]
 ) -> Iterator[tuple[str, Variable]]:
     for name in group:
         place = f"{group.name}/{name}"
         if place not in models and isinstance(group[name], h5py.Dataset):
-            models[place] = _read(group[name])
+            models[place] = _read_variable(group[name])
         model = models.get(place)
         if model is not None and not any(map(skipped, model.dims)):
             item = group[name]
@@ -195,7 +195,7 @@ def _alike(
             yield name, model._replace(data=np.asarray(item.asstr()[()], str) if text else np.asarray(item[()]))
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
+def _explain_unreadable(path: Path, error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number in _LOCKED:
         return "it is locked; close the program that has it open, or set HDF5_USE_FILE_LOCKING=FALSE"
@@ -206,7 +206,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     return f"it is truncated or damaged ({error}); copy it again or repeat the run"
 
 
-def _refuse_foreign(path: Path, attributes: h5py.AttributeManager) -> None:
+def _refuse_foreign_file(path: Path, attributes: h5py.AttributeManager) -> None:
     found = attributes.get("format")
     if not str(attributes.get("software")).startswith("nudgelab") or not isinstance(found, np.integer):
         raise StoreReadError(f"{path} is an HDF5 file, but not a result file of nudgelab; choose another file")
@@ -217,7 +217,7 @@ def _refuse_foreign(path: Path, attributes: h5py.AttributeManager) -> None:
         raise StoreReadError(f"{path} was not finished: it has no status; repeat the run")
 
 
-def _head(path: Path, attributes: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+def _make_root_attributes(path: Path, attributes: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
     """Return the root attributes in file order, `status` last."""
     if not str(attributes.get("software")).startswith("nudgelab"):
         raise ValueError(f"attribute 'software' is {attributes.get('software')!r}, must be 'nudgelab <version>'")
@@ -232,7 +232,7 @@ def _head(path: Path, attributes: Mapping[str, str | int | float]) -> dict[str, 
     return head
 
 
-def _image(groups: Mapping[str, Group], head: Mapping[str, str | int | float]) -> memoryview:
+def _make_file_bytes(groups: Mapping[str, Group], head: Mapping[str, str | int | float]) -> memoryview:
     """Return the bytes of the file.
 
     They are made in memory because the HDF5 library can crash the process when a disk fills up under it.
@@ -240,24 +240,24 @@ def _image(groups: Mapping[str, Group], head: Mapping[str, str | int | float]) -
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", track_order=True) as file:
         for path, variables in groups.items():
-            for part in [*parents(path), path]:
+            for part in [*list_parents(path), path]:
                 if part not in file:
                     file.create_group(part, track_order=True)
             for name, variable in variables.items():
-                _put(file[path], name, variable)
+                _write_variable(file[path], name, variable)
         for name, value in head.items():
             file.attrs[name] = int(value) if isinstance(value, bool) else value
-    seal(buffer)
+    append_seal(buffer)
     return buffer.getbuffer()
 
 
-def _put(group: h5py.Group, name: str, variable: Variable) -> None:
+def _write_variable(group: h5py.Group, name: str, variable: Variable) -> None:
     data, kind = variable.data, variable.data.dtype.kind
     attributes: dict[str, Any] = {"long_name": variable.long_name}
     options: dict[str, Any] = {}
     if kind != "U":
         attributes["units"] = variable.units
-        options = _layout(variable.dims, data)
+        options = _choose_layout(variable.dims, data)
     if kind == "U":
         data, options["dtype"] = data.astype(object), h5py.string_dtype()
     elif kind == "b":
@@ -277,7 +277,7 @@ def _put(group: h5py.Group, name: str, variable: Variable) -> None:
         axis.attach_scale(group[dim])
 
 
-def _layout(dims: tuple[str, ...], data: np.ndarray) -> dict[str, Any]:
+def _choose_layout(dims: tuple[str, ...], data: np.ndarray) -> dict[str, Any]:
     """Return chunks and compression: settling curves are read one sample at a time, the rest in long rows."""
     if data.nbytes <= _COMPRESS_ABOVE:
         return {}
@@ -290,16 +290,16 @@ def _layout(dims: tuple[str, ...], data: np.ndarray) -> dict[str, Any]:
     return {"chunks": tuple(chunks), "compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
-def _groups(group: h5py.Group) -> Iterator[tuple[str, Group]]:
-    variables = {name: _read(item) for name, item in group.items() if isinstance(item, h5py.Dataset)}
+def _read_groups(group: h5py.Group) -> Iterator[tuple[str, Group]]:
+    variables = {name: _read_variable(item) for name, item in group.items() if isinstance(item, h5py.Dataset)}
     if variables:
         yield group.name[1:], variables
     for item in group.values():
         if isinstance(item, h5py.Group):
-            yield from _groups(item)
+            yield from _read_groups(item)
 
 
-def _read(dataset: h5py.Dataset) -> Variable:
+def _read_variable(dataset: h5py.Dataset) -> Variable:
     attributes = dataset.attrs
     scales = [dataset] if dataset.is_scale else [axis[0] for axis in dataset.dims]
     dims = tuple(scale.name.rpartition("/")[2] for scale in scales)
@@ -309,10 +309,10 @@ def _read(dataset: h5py.Dataset) -> Variable:
         data = np.asarray(dataset[()])
     if attributes.get("dtype") == "bool":
         data = data.astype(bool)
-    return Variable(dims, data, attributes.get("units", "1"), attributes["long_name"], _flags(attributes))
+    return Variable(dims, data, attributes.get("units", "1"), attributes["long_name"], _read_flags(attributes))
 
 
-def _flags(attributes: h5py.AttributeManager) -> Any:
+def _read_flags(attributes: h5py.AttributeManager) -> Any:
     if "flag_meanings" not in attributes:
         return None
     meanings = attributes["flag_meanings"].upper().split()

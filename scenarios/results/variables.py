@@ -46,7 +46,7 @@ def refuse_text(where: str, text: str) -> None:
         raise ValueError(f"{where} holds {text!r}: NUL and surrogates cannot be stored; remove them")
 
 
-def complete(groups: Mapping[str, Group]) -> dict[str, Group]:
+def complete_groups(groups: Mapping[str, Group]) -> dict[str, Group]:
     """Return the groups, parents first, with NumPy arrays as data and a coordinate for every dimension.
 
     A missing coordinate is that of a parent group, else an integer index from 0.
@@ -60,16 +60,18 @@ def complete(groups: Mapping[str, Group]) -> dict[str, Group]:
     for path in sorted(groups, key=lambda path: path.count("/")):
         for name in path.split("/"):
             _refuse_name(f"group {path!r}", name)
-        above = parents(path)
+        above = list_parents(path)
         if any(child[len(group) + 1 :] in done.get(group, {}) for group, child in pairwise([*above, path])):
             raise ValueError(f"group {path!r}: a parent has a variable or dimension of the same name; rename one")
         inherited = {name: v for group in above for name, v in done.get(group, {}).items() if v.dims == (name,)}
-        checked = {name: _checked(f"variable '{path}/{name}'", name, given) for name, given in groups[path].items()}
-        done[path] = _with_coordinates(f"group {path!r}", checked, inherited)
+        checked = {
+            name: _check_variable(f"variable '{path}/{name}'", name, given) for name, given in groups[path].items()
+        }
+        done[path] = _add_coordinates(f"group {path!r}", checked, inherited)
     return done
 
 
-def parents(path: str) -> list[str]:
+def list_parents(path: str) -> list[str]:
     """Return the groups above a slash path, outermost first."""
     names = path.split("/")
     return ["/".join(names[:depth]) for depth in range(1, len(names))]
@@ -80,7 +82,7 @@ def _refuse_name(where: str, name: str) -> None:
         raise ValueError(f"{where}: name {name!r} must be letters, digits, '_', '.', '-'; rename it")
 
 
-def _with_coordinates(where: str, group: Group, inherited: Group) -> Group:
+def _add_coordinates(where: str, group: Group, inherited: Group) -> Group:
     """Return the group with a coordinate for every dimension, coordinates first."""
     sizes: dict[str, dict[int, str]] = {}
     for name, variable in group.items():
@@ -104,7 +106,7 @@ def _with_coordinates(where: str, group: Group, inherited: Group) -> Group:
     return coordinates | group
 
 
-def _checked(where: str, name: str, variable: Variable) -> Variable:
+def _check_variable(where: str, name: str, variable: Variable) -> Variable:
     """Return the variable with an array that HDF5 stores faithfully."""
     data, dims, flags = np.asarray(variable.data), variable.dims, variable.flags
     for text in (name, *dims):

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .store import Group, Result
+from .store import Group, ResultData
 
 
-def latest(result: Result) -> Result:
+def select_latest(result: ResultData) -> ResultData:
     """Return the result with measured groups as they were at the last measured epoch, without an epoch dimension.
 
     The groups `metrics` and `metrics_exact` keep their epochs. A group whose first measurement never
     came is left out.
     """
     groups = {
-        name: group if name in {"metrics", "metrics_exact"} else last_epoch(group)
+        name: group if name in {"metrics", "metrics_exact"} else select_last_epoch(group)
         for name, group in result.groups.items()
     }
-    return Result(result.attributes, {name: group for name, group in groups.items() if group})
+    return ResultData(result.attributes, {name: group for name, group in groups.items() if group})
 
 
-def last_epoch(group: Group) -> Group:
+def select_last_epoch(group: Group) -> Group:
     """Return a group at its last epoch, without that dimension; empty if it has no epoch."""
     if "epoch" not in group:
         return group
@@ -34,51 +34,51 @@ def last_epoch(group: Group) -> Group:
     }
 
 
-def measured_epochs(result: Result) -> list[int]:
+def list_measured_epochs(result: ResultData) -> list[int]:
     """Return the epochs at which gradients were measured; empty when there was no training."""
     group = result.groups.get("gradient", {})
     return [int(epoch) for epoch in group["epoch"].data] if "epoch" in group else []
 
 
-def extremes(signal: Group) -> list[int]:
+def find_extreme_nudges(signal: Group) -> list[int]:
     """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
     betas = signal["beta"].data
     return list(dict.fromkeys((int(betas.argmin()), int(betas.argmax()))))
 
 
-def kinds_of(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
+def list_scheme_kinds(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
     """Return the kind in every label of a scheme: ``circle 4`` of ``circle 4, beta 0.2``."""
     return np.array([str(text).rpartition(", beta ")[0] or str(text) for text in schemes])
 
 
-def best_of_kinds(nudge: Group) -> list[int]:
+def find_best_schemes(nudge: Group) -> list[int]:
     """Return the scheme of every kind in a group `nudge` whose worst layer has the smallest error."""
-    kinds, worst = kinds_of(nudge["scheme"].data), np.nanmax(nudge["mse"].data, axis=1)
+    kinds, worst = list_scheme_kinds(nudge["scheme"].data), np.nanmax(nudge["mse"].data, axis=1)
     return [min(np.flatnonzero(kinds == kind).tolist(), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """Return a fraction as text in percent; a dash where there is no number."""
     return f"{100.0 * value:.3g} %" if np.isfinite(value) else "-"
 
 
-def prefixed(value: float, unit: str) -> tuple[float, str]:
+def find_unit_prefix(value: float, unit: str) -> tuple[float, str]:
     """Return the largest power of a thousand that is not above a value, and the name of the unit it makes."""
     found = [(1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k")]
     scale, prefix = next((pair for pair in reversed(found) if pair[0] <= abs(value)), found[0])
     return scale, f"{prefix}{unit}"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number as text; a dash where there is none."""
     return f"{value:.4g}" if np.isfinite(value) else "-"
 
 
-def fixed(value: float, digits: int) -> str:
+def format_fixed(value: float, digits: int) -> str:
     """Return a number with so many digits behind the point; a dash where there is none."""
     return f"{value:.{digits}f}" if np.isfinite(value) else "-"
 
 
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     """Return a fraction in percent with one digit; a dash where there is none."""
     return f"{100.0 * value:.1f} %" if np.isfinite(value) else "-"

@@ -10,20 +10,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from substrate.engine.threads import blas_description
+from substrate.engine.threads import describe_blas
 
 from ..build import Setup
-from ..language.load import Loaded
+from ..language.load import LoadedScenario
 from ..results.store import Group, Variable
 
 
-def provenance(loaded: Loaded, setup: Setup) -> Group:
+def make_provenance_group(loaded: LoadedScenario, setup: Setup) -> Group:
     """Return where a result comes from, as a group of texts."""
     packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
     environment = {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "linear_algebra": blas_description(),
+        "linear_algebra": describe_blas(),
         **{name: version(name) for name in packages},
     }
     texts = {
@@ -33,7 +33,7 @@ def provenance(loaded: Loaded, setup: Setup) -> Group:
         "environment_json": json.dumps(environment),
         "data_sha256": setup.data.sha256,
         "files_sha256_json": json.dumps(setup.content),
-        "git_commit": _git_commit(),
+        "git_commit": _read_git_commit(),
     }
     return {name: Variable((), text) for name, text in texts.items()} | _counts(setup)
 
@@ -47,7 +47,7 @@ def _counts(setup: Setup) -> Group:
     return {f"{part}_samples": Variable((), len(x), long_name=f"{part} samples") for part, x in used.items()}
 
 
-def _git_commit() -> str:
+def _read_git_commit() -> str:
     """Return the commit of the checkout the program runs from; empty when installed."""
     try:
         answer = subprocess.run(

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..language.load import Loaded
-from ..language.named_files import FILE_KEYS, FileKey, named_files, renamed
-from ..schema.scenario import Scenario
+from ..language.load import LoadedScenario
+from ..language.named_files import FILE_KEYS, FileKey, find_named_files, rename_file
+from ..schema.scenario import ScenarioSpec
 from ..schema.sweep import Axis, Range, is_labelled
 
 
-def relocated(loaded: Loaded, folder: Path) -> Scenario:
+def relocate_paths(loaded: LoadedScenario, folder: Path) -> ScenarioSpec:
     """Return the scenario with its paths relative to `folder`, so that its copy there can be run.
 
     The values of a sweep that name files are paths, too.
@@ -26,41 +26,41 @@ def relocated(loaded: Loaded, folder: Path) -> Scenario:
         Where the copy will be.
     """
     scenario = loaded.scenario
-    for key in named_files(loaded):
-        scenario = renamed(scenario, key, _mover(loaded.folder(*key), folder))
+    for key in find_named_files(loaded):
+        scenario = rename_file(scenario, key, _make_mover(loaded.folder(*key), folder))
     if scenario.sweep is None:
         return scenario
-    axes = [_moved_axis(loaded, k, axis, folder) for k, axis in enumerate(scenario.sweep.axis)]
+    axes = [_move_axis(loaded, k, axis, folder) for k, axis in enumerate(scenario.sweep.axis)]
     return scenario.model_copy(update={"sweep": scenario.sweep.model_copy(update={"axis": axes})})
 
 
-def _mover(start: Path, folder: Path) -> Callable[[str], str]:
+def _make_mover(start: Path, folder: Path) -> Callable[[str], str]:
     """Return what makes a path that starts at `start` one that starts at `folder`."""
     return lambda text: os.path.relpath(start / text, folder)
 
 
-def _moved_axis(loaded: Loaded, k: int, axis: Axis, folder: Path) -> Axis:
+def _move_axis(loaded: LoadedScenario, k: int, axis: Axis, folder: Path) -> Axis:
     if isinstance(axis.values, Range):
         return axis
     values = []
     for i, value in enumerate(axis.values):
-        move = _mover(loaded.folder("sweep", "axis", k, "values", i), folder)
-        values.append(_moved_level(axis.keys, value, move))
+        move = _make_mover(loaded.folder("sweep", "axis", k, "values", i), folder)
+        values.append(_move_level(axis.keys, value, move))
     return axis.model_copy(update={"values": values})
 
 
-def _moved_level(keys: FileKey, level: Any, move: Callable[[str], str]) -> Any:
+def _move_level(keys: FileKey, level: Any, move: Callable[[str], str]) -> Any:
     """Return a value of an axis, which may have a label and other keys beside it, with its paths moved."""
     if not is_labelled(level):
-        return _moved(keys, level, move)
-    moved = {"value": _moved(keys, level["value"], move)} if "value" in level else {}
-    also = {path: _moved(tuple(path.split(".")), value, move) for path, value in level.get("also", {}).items()}
+        return _move_paths(keys, level, move)
+    moved = {"value": _move_paths(keys, level["value"], move)} if "value" in level else {}
+    also = {path: _move_paths(tuple(path.split(".")), value, move) for path, value in level.get("also", {}).items()}
     return level | moved | ({"also": also} if also else {})
 
 
-def _moved(keys: FileKey, value: Any, move: Callable[[str], str]) -> Any:
+def _move_paths(keys: FileKey, value: Any, move: Callable[[str], str]) -> Any:
     """Return what a scenario says at `keys` with every path in it moved."""
     for key in FILE_KEYS:
         if key[: len(keys)] == keys:
-            value = renamed(value, key[len(keys) :], move)
+            value = rename_file(value, key[len(keys) :], move)
     return value

@@ -8,22 +8,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from substrate.engine.threads import single_threaded_blas
+from substrate.engine.threads import limit_blas_threads
 
-from ..build import Setup, build
-from ..experiments.device_tables import add_physical
-from ..experiments.kind import Ending, RunError, Setting, Work, kind_named
+from ..build import Setup, make_setup
+from ..experiments.device_tables import add_physical_units
+from ..experiments.kind import Ending, ExperimentWork, RunError, RunSetting, find_kind
 from ..experiments.watch import Watch
-from ..language.faults import Fault
-from ..language.load import Loaded, varied
+from ..language.faults import ScenarioFault
+from ..language.load import LoadedScenario, replace_values
 from ..report.page import FIGURES, REPORT, write_report
 from ..results import store
-from ..results.disk import remove, write
-from ..results.store import Group, Result, StoreReadError
-from ..suspicions import suspicions, told
-from .identity import run_id
-from .provenance import provenance
-from .relocate import relocated
+from ..results.disk import remove_file, write_file
+from ..results.store import Group, ResultData, StoreReadError
+from ..suspicions import find_suspicions, format_suspicion
+from .identity import compute_run_id
+from .provenance import make_provenance_group
+from .relocate import relocate_paths
 
 RESULT = "run.h5"
 SCENARIO = "scenario.toml"
@@ -31,7 +31,7 @@ CHECKPOINT = "run.ckpt.h5"
 LOG = "run.log"
 
 
-class Options(NamedTuple):
+class RunOptions(NamedTuple):
     """How to run, not what: none of these changes a result."""
 
     out: Path | None = None
@@ -44,7 +44,7 @@ class Options(NamedTuple):
     """Compute again, and replace the result of another scenario in the same folder."""
 
 
-class Finished(NamedTuple):
+class FinishedRun(NamedTuple):
     """Where a run left its result."""
 
     folder: Path
@@ -53,11 +53,11 @@ class Finished(NamedTuple):
 
     files: list[Path]
 
-    warnings: list[Fault]
+    warnings: list[ScenarioFault]
     """What is suspicious about the scenario."""
 
 
-def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
+def run_scenario(loaded: LoadedScenario, options: RunOptions, watch: Watch) -> FinishedRun:
     """Run a scenario, go on with it, or find its complete result.
 
     Parameters
@@ -83,29 +83,29 @@ def run(loaded: Loaded, options: Options, watch: Watch) -> Finished:
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    loaded, setup, warnings = _prepared(loaded, watch)
-    identity = run_id(loaded.scenario, setup.content)
+    loaded, setup, warnings = _prepare_scenario(loaded, watch)
+    identity = compute_run_id(loaded.scenario, setup.content)
     folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:
-        _refuse_another(path, store.load(path), identity)
-        _complete(loaded, folder, watch)
-        return Finished(folder, False, kept_files(folder), warnings)
-    saved = None if path.exists() else checkpoint_of(kept, identity, options.force, watch)
-    _make(folder)
+        _refuse_other_scenario(path, store.read_result_file(path), identity)
+        _complete_folder(loaded, folder, watch)
+        return FinishedRun(folder, False, list_run_files(folder), warnings)
+    saved = None if path.exists() else find_checkpoint(kept, identity, options.force, watch)
+    _make_run_folder(folder)
     watch.log_to(folder / LOG)
     if path.exists():
-        remove(kept)
-        remove(path)
-    groups, ending = compute(setup, Setting(options.threads, kept, saved, identity), watch)
-    groups["provenance"] = provenance(loaded, setup)
+        remove_file(kept)
+        remove_file(path)
+    groups, ending = compute_groups(setup, RunSetting(options.threads, kept, saved, identity), watch)
+    groups["provenance"] = make_provenance_group(loaded, setup)
     watch.say(f"writing {folder}")
-    keep(loaded, folder, groups, {"id": identity, **ending})
-    remove(kept)
-    return Finished(folder, True, kept_files(folder), warnings)
+    write_result_folder(loaded, folder, groups, {"id": identity, **ending})
+    remove_file(kept)
+    return FinishedRun(folder, True, list_run_files(folder), warnings)
 
 
-def run_in_memory(loaded: Loaded, threads: int | None, watch: Watch) -> tuple[Result, list[Fault]]:
+def run_in_memory(loaded: LoadedScenario, threads: int | None, watch: Watch) -> tuple[ResultData, list[ScenarioFault]]:
     """Run a scenario without keeping anything; return the result and what is suspicious about the scenario.
 
     Raises
@@ -117,30 +117,30 @@ def run_in_memory(loaded: Loaded, threads: int | None, watch: Watch) -> tuple[Re
     Interrupted
         If the watch asked to stop.
     """
-    loaded, setup, warnings = _prepared(loaded, watch)
-    identity = run_id(loaded.scenario, setup.content)
+    loaded, setup, warnings = _prepare_scenario(loaded, watch)
+    identity = compute_run_id(loaded.scenario, setup.content)
     with TemporaryDirectory(prefix="nudgelab-") as folder:
-        setting = Setting(threads, Path(folder) / CHECKPOINT, None, identity)
-        groups, ending = compute(setup, setting, watch)
-    groups["provenance"] = provenance(loaded, setup)
-    return store.in_memory(groups, _head(loaded, {"id": identity, **ending})), warnings
+        setting = RunSetting(threads, Path(folder) / CHECKPOINT, None, identity)
+        groups, ending = compute_groups(setup, setting, watch)
+    groups["provenance"] = make_provenance_group(loaded, setup)
+    return store.make_result_data(groups, _make_head(loaded, {"id": identity, **ending})), warnings
 
 
-def _prepared(loaded: Loaded, watch: Watch) -> tuple[Loaded, Setup, list[Fault]]:
+def _prepare_scenario(loaded: LoadedScenario, watch: Watch) -> tuple[LoadedScenario, Setup, list[ScenarioFault]]:
     """Return the scenario without its sweep, what it describes, and what is suspicious; tell the last two."""
     if loaded.scenario.sweep is not None:
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
-        loaded = varied(loaded, [])
-    setup = build(loaded)
+        loaded = replace_values(loaded, [])
+    setup = make_setup(loaded)
     for line in setup.taken:
         watch.say(line)
-    warnings = suspicions(loaded, setup)
+    warnings = find_suspicions(loaded, setup)
     for warning in warnings:
-        watch.say(told(warning))
+        watch.say(format_suspicion(warning))
     return loaded, setup, warnings
 
 
-def compute(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+def compute_groups(setup: Setup, setting: RunSetting, watch: Watch) -> tuple[dict[str, Group], Ending]:
     """Return all groups of the experiment of a scenario, and how it ended.
 
     Products of matrices stay on one thread: the other threads of the library go on spinning for a while after
@@ -153,13 +153,13 @@ def compute(setup: Setup, setting: Setting, watch: Watch) -> tuple[dict[str, Gro
     Interrupted
         If the watch asked to stop; a training has left a checkpoint.
     """
-    with single_threaded_blas():
-        groups, ending = kind_named(setup.plan.kind).run(Work(setup.plan, setup, setting, watch))
-    add_physical(groups, setup.scenario)
+    with limit_blas_threads():
+        groups, ending = find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
+    add_physical_units(groups, setup.scenario)
     return groups, ending
 
 
-def checkpoint_of(path: Path, identity: str, force: bool, watch: Watch) -> Result | None:
+def find_checkpoint(path: Path, identity: str, force: bool, watch: Watch) -> ResultData | None:
     """Return the checkpoint to go on from, if there is one.
 
     Raises
@@ -170,31 +170,31 @@ def checkpoint_of(path: Path, identity: str, force: bool, watch: Watch) -> Resul
     if not path.exists():
         return None
     try:
-        saved = store.load(path)
+        saved = store.read_result_file(path)
     except StoreReadError as error:
         watch.say(f"starting anew: {error}")
         return None
     if force and saved.attributes.get("id") != identity:
         return None
-    _refuse_another(path, saved, identity)
+    _refuse_other_scenario(path, saved, identity)
     return saved
 
 
-def _refuse_another(path: Path, found: Result, identity: str) -> None:
+def _refuse_other_scenario(path: Path, found: ResultData, identity: str) -> None:
     other = found.attributes.get("id")
     if other != identity:
         text = f"{path} is from another scenario, or from another release ({other}, not {identity})"
         raise RunError(f"{text}: choose another --out or add --force")
 
 
-def _make(folder: Path) -> None:
+def _make_run_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot make this folder ({error.strerror}): choose another --out") from error
 
 
-def keep(loaded: Loaded, folder: Path, groups: Mapping[str, Group], ending: Ending) -> None:
+def write_result_folder(loaded: LoadedScenario, folder: Path, groups: Mapping[str, Group], ending: Ending) -> None:
     """Write the result file and what is made from it into a folder that exists.
 
     Raises
@@ -202,31 +202,31 @@ def keep(loaded: Loaded, folder: Path, groups: Mapping[str, Group], ending: Endi
     StoreWriteError
         If a file cannot be written.
     """
-    remove(folder / REPORT)
-    store.save(folder / RESULT, groups, _head(loaded, ending))
-    _show(loaded, folder)
+    remove_file(folder / REPORT)
+    store.write_result_file(folder / RESULT, groups, _make_head(loaded, ending))
+    _write_views(loaded, folder)
 
 
-def _head(loaded: Loaded, ending: Ending) -> Ending:
+def _make_head(loaded: LoadedScenario, ending: Ending) -> Ending:
     return ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
 
 
-def _show(loaded: Loaded, folder: Path) -> None:
+def _write_views(loaded: LoadedScenario, folder: Path) -> None:
     """Write what is made from the result file; the report last, as a sign that all is there."""
-    write(folder / SCENARIO, relocated(loaded, folder).to_toml().encode())
-    write_report(store.load(folder / RESULT), folder)
+    write_file(folder / SCENARIO, relocate_paths(loaded, folder).to_toml().encode())
+    write_report(store.read_result_file(folder / RESULT), folder)
 
 
-def _complete(loaded: Loaded, folder: Path, watch: Watch) -> None:
+def _complete_folder(loaded: LoadedScenario, folder: Path, watch: Watch) -> None:
     """Make up for what a run that ended just after its result file did not do."""
     if not all((folder / name).exists() for name in (SCENARIO, FIGURES, REPORT)):
         watch.log_to(folder / LOG)
         watch.say(f"making report and figures in {folder} again")
-        _show(loaded, folder)
-    remove(folder / CHECKPOINT)
+        _write_views(loaded, folder)
+    remove_file(folder / CHECKPOINT)
 
 
-def kept_files(folder: Path) -> list[Path]:
+def list_run_files(folder: Path) -> list[Path]:
     """Return the files of a run that are in its folder: result, report, scenario, figures."""
     named = [folder / name for name in (RESULT, REPORT, SCENARIO)]
     return [path for path in named if path.exists()] + sorted((folder / FIGURES).glob("*.svg"))

@@ -7,18 +7,18 @@ from devices.interface.converter import SHAPED, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
 from devices.programming.laws import Pulsed
-from devices.quantities import size_of
-from devices.synapse.cell import CellKind, FeedbackDevices, WeightDevices, fault_of
+from devices.quantities import get_magnitude
+from devices.synapse.cell import CellKind, FeedbackDevices, WeightDevices, find_feedback_fault
 from devices.synapse.wires import Wires
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS
-from substrate.units.physical import Physical, sampled_noise, thermal_noise
+from substrate.units.physical import Physical, compute_sampling_noise, compute_thermal_noise
 
 Found = list[tuple[tuple[str | int, ...], str, str]]
 """Place, message and hint of everything found."""
 
 
-def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:
+def find_cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires, angle: float) -> Found:
     """Return what is wrong with the cells of the weights.
 
     Parameters
@@ -28,13 +28,13 @@ def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires,
     angle : float
         Nominal asymmetry of initial weights, in degrees; 0 where a file gives them.
     """
-    if fault := fault_of(weights, feedback):
+    if fault := find_feedback_fault(weights, feedback):
         return [(("devices", "feedback"), fault, "leave the key out, or give it in the other table")]
     found: Found = []
-    if size_of(wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
+    if get_magnitude(wires.segment) and "single" in {weights.cell, feedback.over(weights).cell}:
         words = "wires need conductances, which only pairs of devices have"
         found.append((("devices", "wires", "segment"), words, 'set devices.weights.cell = "pair"'))
-    if size_of(wires.segment) and (weights.measured or feedback.over(weights).measured):
+    if get_magnitude(wires.segment) and (weights.measured or feedback.over(weights).measured):
         hint = "leave the wires out, or devices.weights.measured"
         found.append((("devices", "wires", "segment"), "measured weights hold what wires do to them", hint))
     if feedback.tied and angle != 0.0:
@@ -44,7 +44,7 @@ def cell_faults(weights: WeightDevices, feedback: FeedbackDevices, wires: Wires,
     return found
 
 
-def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Found:
+def find_hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Found:
     """Return what would have no effect or no meaning in a hold."""
     found: Found = []
     if hold.leaks and (hold_time, hold.read_skew) == (0.0, 0.0):
@@ -56,14 +56,14 @@ def hold_faults(hold: Hold, hold_time: float, physical: Physical | None) -> Foun
     return found
 
 
-def comparator_faults(devices: Devices) -> Found:
+def find_comparator_faults(devices: Devices) -> Found:
     """Return what a comparator does not know: how large a change is."""
     known = devices.comparator is None or devices.comparator.change is not None or isinstance(devices.update, Pulsed)
     hint = "give it, or a devices.update of whole pulses, whose step it is"
     return [] if known else [(("devices", "comparator", "change"), "is not given, and cells have no step", hint)]
 
 
-def pair_faults(devices: Devices) -> Found:
+def find_pair_faults(devices: Devices) -> Found:
     """Return what does not go with one-sided pairs: nothing says how both devices of a pair forget."""
     one = isinstance(devices.update, Pulsed) and devices.update.one_sided is not None
     hint = "leave out the leak and the drift, or devices.update.one_sided"
@@ -71,7 +71,7 @@ def pair_faults(devices: Devices) -> Found:
     return [found] if one and devices.retention.on else []
 
 
-def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
+def find_nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     """Return what a nudge circuit cannot do; `real`: whether all schemes have real nudges."""
     if not circuit.shapes or (phases.nudge == "held" and real):
         return []
@@ -79,7 +79,7 @@ def nudge_faults(circuit: NudgeCircuit, phases: Phases, real: bool) -> Found:
     return [(("devices", "converters", "nudge"), SHAPED, hint)]
 
 
-def range_faults(devices: Devices, physical: Physical | None) -> Found:
+def find_range_faults(devices: Devices, physical: Physical | None) -> Found:
     """Return the windows that stand beside the largest weight of a cell."""
     if physical is None or physical.weight_range is None:
         return []
@@ -88,7 +88,7 @@ def range_faults(devices: Devices, physical: Physical | None) -> Found:
     return [(("devices", name, "window"), words, hint) for name in given]
 
 
-def with_range(devices: Devices, physical: Physical | None) -> Devices:
+def add_range(devices: Devices, physical: Physical | None) -> Devices:
     """Return the same devices with the largest weight of a cell as the window of all cells."""
     if physical is None or physical.weight_range is None:
         return devices
@@ -102,7 +102,7 @@ def with_range(devices: Devices, physical: Physical | None) -> Devices:
     return devices.model_copy(update={"weights": weights, "feedback": feedback})
 
 
-def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
+def find_thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
     """Return what is missing for the thermal noise of the membranes, and whether synapses fit the law of the units."""
     found: Found = []
     known = physical.resolved() if physical else Physical()
@@ -116,13 +116,15 @@ def thermal_faults(noise: Noise, physical: Physical | None, law: str) -> Found:
     return found
 
 
-def with_thermal_noise(devices: Devices, physical: Physical | None) -> Devices:
+def add_thermal_noise(devices: Devices, physical: Physical | None) -> Devices:
     """Return the same devices with the noise of capacitances, of holds and membranes, as plain numbers."""
     if physical is None:
         return devices
     hold, noise = devices.hold, devices.noise
     if hold.capacitance is not None:
-        hold = hold.model_copy(update={"noise": sampled_noise(physical, hold.capacitance), "capacitance": None})
+        hold = hold.model_copy(
+            update={"noise": compute_sampling_noise(physical, hold.capacitance), "capacitance": None}
+        )
     if noise.thermal is True:
-        noise = noise.model_copy(update={"thermal": thermal_noise(physical)})
+        noise = noise.model_copy(update={"thermal": compute_thermal_noise(physical)})
     return devices.model_copy(update={"hold": hold, "noise": noise})

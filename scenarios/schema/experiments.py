@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from .plan import Plan
+from .plan import ExperimentPlan
 
 _FOLDER = "experiments"
 
 
-def _plans() -> dict[str, type[Plan]]:
+def _find_plans() -> dict[str, type[ExperimentPlan]]:
     """Return the plan of every kind by its name: each folder of experiments that has a module `plan` is one."""
     package = __package__.rpartition(".")[0]
     names = sorted(path.parent.name for path in Path(__file__).parents[1].joinpath(_FOLDER).glob("*/plan.py"))
     return {name: import_module(f"{package}.{_FOLDER}.{name}.plan").PLAN for name in names}
 
 
-PLANS = _plans()
+PLANS = _find_plans()
 """Plan of every kind of experiment, by its name."""
 
 if TYPE_CHECKING:
-    Experiment = Plan
+    Experiment = ExperimentPlan
 else:
     _UNION: Any = reduce(or_, PLANS.values())
     Experiment = Annotated[_UNION, Field(discriminator="kind")]

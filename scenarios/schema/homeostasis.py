@@ -9,7 +9,7 @@ from pydantic import Field
 from devices.synapse.cell import FeedbackDevices
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
-from substrate.network.topology import Topology, faults
+from substrate.network.topology import Topology, find_wiring_faults
 
 from .devices import Found
 
@@ -23,7 +23,7 @@ _TIED = {
 }
 
 
-def homeostasis_faults(
+def find_homeostasis_faults(
     how: Homeostasis | None, feedback: FeedbackDevices, layers: dict[str, int], connections: list[str]
 ) -> Found:
     """Return why homeostasis cannot act on this hardware.
@@ -39,7 +39,7 @@ def homeostasis_faults(
     connections : list of str
         As in ``[network]``; what is wrong with them is told elsewhere.
     """
-    if how is None or faults(layers, connections):
+    if how is None or find_wiring_faults(layers, connections):
         return []
     place, topology = ("learning", "homeostasis"), Topology(layers, connections)
     if feedback.tied and topology.pairs():

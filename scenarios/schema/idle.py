@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devices.parameters import Parameters
-from devices.quantities import size_of
-from devices.synapse.cell import fault_of
+from devices.quantities import get_magnitude
+from devices.synapse.cell import find_feedback_fault
 from learning.schemes.nodes import RandomSign
 from learning.schemes.scheme import Scheme, Swing
-from substrate.network.topology import Topology, faults
+from substrate.network.topology import Topology, find_wiring_faults
 
 from .devices import Found
 from .experiments import Experiment
 from .sweep import Range, Sweep
 
 if TYPE_CHECKING:  # the scenario asks for its idle keys
-    from .scenario import Scenario
+    from .scenario import ScenarioSpec
 
 
-class Need(NamedTuple):
+class KeyNeed(NamedTuple):
     """What some keys of a table need to act."""
 
     place: tuple[str | int, ...]
@@ -41,7 +41,7 @@ class Need(NamedTuple):
     """Keys by whose size they act, dotted; where one is written, its 0 is meant, as in a sweep down to 0."""
 
 
-def idle_faults(scenario: Scenario) -> Found:
+def find_idle_faults(scenario: ScenarioSpec) -> Found:
     """Return every key of a scenario that changes nothing.
 
     Parameters
@@ -49,32 +49,40 @@ def idle_faults(scenario: Scenario) -> Found:
     scenario : Scenario
         Valid in itself, with a wiring that may have faults of its own.
     """
-    needs = [*_wiring_needs(scenario), *_cell_needs(scenario), *_read_needs(scenario), *_nudge_needs(scenario)]
-    needs += [*_retention_needs(scenario), *_write_needs(scenario), *_setting_needs(scenario)]
-    needs += _sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
+    needs = [
+        *_list_wiring_needs(scenario),
+        *_list_cell_needs(scenario),
+        *_list_read_needs(scenario),
+        *_list_nudge_needs(scenario),
+    ]
+    needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
+    needs += _list_sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
-        table = _table(scenario, need.place)
+        table = _find_table(scenario, need.place)
         if table is None or need.met or any(_is_written(scenario, key) for key in need.switches):
             continue
-        found += [((*need.place, key), f"changes nothing: {need.why}", need.hint) for key in _given(table, need.keys)]
+        found += [
+            ((*need.place, key), f"changes nothing: {need.why}", need.hint)
+            for key in _list_given_keys(table, need.keys)
+        ]
     return found
 
 
-def _table(scenario: Scenario, place: tuple[str | int, ...]) -> Parameters | None:
+def _find_table(scenario: ScenarioSpec, place: tuple[str | int, ...]) -> Parameters | None:
     table: Any = scenario
     for key in place:
         table = table[key] if isinstance(key, int) else getattr(table, key, None)
     return table if isinstance(table, Parameters) else None
 
 
-def _is_written(scenario: Scenario, key: str) -> bool:
+def _is_written(scenario: ScenarioSpec, key: str) -> bool:
     *place, name = key.split(".")
-    table = _table(scenario, tuple(place))
+    table = _find_table(scenario, tuple(place))
     return table is not None and name in table.model_fields_set
 
 
-def _given(table: Parameters, keys: tuple[str, ...]) -> list[str]:
+def _list_given_keys(table: Parameters, keys: tuple[str, ...]) -> list[str]:
     """Return which of the keys have another value than the default; a kind may lack some of them."""
     fields = type(table).model_fields
     return [
@@ -84,9 +92,9 @@ def _given(table: Parameters, keys: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _wiring_needs(scenario: Scenario) -> list[Need]:
+def _list_wiring_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     network, feedback = scenario.network, ("devices", "feedback")
-    if faults(network.layers, network.connections):
+    if find_wiring_faults(network.layers, network.connections):
         return []
     topology = Topology(network.layers, network.connections)
     back = any(topology.is_feedback(c) for c in topology.connections)
@@ -95,56 +103,58 @@ def _wiring_needs(scenario: Scenario) -> list[Need]:
     asymmetry, given = ("network", "asymmetry"), "leave it out, or take network.init in place of network.parameters"
     cells = tuple(key for key in type(scenario.devices.feedback).model_fields if key not in ("preset", "storage"))
     return [
-        Need(asymmetry, ("angle",), network.parameters is None, "network.parameters gives the weights", given),
-        Need(asymmetry, ("angle",), paired, "no connection has a reverse", pair),
-        Need(feedback, ("storage",), paired, "no connection has a reverse", pair),
-        Need(feedback, cells, back, "there is no feedback connection", f'add one, from "{last}" to a layer before it'),
+        KeyNeed(asymmetry, ("angle",), network.parameters is None, "network.parameters gives the weights", given),
+        KeyNeed(asymmetry, ("angle",), paired, "no connection has a reverse", pair),
+        KeyNeed(feedback, ("storage",), paired, "no connection has a reverse", pair),
+        KeyNeed(
+            feedback, cells, back, "there is no feedback connection", f'add one, from "{last}" to a layer before it'
+        ),
     ]
 
 
-def _cell_needs(scenario: Scenario) -> list[Need]:
+def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     devices = scenario.devices
     needs = []
     kinds = {"weights": devices.weights}
-    if fault_of(devices.weights, devices.feedback) is None:
+    if find_feedback_fault(devices.weights, devices.feedback) is None:
         kinds["feedback"] = devices.feedback.over(devices.weights)
     for name, cells in kinds.items():
         place = ("devices", name)
         needs += [
-            Need(
+            KeyNeed(
                 place,
                 ("mismatch",),
                 cells.sigma > 0.0,
                 "there is no spread",
                 "give mismatch_sigma or pelgrom",
-                _either("mismatch_sigma"),
+                _name_cell_keys("mismatch_sigma"),
             ),
-            Need(
+            KeyNeed(
                 place,
                 ("stuck_at",),
                 cells.stuck_fraction > 0.0,
                 "no device is stuck",
                 "give stuck_fraction",
-                _either("stuck_fraction"),
+                _name_cell_keys("stuck_fraction"),
             ),
         ]
-    wired = size_of(devices.wires.segment) > 0.0
+    wired = get_magnitude(devices.wires.segment) > 0.0
     lines = ("devices", "wires")
     switch = ("devices.wires.segment",)
-    needs.append(Need(lines, ("ends", "array"), wired, "lines have no resistance", "give segment", switch))
+    needs.append(KeyNeed(lines, ("ends", "array"), wired, "lines have no resistance", "give segment", switch))
     return needs
 
 
-def _retention_needs(scenario: Scenario) -> list[Need]:
+def _list_retention_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     forgets, old = scenario.devices.retention, ("devices", "retention")
     leak, drift = forgets.leak_tau is not None, forgets.drift != 0.0 or forgets.drift_sigma != 0.0
     slope = forgets.drift_slope != 0.0 or forgets.drift_sigma_slope != 0.0
     drifts = ("devices.retention.drift", "devices.retention.drift_sigma")
     return [
-        Need(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
-        Need(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift", drifts),
-        Need(old, ("drift_start",), drift or slope, "there is no drift", "give drift", drifts),
-        Need(
+        KeyNeed(old, ("leak_tau_sigma",), leak, "there is no leak", "give leak_tau"),
+        KeyNeed(old, ("age", "interval"), leak or drift, "nothing is forgotten", "give leak_tau or drift", drifts),
+        KeyNeed(old, ("drift_start",), drift or slope, "there is no drift", "give drift", drifts),
+        KeyNeed(
             old,
             ("drift_scale",),
             slope,
@@ -155,16 +165,16 @@ def _retention_needs(scenario: Scenario) -> list[Need]:
     ]
 
 
-def _write_needs(scenario: Scenario) -> list[Need]:
+def _list_write_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     law = scenario.devices.update
     spread, cycle = getattr(law, "step_sigma", 0.0) > 0.0, getattr(law, "cycle_sigma", 0.0) > 0.0
     trains = getattr(law, "rounding", "") == "coincidences"
     pulses = ("devices", "update")
     return [
-        Need(
+        KeyNeed(
             pulses, ("step_spread",), spread, "steps have no spread", "give step_sigma", ("devices.update.step_sigma",)
         ),
-        Need(
+        KeyNeed(
             pulses,
             ("cycle_noise",),
             cycle,
@@ -173,46 +183,46 @@ def _write_needs(scenario: Scenario) -> list[Need]:
             ("devices.update.cycle_sigma",),
         ),
         *(
-            Need(pulses, (f"{end}_sigma",), getattr(law, end, None) is not None, "there is no bound", f"give {end}")
+            KeyNeed(pulses, (f"{end}_sigma",), getattr(law, end, None) is not None, "there is no bound", f"give {end}")
             for end in ("w_max", "w_min")
         ),
-        Need(pulses, ("train",), trains, "pulses are no coincidences", 'take rounding = "coincidences"'),
+        KeyNeed(pulses, ("train",), trains, "pulses are no coincidences", 'take rounding = "coincidences"'),
     ]
 
 
-def _either(name: str) -> tuple[str, ...]:
+def _name_cell_keys(name: str) -> tuple[str, ...]:
     """Return a key of the cells of all weights and of the feedback cells."""
     return f"devices.weights.{name}", f"devices.feedback.{name}"
 
 
-def _keys(table: Parameters, place: str, *others: str) -> tuple[str, ...]:
+def _list_table_keys(table: Parameters, place: str, *others: str) -> tuple[str, ...]:
     """Return all keys of a table but some."""
     return tuple(f"{place}.{name}" for name in type(table).model_fields if name not in others)
 
 
-def _read_needs(scenario: Scenario) -> list[Need]:
+def _list_read_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     devices, noise = scenario.devices, scenario.devices.noise
     hold, adc = devices.hold, devices.converters.readout
-    spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, size_of(adc.offset_sigma)) > 0.0
+    spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, get_magnitude(adc.offset_sigma)) > 0.0
     made = spread or (adc is not None and adc.measured is not None)
     return [
-        Need(
+        KeyNeed(
             ("devices", "hold"),
             ("read_skew",),
             hold.on,
             "what is held does not change",
             "give droop_tau or pedestal",
-            _keys(hold, "devices.hold", "read_skew"),
+            _list_table_keys(hold, "devices.hold", "read_skew"),
         ),
-        Need(
+        KeyNeed(
             ("phases",),
             ("hold_time",),
             hold.on,
             "nothing is held",
             "give devices.hold.droop_tau",
-            _keys(hold, "devices.hold", "read_skew"),
+            _list_table_keys(hold, "devices.hold", "read_skew"),
         ),
-        Need(
+        KeyNeed(
             ("phases",),
             ("noise",),
             noise.on,
@@ -220,7 +230,7 @@ def _read_needs(scenario: Scenario) -> list[Need]:
             "give devices.noise.thermal",
             tuple(f"devices.noise.{kind}" for kind in ("thermal", "common", "coloured", "flicker")),
         ),
-        Need(
+        KeyNeed(
             ("devices", "converters", "readout"),
             ("shared",),
             made,
@@ -231,19 +241,19 @@ def _read_needs(scenario: Scenario) -> list[Need]:
     ]
 
 
-def _nudge_needs(scenario: Scenario) -> list[Need]:
+def _list_nudge_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     schemes = scenario.tried()
     rule, kind = scenario.learning.rule, scenario.learning.rule.kind
     two = any(_has_negative(scheme) for scheme in schemes) or not schemes
     return [
-        Need(
+        KeyNeed(
             ("devices", "converters", "nudge"),
             ("gain_negative",),
             two,
             "no scheme has a negative nudge",
             "take centred, or leave it out",
         ),
-        Need(
+        KeyNeed(
             ("learning",),
             ("presynaptic",),
             rule.takes_presynaptic,
@@ -260,37 +270,37 @@ def _has_negative(scheme: Scheme) -> bool:
     return any(complex(node.beta).real < 0.0 or node.mirrored for node in scheme.nodes())
 
 
-def _setting_needs(scenario: Scenario) -> list[Need]:
+def _list_dynamics_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     dynamics = scenario.dynamics
     adaptive = dynamics.mode == "trajectory" and dynamics.method == "rk45"
     sweeps = dynamics.mode == "equilibrium"
     return [
-        Need(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
-        Need(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
+        KeyNeed(("dynamics",), ("accuracy",), adaptive, "steps are fixed", 'take method = "rk45"'),
+        KeyNeed(("dynamics",), ("acceleration", "audit"), sweeps, "there are no sweeps", 'take mode = "equilibrium"'),
     ]
 
 
-def _sweep_needs(sweep: Sweep, experiment: Experiment) -> list[Need]:
+def _list_sweep_needs(sweep: Sweep, experiment: Experiment) -> list[KeyNeed]:
     place, drawn = ("sweep",), sweep.method != "grid"
     several, points = sweep.replicates > 1, sweep.point_count > sweep.replicates
     own = points and not sweep.common_random_numbers
     cosines = experiment.compares_gradients
     each = "give replicates, or common_random_numbers = false"
     needs = [
-        Need(place, ("seed",), drawn, "nothing is drawn in a grid", 'take method = "sobol", or leave it out'),
-        Need(place, ("replicate",), several or own, "every point has the same chip and seed", each),
-        Need(place, ("threshold",), cosines, f"{experiment.kind} compares no gradients", 'take kind = "measure"'),
-        Need(place, ("common_random_numbers",), points, "there is one point", "give more values"),
+        KeyNeed(place, ("seed",), drawn, "nothing is drawn in a grid", 'take method = "sobol", or leave it out'),
+        KeyNeed(place, ("replicate",), several or own, "every point has the same chip and seed", each),
+        KeyNeed(place, ("threshold",), cosines, f"{experiment.kind} compares no gradients", 'take kind = "measure"'),
+        KeyNeed(place, ("common_random_numbers",), points, "there is one point", "give more values"),
     ]
     for k, axis in enumerate(sweep.axis):
         alone = sum(other.zip == axis.zip for other in sweep.axis) == 1
         named = f"give another axis zip = {axis.zip!r}, or leave it out"
-        needs.append(Need((*place, "axis", k), ("zip",), not alone, "no other axis moves with it", named))
+        needs.append(KeyNeed((*place, "axis", k), ("zip",), not alone, "no other axis moves with it", named))
         values, here = axis.values, (*place, "axis", k, "values")
         if isinstance(values, Range):
             one = not drawn and values.num == 1
             needs += [
-                Need(here, ("num",), not drawn, "`samples` says how many are drawn", "leave it out"),
-                Need(here, ("scale",), not one, "there is one value", "give num = 5"),
+                KeyNeed(here, ("num",), not drawn, "`samples` says how many are drawn", "leave it out"),
+                KeyNeed(here, ("scale",), not one, "there is one value", "give num = 5"),
             ]
     return needs

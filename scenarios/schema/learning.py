@@ -29,7 +29,7 @@ class _Name:
 _PLAIN_NAME = BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)
 
 
-def types_of_kinds() -> dict[str, Any]:
+def list_kind_types() -> dict[str, Any]:
     """Return the types of the fields of `Learning` that hold a registered kind, as the kinds are now."""
     scheme: Any = SCHEMES.union
     return {
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     SeveralSchemes = list[Scheme] | None
     AnyRule = LearningRule
 else:
-    OneScheme, SeveralSchemes, AnyRule = types_of_kinds().values()
+    OneScheme, SeveralSchemes, AnyRule = list_kind_types().values()
 
 
 class Learning(Parameters):

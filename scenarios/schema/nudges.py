@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from learning.schemes.scheme import Swing
-from substrate.dynamics.methods import Dynamics, cycle_steps
+from substrate.dynamics.methods import Dynamics, count_cycle_steps
 from substrate.dynamics.phases import Phases
 
 Words = tuple[str, str]
 """What is wrong, and what to try."""
 
 
-def swing_faults(scheme: Swing, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
+def find_swing_faults(scheme: Swing, dynamics: Dynamics, phases: Phases, records: bool) -> list[Words]:
     """Return why a swinging nudge does not go with the experiment.
 
     Parameters
@@ -32,7 +32,7 @@ def swing_faults(scheme: Swing, dynamics: Dynamics, phases: Phases, records: boo
         return [("a swinging nudge needs a trajectory of fixed steps", hint)]
     if phases.nudge == "held":
         return [("a nudge that is held cannot swing", 'set phases.nudge = "continuous", or take circle or chebyshev')]
-    points = cycle_steps(scheme.period, dynamics.dt)
+    points = count_cycle_steps(scheme.period, dynamics.dt)
     if points < scheme.fewest_points:
         hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"
         return [(f"its cycle has {points} steps, {scheme.fewest_points} are needed", hint)]

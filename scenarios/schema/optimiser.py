@@ -9,7 +9,7 @@ from learning.optimisers.optimiser import AnyOptimiser
 from .devices import Found
 
 
-def name_faults(optimiser: AnyOptimiser, layers: Mapping[str, int], connections: list[str], cost: str) -> Found:
+def find_name_faults(optimiser: AnyOptimiser, layers: Mapping[str, int], connections: list[str], cost: str) -> Found:
     """Return the names in the tables of an optimiser that nothing in the network has.
 
     Parameters

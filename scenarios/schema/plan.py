@@ -35,7 +35,7 @@ NOISY_REPEATS = 8
 """Measurements of a chip on which no two are alike, unless the scenario says how many."""
 
 
-class Repeated(Protocol):
+class RepeatedMeasurement(Protocol):
     """A measurement that may be repeated."""
 
     @property
@@ -44,7 +44,7 @@ class Repeated(Protocol):
         ...
 
 
-class Plan(Parameters):
+class ExperimentPlan(Parameters):
     """The table ``[experiment]`` of one kind; the base of all."""
 
     needs_scheme: ClassVar[bool] = False

@@ -11,10 +11,10 @@ from .devices import Found
 from .plan import Record
 
 if TYPE_CHECKING:  # it asks for nothing of this module
-    from .scenario import Scenario
+    from .scenario import ScenarioSpec
 
 
-def record_faults(scenario: Scenario, samples: int) -> Found:
+def find_record_faults(scenario: ScenarioSpec, samples: int) -> Found:
     """Return why settling curves of a task of so many samples are more than may be kept."""
     plan, place = scenario.experiment, ("experiment", "record", "limit_mb")
     record: Record | None = getattr(plan, "record", None)

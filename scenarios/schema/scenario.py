@@ -18,7 +18,7 @@ from learning.rules.dyadic import Dyadic
 from learning.rules.error_vector import ErrorVector
 from learning.rules.rule import LearningRule
 from learning.schemes.scheme import Scheme, Swing
-from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
+from substrate.chip.randomness import has_conjugate_answers, has_random_measurements, has_random_writes
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS
@@ -27,23 +27,23 @@ from substrate.units.physical import Physical
 
 from .devices import (
     Found,
-    cell_faults,
-    comparator_faults,
-    hold_faults,
-    nudge_faults,
-    pair_faults,
-    range_faults,
-    thermal_faults,
-    with_range,
-    with_thermal_noise,
+    add_range,
+    add_thermal_noise,
+    find_cell_faults,
+    find_comparator_faults,
+    find_hold_faults,
+    find_nudge_faults,
+    find_pair_faults,
+    find_range_faults,
+    find_thermal_faults,
 )
 from .experiments import PLANS, Experiment
-from .homeostasis import homeostasis_faults
-from .idle import idle_faults
+from .homeostasis import find_homeostasis_faults
+from .idle import find_idle_faults
 from .learning import Learning
-from .nudges import swing_faults
-from .optimiser import name_faults
-from .plan import NOISY_REPEATS, Repeated
+from .nudges import find_swing_faults
+from .optimiser import find_name_faults
+from .plan import NOISY_REPEATS, RepeatedMeasurement
 from .sweep import Sweep
 from .tasks import Task
 
@@ -126,7 +126,7 @@ class Chip(Parameters):
     """Number of the fabricated chip: same seed and instance, same chip."""
 
 
-class Scenario(Parameters):
+class ScenarioSpec(Parameters):
     """One experiment on one chip, completely described."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
@@ -172,7 +172,7 @@ class Scenario(Parameters):
     """Values of keys that are varied; absent: none."""
 
     @model_validator(mode="after")
-    def _schemes_for_measure(self) -> Scenario:
+    def _schemes_for_measure(self) -> ScenarioSpec:
         if self.experiment.needs_scheme and not self.learning.all_schemes():
             *names, last = (name for name, plan in PLANS.items() if plan.needs_scheme)
             words = f"{', '.join(names)} and {last} need a nudge scheme: add [learning] "
@@ -181,21 +181,21 @@ class Scenario(Parameters):
         return self
 
     @model_validator(mode="after")
-    def _known_units(self) -> Scenario:
-        found = conversion.faults(self, self.physical)
+    def _known_units(self) -> ScenarioSpec:
+        found = conversion.find_unit_faults(self, self.physical)
         if not any(fault.path[0] == "dynamics" for fault in found):
-            steps = times.faults(conversion.plain(self.dynamics, self.physical))
+            steps = times.find_time_faults(conversion.convert_to_plain(self.dynamics, self.physical))
             found += [fault._replace(path=("dynamics", *fault.path)) for fault in steps]
-        _refuse([(fault.path, fault.message, fault.hint) for fault in found])
+        _refuse_faults([(fault.path, fault.message, fault.hint) for fault in found])
         return self
 
     @model_validator(mode="after")
-    def _fit_together(self) -> Scenario:
+    def _fit_together(self) -> ScenarioSpec:
         """Refuse combinations that have no meaning; each at the key that can be changed."""
         found: Found = []
         law = self.network.activation
         holomorphic = isinstance(law, str) and curves.is_holomorphic(law)
-        one, plain = self.learning.scheme is not None, conversion.plain(self, self.physical)
+        one, plain = self.learning.scheme is not None, conversion.convert_to_plain(self, self.physical)
         schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
         for k, scheme in enumerate(schemes):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
@@ -207,10 +207,10 @@ class Scenario(Parameters):
             if isinstance(scheme, Swing):
                 found += [
                     (place, *words)
-                    for words in swing_faults(scheme, dynamics, self.phases, self.experiment.only_curves)
+                    for words in find_swing_faults(scheme, dynamics, self.phases, self.experiment.only_curves)
                 ]
         if not found:
-            faults = plain.experiment.faults(schemes, dynamics, conjugates(self.devices))
+            faults = plain.experiment.faults(schemes, dynamics, has_conjugate_answers(self.devices))
             found += [(("experiment", *place), message, hint) for place, message, hint in faults]
         record = getattr(self.experiment, "record", None)
         if record is not None and (self.dynamics.mode == "equilibrium" or self.dynamics.method == "rk45"):
@@ -220,23 +220,23 @@ class Scenario(Parameters):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
         if self.devices.noise.slow_reads and (fault := dynamics.slow_read_fault()):
             found.append((("devices", "noise"), "`read_flicker` and `telegraph` are slow", fault))
-        _refuse(found + self._idle())
+        _refuse_faults(found + self._idle())
         return self
 
     def _idle(self) -> Found:
         """Return what has no effect or no meaning without another key."""
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
-        found = idle_faults(self) + _ledger_faults(self.learning.rule, self.experiment)
-        found += cell_faults(devices.weights, devices.feedback, devices.wires, angle)
+        found = find_idle_faults(self) + _find_ledger_faults(self.learning.rule, self.experiment)
+        found += find_cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
-        found += homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
-        found += hold_faults(devices.hold, self.phases.hold_time, self.physical)
-        found += name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
-        found += comparator_faults(devices) + pair_faults(devices) + range_faults(devices, self.physical)
-        found += thermal_faults(devices.noise, self.physical, network.law)
+        found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
+        found += find_hold_faults(devices.hold, self.phases.hold_time, self.physical)
+        found += find_name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
+        found += find_comparator_faults(devices) + find_pair_faults(devices) + find_range_faults(devices, self.physical)
+        found += find_thermal_faults(devices.noise, self.physical, network.law)
         real = not any(scheme.needs_complex for scheme in self.learning.all_schemes())
-        found += nudge_faults(devices.converters.nudge, self.phases, real)
+        found += find_nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
             found.append((("energy", "static"), "a power needs seconds, and so [physical] tau", hint))
@@ -249,19 +249,19 @@ class Scenario(Parameters):
     def _tau(self) -> float | None:
         return self.physical.resolved().tau if self.physical else None
 
-    def in_units(self) -> Scenario:
+    def in_units(self) -> ScenarioSpec:
         """Return the scenario as substrate and learning take it: every level and time in units of the model."""
-        plain: Scenario = conversion.plain(self, self.physical)
-        devices = with_thermal_noise(with_range(plain.devices, self.physical), self.physical)
+        plain: ScenarioSpec = conversion.convert_to_plain(self, self.physical)
+        devices = add_thermal_noise(add_range(plain.devices, self.physical), self.physical)
         return plain.model_copy(update={"devices": devices})
 
     def tried(self) -> list[Scheme]:
         """Return every scheme that is measured; a study may try several sizes of each."""
         return self.experiment.tried(self.learning.all_schemes())
 
-    def repeats(self, plan: Repeated) -> int:
+    def repeats(self, plan: RepeatedMeasurement) -> int:
         """Return how often a batch is measured; once where nothing is random."""
-        random = measurements_differ(self.devices) or writes_differ(self.devices)
+        random = has_random_measurements(self.devices) or has_random_writes(self.devices)
         return (plan.repeats or NOISY_REPEATS) if random else 1
 
     @property
@@ -274,7 +274,7 @@ class Scenario(Parameters):
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
 
-def _ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
+def _find_ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
     """Return why the ledger of errors cannot judge a rule."""
     if not experiment.has_ledger or isinstance(rule, ErrorVector | Contrastive | Dyadic):
         return []
@@ -282,7 +282,7 @@ def _ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
     return [(("learning", "rule"), f"the ledger of errors has no reference for the rule {rule.kind!r}", hint)]
 
 
-def _refuse(found: Found) -> None:
+def _refuse_faults(found: Found) -> None:
     """Raise one error for (place, message, hint) of everything found."""
     details = [
         InitErrorDetails(

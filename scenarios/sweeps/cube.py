@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..experiments.kind import all_kinds
+from ..experiments.kind import list_kinds
 from ..results.points import PointStatus, is_single
-from ..results.store import Group, StoreReadError, Variable, load_like
-from .folder import POINTS, Plan
+from ..results.store import Group, StoreReadError, Variable, read_similar_groups
+from .folder import POINTS, SweepPlan
 from .point import Outcome
 
 _TIMES = ("wall_s",)
 """Figures of the machine that ran a point, not of the chip: they stay in the file of the point."""
 
 
-class Stack:
+class GroupStack:
     """One group of many points.
 
     Labels that differ between points, such as epochs of trainings that ended early, are united; nan fills the
@@ -139,7 +139,7 @@ class Stack:
         return labels if any(isinstance(label, str) for label in labels) else sorted(labels)
 
 
-def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[str, Group]:
+def make_cube(folder: Path, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> dict[str, Group]:
     """Return the groups of the merged file.
 
     Parameters
@@ -155,7 +155,7 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
     StoreReadError
         If the file of a point has gone bad since it was looked at.
     """
-    stacks: dict[str, Stack] = {}
+    stacks: dict[str, GroupStack] = {}
     models: dict[str, Variable] = {}
     status = np.full(plan.shape, PointStatus.MISSING, dtype=np.int8)
     for place, outcome in zip(plan.places(), outcomes, strict=True):
@@ -164,15 +164,15 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
         status[place] = PointStatus[outcome.status.upper()]
         if status[place] <= PointStatus.DIVERGED:
             path = folder / POINTS / f"{outcome.id}.h5"
-            found = load_like(path, _kept_groups(), models, is_single)
+            found = read_similar_groups(path, _list_kept_groups(), models, is_single)
             try:
                 for name, group in found.items():
                     figures = {key: v for key, v in group.items() if key not in _TIMES}
-                    stacks.setdefault(name, Stack(plan.shape)).add(place, figures)
+                    stacks.setdefault(name, GroupStack(plan.shape)).add(place, figures)
             except Exception as error:
                 text = f"{path} is damaged, or from another sweep ({error}); remove it and repeat the command"
                 raise StoreReadError(text) from error
-    axes = _axes(plan)
+    axes = _make_axis_variables(plan)
     points: Group = {
         "status": Variable(plan.names, status, long_name="how the point ended", flags=PointStatus),
         "id": Variable(plan.names, np.array(plan.ids).reshape(plan.shape), long_name="name of its file in points"),
@@ -181,7 +181,7 @@ def cube(folder: Path, plan: Plan, outcomes: Sequence[Outcome | None]) -> dict[s
     return {"points": axes | points} | {name: axes | stack.group(plan.names) for name, stack in stacks.items()}
 
 
-def _axes(plan: Plan) -> Group:
+def _make_axis_variables(plan: SweepPlan) -> Group:
     """Return the coordinates of the design."""
     found: Group = {}
     for dim in plan.dims:
@@ -192,6 +192,6 @@ def _axes(plan: Plan) -> Group:
     return found | {plan.names[-1]: Variable((plan.names[-1],), np.arange(plan.replicates), long_name=plan.replicate)}
 
 
-def _kept_groups() -> tuple[str, ...]:
+def _list_kept_groups() -> tuple[str, ...]:
     """Return the groups that points have figures in."""
-    return tuple(name for kind in all_kinds() for name in kind.kept)
+    return tuple(name for kind in list_kinds() for name in kind.kept)

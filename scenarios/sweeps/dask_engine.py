@@ -14,17 +14,17 @@ from typing import Any
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
-from ..build import build
-from ..experiments.kind import RunError, Setting
-from ..experiments.rehearsal import shorten
+from ..build import make_setup
+from ..experiments.kind import RunError, RunSetting
+from ..experiments.rehearsal import make_rehearsal
 from ..experiments.watch import Watch
 from ..extensions import list_own_parts
 from ..results.disk import StoreWriteError
-from ..run.run import compute
+from ..run.run import compute_groups
 from .engine import Engine, ask_to_stop
-from .point import Outcome, Quiet, Task, run_point, shelf, write_failure
+from .point import Outcome, PointTask, PointWatch, run_point, shelf, write_failure
 
-Work = Callable[[Task], Outcome]
+Work = Callable[[PointTask], Outcome]
 
 GRACE = 30.0
 """Seconds that running trainings get to leave a checkpoint when the sweep is stopped; other points get a second."""
@@ -65,7 +65,7 @@ class _Steady(WorkerPlugin):  # type: ignore[misc]
                 signal.signal(number, signal.SIG_IGN)
 
 
-def local(workers: int, work: Work = run_point) -> Engine:
+def make_local_engine(workers: int, work: Work = run_point) -> Engine:
     """Return an engine with some processes of this machine, started for one sweep.
 
     Parameters
@@ -76,14 +76,14 @@ def local(workers: int, work: Work = run_point) -> Engine:
         What is done with a task.
     """
 
-    def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
-        tasks = map(visible, tasks)
+    def run(tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
+        tasks = map(make_importable, tasks)
         first = next(tasks, None)
         if first is None:
             return
         watch.say(f"starting {workers} workers")
         if work is run_point:
-            _compile(first, watch)
+            _compile_kernels(first, watch)
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with (
             dask.config.set(_SETTINGS | {"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
@@ -91,12 +91,12 @@ def local(workers: int, work: Work = run_point) -> Engine:
             Client(cluster) as client,
         ):
             client.register_plugin(_Steady())
-            yield from _on(client, work, itertools.chain([first], tasks), watch)
+            yield from _run_on_workers(client, work, itertools.chain([first], tasks), watch)
 
     return run
 
 
-def cluster(address: str, work: Work = run_point) -> Engine:
+def make_cluster_engine(address: str, work: Work = run_point) -> Engine:
     """Return an engine with the workers of a cluster that runs already, however it was started.
 
     Parameters
@@ -107,8 +107,8 @@ def cluster(address: str, work: Work = run_point) -> Engine:
         What is done with a task.
     """
 
-    def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
-        tasks = map(visible, tasks)
+    def run(tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
+        tasks = map(make_importable, tasks)
         first = next(tasks, None)
         if first is None:
             return
@@ -120,12 +120,12 @@ def cluster(address: str, work: Work = run_point) -> Engine:
         with client:
             if not client.nthreads():
                 watch.say(f"the cluster at {address} has no workers yet: waiting for them")
-            yield from _on(client, work, itertools.chain([first], tasks), watch)
+            yield from _run_on_workers(client, work, itertools.chain([first], tasks), watch)
 
     return run
 
 
-def visible(task: Task) -> Task:
+def make_importable(task: PointTask) -> PointTask:
     """Return a task that worker processes can take: they import the modules that register the user's own parts.
 
     Raises
@@ -143,20 +143,20 @@ def visible(task: Task) -> Task:
     return task._replace(modules=tuple(parts.values()))
 
 
-def _compile(task: Task, watch: Watch) -> None:
+def _compile_kernels(task: PointTask, watch: Watch) -> None:
     """Compile the kernels here, once, by measuring one sample; the workers find them in the cache."""
     try:
-        setup = build(task.loaded, shelf)
-        setup = setup._replace(scenario=shorten(setup.scenario))
-        setting = Setting(1, task.folder / "none", None, task.id)
-        compute(setup, setting, Quiet(task.stop.exists))
+        setup = make_setup(task.loaded, shelf)
+        setup = setup._replace(scenario=make_rehearsal(setup.scenario))
+        setting = RunSetting(1, task.folder / "none", None, task.id)
+        compute_groups(setup, setting, PointWatch(task.stop.exists))
     except Exception as error:  # noqa: BLE001  the point itself will say what is wrong with it
         watch.say(f"the kernels are compiled by the workers ({type(error).__name__})")
 
 
-def _on(client: Client, work: Work, tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+def _run_on_workers(client: Client, work: Work, tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
     """Keep every worker busy with one point; none waits behind another, so that none dies with another."""
-    running: dict[Future, Task] = {}
+    running: dict[Future, PointTask] = {}
     waiting = next(tasks, None)
     stop = waiting.stop if waiting else None
     room, looked, stop_at = 1, 0.0, float("inf")
@@ -173,12 +173,12 @@ def _on(client: Client, work: Work, tasks: Iterator[Task], watch: Watch) -> Iter
         if monotonic() > stop_at:
             client.cancel(list(running))
             return
-        for future in _finished(running):
+        for future in _wait_for_finished(running):
             task = running.pop(future)
-            yield _outcome(future, task)
+            yield _read_outcome(future, task)
 
 
-def _finished(running: dict[Future, Task]) -> set[Future]:
+def _wait_for_finished(running: dict[Future, PointTask]) -> set[Future]:
     """Return the futures that are done, after waiting a little for the first."""
     if not running:
         return set()
@@ -188,7 +188,7 @@ def _finished(running: dict[Future, Task]) -> set[Future]:
         return set()
 
 
-def _outcome(future: Future, task: Task) -> Outcome:
+def _read_outcome(future: Future, task: PointTask) -> Outcome:
     """Return how a point ended; keep why where the worker could not."""
     if future.status == "finished":
         found: Outcome = future.result()

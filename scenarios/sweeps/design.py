@@ -22,7 +22,7 @@ POINT = "point"
 """Dimension of a design that is no grid."""
 
 
-class Level(NamedTuple):
+class AxisLevel(NamedTuple):
     """One value of one key."""
 
     value: Any
@@ -42,7 +42,7 @@ class Dimension(NamedTuple):
     """Keys that are varied together."""
 
     name: str
-    axes: dict[str, list[Level]]
+    axes: dict[str, list[AxisLevel]]
     """Levels by path; all of one length."""
 
     @property
@@ -59,7 +59,7 @@ class Point(NamedTuple):
     """Level of every dimension, then the replicate."""
 
 
-def dimensions(sweep: Sweep) -> list[Dimension]:
+def list_dimensions(sweep: Sweep) -> list[Dimension]:
     """Return what is varied: one dimension per axis or group of zipped axes, or one for a random design.
 
     Raises
@@ -68,13 +68,13 @@ def dimensions(sweep: Sweep) -> list[Dimension]:
         If zipped axes have different numbers of values; the text says which.
     """
     if sweep.method != "grid":
-        sampled = _unit_cube(sweep)
-        axes = {axis.path: _drawn(k, axis, sampled[:, k]) for k, axis in enumerate(sweep.axis)}
+        sampled = _sample_unit_cube(sweep)
+        axes = {axis.path: _sample_levels(k, axis, sampled[:, k]) for k, axis in enumerate(sweep.axis)}
         return [Dimension(POINT, axes)]
     found: dict[str, Dimension] = {}
     for k, axis in enumerate(sweep.axis):
         name = axis.zip or axis.path
-        levels = _levels(k, axis)
+        levels = _list_grid_levels(k, axis)
         dimension = found.setdefault(name, Dimension(name, {}))
         if dimension.axes and dimension.size != len(levels):
             text = f"{axis.path} has {len(levels)} values, but the axes zipped as {name!r} have {dimension.size}"
@@ -83,7 +83,7 @@ def dimensions(sweep: Sweep) -> list[Dimension]:
     return list(found.values())
 
 
-def _unit_cube(sweep: Sweep) -> NDArray[np.float64]:
+def _sample_unit_cube(sweep: Sweep) -> NDArray[np.float64]:
     """Return the samples of a random design, each coordinate from 0 to 1."""
     count, width, rng = sweep.samples or 0, len(sweep.axis), np.random.default_rng(sweep.seed)
     if sweep.method == "random":
@@ -95,32 +95,32 @@ def _unit_cube(sweep: Sweep) -> NDArray[np.float64]:
     return np.asarray(sobol.random_base2(math.ceil(math.log2(max(count, 1))))[:count])
 
 
-def _levels(k: int, axis: Axis) -> list[Level]:
+def _list_grid_levels(k: int, axis: Axis) -> list[AxisLevel]:
     """Return the values of an axis of a grid."""
     values, place = axis.values, ("sweep", "axis", k, "values")
     if isinstance(values, Range):
         fractions = np.linspace(0.0, 1.0, values.num or 1)
-        return [Level(_at(values, float(u)), None, place) for u in fractions]
-    return [_level(value, (*place, i)) for i, value in enumerate(values)]
+        return [AxisLevel(_interpolate_range(values, float(u)), None, place) for u in fractions]
+    return [_make_level(value, (*place, i)) for i, value in enumerate(values)]
 
 
-def _level(value: Any, place: Key) -> Level:
+def _make_level(value: Any, place: Key) -> AxisLevel:
     if is_labelled(value):
         source = (*place, "value") if "value" in value else place
-        return Level(value.get("value"), value["label"], source, value.get("also", {}))
-    return Level(value, None, place)
+        return AxisLevel(value.get("value"), value["label"], source, value.get("also", {}))
+    return AxisLevel(value, None, place)
 
 
-def _drawn(k: int, axis: Axis, fractions: NDArray[np.float64]) -> list[Level]:
+def _sample_levels(k: int, axis: Axis, fractions: NDArray[np.float64]) -> list[AxisLevel]:
     """Return the values of an axis of a random design; of a list each value is as likely as any other."""
     values, place = axis.values, ("sweep", "axis", k, "values")
     if isinstance(values, Range):
-        return [Level(_at(values, float(u)), None, place) for u in fractions]
+        return [AxisLevel(_interpolate_range(values, float(u)), None, place) for u in fractions]
     chosen = (fractions * len(values)).astype(np.int64).clip(0, len(values) - 1)
-    return [_level(values[i], (*place, int(i))) for i in chosen]
+    return [_make_level(values[i], (*place, int(i))) for i in chosen]
 
 
-def _at(values: Range, u: float) -> float | int:
+def _interpolate_range(values: Range, u: float) -> float | int:
     """Return the value at the fraction `u` of a range, with 12 digits, so that 0.1 stays 0.1."""
     if values.scale == "log":
         value = values.start * (values.stop / values.start) ** u
@@ -129,7 +129,7 @@ def _at(values: Range, u: float) -> float | int:
     return round(value) if values.whole else float(f"{value:.12g}")
 
 
-def points(dims: list[Dimension], replicates: int) -> Iterator[Point]:
+def list_points(dims: list[Dimension], replicates: int) -> Iterator[Point]:
     """Yield every point, replicates of one place after each other."""
     sizes = [range(dim.size) for dim in dims]
     for number, place in enumerate(itertools.product(*sizes, range(replicates))):

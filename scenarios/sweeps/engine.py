@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ..experiments.watch import Watch
-from .point import Outcome, Task, run_point
+from .point import Outcome, PointTask, run_point
 
 
 class Engine(Protocol):
     """Runs points; the file of a point is there before its outcome is told."""
 
-    def __call__(self, tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+    def __call__(self, tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
         """Yield the outcome of every task, in any order; take no more once the watch wants to stop."""
         ...
 
 
-class Stage:
+class SweepStage:
     """Where a sweep is: what may be broken off, and what has to be ended well."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Stage:
         """Return an engine that does the same; `apart`: it starts processes of its own before its first point."""
         self._apart = apart
 
-        def run(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+        def run(tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
             try:
                 yield from engine(self._counted(tasks), watch)
             finally:
@@ -36,7 +36,7 @@ class Stage:
 
         return run
 
-    def _counted(self, tasks: Iterator[Task]) -> Iterator[Task]:
+    def _counted(self, tasks: Iterator[PointTask]) -> Iterator[PointTask]:
         """Note when points run: with processes of their own once there is a second look for a task."""
         for number, task in enumerate(tasks):
             self.begun = self.begun or not self._apart or number > 0
@@ -48,7 +48,7 @@ class Stage:
         return self._closing or (self.begun and (trains or self._apart))
 
 
-def in_process(tasks: Iterator[Task], watch: Watch) -> Iterator[Outcome]:
+def run_in_process(tasks: Iterator[PointTask], watch: Watch) -> Iterator[Outcome]:
     """Run every task here."""
     for task in tasks:
         yield run_point(task, watch.stopped)

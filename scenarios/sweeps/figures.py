@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..drawing.style import key_below, look, panels, plain, spaced_ticks, styled
+from ..drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
 from ..results.points import PointStatus
-from ..results.statistics import differences, interval
-from .metric import Axis, Metric
+from ..results.statistics import compute_differences, compute_interval
+from .metric import DesignAxis, Metric
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ _WIDE = 20.0
 
 
 @styled
-def along(metric: Metric, axes: list[Axis], k: int, threshold: float) -> Figure:
+def draw_along_axis(metric: Metric, axes: list[DesignAxis], k: int, threshold: float) -> Figure:
     """Draw the figure of every chip against the k-th axis.
 
     Dots: chips. Line and band: their mean and its 95 % interval. One colour per layer, or per level of the
@@ -41,20 +41,26 @@ def along(metric: Metric, axes: list[Axis], k: int, threshold: float) -> Figure:
         Cosine that is good enough.
     """
     axis = axes[k]
-    figure, (panel,) = panels(1, width=6.4)
-    x = positions(axis)
+    figure, (panel,) = make_panels(1, width=6.4)
+    x = compute_positions(axis)
     spread = 0.0 if axis.numeric else 0.25
-    curves = list(_curves(metric, axes, k).items())[:_CURVES]
+    curves = list(_list_curves(metric, axes, k).items())[:_CURVES]
     for c, (label, values) in enumerate(curves):
-        style = look(c)
+        style = choose_look(c)
         chips = values.shape[1]
         shift = spread * (c - 0.5 * (len(curves) - 1)) / max(1, len(curves))
         dots: dict[str, Any] = {"linestyle": "none", "markersize": 2.5, "alpha": 0.35, "zorder": 1}
         panel.plot(np.repeat(x + shift, chips), values.ravel(), **(style | dots))
         if len(np.unique(x)) < len(x):
             continue
-        order, found = np.argsort(x), interval(values)
-        panel.plot((x + shift)[order], found.mean[order], label=plain(label or metric.words), linewidth=1.2, **style)
+        order, found = np.argsort(x), compute_interval(values)
+        panel.plot(
+            (x + shift)[order],
+            found.mean[order],
+            label=format_plain_text(label or metric.words),
+            linewidth=1.2,
+            **style,
+        )
         if (found.chips > 1).any():
             band = {"color": style["color"], "alpha": 0.15, "linewidth": 0.0}
             panel.fill_between((x + shift)[order], found.low[order], found.high[order], **band)
@@ -62,15 +68,15 @@ def along(metric: Metric, axes: list[Axis], k: int, threshold: float) -> Figure:
         _draw_rule(panel, metric, axes, k, x)
     if metric.cosine:
         panel.axhline(threshold, color="0.5", linewidth=0.8, linestyle="--")
-    _label(panel, axis, x)
-    panel.set_ylabel(_words(metric, len(axes) > 1))
+    _label_axis(panel, axis, x)
+    panel.set_ylabel(_describe_metric(metric, len(axes) > 1))
     good = [threshold] if metric.cosine else []
-    _frame(panel, np.concatenate([*(values.ravel() for _, values in curves), good]))
-    _key(figure, panel)
+    _set_value_limits(panel, np.concatenate([*(values.ravel() for _, values in curves), good]))
+    _draw_legend(figure, panel)
     return figure
 
 
-def _frame(panel: Axes, values: Array) -> None:
+def _set_value_limits(panel: Axes, values: Array) -> None:
     """Show all values, and of wider intervals the part near them: those of two chips are huge."""
     low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
     if low < high:
@@ -78,13 +84,13 @@ def _frame(panel: Axes, values: Array) -> None:
         panel.set_ylim(max(bottom, low - 0.5 * (high - low)), min(top, high + 0.5 * (high - low)))
 
 
-def _key(figure: Figure, panel: Axes) -> None:
+def _draw_legend(figure: Figure, panel: Axes) -> None:
     """Name the curves if there are several; the axis names a single one."""
     if len(panel.get_legend_handles_labels()[1]) > 1:
-        key_below(figure, [panel])
+        place_legend_below(figure, [panel])
 
 
-def _curves(metric: Metric, axes: list[Axis], k: int) -> dict[str, Array]:
+def _list_curves(metric: Metric, axes: list[DesignAxis], k: int) -> dict[str, Array]:
     """Return arrays (level, chip) by label: the series, or the levels of the other dimensions."""
     axis = axes[k]
     others = [a for a in axes if a.dim != axis.dim]
@@ -97,36 +103,36 @@ def _curves(metric: Metric, axes: list[Axis], k: int) -> dict[str, Array]:
     dims = [d for d in range(metric.worst.ndim - 1) if d != axis.dim]
     found = {}
     for place in np.ndindex(*sizes):
-        words = [named(a, a.values[place[dims.index(a.dim)]].item()) for a in others]
+        words = [format_axis_level(a, a.values[place[dims.index(a.dim)]].item()) for a in others]
         found[", ".join(words)] = values[(slice(None), *place)]
     return found
 
 
-def _draw_rule(panel: Axes, metric: Metric, axes: list[Axis], k: int, x: Array) -> None:
+def _draw_rule(panel: Axes, metric: Metric, axes: list[DesignAxis], k: int, x: Array) -> None:
     """Draw what the matching rule expects; it is the same for all chips and nearly so for other axes."""
     rule = np.moveaxis(metric.rule, axes[k].dim, 0) if metric.rule is not None else np.empty((0, 0))
-    rule = interval(rule.reshape(len(rule), -1, rule.shape[-1]).swapaxes(1, 2)).mean
+    rule = compute_interval(rule.reshape(len(rule), -1, rule.shape[-1]).swapaxes(1, 2)).mean
     alone = all(a.dim == axes[k].dim for a in axes)
     curves = list(rule.T) if alone else [rule.min(axis=1)]
     order = np.argsort(x)
     for c, curve in enumerate(curves[:_CURVES]):
-        colour = look(c)["color"] if alone else "0.3"
+        colour = choose_look(c)["color"] if alone else "0.3"
         panel.plot(
             x[order], curve[order], color=colour, linestyle=":", linewidth=1.6, label=None if c else "matching rule"
         )
 
 
-def has_rule(axis: Axis) -> bool:
+def has_rule(axis: DesignAxis) -> bool:
     """Tell whether the axis is a spread of feedback cells, for which the matching rule says what to expect."""
     return axis.path.startswith(("devices.feedback.mismatch_sigma", "devices.feedback.pelgrom"))
 
 
-def positions(axis: Axis) -> Array:
+def compute_positions(axis: DesignAxis) -> Array:
     """Return where the levels of an axis stand: the numbers themselves, or places in a row."""
     return axis.values.astype(np.float64) if axis.numeric else np.arange(len(axis.values), dtype=np.float64)
 
 
-def _label(panel: Axes, axis: Axis, x: Array) -> None:
+def _label_axis(panel: Axes, axis: DesignAxis, x: Array) -> None:
     """Name and scale the x axis; numbers that span much stand on a logarithm, with 0 beside it."""
     levels, scale = np.unique(x), ""
     positive = levels[levels > 0.0]
@@ -138,27 +144,31 @@ def _label(panel: Axes, axis: Axis, x: Array) -> None:
             panel.set_xlim(-0.2 * positive[0], 1.2 * positive[-1])
             scale = f" (linear below {positive[0]:.3g}, logarithmic above)"
     if len(levels) <= _TICKS:
-        names = [f"{value:.3g}" for value in levels] if axis.numeric else [plain(text, 24) for text in axis.values]
-        spaced_ticks(panel, levels, names, words=not axis.numeric)
-    panel.set_xlabel(plain(axis.path, 60) + scale)
+        names = (
+            [f"{value:.3g}" for value in levels]
+            if axis.numeric
+            else [format_plain_text(text, 24) for text in axis.values]
+        )
+        set_spaced_ticks(panel, levels, names, words=not axis.numeric)
+    panel.set_xlabel(format_plain_text(axis.path, 60) + scale)
 
 
-def named(axis: Axis, value: object) -> str:
+def format_axis_level(axis: DesignAxis, value: object) -> str:
     """Return a level with the last part of its key; a text says itself what it is."""
-    return f"{axis.path.rpartition('.')[2]} {_shown(value)}" if axis.numeric else str(value)
+    return f"{axis.path.rpartition('.')[2]} {_format_level(value)}" if axis.numeric else str(value)
 
 
-def _shown(value: object) -> str:
+def _format_level(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _words(metric: Metric, worst: bool) -> str:
+def _describe_metric(metric: Metric, worst: bool) -> str:
     words = textwrap.fill(metric.words.partition(",")[0], 34)
     return f"{words}\n(worst layer)" if worst and len(metric.series) > 1 else words
 
 
 @styled
-def heat(metric: Metric, status: NDArray[np.int8], axes: list[Axis]) -> Figure:
+def draw_heat_map(metric: Metric, status: NDArray[np.int8], axes: list[DesignAxis]) -> Figure:
     """Draw the mean over chips for two axes; hatched where points failed, diverged or have not run.
 
     Parameters
@@ -169,11 +179,11 @@ def heat(metric: Metric, status: NDArray[np.int8], axes: list[Axis]) -> Figure:
     axes : list of two Axis
         Of different dimensions, in their order.
     """
-    mean = interval(metric.worst).mean
+    mean = compute_interval(metric.worst).mean
     bad = (status != PointStatus.OK).sum(axis=-1)
-    figure, (panel,) = panels(1, width=6.4)
+    figure, (panel,) = make_panels(1, width=6.4)
     image = panel.pcolormesh(np.ma.masked_invalid(mean), cmap="cividis", edgecolors="white", linewidth=0.5)
-    figure.colorbar(image, ax=panel, label=_words(metric, worst=True))
+    figure.colorbar(image, ax=panel, label=_describe_metric(metric, worst=True))
     for i, j in zip(*np.nonzero(bad), strict=True):
         panel.fill([j, j + 1, j + 1, j], [i, i, i + 1, i + 1], fill=False, hatch="///", edgecolor="0.35", linewidth=0.0)
         panel.text(
@@ -191,13 +201,13 @@ def heat(metric: Metric, status: NDArray[np.int8], axes: list[Axis]) -> Figure:
     ):
         every = max(1, len(axis.values) // _TICKS)
         places = np.arange(0, len(axis.values), every)
-        set_ticks(places + 0.5, [plain(_shown(axis.values[p].item()), 24) for p in places])
-        set_label(plain(axis.path, 60))
+        set_ticks(places + 0.5, [format_plain_text(_format_level(axis.values[p].item()), 24) for p in places])
+        set_label(format_plain_text(axis.path, 60))
     return figure
 
 
 @styled
-def paired(metric: Metric, axes: list[Axis], k: int) -> Figure:
+def draw_paired_differences(metric: Metric, axes: list[DesignAxis], k: int) -> Figure:
     """Draw how far every level is from the first of the k-th axis, chip by chip, with the 95 % interval of the mean.
 
     Parameters
@@ -208,28 +218,34 @@ def paired(metric: Metric, axes: list[Axis], k: int) -> Figure:
     k : int
         Which of them.
     """
-    figure, (panel,) = panels(1, width=6.4)
+    figure, (panel,) = make_panels(1, width=6.4)
     axis = axes[k]
     places = np.arange(len(axis.values), dtype=np.float64)
-    curves = list(_curves(metric, axes, k).items())[:_CURVES]
+    curves = list(_list_curves(metric, axes, k).items())[:_CURVES]
     for c, (label, values) in enumerate(curves):
-        found = interval(differences(values))
-        style = look(c)
+        found = compute_interval(compute_differences(values))
+        style = choose_look(c)
         shift = 0.5 * (c - 0.5 * (len(curves) - 1)) / max(1, len(curves))
-        apart = differences(values)
+        apart = compute_differences(values)
         dots: dict[str, Any] = {"linestyle": "none", "markersize": 2.5, "alpha": 0.35, "zorder": 1}
         panel.plot(np.repeat(places + shift, values.shape[1]), apart.ravel(), **(style | dots))
         bars = np.array([found.mean - found.low, found.high - found.mean])
         panel.errorbar(
-            places + shift, found.mean, bars, label=plain(label or metric.words), capsize=2.5, linestyle="none", **style
+            places + shift,
+            found.mean,
+            bars,
+            label=format_plain_text(label or metric.words),
+            capsize=2.5,
+            linestyle="none",
+            **style,
         )
     panel.axhline(0.0, color="0.5", linewidth=0.8)
-    names = [plain(_shown(value.item()), 24) for value in axis.values]
+    names = [format_plain_text(_format_level(value.item()), 24) for value in axis.values]
     every = max(1, len(names) // _TICKS)
-    spaced_ticks(panel, places[::every], names[::every], words=not axis.numeric)
-    panel.set_xlabel(plain(axis.path, 60))
+    set_spaced_ticks(panel, places[::every], names[::every], words=not axis.numeric)
+    panel.set_xlabel(format_plain_text(axis.path, 60))
     points = ", percentage points" if metric.unit else ""
     panel.set_ylabel(f"difference to {names[0]},\nsame chip{points}")
-    _frame(panel, np.concatenate([[0.0], *(differences(values).ravel() for _, values in curves)]))
-    _key(figure, panel)
+    _set_value_limits(panel, np.concatenate([[0.0], *(compute_differences(values).ravel() for _, values in curves)]))
+    _draw_legend(figure, panel)
     return figure

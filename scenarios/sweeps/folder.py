@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..results.disk import StoreReadError, StoreWriteError, write, writing
+from ..results.disk import StoreReadError, StoreWriteError, convert_write_errors, write_file
 from ..results.store import FORMAT
 from .design import REPLICATE
-from .point import Outcome, finished
+from .point import Outcome, read_point_outcome
 
 PLAN, POINTS, TABLE, CUBE, REPORT, SCENARIO = (
     "sweep.json",
@@ -28,7 +28,7 @@ PLAN, POINTS, TABLE, CUBE, REPORT, SCENARIO = (
 LOG, STOP = "sweep.log", "stop"
 
 
-class Varied(NamedTuple):
+class PlanDimension(NamedTuple):
     """A dimension of the plan."""
 
     name: str
@@ -41,14 +41,14 @@ class Varied(NamedTuple):
         return len(next(iter(self.coordinates.values())))
 
 
-class Plan(NamedTuple):
+class SweepPlan(NamedTuple):
     """Everything that is needed to put points together; read from and written to one file."""
 
     name: str
     software: str
     experiment: str
     threshold: float
-    dims: list[Varied]
+    dims: list[PlanDimension]
     replicates: int
     first_instance: int
     common: bool
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
         return self.first_instance + (numbers % self.replicates if self.common else numbers)
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def write_plan(folder: Path, plan: SweepPlan) -> None:
     """Write the plan, unless it stands there already; several shards may do so at once.
 
     Raises
@@ -88,16 +88,16 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """
     told = plan._asdict() | {"dims": [dim._asdict() for dim in plan.dims], "format": FORMAT}
     text, path = json.dumps(told, indent=1).encode(), folder / PLAN
-    if _content(path) == text:
+    if _read_bytes(path) == text:
         return
     try:
-        write(path, text)
+        write_file(path, text)
     except StoreWriteError:
-        if _content(path) != text:  # another shard was faster
+        if _read_bytes(path) != text:  # another shard was faster
             raise
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> SweepPlan:
     """Return the plan of a folder.
 
     Raises
@@ -106,14 +106,14 @@ def read_plan(folder: Path) -> Plan:
         If there is none that this release can read.
     """
     path = folder / PLAN
-    text = _content(path)
+    text = _read_bytes(path)
     if text is None:
         raise StoreReadError(f"{path} cannot be read; name the folder of a sweep")
     try:
         told = json.loads(text)
         if told.pop("format") != FORMAT:
             raise StoreReadError(f"{path} is from another release; repeat the sweep with this one")
-        plan = Plan(**told | {"dims": [Varied(**dim) for dim in told["dims"]]})
+        plan = SweepPlan(**told | {"dims": [PlanDimension(**dim) for dim in told["dims"]]})
         if len(plan.ids) != math.prod(plan.shape):
             raise ValueError(f"it names {len(plan.ids)} of {math.prod(plan.shape)} points")
         return plan
@@ -123,16 +123,16 @@ def read_plan(folder: Path) -> Plan:
         raise StoreReadError(f"{path} is damaged ({error}); repeat the sweep with the same command") from error
 
 
-def _content(path: Path) -> bytes | None:
+def _read_bytes(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except OSError:
         return None
 
 
-def known(folder: Path, name: str) -> Outcome | None:
+def find_outcome(folder: Path, name: str) -> Outcome | None:
     """Return how a point ended, or None if it has to be run: no file, or none that can be read."""
-    done = finished(folder / POINTS, name)
+    done = read_point_outcome(folder / POINTS, name)
     if done is not None:
         return done
     try:
@@ -142,7 +142,9 @@ def known(folder: Path, name: str) -> Outcome | None:
         return None
 
 
-def write_table(path: Path, plan: Plan, outcomes: Sequence[Outcome | None], figures: dict[str, np.ndarray]) -> None:
+def write_point_table(
+    path: Path, plan: SweepPlan, outcomes: Sequence[Outcome | None], figures: dict[str, np.ndarray]
+) -> None:
     """Write one line per point: what was varied, how it ended, and the figures of the answer.
 
     Parameters
@@ -166,18 +168,18 @@ def write_table(path: Path, plan: Plan, outcomes: Sequence[Outcome | None], figu
     rows.writerow(["id", *(name for _, name in paths), REPLICATE, "instance", "status", *figures, "wall_s", "reason"])
     for name, place, outcome in zip(plan.ids, plan.places(), outcomes, strict=True):
         values = [plan.dims[k].coordinates[path][place[k]] for k, path in paths]
-        numbers = [_number(array[place]) for array in figures.values()]
+        numbers = [_format_csv_number(array[place]) for array in figures.values()]
         ending = [outcome.status if outcome else "missing", *numbers]
         seconds = f"{outcome.wall_s:.3f}" if outcome and np.isfinite(outcome.wall_s) else ""
         rows.writerow([name, *values, place[-1], instances[place], *ending, seconds, outcome.reason if outcome else ""])
-    write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    write_file(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def _number(value: float) -> str:
+def _format_csv_number(value: float) -> str:
     return f"{value:.9g}" if np.isfinite(value) else ""
 
 
-def make_folder(folder: Path) -> None:
+def make_sweep_folder(folder: Path) -> None:
     """Make the folder of a sweep and that of its points, and forget an earlier wish to stop.
 
     Raises
@@ -185,6 +187,6 @@ def make_folder(folder: Path) -> None:
     StoreWriteError
         When the system refuses.
     """
-    with writing(folder):
+    with convert_write_errors(folder):
         (folder / POINTS).mkdir(parents=True, exist_ok=True)
         (folder / STOP).unlink(missing_ok=True)

@@ -11,17 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..build import build
+from ..build import make_setup
 from ..data.shelf import Shelf
-from ..experiments.kind import COMPLETE, Ending, Setting, all_kinds
+from ..experiments.kind import COMPLETE, Ending, RunSetting, list_kinds
 from ..experiments.watch import Interrupted
-from ..language.load import Loaded
+from ..language.load import LoadedScenario
 from ..results import store
-from ..results.disk import StoreWriteError, write
+from ..results.disk import StoreWriteError, write_file
 from ..results.store import Group
-from ..run.identity import point_id
-from ..run.provenance import provenance
-from ..run.run import checkpoint_of, compute
+from ..run.identity import compute_point_id
+from ..run.provenance import make_provenance_group
+from ..run.run import compute_groups, find_checkpoint
 
 shelf = Shelf()
 """What the points of this process share."""
@@ -31,11 +31,11 @@ class FilesChangedError(Exception):
     """A file of a point is not what it was when the point got its name."""
 
 
-class Task(NamedTuple):
+class PointTask(NamedTuple):
     """One point to run."""
 
     id: str
-    loaded: Loaded
+    loaded: LoadedScenario
     folder: Path
     """Where its file belongs."""
 
@@ -62,7 +62,7 @@ class Outcome(NamedTuple):
     wall_s: float
 
 
-class Quiet:
+class PointWatch:
     """Tells nobody how a point goes on, and ends it when the sweep is asked to stop.
 
     Parameters
@@ -96,7 +96,7 @@ class Quiet:
         return self._stopped
 
 
-def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
+def run_point(task: PointTask, asked: Callable[[], bool] | None = None) -> Outcome:
     """Run a point and write its file; never raises but for a broken off process.
 
     An exception of the experiment is written to ``ID.failed.json`` with its traceback.
@@ -108,14 +108,14 @@ def run_point(task: Task, asked: Callable[[], bool] | None = None) -> Outcome:
         Tells whether the sweep is asked to stop; absent: it is when the file ``stop`` of the task is there.
     """
     begin = time.monotonic()
-    done = finished(task.folder, task.id)  # by a worker that died before it could say so
+    done = read_point_outcome(task.folder, task.id)  # by a worker that died before it could say so
     if done is not None:
         return done
     try:
         for module in task.modules:
             import_module(module)
         keeps = task.loaded.scenario.experiment.resumes
-        status, reason = _kept(task, Quiet(asked or task.stop.exists, keeps), begin)
+        status, reason = _compute_point(task, PointWatch(asked or task.stop.exists, keeps), begin)
     except Interrupted as stop:
         status, reason = "interrupted", str(stop)
     except StoreWriteError as error:
@@ -138,22 +138,22 @@ def write_failure(folder: Path, name: str, status: str, reason: str, values: str
         When the system refuses.
     """
     told = {"id": name, "status": status, "reason": reason, "values": json.loads(values), "traceback": trace}
-    write(folder / f"{name}.failed.json", json.dumps(told, indent=2).encode())
+    write_file(folder / f"{name}.failed.json", json.dumps(told, indent=2).encode())
 
 
-def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
+def _compute_point(task: PointTask, watch: PointWatch, begin: float) -> tuple[str, str]:
     """Compute a point, write its result file, and return status and reason."""
-    setup = build(task.loaded, shelf)
-    if point_id(task.loaded.scenario, setup.content) != task.id:
+    setup = make_setup(task.loaded, shelf)
+    if compute_point_id(task.loaded.scenario, setup.content) != task.id:
         raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
-    saved = checkpoint_of(kept, task.id, False, watch)
-    setting = Setting(task.threads, kept, saved, task.id, advise=task.keep == "all")
-    groups, ending = compute(setup, setting, watch)
-    ending = _judged(groups, ending)
-    short = summary(groups)
+    saved = find_checkpoint(kept, task.id, False, watch)
+    setting = RunSetting(task.threads, kept, saved, task.id, advise=task.keep == "all")
+    groups, ending = compute_groups(setup, setting, watch)
+    ending = _judge_ending(groups, ending)
+    short = summarise_groups(groups)
     if task.keep == "all":
-        groups["provenance"] = provenance(task.loaded, setup)
+        groups["provenance"] = make_provenance_group(task.loaded, setup)
         groups |= {name: groups[name] | group for name, group in short.items()}
     else:
         groups = short
@@ -164,13 +164,13 @@ def _kept(task: Task, watch: Quiet, begin: float) -> tuple[str, str]:
         "values": task.values,
         "wall_s": time.monotonic() - begin,
     }
-    store.save(task.folder / f"{task.id}.h5", groups, head | ending)
+    store.write_result_file(task.folder / f"{task.id}.h5", groups, head | ending)
     for leftover in (kept, task.folder / f"{task.id}.failed.json"):
         leftover.unlink(missing_ok=True)
     return ("ok" if ending["status"] == "complete" else "diverged"), str(ending.get("reason", ""))
 
 
-def finished(folder: Path, name: str) -> Outcome | None:
+def read_point_outcome(folder: Path, name: str) -> Outcome | None:
     """Return how a point ended whose result file is there and can be read, else None.
 
     Parameters
@@ -184,7 +184,7 @@ def finished(folder: Path, name: str) -> Outcome | None:
     if not path.exists():
         return None
     try:
-        with store.opened(path) as file:
+        with store.open_result_file(path) as file:
             if file.attrs["id"] != name or file.attrs["format"] != store.FORMAT:
                 return None
             status = "ok" if file.attrs["status"] == "complete" else "diverged"
@@ -193,13 +193,13 @@ def finished(folder: Path, name: str) -> Outcome | None:
         return None
 
 
-def _judged(groups: Mapping[str, Group], ending: Ending) -> Ending:
+def _judge_ending(groups: Mapping[str, Group], ending: Ending) -> Ending:
     """Return the ending, or `diverged` for a measurement in which no sample settled."""
-    reasons = (kind.failure(groups) for kind in all_kinds()) if ending == COMPLETE else ()
+    reasons = (kind.failure(groups) for kind in list_kinds()) if ending == COMPLETE else ()
     reason = next(filter(None, reasons), "")
     return {"status": "diverged", "reason": reason} if reason else ending
 
 
-def summary(groups: Mapping[str, Group]) -> dict[str, Group]:
+def summarise_groups(groups: Mapping[str, Group]) -> dict[str, Group]:
     """Return the figures of a result: nothing per sample, unit, weight or moment."""
-    return {name: group for kind in all_kinds() for name, group in kind.summary(groups).items()}
+    return {name: group for kind in list_kinds() for name, group in kind.summary(groups).items()}

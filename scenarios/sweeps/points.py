@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..build import build
+from ..build import make_setup
 from ..data.shelf import Shelf
-from ..language.faults import Fault, Finding, Origin, ScenarioError, value_at
-from ..language.load import Change, Loaded, faults_at, varied
-from ..run.identity import point_id
-from ..schema.scenario import Scenario
+from ..language.faults import Finding, Origin, ScenarioError, ScenarioFault, get_value_at
+from ..language.load import KeyChange, LoadedScenario, make_scenario_error, replace_values
+from ..run.identity import compute_point_id
+from ..schema.scenario import ScenarioSpec
 from ..schema.sweep import Sweep
-from ..suspicions import suspicions, told
-from .design import Dimension, Point, dimensions, points
+from ..suspicions import find_suspicions, format_suspicion
+from .design import Dimension, Point, list_dimensions, list_points
 
 
-def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
+def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Point) -> LoadedScenario:
     """Return the scenario of a point: one chip or seed, without the sweep.
 
     Raises
@@ -32,11 +32,11 @@ def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
         for path, levels in dim.axes.items()
     ]
     changes = [
-        Change(tuple(path.split(".")), value, level.source)
+        KeyChange(tuple(path.split(".")), value, level.source)
         for own, level in levels
         for path, value in ((own, level.value), *level.also.items())
     ]
-    found = varied(loaded, changes)
+    found = replace_values(loaded, changes)
     replicate = point.place[-1] if sweep is None or sweep.common_random_numbers else point.number
     scenario = found.scenario
     if sweep is not None and sweep.replicate == "seed":
@@ -45,7 +45,7 @@ def scenario_at(loaded: Loaded, dims: list[Dimension], point: Point) -> Loaded:
     return found._replace(scenario=scenario.model_copy(update={"chip": chip}))
 
 
-class Checked(NamedTuple):
+class CheckedDesign(NamedTuple):
     """A design whose every point is a valid scenario."""
 
     sweep: Sweep
@@ -60,11 +60,11 @@ class Checked(NamedTuple):
     content: dict[str, str]
     """Digests of the files that no axis names, by key."""
 
-    warnings: list[Fault]
+    warnings: list[ScenarioFault]
     """What is suspicious about any of them, each once."""
 
 
-def checked(loaded: Loaded) -> Checked:
+def check_design(loaded: LoadedScenario) -> CheckedDesign:
     """Return the design of the scenario's sweep, every point of it checked.
 
     Raises
@@ -75,44 +75,50 @@ def checked(loaded: Loaded) -> Checked:
     sweep = loaded.scenario.sweep
     if sweep is None:
         hint = 'add [[sweep.axis]] with path = "devices.feedback.mismatch_sigma" and values = [0, 0.1]'
-        raise ScenarioError([Fault((), "has no [sweep]", hint, str(loaded.path))])
+        raise ScenarioError([ScenarioFault((), "has no [sweep]", hint, str(loaded.path))])
     try:
-        dims = dimensions(sweep)
+        dims = list_dimensions(sweep)
     except ValueError as error:
         origin = loaded.origins.get(("sweep",), Origin(loaded.path))
-        raise ScenarioError([Fault(("sweep", "axis"), str(error), None, str(origin.file), origin.line)]) from error
-    shelf, faults, ids, content = Shelf(), dict[object, Fault](), list[str](), dict[str, str]()
-    warnings: dict[str, Fault] = {}
+        raise ScenarioError(
+            [ScenarioFault(("sweep", "axis"), str(error), None, str(origin.file), origin.line)]
+        ) from error
+    shelf, faults, ids, content = Shelf(), dict[object, ScenarioFault](), list[str](), dict[str, str]()
+    warnings: dict[str, ScenarioFault] = {}
     values: dict[str, dict[int, Any]] = {path: {} for dim in dims for path in dim.axes}
-    for point in points(dims, sweep.replicates):
+    for point in list_points(dims, sweep.replicates):
         try:
-            found = scenario_at(loaded, dims, point)
-            setup = build(found, shelf)
+            found = make_point_scenario(loaded, dims, point)
+            setup = make_setup(found, shelf)
             content = setup.content
-            warnings |= {told(one): one for one in suspicions(found, setup, shelf) if told(one) not in warnings}
-            ids.append(point_id(found.scenario, content))
+            warnings |= {
+                format_suspicion(one): one
+                for one in find_suspicions(found, setup, shelf)
+                if format_suspicion(one) not in warnings
+            }
+            ids.append(compute_point_id(found.scenario, content))
         except ScenarioError as error:
             for fault in error.faults:
                 faults.setdefault(fault.path if fault.message == "unknown key" else fault, fault)
             continue
         if point.place[-1] == 0:
-            _note(values, found.scenario, dims, point)
+            _record_values(values, found.scenario, dims, point)
     if faults:
         raise ScenarioError(faults.values())
-    if equal := list(_equal_levels(sweep, dims, values)):
-        raise faults_at(loaded, equal)
-    coordinates = {path: _coordinate(dims, path, found) for path, found in values.items()}
-    return Checked(sweep, dims, ids, coordinates, _shared(content, dims), list(warnings.values()))
+    if equal := list(_find_equal_levels(sweep, dims, values)):
+        raise make_scenario_error(loaded, equal)
+    coordinates = {path: _make_coordinate(dims, path, found) for path, found in values.items()}
+    return CheckedDesign(sweep, dims, ids, coordinates, _drop_varied_files(content, dims), list(warnings.values()))
 
 
-def _shared(content: dict[str, str], dims: list[Dimension]) -> dict[str, str]:
+def _drop_varied_files(content: dict[str, str], dims: list[Dimension]) -> dict[str, str]:
     """Return the digests of a point's files without those that stand at or below a key that is varied."""
     axes = [(path, level) for dim in dims for path, levels in dim.axes.items() for level in levels]
     varied_keys = {path for path, _ in axes} | {path for _, level in axes for path in level.also}
     return {key: d for key, d in content.items() if not any(f"{key}.".startswith(f"{path}.") for path in varied_keys)}
 
 
-def _equal_levels(sweep: Sweep, dims: list[Dimension], values: dict[str, dict[int, Any]]) -> Iterator[Finding]:
+def _find_equal_levels(sweep: Sweep, dims: list[Dimension], values: dict[str, dict[int, Any]]) -> Iterator[Finding]:
     """Yield the levels of a grid that set the same as an earlier one of their dimension."""
     numbers = {axis.path: k for k, axis in enumerate(sweep.axis)}
     for dim in dims if sweep.method == "grid" else ():
@@ -122,12 +128,15 @@ def _equal_levels(sweep: Sweep, dims: list[Dimension], values: dict[str, dict[in
             same = first.setdefault(json.dumps(level, sort_keys=True, default=str), index)
             if same != index:
                 path = next(iter(dim.axes))
-                message = f"levels {same} and {index} of {' and '.join(dim.axes)} are equal: {_short(level[path][0])}"
+                axes, value = " and ".join(dim.axes), _abbreviate_value(level[path][0])
+                message = f"levels {same} and {index} of {axes} are equal: {value}"
                 hint = "write each value once; `replicates` measures a value on more chips"
                 yield ("sweep", "axis", numbers[path], "values", index), message, hint
 
 
-def _note(values: dict[str, dict[int, Any]], scenario: Scenario, dims: list[Dimension], point: Point) -> None:
+def _record_values(
+    values: dict[str, dict[int, Any]], scenario: ScenarioSpec, dims: list[Dimension], point: Point
+) -> None:
     """Keep what the values of a point are in the units of their keys."""
     told: Any = None
     for dim, index in zip(dims, point.place, strict=False):
@@ -135,21 +144,21 @@ def _note(values: dict[str, dict[int, Any]], scenario: Scenario, dims: list[Dime
             if index not in values[path]:
                 told = told or scenario.model_dump(by_alias=True, mode="json")
                 keys = tuple(int(key) if key.isdecimal() else key for key in path.split("."))
-                values[path][index] = value_at(told, keys)
+                values[path][index] = get_value_at(told, keys)
 
 
-def _coordinate(dims: list[Dimension], path: str, found: dict[int, Any]) -> list[Any]:
+def _make_coordinate(dims: list[Dimension], path: str, found: dict[int, Any]) -> list[Any]:
     """Return numbers where every value is one and none has a label, else texts."""
     levels = next(dim.axes[path] for dim in dims if path in dim.axes)
     numbers = [found[index] for index in range(len(levels))]
     if all(type(number) in (int, float) for number in numbers) and not any(level.label for level in levels):
         return numbers
-    return [level.label or _short(level.value) for level in levels]
+    return [level.label or _abbreviate_value(level.value) for level in levels]
 
 
-def _short(value: Any) -> str:
+def _abbreviate_value(value: Any) -> str:
     """Return a value as a short text: the kind of a table first, then its other keys."""
     if not isinstance(value, dict):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    rest = [f"{key} {_short(inside)}" for key, inside in value.items() if key != "kind"]
+    rest = [f"{key} {_abbreviate_value(inside)}" for key, inside in value.items() if key != "kind"]
     return ", ".join(([str(value["kind"])] if "kind" in value else []) + rest)

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..drawing.page import page, plot, without_paths
+from ..drawing.page import make_plot, render_page, strip_paths
 from ..drawing.sheet import Sheet
-from ..drawing.style import svg
-from ..experiments.kind import Kind, kind_named
-from ..report.figures import write_drawings
+from ..drawing.style import render_svg
+from ..experiments.kind import ExperimentKind, find_kind
+from ..report.figures import write_svgs
 from ..report.page import FIGURES
-from ..report.summary import open_lines
-from ..results.disk import write
-from ..results.statistics import Breakdown, breakdown, interval
-from ..results.store import Result
+from ..report.summary import format_open_lines
+from ..results.disk import write_file
+from ..results.statistics import Breakdown, compute_interval, find_breakdown
+from ..results.store import ResultData
 from .design import POINT
-from .figures import along, has_rule, heat, named, paired
-from .folder import CUBE, SCENARIO, TABLE, Plan
-from .metric import Axis, Metric, axes_of, in_percent, metric_of
+from .figures import draw_along_axis, draw_heat_map, draw_paired_differences, format_axis_level, has_rule
+from .folder import CUBE, SCENARIO, TABLE, SweepPlan
+from .metric import DesignAxis, Metric, convert_to_percent, find_metric, list_axes
 from .point import Outcome
 
 _MOST = 0.5
@@ -53,7 +53,7 @@ _RULE = " Dotted: the matching rule, which needs no drawn chip."
 _GOOD = " Dashed: the threshold."
 
 
-def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> None:
+def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> None:
     """Write the page of a sweep, and its figures into a folder beside it.
 
     Parameters
@@ -71,17 +71,17 @@ def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequenc
     StoreWriteError
         When the system refuses.
     """
-    metric, axes = in_percent(metric_of(result)), axes_of(result)
-    figures = _figures(result, metric, axes, plan)
-    drawn = {name: svg(figure) for name, (figure, _) in figures.items()}
-    write_drawings(drawn, path.parent / FIGURES)
-    plots = [plot(name, text, figures[name][1]) for name, text in drawn.items()]
-    tables = sweep_sheets(result, plan, outcomes)
+    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
+    figures = _draw_sweep_figures(result, metric, axes, plan)
+    drawn = {name: render_svg(figure) for name, (figure, _) in figures.items()}
+    write_svgs(drawn, path.parent / FIGURES)
+    plots = [make_plot(name, text, figures[name][1]) for name, text in drawn.items()]
+    tables = make_sweep_sheets(result, plan, outcomes)
     content: dict[str, Any] = {
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
         "tone": "" if metric is not None else "alarm",
-        "answer": sweep_answer(result, plan, outcomes),
+        "answer": make_sweep_answer(result, plan, outcomes),
         "remarks": [],
         "plots": plots,
         "sheets": tables,
@@ -93,53 +93,53 @@ def write_sweep_report(path: Path, result: Result, plan: Plan, outcomes: Sequenc
             (TABLE, "one line per point"),
             (SCENARIO, "the sweep to run again"),
         ],
-        "open_lines": open_lines(Path(CUBE)).replace("run = ", "sweep = ").replace("print(run)", "print(sweep)"),
+        "open_lines": format_open_lines(Path(CUBE)).replace("run = ", "sweep = ").replace("print(run)", "print(sweep)"),
         "facts": {},
         "contents": [*(["Figures"] if plots else []), *(["Tables"] if tables else []), "Files"],
     }
-    write(path, page(content).encode("utf-8", "backslashreplace"))
+    write_file(path, render_page(content).encode("utf-8", "backslashreplace"))
 
 
-def sweep_answer(result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> str:
+def make_sweep_answer(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> str:
     """Return in words how many points are good, and up to where gradients are."""
     counts = Counter(outcome.status if outcome else "not run" for outcome in outcomes)
     parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
-    text = f"{len(plan.ids)} points: {', '.join(parts)}.{_unsettled(result)}"
-    metric, axes = in_percent(metric_of(result)), axes_of(result)
+    text = f"{len(plan.ids)} points: {', '.join(parts)}.{_describe_unsettled_points(result)}"
+    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
     if metric is None:
         return f"{text} {_WITHOUT}"
     if not metric.cosine:
-        return text + _ends(metric, axes, plan)
+        return text + _describe_extremes(metric, axes, plan)
     if plan.dims[0].name == POINT:
         return text
     if len({axis.dim for axis in axes}) > 1:
-        return text + (_several(metric, axes, plan) or _ends(metric, axes, plan))
+        return text + (_describe_breakdowns(metric, axes, plan) or _describe_extremes(metric, axes, plan))
     told = ""
     for axis in axes:
         if axis.numeric:
-            found = breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
-            told += f" {_reading(found, axis, plan.threshold)}" if found else ""
-    return text + (told or _ends(metric, axes, plan))
+            found = find_breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
+            told += f" {_describe_breakdown(found, axis, plan.threshold)}" if found else ""
+    return text + (told or _describe_extremes(metric, axes, plan))
 
 
-def _unsettled(result: Result) -> str:
+def _describe_unsettled_points(result: ResultData) -> str:
     """Return in how many points most samples did not settle, so that errors are those of states on the way."""
-    group, name = _kind(result).unsettled or ("", "")
+    group, name = _find_sweep_kind(result).unsettled or ("", "")
     curves = result.groups.get(group, {}).get(name)
     if curves is None:
         return ""
     points = result["points"]["status"].data.size
-    bad = int(np.count_nonzero(interval(curves.data.reshape(points, -1)).mean > _MOST))
+    bad = int(np.count_nonzero(compute_interval(curves.data.reshape(points, -1)).mean > _MOST))
     return f" ALARM: in {bad} of {points} points most samples did not settle." if bad else ""
 
 
-def _kind(result: Result) -> Kind[Any]:
-    return kind_named(str(result.attributes["experiment"]))
+def _find_sweep_kind(result: ResultData) -> ExperimentKind[Any]:
+    return find_kind(str(result.attributes["experiment"]))
 
 
-def _ends(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+def _describe_extremes(metric: Metric, axes: list[DesignAxis], plan: SweepPlan) -> str:
     """Return where the figure is smallest and largest, as means over chips."""
-    found, places = interval(metric.worst), _places(axes, plan)
+    found, places = compute_interval(metric.worst), _name_places(axes, plan)
     if np.count_nonzero(np.isfinite(found.mean)) == 0:
         return ""
     low, high = (np.unravel_index(pick(found.mean), found.mean.shape) for pick in (np.nanargmin, np.nanargmax))
@@ -157,10 +157,10 @@ def _ends(metric: Metric, axes: list[Axis], plan: Plan) -> str:
     return f" The {words} is smallest, {told(low)}, and largest, {told(high)} ({n}{brackets})."
 
 
-def _several(metric: Metric, axes: list[Axis], plan: Plan) -> str:
+def _describe_breakdowns(metric: Metric, axes: list[DesignAxis], plan: SweepPlan) -> str:
     """Return the breakdown along the first axis of numbers, at every place of the others."""
     first = next((axis for axis in axes if axis.numeric), None)
-    rows = [] if first is None else _breakdowns(metric, [first], plan)
+    rows = [] if first is None else _make_breakdown_rows(metric, [first], plan)
     if first is None or not 0 < len(rows) <= _PLACES or len({row[2] for row in rows}) > 1:
         return ""
     where = "; ".join(f"{row[3]} at {row[1]}" for row in rows)
@@ -168,63 +168,67 @@ def _several(metric: Metric, axes: list[Axis], plan: Plan) -> str:
     return f" {start} of: {where} ({'medians of chips' if plan.replicates > 1 else 'one chip'})."
 
 
-def _reading(found: Breakdown, axis: Axis, threshold: float) -> str:
+def _describe_breakdown(found: Breakdown, axis: DesignAxis, threshold: float) -> str:
     text = f"The cosine of the worst layer is {threshold:g} or more"
     if not np.isfinite(found.median):
-        text += f" at {_bound(found.median, found.falling)} of {axis.path}"
+        text += f" at {_format_bound(found.median, found.falling)} of {axis.path}"
     else:
         text += f" {'up to' if found.falling else 'from'} {axis.path} = {found.median:.3g}"
     if found.chips == 1:
         return f"{text} (one chip)."
-    low, high = (_bound(value, found.falling) for value in (found.low, found.high))
+    low, high = (_format_bound(value, found.falling) for value in (found.low, found.high))
     return f"{text} (median of {found.chips} chips; {low} to {high})."
 
 
-def _bound(value: float, falling: bool) -> str:
+def _format_bound(value: float, falling: bool) -> str:
     if np.isfinite(value):
         return f"{value:.3g}"
     return "every level" if (value > 0.0) == falling else "no level"
 
 
-def _figures(result: Result, metric: Metric | None, axes: list[Axis], plan: Plan) -> dict[str, tuple[Figure, str]]:
+def _draw_sweep_figures(
+    result: ResultData, metric: Metric | None, axes: list[DesignAxis], plan: SweepPlan
+) -> dict[str, tuple[Figure, str]]:
     """Return every figure with its caption."""
     found: dict[str, tuple[Figure, str]] = {}
     if metric is None:
         return found
     status = result["points"]["status"].data
-    found |= _kind(result).sweep_figures(result, _places(axes, plan))
+    found |= _find_sweep_kind(result).sweep_figures(result, _name_places(axes, plan))
     for k, axis in enumerate(axes):
         more = _GOOD if metric.cosine else ""
         more += _RULE if metric.rule is not None and has_rule(axis) else ""
         caption = _CAPTIONS["along"].format(path=axis.path, chips=plan.replicates, more=more)
-        found[f"along-{k}"] = along(metric, axes, k, plan.threshold), caption
+        found[f"along-{k}"] = draw_along_axis(metric, axes, k, plan.threshold), caption
     dims = {axis.dim for axis in axes}
     if len(plan.dims) == 2 and dims == {0, 1}:
         pair = [next(axis for axis in axes if axis.dim == d) for d in (0, 1)]
-        found["heat"] = heat(metric, status, pair), _CAPTIONS["heat"]
+        found["heat"] = draw_heat_map(metric, status, pair), _CAPTIONS["heat"]
     if plan.common and plan.replicates > 1 and plan.names[0] != POINT:
         for k, axis in enumerate(axes):
-            found[f"paired-{k}"] = paired(metric, axes, k), _CAPTIONS["paired"].format(path=axis.path)
+            found[f"paired-{k}"] = draw_paired_differences(metric, axes, k), _CAPTIONS["paired"].format(path=axis.path)
     return found
 
 
-def _places(axes: list[Axis], plan: Plan) -> dict[tuple[int, ...], str]:
+def _name_places(axes: list[DesignAxis], plan: SweepPlan) -> dict[tuple[int, ...], str]:
     """Return a short name of every place of the design, by the first key of every dimension that has levels."""
     shown = [next((axis for axis in axes if axis.dim == k), None) for k in range(len(plan.dims))]
     return {
-        place: ", ".join(named(axis, axis.values[i].item()) for i, axis in zip(place, shown, strict=True) if axis)
+        place: ", ".join(
+            format_axis_level(axis, axis.values[i].item()) for i, axis in zip(place, shown, strict=True) if axis
+        )
         or "all"
         for place in np.ndindex(plan.shape[:-1])
     }
 
 
-def sweep_sheets(result: Result, plan: Plan, outcomes: Sequence[Outcome | None]) -> list[Sheet]:
+def make_sweep_sheets(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> list[Sheet]:
     """Return every table that the points have data for."""
-    metric, axes = in_percent(metric_of(result)), axes_of(result)
-    tables = _kind(result).sweep_sheets(result, _places(axes, plan))
+    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
+    tables = _find_sweep_kind(result).sweep_sheets(result, _name_places(axes, plan))
     if metric is not None:
-        tables.append(_means(metric, plan))
-        if metric.cosine and (rows := _breakdowns(metric, axes, plan)):
+        tables.append(_make_means_sheet(metric, plan))
+        if metric.cosine and (rows := _make_breakdown_rows(metric, axes, plan)):
             columns = ["axis", "at", "good", "median of chips", "least", "largest", "chips"]
             title = f"Breakdown point: cosine of the worst layer {plan.threshold:g} or more"
             note = "by straight lines between levels, for every chip alone; the interval is that of all chips"
@@ -232,13 +236,16 @@ def sweep_sheets(result: Result, plan: Plan, outcomes: Sequence[Outcome | None])
     bad = [(name, outcome) for name, outcome in zip(plan.ids, outcomes, strict=True) if outcome and outcome.reason]
     if bad:
         places = dict(zip(plan.ids, plan.places(), strict=True))
-        rows = [[name, o.status, _at(plan, places[name]), without_paths(o.reason)[:300]] for name, o in bad[:_ROWS]]
+        rows = [
+            [name, o.status, _describe_place(plan, places[name]), strip_paths(o.reason)[:300]]
+            for name, o in bad[:_ROWS]
+        ]
         note = f"the first {_ROWS} of {len(bad)}; all are in {TABLE}" if len(bad) > _ROWS else ""
         tables.append(Sheet("Points without a good result", ["point", "ended", "at", "why"], rows, words=4, note=note))
     return tables
 
 
-def _at(plan: Plan, place: tuple[int, ...]) -> str:
+def _describe_place(plan: SweepPlan, place: tuple[int, ...]) -> str:
     words = [
         f"{path} = {values[index]:.4g}" if isinstance(values[index], float) else f"{path} = {values[index]}"
         for dim, index in zip(plan.dims, place, strict=False)
@@ -249,10 +256,10 @@ def _at(plan: Plan, place: tuple[int, ...]) -> str:
     )
 
 
-def _means(metric: Metric, plan: Plan) -> Sheet:
+def _make_means_sheet(metric: Metric, plan: SweepPlan) -> Sheet:
     """Return mean and interval at every place of the design."""
     names = [series or metric.words for series in metric.series]
-    found = interval(np.moveaxis(metric.values, -1, 0))
+    found = compute_interval(np.moveaxis(metric.values, -1, 0))
     rows = []
     for place in itertools.islice(np.ndindex(plan.shape[:-1]), _ROWS):
         cells = []
@@ -260,14 +267,14 @@ def _means(metric: Metric, plan: Plan) -> Sheet:
             low, high = found.low[s][place], found.high[s][place]
             spread = f" ({low:.4g} to {high:.4g})" if np.isfinite(low) else ""
             cells.append(f"{found.mean[s][place]:.4g}{spread}" if found.chips[s][place] else "-")
-        rows.append([_at(plan, place), *cells, str(found.chips[:, *place].max())])
+        rows.append([_describe_place(plan, place), *cells, str(found.chips[:, *place].max())])
     total = len(plan.ids) // plan.replicates
     cut = f"; the first {_ROWS} of {total} places" if total > _ROWS else ""
     title = f"{metric.words}: mean over chips"
     return Sheet(title, ["at", *names, "chips"], rows, note=f"in brackets: 95 % interval of the mean{cut}")
 
 
-def _breakdowns(metric: Metric, axes: list[Axis], plan: Plan) -> list[list[str]]:
+def _make_breakdown_rows(metric: Metric, axes: list[DesignAxis], plan: SweepPlan) -> list[list[str]]:
     """Return where the chips break down along every axis of numbers, at every place of the others."""
     rows = []
     for axis in axes:
@@ -275,15 +282,15 @@ def _breakdowns(metric: Metric, axes: list[Axis], plan: Plan) -> list[list[str]]
             continue
         values = np.moveaxis(metric.worst, axis.dim, 0)
         for place in itertools.islice(np.ndindex(values.shape[1:-1]), _ROWS):
-            found = breakdown(axis.values, values[(slice(None), *place)], plan.threshold)
+            found = find_breakdown(axis.values, values[(slice(None), *place)], plan.threshold)
             if found is None:
                 continue
             full = [*place[: axis.dim], 0, *place[axis.dim :]]
             others = [
-                _at(plan._replace(dims=[d]), (i,))
+                _describe_place(plan._replace(dims=[d]), (i,))
                 for k, (d, i) in enumerate(zip(plan.dims, full, strict=True))
                 if k != axis.dim
             ]
-            bounds = [_bound(value, found.falling) for value in (found.median, found.low, found.high)]
+            bounds = [_format_bound(value, found.falling) for value in (found.median, found.low, found.high)]
             rows.append([axis.path, ", ".join(others), "up to" if found.falling else "from", *bounds, str(found.chips)])
     return rows

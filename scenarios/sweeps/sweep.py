@@ -9,19 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from substrate.engine.threads import available_threads
+from substrate.engine.threads import count_available_threads
 
 from ..experiments.watch import Watch
-from ..language.faults import Fault
-from ..language.load import Loaded
+from ..language.faults import ScenarioFault
+from ..language.load import LoadedScenario
 from ..results import store
-from ..results.disk import remove, write
-from ..run.identity import sweep_id
-from ..run.relocate import relocated
-from ..suspicions import told
-from .cube import cube
-from .design import REPLICATE, points
-from .engine import Engine, in_process
+from ..results.disk import remove_file, write_file
+from ..run.identity import compute_sweep_id
+from ..run.relocate import relocate_paths
+from ..suspicions import format_suspicion
+from .cube import make_cube
+from .design import REPLICATE, list_points
+from .engine import Engine, run_in_process
 from .folder import (
     CUBE,
     LOG,
@@ -30,18 +30,18 @@ from .folder import (
     SCENARIO,
     STOP,
     TABLE,
-    Plan,
-    Varied,
-    known,
-    make_folder,
+    PlanDimension,
+    SweepPlan,
+    find_outcome,
+    make_sweep_folder,
     read_plan,
     write_plan,
-    write_table,
+    write_point_table,
 )
-from .metric import columns, metric_of
-from .point import Outcome, Task
-from .points import Checked, checked, scenario_at
-from .report import sweep_answer, write_sweep_report
+from .metric import find_metric, make_metric_columns
+from .point import Outcome, PointTask
+from .points import CheckedDesign, check_design, make_point_scenario
+from .report import make_sweep_answer, write_sweep_report
 
 STOPPED = "interrupted: the same command goes on from here"
 """Why a sweep ended that was asked to."""
@@ -55,7 +55,7 @@ class SweepOptions(NamedTuple):
     out: Path | None = None
     """Folder of the result; absent: ``./<name>-<id>``."""
 
-    engine: Engine = in_process
+    engine: Engine = run_in_process
     workers: int = 1
     """Points that run at the same time on this machine."""
 
@@ -69,7 +69,7 @@ class SweepOptions(NamedTuple):
     fail_fast: bool = False
 
 
-class Swept(NamedTuple):
+class FinishedSweep(NamedTuple):
     """Where a sweep left its result."""
 
     folder: Path
@@ -85,11 +85,11 @@ class Swept(NamedTuple):
     answer: str
     """What the points say together; nothing for one shard of a sweep."""
 
-    warnings: Sequence[Fault] = ()
+    warnings: Sequence[ScenarioFault] = ()
     """What is suspicious about the scenario or any point of it."""
 
 
-def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
+def run_sweep(loaded: LoadedScenario, options: SweepOptions, watch: Watch) -> FinishedSweep:
     """Run what is missing of a sweep, then put all points together.
 
     Parameters
@@ -110,34 +110,34 @@ def sweep(loaded: Loaded, options: SweepOptions, watch: Watch) -> Swept:
     StoreWriteError
         If a file cannot be written; what was written before stays.
     """
-    design = checked(loaded)
-    plan = _plan(loaded, design)
-    folder = options.out or Path(f"{plan.name}-{sweep_id(loaded.scenario, design.content)}")
-    _begin(loaded, folder, plan, watch)
-    outcomes = outcomes_in(folder, plan)
-    todo = _to_run(plan, outcomes, options)
+    design = check_design(loaded)
+    plan = _make_plan(loaded, design)
+    folder = options.out or Path(f"{plan.name}-{compute_sweep_id(loaded.scenario, design.content)}")
+    _begin_sweep(loaded, folder, plan, watch)
+    outcomes = list_outcomes(folder, plan)
+    todo = _choose_points(plan, outcomes, options)
     for warning in design.warnings:
-        watch.say(told(warning))
+        watch.say(format_suspicion(warning))
     watch.say(f"{len(plan.ids)} points, {len(todo)} of them to run")
     same: dict[str, list[int]] = {}
     for number, name in enumerate(plan.ids):
         same.setdefault(name, []).append(number)
     computed, stopped = 0, ""
-    for outcome in options.engine(_tasks(loaded, design, folder, todo, options), watch):
+    for outcome in options.engine(_list_tasks(loaded, design, folder, todo, options), watch):
         computed += 1
         for number in same[outcome.id]:
             outcomes[number] = None if outcome.status in _NO_RESULT else outcome
-        stopped = stopped or _tell(outcome, plan, options, watch)
-        watch.advance(computed, len(todo), _words(outcomes))
+        stopped = stopped or _report_outcome(outcome, plan, options, watch)
+        watch.advance(computed, len(todo), _describe_sweep_progress(outcomes))
         if stopped:
             break
-    remove(folder / STOP)
-    answer = put_together(folder, plan, outcomes) if options.shard is None else ""
+    remove_file(folder / STOP)
+    answer = write_sweep_result(folder, plan, outcomes) if options.shard is None else ""
     ended = stopped or (STOPPED if watch.stopped() else "")
-    return Swept(folder, outcomes, computed, ended, answer, design.warnings)
+    return FinishedSweep(folder, outcomes, computed, ended, answer, design.warnings)
 
 
-def merge(folder: Path) -> Swept:
+def merge_points(folder: Path) -> FinishedSweep:
     """Put together the points that are in a folder.
 
     Raises
@@ -148,11 +148,11 @@ def merge(folder: Path) -> Swept:
         If a file cannot be written.
     """
     plan = read_plan(folder)
-    outcomes = outcomes_in(folder, plan)
-    return Swept(folder, outcomes, 0, "", put_together(folder, plan, outcomes))
+    outcomes = list_outcomes(folder, plan)
+    return FinishedSweep(folder, outcomes, 0, "", write_sweep_result(folder, plan, outcomes))
 
 
-def kept_sweep(folder: Path) -> Swept:
+def read_finished_sweep(folder: Path) -> FinishedSweep:
     """Return the sweep that was put together in a folder.
 
     Raises
@@ -161,23 +161,25 @@ def kept_sweep(folder: Path) -> Swept:
         If the folder holds none, or a file in it has gone bad.
     """
     plan = read_plan(folder)
-    outcomes = outcomes_in(folder, plan)
-    return Swept(folder, outcomes, 0, "", sweep_answer(store.load(folder / CUBE), plan, outcomes))
+    outcomes = list_outcomes(folder, plan)
+    return FinishedSweep(
+        folder, outcomes, 0, "", make_sweep_answer(store.read_result_file(folder / CUBE), plan, outcomes)
+    )
 
 
-def outcomes_in(folder: Path, plan: Plan) -> list[Outcome | None]:
+def list_outcomes(folder: Path, plan: SweepPlan) -> list[Outcome | None]:
     """Return how the points of a folder ended, in the order of the plan; None where a point has not run."""
-    return [known(folder, name) for name in plan.ids]
+    return [find_outcome(folder, name) for name in plan.ids]
 
 
-def _plan(loaded: Loaded, design: Checked) -> Plan:
+def _make_plan(loaded: LoadedScenario, design: CheckedDesign) -> SweepPlan:
     scenario = loaded.scenario
-    return Plan(
+    return SweepPlan(
         scenario.name,
         f"nudgelab {version('nudgelab')}",
         scenario.experiment.kind,
         design.sweep.threshold,
-        [Varied(dim.name, {path: design.coordinates[path] for path in dim.axes}) for dim in design.dims],
+        [PlanDimension(dim.name, {path: design.coordinates[path] for path in dim.axes}) for dim in design.dims],
         design.sweep.replicates,
         scenario.chip.instance,
         design.sweep.common_random_numbers,
@@ -186,16 +188,16 @@ def _plan(loaded: Loaded, design: Checked) -> Plan:
     )
 
 
-def _begin(loaded: Loaded, folder: Path, plan: Plan, watch: Watch) -> None:
+def _begin_sweep(loaded: LoadedScenario, folder: Path, plan: SweepPlan, watch: Watch) -> None:
     """Make the folder and write what the sweep is."""
-    make_folder(folder)
+    make_sweep_folder(folder)
     watch.log_to(folder / LOG)
     write_plan(folder, plan)
     if not (folder / SCENARIO).exists():
-        write(folder / SCENARIO, relocated(loaded, folder).to_toml().encode())
+        write_file(folder / SCENARIO, relocate_paths(loaded, folder).to_toml().encode())
 
 
-def _to_run(plan: Plan, outcomes: list[Outcome | None], options: SweepOptions) -> list[int]:
+def _choose_points(plan: SweepPlan, outcomes: list[Outcome | None], options: SweepOptions) -> list[int]:
     """Return the numbers of the points to run, each content once."""
     first: dict[str, int] = {}
     for number, name in enumerate(plan.ids):
@@ -209,24 +211,28 @@ def _to_run(plan: Plan, outcomes: list[Outcome | None], options: SweepOptions) -
     ]
 
 
-def _tasks(loaded: Loaded, design: Checked, folder: Path, todo: list[int], options: SweepOptions) -> Iterator[Task]:
+def _list_tasks(
+    loaded: LoadedScenario, design: CheckedDesign, folder: Path, todo: list[int], options: SweepOptions
+) -> Iterator[PointTask]:
     """Yield the points to run; a scenario is made when its turn comes."""
-    threads = options.threads or max(1, available_threads() // options.workers)
+    threads = options.threads or max(1, count_available_threads() // options.workers)
     place = (folder / POINTS).resolve()
     wanted_numbers = set(todo)
-    for point in points(design.dims, design.sweep.replicates):
+    for point in list_points(design.dims, design.sweep.replicates):
         if point.number in wanted_numbers:
             values = {
                 path: design.coordinates[path][index]
                 for dim, index in zip(design.dims, point.place, strict=False)
                 for path in dim.axes
             } | {REPLICATE: point.place[-1]}
-            found = scenario_at(loaded, design.dims, point)
+            found = make_point_scenario(loaded, design.dims, point)
             stop = place.parent / STOP
-            yield Task(design.ids[point.number], found, place, stop, threads, design.sweep.keep, json.dumps(values))
+            yield PointTask(
+                design.ids[point.number], found, place, stop, threads, design.sweep.keep, json.dumps(values)
+            )
 
 
-def _tell(outcome: Outcome, plan: Plan, options: SweepOptions, watch: Watch) -> str:
+def _report_outcome(outcome: Outcome, plan: SweepPlan, options: SweepOptions, watch: Watch) -> str:
     """Tell what went wrong with a point, and return why the sweep has to end, or nothing."""
     if outcome.status == "unwritten":
         return outcome.reason
@@ -242,14 +248,14 @@ def _tell(outcome: Outcome, plan: Plan, options: SweepOptions, watch: Watch) -> 
     return ""
 
 
-def _words(outcomes: list[Outcome | None]) -> str:
+def _describe_sweep_progress(outcomes: list[Outcome | None]) -> str:
     """Return how far the sweep is, in words."""
     counts = Counter(outcome.status for outcome in outcomes if outcome)
     bad = [f"{counts[status]} {status}" for status in ("diverged", "failed", "killed") if counts[status]]
     return ", ".join([f"{counts['ok']} of {len(outcomes)} points good", *bad])
 
 
-def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> str:
+def write_sweep_result(folder: Path, plan: SweepPlan, outcomes: list[Outcome | None]) -> str:
     """Write the merged cube, the table and the report of the points there are; return what they say in words.
 
     Raises
@@ -259,7 +265,7 @@ def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> st
     StoreWriteError
         If a file cannot be written.
     """
-    groups = cube(folder, plan, outcomes)
+    groups = make_cube(folder, plan, outcomes)
     missing = sum(outcome is None for outcome in outcomes)
     head: dict[str, str | int | float] = {
         "title": plan.name,
@@ -268,9 +274,9 @@ def put_together(folder: Path, plan: Plan, outcomes: list[Outcome | None]) -> st
         "threshold": plan.threshold,
         "status": "incomplete" if missing else "complete",
     }
-    store.save(folder / CUBE, groups, head)
-    result = store.load(folder / CUBE)
-    metric = metric_of(result)
-    write_table(folder / TABLE, plan, outcomes, {} if metric is None else columns(metric))
+    store.write_result_file(folder / CUBE, groups, head)
+    result = store.read_result_file(folder / CUBE)
+    metric = find_metric(result)
+    write_point_table(folder / TABLE, plan, outcomes, {} if metric is None else make_metric_columns(metric))
     write_sweep_report(folder / REPORT, result, plan, outcomes)
-    return sweep_answer(result, plan, outcomes)
+    return make_sweep_answer(result, plan, outcomes)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.interface.energy import joules
+from devices.interface.energy import compute_joules
 
 from ..protocol import Budget, has_settled
 from .design import Design
@@ -49,11 +49,11 @@ class Account:
     def _add(self, spent: Budget) -> None:
         design = self._design
         conversions = spent.reads * design.topology.units
-        energy = joules(design.energy, conversions, spent.pulses, spent.settled_time, design.tau)
+        energy = compute_joules(design.energy, conversions, spent.pulses, spent.settled_time, design.tau)
         self.budget = self.budget.plus(spent._replace(energy=energy))
 
 
-class Written(NamedTuple):
+class WriteOutcome(NamedTuple):
     """What became of requested changes."""
 
     weight: Array
@@ -75,7 +75,7 @@ class Written(NamedTuple):
     """Of the pulses: those of refreshes and their resets."""
 
 
-class Tally(NamedTuple):
+class WriteCounts(NamedTuple):
     """Counts of all writes of a chip; every array has one number per block, (blocks,), in the order of the topology."""
 
     lost: Counts
@@ -95,6 +95,6 @@ class Tally(NamedTuple):
         """Return a tally of nothing."""
         return cls(*(np.zeros(blocks, dtype=np.int64) for _ in cls._fields))
 
-    def plus(self, other: Tally) -> Tally:
+    def plus(self, other: WriteCounts) -> WriteCounts:
         """Return the sum of two tallies of the same blocks."""
-        return Tally(*(mine + its for mine, its in zip(self, other, strict=True)))
+        return WriteCounts(*(mine + its for mine, its in zip(self, other, strict=True)))

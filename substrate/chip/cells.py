@@ -12,17 +12,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.synapse.cell import WeightDevices, path_gains
-from devices.synapse.conductance import Devices, conductances, effective, held, made, moments, within
+from devices.synapse.cell import WeightDevices, sample_path_gains
+from devices.synapse.conductance import (
+    PolarityDevices,
+    clip_to_window,
+    compute_conductances,
+    compute_effective_weight,
+    compute_weight_moments,
+    program_weight,
+    sample_polarity_devices,
+)
 from devices.synapse.measured import CellSample, MeasuredMap
 
 from .design import Design, Fabrication
-from .wires import End, tiled
+from .wires import End, compute_tiled_transfer
 
 Array = NDArray[np.float64]
 
 
-class Cells:
+class FabricatedCells:
     """The cells as they were fabricated, one array per connection.
 
     Parameters
@@ -50,7 +58,7 @@ class Cells:
         shared = devices.feedback.storage == "shared-device"
         if shared:
             self._kinds |= {back: self._shared_kind() for back in self._partners}
-        self._devices: dict[str, tuple[Devices, Devices | None]] = {}
+        self._devices: dict[str, tuple[PolarityDevices, PolarityDevices | None]] = {}
         for block in self._kinds:
             forward = self._partners[block] if shared and block in self._partners else block
             positive, negative = self._made(forward)
@@ -72,11 +80,11 @@ class Cells:
 
     def within(self, block: str, weight: Array) -> Array:
         """Return the weights of a block cut to the window of its cells; other blocks take anything."""
-        return within(self._kinds[block], weight) if block in self._kinds else weight
+        return clip_to_window(self._kinds[block], weight) if block in self._kinds else weight
 
     def held(self, block: str, weight: Array) -> Array:
         """Return what the cells of a block are programmed to when `weight` is requested; other blocks take anything."""
-        return held(self._kinds[block], weight) if block in self._kinds else weight
+        return program_weight(self._kinds[block], weight) if block in self._kinds else weight
 
     def conductance(self, block: str, weight: Array) -> Array:
         """Return the conductance ``G+ + G-`` (pre, post) with which cells programmed to `weight` load a unit.
@@ -85,8 +93,8 @@ class Cells:
         """
         positive, negative = self._devices[block]
         if negative is None:
-            return np.abs(effective(self._kinds[block], weight, positive, None))
-        both = conductances(self._kinds[block], weight, positive, negative)
+            return np.abs(compute_effective_weight(self._kinds[block], weight, positive, None))
+        both = compute_conductances(self._kinds[block], weight, positive, negative)
         plus, minus = (self._wired(block, g) if self._parts.wires.segment else g for g in both)
         return plus + minus
 
@@ -97,16 +105,16 @@ class Cells:
         kind, (positive, negative) = self._kinds[block], self._devices[block]
         if self._parts.wires.segment == 0.0 or negative is None:
             law = self._measured[block]
-            cells = effective(kind, weight, positive, negative) if law is None else law(weight)
+            cells = compute_effective_weight(kind, weight, positive, negative) if law is None else law(weight)
             return cells * self._gains[block] if kind.path_sigma else cells
-        plus, minus = (self._wired(block, g) for g in conductances(kind, weight, positive, negative))
+        plus, minus = (self._wired(block, g) for g in compute_conductances(kind, weight, positive, negative))
         return (plus - minus) * self._gains[block]
 
     def _measured_law(self, block: str) -> Callable[[Array], Array] | None:
         """Return what turns programmed weights of a block into those of its measured cells; None for others."""
         shared = self._parts.feedback.storage == "shared-device"
         cell = self._partners.get(block, block) if shared else block
-        found, turn = measured_of(self._design, self._kinds[block], cell), self._connections[cell].kind.mirror
+        found, turn = get_measured_cells(self._design, self._kinds[block], cell), self._connections[cell].kind.mirror
         if isinstance(found, MeasuredMap):
             found = MeasuredMap(self.held(cell, found.target), found.measured)
             return found.effective if cell == block else found.read_backwards(turn).effective
@@ -123,7 +131,7 @@ class Cells:
         # The lines of the post units of a feedback connection are rows of its arrays, see `Wires`.
         cells = connection.kind.mirror(conductance) if feedback else conductance
         rows, columns = wires.array or cells.shape
-        found = tiled(cells, (rows, columns), wires.segment, *ends)
+        found = compute_tiled_transfer(cells, (rows, columns), wires.segment, *ends)
         return connection.kind.reverse.mirror(found) if feedback else found
 
     def _shared_kind(self) -> WeightDevices:
@@ -132,11 +140,11 @@ class Cells:
         path = {"gain_sigma": feedback.gain_sigma, "mirror": feedback.mirror}
         return self._parts.weights.model_copy(update=path)
 
-    def _made(self, block: str) -> tuple[Devices, Devices | None]:
+    def _made(self, block: str) -> tuple[PolarityDevices, PolarityDevices | None]:
         kind, shape = self._kinds[block], self._design.topology.shapes[block]
         signs = ("", "-minus") if kind.cell == "pair" else ("",)
         devices = [
-            made(
+            sample_polarity_devices(
                 shape,
                 kind,
                 self._stream(f"mismatch{s}/{block}"),
@@ -148,10 +156,10 @@ class Cells:
 
     def _path(self, block: str) -> Array:
         units = self._design.topology.layers[self._connections[block].post]
-        return path_gains(units, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
+        return sample_path_gains(units, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
 
 
-def measured_of(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:
+def get_measured_cells(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:
     """Return what was measured of the cells of a block, if their parameters name a file."""
     return (design.measured_weights or {}).get(block) if cells.measured is not None else None
 
@@ -169,7 +177,7 @@ class Spread(NamedTuple):
     """Relative standard deviation of the gain of the path into each post unit."""
 
 
-def spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
+def compute_weight_spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
     """Return the spread of every connection over chips, by block.
 
     A cell that both directions share makes no asymmetry: its shift and its variance count as 0, the gains of its two
@@ -189,16 +197,18 @@ def spreads(design: Design, blocks: Mapping[str, Array]) -> dict[str, Spread]:
     found = {}
     for c in topology.connections:
         cells, weight = (feedback if topology.is_feedback(c) else devices.weights), blocks[c.block]
-        mean, variance = (weight, 0.0 * weight) if c.block in shared else _moments(design, cells, c.block, weight)
+        mean, variance = (
+            (weight, 0.0 * weight) if c.block in shared else _compute_block_moments(design, cells, c.block, weight)
+        )
         found[c.block] = Spread(mean - weight, variance, cells.path_sigma)
     return found
 
 
-def _moments(design: Design, cells: WeightDevices, block: str, weight: Array) -> tuple[Array, Array]:
+def _compute_block_moments(design: Design, cells: WeightDevices, block: str, weight: Array) -> tuple[Array, Array]:
     """Return mean and variance over chips of what the cells of a block hold; a measured chip is like no other."""
-    asked, found = held(cells, weight), measured_of(design, cells, block)
+    asked, found = program_weight(cells, weight), get_measured_cells(design, cells, block)
     if found is None:
-        return moments(cells, asked)
+        return compute_weight_moments(cells, asked)
     if isinstance(found, CellSample):
         return found.moments(asked)
-    return MeasuredMap(held(cells, found.target), found.measured).effective(asked), 0.0 * asked
+    return MeasuredMap(program_weight(cells, found.target), found.measured).effective(asked), 0.0 * asked

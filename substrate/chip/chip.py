@@ -8,25 +8,25 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.interface.converter import Clipped
+from devices.interface.converter import ClipCounts
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
 from ..engine.door import ENGINE
 from ..engine.protocol import Average
-from ..engine.threads import available_threads
-from ..network.couplings import couplings_of, joined
-from ..protocol import Budget, Nudge, Readout, Settled, State
-from ..settling.adjoint import relax_errors
+from ..engine.threads import count_available_threads
+from ..network.couplings import join_layers, make_couplings
+from ..protocol import Budget, Nudge, Readout, SettlingResult, State
+from ..settling.adjoint import relax_adjoint
 from ..settling.equilibrium import Audit
 from ..settling.recording import Recording
 from ..settling.settler import Record, Settler
-from .budget import Account, Tally
-from .causes import CAUSES, causes, without
+from .budget import Account, WriteCounts
+from .causes import CAUSES, list_causes, remove_causes
 from .design import Design, Fabrication
-from .nudging import adjoint_force, corrected, free_drive, nudged
+from .nudging import add_nudge, apply_correction, compute_adjoint_force, make_free_drive
 from .readout import ReadChain
-from .weights import Fabric
+from .weights import ChipWeights
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Chip:
         self.design = design
         self.topology = design.topology
         self.fabrication = fabrication
-        self._fabric = Fabric(design, programmed, fabrication)
+        self._fabric = ChipWeights(design, programmed, fabrication)
         self.programmed = self._fabric.programmed
         """Requested parameters by block."""
         self.effective = self._fabric.effective
@@ -74,10 +74,10 @@ class Chip:
         """What the cells keep of the programmed parameters, by block."""
         self.unreached: Mapping[str, int] = self._fabric.unreached
         """Cells that could not take the weight they were programmed to when the chip was made, by block."""
-        self._machine = self._fabric.machine(threads or available_threads())
+        self._machine = self._fabric.machine(threads or count_available_threads())
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
-        couplings = couplings_of(self.topology, self.effective)
+        couplings = make_couplings(self.topology, self.effective)
         self._settler = Settler(self._machine, couplings, design.paced_by, design.complete, fabrication.stream)
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
@@ -124,7 +124,7 @@ class Chip:
     @property
     def causes(self) -> list[str]:
         """Names of the imperfections of this chip, see `substrate.chip.causes`."""
-        return causes(self.design)
+        return list_causes(self.design)
 
     def without(self, *names: str) -> Self:
         """Return the same silicon and programmed parameters with the named causes of error ideal.
@@ -134,16 +134,16 @@ class Chip:
         ValueError
             If a name is no cause.
         """
-        return self.variant(**without(self.design, *names)._asdict())
+        return self.variant(**remove_causes(self.design, *names)._asdict())
 
     def ideal(self) -> Self:
         """Return the chip as designed: the same programmed parameters, no imperfection."""
         return self.without(*CAUSES)
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> WriteCounts:
         """Counts of the writes since the chip was made, by block; never changes once it is given out."""
-        return Tally(*(counts.copy() for counts in self._fabric.tally))
+        return WriteCounts(*(counts.copy() for counts in self._fabric.tally))
 
     @property
     def constant_drive(self) -> Array:
@@ -185,7 +185,7 @@ class Chip:
         nudge: Nudge | None = None,
         start: Literal["zero", "free"] = "zero",
         record: Record | Recording = None,
-    ) -> Settled:
+    ) -> SettlingResult:
         """Let the chip settle, free or nudged, from its start or from the last free state.
 
         `record` = (every, callback) calls ``callback(state)`` at the start and after every so many
@@ -206,12 +206,12 @@ class Chip:
         phase = dynamics.free if nudge is None else dynamics.nudged
         if nudge is not None:
             machine, constant = self._fabric.twin(machine, constant, self._input)
-        drive = free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
+        drive = make_free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
             free = self._free_activity()
             shown = free if self.design.phases.nudge == "continuous" else self._free_output()
-            drive = nudged(drive, nudge, self.design, machine, shown)
-            machine, drive = corrected(machine, drive, self.design, self.programmed, self.effective, free)
+            drive = add_nudge(drive, nudge, self.design, machine, shown)
+            machine, drive = apply_correction(machine, drive, self.design, self.programmed, self.effective, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
         settled = self._follow(machine, drive, begin, phase, record)
@@ -219,7 +219,7 @@ class Chip:
             self._free, self._free_average, self._output, self._at_free = self._full, self.average, None, True
         return settled
 
-    def settle_injected(self, drive: Mapping[str, Array]) -> Settled:
+    def settle_injected(self, drive: Mapping[str, Array]) -> SettlingResult:
         """Let the chip settle from its last free state with a constant `drive` per layer on top, (batch, units).
 
         ``tau du/dt = F`` at the net drive ``h + drive``, in units of the state. It takes the end of ``dynamics.nudged``
@@ -230,8 +230,8 @@ class Chip:
         ValueError
             If a layer does not exist or its drive does not fit, or the noise does not fit the dynamics.
         """
-        added = joined(self.topology, drive, len(self._constant))
-        whole = free_drive(self.design, self.fabrication, self._constant + added, self._ids, self._names, None)
+        added = join_layers(self.topology, drive, len(self._constant))
+        whole = make_free_drive(self.design, self.fabrication, self._constant + added, self._ids, self._names, None)
         if self.design.phases.noise == "independent":
             self._injected += 1
             seed, instance, name = whole.names
@@ -240,7 +240,9 @@ class Chip:
         self._account.probed(settled.status)
         return settled
 
-    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: Record = None) -> Settled:
+    def _follow(
+        self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: Record = None
+    ) -> SettlingResult:
         """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
         relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, record)
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
@@ -299,11 +301,11 @@ class Chip:
         ValueError
             If a layer does not exist or its offsets do not fit.
         """
-        change = ENGINE.drive(self._machine, joined(self.topology, offsets, len(self._constant)))
+        change = ENGINE.drive(self._machine, join_layers(self.topology, offsets, len(self._constant)))
         self._account.read(len(change))
         return self.topology.split(self._reader.read_signed(change))
 
-    def settle_errors(self, target: Array) -> Settled:
+    def settle_errors(self, target: Array) -> SettlingResult:
         """Let the adjoint state relax on transposed weights around the last free state (`substrate.settling.adjoint`).
 
         It takes the end of ``dynamics.nudged``, and the force on the outputs through the nudge circuit, which is that
@@ -311,8 +313,8 @@ class Chip:
         """
         free = self._free[:, : self.topology.units].real
         shown = self._free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
-        force = adjoint_force(self.design, self._machine, shown, target)
-        found = relax_errors(self._machine, free, self._constant, force, self.design.dynamics.nudged)
+        force = compute_adjoint_force(self.design, self._machine, shown, target)
+        found = relax_adjoint(self._machine, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
         self._settler.elapse(np.maximum(found.settled.time, self._busy))
@@ -375,7 +377,7 @@ class Chip:
         return self._settler.audit
 
     @property
-    def clipped(self) -> Clipped:
+    def clipped(self) -> ClipCounts:
         """How often the readout converter met a value outside its range since the chip was made."""
         return self._reader.clipped
 

@@ -88,7 +88,7 @@ class Fabrication(NamedTuple):
         return Stream(self.seed, purpose, self.instance)
 
 
-def checked(topology: Topology, programmed: Mapping[str, Array]) -> dict[str, Array]:
+def check_programmed_blocks(topology: Topology, programmed: Mapping[str, Array]) -> dict[str, Array]:
     """Return a copy of the programmed blocks, or raise ValueError for a missing or misshapen one."""
     blocks = {}
     for name, shape in topology.shapes.items():

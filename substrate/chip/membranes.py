@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.neuron import activation, curves
-from devices.neuron.membrane import factors
+from devices.neuron.membrane import sample_unit_factors
 
 from ..dynamics.transfer import Transfer
 from ..laws.law import LAWS
@@ -51,8 +51,8 @@ class Membranes:
             raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
         self._design, units = design, design.topology.units
         stream = fabrication.stream("neurons/tau")
-        self._tau = factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
-        transfer = transfer_of(design, fabrication)
+        self._tau = sample_unit_factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
+        transfer = sample_transfer(design, fabrication)
         if design.synapse == "passive" and len(transfer.gain) == 0:
             transfer = transfer._replace(gain=np.ones(units), steep=np.ones(units))
         self._steep = transfer.steep.copy()
@@ -94,7 +94,7 @@ class Membranes:
             self.slew[...] = design.devices.neurons.slew * total
 
 
-def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
+def sample_transfer(design: Design, fabrication: Fabrication) -> Transfer:
     """Return the transfer curves of a chip.
 
     Raises
@@ -102,12 +102,12 @@ def transfer_of(design: Design, fabrication: Fabrication) -> Transfer:
     ValueError
         If a gain or a slope is not positive.
     """
-    code, table = curves.find_activation_code(design.activation), activation.table_of(design.activation)
+    code, table = curves.find_activation_code(design.activation), activation.get_curve_table(design.activation)
     neurons, units = design.devices.neurons, design.topology.units
     if not neurons.curved:
         return Transfer(code, table, np.zeros(0), np.zeros(0))
     gain, steep = (
-        factors(units, sigma, fabrication.stream(f"neurons/{name}"), f"{name}_sigma")
+        sample_unit_factors(units, sigma, fabrication.stream(f"neurons/{name}"), f"{name}_sigma")
         for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
     )
     return Transfer(code, table, neurons.buffer_gain * gain, steep)

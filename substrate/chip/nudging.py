@@ -14,23 +14,23 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.interface.converter import SHAPED, delivered
+from devices.interface.converter import SHAPED, convert_nudge
 from devices.neuron import curves
 from devices.random import Stream
 
 from ..dynamics.machine import Drive, Machine
-from ..dynamics.methods import cycle_steps
+from ..dynamics.methods import count_cycle_steps
 from ..engine.door import ENGINE
-from ..network.couplings import couplings_of
+from ..network.couplings import make_couplings
 from ..network.topology import Topology
 from ..protocol import Nudge, State, Wave
 from .design import Design, Fabrication
-from .weights import edges_of
+from .weights import make_edges
 
 Array = NDArray[np.float64]
 
 
-def free_drive(
+def make_free_drive(
     design: Design,
     fabrication: Fabrication,
     constant: Array,
@@ -69,7 +69,7 @@ def free_drive(
     return Drive(constant, 0.0, np.zeros((len(constant), 0)), ids, whole)
 
 
-def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: Array) -> Drive:
+def add_nudge(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: Array) -> Drive:
     """Return the drive of a free settling with a nudge on top.
 
     A held nudge is a constant drive, with the force at the free state.
@@ -94,7 +94,9 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
         cannot follow it, or a circuit of limited drive meets a nudge that is not held or not real.
     """
     circuit, constant, first = design.devices.converters.nudge, drive.constant, machine.circuit.first_output
-    nudges = np.array([complex(nudge.beta)]) if nudge.wave is None else cycle_of(nudge.beta, nudge.wave, design)
+    nudges = (
+        np.array([complex(nudge.beta)]) if nudge.wave is None else sample_nudge_cycle(nudge.beta, nudge.wave, design)
+    )
     if nudges.imag.any() and not curves.is_holomorphic(design.activation):
         raise ValueError("network.activation has no complex values: use a scheme with real nudges, such as centred")
     if circuit.shapes and (nudges.imag.any() or design.phases.nudge == "continuous"):
@@ -117,12 +119,12 @@ def nudged(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free: A
     drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
     if circuit.shapes:
         levels = (design.measured_converters or {}).get("nudge") if circuit.bits is not None else None
-        drift = delivered(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]), levels)
+        drift = convert_nudge(circuit, drift, Stream(drive.names[0], "nudge/gain", drive.names[1]), levels)
     held[:, first:] += drift
     return drive._replace(constant=held, target=nudge.target)
 
 
-def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128]:
+def sample_nudge_cycle(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128]:
     """Return a swinging nudge at the middle of every step of its cycle, (steps,).
 
     Raises
@@ -135,26 +137,26 @@ def cycle_of(beta: complex, wave: Wave, design: Design) -> NDArray[np.complex128
         raise ValueError('a nudge that swings needs dynamics.mode = "trajectory" and method euler or exponential')
     if design.phases.nudge == "held":
         raise ValueError('a nudge that swings cannot be held: set phases.nudge = "continuous"')
-    steps = max(4, cycle_steps(wave.period, dynamics.dt))
+    steps = max(4, count_cycle_steps(wave.period, dynamics.dt))
     angle = 2.0 * np.pi * (np.arange(steps) + 0.5) / steps
     return beta * (np.exp(1j * angle) if wave.kind == "rotation" else np.cos(angle) + 0j)
 
 
-def adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
+def compute_adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
     """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
     force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.devices.converters.nudge
     force[:, first:] = circuit.applied(1.0).real * ENGINE.force(machine, free, target) - circuit.offset
     return force
 
 
-def two_way(topology: Topology) -> Topology:
+def make_bidirectional_topology(topology: Topology) -> Topology:
     """Return the same layers with a reverse connection beside every recurrent one, without readout."""
     wires = [c.name for c in topology.connections]
     wires += [f"{c.post}-{c.pre}" for c in topology.recurrent() if f"{c.post}-{c.pre}" not in wires]
     return Topology(topology.layers, wires)
 
 
-def corrected(
+def apply_correction(
     machine: Machine,
     drive: Drive,
     design: Design,
@@ -178,12 +180,12 @@ def corrected(
     if design.correction == "none":
         return machine, drive
     topology, known = design.topology, programmed if design.correction == "programmed" else effective
-    acting = couplings_of(topology, topology.blocks(machine.weights))
-    correction = couplings_of(topology, known).antisymmetric()
-    wiring, total = two_way(topology), acting.plus(correction.times(-2.0))
+    acting = make_couplings(topology, topology.blocks(machine.weights))
+    correction = make_couplings(topology, known).antisymmetric()
+    wiring, total = make_bidirectional_topology(topology), acting.plus(correction.times(-2.0))
     cells = np.zeros(wiring.size)
     blocks = wiring.blocks(cells)
     for c in wiring.recurrent():
         blocks[c.block][...] = total.weights[c.ends]
     constant: State = drive.constant + 2.0 * correction.product(free)
-    return machine._replace(edges=edges_of(wiring), weights=cells), drive._replace(constant=constant)
+    return machine._replace(edges=make_edges(wiring), weights=cells), drive._replace(constant=constant)

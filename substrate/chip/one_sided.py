@@ -8,26 +8,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.laws import OneSided, Step
-from devices.programming.one_sided import Device, Pair, after_reset, full
+from devices.programming.laws import OneSidedCells, Step
+from devices.programming.one_sided import DevicePairs, SignDevices, apply_reset, find_full_pairs
 from devices.random import Stream
 
-from ..engine.door import Block, apply_pulses, as_moved, raise_devices, train_of
-from .budget import Written
+from ..engine.door import CellBlock, apply_pulses, make_cell_block, make_pulse_train, raise_devices
+from .budget import WriteOutcome
 
 Array = NDArray[np.float64]
 
 
-class _Side(NamedTuple):
+class _MovedDevices(NamedTuple):
     """The devices of one sign, as they are moved."""
 
-    device: Device
-    moving: Block
+    device: SignDevices
+    moving: CellBlock
     sign: str
     """Prefix of the names of their draws."""
 
 
-class Pairs:
+class OneSidedBlocks:
     """Pairs of all blocks.
 
     Parameters
@@ -40,21 +40,21 @@ class Pairs:
         ``stream(purpose)`` names the draws of this chip.
     """
 
-    def __init__(self, law: Step, drawn: Mapping[str, Pair], stream: Callable[[str], Stream]) -> None:
-        self._law, self._one, self._stream = law, law.one_sided or OneSided(), stream
+    def __init__(self, law: Step, drawn: Mapping[str, DevicePairs], stream: Callable[[str], Stream]) -> None:
+        self._law, self._one, self._stream = law, law.one_sided or OneSidedCells(), stream
         self.drawn = drawn
         """Sampled constants of both devices of every pair, by block."""
         self._sides = {
             name: (
-                _Side(pair.plus, as_moved(pair.plus.cells), ""),
-                _Side(pair.minus, as_moved(pair.minus.cells), "minus/"),
+                _MovedDevices(pair.plus, make_cell_block(pair.plus.cells), ""),
+                _MovedDevices(pair.minus, make_cell_block(pair.minus.cells), "minus/"),
             )
             for name, pair in self.drawn.items()
         }
 
     def step(
         self, block: str, weight: Array, common: Array, request: Array, name: str
-    ) -> tuple[NDArray[np.bool_], Array, Written]:
+    ) -> tuple[NDArray[np.bool_], Array, WriteOutcome]:
         """Step the pairs of a block by a request, and refresh those that are full then; all of the shape of the block.
 
         Returns which pairs got a pulse, ``min(g+, g-)`` afterwards, and what became of the request.
@@ -75,22 +75,22 @@ class Pairs:
         )
         touched = (ups != 0) | (downs != 0)
         pulses, lost = int(ups.sum() + downs.sum()), int(np.count_nonzero((request != 0.0) & ~touched))
-        due = touched & full(self._one, float(self._law.w_max or 0.0), plus, minus)
+        due = touched & find_full_pairs(self._one, float(self._law.w_max or 0.0), plus, minus)
         count, spent = int(np.count_nonzero(due)), 0
         if count:
             plus, minus, spent = self._refreshed(block, plus, minus, due, name)
         # Without a pulse every bit of the weight stays.
         after = np.where(touched, plus - minus, weight)
         common = np.where(touched, np.minimum(plus, minus), common)
-        return touched, common, Written(after, pulses + spent, lost, most + least, count, spent)
+        return touched, common, WriteOutcome(after, pulses + spent, lost, most + least, count, spent)
 
     def _pulsed(
-        self, side: _Side, conductance: Array, wanted: Array, name: str
+        self, side: _MovedDevices, conductance: Array, wanted: Array, name: str
     ) -> tuple[Array, NDArray[np.int32], int]:
         """Return the devices of one sign after their pulses, these, and how many were asked for too many."""
         rows = side.moving.low.shape
         new, counts = np.ascontiguousarray(conductance).reshape(rows), np.zeros(rows, dtype=np.int32)
-        train = train_of(self._law, self._stream(f"write/{side.sign}{name}"), 0.0)
+        train = make_pulse_train(self._law, self._stream(f"write/{side.sign}{name}"), 0.0)
         asked = np.ascontiguousarray(wanted).reshape(rows)
         _, _, cut = apply_pulses(side.moving._replace(weight=new), asked, train, counts)
         return new.reshape(conductance.shape), counts.reshape(conductance.shape), int(cut)
@@ -103,12 +103,12 @@ class Pairs:
         for side, before in zip(self._sides[block], (plus, minus), strict=True):
             noisy = self._one.reset_cycle_sigma > 0.0
             xi = self._stream(f"reset/{side.sign}{block}/{name}").normal(due.shape) if noisy else None
-            both.append(np.ascontiguousarray(np.where(due, after_reset(self._one, side.device, xi), before)))
+            both.append(np.ascontiguousarray(np.where(due, apply_reset(self._one, side.device, xi), before)))
         missing = (plus - minus) - (both[0] - both[1])
         for k, (side, s) in enumerate(zip(self._sides[block], (1.0, -1.0), strict=True)):
             target = np.ascontiguousarray(np.where(due & (s * missing > 0.0), both[k] + s * missing, -np.inf))
             rows = side.moving.low.shape
-            train = train_of(self._law, self._stream(f"refresh/{side.sign}{block}/{name}"), 0.0)
+            train = make_pulse_train(self._law, self._stream(f"refresh/{side.sign}{block}/{name}"), 0.0)
             moved = side.moving._replace(weight=both[k].reshape(rows))
             spent += int(raise_devices(moved, target.reshape(rows), train, self._one.longest))
         return both[0], both[1], spent

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.bounds import Drawn, Ends, named
+from devices.programming.bounds import Ends, SampledCells, make_block_stream
 from devices.programming.laws import Pulsed, Step, Verified
-from devices.programming.sampled import Cells
+from devices.programming.sampled import CellConstants
 from devices.random import Stream
-from devices.synapse.retention import Forgetting, Retention, retained, sample_forgetting
+from devices.synapse.retention import Retention, RetentionConstants, apply_retention, sample_retention
 
-from ..engine.door import apply_pulses, as_moved, train_of
-from .budget import Written
-from .one_sided import Pairs
+from ..engine.door import apply_pulses, make_cell_block, make_pulse_train
+from .budget import WriteOutcome
+from .one_sided import OneSidedBlocks
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,8 @@ class Writer:
     partners : mapping of block name to block name, optional
         Blocks without a number of their own, and the block whose transpose they are.
     measured : mapping of str to array, optional
-        Constants measured on real cells, ``<block>/<name>`` by the names of `devices.programming.sampled.Cells`.
+        Constants measured on real cells, ``<block>/<name>`` by the names of
+        `devices.programming.sampled.CellConstants`.
     mirror : callable, optional
         ``mirror(block, weight)`` returns a weight as the block's partner holds it; only partners need it.
 
@@ -71,18 +72,21 @@ class Writer:
         self.partners = dict(partners or {})
         """Blocks that keep nothing themselves, and the block whose transpose they are."""
         shapes = {k: v for k, v in shapes.items() if not k.startswith("readout/") and k not in self.partners}
-        self._drawn = Drawn(law, shapes, stream, measured)
-        self.cells: dict[str, Cells] = self._drawn.cells
+        self._drawn = SampledCells(law, shapes, stream, measured)
+        self.cells: dict[str, CellConstants] = self._drawn.cells
         """Sampled constants of every pulsed cell, by block; of one-sided pairs see `pairs`."""
-        self.pairs = Pairs(law, self._drawn.pairs, stream) if isinstance(law, Pulsed) and one is not None else None
+        self.pairs = (
+            OneSidedBlocks(law, self._drawn.pairs, stream) if isinstance(law, Pulsed) and one is not None else None
+        )
         """The one-sided pairs, if cells are such."""
         self._references = {name: cells.reference for name, cells in self.cells.items() if cells.reference.any()}
-        self._moving = {name: as_moved(cells) for name, cells in self.cells.items()}
-        self.forgetting: dict[str, Forgetting] = {}
+        self._moving = {name: make_cell_block(cells) for name, cells in self.cells.items()}
+        self.forgetting: dict[str, RetentionConstants] = {}
         """Sampled constants of leak and drift, by block; empty where nothing is forgotten."""
         if retention.on:
             self.forgetting = {
-                name: sample_forgetting(retention, shape, named(stream, name)) for name, shape in shapes.items()
+                name: sample_retention(retention, shape, make_block_stream(stream, name))
+                for name, shape in shapes.items()
             }
         self.kept: dict[str, Array] = {}
         """What the chip keeps beside its weights, by `NOISE`, `ELAPSED` or `COMMON` and block."""
@@ -124,7 +128,7 @@ class Writer:
             return self._as_partner(self.state, block, weight)
         if block not in self.forgetting:
             return weight
-        left = retained(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
+        left = apply_retention(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
         return self.within(block, left)
 
     def felt(self, block: str, weight: Array) -> Array:
@@ -134,18 +138,18 @@ class Writer:
         state = self.state(block, weight)
         return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
 
-    def write(self, block: str, weight: Array, change: Array, name: str) -> Written:
+    def write(self, block: str, weight: Array, change: Array, name: str) -> WriteOutcome:
         """Change a block, as far as its cells can; `name` names the draws of this write."""
         if self._law is None and block not in self.forgetting:
-            return Written(weight + change, 0, 0)
+            return WriteOutcome(weight + change, 0, 0)
         present, law = self.state(block, weight), self._law
         if isinstance(law, Pulsed):
             touched, done = self._pulsed(law, block, present, change, name)
         elif isinstance(law, Verified):
             touched = change != 0.0
-            done = Written(self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0)
+            done = WriteOutcome(self._verified(law, block, present + change, name), int(np.count_nonzero(touched)), 0)
         else:
-            touched, done = change != 0.0, Written(present + change, 0, 0)
+            touched, done = change != 0.0, WriteOutcome(present + change, 0, 0)
         if NOISE + block in self.kept and isinstance(law, Pulsed):
             fresh = law.write_noise * law.step * self._stream(f"write-noise/{block}/{name}").normal(change.shape)
             self.kept[NOISE + block] = np.where(touched, fresh, self.kept[NOISE + block])
@@ -156,7 +160,7 @@ class Writer:
 
     def _pulsed(
         self, law: Step, block: str, weight: Array, request: Array, name: str
-    ) -> tuple[NDArray[np.bool_], Written]:
+    ) -> tuple[NDArray[np.bool_], WriteOutcome]:
         """Return which cells got a pulse, and what became of all."""
         if self.pairs is not None:
             touched, self.kept[COMMON + block], done = self.pairs.step(
@@ -167,14 +171,14 @@ class Writer:
         rows = moving.low.shape
         cell = np.array(weight if reference is None else weight + reference, dtype=np.float64, order="C")
         new, counts = cell.reshape(rows), np.zeros(rows, dtype=np.int32)
-        train = train_of(law, self._stream(f"write/{block}/{name}"), law.offset)
+        train = make_pulse_train(law, self._stream(f"write/{block}/{name}"), law.offset)
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
         pulses, lost, cut = apply_pulses(moving._replace(weight=new), wanted, train, counts)
         new, touched = new.reshape(request.shape), counts.reshape(request.shape) != 0
         if reference is not None:
             # Without a pulse every bit of the difference stays.
             new = np.where(touched, new - reference, weight)
-        return touched, Written(new, int(pulses), int(lost), int(cut))
+        return touched, WriteOutcome(new, int(pulses), int(lost), int(cut))
 
     def _verified(self, law: Verified, block: str, target: Array, name: str) -> Array:
         target = self.within(block, target)

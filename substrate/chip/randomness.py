@@ -10,17 +10,17 @@ from devices.hardware import Devices
 from devices.imperfection import WRITE
 
 
-def measurements_differ(devices: Devices) -> bool:
+def has_random_measurements(devices: Devices) -> bool:
     """Tell whether two measurements of one batch differ."""
-    return _any_random(devices, writes=False)
+    return _has_random_block(devices, writes=False)
 
 
-def writes_differ(devices: Devices) -> bool:
+def has_random_writes(devices: Devices) -> bool:
     """Tell whether the same request on the same cell can end differently."""
-    return _any_random(devices, writes=True)
+    return _has_random_block(devices, writes=True)
 
 
-def conjugates(devices: Devices) -> bool:
+def has_conjugate_answers(devices: Devices) -> bool:
     """Tell whether the answer to a conjugate nudge is the conjugate answer, so that only one of both is settled.
 
     It is not where two measurements differ, where the nudge circuit treats its polarities differently, or where the
@@ -29,9 +29,9 @@ def conjugates(devices: Devices) -> bool:
     converters, hold = devices.converters, devices.hold
     alike = converters.nudge.gain_negative is None or converters.nudge.gain_negative == converters.nudge.gain
     even = hold.odd and converters.readout is None and not devices.acting("read")
-    return alike and even and not measurements_differ(devices)
+    return alike and even and not has_random_measurements(devices)
 
 
-def _any_random(devices: Devices, *, writes: bool) -> bool:
+def _has_random_block(devices: Devices, *, writes: bool) -> bool:
     blocks = [block for name in Devices.model_fields if hasattr(block := getattr(devices, name), "random")]
     return any(block.random for block in blocks if any(cause.kind == WRITE for cause in block.causes) == writes)

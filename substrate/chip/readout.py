@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.block import act
-from devices.interface.converter import Clipped, Fabricated, convert, fabricated
-from devices.interface.hold import held, leaks, pedestals
-from devices.neuron.noise import Noise, jumps, later, switched
+from devices.block import apply_block
+from devices.interface.converter import ClipCounts, FabricatedAdc, convert_readout, sample_adc
+from devices.interface.hold import apply_droop, sample_hold_leaks, sample_pedestals
+from devices.neuron.noise import Noise, advance_ornstein_uhlenbeck, advance_telegraph, sample_jumps
 
 from ..protocol import State
 from .design import Design, Fabrication
@@ -36,11 +36,15 @@ class ReadChain:
     def __init__(self, design: Design, fabrication: Fabrication) -> None:
         self._design, self._stream = design, fabrication.stream
         units, adc = design.topology.units, design.devices.converters.readout
-        self._pedestals = [pedestals(design.devices.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)]
-        self._leaks = [leaks(design.devices.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)]
+        self._pedestals = [
+            sample_pedestals(design.devices.hold, units, self._stream(f"hold/{plane}")) for plane in range(2)
+        ]
+        self._leaks = [
+            sample_hold_leaks(design.devices.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)
+        ]
         self._skew: Array = design.devices.hold.read_skew * np.arange(units, dtype=np.float64)
-        self._made: list[Fabricated | None] = [
-            fabricated(
+        self._made: list[FabricatedAdc | None] = [
+            sample_adc(
                 adc,
                 units,
                 self._stream(f"adc-made/{plane}"),
@@ -50,7 +54,7 @@ class ReadChain:
             else None
             for plane in range(2)
         ]
-        self.clipped = Clipped()
+        self.clipped = ClipCounts()
         """What the converter met since the chip was made."""
         planes = range(2) if design.devices.noise.slow_reads else ()
         self._slow = [SlowReads(design.devices.noise, units, fabrication, plane) for plane in planes]
@@ -110,7 +114,7 @@ class ReadChain:
         name = f"{self._name}/{self._reads}/{plane}"
         hold, time = design.devices.hold, self._skew + (design.phases.hold_time if waits else 0.0)
         if hold.on and (waits or hold.read_skew) and not at_once:
-            value = held(value, self._pedestals[plane], self._leaks[plane], time)
+            value = apply_droop(value, self._pedestals[plane], self._leaks[plane], time)
             if hold.noise:
                 value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
         if self._slow:
@@ -118,14 +122,16 @@ class ReadChain:
         if design.devices.noise.read:
             value = value + design.devices.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
         for part, block in design.devices.acting("read").items():
-            value = act(block, "read", value, self._stream(f"own/{part}/{plane}").normal((units,)))
+            value = apply_block(block, "read", value, self._stream(f"own/{part}/{plane}").normal((units,)))
         for part, block in design.devices.acting("disturb").items():
-            value = act(block, "disturb", value, self._stream(f"own/{part}/{name}").normal_rows(self._ids, units))
+            value = apply_block(
+                block, "disturb", value, self._stream(f"own/{part}/{name}").normal_rows(self._ids, units)
+            )
         adc = design.devices.converters.readout
         if adc is None:
             return value
         draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
-        value, clipped = convert(adc, value, draw, signed, self._made[plane])
+        value, clipped = convert_readout(adc, value, draw, signed, self._made[plane])
         self.clipped = self.clipped.plus(clipped)
         return value
 
@@ -154,7 +160,7 @@ class SlowReads:
         self._jumps: Array | None = None
         if noise.telegraph is not None:
             streams = (self._stream(f"telegraph-{part}/{plane}") for part in ("height", "trap"))
-            self._jumps = jumps(noise.telegraph, units, *streams)
+            self._jumps = sample_jumps(noise.telegraph, units, *streams)
         self.restart(np.zeros(0, dtype=np.int64))
 
     def restart(self, ids: NDArray[np.int64]) -> None:
@@ -172,11 +178,11 @@ class SlowReads:
         found = np.zeros((len(self._ids), self._units))
         for k, time in enumerate(self._times):
             fresh = self._stream(f"read-octave{k}/{name}").normal_rows(self._ids, self._units)
-            self._octaves[k] = later(self._octaves[k], self._kept(time), fresh)
+            self._octaves[k] = advance_ornstein_uhlenbeck(self._octaves[k], self._kept(time), fresh)
             found += self._noise.read_flicker / np.sqrt(len(self._times)) * self._octaves[k]
         if self._jumps is not None and self._noise.telegraph is not None:
             fresh = self._stream(f"read-telegraph/{name}").uniform_rows(self._ids, self._units)
-            self._trap = switched(self._trap, self._kept(self._noise.telegraph.time), fresh)
+            self._trap = advance_telegraph(self._trap, self._kept(self._noise.telegraph.time), fresh)
             found += self._jumps * self._trap
         self._passed = np.zeros(len(self._ids))
         return found

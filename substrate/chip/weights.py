@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.block import act
+from devices.block import apply_block
 from devices.interface import cost_force
 from devices.interface.cost_force import Circuit
-from devices.neuron.membrane import offsets
-from devices.programming.comparator import decided
-from devices.synapse.cell import cell_gains
+from devices.neuron.membrane import sample_drive_offsets
+from devices.programming.comparator import apply_comparator
+from devices.synapse.cell import sample_cell_gains
 
 from ..dynamics.machine import Machine
 from ..engine.door import ENGINE
-from ..engine.threads import single_threaded_blas
-from ..network.connection import Kind
+from ..engine.threads import limit_blas_threads
+from ..network.connection import ConnectionKind
 from ..network.topology import Topology
 from ..protocol import Readout, State
-from .budget import Tally
-from .cells import Cells
-from .design import Design, Fabrication, checked
+from .budget import WriteCounts
+from .cells import FabricatedCells
+from .design import Design, Fabrication, check_programmed_blocks
 from .membranes import Membranes
 from .programming import Writer
 
@@ -34,7 +34,7 @@ _ROWS = 32
 """Rows of one product of inputs and weights."""
 
 
-class Fabric:
+class ChipWeights:
     """Programmed and effective parameters of one chip; every cell keeps its own mismatch.
 
     Parameters
@@ -62,24 +62,26 @@ class Fabric:
         """Parameters the units really feel, flat."""
         self.effective = topology.blocks(self.cells)
         """The same by block, as views."""
-        self.tally = Tally.of(len(topology.shapes))
+        self.tally = WriteCounts.of(len(topology.shapes))
         """Counts of all writes."""
         self._places = {block: k for k, block in enumerate(topology.shapes)}
         self._name, self._writes = "", 0
-        self._cells = Cells(design, fabrication)
+        self._cells = FabricatedCells(design, fabrication)
         laws = design.devices.update, design.devices.retention
         measured, partners = design.measured_cells, self._cells.partners
         self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners, topology.mirror)
         """The cells as they are written."""
-        self._offsets = offsets(topology.units, design.devices.neurons.offset, self._stream("neurons/offset"))
+        self._offsets = sample_drive_offsets(
+            topology.units, design.devices.neurons.offset, self._stream("neurons/offset")
+        )
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
         self._prepared: dict[Any, Any] = {}
         self.held: dict[str, Array] = {}
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
         self._conductances: dict[str, Array] = {}
-        blocks = checked(topology, programmed)
-        _refuse_unequal(design, blocks, self._cells.partners)
+        blocks = check_programmed_blocks(topology, programmed)
+        _check_partners_equal(design, blocks, self._cells.partners)
         self._programme(blocks)
         self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
         """Cells that could not take the weight they were programmed to when the chip was made, by block.
@@ -113,12 +115,12 @@ class Fabric:
     def _twin_gain(self, block: str) -> Array | float:
         twin = self._design.devices.twin
         sigma = twin.mismatch_sigma if twin and block.startswith("weight/") else 0.0
-        return cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
+        return sample_cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
 
     def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
         topology = self._design.topology
         drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
-        with single_threaded_blas():
+        with limit_blas_threads():
             for c in topology.connections:
                 if c.pre == topology.input:
                     drive[:, topology.columns[c.post]] += _apply_to_rows(c.kind, blocks[c.block], x)
@@ -183,7 +185,7 @@ class Fabric:
             raise ValueError("devices.comparator.change: how large is a change? Give it, or devices.update with a step")
         own = self._stream(f"comparator/offset/{block}").normal(change.shape)
         fresh = self._stream(f"comparator/noise/{block}/{name}").normal(change.shape)
-        return decided(comparator, size, change, own, fresh)
+        return apply_comparator(comparator, size, change, own, fresh)
 
     def _per_number(self, changes: Mapping[str, Array]) -> dict[str, Array]:
         """Return the changes with those of the two directions of one number added up, under its forward block."""
@@ -234,7 +236,7 @@ class Fabric:
         """Return what blocks of devices make of the effective weights of a block; biases and the readout are spared."""
         if name.startswith("weight/"):
             for part, block in self._design.devices.acting("feel").items():
-                weights = act(block, "feel", weights, self._stream(f"own/{part}/{name}").normal(weights.shape))
+                weights = apply_block(block, "feel", weights, self._stream(f"own/{part}/{name}").normal(weights.shape))
         return weights
 
     def machine(self, threads: int) -> Machine:
@@ -243,7 +245,7 @@ class Fabric:
         colours, columns = topology.colours(), topology.columns
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
         return Machine(
-            edges=edges_of(topology),
+            edges=make_edges(topology),
             weights=self.cells,
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(
@@ -263,7 +265,7 @@ class Fabric:
         )
 
 
-def _refuse_unequal(design: Design, blocks: Mapping[str, Array], partners: Mapping[str, str]) -> None:
+def _check_partners_equal(design: Design, blocks: Mapping[str, Array], partners: Mapping[str, str]) -> None:
     for back, forward in partners.items():
         if not np.array_equal(blocks[back], design.topology.mirror(forward, blocks[forward])):
             raise ValueError(
@@ -272,7 +274,7 @@ def _refuse_unequal(design: Design, blocks: Mapping[str, Array], partners: Mappi
             )
 
 
-def edges_of(topology: Topology) -> NDArray[np.int64]:
+def make_edges(topology: Topology) -> NDArray[np.int64]:
     """Return the recurrent connections as the kernels take them: one row per connection, see `Machine.edges`."""
     colours, columns = topology.colours(), topology.columns
     edges = [
@@ -288,7 +290,7 @@ def edges_of(topology: Topology) -> NDArray[np.int64]:
     return np.array(edges, dtype=np.int64).reshape(-1, 6)
 
 
-def _apply_to_rows(kind: Kind, w: Array, x: Array) -> Array:
+def _apply_to_rows(kind: ConnectionKind, w: Array, x: Array) -> Array:
     """Return the drives that a connection makes, every row with the same bits whatever rows stand beside it.
 
     Libraries choose the order of a sum by the number of rows, so that they always get the same number.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devices.synapse.wires import LARGEST
 
-from ..engine.threads import single_threaded_blas
+from ..engine.threads import limit_blas_threads
 
 Array = NDArray[np.float64]
 End = Literal["first", "last"]
@@ -27,7 +27,9 @@ _REMEMBERED = 128
 """Arrays whose solution is kept: a write, or a chip without one of its imperfections, leaves many as they were."""
 
 
-def tiled(conductance: Array, array: tuple[int, int], segment: float, row_end: End, column_end: End) -> Array:
+def compute_tiled_transfer(
+    conductance: Array, array: tuple[int, int], segment: float, row_end: End, column_end: End
+) -> Array:
     """Return the same as `transfer`, of cells that are cut into arrays with lines of their own.
 
     Parameters
@@ -43,11 +45,11 @@ def tiled(conductance: Array, array: tuple[int, int], segment: float, row_end: E
     for top in range(0, conductance.shape[0], array[0]):
         for left in range(0, conductance.shape[1], array[1]):
             place = slice(top, top + array[0]), slice(left, left + array[1])
-            found[place] = transfer(conductance[place], segment, row_end, column_end)
+            found[place] = compute_wire_transfer(conductance[place], segment, row_end, column_end)
     return found
 
 
-def transfer(conductance: Array, segment: float, row_end: End, column_end: End) -> Array:
+def compute_wire_transfer(conductance: Array, segment: float, row_end: End, column_end: End) -> Array:
     """Return the current that each column senses per volt on each row, (rows, columns).
 
     By reciprocity its transpose holds the currents of the rows per volt on the columns, over the same ends.
@@ -77,13 +79,13 @@ def transfer(conductance: Array, segment: float, row_end: End, column_end: End) 
         )
     if rows > columns:
         # Drive the fewer lines.
-        return transfer(conductance.T, segment, column_end, row_end).T
+        return compute_wire_transfer(conductance.T, segment, column_end, row_end).T
     # Turned so that rows are driven at their first end and columns sensed at their last one.
     turn = slice(None, None, -1 if column_end == "first" else 1), slice(None, None, -1 if row_end == "last" else 1)
-    return _remembered(_Array(np.ascontiguousarray(conductance[turn])), segment)[turn]
+    return _solve_array_cached(_HashableArray(np.ascontiguousarray(conductance[turn])), segment)[turn]
 
 
-class _Array:
+class _HashableArray:
     """Conductances that are looked up by what they are."""
 
     def __init__(self, conductance: Array) -> None:
@@ -94,18 +96,18 @@ class _Array:
         return hash(self.digest)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Array) and self.digest == other.digest
+        return isinstance(other, _HashableArray) and self.digest == other.digest
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _remembered(array: _Array, segment: float) -> Array:
-    with single_threaded_blas():
-        found = _solved(array.conductance, segment)
+def _solve_array_cached(array: _HashableArray, segment: float) -> Array:
+    with limit_blas_threads():
+        found = _solve_array(array.conductance, segment)
     array.conductance = np.empty((0, 0))  # the digest is enough
     return found
 
 
-def _solved(conductance: Array, segment: float) -> Array:
+def _solve_array(conductance: Array, segment: float) -> Array:
     """Return what `transfer` returns if rows are driven at their first end and columns sensed at their last one.
 
     With the admittance ``X`` (rows, rows) of all that lies behind a node of the rows, a segment before it divides
@@ -115,7 +117,7 @@ def _solved(conductance: Array, segment: float) -> Array:
     one = np.eye(rows)
     behind, sensed = np.zeros((rows, rows)), np.empty((rows, columns))
     for j in range(columns - 1, -1, -1):
-        own, sensed[:, j] = _column(conductance[:, j], segment)
+        own, sensed[:, j] = _solve_column(conductance[:, j], segment)
         both = scipy.linalg.cho_solve(
             scipy.linalg.cho_factor(one + segment * (behind + own), check_finite=False),
             np.concatenate([behind + own, sensed[:, j:]], axis=1),
@@ -125,7 +127,7 @@ def _solved(conductance: Array, segment: float) -> Array:
     return sensed
 
 
-def _column(cells: Array, segment: float) -> tuple[Array, Array]:
+def _solve_column(cells: Array, segment: float) -> tuple[Array, Array]:
     """Return the admittance (rows, rows) of one column line, and the current it senses per volt on each row."""
     line = 1.0 / segment
     bands = np.full((3, len(cells)), -line)

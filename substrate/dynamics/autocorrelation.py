@@ -36,7 +36,7 @@ FEWEST = 3
 _POINTS = 300
 
 
-class _Expected(NamedTuple):
+class _ExpectedRatios(NamedTuple):
     """What a signal of every correlation shows, (points,); the correlation grows."""
 
     following: Array
@@ -50,28 +50,28 @@ class _Expected(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def _expected(blocks: int, length: int, steps: int) -> _Expected:
+def _compute_expected_ratios(blocks: int, length: int, steps: int) -> _ExpectedRatios:
     """Return the ratios for so many whole blocks of a length, out of a window of so many steps."""
     phi = np.exp(-1.0 / np.geomspace(0.1, max(LONGEST * steps, 0.2), _POINTS))[:, None]
     lags = np.arange(1, blocks)
     decay = phi ** ((lags - 1) * length + 1) * ((1.0 - phi**length) / (1.0 - phi)) ** 2 / length**2
-    cov = np.concatenate([_of_mean(phi, length), decay], axis=1)
+    cov = np.concatenate([_compute_mean_variance(phi, length), decay], axis=1)
     rows = np.cumsum(cov, axis=1)
     rows = (rows + rows[:, ::-1] - cov[:, :1]) / blocks  # of block i: mean covariance with all blocks
     mean = rows.mean(axis=1)
     between = cov[:, 0] - mean
     following = ((blocks - 1) * (cov[:, 1] + mean) - rows[:, :-1].sum(axis=1) - rows[:, 1:].sum(axis=1)) / blocks
-    whole = _of_mean(phi, steps)[:, 0]
-    return _Expected(following / between, between / (1.0 - whole), whole / between)
+    whole = _compute_mean_variance(phi, steps)[:, 0]
+    return _ExpectedRatios(following / between, between / (1.0 - whole), whole / between)
 
 
-def _of_mean(phi: Array, count: int) -> Array:
+def _compute_mean_variance(phi: Array, count: int) -> Array:
     """Return ``f_n``, the variance of the mean of `count` steps over that of one."""
     spread = (1.0 + phi) / (1.0 - phi) - 2.0 * phi * (1.0 - phi**count) / (count * (1.0 - phi) ** 2)
     return np.asarray(spread / count)
 
 
-def error_of_mean(means: NDArray[np.complex128] | Array, variance: Array, length: int, steps: int) -> Array:
+def estimate_mean_error(means: NDArray[np.complex128] | Array, variance: Array, length: int, steps: int) -> Array:
     """Return the standard error of the mean over a window, like `variance`; NaN from fewer than `FEWEST` blocks.
 
     Parameters
@@ -89,7 +89,7 @@ def error_of_mean(means: NDArray[np.complex128] | Array, variance: Array, length
     departure = means - means.mean(axis=0)
     between = np.mean(np.abs(departure) ** 2, axis=0)
     following = np.sum(np.real(departure[1:] * np.conj(departure[:-1])), axis=0) / blocks
-    expected, places = _expected(blocks, length, steps), np.arange(float(_POINTS))
+    expected, places = _compute_expected_ratios(blocks, length, steps), np.arange(float(_POINTS))
     with np.errstate(divide="ignore", invalid="ignore"):  # of a signal that stands still
         place = np.interp(following / between, expected.following, places)
         if length > 1:

@@ -12,7 +12,7 @@ from devices.neuron.noise import Noise
 
 from ..protocol import State
 from .methods import Dynamics
-from .slow_drive import Slow
+from .slow_drive import SlowState
 from .transfer import Transfer
 
 Array = NDArray[np.float64]
@@ -97,7 +97,7 @@ class Drive(NamedTuple):
     cycles: int = 0
     """Cycles of a nudge that swings before the one that is kept."""
 
-    slow: Slow | None = None
+    slow: SlowState | None = None
     """Where the slow noise of the membranes begins; absent: there is none."""
 
     def only(self, rows: NDArray[np.int64]) -> Drive:

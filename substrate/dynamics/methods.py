@@ -170,7 +170,7 @@ class Dynamics(Parameters):
         return ""
 
 
-class Table(NamedTuple):
+class Tableau(NamedTuple):
     """An explicit method (E. Hairer, S. P. Nørsett, G. Wanner, "Solving ordinary differential equations I")."""
 
     order: int
@@ -189,7 +189,7 @@ class Table(NamedTuple):
         return np.asarray(self.a.sum(axis=1))
 
 
-def _table(order: int, rows: list[list[float]], b: list[float], lower: list[float] | None = None) -> Table:
+def _make_tableau(order: int, rows: list[list[float]], b: list[float], lower: list[float] | None = None) -> Tableau:
     """Return a table after checking that it is explicit and keeps the order conditions up to 4."""
     a = np.zeros((len(b), len(b)))
     for i, row in enumerate(rows, 1):
@@ -207,16 +207,16 @@ def _table(order: int, rows: list[list[float]], b: list[float], lower: list[floa
     ]
     if any(abs(defect) > 1e-14 for degree, defect in conditions if degree <= order) or np.triu(a).any():
         raise ValueError(f"the weights {b} are no explicit method of order {order}")
-    return Table(order, a, w, w - np.array(lower) if lower else np.zeros(len(b)))
+    return Tableau(order, a, w, w - np.array(lower) if lower else np.zeros(len(b)))
 
 
-_EULER = _table(1, [], [1.0])
+_EULER = _make_tableau(1, [], [1.0])
 TABLES = {
     "euler": _EULER,
     "exponential": _EULER,
-    "heun": _table(2, [[1.0]], [0.5, 0.5]),
-    "rk4": _table(4, [[0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
-    "rk45": _table(
+    "heun": _make_tableau(2, [[1.0]], [0.5, 0.5]),
+    "rk4": _make_tableau(4, [[0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+    "rk45": _make_tableau(
         5,
         [
             [1 / 5],
@@ -233,11 +233,11 @@ TABLES = {
 """Explicit methods; `exponential` is Euler with ``1 - exp(-dt/tau)`` in place of ``dt/tau``."""
 
 
-def whole_steps(duration: float, dt: float) -> int:
+def count_whole_steps(duration: float, dt: float) -> int:
     """Return the steps that cover a duration; rounding does not add one."""
     return math.ceil(duration / dt * (1.0 - 1e-12))
 
 
-def cycle_steps(period: float, dt: float) -> int:
+def count_cycle_steps(period: float, dt: float) -> int:
     """Return the steps of one cycle of a swinging nudge: the nearest whole number."""
     return round(period / dt)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron.noise import Noise, later
+from devices.neuron.noise import Noise, advance_ornstein_uhlenbeck
 from devices.random import Stream
 
 Array = NDArray[np.float64]
@@ -17,7 +17,7 @@ PLANES = ("", "-imaginary")
 """What the names of the noise say of the real and the imaginary plane, each a machine with noise of its own."""
 
 
-class Slow(NamedTuple):
+class SlowState(NamedTuple):
     """Slow processes at the beginning of a settling."""
 
     name: str
@@ -63,14 +63,14 @@ class SlowDrive:
         """Let the time (batch,) pass between two settlings, in tau."""
         self._passed = [passed + time for passed in self._passed]
 
-    def begin(self, planes: int) -> Slow:
+    def begin(self, planes: int) -> SlowState:
         """Return the processes where the next settling, of so many planes, begins."""
         self._settlings += 1
         name = f"{self._name}/{self._settlings}"
         for plane in range(planes):
             if self._passed[plane].any():
                 self._catch_up(plane, name)
-        return Slow(name, tuple(self._values[:planes]))
+        return SlowState(name, tuple(self._values[:planes]))
 
     def end(self, values: tuple[Array, ...], time: Array) -> None:
         """Keep where a settling that took `time` (batch,) left the processes of its planes."""
@@ -84,5 +84,5 @@ class SlowDrive:
             stream = self._stream(f"noise{PLANES[plane]}/start/{k}/{name}")
             fresh = size * stream.normal_rows(self._ids, self._units)
             kept = np.exp(-self._passed[plane] / time)[:, None]
-            self._values[plane][k] = later(self._values[plane][k], kept, fresh)
+            self._values[plane][k] = advance_ornstein_uhlenbeck(self._values[plane][k], kept, fresh)
         self._passed[plane] = np.zeros(len(self._ids))

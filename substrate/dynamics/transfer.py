@@ -61,7 +61,7 @@ class Transfer(NamedTuple):
         return np.asarray(self.gain * self.steep**power * value if len(self.gain) else value)
 
 
-def as_loaded(state: State, before: Transfer, after: Transfer) -> State:
+def rescale_loaded_state(state: State, before: Transfer, after: Transfer) -> State:
     """Return a state of membranes that change their load, in the units of the new one.
 
     What a chip shows of membranes `u` is ``(1 + L) u``, and the steepness of its curve falls by the same factor.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dynamics.autocorrelation import error_of_mean
-from ..protocol import Settled, State, Status
+from ..dynamics.autocorrelation import estimate_mean_error
+from ..protocol import SettlingResult, State, Status
 from .protocol import Average
 
 Array = NDArray[np.float64]
 
 
-def average(sums: State, squares: State, block: int, steps: int, dt: float) -> Average:
+def summarise_window(sums: State, squares: State, block: int, steps: int, dt: float) -> Average:
     """Return mean, standard error and autocorrelation time of a window.
 
     Parameters
@@ -28,14 +28,14 @@ def average(sums: State, squares: State, block: int, steps: int, dt: float) -> A
     """
     mean = sums.sum(axis=0) / steps
     variance = np.maximum((np.real(squares) + np.imag(squares)) / steps - np.abs(mean) ** 2, 0.0)
-    error = error_of_mean(sums[: steps // block] / block, variance, block, steps)
+    error = estimate_mean_error(sums[: steps // block] / block, variance, block, steps)
     with np.errstate(divide="ignore", invalid="ignore"):
         # The variance of the signal is that within the window and that of its mean.
         time = np.where(error > 0.0, 0.5 * steps * dt * error**2 / (variance + error**2), 0.0)
     return Average(mean, error, time)
 
 
-def judge_cycle(settled: Settled, before: State, after: State, tolerance: float) -> Settled:
+def judge_cycle(settled: SettlingResult, before: State, after: State, tolerance: float) -> SettlingResult:
     """Return how samples ended under a nudge that swings: those have settled whose last cycle closes.
 
     Parameters

@@ -5,24 +5,24 @@ Writes are computed cell by cell on the processor, whatever engine settles.
 
 from __future__ import annotations
 
-from .cpu.compile import CACHE, compiling, unkept
+from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
 from .cpu.kernels.callbacks import compile_own
-from .cpu.kernels.pulses import Block, apply_pulses, raise_devices
-from .cpu.writing import as_moved, train_of
+from .cpu.kernels.pulses import CellBlock, apply_pulses, raise_devices
+from .cpu.writing import make_cell_block, make_pulse_train
 from .protocol import SettlingEngine
 
 __all__ = [
     "CACHE",
     "ENGINE",
-    "Block",
+    "CellBlock",
     "apply_pulses",
-    "as_moved",
     "compile_own",
-    "compiling",
+    "explain_unkept",
+    "is_compiling",
+    "make_cell_block",
+    "make_pulse_train",
     "raise_devices",
-    "train_of",
-    "unkept",
 ]
 
 ENGINE: SettlingEngine = CpuEngine()

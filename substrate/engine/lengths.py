@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics.machine import Drive, Machine
-from ..dynamics.methods import Phase, whole_steps
+from ..dynamics.methods import Phase, count_whole_steps
 from ..laws.law import LAWS
 from . import sweeping
-from .stopping import FLOOR_STEPS, FLOOR_TIME, LATE, STALL_STEPS, STALL_TIME, Options
+from .stopping import FLOOR_STEPS, FLOOR_TIME, LATE, STALL_STEPS, STALL_TIME, StoppingOptions
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ BLOCKS = 16
 """Blocks of an averaging window at most; they give the standard error of the mean."""
 
 
-class Length(NamedTuple):
+class SettlingLength(NamedTuple):
     """Steps of a settling."""
 
     limit: int
@@ -31,19 +31,19 @@ class Length(NamedTuple):
     """Parts of the window that are summed one by one, at most."""
 
 
-def count_steps(machine: Machine, drive: Drive, phase: Phase) -> Length:
+def count_steps(machine: Machine, drive: Drive, phase: Phase) -> SettlingLength:
     """Return the steps of a trajectory; under a nudge that swings its window is the last cycle, step by step."""
     if drive.swings:
         steps = len(np.atleast_1d(drive.beta))
-        return Length((drive.cycles + 1) * steps, drive.cycles * steps, steps, steps)
+        return SettlingLength((drive.cycles + 1) * steps, drive.cycles * steps, steps, steps)
     dt = machine.dynamics.dt
     if phase.fixed and machine.dynamics.method != "rk45":
-        window, first = whole_steps(phase.window, dt), phase.steps or whole_steps(phase.duration or 0.0, dt)
-        return Length(first + window, first, window)
-    return Length(phase.max_steps, 0, 0)
+        window, first = count_whole_steps(phase.window, dt), phase.steps or count_whole_steps(phase.duration or 0.0, dt)
+        return SettlingLength(first + window, first, window)
+    return SettlingLength(phase.max_steps, 0, 0)
 
 
-def longest(machine: Machine, drive: Drive, phase: Phase) -> float:
+def compute_longest_time(machine: Machine, drive: Drive, phase: Phase) -> float:
     """Return the time that a trajectory of fixed steps takes at most, in tau."""
     return count_steps(machine, drive, phase).limit * machine.dynamics.dt
 
@@ -63,7 +63,7 @@ def compute_gains(machine: Machine) -> tuple[Array, Array]:
     return gain, bound
 
 
-def make_options(machine: Machine, drive: Drive, phase: Phase, length: Length) -> Options:
+def make_options(machine: Machine, drive: Drive, phase: Phase, length: SettlingLength) -> StoppingOptions:
     """Return how the samples of a trajectory are judged."""
     dynamics = machine.dynamics
     adaptive, fixed = dynamics.method == "rk45", phase.fixed or drive.swings
@@ -73,7 +73,7 @@ def make_options(machine: Machine, drive: Drive, phase: Phase, length: Length) -
     waits = [STALL_TIME * machine.slowest, FLOOR_TIME * machine.slowest]
     if not adaptive:
         waits = [max(STALL_STEPS, waits[0] / dynamics.dt), max(FLOOR_STEPS, waits[1] / dynamics.dt)]
-    return Options(
+    return StoppingOptions(
         tolerance=float(phase.end(dynamics.precision, drive.size) + machine.fluctuation),
         stop_early=not fixed,
         watch=int(max(0, watch)),
@@ -85,10 +85,10 @@ def make_options(machine: Machine, drive: Drive, phase: Phase, length: Length) -
     )
 
 
-def make_search_options(machine: Machine, drive: Drive, phase: Phase) -> sweeping.Options:
+def make_search_options(machine: Machine, drive: Drive, phase: Phase) -> sweeping.SearchOptions:
     """Return how rest points are searched for."""
     dynamics, last = machine.dynamics, int(machine.layers[:, 2].max())
-    return sweeping.Options(
+    return sweeping.SearchOptions(
         tolerance=float(phase.end(dynamics.precision, drive.size)),
         damping=LAWS[machine.law].SWEEP_DAMPING if last == 1 else sweeping.DAMPING,
         output_damping=1.0 / (1.0 + drive.size),

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..network.connection import Kind
-from ..protocol import Settled, State
+from ..network.connection import ConnectionKind
+from ..protocol import SettlingResult, State
 
 Array = NDArray[np.float64]
 
@@ -37,13 +37,13 @@ class Average(NamedTuple):
     """Integrated autocorrelation time `t` in tau, in ``error^2 = 2 t/T variance`` for a window `T`."""
 
 
-class Relaxed(NamedTuple):
+class Relaxation(NamedTuple):
     """Where a settling led."""
 
     state: State
     """Membrane state (batch, units); complex if the nudge or the start is."""
 
-    settled: Settled
+    settled: SettlingResult
     full: State
     """The same with the synaptic poles behind the membranes (batch, width)."""
 
@@ -88,7 +88,7 @@ class SettlingEngine(Protocol):
         phase: Phase,
         every: int | None = None,
         record: Callable[[State], object] | None = None,
-    ) -> Relaxed:
+    ) -> Relaxation:
         """Let every sample follow its trajectory.
 
         Parameters
@@ -106,7 +106,7 @@ class SettlingEngine(Protocol):
         """
         ...
 
-    def rest(self, machine: Machine, drive: Drive, start: State, phase: Phase) -> Relaxed:
+    def rest(self, machine: Machine, drive: Drive, start: State, phase: Phase) -> Relaxation:
         """Find the rest point of every sample by sweeps over the layers, without following time.
 
         Parameters
@@ -138,7 +138,7 @@ class SettlingEngine(Protocol):
         """Return what the connections do to small changes around the activities (batch, units) of rest points."""
         ...
 
-    def correlate(self, kind: Kind, activity: State, delta: State) -> State:
+    def correlate(self, kind: ConnectionKind, activity: State, delta: State) -> State:
         """Return what the circuits beside the cells of one connection make of its two ends, of the shape of its block.
 
         Parameters

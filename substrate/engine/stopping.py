@@ -34,7 +34,7 @@ LATE = 16
 """A settling of fixed length looks for cycles in so many last steps."""
 
 
-class Options(NamedTuple):
+class StoppingOptions(NamedTuple):
     """How the samples of one settling are judged."""
 
     tolerance: float

@@ -29,7 +29,7 @@ PATIENCE, LEAST_DAMPING = 25, 0.05
 """After so many plain sweeps without gain a sample is damped more, down to this share of a sweep."""
 
 
-class Options(NamedTuple):
+class SearchOptions(NamedTuple):
     """Scalars of one search for rest points."""
 
     tolerance: float

@@ -15,7 +15,7 @@ from . import additive, hopfield
 Array = NDArray[np.float64]
 
 
-class Law(Protocol):
+class DriftLaw(Protocol):
     """A drift law ``tau du/dt = F(u, h)``."""
 
     NAME: str
@@ -55,5 +55,5 @@ class Law(Protocol):
         ...
 
 
-LAWS: dict[str, Law] = {law.NAME: law for law in (additive, hopfield)}
+LAWS: dict[str, DriftLaw] = {law.NAME: law for law in (additive, hopfield)}
 """Every law by name."""

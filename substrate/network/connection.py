@@ -17,7 +17,7 @@ Values = NDArray[Any]
 """Activities or errors, float64, or complex128 under a complex nudge."""
 
 
-class Kind(Protocol):
+class ConnectionKind(Protocol):
     """One kind of connection between two layers of known size."""
 
     @property
@@ -36,7 +36,7 @@ class Kind(Protocol):
         ...
 
     @property
-    def reverse(self) -> Kind:
+    def reverse(self) -> ConnectionKind:
         """The connection the other way, whose blocks `mirror` gives."""
         ...
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .connection import Kind
+from .connection import ConnectionKind
 from .topology import Topology
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Couplings(NamedTuple):
     weights: Mapping[tuple[str, str], Array]
     """Block of (pre, post) layer."""
 
-    kinds: Mapping[tuple[str, str], Kind]
+    kinds: Mapping[tuple[str, str], ConnectionKind]
     """How the block of (pre, post) layer holds the weights; may name more."""
 
     @property
@@ -85,13 +85,13 @@ class Couplings(NamedTuple):
         return matrix
 
 
-def couplings_of(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
+def make_couplings(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
     """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied."""
     kinds = {c.ends: c.kind for c in topology.recurrent()}
     return Couplings(topology.columns, {c.ends: blocks[c.block] for c in topology.recurrent()}, kinds)
 
 
-def joined(topology: Topology, parts: Mapping[str, Array], batch: int) -> Array:
+def join_layers(topology: Topology, parts: Mapping[str, Array], batch: int) -> Array:
     """Return what is applied to the layers as one array (batch, units); a layer that is not named gets 0.
 
     Raises

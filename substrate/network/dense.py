@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 class Dense(NamedTuple):
-    """A dense connection; see `substrate.network.connection.Kind`."""
+    """A dense connection; see `substrate.network.connection.ConnectionKind`."""
 
     pre: int
     post: int

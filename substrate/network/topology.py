@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .connection import Kind
+from .connection import ConnectionKind
 from .dense import Dense
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Connection(NamedTuple):
 
     pre: str
     post: str
-    kind: Kind
+    kind: ConnectionKind
     """How its block holds the weights."""
 
     @property
@@ -48,7 +48,7 @@ class Connection(NamedTuple):
         return self.pre, self.post
 
 
-class Fault(NamedTuple):
+class WiringFault(NamedTuple):
     """One thing wrong with a wiring, and what to try."""
 
     field: str
@@ -75,11 +75,11 @@ class Topology:
     """
 
     def __init__(self, layers: Mapping[str, int], connections: list[str], classes: int | None = None) -> None:
-        problems = faults(layers, connections)
+        problems = find_wiring_faults(layers, connections)
         if problems:
             raise ValueError("; ".join(f"{p.field}: {p.message}, {p.hint}" for p in problems))
         self.layers = dict(layers)
-        self.connections = [_connect(self.layers, *_parse(text)) for text in connections]
+        self.connections = [_make_connection(self.layers, *_parse_connection(text)) for text in connections]
         self.classes = classes
         names = list(layers)
         self.input, self.output = names[0], names[-1]
@@ -142,7 +142,7 @@ class Topology:
         return self._kinds[block].mirror(weight)
 
     @cached_property
-    def _kinds(self) -> dict[str, Kind]:
+    def _kinds(self) -> dict[str, ConnectionKind]:
         return {c.block: c.kind for c in self.connections}
 
     def pairs(self) -> list[tuple[Connection, Connection]]:
@@ -181,53 +181,58 @@ class Topology:
         return dense
 
 
-def _parse(text: str) -> tuple[str, str]:
+def _parse_connection(text: str) -> tuple[str, str]:
     pre, _, post = text.partition("-")
     return pre, post
 
 
-def _connect(layers: Mapping[str, int], pre: str, post: str) -> Connection:
+def _make_connection(layers: Mapping[str, int], pre: str, post: str) -> Connection:
     return Connection(pre, post, Dense(layers[pre], layers[post]))
 
 
-def faults(layers: Mapping[str, int], connections: list[str]) -> list[Fault]:
+def find_wiring_faults(layers: Mapping[str, int], connections: list[str]) -> list[WiringFault]:
     """Return everything wrong with a wiring; empty when it can be built."""
     found = [
-        Fault(f"layers.{name}", "not a layer name", "use a small letter, then small letters, digits or '_'")
+        WiringFault(f"layers.{name}", "not a layer name", "use a small letter, then small letters, digits or '_'")
         for name in layers
         if not _LAYER_NAME.fullmatch(name)
     ]
     found += [
-        Fault(f"layers.{name}", f"{size} units", "a layer has at least 1 unit")
+        WiringFault(f"layers.{name}", f"{size} units", "a layer has at least 1 unit")
         for name, size in layers.items()
         if size < 1
     ]
     if len(layers) < 2:
-        return [*found, Fault("layers", f"{len(layers)} layer(s)", "give an input layer and an output layer at least")]
+        return [
+            *found,
+            WiringFault("layers", f"{len(layers)} layer(s)", "give an input layer and an output layer at least"),
+        ]
     names = list(layers)
     good = []
     seen: set[str] = set()
     for i, text in enumerate(connections):
-        problem = _connection_fault(text, names, seen)
+        problem = _find_connection_fault(text, names, seen)
         seen.add(text)
         if problem is not None:
-            found.append(Fault(f"connections.{i}", *problem))
+            found.append(WiringFault(f"connections.{i}", *problem))
         else:
-            good.append(_parse(text))
+            good.append(_parse_connection(text))
     fed, used = {post for _, post in good}, {pre for pre, _ in good}
     if names[0] not in used:
         found.append(
-            Fault("connections", f"nothing reads the input layer {names[0]!r}", f'add "{names[0]}-{names[1]}"')
+            WiringFault("connections", f"nothing reads the input layer {names[0]!r}", f'add "{names[0]}-{names[1]}"')
         )
     found += [
-        Fault("connections", f"nothing feeds layer {name!r}", f'add a connection "<pre>-{name}" or remove the layer')
+        WiringFault(
+            "connections", f"nothing feeds layer {name!r}", f'add a connection "<pre>-{name}" or remove the layer'
+        )
         for name in names[1:]
         if name not in fed
     ]
     return found
 
 
-def _connection_fault(text: str, names: list[str], earlier: set[str]) -> tuple[str, str] | None:
+def _find_connection_fault(text: str, names: list[str], earlier: set[str]) -> tuple[str, str] | None:
     pre, dash, post = text.partition("-")
     if not dash:
         return f"{text!r} is not a connection", 'write "pre-post", such as "in-l1"'

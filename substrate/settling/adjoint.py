@@ -22,26 +22,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics.machine import Machine
-from ..dynamics.methods import Phase, whole_steps
+from ..dynamics.methods import Phase, count_whole_steps
 from ..engine.door import ENGINE
 from ..engine.protocol import Linear
 from ..engine.stopping import RUNAWAY
 from ..laws.law import LAWS
-from ..protocol import Settled, Status
+from ..protocol import SettlingResult, Status
 
 Array = NDArray[np.float64]
 
 
-class Errors(NamedTuple):
+class AdjointRelaxation(NamedTuple):
     """Where the adjoint state led."""
 
     delta: Array
     """Estimate of ``dL/d drive`` (batch, units)."""
 
-    settled: Settled
+    settled: SettlingResult
 
 
-def relax_errors(machine: Machine, state: Array, constant: Array, force: Array, phase: Phase) -> Errors:
+def relax_adjoint(machine: Machine, state: Array, constant: Array, force: Array, phase: Phase) -> AdjointRelaxation:
     """Let the adjoint state follow its motion from 0, by Euler steps ``dynamics.dt``.
 
     Parameters
@@ -57,12 +57,12 @@ def relax_errors(machine: Machine, state: Array, constant: Array, force: Array, 
     phase : Phase
         When to stop; without a tolerance at that of a nudge of 1.
     """
-    d, drift = np.zeros_like(state), _motion(machine, state, constant)
+    d, drift = np.zeros_like(state), _make_adjoint_motion(machine, state, constant)
     source = -drift.slopes * force
     gain, tolerance = machine.dynamics.dt / machine.tau, phase.end("double", 1.0)
     status = np.full(len(d), Status.STEP_LIMIT, dtype=np.int64)
     steps, moving = np.zeros(len(d), dtype=np.int64), np.ones(len(d), dtype=np.bool_)
-    for _ in range(_limit(phase, machine.dynamics.dt)):
+    for _ in range(_count_adjoint_steps(phase, machine.dynamics.dt)):
         change = drift.of(d) + source
         residual = np.abs(change).max(axis=1)
         # A comparison with nan is false.
@@ -77,10 +77,10 @@ def relax_errors(machine: Machine, state: Array, constant: Array, force: Array, 
     residual = np.abs(drift.of(d) + source).max(axis=1)
     status[(status == Status.STEP_LIMIT) & (residual < tolerance)] = Status.SETTLED
     time = np.asarray(steps * machine.dynamics.dt, dtype=np.float64)
-    return Errors(-drift.after * d, Settled(status, steps, residual, time))
+    return AdjointRelaxation(-drift.after * d, SettlingResult(status, steps, residual, time))
 
 
-class _Motion(NamedTuple):
+class _AdjointMotion(NamedTuple):
     """The linear motion ``d -> R W^T S d + (D - 1) d`` with `S` what the law makes of the drives."""
 
     linear: Linear
@@ -96,15 +96,15 @@ class _Motion(NamedTuple):
         return np.asarray(self.slopes * self.linear.transposed(self.after * d) + self.leak * d)
 
 
-def _motion(machine: Machine, state: Array, constant: Array) -> _Motion:
+def _make_adjoint_motion(machine: Machine, state: Array, constant: Array) -> _AdjointMotion:
     law, slopes, leak = LAWS[machine.law], machine.transfer.slope(state), -np.ones(1)
     activity = machine.transfer.activity(state)
     linear = ENGINE.linear(machine, activity)
     if law.SLOPED:
         leak = machine.transfer.curvature(state) * (linear.product(activity) + constant) - 1.0
-    return _Motion(linear, slopes, law.respond(np.ones(1), slopes), leak)
+    return _AdjointMotion(linear, slopes, law.respond(np.ones(1), slopes), leak)
 
 
-def _limit(phase: Phase, dt: float) -> int:
+def _count_adjoint_steps(phase: Phase, dt: float) -> int:
     """Return the steps of the phase; a window adds none, since the end is read."""
-    return phase.steps or (whole_steps(phase.duration, dt) if phase.duration else phase.max_steps)
+    return phase.steps or (count_whole_steps(phase.duration, dt) if phase.duration else phase.max_steps)

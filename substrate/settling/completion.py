@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics.machine import Drive, Machine
-from ..dynamics.methods import MOST_STEPS, Dynamics, Phase, whole_steps
-from ..engine.protocol import Relaxed
+from ..dynamics.methods import MOST_STEPS, Dynamics, Phase, count_whole_steps
+from ..engine.protocol import Relaxation
 from ..protocol import State, has_settled
 from .trajectory import relax_finely
 
@@ -26,30 +26,30 @@ TIME = 1e4
 """A sample that took so many time constants of its slowest element does not come to rest."""
 
 
-class Pace(NamedTuple):
+class MethodStep(NamedTuple):
     """A method and its step, in tau."""
 
     method: str
     dt: float
 
 
-FINE = (Pace("exponential", 0.05), Pace("exponential", 0.005))
+FINE = (MethodStep("exponential", 0.05), MethodStep("exponential", 0.005))
 """What follows a motion closely, the coarsest first; a synaptic pole may be as fast as it likes."""
 
 
-def complete(dynamics: Dynamics) -> Dynamics:
+def make_dynamics_complete(dynamics: Dynamics) -> Dynamics:
     """Return dynamics that settle completely: in time, in double precision, from zero, with steps large enough for it.
 
     A phase may take `TIME`, or as long as the scenario allows it where that is longer.
     """
-    pace, phases = _own(dynamics), (dynamics.free, dynamics.nudged)
+    pace, phases = _get_scenario_step(dynamics), (dynamics.free, dynamics.nudged)
     allowed = [phase.duration or (phase.steps or phase.max_steps) * dynamics.dt for phase in phases]
-    end = Phase(max_steps=min(MOST_STEPS, whole_steps(max(TIME, *allowed), pace.dt)), tolerance=TOLERANCE)
+    end = Phase(max_steps=min(MOST_STEPS, count_whole_steps(max(TIME, *allowed), pace.dt)), tolerance=TOLERANCE)
     parts = {"mode": "trajectory", "precision": "double", "start": "zero", "free": end, "nudged": end}
     return dynamics.model_copy(update={"method": pace.method, "dt": pace.dt, **parts})
 
 
-def settle_completely(machine: Machine, drive: Drive, start: State) -> Relaxed:
+def settle_completely(machine: Machine, drive: Drive, start: State) -> Relaxation:
     """Follow every sample to its rest point, with smaller steps than those of the machine where these fail.
 
     Parameters
@@ -62,13 +62,15 @@ def settle_completely(machine: Machine, drive: Drive, start: State) -> Relaxed:
         State at the beginning.
     """
     dynamics = machine.dynamics
-    paces = (Pace(dynamics.method, dynamics.dt), *(pace for pace in FINE if pace.dt < dynamics.dt))
+    paces = (MethodStep(dynamics.method, dynamics.dt), *(pace for pace in FINE if pace.dt < dynamics.dt))
     steps = min(MOST_STEPS, int(dynamics.free.max_steps * max(1.0, machine.slowest)))
     limit = dynamics.free.model_copy(update={"max_steps": steps})
-    return follow(machine, drive, start, limit, paces)
+    return follow_with_retries(machine, drive, start, limit, paces)
 
 
-def follow(machine: Machine, drive: Drive, start: State, phase: Phase, paces: tuple[Pace, ...] = FINE) -> Relaxed:
+def follow_with_retries(
+    machine: Machine, drive: Drive, start: State, phase: Phase, paces: tuple[MethodStep, ...] = FINE
+) -> Relaxation:
     """Follow every sample at the first pace, and anew at the next one where the step is to blame for how it ended.
 
     Parameters
@@ -80,15 +82,15 @@ def follow(machine: Machine, drive: Drive, start: State, phase: Phase, paces: tu
     paces : tuple of Pace
         The coarsest first.
     """
-    found, rows = _at(machine, drive, start, phase, paces[0]), np.arange(len(start))
+    found, rows = _relax_with_step(machine, drive, start, phase, paces[0]), np.arange(len(start))
     for pace in paces[1:]:
         # Too large a step makes a state flip, cycle or diverge, never late.
         rows = rows[~has_settled(found.settled.status[rows], by_clock=True)]
         if not len(rows):
             break
-        steps = min(MOST_STEPS, whole_steps(phase.max_steps * paces[0].dt, pace.dt))
+        steps = min(MOST_STEPS, count_whole_steps(phase.max_steps * paces[0].dt, pace.dt))
         limit = phase.model_copy(update={"max_steps": steps})
-        again = _at(machine, drive.only(rows), start[rows], limit, pace)
+        again = _relax_with_step(machine, drive.only(rows), start[rows], limit, pace)
         for old, new in ((found.state, again.state), (found.full, again.full)):
             old[rows] = new
         for values, others in zip(found.settled, again.settled, strict=True):
@@ -96,14 +98,14 @@ def follow(machine: Machine, drive: Drive, start: State, phase: Phase, paces: tu
     return found
 
 
-def _own(dynamics: Dynamics) -> Pace:
+def _get_scenario_step(dynamics: Dynamics) -> MethodStep:
     """Return the pace of a scenario, no finer than the coarsest of `FINE`."""
     coarsest = FINE[0]
     if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
         return coarsest
-    return Pace(dynamics.method, dynamics.dt) if dynamics.dt >= coarsest.dt else coarsest
+    return MethodStep(dynamics.method, dynamics.dt) if dynamics.dt >= coarsest.dt else coarsest
 
 
-def _at(machine: Machine, drive: Drive, start: State, phase: Phase, pace: Pace) -> Relaxed:
+def _relax_with_step(machine: Machine, drive: Drive, start: State, phase: Phase, pace: MethodStep) -> Relaxation:
     paced = machine.dynamics.model_copy(update={"mode": "trajectory", "method": pace.method, "dt": pace.dt})
     return relax_finely(machine._replace(dynamics=paced), drive, start, phase)

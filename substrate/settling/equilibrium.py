@@ -15,9 +15,9 @@ from devices.random import Stream
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import MOST_STEPS, Phase
 from ..engine.door import ENGINE
-from ..engine.protocol import Relaxed
+from ..engine.protocol import Relaxation
 from ..protocol import State, has_settled
-from .completion import follow
+from .completion import follow_with_retries
 
 LONGER = 100
 """A trajectory that is followed to its rest may take so many times as many steps as sweeps are allowed."""
@@ -41,14 +41,14 @@ class Audit(NamedTuple):
         return Audit(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-class Found(NamedTuple):
+class RestSearch(NamedTuple):
     """What a search found."""
 
-    relaxed: Relaxed
+    relaxed: Relaxation
     audit: Audit
 
 
-def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase) -> Found:
+def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase) -> RestSearch:
     """Find the rest point of every sample of a batch.
 
     Parameters
@@ -63,10 +63,10 @@ def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase)
         Tolerance, and how many sweeps at most.
     """
     relaxed = ENGINE.rest(machine, drive, start, phase)
-    return Found(relaxed, _audit(machine, drive, start[:, : relaxed.state.shape[1]], phase, relaxed))
+    return RestSearch(relaxed, _audit_rest_points(machine, drive, start[:, : relaxed.state.shape[1]], phase, relaxed))
 
 
-def _audit(machine: Machine, drive: Drive, start: State, phase: Phase, found: Relaxed) -> Audit:
+def _audit_rest_points(machine: Machine, drive: Drive, start: State, phase: Phase, found: Relaxation) -> Audit:
     """Follow the trajectories of some settled samples and compare."""
     count = min(machine.dynamics.audit, len(start))
     if count == 0:
@@ -74,7 +74,7 @@ def _audit(machine: Machine, drive: Drive, start: State, phase: Phase, found: Re
     seed, instance, name = drive.names
     order = np.argsort(Stream(seed, f"audit/{name}", instance).uniform((len(start),)))[:count]
     limit = phase.model_copy(update={"max_steps": min(MOST_STEPS, LONGER * phase.max_steps)})
-    followed = follow(machine, drive.only(order), start[order], limit)
+    followed = follow_with_retries(machine, drive.only(order), start[order], limit)
     distance = np.abs(followed.state - found.state[order]).max(axis=1)
     rested = has_settled(followed.settled.status) & has_settled(found.settled.status[order])
     return Audit(count, int(np.sum(rested & (distance > ELSEWHERE))), int(np.sum(~rested)))

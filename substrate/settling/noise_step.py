@@ -30,7 +30,7 @@ from devices.neuron.noise import Noise
 
 from ..dynamics.machine import Machine
 from ..dynamics.methods import NOISY_STEP
-from ..engine.threads import single_threaded_blas
+from ..engine.threads import limit_blas_threads
 from ..laws.law import LAWS
 from ..network.couplings import Couplings
 
@@ -43,14 +43,14 @@ _ROUNDS = 30
 """Products that estimate a norm, after which it is right within a few percent."""
 
 
-def substeps(machine: Machine, couplings: Couplings, noise: Noise) -> int:
+def count_substeps(machine: Machine, couplings: Couplings, noise: Noise) -> int:
     """Return into how many equal steps each step ``dynamics.dt`` is cut under `noise`."""
     # One thread, so that the norms are the same bits for any number of them.
-    with single_threaded_blas():
-        return max(1, math.ceil(machine.dynamics.dt / largest_step(machine, couplings, noise) * (1.0 - 1e-12)))
+    with limit_blas_threads():
+        return max(1, math.ceil(machine.dynamics.dt / compute_largest_step(machine, couplings, noise) * (1.0 - 1e-12)))
 
 
-def largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
+def compute_largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
     """Return the largest step with right fluctuations, in tau; see the table of the module.
 
     Parameters
@@ -63,13 +63,13 @@ def largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
         What shakes the membranes.
     """
     method, tau, pole = machine.dynamics.method, float(machine.tau.min()), machine.synapse_tau
-    slope = _steepest(machine)
-    size = slope * _norm(couplings)
+    slope = _compute_steepest_factor(machine)
+    size = slope * _estimate_spectral_norm(couplings)
     times, _ = noise.processes()
     quickest = float(times.min()) if len(times) else math.inf
     if method == "heun":
         return min(NOISY_STEP[method] * tau / (1.0 + size), 0.5 * quickest, 0.8 * pole if pole else math.inf)
-    skewed = slope * _norm(couplings.antisymmetric())
+    skewed = slope * _estimate_spectral_norm(couplings.antisymmetric())
     limits = [NOISY_STEP[method] * tau, tau / (1.0 + size)]
     limits.append(0.025 * tau / max(skewed**2, 1e-12))
     if pole:
@@ -79,15 +79,15 @@ def largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
     return min(limits)
 
 
-def largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float:
+def compute_largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float:
     """Return the drift that no unit of a sample at rest exceeds, but for a share `FALSE_ALARM` of the samples.
 
     White noise of size `sigma` gives the drift of linear units with symmetric couplings the covariance ``J S J^T =
     -sigma^2 J``, at most ``sigma^2 (1 + L)`` in any direction; that of slow noise is at most the noise itself.
     """
-    slope = _steepest(machine)
-    with single_threaded_blas():
-        size = slope * _norm(couplings)
+    slope = _compute_steepest_factor(machine)
+    with limit_blas_threads():
+        size = slope * _estimate_spectral_norm(couplings)
     white = (noise.thermal * float(machine.thermal.max())) ** 2 + (noise.common * float(machine.common.max())) ** 2
     _, slow = noise.processes()
     spread = math.sqrt(white * (1.0 + size) + float(np.sum(slow**2)))
@@ -95,13 +95,13 @@ def largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float
     return spread * math.sqrt(2.0 * math.log(2.0 * couplings.units / FALSE_ALARM))
 
 
-def _steepest(machine: Machine) -> float:
+def _compute_steepest_factor(machine: Machine) -> float:
     """Return the largest factor of a coupling in the linearised drift."""
     slope = np.array(machine.transfer.steepest())
     return float(LAWS[machine.law].respond(slope, slope))
 
 
-def _norm(couplings: Couplings) -> float:
+def _estimate_spectral_norm(couplings: Couplings) -> float:
     """Return the largest singular value of the couplings, by power iteration."""
     v = np.random.default_rng(0).normal(size=(1, couplings.units))
     back, size = couplings.transposed(), 0.0

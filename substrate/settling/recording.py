@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dynamics.methods import Dynamics, Phase, whole_steps
+from ..dynamics.methods import Dynamics, Phase, count_whole_steps
 from ..protocol import State
 
 LIMIT = 2 * 2**30
@@ -20,8 +20,8 @@ def times_kept(dynamics: Dynamics, phase: Phase, every: int) -> int:
     """Return how many states of a phase are kept at most, its begin and end included."""
     steps = phase.max_steps
     if phase.fixed:
-        steps = phase.steps or whole_steps(phase.duration or 0.0, dynamics.dt)
-        steps += whole_steps(phase.window, dynamics.dt)
+        steps = phase.steps or count_whole_steps(phase.duration or 0.0, dynamics.dt)
+        steps += count_whole_steps(phase.window, dynamics.dt)
     return 2 + -(-steps // every)
 
 

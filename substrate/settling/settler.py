@@ -13,14 +13,14 @@ from devices.random import Stream
 from ..dynamics.machine import Drive, Machine, count_planes
 from ..dynamics.methods import Phase
 from ..dynamics.slow_drive import SlowDrive
-from ..dynamics.transfer import as_loaded
-from ..engine.lengths import longest
-from ..engine.protocol import Relaxed
+from ..dynamics.transfer import rescale_loaded_state
+from ..engine.lengths import compute_longest_time
+from ..engine.protocol import Relaxation
 from ..network.couplings import Couplings
 from ..protocol import State
-from .completion import complete, settle_completely
+from .completion import make_dynamics_complete, settle_completely
 from .equilibrium import Audit, settle_by_sweeps
-from .noise_step import largest_drift, substeps
+from .noise_step import compute_largest_drift, count_substeps
 from .trajectory import relax_finely
 
 Array = NDArray[np.float64]
@@ -75,7 +75,7 @@ class Settler:
         phase: Phase,
         busy: float,
         record: Record = None,
-    ) -> Relaxed:
+    ) -> Relaxation:
         """Settle under a drive, from `start` to the end of a phase.
 
         Parameters
@@ -95,10 +95,10 @@ class Settler:
             If a recording is asked for in equilibrium mode.
         """
         own, acting = self._machine.transfer, machine.transfer
-        start = as_loaded(start, own, acting)
+        start = rescale_loaded_state(start, own, acting)
         if record is not None:
             every, keep = record
-            record = every, lambda state: keep(as_loaded(state, acting, own))
+            record = every, lambda state: keep(rescale_loaded_state(state, acting, own))
         if self._completely:
             relaxed = settle_completely(machine, drive, start)
         elif machine.dynamics.mode == "equilibrium":
@@ -109,13 +109,15 @@ class Settler:
             relaxed = found.relaxed
         else:
             relaxed = self._follow_in_time(machine, drive, start, phase, busy, record)
-        return relaxed._replace(state=as_loaded(relaxed.state, acting, own), full=as_loaded(relaxed.full, acting, own))
+        return relaxed._replace(
+            state=rescale_loaded_state(relaxed.state, acting, own), full=rescale_loaded_state(relaxed.full, acting, own)
+        )
 
     def _follow_in_time(
         self, machine: Machine, drive: Drive, start: State, phase: Phase, busy: float, record: Record
-    ) -> Relaxed:
+    ) -> Relaxation:
         if self._slow.on:
-            self._slow.elapse(max(0.0, busy - longest(machine, drive, phase)))
+            self._slow.elapse(max(0.0, busy - compute_longest_time(machine, drive, phase)))
             drive = drive._replace(slow=self._slow.begin(count_planes(drive, start)))
         relaxed = relax_finely(self._paced(machine), drive, start, phase, *(record or (None, None)))
         self._slow.end(relaxed.slow, relaxed.settled.time)
@@ -125,11 +127,13 @@ class Settler:
         """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
         if self._pacing is None:
             return machine
-        fluctuation = largest_drift(machine, self._couplings, self._machine.noise)
-        return machine._replace(substeps=substeps(machine, self._couplings, self._pacing), fluctuation=fluctuation)
+        fluctuation = compute_largest_drift(machine, self._couplings, self._machine.noise)
+        return machine._replace(
+            substeps=count_substeps(machine, self._couplings, self._pacing), fluctuation=fluctuation
+        )
 
     def complete(self, constant: Array, start: State) -> State:
         """Return where a state would come to rest under a constant drive, in double precision and without noise."""
         drive = Drive(constant, 0.0, np.zeros((len(start), 0)))
-        machine = self._machine._replace(noise=Noise(), dynamics=complete(self._machine.dynamics))
+        machine = self._machine._replace(noise=Noise(), dynamics=make_dynamics_complete(self._machine.dynamics))
         return settle_completely(machine, drive, start).state

@@ -10,7 +10,7 @@ from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
 from ..engine.door import ENGINE
 from ..engine.lengths import count_steps
-from ..engine.protocol import Relaxed
+from ..engine.protocol import Relaxation
 from ..protocol import State
 
 
@@ -21,7 +21,7 @@ def relax_finely(
     phase: Phase,
     every: int | None = None,
     record: Callable[[State], object] | None = None,
-) -> Relaxed:
+) -> Relaxation:
     """Let every sample follow its trajectory, every step cut into the substeps of the machine.
 
     The parameters are those of `substrate.engine.protocol.SettlingEngine.relax`; counts and cycles are of whole steps.

@@ -26,7 +26,7 @@ _GIVE_UP = 0.5
 _STORE = 2**23
 
 
-def solve(product: Product, right: Array) -> Array:
+def solve_krylov(product: Product, right: Array) -> Array:
     """Return the solutions `x` of ``A x = b``, (batch, units).
 
     The residual that decides is computed anew from `x`, never carried along.
@@ -52,7 +52,7 @@ def solve(product: Product, right: Array) -> Array:
     return x
 
 
-def factorised(matrix: Array, right: Array) -> Array:
+def solve_by_factorisation(matrix: Array, right: Array) -> Array:
     """Return the solution `x` of one system by factorisation, (units,); NaN if it is singular or too inexact.
 
     Parameters
@@ -76,8 +76,8 @@ def _solve_part(product: Product, right: Array, x: Array, rows: Rows) -> None:
     before = np.full(len(right), np.inf)
     for cycle in range(_CYCLES + 1):
         residual = right[rows] - product(x[rows], rows)
-        size = _norm(residual)
-        going = size > TOLERANCE * (_norm(right[rows]) + _norm(x[rows]))
+        size = _compute_row_norms(residual)
+        going = size > TOLERANCE * (_compute_row_norms(right[rows]) + _compute_row_norms(x[rows]))
         hopeless = going & ((size > _GIVE_UP * before[rows]) | (cycle == _CYCLES))
         before[rows] = size
         x[rows[hopeless]] = np.nan
@@ -85,10 +85,10 @@ def _solve_part(product: Product, right: Array, x: Array, rows: Rows) -> None:
         rows, residual = rows[going], residual[going]
         if len(rows) == 0:
             return
-        x[rows] += _cycle(product, residual, rows, 0.5 * TOLERANCE * _norm(right[rows]))
+        x[rows] += _run_gcr_cycle(product, residual, rows, 0.5 * TOLERANCE * _compute_row_norms(right[rows]))
 
 
-def _cycle(product: Product, residual: Array, rows: Rows, small: Array) -> Array:
+def _run_gcr_cycle(product: Product, residual: Array, rows: Rows, small: Array) -> Array:
     """Return the correction of `x` found with `_DEPTH` products from the residual."""
     total = np.zeros_like(residual)
     directions, images = np.empty((2, len(rows), _DEPTH, residual.shape[1]))
@@ -97,17 +97,17 @@ def _cycle(product: Product, residual: Array, rows: Rows, small: Array) -> Array
         overlap = (images[:, :k] @ image[:, :, None]).transpose(0, 2, 1)
         image -= (overlap @ images[:, :k])[:, 0]
         direction -= (overlap @ directions[:, :k])[:, 0]
-        size = _norm(image)
+        size = _compute_row_norms(image)
         # An image that vanishes belongs to a residual that is zero, or that no direction lowers.
         scale = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0.0)[:, None]
         directions[:, k], images[:, k] = direction * scale, image * scale
         step = np.sum(images[:, k] * residual, axis=1)[:, None]
         total += step * directions[:, k]
         residual = residual - step * images[:, k]
-        if (_norm(residual) <= small).all():
+        if (_compute_row_norms(residual) <= small).all():
             break
     return total
 
 
-def _norm(v: Array) -> Array:
+def _compute_row_norms(v: Array) -> Array:
     return np.asarray(np.linalg.norm(v, axis=1))

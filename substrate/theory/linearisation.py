@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chip.chip import Chip
-from ..laws.law import LAWS, Law
-from ..network.couplings import Couplings, couplings_of
+from ..laws.law import LAWS, DriftLaw
+from ..network.couplings import Couplings, make_couplings
 from . import krylov
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ class Linearisation(NamedTuple):
     bend: Array | None = None
     """``rho''(u*) h``, of a law whose drift holds the slope."""
 
-    law: Law = LAWS["additive"]
+    law: DriftLaw = LAWS["additive"]
 
     @property
     def coupling(self) -> Array:
@@ -148,16 +148,16 @@ class Linearisation(NamedTuple):
         if units <= DIRECT:
             x = np.full_like(right, np.nan)
         else:
-            x = krylov.solve(lambda v, rows: self._outward(couplings, v, rows), right)
+            x = krylov.solve_krylov(lambda v, rows: self._outward(couplings, v, rows), right)
         missing = np.flatnonzero(np.isnan(x).any(axis=1))
         if units <= LAST_RESORT and len(missing):
             matrix = couplings.dense()
             for i in missing:
-                x[i] = krylov.factorised(self._matrix(matrix, int(i)), right[i])
+                x[i] = krylov.solve_by_factorisation(self._matrix(matrix, int(i)), right[i])
         return x
 
 
-def equilibrium(chip: Chip) -> Equilibrium:
+def find_equilibrium(chip: Chip) -> Equilibrium:
     """Continue the chip's last free settling to its rest point, to double precision.
 
     The chip's own dynamics go on, with steps that lead to the end (`substrate.settling.completion`); Newton steps
@@ -168,8 +168,8 @@ def equilibrium(chip: Chip) -> Equilibrium:
     finite = np.asarray(np.isfinite(state).all(axis=1))
     state = np.where(finite[:, None], state, 0.0)
     for _ in range(_NEWTON_STEPS):
-        state = state - _newton_step(chip, state)
-    residual = np.abs(_drift(chip, state)).max(axis=1)
+        state = state - _compute_newton_step(chip, state)
+    residual = np.abs(_compute_net_drift(chip, state)).max(axis=1)
     return Equilibrium(
         state,
         np.asarray(chip.activity_of(state)),
@@ -179,24 +179,24 @@ def equilibrium(chip: Chip) -> Equilibrium:
 
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
-    transfer, couplings = chip.membranes.transfer, couplings_of(chip.topology, chip.effective)
+    transfer, couplings = chip.membranes.transfer, make_couplings(chip.topology, chip.effective)
     law, slopes = LAWS[chip.design.law], transfer.slope(state)
-    bend = transfer.curvature(state) * _net_drive(chip, state) if law.SLOPED else None
+    bend = transfer.curvature(state) * _compute_net_drive(chip, state) if law.SLOPED else None
     return Linearisation(couplings, slopes, bend, law)
 
 
-def _net_drive(chip: Chip, state: Array) -> Array:
+def _compute_net_drive(chip: Chip, state: Array) -> Array:
     activity = np.asarray(chip.activity_of(state), dtype=np.float64)
-    return couplings_of(chip.topology, chip.effective).product(activity) + chip.constant_drive
+    return make_couplings(chip.topology, chip.effective).product(activity) + chip.constant_drive
 
 
-def _drift(chip: Chip, state: Array) -> Array:
+def _compute_net_drift(chip: Chip, state: Array) -> Array:
     slopes = chip.membranes.transfer.slope(state)
-    return np.asarray(LAWS[chip.design.law].drift(state, _net_drive(chip, state), slopes))
+    return np.asarray(LAWS[chip.design.law].drift(state, _compute_net_drive(chip, state), slopes))
 
 
-def _newton_step(chip: Chip, state: Array) -> Array:
-    drift, step = _drift(chip, state), np.zeros_like(state)
+def _compute_newton_step(chip: Chip, state: Array) -> Array:
+    drift, step = _compute_net_drift(chip, state), np.zeros_like(state)
     # A sample that is still far from rest must not be thrown into another basin.
     size = np.abs(drift).max(axis=1)
     near = np.flatnonzero((size >= _REACHED) & (size < 1e-6))
@@ -204,19 +204,19 @@ def _newton_step(chip: Chip, state: Array) -> Array:
     return np.where(np.isnan(step).any(axis=1, keepdims=True), 0.0, step)
 
 
-def saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
+def find_saturated(chip: Chip, state: Array) -> NDArray[np.bool_]:
     """Tell which units (batch, units) have less than 5 % of the largest slope of their activation."""
     return chip.membranes.transfer.saturated(state)
 
 
-def angle(forward: Array, mirrored: Array) -> float:
+def compute_weight_angle(forward: Array, mirrored: Array) -> float:
     """Return the angle between a forward weight and its feedback as the forward connection holds it, in degrees."""
     product = float(np.sum(forward * mirrored))
     size = float(np.linalg.norm(forward) * np.linalg.norm(mirrored))
     return float(np.degrees(np.arccos(np.clip(product / size, -1.0, 1.0)))) if size > 0.0 else float("nan")
 
 
-def symmetry(couplings: Couplings, leak: float = 0.0) -> float:
+def compute_symmetry(couplings: Couplings, leak: float = 0.0) -> float:
     """Return ``|S| / (|S| + |A|)`` of ``W - leak`` (Frobenius norms); 1: symmetric, 0: antisymmetric.
 
     Parameters

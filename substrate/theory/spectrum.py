@@ -25,7 +25,7 @@ _VECTORS = 60
 _ACCURACY = 1e-9
 
 
-def rightmost(chip: Chip, state: Array) -> Array:
+def find_rightmost(chip: Chip, state: Array) -> Array:
     """Return the real part of the rightmost eigenvalue of the motion around each rest point, (batch,).
 
     Below 0 the sample can stay where it is. Beyond `DENSE` units by a search to a relative 1e-9,
@@ -39,12 +39,12 @@ def rightmost(chip: Chip, state: Array) -> Array:
         Rest points.
     """
     if state.shape[1] <= DENSE:
-        return np.asarray(spectrum(chip, state).real.max(axis=1))
+        return np.asarray(compute_spectrum(chip, state).real.max(axis=1))
     linear = linearise(chip, state)
-    return np.array([_rightmost(linear.only(np.array([i])), chip.membranes.tau) for i in range(len(state))])
+    return np.array([_search_rightmost(linear.only(np.array([i])), chip.membranes.tau) for i in range(len(state))])
 
 
-def leaves(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
+def find_unstable(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
     """Tell which rest points a chip leaves at the slightest push, as a saddle or the middle of a cycle, (batch,).
 
     Where the symmetric part of ``J_u`` is negative definite every departure dies out, whatever the time constants;
@@ -62,7 +62,7 @@ def leaves(linear: Linearisation, time_constants: Array) -> NDArray[np.bool_]:
         one = linear.only(np.array([i]))
         if linear.slopes.shape[1] <= LAST_RESORT and _is_contracting(one.jacobian(0)):
             continue
-        found[i] = _farthest_right(one, time_constants) > _ACCURACY
+        found[i] = _find_rightmost_value(one, time_constants) > _ACCURACY
     return found
 
 
@@ -75,7 +75,7 @@ def _is_contracting(jacobian: Array) -> bool:
     return True
 
 
-def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
+def compute_spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
     """Return all eigenvalues of the motion around each rest point, (batch, units), the rightmost first.
 
     Parameters
@@ -97,13 +97,13 @@ def spectrum(chip: Chip, state: Array) -> NDArray[np.complex128]:
     return np.array([row[np.argsort(-row.real, kind="stable")] for row in values], dtype=np.complex128)
 
 
-def _farthest_right(linear: Linearisation, time_constants: Array) -> float:
+def _find_rightmost_value(linear: Linearisation, time_constants: Array) -> float:
     if linear.slopes.shape[1] <= DENSE:
         return float(scipy.linalg.eigvals(linear.jacobian(0) / time_constants[:, None]).real.max())
-    return _rightmost(linear, time_constants)
+    return _search_rightmost(linear, time_constants)
 
 
-def _rightmost(linear: Linearisation, time_constants: Array) -> float:
+def _search_rightmost(linear: Linearisation, time_constants: Array) -> float:
     units = linear.slopes.shape[1]
     motion = scipy.sparse.linalg.LinearOperator(
         (units, units), lambda v: linear.jacobian_product(v.reshape(1, -1))[0] / time_constants, dtype=np.float64

@@ -27,7 +27,7 @@ _SMALL = 1e-8
 """After so small a step the next one, its square, is below rounding."""
 
 
-def trims(couplings: Couplings) -> Array:
+def find_trims(couplings: Couplings) -> Array:
     """Return the ratios `r` of output to input gain that make the couplings most symmetric, (units,).
 
     Only couplings present in both directions count: no gain restores one that is missing. Units that
@@ -38,18 +38,18 @@ def trims(couplings: Couplings) -> Array:
     couplings : Couplings
         Effective couplings `W`.
     """
-    squares = _reciprocal_squares(couplings)
+    squares = _square_reciprocal(couplings)
     x = np.zeros(couplings.units)
     for _ in range(_STEPS):
-        rows, columns = _sums(squares, x)
-        step = _newton_step(squares, x, columns - rows, rows + columns)
+        rows, columns = _sum_rows_columns(squares, x)
+        step = _compute_trim_step(squares, x, columns - rows, rows + columns)
         x += step
         if np.abs(step).max() < _SMALL:
             break
     return np.asarray(np.exp(x))
 
 
-def _reciprocal_squares(couplings: Couplings) -> Couplings:
+def _square_reciprocal(couplings: Couplings) -> Couplings:
     """Return ``W_ij^2`` where ``W_ij`` and ``W_ji`` both act, and 0 elsewhere."""
     squares = {}
     for (pre, post), weight in couplings.weights.items():
@@ -59,14 +59,14 @@ def _reciprocal_squares(couplings: Couplings) -> Couplings:
     return couplings._replace(weights=squares)
 
 
-def _sums(squares: Couplings, x: Array) -> tuple[Array, Array]:
+def _sum_rows_columns(squares: Couplings, x: Array) -> tuple[Array, Array]:
     """Return the sums of the rows and of the columns of ``P_ij = W_ij^2 exp(x_i - x_j)``."""
     up = np.exp(x)
     rows = up * squares.product(1.0 / up[None])[0]
     return rows, squares.transposed().product(up[None])[0] / up
 
 
-def _newton_step(squares: Couplings, x: Array, downhill: Array, scale: Array) -> Array:
+def _compute_trim_step(squares: Couplings, x: Array, downhill: Array, scale: Array) -> Array:
     """Return the step of `x`; the Hessian is the Laplacian of ``P + P^T``."""
     up, units = np.exp(x), len(x)
     back = squares.transposed()

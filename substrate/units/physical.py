@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from devices.interface.hold import thermal_noise as ktc
+from devices.interface.hold import compute_ktc_noise as ktc
 from devices.parameters import BOLTZMANN, Farads, Kelvins, Parameters, Seconds, Siemens, Volts
 
 Synapse = Literal["virtual-ground", "transconductor", "passive"]
@@ -100,38 +100,42 @@ class Physical(Parameters):
         return self.model_copy(update={"tau": tau, "capacitance": capacitance, "leak": leak})
 
 
-def volts_of_state(physical: Physical, state: Real) -> Real:
+def convert_state_to_volts(physical: Physical, state: Real) -> Real:
     """Return the membrane voltage of a state, or the change of one."""
-    return state * _known(physical, "volt_scale")
+    return state * _get_physical_value(physical, "volt_scale")
 
 
-def volts_of_activity(physical: Physical, activity: Real) -> Real:
+def convert_activity_to_volts(physical: Physical, activity: Real) -> Real:
     """Return the output voltage of an activity, or the change of one."""
-    return activity * _known(physical, "activity_volts")
+    return activity * _get_physical_value(physical, "activity_volts")
 
 
-def siemens_of_weight(physical: Physical, weight: Real) -> Real:
+def convert_weight_to_siemens(physical: Physical, weight: Real) -> Real:
     """Return the differential conductance ``G+ - G-`` of a weight, or the change of one."""
-    return weight * _siemens(physical)
+    return weight * _compute_weight_siemens(physical)
 
 
-def thermal_noise(physical: Physical) -> float:
+def compute_thermal_noise(physical: Physical) -> float:
     """Return the standard deviation of the thermal noise on a leaking membrane, in units of the state."""
-    power = physical.excess_noise * BOLTZMANN * physical.temperature / _known(physical, "capacitance")
-    return math.sqrt(power) / _known(physical, "volt_scale")
+    power = physical.excess_noise * BOLTZMANN * physical.temperature / _get_physical_value(physical, "capacitance")
+    return math.sqrt(power) / _get_physical_value(physical, "volt_scale")
 
 
-def sampled_noise(physical: Physical, capacitance: float) -> float:
+def compute_sampling_noise(physical: Physical, capacitance: float) -> float:
     """Return the standard deviation of the noise of a sample on `capacitance` farads, in units of the activity."""
-    return ktc(capacitance, physical.temperature) / _known(physical, "activity_volts")
+    return ktc(capacitance, physical.temperature) / _get_physical_value(physical, "activity_volts")
 
 
-def _siemens(physical: Physical) -> float:
+def _compute_weight_siemens(physical: Physical) -> float:
     """Return the differential conductance of a weight of 1."""
-    return _known(physical, "leak") * _known(physical, "volt_scale") / _known(physical, "activity_volts")
+    return (
+        _get_physical_value(physical, "leak")
+        * _get_physical_value(physical, "volt_scale")
+        / _get_physical_value(physical, "activity_volts")
+    )
 
 
-def _known(physical: Physical, name: str) -> float:
+def _get_physical_value(physical: Physical, name: str) -> float:
     value: float | None = getattr(physical.resolved(), name)
     if value is None:
         more = ", or two of tau, capacitance and leak" if name in {"capacitance", "leak"} else ""

@@ -13,7 +13,7 @@ from devices.parameters import Span
 from ..dynamics.methods import MOST_STEPS, Dynamics
 
 
-class Fault(NamedTuple):
+class TimeFault(NamedTuple):
     """One time that cannot be used, and what to try."""
 
     path: tuple[str | int, ...]
@@ -23,7 +23,7 @@ class Fault(NamedTuple):
     hint: str
 
 
-def faults(dynamics: Dynamics) -> list[Fault]:
+def find_time_faults(dynamics: Dynamics) -> list[TimeFault]:
     """Return every phase of too many steps, of dynamics whose times are plain numbers in units of tau."""
     durations: dict[tuple[str, ...], float] = {
         (name, key): time
@@ -33,23 +33,23 @@ def faults(dynamics: Dynamics) -> list[Fault]:
     }
     counts = {path: time / dynamics.dt for path, time in durations.items()}
     return [
-        Fault(path, f"is {count:.3g} steps of `dt`, must be <= {MOST_STEPS:,}", "shorten it or take larger steps")
+        TimeFault(path, f"is {count:.3g} steps of `dt`, must be <= {MOST_STEPS:,}", "shorten it or take larger steps")
         for path, count in counts.items()
         if count > MOST_STEPS
     ]
 
 
-def span_fault(path: tuple[str | int, ...], time: Span, tau: float | None) -> Fault | None:
+def find_span_fault(path: tuple[str | int, ...], time: Span, tau: float | None) -> TimeFault | None:
     """Return why a time in seconds cannot be used with a `tau` in seconds (None: unknown), or None if it can."""
     if not 0.0 < time.seconds < math.inf:
-        return Fault(path, "must be > 0 and finite", 'write a time such as "50 ns"')
+        return TimeFault(path, "must be > 0 and finite", 'write a time such as "50 ns"')
     if tau is None:
         hint = 'add tau = "1 us" (or capacitance and leak) to [physical], or write a plain number in units of tau'
-        return Fault(path, "is in seconds, which needs [physical] tau", hint)
+        return TimeFault(path, "is in seconds, which needs [physical] tau", hint)
     return None
 
 
-def limit_fault(path: tuple[str | int, ...], time: float, field: FieldInfo | None) -> Fault | None:
+def find_limit_fault(path: tuple[str | int, ...], time: float, field: FieldInfo | None) -> TimeFault | None:
     """Return which limit of its field a time in units of tau is beyond; None if it is within all of them."""
     if field is None:
         return None
@@ -58,5 +58,5 @@ def limit_fault(path: tuple[str | int, ...], time: float, field: FieldInfo | Non
     except ValidationError as error:
         signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
         beyond = " and ".join(f"{signs[k]} {v:g}" for k, v in error.errors()[0].get("ctx", {}).items() if k in signs)
-        return Fault(path, f"is {time:.4g} tau, must be {beyond}", "take another time, or another [physical] tau")
+        return TimeFault(path, f"is {time:.4g} tau, must be {beyond}", "take another time, or another [physical] tau")
     return None

@@ -9,11 +9,11 @@ import nudgelab
 from devices.block import BlockError
 from devices.hardware import Devices
 from devices.imperfection import COMMON, DIFFERENT, RANDOM
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.language.faults import ScenarioError
-from scenarios.run.identity import run_id
-from substrate.chip.causes import class_of
-from substrate.chip.randomness import conjugates, measurements_differ
+from scenarios.run.identity import compute_run_id
+from substrate.chip.causes import classify_cause
+from substrate.chip.randomness import has_conjugate_answers, has_random_measurements
 from tests.own_kinds import only_here
 
 
@@ -88,7 +88,7 @@ def test_each_is_a_cause_of_its_class_and_goes_alone():
     registered()
     whole = chip(**{name: keys for name, (_, keys, _) in BLOCKS.items()})
     assert [name for name in whole.causes if name in BLOCKS] == [*BLOCKS]
-    assert {name: class_of(whole.design, name) for name in BLOCKS} == {
+    assert {name: classify_cause(whole.design, name) for name in BLOCKS} == {
         name: kind for name, (*_, kind) in BLOCKS.items()
     }
     for name in BLOCKS:
@@ -127,7 +127,7 @@ def test_reads_are_bent_and_states_are_not():
     np.testing.assert_array_equal(plain[0], bent[0])
     np.testing.assert_array_equal(bent[1], bent[2])
     assert not np.array_equal(plain[1], bent[1])
-    assert not conjugates(chip(bend={"share": 0.1}).design.devices)
+    assert not has_conjugate_answers(chip(bend={"share": 0.1}).design.devices)
 
 
 def test_noise_of_reads_is_new_in_every_read():
@@ -136,17 +136,17 @@ def test_noise_of_reads_is_new_in_every_read():
     state, first, second = seen(noisy)
     np.testing.assert_array_equal(state, seen(chip())[0])
     assert not np.array_equal(first, second)
-    assert measurements_differ(noisy.design.devices)
-    assert not measurements_differ(chip().design.devices)
+    assert has_random_measurements(noisy.design.devices)
+    assert not has_random_measurements(chip().design.devices)
 
 
 def test_a_scenario_needs_the_name_only_where_the_block_acts():
     plain = nudgelab.load("quickstart")
-    told, name = plain.to_toml(), run_id(plain.loaded.scenario, build(plain.loaded).content)
+    told, name = plain.to_toml(), compute_run_id(plain.loaded.scenario, make_setup(plain.loaded).content)
     registered()
     again = nudgelab.load("quickstart")
     assert again.to_toml() == told
-    assert run_id(again.loaded.scenario, build(again.loaded).content) == name
+    assert compute_run_id(again.loaded.scenario, make_setup(again.loaded).content) == name
     assert "[devices.wear]" in nudgelab.load("quickstart", {"devices.wear.sigma": 0.1}).to_toml()
     with pytest.raises(ScenarioError, match="unknown key - did you mean 'sigma'"):
         nudgelab.load("quickstart", {"devices.wear.sigme": 0.1})
@@ -157,7 +157,7 @@ def test_a_scenario_needs_the_name_only_where_the_block_acts():
 def test_a_run_is_named_by_what_a_block_computes():
     def name():
         loaded = nudgelab.load("quickstart", {"devices.wear.sigma": 0.1}).loaded
-        return run_id(loaded.scenario, build(loaded).content)
+        return compute_run_id(loaded.scenario, make_setup(loaded).content)
 
     registered()
     first = name()

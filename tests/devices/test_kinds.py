@@ -2,7 +2,7 @@ from typing import Literal
 
 import pytest
 
-from devices.kinds import KindError, Kinds
+from devices.kinds import KindError, KindRegistry
 from devices.parameters import Parameters
 
 
@@ -16,7 +16,7 @@ class Small(Base):
 
 @pytest.fixture
 def kinds():
-    return Kinds("thing", Base)
+    return KindRegistry("thing", Base)
 
 
 def test_a_kind_is_known_by_its_name(kinds):

@@ -5,7 +5,7 @@ import pint
 import pytest
 from pydantic import Field, ValidationError
 
-from devices.parameters import Degrees, Parameters, Ratio, Span, Time, _registry
+from devices.parameters import Degrees, Parameters, Ratio, Span, Time, _load_unit_registry
 
 
 class Example(Parameters):
@@ -63,7 +63,7 @@ def test_the_library_reads_its_units_once(monkeypatch):
     made = []
     registry = pint.UnitRegistry
     monkeypatch.setattr(pint, "UnitRegistry", lambda: made.append(registry()) or made[-1])
-    _registry.cache_clear()
+    _load_unit_registry.cache_clear()
     assert [Example(angle=f"{k} turn").angle for k in range(3)] == [0.0, 360.0, 720.0]
     for wrong in ("3 nonsense", "3 mS"):
         with pytest.raises(ValidationError, match="cannot be read"):

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.experiments.alarms import KINDS as ALARMS
 from scenarios.schema.experiments import PLANS
-from scenarios.schema.scenario import Scenario
+from scenarios.schema.scenario import ScenarioSpec
 from substrate.chip.causes import CAUSES, UNFINISHED
 from substrate.protocol import Status
 from tests.golden.golden import SCENARIOS, stored
@@ -130,7 +130,7 @@ def wrong_links(text, keys, anchors):
 
 
 def test_every_key_exists_and_is_linked_to_its_table():
-    keys, anchors = set(keys_of(Scenario)), sections(PAGES["keys.md"])
+    keys, anchors = set(keys_of(ScenarioSpec)), sections(PAGES["keys.md"])
     assert len(LINK.findall(PAGE)) > 50
     assert wrong_links(PAGE, keys, anchors) == []
     assert wrong_links("[`chip.instant`](keys.md#chip)", keys, anchors) == ["chip.instant"]

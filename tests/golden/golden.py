@@ -15,8 +15,8 @@ import numpy as np
 from click.testing import CliRunner
 
 from scenarios.cli.main import main
-from scenarios.results.store import load
-from substrate.engine.threads import blas_description
+from scenarios.results.store import read_result_file
+from substrate.engine.threads import describe_blas
 
 FOLDER = Path(__file__).parent
 SCENARIOS = sorted(FOLDER.glob("*.toml"))
@@ -33,7 +33,7 @@ def compute(scenario: Path, folder: Path) -> dict[str, np.ndarray]:
         raise RuntimeError(f"{scenario.name} ended with {done.exit_code}: {done.output}")
     return {
         f"{path}/{name}": variable.data
-        for path, group in load(folder / file).groups.items()
+        for path, group in read_result_file(folder / file).groups.items()
         for name, variable in group.items()
         if not f"{path}/{name}".startswith(_LEFT_OUT)
     }
@@ -41,7 +41,7 @@ def compute(scenario: Path, folder: Path) -> dict[str, np.ndarray]:
 
 def processor() -> str:
     """Return what decides how sums are rounded: the processor and the kernels of linear algebra."""
-    return f"{llvmlite.binding.get_host_cpu_name()}, {blas_description()}"
+    return f"{llvmlite.binding.get_host_cpu_name()}, {describe_blas()}"
 
 
 def stored(scenario: Path) -> dict[str, np.ndarray]:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from devices.neuron.noise import Noise, Telegraph
-from learning.estimator import estimate, measure_free
-from learning.oracle.exact import exact
+from learning.estimator import estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors
 from learning.schemes.nodes import Centred, Circle, OneSided
 from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
@@ -39,8 +39,8 @@ def test_an_estimate_needs_only_the_bench(scheme):
     chip = random_chip(sigma=0.1)
     x, y = random_batch(chip)
     bench = OnlyBench(chip)
-    seen = estimate(bench, measure_free(bench, x), y, scheme)
-    full = estimate(chip, measure_free(chip, x), y, scheme)
+    seen = estimate_error_vectors(bench, measure_free(bench, x), y, scheme)
+    full = estimate_error_vectors(chip, measure_free(chip, x), y, scheme)
     np.testing.assert_array_equal(seen.flat, full.flat)
     with pytest.raises(AttributeError):
         _ = bench.effective
@@ -62,8 +62,8 @@ def test_a_mirrored_node_is_its_conjugate():
     chip = random_chip("lateral", sigma=0.1)
     x, y = random_batch(chip)
     free = measure_free(chip, x)
-    half = estimate(chip, free, y, Circle(beta=0.4, points=6))
-    whole = estimate(chip, free, y, Whole(beta=0.4, points=6))
+    half = estimate_error_vectors(chip, free, y, Circle(beta=0.4, points=6))
+    whole = estimate_error_vectors(chip, free, y, Whole(beta=0.4, points=6))
     np.testing.assert_allclose(half.flat, whole.flat, rtol=0, atol=1e-12)
     for layer, factor in half.presynaptic.items():
         np.testing.assert_allclose(factor, whole.presynaptic[layer], rtol=0, atol=1e-13)
@@ -74,7 +74,7 @@ def test_presynaptic_factor(choice):
     chip = random_chip()
     x, y = random_batch(chip)
     free = measure_free(chip, x)
-    measured = estimate(chip, free, y, Circle(beta=0.3, points=4), choice)
+    measured = estimate_error_vectors(chip, free, y, Circle(beta=0.3, points=4), choice)
     np.testing.assert_allclose(measured.presynaptic["in"], x, rtol=0, atol=1e-15)
     for layer, factor in measured.presynaptic.items():
         # The mean over the circle is the value at its centre, to fourth order.
@@ -85,8 +85,8 @@ def test_estimates_tend_to_the_exact_gradient_on_a_symmetric_chip():
     chip = random_chip(symmetric=True)
     x, y = random_batch(chip)
     free = measure_free(chip, x)
-    measured = estimate(chip, free, y, Centred(beta=1e-3))
-    reference = exact(chip, y).delta
+    measured = estimate_error_vectors(chip, free, y, Centred(beta=1e-3))
+    reference = compute_exact_errors(chip, y).delta
     np.testing.assert_allclose(measured.flat, reference, rtol=0, atol=1e-6 * np.abs(reference).max())
 
 
@@ -98,7 +98,7 @@ def test_the_worst_status_of_a_sample_is_kept():
     hurried = chip.variant(
         dynamics=chip.design.dynamics.model_copy(update={"nudged": Phase(max_steps=2, tolerance=1e-10)})
     )
-    measured = estimate(hurried, measure_free(hurried, x), y, Centred(beta=0.1))
+    measured = estimate_error_vectors(hurried, measure_free(hurried, x), y, Centred(beta=0.1))
     assert (measured.status == Status.STEP_LIMIT).all()
     assert (measured.steps == 4).all()
 
@@ -113,7 +113,7 @@ def test_relabelling_units_relabels_the_estimate():
     blocks["weight/l2-l1"] = blocks["weight/l2-l1"][:, order]
     other = type(chip)(chip.design, blocks)
     x, y = random_batch(chip)
-    a, b = (estimate(c, measure_free(c, x), y, Circle(beta=0.2)).delta for c in (chip, other))
+    a, b = (estimate_error_vectors(c, measure_free(c, x), y, Circle(beta=0.2)).delta for c in (chip, other))
     np.testing.assert_allclose(a["l1"][:, order], b["l1"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(a["out"], b["out"], rtol=0, atol=1e-12)
 
@@ -125,7 +125,7 @@ SAMPLES, BETA, SIGMA, DT, LENGTH = 400, 0.1, 3e-3, 0.05, 15.0
 
 def delta_of(chip, x, y, scheme):
     """Return the error vectors of all layers side by side, (batch, units)."""
-    found = estimate(chip, measure_free(chip, x), y, scheme, mirror=False).delta
+    found = estimate_error_vectors(chip, measure_free(chip, x), y, scheme, mirror=False).delta
     return np.concatenate(list(found.values()), axis=1)
 
 

@@ -3,13 +3,13 @@ import pytest
 
 from learning import cost
 from learning.estimator import measure_free
-from learning.optimisers.optimiser import Sgd, requested_changes
-from learning.oracle.exact import exact_rule
-from learning.oracle.ledger.statistics import cosines
+from learning.optimisers.optimiser import Sgd, compute_requested_changes
+from learning.oracle.exact import make_exact_rule
+from learning.oracle.ledger.statistics import compute_cosines
 from learning.rules.error_vector import ErrorVector
-from learning.rules.rule import Method, rule_named
+from learning.rules.rule import RuleContext, make_rule
 from learning.schemes.nodes import Centred
-from learning.training import Samples, Tally, Trainee, evaluate, train
+from learning.training import EpochTally, Samples, TrainingState, evaluate, train
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Status
 from tests.learning.test_estimator import OnlyBench
@@ -19,7 +19,7 @@ EP = Centred(beta=0.05)
 
 
 def ep_rule(bench, scheme, presynaptic):
-    return rule_named(ErrorVector(), bench, Method(scheme, presynaptic))
+    return make_rule(ErrorVector(), bench, RuleContext(scheme, presynaptic))
 
 
 def halves(chip, samples=8):
@@ -34,7 +34,7 @@ def flat(chip):
 def test_momentum_is_the_published_recursion():
     memory, position, gradients = {}, 0.0, [1.0, -2.0, 0.5]
     for g in gradients:
-        position += requested_changes(Sgd(rate=0.1, momentum=0.5), {"w": np.array([g])}, memory)["w"][0]
+        position += compute_requested_changes(Sgd(rate=0.1, momentum=0.5), {"w": np.array([g])}, memory)["w"][0]
     velocities = [1.0, -1.5, -0.25]
     assert position == pytest.approx(-0.1 * sum(velocities))
 
@@ -44,7 +44,7 @@ def test_a_step_goes_down_the_measured_gradient():
     batches = halves(chip)
     gradient = ep_rule(chip, EP, "mean")(batches(0)[0])
     before = flat(chip)
-    next(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.1, momentum=0.0), batches, 1, Trainee()))
+    next(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.1, momentum=0.0), batches, 1, TrainingState()))
     moved = np.concatenate([gradient.blocks[name].ravel() for name in chip.programmed])
     np.testing.assert_allclose(flat(chip) - before, -0.1 * moved, rtol=0, atol=1e-15)
 
@@ -55,7 +55,7 @@ def test_training_lowers_the_loss(kind):
     x, y = random_batch(chip, 8)
     if kind == "cross-entropy":
         x = x + 2.0 * np.repeat(y, 2, axis=1)
-    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.3), lambda _: [Samples(x, y)], 40, Trainee()))
+    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(rate=0.3), lambda _: [Samples(x, y)], 40, TrainingState()))
     means = [step.finished["loss"] for step in steps if step.finished]
     assert len(steps) == len(means) == 40
     assert means[-1] < 0.7 * means[0]
@@ -65,7 +65,7 @@ def test_training_lowers_the_loss(kind):
 def test_the_exact_rule_is_the_gradient_that_ep_tends_to():
     chip = random_chip(symmetric=True)
     x, y = random_batch(chip)
-    measured, true = ep_rule(chip, Centred(beta=1e-3), "free")(Samples(x, y)), exact_rule(chip)(Samples(x, y))
+    measured, true = ep_rule(chip, Centred(beta=1e-3), "free")(Samples(x, y)), make_exact_rule(chip)(Samples(x, y))
     assert set(measured.blocks) == set(true.blocks) == set(chip.topology.shapes)
     for name, block in true.blocks.items():
         np.testing.assert_allclose(measured.blocks[name], block, rtol=0, atol=1e-5 * np.abs(block).max())
@@ -76,20 +76,20 @@ def test_the_exact_rule_is_the_gradient_that_ep_tends_to():
 def test_training_needs_only_the_bench():
     chip, twin = random_chip(sigma=0.1), random_chip(sigma=0.1)
     for bench, batches in ((OnlyBench(chip), halves(chip)), (twin, halves(twin))):
-        list(train(bench, ep_rule(bench, EP, "mean"), Sgd(), batches, 2, Trainee()))
+        list(train(bench, ep_rule(bench, EP, "mean"), Sgd(), batches, 2, TrainingState()))
     np.testing.assert_array_equal(flat(chip), flat(twin))
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
 def test_a_resumed_training_is_the_undisturbed_one_bit_for_bit(stop_after):
     whole, part = random_chip(sigma=0.1), random_chip(sigma=0.1)
-    undisturbed = Trainee()
+    undisturbed = TrainingState()
     steps = list(train(whole, ep_rule(whole, EP, "mean"), Sgd(), halves(whole), 4, undisturbed))
-    first = Trainee()
+    first = TrainingState()
     run = train(part, ep_rule(part, EP, "mean"), Sgd(), halves(part), 4, first)
     early = [next(run) for _ in range(stop_after)]
     fresh = type(part)(part.design, part.programmed, part.fabrication)
-    second = Trainee(first.epoch, first.batch, Tally(**vars(first.tally)), dict(first.memory), first.budget)
+    second = TrainingState(first.epoch, first.batch, EpochTally(**vars(first.tally)), dict(first.memory), first.budget)
     late = list(train(fresh, ep_rule(fresh, EP, "mean"), Sgd(), halves(fresh), 4, second))
     np.testing.assert_array_equal(flat(fresh), flat(whole))
     assert [step.finished for step in early + late] == [step.finished for step in steps]
@@ -131,14 +131,14 @@ def test_the_budget_counts_settlings_reads_and_writes_per_sample():
     x, y = random_batch(chip, 3)
     assert chip.budget == Budget()
     gradient = ep_rule(chip, EP, "mean")(Samples(x, y))
-    chip.write(requested_changes(Sgd(), gradient.blocks, {}))
+    chip.write(compute_requested_changes(Sgd(), gradient.blocks, {}))
     assert chip.budget == Budget(settlings=9, settled_time=9 * 10 * 0.5, reads=9, writes=1)
 
 
 def test_a_diverging_chip_ends_the_training_with_a_reason():
     chip = random_chip(dt=3.0, phase=Phase(max_steps=500))
     before = flat(chip)
-    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(), halves(chip), 4, Trainee()))
+    steps = list(train(chip, ep_rule(chip, EP, "mean"), Sgd(), halves(chip), 4, TrainingState()))
     assert [step.failure for step in steps] == ["every sample of a batch diverged"]
     assert np.isnan(steps[0].finished["loss"])
     assert steps[0].finished["unsettled"] == 1.0
@@ -156,7 +156,7 @@ def test_a_runaway_gradient_is_not_written(value):
         gradient.blocks["bias/l1"][2] = value
         return gradient
 
-    (step,) = train(chip, runaway, Sgd(), halves(chip), 4, Trainee())
+    (step,) = train(chip, runaway, Sgd(), halves(chip), 4, TrainingState())
     assert "not finite or beyond" in step.failure
     np.testing.assert_array_equal(flat(chip), before)
 
@@ -167,7 +167,7 @@ def test_a_tally_counts_what_did_not_settle_and_averages_what_did_not_diverge():
     gradient = ep_rule(chip, EP, "mean")(Samples(x, y))
     status = np.array([Status.SETTLED, Status.STEP_LIMIT, Status.DIVERGED, Status.SETTLED, Status.SETTLED])
     loss = np.array([1.0, 2.0, np.nan, 3.0, 4.0])
-    tally = Tally()
+    tally = EpochTally()
     tally.add(gradient._replace(status=status, loss=loss, wrong=np.array([1.0, 1.0, 0.0, 0.0, 0.0])))
     assert tally.means() == pytest.approx({"loss": 2.5, "error": 0.6, "unsettled": 0.4})
 
@@ -178,13 +178,13 @@ def test_evaluation_does_not_depend_on_its_chunks():
     whole, parts = evaluate(chip, x, y, rows=20), evaluate(chip, x, y, rows=7)
     assert whole == pytest.approx(parts)
     free = measure_free(chip, x)
-    assert whole["loss"] == pytest.approx(cost.loss(chip.readout, free.activity["out"], y).mean())
+    assert whole["loss"] == pytest.approx(cost.compute_loss(chip.readout, free.activity["out"], y).mean())
     assert np.isnan(evaluate(chip, x[:0], y[:0])["loss"])
 
 
 def test_ep_on_a_mismatched_chip_stays_close_to_its_exact_gradient():
     chip = random_chip(symmetric=True, sigma=0.1)
     x, y = random_batch(chip)
-    measured, true = ep_rule(chip, EP, "free")(Samples(x, y)).blocks, exact_rule(chip)(Samples(x, y)).blocks
+    measured, true = ep_rule(chip, EP, "free")(Samples(x, y)).blocks, make_exact_rule(chip)(Samples(x, y)).blocks
     for name, block in true.items():
-        assert cosines(measured[name].reshape(1, -1), block.reshape(1, -1))[0] > 0.95, name
+        assert compute_cosines(measured[name].reshape(1, -1), block.reshape(1, -1))[0] > 0.95, name

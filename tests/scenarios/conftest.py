@@ -23,4 +23,4 @@ def without_pictures(request, monkeypatch):
     """Leave figures out where nothing looks at them: they take most of the time of a small run."""
     if request.module.__name__.removeprefix("tests.scenarios.") in LOOKED_AT:
         return
-    monkeypatch.setattr("scenarios.report.figures.figures_of", lambda _: {})
+    monkeypatch.setattr("scenarios.report.figures.draw_figures", lambda _: {})

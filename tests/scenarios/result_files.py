@@ -8,17 +8,17 @@ from itertools import pairwise
 import numpy as np
 
 from learning.oracle.ledger.vectors import TERMS
-from scenarios.results.store import Group, Result, Variable
-from scenarios.results.variables import complete
+from scenarios.results.store import Group, ResultData, Variable
+from scenarios.results.variables import complete_groups
 
 LAYERS = ("l1", "l2", "out")
 SCHEMES = ("centred, beta 0.05", "circle 4, beta 0.05")
 HEAD = {"title": "made-up", "software": "nudgelab 0.1.0", "created": "2026-01-01T00:00:00+00:00", "id": "01234567"}
 
 
-def result(groups: dict[str, Group], **attributes: str | int) -> Result:
-    """Return a result as `store.load` would."""
-    return Result({**HEAD, "status": "complete", **attributes}, complete(groups))
+def result(groups: dict[str, Group], **attributes: str | int) -> ResultData:
+    """Return a result as `store.read_result_file` would."""
+    return ResultData({**HEAD, "status": "complete", **attributes}, complete_groups(groups))
 
 
 def metrics(epochs: int, layers: tuple[str, ...] = LAYERS, floor: float = 0.12, pairs: bool = True) -> Group:
@@ -147,7 +147,7 @@ def provenance(scenario: str = 'name = "made-up"\n') -> Group:
     return {name: Variable((), text) for name, text in texts.items()}
 
 
-def trained(epochs: int = 10, exact: bool = False, **attributes: str | int) -> Result:
+def trained(epochs: int = 10, exact: bool = False, **attributes: str | int) -> ResultData:
     """Return a training that was measured at every second epoch."""
     groups = {"metrics": metrics(epochs), **over_epochs(measured(schemes=SCHEMES[:1]), list(range(0, epochs + 1, 2)))}
     if exact:
@@ -155,7 +155,7 @@ def trained(epochs: int = 10, exact: bool = False, **attributes: str | int) -> R
     return result({**groups, "provenance": provenance()}, **attributes)
 
 
-def evaluated() -> Result:
+def evaluated() -> ResultData:
     """Return the accuracy of one set of weights over four chips."""
     group = {
         "chip": Variable(("chip",), np.array([0, 1, 2, 7])),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 
 GOOD = """\
 schema = 1
@@ -47,7 +47,7 @@ def write(folder, text, name="s.toml"):
 
 def faults_of(path, *overrides):
     with pytest.raises(ScenarioError) as caught:
-        load(path, overrides)
+        load_scenario(path, overrides)
     return caught.value.faults
 
 
@@ -76,5 +76,5 @@ def line_of(text, part):
 def faults_of_files(loaded):
     """Return what is wrong with the files of a scenario."""
     with pytest.raises(ScenarioError) as error:
-        build(loaded)
+        make_setup(loaded)
     return error.value.faults

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from scenarios.front.progress import Progress
-from scenarios.language.load import Loaded, load
-from scenarios.sweeps.point import Outcome, Task, run_point
-from scenarios.sweeps.sweep import SweepOptions, Swept, sweep
+from scenarios.language.load import LoadedScenario, load_scenario
+from scenarios.sweeps.point import Outcome, PointTask, run_point
+from scenarios.sweeps.sweep import FinishedSweep, SweepOptions, run_sweep
 
 from .files import write_scenario
 
@@ -54,18 +54,18 @@ values = [
 """
 
 
-def loaded_sweep(folder: Path, text: str = SWEEP, base: str = BASE) -> Loaded:
+def loaded_sweep(folder: Path, text: str = SWEEP, base: str = BASE) -> LoadedScenario:
     """Write the small scenario with a sweep into a folder and load it."""
-    return load(write_scenario(folder, base + text))
+    return load_scenario(write_scenario(folder, base + text))
 
 
-def do_sweep(folder: Path, text: str = SWEEP, **options) -> Swept:
+def do_sweep(folder: Path, text: str = SWEEP, **options) -> FinishedSweep:
     """Sweep the small scenario into ``folder/out``."""
     out = options.pop("out", folder / "out")
-    return sweep(loaded_sweep(folder, text), SweepOptions(out, **options), Progress(quiet=True))
+    return run_sweep(loaded_sweep(folder, text), SweepOptions(out, **options), Progress(quiet=True))
 
 
-def troubled_point(task: Task) -> Outcome:
+def troubled_point(task: PointTask) -> Outcome:
     """Run a point, but raise at 10 % mismatch, and let the process die at 40 %."""
     sigma = json.loads(task.values)["devices.feedback.mismatch_sigma"]
     if sigma == 0.1:

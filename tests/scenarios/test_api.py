@@ -14,7 +14,7 @@ import nudgelab
 from scenarios import api
 from scenarios.front.progress import Progress
 from scenarios.results import store
-from scenarios.results.variables import complete
+from scenarios.results.variables import complete_groups
 
 TABLES = {
     "schema": 1,
@@ -206,7 +206,7 @@ def test_a_tree_in_memory_is_the_file_as_xarray_opens_it(tmp_path):
     xarray = pytest.importorskip("xarray")
     result = nudgelab.load(TABLES).run(tmp_path / "kept")
     with xarray.open_datatree(tmp_path / "kept" / "run.h5", engine="h5netcdf") as file:
-        for path, group in complete(result.stored.groups).items():
+        for path, group in complete_groups(result.stored.groups).items():
             for name, variable in group.items():
                 there, here = file[path][name], result.to_xarray()[path][name]
                 assert there.dims == here.dims == variable.dims
@@ -250,5 +250,5 @@ def test_the_front_door_has_one_list():
 
 def test_in_memory_content_is_what_a_file_gives(tmp_path):
     result = nudgelab.load(TABLES).run()
-    store.save(tmp_path / "run.h5", result.stored.groups, result.stored.attributes)
-    assert_same(store.load(tmp_path / "run.h5"), result.stored, left_out=())
+    store.write_result_file(tmp_path / "run.h5", result.stored.groups, result.stored.attributes)
+    assert_same(store.read_result_file(tmp_path / "run.h5"), result.stored, left_out=())

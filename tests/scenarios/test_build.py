@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from scenarios.api import Scenario
-from scenarios.build import build
-from scenarios.initial import initial_parameters
+from scenarios.build import make_setup
+from scenarios.initial import sample_initial_parameters
 from scenarios.language.faults import ScenarioError
 from scenarios.language.files import CATALOGUE
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from substrate.network.topology import Topology
-from substrate.theory.linearisation import angle
+from substrate.theory.linearisation import compute_weight_angle
 from tests.networks import WIRINGS
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.statistics import assert_mean, assert_normal_variance
@@ -20,12 +20,12 @@ WIDE = {"in": 300, "l1": 200, "l2": 150, "out": 100}
 
 def faults_of(path, edits=()):
     with pytest.raises(ScenarioError) as caught:
-        build(load(path, edits))
+        make_setup(load_scenario(path, edits))
     return str(caught.value)
 
 
 def test_a_good_scenario_is_assembled(tmp_path):
-    setup = build(load(write_scenario(tmp_path)))
+    setup = make_setup(load_scenario(write_scenario(tmp_path)))
     assert setup.design.topology.classes == 3
     assert setup.data.x.shape == (4, 12)
     np.testing.assert_array_equal(setup.programmed["bias/l1"], np.load(tmp_path / "parameters.npz")["bias/l1"])
@@ -36,12 +36,14 @@ def test_a_check_draws_no_weights(tmp_path, monkeypatch):
     axis = '\n[[sweep.axis]]\npath = "devices.feedback.mismatch_sigma"\nvalues = [0.1, 0.2]\n'
     path = write_scenario(tmp_path, MEASURE.replace('parameters = "parameters.npz"', "") + axis)
     drawn = []
-    monkeypatch.setattr("scenarios.build.initial_parameters", lambda *asked: drawn.append(asked) or {"weight/in-l1": 0})
+    monkeypatch.setattr(
+        "scenarios.build.sample_initial_parameters", lambda *asked: drawn.append(asked) or {"weight/in-l1": 0}
+    )
     scenario = Scenario(path)
     assert scenario.check().points == 2
     assert scenario.show()
     assert not drawn
-    setup = build(scenario.loaded)
+    setup = make_setup(scenario.loaded)
     assert len(setup.programmed) == len(setup.design.topology.shapes)
     assert setup.programmed["weight/in-l1"] is setup.programmed["weight/in-l1"]
     assert len(drawn) == 1
@@ -93,7 +95,7 @@ def test_targets_of_the_cross_entropy_are_probabilities(tmp_path):
     batch = dict(np.load(tmp_path / "batch.npz"))
     np.savez(tmp_path / "batch.npz", x=batch["x"], y=2.0 * batch["y"])
     with pytest.raises(ScenarioError, match="class probabilities"):
-        build(load(path))
+        make_setup(load_scenario(path))
 
 
 def test_parameters_that_are_not_finite_are_refused(tmp_path):
@@ -105,7 +107,7 @@ def test_parameters_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_initial_weights_are_truncated_normals_of_variance_one_over_fan_in():
-    blocks = initial_parameters(Topology(WIDE, ["in-l1", "l1-l2", "l2-out"], 10), 0.0, seed=1)
+    blocks = sample_initial_parameters(Topology(WIDE, ["in-l1", "l1-l2", "l2-out"], 10), 0.0, seed=1)
     for name, block in blocks.items():
         if block.ndim == 1:
             assert (block == 0.0).all(), name
@@ -120,8 +122,8 @@ def test_initial_weights_are_truncated_normals_of_variance_one_over_fan_in():
 @pytest.mark.parametrize("nominal", [0.0, 30.0, 90.0, 120.0])
 def test_the_nominal_angle_mixes_feedback(nominal):
     topology = Topology({"in": 300, "l1": 200, "out": 200}, ["in-l1", "l1-out", "out-l1"])
-    blocks = initial_parameters(topology, nominal, seed=3)
-    measured = angle(blocks["weight/l1-out"], blocks["weight/out-l1"].T)
+    blocks = sample_initial_parameters(topology, nominal, seed=3)
+    measured = compute_weight_angle(blocks["weight/l1-out"], blocks["weight/out-l1"].T)
     # Equal fan-in on both sides: the measured angle is the nominal one, up to the overlap of independent draws.
     assert measured == pytest.approx(nominal, abs=2.0)
     if nominal == 0.0:
@@ -130,7 +132,7 @@ def test_the_nominal_angle_mixes_feedback(nominal):
 
 def test_seeds_and_blocks_draw_differently():
     topology = Topology({"in": 9, "l1": 9, "l2": 9, "out": 9}, WIRINGS["loop"])
-    a, b = (initial_parameters(topology, 0.0, seed) for seed in (0, 1))
+    a, b = (sample_initial_parameters(topology, 0.0, seed) for seed in (0, 1))
     values = [block.tobytes() for blocks in (a, b) for name, block in blocks.items() if name.startswith("weight")]
     assert len(set(values)) == len(values)
 
@@ -154,9 +156,9 @@ def test_seeds_and_blocks_draw_differently():
 )
 def test_a_chip_that_cannot_be_made_is_told_before(edits, place, words):
     network = ["network.connections=['in-l1','l1-out','out-l1']", "network.layers={in=784,l1=32,out=10}"]
-    loaded = load(CATALOGUE / "quickstart.toml", [*network, *edits])
+    loaded = load_scenario(CATALOGUE / "quickstart.toml", [*network, *edits])
     with pytest.raises(ScenarioError) as error:
-        build(loaded)
+        make_setup(loaded)
     (fault,) = error.value.faults
     assert ".".join(fault.path) == place
     assert words in fault.message

@@ -14,10 +14,10 @@ import pytest
 import nudgelab
 from devices.kinds import KindError
 from scenarios.extensions import register
-from scenarios.language.json_schema import json_schema
+from scenarios.language.json_schema import make_json_schema
 from scenarios.run.run import RunError
-from scenarios.sweeps.dask_engine import visible
-from scenarios.sweeps.point import Task
+from scenarios.sweeps.dask_engine import make_importable
+from scenarios.sweeps.point import PointTask
 from tests.own_kinds import Apart, Lopsided, Mine, Signs, only_here
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +81,9 @@ def test_weights_that_make_no_derivative_are_refused():
 
 
 def test_the_schema_for_editors_knows_what_is_registered():
-    assert "Mine" not in json_schema()["$defs"]
+    assert "Mine" not in make_json_schema()["$defs"]
     register(Mine)
-    assert json_schema()["$defs"]["Mine"]["properties"]["factor"]["description"] == "Factor of both nudges."
+    assert make_json_schema()["$defs"]["Mine"]["properties"]["factor"]["description"] == "Factor of both nudges."
 
 
 def test_a_study_and_settling_curves_take_it(tmp_path):
@@ -129,11 +129,11 @@ def test_a_sweep_takes_it_in_this_process(tmp_path):
 
 def test_workers_refuse_what_they_cannot_import(tmp_path, monkeypatch):
     register(Mine)
-    task = Task("id", scenario().loaded, tmp_path, tmp_path, 1, "summary", "{}")
-    assert visible(task).modules == (Mine.__module__,)
+    task = PointTask("id", scenario().loaded, tmp_path, tmp_path, 1, "summary", "{}")
+    assert make_importable(task).modules == (Mine.__module__,)
     monkeypatch.setattr(Mine, "__module__", "__main__")
     with pytest.raises(RunError, match="Mine is defined in a notebook"):
-        visible(task)
+        make_importable(task)
 
 
 @pytest.mark.slow

@@ -5,12 +5,12 @@ import pytest
 
 import nudgelab
 from devices.neuron import curves
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.front.scenario import find_scenario
-from scenarios.language.load import load
-from scenarios.run.identity import run_id
-from scenarios.sweeps.dask_engine import visible
-from scenarios.sweeps.point import Task
+from scenarios.language.load import load_scenario
+from scenarios.run.identity import compute_run_id
+from scenarios.sweeps.dask_engine import make_importable
+from scenarios.sweeps.point import PointTask
 
 SMALL = {
     "network.layers": {"in": 5, "l1": 6, "out": 3},
@@ -58,8 +58,8 @@ def test_the_id_of_a_run_is_that_of_what_the_functions_compute():
         nudgelab.register_activation(
             "mine", lambda u, s=steep: np.tanh(s * u), lambda u, s=steep: s - s * np.tanh(s * u) ** 2
         )
-        loaded = load(find_scenario("ledger"), {"network.activation": "mine"})
-        ids.append(run_id(loaded.scenario, build(loaded).content))
+        loaded = load_scenario(find_scenario("ledger"), {"network.activation": "mine"})
+        ids.append(compute_run_id(loaded.scenario, make_setup(loaded).content))
     assert ids[0] == ids[1] != ids[2]
 
 
@@ -84,13 +84,13 @@ def test_what_cannot_be_compiled_is_not_registered():
 
 def test_workers_import_the_module_that_registers_it(tmp_path):
     nudgelab.register_activation("mine", mine, mine_slope)
-    loaded = load(find_scenario("ledger"), {"network.activation": "mine"})
-    task = Task("id", loaded, tmp_path, tmp_path, 1, "summary", "{}")
-    assert visible(task).modules == (__name__,)
+    loaded = load_scenario(find_scenario("ledger"), {"network.activation": "mine"})
+    task = PointTask("id", loaded, tmp_path, tmp_path, 1, "summary", "{}")
+    assert make_importable(task).modules == (__name__,)
 
 
 def test_workers_refuse_one_that_a_notebook_registered(tmp_path):
     curves.add_activation(curves.examine_activation("mine", mine, mine_slope, "__main__"))
-    loaded = load(find_scenario("ledger"), {"network.activation": "mine"})
+    loaded = load_scenario(find_scenario("ledger"), {"network.activation": "mine"})
     with pytest.raises(nudgelab.RunError, match="mine is defined in a notebook"):
-        visible(Task("id", loaded, tmp_path, tmp_path, 1, "summary", "{}"))
+        make_importable(PointTask("id", loaded, tmp_path, tmp_path, 1, "summary", "{}"))

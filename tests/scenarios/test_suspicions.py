@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.cli.main import main
-from scenarios.cli.run import Flags, run_and_tell
-from scenarios.cli.sweep import SweepFlags, sweep_and_tell
+from scenarios.cli.run import RunFlags, run_command
+from scenarios.cli.sweep import SweepFlags, sweep_command
 from scenarios.language.faults import ScenarioError
 from scenarios.language.files import CATALOGUE
-from scenarios.language.load import load
-from scenarios.run.run import Options, run
-from scenarios.suspicions import PHYSICAL, suspicions, told
-from scenarios.sweeps.point import Quiet
+from scenarios.language.load import load_scenario
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.suspicions import PHYSICAL, find_suspicions, format_suspicion
+from scenarios.sweeps.point import PointWatch
 
 SCENARIO = """\
 schema = 1
@@ -60,13 +60,13 @@ def write(folder, x=1.0, labels=(0, 1), weight=0.5, **blocks):
 
 
 def found(path, *edits):
-    loaded = load(path, edits)
-    return suspicions(loaded, build(loaded))
+    loaded = load_scenario(path, edits)
+    return find_suspicions(loaded, make_setup(loaded))
 
 
 def only(path, *edits):
     (one,) = found(path, *edits)
-    return one, told(one)
+    return one, format_suspicion(one)
 
 
 def test_a_plain_scenario_is_not_suspicious(tmp_path):
@@ -75,12 +75,12 @@ def test_a_plain_scenario_is_not_suspicious(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(path.relative_to(CATALOGUE).as_posix() for path in CATALOGUE.rglob("*.toml")))
 def test_no_bundled_scenario_is_suspicious(name):
-    loaded = load(CATALOGUE / name, ())
+    loaded = load_scenario(CATALOGUE / name, ())
     try:
-        setup = build(loaded)
+        setup = make_setup(loaded)
     except ScenarioError:  # the images of some are brought by the user
         setup = None
-    assert suspicions(loaded, setup) == []
+    assert find_suspicions(loaded, setup) == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_suspicious_value_is_told_with_its_place(tmp_path, edit, key, words, h
         path.write_text(SCENARIO.replace('parameters = "parameters.npz"\n', ""))
     many = found(path, edit)
     assert {one.path for one in many} == {tuple(key.split("."))}
-    line = told(many[0])
+    line = format_suspicion(many[0])
     assert line.startswith(f"--set {edit[:90]}")
     assert "\n" not in line
     for part in (f": warning: {key}", words, hint):
@@ -182,9 +182,9 @@ def test_every_command_tells_it_and_ends_well(tmp_path, capfd):
     assert shown.exit_code == 0
     assert f"# {line}\n" in shown.stdout
     for quiet in (False, True):
-        assert run_and_tell(path, [edit], Flags(out=tmp_path / "out", quiet=quiet, threads=1)) == 0
+        assert run_command(path, [edit], RunFlags(out=tmp_path / "out", quiet=quiet, threads=1)) == 0
         assert capfd.readouterr().err.count(line) == 1
-    assert run_and_tell(path, [edit], Flags(out=tmp_path / "out", as_json=True)) == 0
+    assert run_command(path, [edit], RunFlags(out=tmp_path / "out", as_json=True)) == 0
     (told_of,) = json.loads(capfd.readouterr().out)["warnings"]
     assert (told_of["key"], told_of["value"], told_of["line"]) == ("devices.feedback.mismatch_sigma", "5", None)
 
@@ -196,7 +196,7 @@ def test_a_sweep_tells_what_is_suspicious_at_any_point_once(tmp_path, capfd):
     checked = CliRunner().invoke(main, ["check", str(path)])
     assert checked.exit_code == 0
     assert checked.stderr.count("500 %") == checked.stderr.count("warning") == 1
-    assert sweep_and_tell(path, [], SweepFlags(out=tmp_path / "out", as_json=True)) == 0
+    assert sweep_command(path, [], SweepFlags(out=tmp_path / "out", as_json=True)) == 0
     out, err = capfd.readouterr()
     assert [one["key"] for one in json.loads(out)["warnings"]] == ["devices.feedback.mismatch_sigma"]
     assert err == ""
@@ -209,4 +209,4 @@ def test_what_a_run_refuses_for_its_data_the_check_refuses(tmp_path):
     assert checked.exit_code == 2
     assert "holds nan at [0, 0]" in checked.stderr
     with pytest.raises(ScenarioError, match="holds nan"):
-        run(load(path, ()), Options(tmp_path / "out"), Quiet(lambda: False))
+        run_scenario(load_scenario(path, ()), RunOptions(tmp_path / "out"), PointWatch(lambda: False))

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import writes_differ
+from substrate.chip.randomness import has_random_writes
 
 from ... import cost
-from ...rules.contrastive import Contrastive, contrasts
+from ...rules.contrastive import Contrastive, contrast_readings
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
-from .runs import Mask, Run, Runs, Taken, Trial
-from .vectors import Ledger, moments
+from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
+from .vectors import Ledger, compute_sample_moments
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -33,7 +33,7 @@ _WRITTEN = ("forgetting", "write", "write_noise")
 """Terms between the request and what the units feel."""
 
 
-class Probe(NamedTuple):
+class TrialWrite(NamedTuple):
     """The write that is tried: ``-rate`` times the gradient of every repeat."""
 
     rate: float
@@ -43,7 +43,9 @@ class Probe(NamedTuple):
     """Writes of their own where their rounding is random."""
 
 
-def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask, probe: Probe) -> dict[str, Ledger]:
+def make_connection_ledgers(
+    chip: Chip, runs: LedgerRuns, trial: Trial, s: int, keep: Mask, probe: TrialWrite
+) -> dict[str, Ledger]:
     """Return the ledger of every connection that the rule teaches, by block name ``weight/<pre>-<post>``.
 
     Parameters
@@ -76,7 +78,7 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
         first = at_rest(reference.delta + reference.first_order)
         complete = rule.measured(runs.complete.taken[s], rest)
     steps = [exact, limit, complete]
-    before: Run | None = None
+    before: LedgerRun | None = None
     for run in (runs.settled, runs.precise, runs.static):
         steps.append(steps[-1] if run is before else rule.measured(run.taken[s], rest))
         before = run
@@ -84,7 +86,7 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
     steps.append(steps[-1] if paired else rule.measured(runs.static.taken[s], None))
     requests = [rule.measured(run.taken[s], None) for run in runs.repeats] if runs.random else [steps[-1]]
     writes = {"write", "retention"} & set(chip.causes) and keep.any()
-    written, faded = _writes(chip, trial, requests, probe) if writes else ([], {})
+    written, faded = _measure_writes(chip, trial, requests, probe) if writes else ([], {})
     books = {}
     for name in limit:
         parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
@@ -92,11 +94,11 @@ def connection_ledgers(chip: Chip, runs: Runs, trial: Trial, s: int, keep: Mask,
         known = tuple(step[name] for step in steps)
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)
-        books[name] = _book(known, parts, drawn, errors, faded.get(name))._replace(cut=most)
+        books[name] = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))._replace(cut=most)
     return books
 
 
-def _book(
+def _make_connection_ledger(
     known: tuple[Array, ...],
     parts: Blocks,
     requests: list[Array],
@@ -107,7 +109,7 @@ def _book(
     noisy, variance, count = known[-1], np.zeros_like(known[-1]), len(requests)
     single, uncertain = {}, {}
     if requests[0] is not known[-1]:
-        noisy, variance = moments(requests)
+        noisy, variance = compute_sample_moments(requests)
         single["noise"], uncertain["noise"] = variance, variance / count
     forgotten = noisy if faded is None else noisy + faded
     held = dict.fromkeys(("noise", *_WRITTEN), uncertain["noise"]) if uncertain else {}
@@ -116,16 +118,16 @@ def _book(
         sums = [requests[r % count] for r in range(len(errors))]
         for k, term in enumerate(_WRITTEN[1:]):
             drawn = [error[k] for error in errors]
-            mean, spread = moments(drawn)
+            mean, spread = compute_sample_moments(drawn)
             steps[k + 2] = steps[k + 1] + mean
             sums = [before + error for before, error in zip(sums, drawn, strict=True)]
             if len(errors) > 1:
                 single[term], uncertain[term] = spread, spread / len(errors)
-                held[term] = moments(sums)[1] / len(errors)
+                held[term] = compute_sample_moments(sums)[1] / len(errors)
     return Ledger((*known, *steps), parts, variance, single, uncertain, held, np.ones(1, dtype=bool))
 
 
-class _Missed(NamedTuple):
+class _WriteError(NamedTuple):
     """What one write misses of its request by block, over ``-rate``."""
 
     kept: Blocks
@@ -138,18 +140,18 @@ class _Missed(NamedTuple):
     """Cells that were asked for more pulses than one write gives."""
 
 
-def _writes(
-    chip: Chip, trial: Trial, requests: list[Blocks], probe: Probe
-) -> tuple[list[_Missed], Mapping[str, Array]]:
+def _measure_writes(
+    chip: Chip, trial: Trial, requests: list[Blocks], probe: TrialWrite
+) -> tuple[list[_WriteError], Mapping[str, Array]]:
     """Return what every write misses, and what cells forget before it, over ``-rate``."""
-    count = max(len(requests), probe.repeats) if writes_differ(chip.design.devices) else len(requests)
+    count = max(len(requests), probe.repeats) if has_random_writes(chip.design.devices) else len(requests)
     names = list(requests[0])
     # A sum that both directions ask for is split between them, because the chip adds them up again.
-    shares = dict.fromkeys((name for pair in _stored_once(chip, names) for name in pair), 0.5)
+    shares = dict.fromkeys((name for pair in _find_shared_blocks(chip, names) for name in pair), 0.5)
     waiting = chip.variant()
-    now, _ = _kept(waiting, names)
+    now, _ = _compute_kept_weights(waiting, names)
     waiting.writer.wait()
-    before, around = _kept(waiting, names)
+    before, around = _compute_kept_weights(waiting, names)
     faded = {name: (before[name] - now[name]) / -probe.rate for name in names} if "retention" in chip.causes else {}
     missed = []
     for r in range(count if "write" in chip.causes else 0):
@@ -157,15 +159,15 @@ def _writes(
         trial.clamp(bystander, r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
         bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
-        after, felt = _kept(bystander, names)
+        after, felt = _compute_kept_weights(bystander, names)
         kept = {name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names}
         noise = {name: (felt[name] - around[name]) / -probe.rate for name in names}
         asked = dict(zip(chip.topology.shapes, bystander.tally.cut.tolist(), strict=True))
-        missed.append(_Missed(kept, noise, asked))
+        missed.append(_WriteError(kept, noise, asked))
     return missed, faded
 
 
-def _kept(chip: Chip, names: list[str]) -> tuple[Blocks, Blocks]:
+def _compute_kept_weights(chip: Chip, names: list[str]) -> tuple[Blocks, Blocks]:
     """Return what is left of what the cells keep, and what is felt around that."""
     held = {name: chip.held[name].copy() for name in names}
     kept = {name: chip.writer.state(name, block) for name, block in held.items()}
@@ -184,7 +186,9 @@ class _Products(NamedTuple):
         blocks = self._plain(delta, rest)
         if isinstance(self.trial.rule, Contrastive):
             names = {f"weight/{pre}-{post}": (pre, post) for pre, post in self.chip.connections}
-            blocks = {name: blocks[name] + _turned(self.chip, blocks, *ends) for name, ends in names.items()}
+            blocks = {
+                name: blocks[name] + _transpose_opposite(self.chip, blocks, *ends) for name, ends in names.items()
+            }
         return self._added(blocks)
 
     def limit(self, delta: Layers, rest: Layers) -> Blocks:
@@ -194,18 +198,18 @@ class _Products(NamedTuple):
             return self._asked(blocks)
         share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
         known = {layer: a[self.keep] for layer, a in rest.items() if layer in delta}
-        turned = _weights(self.chip.correlate(known, {layer: d[self.keep] for layer, d in delta.items()}))
+        turned = _select_weight_blocks(self.chip.correlate(known, {layer: d[self.keep] for layer, d in delta.items()}))
         return self._added(blocks | {name: blocks[name] + part * share for name, part in turned.items()})
 
-    def measured(self, taken: Taken, rest: Layers | None) -> Blocks:
+    def measured(self, taken: SchemeRun, rest: Layers | None) -> Blocks:
         """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
         if isinstance(self.trial.rule, Contrastive):
-            return self._added(_weights(contrasts(self.chip, taken.readings, self.keep)))
+            return self._added(_select_weight_blocks(contrast_readings(self.chip, taken.readings, self.keep)))
         presynaptic = taken.estimate.presynaptic if rest is None else rest
         return self._asked(self._plain(taken.estimate.delta, presynaptic))
 
     def _plain(self, delta: Layers, presynaptic: Layers) -> Blocks:
-        return _weights(cost.gradients(self.chip, presynaptic, delta, self.keep))
+        return _select_weight_blocks(cost.compute_gradients(self.chip, presynaptic, delta, self.keep))
 
     def _asked(self, blocks: Blocks) -> Blocks:
         """Return the blocks as the rule writes them."""
@@ -216,23 +220,23 @@ class _Products(NamedTuple):
     def _added(self, blocks: Blocks) -> Blocks:
         """Return the blocks with the two directions of one stored number added up, as the chip does."""
         sums = {}
-        for forward, back in _stored_once(self.chip, blocks):
+        for forward, back in _find_shared_blocks(self.chip, blocks):
             sums[forward] = blocks[forward] + self.chip.mirror(back, blocks[back])
             sums[back] = self.chip.mirror(forward, sums[forward])
         return blocks | sums
 
 
-def _stored_once(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
+def _find_shared_blocks(chip: Chip, blocks: Collection[str]) -> list[tuple[str, str]]:
     """Return the pairs of blocks among these, forward and back, that one stored number stands for."""
     pairs = chip.topology.pairs() if chip.design.devices.feedback.tied else []
     return [(f.block, b.block) for f, b in pairs if f.block in blocks and b.block in blocks]
 
 
-def _turned(chip: Chip, blocks: Blocks, pre: str, post: str) -> Array | float:
+def _transpose_opposite(chip: Chip, blocks: Blocks, pre: str, post: str) -> Array | float:
     """Return the gradient of the opposite direction, turned round; 0 where there is none."""
     name = f"weight/{post}-{pre}"
     return chip.mirror(name, blocks[name]) if name in blocks else 0.0
 
 
-def _weights(blocks: Mapping[str, Array]) -> Blocks:
+def _select_weight_blocks(blocks: Mapping[str, Array]) -> Blocks:
     return {name: block for name, block in blocks.items() if name.startswith("weight/")}

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import conjugates
+from substrate.chip.randomness import has_conjugate_answers
 from substrate.protocol import has_settled
 
-from ...schemes.scheme import Slow
-from ..exact import Exact, exact
-from .remedies import REMEDIES, Setting
-from .runs import Mask, Trial, ends_by_clock, noise_causes, readout_causes, run
+from ...schemes.scheme import QuasiStaticSwing
+from ..exact import ExactErrors, compute_exact_errors
+from .remedies import REMEDIES, GradientSetting
+from .runs import Mask, Trial, is_ended_by_clock, list_noise_causes, list_readout_causes, run_trial
 
 Array = NDArray[np.float64]
 
 
-class Gain(NamedTuple):
+class RemedyGain(NamedTuple):
     """One measurement after a remedy; arrays (batch, units) unless said otherwise."""
 
     delta: Array
@@ -32,7 +32,7 @@ class Gain(NamedTuple):
     """Samples that it could measure, (batch,)."""
 
 
-def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gain:
+def measure_remedy_gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: ExactErrors) -> RemedyGain:
     """Measure scheme `s` of a trial once more after a remedy.
 
     Parameters
@@ -49,19 +49,21 @@ def gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: Exact) -> Gai
         Exact error vectors of `chip`, which are those after a remedy that moves no rest point.
     """
     scheme = trial.schemes[s]
-    if isinstance(scheme, Slow):
+    if isinstance(scheme, QuasiStaticSwing):
         raise TypeError("a stopped swing is no scheme of a scenario: give the trial as it was asked")
-    after = REMEDIES[remedy].change(Setting(chip.design, scheme))
+    after = REMEDIES[remedy].change(GradientSetting(chip.design, scheme))
     better = chip.variant(**after.design._asdict())
     if after.alike:
         better = better.reprogrammed(
             {b.block: chip.mirror(f.block, chip.programmed[f.block]) for f, b in chip.topology.pairs()}
         )
-    quiet = better.without(*noise_causes(), *readout_causes())
-    if after.alike or quiet.design != chip.without(*noise_causes(), *readout_causes()).design:
+    quiet = better.without(*list_noise_causes(), *list_readout_causes())
+    if after.alike or quiet.design != chip.without(*list_noise_causes(), *list_readout_causes()).design:
         trial.clamp(quiet)
         quiet.settle()
-        reference = exact(quiet, trial.target)
-    one = run(better, trial._replace(schemes=[after.scheme], mirror=conjugates(better.design.devices))).taken[0]
-    settled = has_settled(one.estimate.status, ends_by_clock(better, after.scheme))
-    return Gain(one.estimate.flat, reference.delta, settled & reference.equilibrium.reached)
+        reference = compute_exact_errors(quiet, trial.target)
+    one = run_trial(
+        better, trial._replace(schemes=[after.scheme], mirror=has_conjugate_answers(better.design.devices))
+    ).taken[0]
+    settled = has_settled(one.estimate.status, is_ended_by_clock(better, after.scheme))
+    return RemedyGain(one.estimate.flat, reference.delta, settled & reference.equilibrium.reached)

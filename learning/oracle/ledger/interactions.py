@@ -24,19 +24,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import conjugates, measurements_differ
+from substrate.chip.randomness import has_conjugate_answers, has_random_measurements
 from substrate.protocol import has_settled
-from substrate.settling.completion import complete
+from substrate.settling.completion import make_dynamics_complete
 
-from ...schemes.scheme import Scheme, Slow, Swing
-from ..exact import exact
-from .runs import Mask, Trial, ends_by_clock, noise_causes, readout_causes, run, stopped
-from .vectors import moments
+from ...schemes.scheme import QuasiStaticSwing, Scheme, Swing
+from ..exact import compute_exact_errors
+from .runs import (
+    Mask,
+    Trial,
+    is_ended_by_clock,
+    list_noise_causes,
+    list_readout_causes,
+    run_trial,
+    stop_swinging_nudges,
+)
+from .vectors import compute_sample_moments
 
 Array = NDArray[np.float64]
 
 
-class Mean(NamedTuple):
+class MeanError(NamedTuple):
     """An error vector as the mean over the repeats; arrays (batch, units)."""
 
     value: Array
@@ -48,31 +56,31 @@ class Mean(NamedTuple):
 class Interactions(NamedTuple):
     """What the causes of one chip do alone and together, for one scheme."""
 
-    base: Mean
+    base: MeanError
     """``E({})``: no cause at all."""
 
-    full: Mean
+    full: MeanError
     """``E(all)``: the chip as it is."""
 
-    alone: dict[str, Mean]
+    alone: dict[str, MeanError]
     """By cause."""
 
-    removed: dict[str, Mean]
+    removed: dict[str, MeanError]
     """By cause."""
 
-    left: Mean
+    left: MeanError
     """The interaction."""
 
     keep: Mask
     """Samples that every chip could measure, (batch,)."""
 
 
-def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
+def find_acting_causes(chip: Chip, schemes: Sequence[Scheme | QuasiStaticSwing] = ()) -> list[str]:
     """Return the names of the causes that act on the error vectors that `schemes` find on `chip`."""
     dynamics, found = chip.design.dynamics, list(chip.causes)
-    if "write" in found and _same_weights(chip, chip.without("write")):
+    if "write" in found and _has_same_weights(chip, chip.without("write")):
         found.remove("write")
-    ends = complete(dynamics)
+    ends = make_dynamics_complete(dynamics)
     whole = dynamics.free == dynamics.nudged == ends.free and dynamics.mode == "trajectory"
     swings = any(isinstance(scheme, Swing) for scheme in schemes)
     if not chip.design.devices.noise.on and (swings or not whole):
@@ -80,7 +88,7 @@ def acting(chip: Chip, schemes: Sequence[Scheme | Slow] = ()) -> list[str]:
     return [*found, "precision"] if dynamics.precision != "double" else found
 
 
-def interactions(
+def measure_interactions(
     chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], None] | None = None
 ) -> list[Interactions]:
     """Measure `trial` with every cause alone, and with every cause removed; one result per scheme.
@@ -96,21 +104,21 @@ def interactions(
     say : callable, optional
         Is told which chip is measured next.
     """
-    names = acting(chip, trial.schemes)
+    names = find_acting_causes(chip, trial.schemes)
     everything = frozenset(names)
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     chips |= {f"all but {name}": everything - {name} for name in names}
-    bench = _Bench(chip, trial._replace(mirror=conjugates(chip.design.devices)), repeats, {}, {}, [])
+    bench = _MeasuredChips(chip, trial._replace(mirror=has_conjugate_answers(chip.design.devices)), repeats, {}, {}, [])
     for words, present in chips.items():
         if present not in bench.found:
             if say is not None:
                 say(f"interactions: {words}")
             bench.measure(present)
-    return [_compare(bench, names, s) for s in range(len(trial.schemes))]
+    return [_compare_causes(bench, names, s) for s in range(len(trial.schemes))]
 
 
-class _Errors(NamedTuple):
+class _ChipErrors(NamedTuple):
     """Errors of one chip."""
 
     repeats: list[list[Array]]
@@ -119,13 +127,13 @@ class _Errors(NamedTuple):
     random: bool
 
 
-class _Bench(NamedTuple):
+class _MeasuredChips(NamedTuple):
     """The chips that have been measured so far."""
 
     chip: Chip
     trial: Trial
     repeats: int
-    found: dict[frozenset[str], _Errors]
+    found: dict[frozenset[str], _ChipErrors]
     exact: dict[frozenset[str], Array]
     """Exact error vectors of the chips, by their causes without those that no rest point feels."""
 
@@ -135,41 +143,41 @@ class _Bench(NamedTuple):
         """Measure the chip that has the causes `present` alone."""
         chip, trial = self._with_only(present), self.trial
         if not self._settles_as_asked(present):
-            trial = stopped(trial)._replace(mirror=trial.mirror)
-        random = measurements_differ(chip.design.devices)
-        runs = [run(chip, trial, r) for r in range(self.repeats if random else 1)]
-        own = present - {*noise_causes(), *readout_causes()}
+            trial = stop_swinging_nudges(trial)._replace(mirror=trial.mirror)
+        random = has_random_measurements(chip.design.devices)
+        runs = [run_trial(chip, trial, r) for r in range(self.repeats if random else 1)]
+        own = present - {*list_noise_causes(), *list_readout_causes()}
         if own not in self.exact:
-            quiet = chip.without(*noise_causes(), *readout_causes())
+            quiet = chip.without(*list_noise_causes(), *list_readout_causes())
             trial.clamp(quiet)
             quiet.settle()
-            reference = exact(quiet, trial.target)
+            reference = compute_exact_errors(quiet, trial.target)
             self.exact[own] = reference.delta
             self.settled.append(reference.equilibrium.reached)
-        by_clock = [ends_by_clock(chip, scheme) for scheme in trial.schemes]
+        by_clock = [is_ended_by_clock(chip, scheme) for scheme in trial.schemes]
         for one in runs:
             ends = zip(one.taken, by_clock, strict=True)
             self.settled.extend(has_settled(taken.estimate.status, clock) for taken, clock in ends)
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [[one.taken[s].delta - self.exact[own] for one in runs] for s in range(len(trial.schemes))]
-        self.found[present] = _Errors(errors, random)
+        self.found[present] = _ChipErrors(errors, random)
 
-    def mean(self, parts: dict[frozenset[str], float], s: int) -> Mean:
+    def mean(self, parts: dict[frozenset[str], float], s: int) -> MeanError:
         """Return the mean of a weighted sum of errors, repeat by repeat, for scheme `s`."""
         chosen = [(weight, self.found[present].repeats[s]) for present, weight in parts.items() if weight != 0.0]
         count = max((len(errors) for _, errors in chosen), default=1)
         nothing = np.zeros_like(self.found[frozenset()].repeats[s][0])
         with np.errstate(invalid="ignore"):
             sums = [sum((w * errors[r % len(errors)] for w, errors in chosen), nothing) for r in range(count)]
-        value, variance = moments(sums)
+        value, variance = compute_sample_moments(sums)
         random = any(self.found[present].random for present, weight in parts.items() if weight != 0.0)
-        return Mean(value, variance / count if random else nothing)
+        return MeanError(value, variance / count if random else nothing)
 
     def _with_only(self, present: frozenset[str]) -> Chip:
         bare = self.chip.without(*(name for name in self.chip.causes if name not in present))
         own = bare.design.dynamics
         precision = own.precision if "precision" in present else "double"
-        settles = own if self._settles_as_asked(present) else complete(own)
+        settles = own if self._settles_as_asked(present) else make_dynamics_complete(own)
         dynamics = settles.model_copy(update={"precision": precision})
         return bare.variant(dynamics=dynamics, complete=settles is not own)
 
@@ -178,12 +186,12 @@ class _Bench(NamedTuple):
         return self.chip.design.devices.noise.on or "settling" in present
 
 
-def _same_weights(a: Chip, b: Chip) -> bool:
+def _has_same_weights(a: Chip, b: Chip) -> bool:
     """Tell whether the units of two chips feel the same parameters."""
     return all(np.array_equal(block, b.effective[name]) for name, block in a.effective.items())
 
 
-def _compare(bench: _Bench, names: list[str], s: int) -> Interactions:
+def _compare_causes(bench: _MeasuredChips, names: list[str], s: int) -> Interactions:
     """Return the comparison for scheme `s`."""
     everything, ideal = frozenset(names), frozenset[str]()
     single = {name: frozenset({name}) for name in names}

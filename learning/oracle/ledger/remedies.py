@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from devices.imperfection import COMMON, DIFFERENT, RANDOM
-from substrate.chip.causes import DECLARED, without
+from substrate.chip.causes import DECLARED, remove_causes
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Phase
 
@@ -20,7 +20,7 @@ from ...schemes.nodes import Centred, OneSided
 from ...schemes.scheme import Scheme
 
 
-class Setting(NamedTuple):
+class GradientSetting(NamedTuple):
     """How a gradient is measured."""
 
     design: Design
@@ -35,19 +35,19 @@ class Remedy(NamedTuple):
     terms: tuple[str, ...]
     """Terms of the ledger that it acts on."""
 
-    change: Callable[[Setting], Setting]
+    change: Callable[[GradientSetting], GradientSetting]
 
 
-def _taken(cause: str) -> Callable[[Setting], Setting]:
+def _make_cause_remover(cause: str) -> Callable[[GradientSetting], GradientSetting]:
     """Return what takes a whole cause away."""
-    return lambda setting: setting._replace(design=without(setting.design, cause))
+    return lambda setting: setting._replace(design=remove_causes(setting.design, cause))
 
 
-def _ideal(part: str, **values: object) -> Callable[[Setting], Setting]:
+def _make_key_idealiser(part: str, **values: object) -> Callable[[GradientSetting], GradientSetting]:
     """Return what gives keys of one part of the design ideal values; a dot leads into the part."""
     field, _, inner = part.partition(".")
 
-    def change(setting: Setting) -> Setting:
+    def change(setting: GradientSetting) -> GradientSetting:
         block = setting.design.part(field)
         within = getattr(block, inner) if inner else block
         if within is None:
@@ -59,32 +59,32 @@ def _ideal(part: str, **values: object) -> Callable[[Setting], Setting]:
     return change
 
 
-def _finer(setting: Setting) -> Setting:
+def _refine_readout(setting: GradientSetting) -> GradientSetting:
     """Return the setting with a readout converter of 24 bits; measured transitions belong to the coarser one."""
-    return _unmeasured(_ideal("converters.readout", bits=24)(setting), setting)
+    return _drop_measured_readout(_make_key_idealiser("converters.readout", bits=24)(setting), setting)
 
 
-def _straighter(setting: Setting) -> Setting:
+def _linearise_readout(setting: GradientSetting) -> GradientSetting:
     """Return the setting with equal steps of the readout converter."""
-    return _unmeasured(_ideal("converters.readout", unit_sigma=0.0)(setting), setting)
+    return _drop_measured_readout(_make_key_idealiser("converters.readout", unit_sigma=0.0)(setting), setting)
 
 
-def _unmeasured(better: Setting, setting: Setting) -> Setting:
+def _drop_measured_readout(better: GradientSetting, setting: GradientSetting) -> GradientSetting:
     tables = setting.design.measured_converters or {}
     if "readout" not in tables:
         return better
     left = {name: table for name, table in tables.items() if name != "readout"}
-    better = _ideal("converters.readout", measured=None)(better)
+    better = _make_key_idealiser("converters.readout", measured=None)(better)
     return better._replace(design=better.design._replace(measured_converters=left))
 
 
-def _held_cells(setting: Setting) -> Setting:
+def _make_writes_faithful(setting: GradientSetting) -> GradientSetting:
     """Return the setting with cells that hold whatever they are programmed to."""
     update = setting.design.devices.update
-    return setting if update is None or update.faithful else _taken("write")(setting)
+    return setting if update is None or update.faithful else _make_cause_remover("write")(setting)
 
 
-def _longer(setting: Setting) -> Setting:
+def _lengthen_phases(setting: GradientSetting) -> GradientSetting:
     """Return the setting with phases twice as long, or a hundredth of the tolerance."""
     dynamics, beta = setting.design.dynamics, setting.scheme.beta
 
@@ -99,7 +99,7 @@ def _longer(setting: Setting) -> Setting:
     return setting._replace(design=setting.design.replace(dynamics=dynamics.model_copy(update=ends)))
 
 
-def _wider(setting: Setting) -> Setting:
+def _widen_windows(setting: GradientSetting) -> GradientSetting:
     """Return the setting with averaging windows four times as long."""
     dynamics = setting.design.dynamics
     windows = {n: getattr(dynamics, n) for n in ("free", "nudged")}
@@ -107,16 +107,16 @@ def _wider(setting: Setting) -> Setting:
     return setting._replace(design=setting.design.replace(dynamics=dynamics.model_copy(update=ends)))
 
 
-def _nudged(factor: float) -> Callable[[Setting], Setting]:
+def _make_nudge_scaler(factor: float) -> Callable[[GradientSetting], GradientSetting]:
     return lambda s: s._replace(scheme=s.scheme.model_copy(update={"beta": factor * s.scheme.beta}))
 
 
-def _centred(setting: Setting) -> Setting:
+def _centre_nudge(setting: GradientSetting) -> GradientSetting:
     one = isinstance(setting.scheme, OneSided)
     return setting._replace(scheme=Centred(beta=setting.scheme.beta)) if one else setting
 
 
-def _symmetric(setting: Setting) -> Setting:
+def _symmetrise_weights(setting: GradientSetting) -> GradientSetting:
     tied = setting.design.devices.feedback.tied or not setting.design.topology.pairs()
     return setting if tied else setting._replace(alike=True)
 
@@ -127,7 +127,7 @@ _TERMS = {COMMON: _ASYMMETRY, DIFFERENT: _READOUT, RANDOM: _NOISE}
 """The term of the ledger that holds the causes of a class, see `substrate.chip.causes`."""
 
 _WHOLE = {
-    name: Remedy(_ASYMMETRY if one.cause.of_weights else _TERMS[one.cause.kind], _taken(name))
+    name: Remedy(_ASYMMETRY if one.cause.of_weights else _TERMS[one.cause.kind], _make_cause_remover(name))
     for name, one in DECLARED.items()
     if one.cause.cure
 }
@@ -135,26 +135,30 @@ _WHOLE = {
 
 REMEDIES: dict[str, Remedy] = {
     **{name: remedy for name, remedy in _WHOLE.items() if DECLARED[name].cause.of_weights},
-    "correction-knowledge": Remedy(_ASYMMETRY, _taken("correction-knowledge")),
-    "cell-bounds": Remedy(_ASYMMETRY, _held_cells),
-    "symmetric-weights": Remedy(_ASYMMETRY, _symmetric),
-    "smaller-nudge": Remedy(("finite_nudge",), _nudged(0.5)),
-    "centred-nudge": Remedy(("finite_nudge",), _centred),
-    "longer-phases": Remedy(_SETTLING, _longer),
-    "neuron-speeds": Remedy(_SETTLING, _ideal("neurons", slew=None, synapse_tau=0.0, tau_sigma=0.0)),
-    "double-precision": Remedy(("precision",), _ideal("dynamics", precision="double")),
-    "bits": Remedy(_READOUT, _finer),
-    "linearity": Remedy(_READOUT, _straighter),
-    "converter-spread": Remedy(_READOUT, _ideal("converters.readout", offset=0.0, offset_sigma=0.0, gain_sigma=0.0)),
-    "pedestal": Remedy(_READOUT, _ideal("hold", pedestal=0.0, pedestal_sigma=0.0)),
-    "droop": Remedy(_READOUT, _ideal("hold", droop_tau=None, droop_sigma=0.0)),
-    "nudge-gain": Remedy(_READOUT, _ideal("converters.nudge", gain=1.0, gain_negative=None, gain_sigma=0.0)),
-    "nudge-offset": Remedy(_READOUT, _ideal("converters.nudge", offset=0.0)),
-    "nudge-range": Remedy(_READOUT, _ideal("converters.nudge", full_scale=None, bits=None, measured=None)),
+    "correction-knowledge": Remedy(_ASYMMETRY, _make_cause_remover("correction-knowledge")),
+    "cell-bounds": Remedy(_ASYMMETRY, _make_writes_faithful),
+    "symmetric-weights": Remedy(_ASYMMETRY, _symmetrise_weights),
+    "smaller-nudge": Remedy(("finite_nudge",), _make_nudge_scaler(0.5)),
+    "centred-nudge": Remedy(("finite_nudge",), _centre_nudge),
+    "longer-phases": Remedy(_SETTLING, _lengthen_phases),
+    "neuron-speeds": Remedy(_SETTLING, _make_key_idealiser("neurons", slew=None, synapse_tau=0.0, tau_sigma=0.0)),
+    "double-precision": Remedy(("precision",), _make_key_idealiser("dynamics", precision="double")),
+    "bits": Remedy(_READOUT, _refine_readout),
+    "linearity": Remedy(_READOUT, _linearise_readout),
+    "converter-spread": Remedy(
+        _READOUT, _make_key_idealiser("converters.readout", offset=0.0, offset_sigma=0.0, gain_sigma=0.0)
+    ),
+    "pedestal": Remedy(_READOUT, _make_key_idealiser("hold", pedestal=0.0, pedestal_sigma=0.0)),
+    "droop": Remedy(_READOUT, _make_key_idealiser("hold", droop_tau=None, droop_sigma=0.0)),
+    "nudge-gain": Remedy(
+        _READOUT, _make_key_idealiser("converters.nudge", gain=1.0, gain_negative=None, gain_sigma=0.0)
+    ),
+    "nudge-offset": Remedy(_READOUT, _make_key_idealiser("converters.nudge", offset=0.0)),
+    "nudge-range": Remedy(_READOUT, _make_key_idealiser("converters.nudge", full_scale=None, bits=None, measured=None)),
     **{name: remedy for name, remedy in _WHOLE.items() if not DECLARED[name].cause.of_weights},
-    "hold-noise": Remedy(_NOISE, _ideal("hold", noise=0.0, capacitance=None)),
-    "longer-window": Remedy(_NOISE, _wider),
-    "larger-nudge": Remedy(("precision", "readout", "noise"), _nudged(2.0)),
+    "hold-noise": Remedy(_NOISE, _make_key_idealiser("hold", noise=0.0, capacitance=None)),
+    "longer-window": Remedy(_NOISE, _widen_windows),
+    "larger-nudge": Remedy(("precision", "readout", "noise"), _make_nudge_scaler(2.0)),
 }
 """What can be done, by name."""
 
@@ -167,21 +171,23 @@ _TABLES = {
 """Where a scenario says each field of a design."""
 
 
-def possible(setting: Setting, terms: tuple[str, ...] | None = None) -> list[str]:
+def list_possible_remedies(setting: GradientSetting, terms: tuple[str, ...] | None = None) -> list[str]:
     """Return the remedies that change `setting`; of some terms of the ledger, or of all."""
     wanted = [name for name, r in REMEDIES.items() if terms is None or set(terms) & set(r.terms)]
     return [name for name in wanted if REMEDIES[name].change(setting) != setting]
 
 
-def changed_keys(before: Setting, after: Setting) -> list[str]:
+def list_changed_keys(before: GradientSetting, after: GradientSetting) -> list[str]:
     """Return the keys of a scenario that make the difference between two settings, as far as they are set."""
-    found = [key for name, key in _TABLES.items() for key in _differences(key, before.design, after.design, name)]
+    found = [
+        key for name, key in _TABLES.items() for key in _iterate_differences(key, before.design, after.design, name)
+    ]
     if before.scheme != after.scheme:
         found.append("beta" if before.scheme.beta != after.scheme.beta else "kind")
     return found
 
 
-def _differences(key: str, before: Any, after: Any, name: str) -> Iterator[str]:
+def _iterate_differences(key: str, before: Any, after: Any, name: str) -> Iterator[str]:
     one, other = getattr(before, name), getattr(after, name)
     if one == other or name == "preset":
         return
@@ -192,4 +198,4 @@ def _differences(key: str, before: Any, after: Any, name: str) -> Iterator[str]:
         yield from (f"{key}.{n}" for n in usual if n not in ("kind", "preset") and getattr(one, n) != usual[n].default)
     else:
         for field in type(one).model_fields:
-            yield from _differences(f"{key}.{field}", one, other, field)
+            yield from _iterate_differences(f"{key}.{field}", one, other, field)

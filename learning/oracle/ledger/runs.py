@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 
 from devices.imperfection import DIFFERENT, RANDOM
 from learning.schemes.scheme import Swing
-from substrate.chip.causes import of_kind
+from substrate.chip.causes import list_kind_causes
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import conjugates, measurements_differ
+from substrate.chip.randomness import has_conjugate_answers, has_random_measurements
 from substrate.protocol import has_settled
-from substrate.settling.completion import complete
+from substrate.settling.completion import make_dynamics_complete
 
-from ...estimator import Estimate, Free, Reading, gathered, readings
+from ...estimator import Estimate, FreeReading, NudgeReading, combine_readings, iterate_readings
 from ...rules.contrastive import Contrastive
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
 from ...rules.rule import LearningRule
-from ...schemes.scheme import Scheme, Slow
-from ..exact import Exact, exact
+from ...schemes.scheme import QuasiStaticSwing, Scheme
+from ..exact import ExactErrors, compute_exact_errors
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,14 +44,14 @@ _ELSEWHERE = 1e-6
 """Rest points further apart than this, relative to the state, are not the same."""
 
 
-def readout_causes() -> tuple[str, ...]:
+def list_readout_causes() -> tuple[str, ...]:
     """Return the causes of `substrate.chip.causes` that are the same in every measurement of a batch."""
-    return of_kind(DIFFERENT)
+    return list_kind_causes(DIFFERENT)
 
 
-def noise_causes() -> tuple[str, ...]:
+def list_noise_causes() -> tuple[str, ...]:
     """Return the causes of `substrate.chip.causes` that differ from one measurement to the next."""
-    return of_kind(RANDOM)
+    return list_kind_causes(RANDOM)
 
 
 class Trial(NamedTuple):
@@ -63,7 +63,7 @@ class Trial(NamedTuple):
     target: Array
     """Targets (batch, classes) or (batch, outputs)."""
 
-    schemes: Sequence[Scheme | Slow]
+    schemes: Sequence[Scheme | QuasiStaticSwing]
     """Nudges and weights."""
 
     rule: LearningRule = ErrorVector()
@@ -86,13 +86,13 @@ class Trial(NamedTuple):
         chip.set_input(self.x, None, self.epoch, self.purpose, repeat)
 
 
-class Taken(NamedTuple):
+class SchemeRun(NamedTuple):
     """What one scheme found in one run."""
 
     estimate: Estimate
     """Error vectors and presynaptic factors."""
 
-    readings: list[Reading]
+    readings: list[NudgeReading]
     """What the contrastive rule makes its products from; empty for other rules."""
 
     @property
@@ -101,30 +101,30 @@ class Taken(NamedTuple):
         return self.estimate.flat
 
 
-class Run(NamedTuple):
+class LedgerRun(NamedTuple):
     """A free settling of the batch and the estimates of all schemes from it."""
 
-    free: Free
+    free: FreeReading
     """Free phase, as it was read before the last scheme."""
 
     state: Array
     """Membrane state at its end, (batch, units)."""
 
-    taken: list[Taken]
+    taken: list[SchemeRun]
     """One per scheme."""
 
 
-class Runs(NamedTuple):
+class LedgerRuns(NamedTuple):
     """All runs of one chip; see the table above."""
 
-    reference: Exact
+    reference: ExactErrors
     """Exact error vectors where the free settling of the chip ends without noise."""
 
-    complete: Run
-    settled: Run
-    precise: Run
-    static: Run
-    repeats: list[Run]
+    complete: LedgerRun
+    settled: LedgerRun
+    precise: LedgerRun
+    static: LedgerRun
+    repeats: list[LedgerRun]
     """At least one."""
 
     by_clock: list[bool]
@@ -146,7 +146,9 @@ class Runs(NamedTuple):
         return np.asarray(ended & complete & rest.reached & there)
 
 
-def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], None] | None = None) -> Runs:
+def run_without_causes(
+    chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], None] | None = None
+) -> LedgerRuns:
     """Run the trial on `chip` and on the same silicon with fewer and fewer causes of error.
 
     Parameters
@@ -168,28 +170,34 @@ def runs_of(chip: Chip, trial: Trial, repeats: int = 1, say: Callable[[str], Non
     if repeats < 1:
         raise ValueError(f"repeats = {repeats}: must be 1 or more; take 8 with noise")
     design, tell = chip.design, say or (lambda _: None)
-    trial = trial._replace(mirror=conjugates(design.devices))
+    trial = trial._replace(mirror=has_conjugate_answers(design.devices))
     own = []
-    random = measurements_differ(design.devices)
+    random = has_random_measurements(design.devices)
     for r in range(repeats if random else 1):
         tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if random else ""))
-        own.append(run(chip, trial, r))
-    quiet = _static(chip) if _static(chip).design != design else chip
+        own.append(run_trial(chip, trial, r))
+    quiet = _remove_noise(chip) if _remove_noise(chip).design != design else chip
     tell("the same without its noise, and without its readout")
-    static = own[0] if quiet is chip else run(quiet, trial)
-    reference = exact(quiet, trial.target)
-    ideal = quiet.without(*readout_causes())
-    precise = static if ideal.design == quiet.design else run(ideal, trial)
+    static = own[0] if quiet is chip else run_trial(quiet, trial)
+    reference = compute_exact_errors(quiet, trial.target)
+    ideal = quiet.without(*list_readout_causes())
+    precise = static if ideal.design == quiet.design else run_trial(ideal, trial)
     double = ideal.variant(dynamics=design.dynamics.model_copy(update={"precision": "double"}))
-    settled = precise if double.design == ideal.design else run(double, trial)
+    settled = precise if double.design == ideal.design else run_trial(double, trial)
     tell("the same settled completely")
-    complete = run(complete_settling(chip), stopped(trial))
-    return Runs(
-        reference, complete, settled, precise, static, own, [ends_by_clock(chip, scheme) for scheme in trial.schemes]
+    complete = run_trial(make_settling_complete(chip), stop_swinging_nudges(trial))
+    return LedgerRuns(
+        reference,
+        complete,
+        settled,
+        precise,
+        static,
+        own,
+        [is_ended_by_clock(chip, scheme) for scheme in trial.schemes],
     )
 
 
-def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
+def run_trial(chip: Chip, trial: Trial, repeat: int = 0) -> LedgerRun:
     """Measure the batch on `chip` with every scheme, from one free settling.
 
     With slow noise every scheme has its own, with the same draws: else what a scheme finds would depend on the time
@@ -204,38 +212,38 @@ def run(chip: Chip, trial: Trial, repeat: int = 0) -> Run:
     repeat : int
         Names the draw of the noise; drawn signs stay the same.
     """
-    free, state = _free(chip, trial, repeat)
+    free, state = _read_free_phase(chip, trial, repeat)
     if isinstance(trial.rule, Dyadic):
-        return Run(free, state, [_adjoint(chip, free, trial.target)] * len(trial.schemes))
-    taken: list[Taken] = []
+        return LedgerRun(free, state, [_run_adjoint_scheme(chip, free, trial.target)] * len(trial.schemes))
+    taken: list[SchemeRun] = []
     for scheme in trial.schemes:
         if taken and chip.design.devices.noise.slow:
-            free, state = _free(chip, trial, repeat)
-        taken.append(_nudged(chip, free, trial, scheme))
-    return Run(free, state, taken)
+            free, state = _read_free_phase(chip, trial, repeat)
+        taken.append(_run_nudged_scheme(chip, free, trial, scheme))
+    return LedgerRun(free, state, taken)
 
 
-def complete_settling(chip: Chip) -> Chip:
+def make_settling_complete(chip: Chip) -> Chip:
     """Return the same chip read ideally, without noise, in double precision, with phases that count as complete."""
-    bare = chip.without(*noise_causes(), *readout_causes())
-    return bare.variant(dynamics=complete(bare.design.dynamics), complete=True)
+    bare = chip.without(*list_noise_causes(), *list_readout_causes())
+    return bare.variant(dynamics=make_dynamics_complete(bare.design.dynamics), complete=True)
 
 
-def stopped(trial: Trial) -> Trial:
+def stop_swinging_nudges(trial: Trial) -> Trial:
     """Return the trial with swinging nudges stopped at every point of their cycle, as a complete settling needs it."""
-    still = [Slow(s) if isinstance(s, Swing) else s for s in trial.schemes]
+    still = [QuasiStaticSwing(s) if isinstance(s, Swing) else s for s in trial.schemes]
     return trial._replace(schemes=still, mirror=True)
 
 
-def ends_by_clock(chip: Chip, scheme: Scheme | Slow) -> bool:
+def is_ended_by_clock(chip: Chip, scheme: Scheme | QuasiStaticSwing) -> bool:
     """Tell whether the clock ends the settlings of a scheme; see `substrate.protocol.has_settled`."""
     return chip.design.dynamics.ends_by_clock or isinstance(scheme, Swing)
 
 
-def _static(chip: Chip) -> Chip:
+def _remove_noise(chip: Chip) -> Chip:
     # kT/C of the hold differs from read to read, its pedestal and droop do not.
     steady = chip.design.devices.hold.model_copy(update={"noise": 0.0, "capacitance": None})
-    quiet = chip.without(*noise_causes()).variant(hold=steady)
+    quiet = chip.without(*list_noise_causes()).variant(hold=steady)
     converters = quiet.design.devices.converters
     if converters.readout is None or not converters.readout.stochastic:
         return quiet
@@ -243,23 +251,23 @@ def _static(chip: Chip) -> Chip:
     return quiet.variant(converters=converters.model_copy(update={"readout": nearest}))
 
 
-def _free(chip: Chip, trial: Trial, repeat: int) -> tuple[Free, Array]:
+def _read_free_phase(chip: Chip, trial: Trial, repeat: int) -> tuple[FreeReading, Array]:
     """Return what was read in the free phase, and the membrane state at its end, (batch, units)."""
     trial.clamp(chip, repeat)
     settled = chip.settle()
-    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, None, trial.epoch)
+    free = FreeReading({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled, None, trial.epoch)
     return free, np.asarray(chip.state, dtype=np.float64)
 
 
-def _nudged(chip: Chip, free: Free, trial: Trial, scheme: Scheme | Slow) -> Taken:
-    taken = readings(chip, free, trial.target, scheme, trial.mirror)
+def _run_nudged_scheme(chip: Chip, free: FreeReading, trial: Trial, scheme: Scheme | QuasiStaticSwing) -> SchemeRun:
+    taken = iterate_readings(chip, free, trial.target, scheme, trial.mirror)
     if not isinstance(trial.rule, Contrastive):
-        return Taken(gathered(chip, free, taken, trial.presynaptic), [])
+        return SchemeRun(combine_readings(chip, free, taken, trial.presynaptic), [])
     kept = list(taken)
-    return Taken(gathered(chip, free, kept, trial.presynaptic), kept)
+    return SchemeRun(combine_readings(chip, free, kept, trial.presynaptic), kept)
 
 
-def _adjoint(chip: Chip, free: Free, target: Array) -> Taken:
+def _run_adjoint_scheme(chip: Chip, free: FreeReading, target: Array) -> SchemeRun:
     settled = chip.settle_errors(target)
     status = np.maximum(free.settled.status, settled.status)
-    return Taken(Estimate(dict(chip.read_errors()), free.activity, status, settled.steps), [])
+    return SchemeRun(Estimate(dict(chip.read_errors()), free.activity, status, settled.steps), [])

@@ -21,7 +21,7 @@ _TINY = 1e-30
 """A vector below this has no direction."""
 
 
-class Figures(NamedTuple):
+class TermSize(NamedTuple):
     """How large a term is; norms in units of the gradient, debiased."""
 
     rms: float
@@ -54,16 +54,16 @@ def is_live(true: Array, silent: float = 0.0) -> NDArray[np.bool_]:
     return np.asarray(np.linalg.norm(true, axis=1) > max(silent, _TINY))
 
 
-def quality(delta: Array, true: Array) -> tuple[float, float]:
+def compute_quality(delta: Array, true: Array) -> tuple[float, float]:
     """Return mean cosine and median relative error of estimates (rows, columns); NaN without rows that are not dead."""
     live = is_live(true)
     if not live.any():
         return float("nan"), float("nan")
     error = np.linalg.norm((delta - true)[live], axis=1) / np.linalg.norm(true[live], axis=1)
-    return mean_defined(cosines(delta[live], true[live]))[0], float(np.median(error))
+    return average_defined(compute_cosines(delta[live], true[live]))[0], float(np.median(error))
 
 
-def figures(term: Array, true: Array, noise: Array) -> Figures:
+def compute_term_size(term: Array, true: Array, noise: Array) -> TermSize:
     """Return the figures of one term.
 
     Parameters
@@ -75,24 +75,24 @@ def figures(term: Array, true: Array, noise: Array) -> Figures:
     """
     known = np.nan_to_num(noise)
     if not len(term):
-        return Figures(*[float("nan")] * len(Figures._fields))
-    rows, own = len(term), squares(term, known)
+        return TermSize(*[float("nan")] * len(TermSize._fields))
+    rows, own = len(term), compute_square_norms(term, known)
     mean = term.mean(axis=0)
     size = np.linalg.norm(true, axis=1)
-    relative = np.divide(_root(own), size, out=np.full(rows, np.nan), where=size > _TINY)
-    scale, constant, rotation = split(term, true, known)
-    return Figures(
-        rms=float(_root(own.mean())),
+    relative = np.divide(_compute_clipped_root(own), size, out=np.full(rows, np.nan), where=size > _TINY)
+    scale, constant, rotation = split_scale(term, true, known)
+    return TermSize(
+        rms=float(_compute_clipped_root(own.mean())),
         median=float(np.median(relative)),
-        mean_norm=float(_root(np.sum(mean**2) - known.sum() / rows**2)),
+        mean_norm=float(_compute_clipped_root(np.sum(mean**2) - known.sum() / rows**2)),
         scale=scale,
-        constant=float(_root(np.asarray(constant))),
-        rotation=float(_root(np.asarray(rotation))),
+        constant=float(_compute_clipped_root(np.asarray(constant))),
+        rotation=float(_compute_clipped_root(np.asarray(rotation))),
         standard_error=float(np.sqrt(noise.sum() / rows)),
     )
 
 
-def split(term: Array, true: Array, noise: Array) -> tuple[float, float, float]:
+def split_scale(term: Array, true: Array, noise: Array) -> tuple[float, float, float]:
     """Return scale, squared norm of the constant, and mean squared norm of the rest, debiased and not cut at 0.
 
     Parameters
@@ -122,12 +122,12 @@ def split(term: Array, true: Array, noise: Array) -> tuple[float, float, float]:
     return scale, constant, rotation
 
 
-def squares(a: Array, noise: Array) -> Array:
+def compute_square_norms(a: Array, noise: Array) -> Array:
     """Return the squared norm of every row without what noise adds to it, which may be below 0; (rows,)."""
     return np.asarray(np.sum(a**2, axis=1) - np.sum(noise, axis=1))
 
 
-def cosines(a: Array, b: Array, noise: Array | None = None) -> Array:
+def compute_cosines(a: Array, b: Array, noise: Array | None = None) -> Array:
     """Return the cosine between the rows of `a` and `b`; NaN where one of them vanishes.
 
     `noise`, like `a`, is the variance of the mean that `a` holds. It makes rows too long, over all rows by
@@ -143,26 +143,26 @@ def cosines(a: Array, b: Array, noise: Array | None = None) -> Array:
     return np.asarray(np.clip(plain * np.sqrt(whole / (whole - part)), -1.0, 1.0)) if part > 0.0 else plain
 
 
-def norm_ratios(a: Array, b: Array) -> Array:
+def compute_norm_ratios(a: Array, b: Array) -> Array:
     """Return ``|a| / |b|`` row by row; NaN where `b` vanishes."""
     size = np.linalg.norm(b, axis=1)
     return np.asarray(np.divide(np.linalg.norm(a, axis=1), size, out=np.full(len(size), np.nan), where=size > _TINY))
 
 
-def rms(a: Array, noise: float | Array = 0.0) -> float:
+def compute_rms_norm(a: Array, noise: float | Array = 0.0) -> float:
     """Return the root of the mean squared row norm, without the variance `noise` of every element; NaN without rows."""
     if not len(a):
         return float("nan")
     known = np.broadcast_to(np.nan_to_num(noise), a.shape)
-    return float(_root(squares(a, known).mean()))
+    return float(_compute_clipped_root(compute_square_norms(a, known).mean()))
 
 
-def mean_defined(values: Array) -> tuple[float, float]:
+def average_defined(values: Array) -> tuple[float, float]:
     """Return mean and standard deviation of the values that are numbers; NaN if none is."""
     defined = values[np.isfinite(values)]
     return (float(defined.mean()), float(defined.std())) if defined.size else (float("nan"), float("nan"))
 
 
-def _root(square: Array) -> Array:
+def _compute_clipped_root(square: Array) -> Array:
     """Return the root; of what is below 0, which noise alone explains, 0."""
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))

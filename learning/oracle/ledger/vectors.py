@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.dyadic import Dyadic
-from .runs import Mask, Runs, Trial
+from .runs import LedgerRuns, Mask, Trial
 
 Array = NDArray[np.float64]
 
@@ -92,7 +92,7 @@ class Ledger(NamedTuple):
         return self.held.get(term, np.zeros_like(self.steps[0]))
 
 
-def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
+def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     """Split the error of the error vectors of scheme `s` into its causes.
 
     Parameters
@@ -114,7 +114,7 @@ def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
     static = runs.static.taken[s].delta
     noisy, variance = static, np.zeros_like(static)
     if runs.random:
-        noisy, variance = moments([run.taken[s].delta for run in runs.repeats])
+        noisy, variance = compute_sample_moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
     steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
     if not runs.random:
@@ -124,7 +124,7 @@ def ledger(runs: Runs, trial: Trial, s: int) -> Ledger:
     return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s))
 
 
-def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
+def select_common_samples(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
     """Return the ledgers over one common set of samples, and that set, (batch,).
 
     A sample counts if it settled under every scheme under which any did, and is in `reached`.
@@ -136,7 +136,7 @@ def compared(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
     return [book._replace(keep=book.keep & keep) for book in ledgers], keep
 
 
-def moments(values: list[Array]) -> tuple[Array, Array]:
+def compute_sample_moments(values: list[Array]) -> tuple[Array, Array]:
     """Return mean and variance of repeated measurements, element by element; NaN as the variance of a single one."""
     mean, squares = np.zeros_like(values[0]), np.zeros_like(values[0])
     with np.errstate(invalid="ignore"):  # a sample that diverged is not kept

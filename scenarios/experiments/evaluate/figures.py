@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ...drawing.style import from_zero, key_below, look, panels, styled
-from ...results.statistics import interval
-from ...results.store import Result
+from ...drawing.style import choose_look, make_panels, place_legend_below, start_at_zero, styled
+from ...results.statistics import compute_interval
+from ...results.store import ResultData
 from ..figures import figure
 from .kind import KIND
 
@@ -24,7 +24,7 @@ from .kind import KIND
     count=lambda result: f"n = {len(result['evaluate']['chip'].data)} chips.",
 )
 @styled
-def chips(result: Result) -> Figure:
+def draw_chips(result: ResultData) -> Figure:
     """Draw the error of every chip, the best first, with their mean and its 95 % interval.
 
     Without classes it is the loss. A chip without a number is left out.
@@ -35,10 +35,10 @@ def chips(result: Result) -> Figure:
         name, scale, words = "loss", 1.0, "loss (cost per sample)"
     value = scale * group[name].data
     good = np.sort(value[np.isfinite(value)])
-    figure, (axes,) = panels(1, width=6.4)
-    style = look(0)
+    figure, (axes,) = make_panels(1, width=6.4)
+    style = choose_look(0)
     axes.plot(np.arange(1, len(good) + 1), good, linestyle="none", label=f"one chip (n = {len(good)})", **style)
-    found = interval(good)
+    found = compute_interval(good)
     axes.axhline(float(found.mean), color="black", linewidth=1.2, label="mean of the chips")
     if np.isfinite(found.low):
         band: dict[str, Any] = {"color": "black", "alpha": 0.12, "linewidth": 0.0}
@@ -46,6 +46,6 @@ def chips(result: Result) -> Figure:
     axes.set_xlim(0.0, len(good) + 1.0)
     axes.set_xlabel("chips, the best first")
     axes.set_ylabel(words)
-    from_zero(axes)
-    key_below(figure, [axes])
+    start_at_zero(axes)
+    place_legend_below(figure, [axes])
     return figure

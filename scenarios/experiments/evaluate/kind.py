@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...drawing.sheet import Sheet
-from ...reach import unreached_words
-from ...results.store import Group, Result
-from ..kind import COMPLETE, Ending, Headline, Kind, Work
+from ...reach import describe_unreached
+from ...results.store import Group, ResultData
+from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Evaluate
 from .run import evaluate_chips
-from .words import chips_sentence, chips_sheet, metrics_over_chips
+from .words import compute_chip_metrics, describe_chips, make_chips_sheet
 
 
-class EvaluateKind(Kind[Evaluate]):
+class EvaluateKind(ExperimentKind[Evaluate]):
     """Accuracy of the given parameters over many fabricated chips."""
 
     name = mark = "evaluate"
@@ -23,31 +23,31 @@ class EvaluateKind(Kind[Evaluate]):
     headlines = (Headline("evaluate", "error", "mean"), Headline("evaluate", "loss", "mean"))
     unsettled = ("evaluate", "unsettled")
 
-    def run(self, work: Work[Evaluate]) -> tuple[dict[str, Group], Ending]:
+    def run(self, work: ExperimentWork[Evaluate]) -> tuple[dict[str, Group], Ending]:
         """Test chip after chip."""
         first, plan = work.setup.fabrication.instance, work.plan
         chips = (work.chip(first + k) for k in range(plan.chips))
         return {"evaluate": evaluate_chips(chips, plan.chips, work.setup.data, plan.samples, work.watch)}, COMPLETE
 
-    def sentence(self, result: Result) -> str:
+    def sentence(self, result: ResultData) -> str:
         """Return the error on average and of the worst chip."""
-        return chips_sentence(result["evaluate"])
+        return describe_chips(result["evaluate"])
 
-    def remarks(self, result: Result) -> list[str]:
+    def remarks(self, result: ResultData) -> list[str]:
         """Return how many cells of a chip do not hold what they were given, if any."""
         cells = result["evaluate"].get("unreached")
-        found = [] if cells is None else [unreached_words(f"up to {int(cells.data.max())} of a chip")]
+        found = [] if cells is None else [describe_unreached(f"up to {int(cells.data.max())} of a chip")]
         return [*super().remarks(result), *found]
 
-    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+    def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return the figures of every chip."""
-        return [chips_sheet(result["evaluate"])] if "evaluate" in result.groups else []
+        return [make_chips_sheet(result["evaluate"])] if "evaluate" in result.groups else []
 
-    def metrics(self, last: Result) -> dict[str, float]:
+    def metrics(self, last: ResultData) -> dict[str, float]:
         """Return mean, spread and worst over chips."""
-        return metrics_over_chips(last["evaluate"]) if "evaluate" in last.groups else {}
+        return compute_chip_metrics(last["evaluate"]) if "evaluate" in last.groups else {}
 
-    def is_void(self, result: Result) -> bool:
+    def is_void(self, result: ResultData) -> bool:
         """Tell whether no chip settled or gave a number."""
         group = result["evaluate"]
         return not (np.isfinite(group["loss"].data) & (group["unsettled"].data < 1.0)).any()

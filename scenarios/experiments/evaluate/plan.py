@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ...schema.plan import Plan
+from ...schema.plan import ExperimentPlan
 
 
-class Evaluate(Plan):
+class Evaluate(ExperimentPlan):
     """Accuracy of the given parameters over many fabricated chips; nothing is learned."""
 
     nudges: ClassVar = False

@@ -8,21 +8,21 @@ import numpy as np
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group
-from ...results.views import fixed, number, percent, share
+from ...results.views import format_fixed, format_number, format_percent, format_share
 
 
-def samples_of(evaluate: Group) -> str:
+def describe_sample_kind(evaluate: Group) -> str:
     """Return the kind of the samples in a group `evaluate`, in words."""
     return "training" if "training_samples" in evaluate and bool(evaluate["training_samples"].data) else "test"
 
 
-def chips_sentence(group: Group) -> str:
+def describe_chips(group: Group) -> str:
     """Return the error on average and of the worst chip."""
     value, chips = group["error"].data, group["chip"].data
-    part = samples_of(group)
-    what, show = "error", percent
+    part = describe_sample_kind(group)
+    what, show = "error", format_percent
     if not np.isfinite(value).any():
-        value, what, show = group["loss"].data, "loss", number
+        value, what, show = group["loss"].data, "loss", format_number
     good = value[np.isfinite(value)]
     if not good.size:
         return f"None of {len(chips)} chips settled, so there is no error to judge."
@@ -40,26 +40,30 @@ def chips_sentence(group: Group) -> str:
 def _moving(group: Group) -> str:
     """Return the share of samples that did not settle, behind what is said of all; nothing where all did."""
     moving = float(np.nanmean(group["unsettled"].data)) if "unsettled" in group else 0.0
-    return f"; {percent(moving)} of the samples did not settle, and are judged by where they were" if moving else ""
+    return (
+        f"; {format_percent(moving)} of the samples did not settle, and are judged by where they were" if moving else ""
+    )
 
 
-def chips_sheet(group: Group) -> Sheet:
+def make_chips_sheet(group: Group) -> Sheet:
     """Return the figures of every chip."""
     rows = [
         [
             str(chip),
-            fixed(group["loss"].data[i], 4),
-            share(group["error"].data[i]),
-            share(group["unsettled"].data[i]),
+            format_fixed(group["loss"].data[i], 4),
+            format_share(group["error"].data[i]),
+            format_share(group["unsettled"].data[i]),
         ]
         for i, chip in enumerate(group["chip"].data)
     ]
     return Sheet(
-        f"{samples_of(group).capitalize()} samples on every chip", ["chip", "loss", "error", "unsettled"], rows
+        f"{describe_sample_kind(group).capitalize()} samples on every chip",
+        ["chip", "loss", "error", "unsettled"],
+        rows,
     )
 
 
-def metrics_over_chips(group: Group) -> dict[str, float]:
+def compute_chip_metrics(group: Group) -> dict[str, float]:
     """Return mean, spread and worst of every figure, over chips that have a number."""
     found = {"evaluate/chips": float(len(group["chip"].data))}
     for name in ("loss", "error", "unsettled"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from ...drawing.style import key_below, look, panels, plain, spaced_ticks, styled
+from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
 from ...results.store import Group
 
 
 @styled
-def mismatch(group: Group) -> Figure:
+def draw_mismatch(group: Group) -> Figure:
     """Draw the cosine of every chip and layer against the spread of its feedback cells, and the matching rule.
 
     Points: single chips. Line: their mean. Dotted: the rule, before any chip is drawn. The angle between
@@ -25,18 +25,18 @@ def mismatch(group: Group) -> Figure:
     drawn = group["sigma"].data > 0.0
     sigma = group["sigma"].data[drawn]
     cosine, rule = group["cosine"].data[drawn], group["rule"].data[drawn]
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     for k, layer in enumerate(group["layer"].data):
-        style = look(k)
+        style = choose_look(k)
         points = {"linestyle": "none", "markersize": 2.5, "alpha": 0.3, "zorder": 1}
         axes.plot(np.repeat(sigma, cosine.shape[1]), cosine[..., k].ravel(), **(style | points))
         mean = np.ma.masked_invalid(cosine[..., k]).mean(axis=1).filled(np.nan)
-        axes.plot(sigma, mean, label=plain(layer, 16), linewidth=1.2, **style)
+        axes.plot(sigma, mean, label=format_plain_text(layer, 16), linewidth=1.2, **style)
         label = "matching rule" if k == 0 else None
         axes.plot(sigma, rule[:, k], color=style["color"], linestyle=":", linewidth=1.6, label=label)
     axes.set_xscale("log")
-    spaced_ticks(axes, sigma, [f"{100.0 * s:g}" for s in sigma])
+    set_spaced_ticks(axes, sigma, [f"{100.0 * s:g}" for s in sigma])
     axes.set_xlabel("relative spread of one feedback cell (%)")
     axes.set_ylabel("cosine to the exact gradient\n(vanishing nudge)")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 from substrate.chip.causes import DECLARED
 
 from ...results.store import Group
-from ...results.views import percent
+from ...results.views import format_percent
 
 WORDS = {name: one.cause.cure for name, one in DECLARED.items() if one.cause.cure} | {
     "correction-knowledge": "a correction that knows the effective weights",
@@ -51,7 +51,7 @@ _COSINE, _ERROR = 5e-4, 0.95
 _TOLD = 3
 
 
-class Attempt(NamedTuple):
+class RemedyAttempt(NamedTuple):
     """One change, and its figures in one layer."""
 
     name: str
@@ -76,11 +76,11 @@ class Attempt(NamedTuple):
         )
 
 
-def tried(group: Group, layer: int) -> list[Attempt]:
+def list_attempts(group: Group, layer: int) -> list[RemedyAttempt]:
     """Return what was measured in a group `ledger/remedies`, the largest gain of the layer first."""
     before, error_before = (float(group[f"{name}_before"].data[layer]) for name in ("cosine", "error"))
     found = [
-        Attempt(str(name), str(keys), before, float(cosine[layer]), error_before, float(error[layer]))
+        RemedyAttempt(str(name), str(keys), before, float(cosine[layer]), error_before, float(error[layer]))
         for name, keys, cosine, error in zip(
             *(group[name].data for name in ("remedy", "keys", "cosine", "error")), strict=True
         )
@@ -89,29 +89,29 @@ def tried(group: Group, layer: int) -> list[Attempt]:
     return sorted(found, key=lambda a: (not a.helps, -round(np.nan_to_num(a.cosine), 3), a.error))
 
 
-def advice(group: Group | None, layer: int) -> str:
+def describe_remedies(group: Group | None, layer: int) -> str:
     """Return what would help in a layer, each change with the gain that was measured; empty without measurements."""
-    attempts = tried(group, layer) if group else []
+    attempts = list_attempts(group, layer) if group else []
     good, bad = ([a for a in attempts if a.helps is helps][:_TOLD] for helps in (True, False))
-    found = [f" What would help, each measured alone: {_listed(good)}."] if good else []
+    found = [f" What would help, each measured alone: {_describe_attempts(good)}."] if good else []
     if bad:
-        found.append(f" What does not help{'' if good else ' alone'}: {_listed(bad)}.")
+        found.append(f" What does not help{'' if good else ' alone'}: {_describe_attempts(bad)}.")
     return "".join(found)
 
 
-def main_part(group: Group | None, layer: int) -> str:
+def find_main_part(group: Group | None, layer: int) -> str:
     """Return what was taken away with the largest gain in a layer; empty if nothing was, or nothing helped."""
-    taken = [a.name for a in (tried(group, layer) if group else []) if a.helps and a.name in PARTS]
+    taken = [a.name for a in (list_attempts(group, layer) if group else []) if a.helps and a.name in PARTS]
     return PARTS[taken[0]] if taken else ""
 
 
-def _listed(attempts: list[Attempt]) -> str:
+def _describe_attempts(attempts: list[RemedyAttempt]) -> str:
     return "; ".join(
-        f"{a.words} ({a.keys}): cosine {_cosine(a.before)} -> {_cosine(a.cosine)}, "
-        f"error {percent(a.error_before)} -> {percent(a.error)}"
+        f"{a.words} ({a.keys}): cosine {_format_cosine(a.before)} -> {_format_cosine(a.cosine)}, "
+        f"error {format_percent(a.error_before)} -> {format_percent(a.error)}"
         for a in attempts
     )
 
 
-def _cosine(value: float) -> str:
+def _format_cosine(value: float) -> str:
     return f"{value:.4f}" if np.isfinite(value) else "-"

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from substrate.chip.chip import Chip
-from substrate.theory.linearisation import saturated
+from substrate.theory.linearisation import find_saturated
 
 from ...results.store import Group, Variable
-from .found import Measured
+from .found import Measurement
 
 
-def alarm_group(chip: Chip, found: Measured, ledger: Group) -> Group:
+def make_alarm_group(chip: Chip, found: Measurement, ledger: Group) -> Group:
     """Return the shares that an alarm may be raised on, from a measure and its group `ledger`.
 
     A sample is *dead* in a layer if its exact gradient there is zero, a unit *saturated* if its free state has less
     than 5 % of the largest slope of its activation.
     """
     keep, kept = found.keep, [max(1, int(book.keep.sum())) for book in found.ledgers]
-    flat = chip.topology.split(saturated(chip, found.state)[keep])
+    flat = chip.topology.split(find_saturated(chip, found.state)[keep])
     dead = (ledger["dead"].data / np.array(kept)[:, None]).max(axis=0)
     shares = [float(flat[str(name)].mean()) if keep.any() else np.nan for name in ledger["layer"].data]
     unsettled = ledger["unsettled"].data / len(keep)

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from learning.oracle.ledger.remedies import REMEDIES, Setting
+from learning.oracle.ledger.remedies import REMEDIES, GradientSetting
 from learning.schemes.scheme import Scheme
-from substrate.chip.causes import causes
-from substrate.chip.randomness import measurements_differ, writes_differ
+from substrate.chip.causes import list_causes
+from substrate.chip.randomness import has_random_measurements, has_random_writes
 from substrate.network.topology import Topology
 
 from ...data.datasets import Outline
-from ...schema.plan import Repeated
-from ...schema.scenario import Scenario
-from ..counts import Counts, remedies_of
-from ..estimate import Estimate
-from ..rates import NOISE, PRODUCTS, READOUT, WRITTEN, TimedChip, time_exact
+from ...schema.plan import RepeatedMeasurement
+from ...schema.scenario import ScenarioSpec
+from ..counts import SampleCounts, count_remedies
+from ..estimate import CostEstimate
+from ..rates import NOISE, PRODUCTS, READOUT, WRITTEN, TimedChip, estimate_exact_time
 from .plan import Measure
 
 
-class MeasureEstimate(Estimate[Measure]):
+class MeasureEstimate(CostEstimate[Measure]):
     """What a measurement of gradients costs."""
 
-    def count(self, plan: Measure, scenario: Scenario, outline: Outline, topology: Topology) -> Counts:
+    def count(self, plan: Measure, scenario: ScenarioSpec, outline: Outline, topology: Topology) -> SampleCounts:
         """Return the samples and estimates."""
         schemes, samples, repeats = scenario.tried(), min(plan.samples, outline.samples), scenario.repeats(plan)
-        again = samples * remedies_of(scenario, topology)
+        again = samples * count_remedies(scenario, topology)
         kept, copies = repeats * len(schemes), len(schemes) + 2
-        return Counts(samples * repeats, 0, samples, schemes, kept, again, copies=copies)
+        return SampleCounts(samples * repeats, 0, samples, schemes, kept, again, copies=copies)
 
-    def times(self, plan: Measure, chip: TimedChip, counts: Counts) -> dict[str, float]:
+    def times(self, plan: Measure, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds by part."""
-        return time_measure(chip, chip.scenario.tried(), counts.rows, plan, plan.interactions)
+        return estimate_measure_times(chip, chip.scenario.tried(), counts.rows, plan, plan.interactions)
 
 
 ESTIMATE = MeasureEstimate()
 
 
-def time_measure(
-    chip: TimedChip, schemes: list[Scheme], samples: int, plan: Repeated, together: bool = False
+def estimate_measure_times(
+    chip: TimedChip, schemes: list[Scheme], samples: int, plan: RepeatedMeasurement, together: bool = False
 ) -> dict[str, float]:
     """Return the parts of one measurement of gradients and its ledger."""
     design, repeats = chip.design, chip.scenario.repeats(plan)
-    random = measurements_differ(design.devices)
+    random = has_random_measurements(design.devices)
     one = chip.run(schemes, samples)
     quiet = chip.without(*NOISE)
     ideal = quiet.without(*READOUT)
@@ -52,45 +52,49 @@ def time_measure(
     found = {
         "settling": one * (repeats if random else 1),
         "reference runs": sum(other.run(schemes, samples) for other in references),
-        "exact gradients": 2.0 * time_exact(ideal, samples),
-        "writes": len(schemes) * _written(chip, samples, repeats),
-        "remedies": _remedies(chip, schemes, samples),
+        "exact gradients": 2.0 * estimate_exact_time(ideal, samples),
+        "writes": len(schemes) * _estimate_connection_time(chip, samples, repeats),
+        "remedies": _estimate_remedy_time(chip, schemes, samples),
     }
-    return found | ({"interactions": _together(chip, schemes, samples, repeats)} if together else {})
+    return found | ({"interactions": _estimate_interaction_time(chip, schemes, samples, repeats)} if together else {})
 
 
-def _written(chip: TimedChip, samples: int, repeats: int) -> float:
+def _estimate_connection_time(chip: TimedChip, samples: int, repeats: int) -> float:
     """Return the seconds of the ledger of connections: products of the factors, and writes that are tried."""
     size, design = chip.topology.size, chip.design
-    requests = repeats if measurements_differ(design.devices) else 1
-    tried = (repeats if writes_differ(design.devices) else requests) if chip.stores else 0
+    requests = repeats if has_random_measurements(design.devices) else 1
+    tried = (repeats if has_random_writes(design.devices) else requests) if chip.stores else 0
     return (requests + 6) * 2.0 * samples * size / PRODUCTS["double"] + tried * (chip.made() + WRITTEN * size)
 
 
-def _remedies(chip: TimedChip, schemes: list[Scheme], samples: int) -> float:
+def _estimate_remedy_time(chip: TimedChip, schemes: list[Scheme], samples: int) -> float:
     """Return the seconds to try what would help, against the cause and under the scheme that cost most."""
     most = 0.0
     for scheme in schemes:
-        before, by_term = Setting(chip.design, scheme), dict[str, float]()
+        before, by_term = GradientSetting(chip.design, scheme), dict[str, float]()
         for remedy in REMEDIES.values():
             after = remedy.change(before)
             if after == before:
                 continue
             better = chip._replace(design=after.design)
-            taken = better.made() + better.run([after.scheme], samples) + time_exact(better.without(*NOISE), samples)
+            taken = (
+                better.made()
+                + better.run([after.scheme], samples)
+                + estimate_exact_time(better.without(*NOISE), samples)
+            )
             by_term[remedy.terms[0]] = by_term.get(remedy.terms[0], 0.0) + taken
         most = max(most, *by_term.values(), 0.0)
     return most
 
 
-def _together(chip: TimedChip, schemes: list[Scheme], samples: int, repeats: int) -> float:
+def _estimate_interaction_time(chip: TimedChip, schemes: list[Scheme], samples: int, repeats: int) -> float:
     """Return the seconds of every cause alone, and of the chip without it."""
-    names = causes(chip.design)
+    names = list_causes(chip.design)
     chips = [chip.without(*names), chip]
     for name in names:
         chips += [chip.without(*(other for other in names if other != name)), chip.without(name)]
     total = 0.0
     for one in chips:
-        times = repeats if measurements_differ(one.design.devices) else 1
-        total += one.made() + times * one.run(schemes, samples) + time_exact(one.without(*NOISE), samples)
+        times = repeats if has_random_measurements(one.design.devices) else 1
+        total += one.made() + times * one.run(schemes, samples) + estimate_exact_time(one.without(*NOISE), samples)
     return total

@@ -7,17 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.estimator import Estimate, Free
-from learning.oracle.exact import Exact
-from learning.oracle.ledger.gains import Gain
+from learning.estimator import Estimate, FreeReading
+from learning.oracle.exact import ExactErrors
+from learning.oracle.ledger.gains import RemedyGain
 from learning.oracle.ledger.interactions import Interactions
 from learning.oracle.ledger.vectors import Ledger
-from learning.oracle.matching import Expected
+from learning.oracle.matching import ExpectedError
 
 Array = NDArray[np.float64]
 
 
-class Tried(NamedTuple):
+class MeasuredRemedies(NamedTuple):
     """What was tried against the largest cause of error."""
 
     scheme: int
@@ -26,18 +26,18 @@ class Tried(NamedTuple):
     keys: dict[str, str]
     """Keys of the scenario that every possible remedy changes, by its name."""
 
-    gains: dict[str, Gain]
+    gains: dict[str, RemedyGain]
     """Of those that act on the largest cause."""
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """All that a measure found, before it is laid out for the file."""
 
-    free: Free
+    free: FreeReading
     state: Array
     """Membrane state of the free phase (batch, units)."""
 
-    reference: Exact
+    reference: ExactErrors
     estimates: list[Estimate]
     """Of the first repeat, one per scheme."""
 
@@ -56,11 +56,11 @@ class Measured(NamedTuple):
     keep: NDArray[np.bool_]
     """Samples that every figure is an average of, (batch,)."""
 
-    designed: Exact
+    designed: ExactErrors
     """Exact error vectors of the chip as designed, before any spread."""
 
-    tried: Tried | None
+    tried: MeasuredRemedies | None
     """None where it was not asked for."""
 
-    rule: Expected
+    rule: ExpectedError
     """What the matching rule expects over chips of this spread."""

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...drawing.sheet import Sheet
-from ...results.store import Group, Result
-from ...results.views import latest, measured_epochs
-from ..device_tables import audit_group, device_groups, readout_group
-from ..kind import COMPLETE, Ending, Headline, Kind, Work
-from ..metrics import flat
-from ..remarks import audited, clipped, left, unsettled
-from ..settle.run import settling
+from ...results.store import Group, ResultData
+from ...results.views import list_measured_epochs, select_latest
+from ..device_tables import make_audit_group, make_device_groups, make_readout_group
+from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
+from ..metrics import flatten_metrics
+from ..remarks import describe_audits, describe_clipped_reads, describe_unsettled, describe_unstable_rests
+from ..settle.run import record_settling
 from .plan import Measure
-from .run import measure
-from .sheets import interaction_sheets, ledger_sheet, remedy_sheets, signal_sheet
-from .tables import lay_out
-from .words import floor, on_the_way, sentence
+from .run import measure_gradients
+from .sheets import make_interaction_sheets, make_ledger_sheet, make_remedy_sheets, make_signal_sheet
+from .tables import make_measure_groups
+from .words import describe_largest_cause, describe_training_floor, describe_write_errors
 
 _METRICS = {
     "gradient": {
@@ -37,7 +37,7 @@ _METRICS = {
 }
 
 
-class MeasureKind(Kind[Measure]):
+class MeasureKind(ExperimentKind[Measure]):
     """Gradients on the chip against the exact ones, and where their error comes from."""
 
     name = "measure"
@@ -46,61 +46,70 @@ class MeasureKind(Kind[Measure]):
     kept = ("gradient", "signal", "ledger", "ledger/connections", "alarms", "audit")
     headlines = (Headline("gradient", "cosine"),)
 
-    def run(self, work: Work[Measure]) -> tuple[dict[str, Group], Ending]:
+    def run(self, work: ExperimentWork[Measure]) -> tuple[dict[str, Group], Ending]:
         """Measure every scheme and its ledger, then settling curves if asked for."""
         plan, scenario, chip = work.plan, work.setup.scenario, work.chip()
         schemes, batch = scenario.learning.all_schemes(), work.batch(plan.samples)
-        groups = device_groups(chip)
+        groups = make_device_groups(chip)
         repeats, advise = scenario.repeats(plan), work.setting.advise
-        found = measure(chip, batch, scenario.learning, work.watch.say, repeats, plan.interactions, advise=advise)
-        groups |= lay_out(chip, batch, schemes, found)
+        found = measure_gradients(
+            chip, batch, scenario.learning, work.watch.say, repeats, plan.interactions, advise=advise
+        )
+        groups |= make_measure_groups(chip, batch, schemes, found)
         if scenario.dynamics.mode == "equilibrium":
-            groups["audit"] = audit_group(chip.audit)
+            groups["audit"] = make_audit_group(chip.audit)
         if scenario.devices.converters.readout is not None:
-            groups["readout"] = readout_group(chip.clipped)
+            groups["readout"] = make_readout_group(chip.clipped)
         if plan.record is not None:
             work.watch.say("settling curves")
-            groups |= settling(chip, work.batch(), schemes, plan.record)
+            groups |= record_settling(chip, work.batch(), schemes, plan.record)
         return groups, COMPLETE
 
-    def sentence(self, result: Result) -> str:
+    def sentence(self, result: ResultData) -> str:
         """Return how good the gradients are, and what is to blame."""
-        return sentence(result)
+        return describe_largest_cause(result)
 
-    def remarks(self, result: Result) -> list[str]:
+    def remarks(self, result: ResultData) -> list[str]:
         """Return what bounds the gradients, and which samples were not counted."""
-        last = latest(result)
+        last = select_latest(result)
         gradient = last["gradient"]
         schemes = [str(label) for label in gradient["scheme"].data]
-        left_out = unsettled(gradient["status"].data, gradient["kept"].data, schemes)
-        return [*floor(last["ledger"]), *on_the_way(last), left_out, *left(last), *audited(last), *clipped(last)]
+        left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
+        return [
+            *describe_training_floor(last["ledger"]),
+            *describe_write_errors(last),
+            left_out,
+            *describe_unstable_rests(last),
+            *describe_audits(last),
+            *describe_clipped_reads(last),
+        ]
 
-    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+    def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return signals, the ledger, what would help, and causes alone; of a training at its last measured epoch."""
-        last, when = latest(result), measured_epochs(result)
+        last, when = select_latest(result), list_measured_epochs(result)
         if "gradient" not in last.groups:
             return []
         after = f" after epoch {when[-1]}" if when else ""
-        first = [signal_sheet(last["signal"], after), ledger_sheet(last, after)]
-        return [*first, *remedy_sheets(last), *interaction_sheets(last)]
+        first = [make_signal_sheet(last["signal"], after), make_ledger_sheet(last, after)]
+        return [*first, *make_remedy_sheets(last), *make_interaction_sheets(last)]
 
-    def metrics(self, last: Result) -> dict[str, float]:
+    def metrics(self, last: ResultData) -> dict[str, float]:
         """Return quality, alarms, errors by cause and signals."""
         found: dict[str, float] = {}
         for path, names in _METRICS.items():
-            found |= flat(path, last.groups.get(path, {}), names)
+            found |= flatten_metrics(path, last.groups.get(path, {}), names)
         return found
 
-    def is_void(self, result: Result) -> bool:
+    def is_void(self, result: ResultData) -> bool:
         """Tell whether no layer has a cosine."""
-        return not np.isfinite(latest(result)["gradient"]["cosine"].data).any()
+        return not np.isfinite(select_latest(result)["gradient"]["cosine"].data).any()
 
     def failure(self, groups: Mapping[str, Group]) -> str:
         """Return why no sample is counted, if none is."""
         gradient = groups.get("gradient", {})
         if "kept" not in gradient or gradient["kept"].data.any():
             return ""
-        return unsettled(gradient["status"].data, gradient["kept"].data)
+        return describe_unsettled(gradient["status"].data, gradient["kept"].data)
 
 
 KIND = MeasureKind()

@@ -12,11 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from ...drawing.style import COLOURS, by_layer, key_below, look, panels, plain, styled
-from ...results.store import Group, Result
-from ...results.views import kinds_of, latest, percent
-from ..figures import count_measured, figure
-from .words import DITHERED, culprit, was_measured
+from ...drawing.style import (
+    COLOURS,
+    choose_look,
+    format_plain_text,
+    label_layers,
+    make_panels,
+    place_legend_below,
+    styled,
+)
+from ...results.store import Group, ResultData
+from ...results.views import format_percent, list_scheme_kinds, select_latest
+from ..figures import describe_measured_count, figure
+from .words import DITHERED, find_largest_cause, has_measured_gradient
 
 _SCHEMES = 7
 
@@ -39,15 +47,15 @@ _DECADES = 4.0
 """The axis of the causes spans at most so many."""
 
 
-def _has_connections(result: Result) -> bool:
+def _has_connections(result: ResultData) -> bool:
     """Tell whether an error of the gradient of some connection is known."""
-    group = latest(result).groups.get("ledger/connections")
-    return was_measured(result) and group is not None and bool(np.isfinite(group["total"].data[0]).any())
+    group = select_latest(result).groups.get("ledger/connections")
+    return has_measured_gradient(result) and group is not None and bool(np.isfinite(group["total"].data[0]).any())
 
 
 @figure(
     "cosine",
-    when=was_measured,
+    when=has_measured_gradient,
     caption=(
         "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. The grey band is "
         "what the matching rule expects of chips with this spread, before any chip is drawn; the dashed line "
@@ -55,15 +63,15 @@ def _has_connections(result: Result) -> bool:
         "better nudge or a longer settling; the dashed line itself moves only with more symmetric weights. Of "
         "many schemes, the best nudge of each kind is drawn; of a training, the last measured epoch."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def cosine(result: Result) -> Figure:
+def draw_cosine(result: ResultData) -> Figure:
     """Draw, per layer, the cosine of the schemes to the exact gradient, and what theory predicts."""
-    group = latest(result)["gradient"]
+    group = select_latest(result)["gradient"]
     layers = group["layer"].data
     place = np.arange(len(layers))
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     theory: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("cosine_matching_rule", "matching rule for this spread", {"color": "0.7", "linewidth": 5}),
         ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
@@ -71,33 +79,35 @@ def cosine(result: Result) -> Figure:
     )
     for name, text, style in theory:
         axes.plot(place, group[name].data, label=text, zorder=1, **style)
-    chosen = _shown_schemes(group)
+    chosen = _choose_schemes(group)
     for i, s in enumerate(chosen):
         shift = 0.3 * ((i + 0.5) / len(chosen) - 0.5)
         value, spread = group["cosine"].data[s], group["cosine_std"].data[s]
         bars = [spread, np.maximum(np.minimum(spread, 1.0 - value), 0.0)]
-        style = look(i)
+        style = choose_look(i)
         fmt = style.pop("marker")
-        axes.errorbar(place + shift, value, bars, fmt=fmt, linewidth=1, label=plain(group["scheme"].data[s]), **style)
-    by_layer(figure, axes, layers)
+        axes.errorbar(
+            place + shift, value, bars, fmt=fmt, linewidth=1, label=format_plain_text(group["scheme"].data[s]), **style
+        )
+    label_layers(figure, axes, layers)
     axes.set_ylabel("cosine to the exact gradient\n(bar: 1 std over samples)")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure
 
 
-def _shown_schemes(group: Group) -> list[int]:
+def _choose_schemes(group: Group) -> list[int]:
     """Return all schemes or, when they are too many for one figure, the best nudge of each kind."""
     worst = np.nan_to_num(group["cosine"].data, nan=-1.0).min(axis=1)
     if len(worst) <= _SCHEMES:
         return list(range(len(worst)))
-    kinds = kinds_of(group["scheme"].data)
+    kinds = list_scheme_kinds(group["scheme"].data)
     best = [max(np.flatnonzero(kinds == kind), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
     return [int(s) for s in best[:_SCHEMES]]
 
 
 @figure(
     "causes",
-    when=was_measured,
+    when=has_measured_gradient,
     caption=(
         "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed "
         "line and the black dot are the whole error. Dots: the median sample, which decides what the answer "
@@ -106,10 +116,10 @@ def _shown_schemes(group: Group) -> list[int]:
         "averaging makes smaller; the other dots stay however often one measures. Of a training, the last "
         "measured epoch."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def causes(result: Result, scheme: int | None = None) -> Figure:
+def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
     """Draw, per layer, the error of every cause under one scheme, and the whole error below them.
 
     Dots are norms of the median sample over that of the exact gradient, on a logarithmic axis: causes are vectors, so
@@ -119,10 +129,10 @@ def causes(result: Result, scheme: int | None = None) -> Figure:
     dots are averages over; it is a cause like the coloured ones. Of many layers the first and the last four. Without
     `scheme` the one that the answer speaks of.
     """
-    last = latest(result)
-    group, scheme, title = _chosen(last, scheme)
+    last = select_latest(result)
+    group, scheme, title = _find_scheme(last, scheme)
     shown = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
-    names = [*_words(group, shown), "total"]
+    names = [*_name_terms(group, shown), "total"]
     values, marks = (
         np.concatenate([group[name].data[scheme][:, shown], group[total].data[scheme][:, None]], axis=1)
         for name, total in (("median", "total_median"), ("relative", "total"))
@@ -135,22 +145,24 @@ def causes(result: Result, scheme: int | None = None) -> Figure:
             for a, name in ((values, "dithered_median"), (marks, "dithered"))
         )
         names = [f"{_OF}{name}" if name in _PARTS else name for name in names]
-    spread, outliers = (np.nan_to_num(_noise(group, name, scheme)) for name in ("spread_median", "spread"))
+    spread, outliers = (
+        np.nan_to_num(_compute_relative_noise(group, name, scheme)) for name in ("spread_median", "spread")
+    )
     if spread.any():
         names, values = [*names, "one measurement"], np.concatenate([values, spread[:, None]], axis=1)
         marks = np.concatenate([marks, outliers[:, None]], axis=1)
     total = group["total_median"].data[scheme]
-    return _side_by_side(group["layer"].data, names, (values, marks), total, title)
+    return _draw_bar_panels(group["layer"].data, names, (values, marks), total, title)
 
 
-def _chosen(last: Result, scheme: int | None) -> tuple[Group, int, str]:
+def _find_scheme(last: ResultData, scheme: int | None) -> tuple[Group, int, str]:
     """Return the ledger, a scheme of it and its name; absent, the one that the answer speaks of, and that it is."""
     group, of_many = last["ledger"], ""
     if scheme is None:
-        found, count = culprit(group), len(group["scheme"].data)
+        found, count = find_largest_cause(group), len(group["scheme"].data)
         scheme = 0 if found is None else found.scheme
         of_many = f" (smallest error of {count} schemes)" if count > 1 and found is not None else ""
-    return group, scheme, plain(group["scheme"].data[scheme]) + of_many
+    return group, scheme, format_plain_text(group["scheme"].data[scheme]) + of_many
 
 
 @figure(
@@ -160,32 +172,32 @@ def _chosen(last: Result, scheme: int | None) -> tuple[Group, int, str]:
         "Ledger of what is written. The same for the mean gradient of the batch, per connection: the "
         "presynaptic factor and the write act here. The write is judged by one plain write of the batch."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def causes_of_connections(result: Result, scheme: int | None = None) -> Figure:
+def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Figure:
     """Draw the same per connection, for the mean gradient of the batch: what the write makes of it is seen here.
 
     Connections that are not taught are left out. Ticks: how much a term differs between measurements or writes.
     """
-    last = latest(result)
-    _, scheme, name = _chosen(last, scheme)
+    last = select_latest(result)
+    _, scheme, name = _find_scheme(last, scheme)
     group = last["ledger/connections"]
     total = group["total"].data[scheme]
     taught = np.isfinite(total)
     values = np.concatenate([group["relative"].data[scheme], total[:, None]], axis=1)[taught]
-    names = [*_words(group, range(len(group["term"].data))), "total"]
+    names = [*_name_terms(group, range(len(group["term"].data))), "total"]
     spread = group["spread"].data[scheme] if "spread" in group else np.zeros_like(group["relative"].data[scheme])
     marks = np.concatenate([spread, np.zeros((len(spread), 1))], axis=1)[taught]
     labels, title = group["connection"].data[taught], f"mean gradient of the batch, {name}"
-    return _side_by_side(labels, names, (values, marks), total[taught], title)
+    return _draw_bar_panels(labels, names, (values, marks), total[taught], title)
 
 
-def _words(group: Group, shown: Iterable[int]) -> list[str]:
+def _name_terms(group: Group, shown: Iterable[int]) -> list[str]:
     return [str(group["term"].data[k]).replace("_", " ") for k in shown]
 
 
-def _side_by_side(
+def _draw_bar_panels(
     labels: NDArray[np.str_], names: list[str], sizes: tuple[Array, Array], total: Array, title: str
 ) -> Figure:
     """Draw one panel of dots per label.
@@ -198,14 +210,14 @@ def _side_by_side(
     rows, columns = -(-len(shown) // _ACROSS), min(len(shown), _ACROSS)
     figure = Figure(figsize=(1.2 + 1.9 * columns, 0.5 + rows * (0.7 + 0.2 * len(names))), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    first, past = _span(np.concatenate([values[shown], marks[shown]]))
+    first, past = _find_axis_limits(np.concatenate([values[shown], marks[shown]]))
     for axes, k in zip_longest(grid.flat, shown):
         if k is None:
             axes.set_axis_off()
             continue
         axes.axvline(total[k], color="black", linestyle="--", linewidth=0.8, zorder=0)
         _dots(axes, values[k], marks[k], names, first)
-        axes.set_title(plain(labels[k], 16), fontsize=9)
+        axes.set_title(format_plain_text(labels[k], 16), fontsize=9)
         axes.set_xlabel("error / exact gradient")
         axes.tick_params(labelbottom=True)
     grid[0, 0].set_xlim(first, past)
@@ -215,13 +227,13 @@ def _side_by_side(
     return figure
 
 
-def _noise(group: Group, name: str, scheme: int) -> Array:
+def _compute_relative_noise(group: Group, name: str, scheme: int) -> Array:
     """Return how single measurements scatter, over the exact gradient, (layer,)."""
     acting = group["term"].data == "noise"
     return np.asarray(group[name].data[scheme][:, acting].sum(axis=1))
 
 
-def _span(values: Array) -> tuple[float, float]:
+def _find_axis_limits(values: Array) -> tuple[float, float]:
     """Return the ends of the axis: all that is not zero, but not more than some decades."""
     shown = values[np.isfinite(values) & (values > 0.0)]
     if not shown.size:
@@ -251,60 +263,62 @@ def _dots(axes: Axes, values: Array, marks: Array, names: list[str], first: floa
     axes.xaxis.set_minor_locator(NullLocator())
     behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for k, value in enumerate(values):
-        text, colour = ("0", "0.5") if value == 0.0 else (percent(value), "black")
+        text, colour = ("0", "0.5") if value == 0.0 else (format_percent(value), "black")
         beside = max(value if k in there else first, marks[k] if k in seen else first)
         axes.text(1.35 * beside, k, text, va="center", fontsize=7, color=colour, bbox=behind)
 
 
 @figure(
     "interactions",
-    when=lambda result: was_measured(result) and "ledger/interactions" in latest(result).groups,
+    when=lambda result: has_measured_gradient(result) and "ledger/interactions" in select_latest(result).groups,
     caption=(
         "Causes alone. Dots: the error of every cause on a chip that has no other; ticks: what this chip "
         "gains without it. Where both agree, causes add up; the interaction is what no cause makes alone. All "
         "rms over samples, over the exact gradient of the chip as it is, so that the rows can be added."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def interactions(result: Result, scheme: int | None = None) -> Figure:
+def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
     """Draw, per layer, what every cause does alone, and as ticks what the chip gains without it.
 
     Below them the error with no cause, with all, and what no cause makes alone.
     """
-    last = latest(result)
-    _, scheme, title = _chosen(last, scheme)
+    last = select_latest(result)
+    _, scheme, title = _find_scheme(last, scheme)
     group = last["ledger/interactions"]
     names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "total"]
     rest = np.stack([group[name].data[scheme] for name in ("base", "interaction", "full")], axis=1)
     values = np.concatenate([group["alone"].data[scheme], rest], axis=1)
     marks = np.concatenate([group["removed"].data[scheme], np.zeros_like(rest)], axis=1)
-    return _side_by_side(group["layer"].data, names, (values, marks), group["full"].data[scheme], title)
+    return _draw_bar_panels(group["layer"].data, names, (values, marks), group["full"].data[scheme], title)
 
 
 @figure(
     "waterfall",
-    when=was_measured,
+    when=has_measured_gradient,
     caption=(
         "Direction lost. Cosine to the exact gradient as one cause after the other begins to act: the largest "
         "step down is the cause that turns the gradient most. A cause that only changes its size makes no "
         "step."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def waterfall(result: Result, scheme: int | None = None) -> Figure:
+def draw_waterfall(result: ResultData, scheme: int | None = None) -> Figure:
     """Draw, per layer, the cosine to the exact gradient as one cause after the other begins to act."""
-    group, scheme, title = _chosen(latest(result), scheme)
+    group, scheme, title = _find_scheme(select_latest(result), scheme)
     acting = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
-    names = ["exact", *_words(group, acting)]
-    figure, (axes,) = panels(1, width=6.4)
+    names = ["exact", *_name_terms(group, acting)]
+    figure, (axes,) = make_panels(1, width=6.4)
     for k, layer in enumerate(group["layer"].data):
         cosine = np.append(1.0, group["cosine_after"].data[scheme, k][acting])
-        axes.plot(np.arange(len(names)), cosine, drawstyle="steps-mid", label=plain(layer, 16), **look(k))
+        axes.plot(
+            np.arange(len(names)), cosine, drawstyle="steps-mid", label=format_plain_text(layer, 16), **choose_look(k)
+        )
     axes.set_xticks(np.arange(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlabel("causes of error that act, from left to right")
     axes.set_ylabel("cosine to the exact gradient")
     axes.set_title(title, fontsize=9)
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure

@@ -9,13 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.oracle.ledger.interactions import Mean
-from learning.oracle.ledger.statistics import Figures, cosines, figures, is_live, mean_defined, quality, rms
+from learning.oracle.ledger.interactions import MeanError
+from learning.oracle.ledger.statistics import (
+    TermSize,
+    average_defined,
+    compute_cosines,
+    compute_quality,
+    compute_rms_norm,
+    compute_term_size,
+    is_live,
+)
 from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
-from .found import Measured, Tried
+from .found import MeasuredRemedies, Measurement
 
 Array = NDArray[np.float64]
 
@@ -69,7 +77,7 @@ _Cuts = list[list[_Cut | None]]
 """By scheme, and by layer or connection; None for a connection that the rule does not teach."""
 
 
-def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[str, Group]:
+def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) -> dict[str, Group]:
     """Return the groups `ledger`, `ledger/connections` and, if they were measured, `ledger/interactions`.
 
     Parameters
@@ -84,15 +92,16 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
     columns = list(topology.columns.values())
     names = [c.block for c in topology.connections]
     blocks: _Cuts = [
-        [_cut(books[name], _flat) if name in books else None for name in names] for books in found.connections
+        [_cut_ledger(books[name], _flatten_to_row) if name in books else None for name in names]
+        for books in found.connections
     ]
     designed, keep = found.designed, found.keep
     error, exact = (designed.ep - designed.delta)[keep], designed.delta[keep]
-    programmed = [_ratio(rms(error[:, c]), rms(exact[:, c])) for c in columns]
+    programmed = [_divide_or_nan(compute_rms_norm(error[:, c]), compute_rms_norm(exact[:, c])) for c in columns]
     unsettled = [np.count_nonzero(~book.keep) for book in found.ledgers]
     groups: dict[str, Group] = {
         "ledger": {
-            **vector_tables(topology, found.ledgers, labels),
+            **make_vector_tables(topology, found.ledgers, labels),
             "asymmetry_programmed": Variable(
                 ("layer",), np.array(programmed), long_name="asymmetry error of the chip as programmed, without spread"
             ),
@@ -101,8 +110,8 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
         "ledger/connections": {
             "scheme": labels["scheme"],
             "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
-            "term": _term(),
-            **_tables(blocks, "connection"),
+            "term": _make_term_labels(),
+            **_make_ledger_tables(blocks, "connection"),
             "cut": Variable(
                 ("scheme", "connection"),
                 np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),
@@ -111,50 +120,50 @@ def ledger_groups(topology: Topology, found: Measured, labels: Group) -> dict[st
         },
     }
     if found.interactions and found.interactions[0].alone:
-        groups["ledger/interactions"] = labels | _interactions(topology, found)
+        groups["ledger/interactions"] = labels | _make_interaction_group(topology, found)
     return groups
 
 
-def vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group) -> Group:
+def make_vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group) -> Group:
     """Return the figures of the error vectors over samples whose exact gradient is not zero, and how many are dead."""
     columns = list(topology.columns.values())
-    cuts = [[_cut(book, partial(_rows, book.keep, c)) for c in columns] for book in ledgers]
+    cuts = [[_cut_ledger(book, partial(_cut_columns, book.keep, c)) for c in columns] for book in ledgers]
     dead = np.zeros((len(cuts), len(columns)), dtype=np.int64)
     live: _Cuts = []
     for s, row in enumerate(cuts):
-        silent = silence(cut.steps[0] for cut in row)
+        silent = compute_silence_level(cut.steps[0] for cut in row)
         alive = [is_live(cut.steps[0], silent) for cut in row]
         dead[s] = [np.count_nonzero(~rows) for rows in alive]
-        live.append([_only(cut, rows) for cut, rows in zip(row, alive, strict=True)])
+        live.append([_select_rows(cut, rows) for cut, rows in zip(row, alive, strict=True)])
     words = "samples that are counted, but whose exact gradient is zero in this layer"
     counted = Variable(("scheme", "layer"), dead, long_name=words)
-    return {**labels, "term": _term(), **_tables(live, "layer"), "dead": counted}
+    return {**labels, "term": _make_term_labels(), **_make_ledger_tables(live, "layer"), "dead": counted}
 
 
-def silence(gradients: Iterable[Array]) -> float:
+def compute_silence_level(gradients: Iterable[Array]) -> float:
     """Return the norm below which a gradient is round-off, from those of all layers; some may have no rows."""
-    return _SILENT * max((rms(a) for a in gradients if len(a)), default=0.0)
+    return _SILENT * max((compute_rms_norm(a) for a in gradients if len(a)), default=0.0)
 
 
-def _term() -> Variable:
+def _make_term_labels() -> Variable:
     return Variable(("term",), np.array(TERMS), long_name="cause of error")
 
 
-def _only(cut: _Cut, rows: NDArray[np.bool_]) -> _Cut:
+def _select_rows(cut: _Cut, rows: NDArray[np.bool_]) -> _Cut:
     """Return some rows of a cut."""
     lists = {name: [a[rows] for a in getattr(cut, name)] for name in ("steps", "terms", "noise", "single", "after")}
     return _Cut(**lists, parts={n: a[rows] for n, a in cut.parts.items()}, variance=cut.variance[rows])
 
 
-def _rows(keep: NDArray[np.bool_], columns: slice, a: Array) -> Array:
+def _cut_columns(keep: NDArray[np.bool_], columns: slice, a: Array) -> Array:
     return a[keep][:, columns]
 
 
-def _flat(a: Array) -> Array:
+def _flatten_to_row(a: Array) -> Array:
     return a.reshape(1, -1)
 
 
-def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
+def _cut_ledger(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
     return _Cut(
         steps=[rows(step) for step in book.steps],
         terms=[rows(term) for term in book.terms().values()],
@@ -166,18 +175,18 @@ def _cut(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
     )
 
 
-def _tables(cuts: _Cuts, place: str) -> Group:
+def _make_ledger_tables(cuts: _Cuts, place: str) -> Group:
     """Return every figure over (scheme, `place`, term) or (scheme, `place`); NaN where there is no ledger."""
     shape = (len(cuts), len(cuts[0]))
-    per_term = [*Figures._fields, "relative", "spread", "spread_median", "cosine_after"]
+    per_term = [*TermSize._fields, "relative", "spread", "spread_median", "cosine_after"]
     alone = ["total", "total_median", "variance", "dithered", "dithered_median", *PARTS]
     data = {name: np.full((*shape, len(TERMS)), np.nan) for name in per_term}
     data |= {name: np.full(shape, np.nan) for name in alone}
     for s, row in enumerate(cuts):
-        silent = silence(cut.steps[0] for cut in row if cut is not None)
+        silent = compute_silence_level(cut.steps[0] for cut in row if cut is not None)
         for k, cut in enumerate(row):
             if cut is not None:
-                for name, value in _figures_of(cut, silent).items():
+                for name, value in _compute_ledger_figures(cut, silent).items():
                     data[name][s, k] = value
     if place == "connection":
         data = {name: value for name, value in data.items() if name not in _OF_VECTORS}
@@ -185,43 +194,48 @@ def _tables(cuts: _Cuts, place: str) -> Group:
     return {name: Variable(dims[: value.ndim], value, long_name=_WORDS[name]) for name, value in data.items()}
 
 
-def _figures_of(cut: _Cut, silent: float) -> dict[str, Array | float]:
+def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float]:
     """Return all figures of one layer or connection: per term, and of the whole."""
     true = cut.steps[0]
-    size = rms(true)
+    size = compute_rms_norm(true)
     unit = size if size > silent else np.nan
-    rows = [figures(term, true, noise) for term, noise in zip(cut.terms, cut.noise, strict=True)]
-    found: dict[str, Array | float] = {n: np.array([getattr(row, n) for row in rows]) for n in Figures._fields}
+    rows = [compute_term_size(term, true, noise) for term, noise in zip(cut.terms, cut.noise, strict=True)]
+    found: dict[str, Array | float] = {n: np.array([getattr(row, n) for row in rows]) for n in TermSize._fields}
     found["relative"] = np.array([row.rms for row in rows]) / unit
-    found["spread"] = np.array([_spread(variance) for variance in cut.single]) / unit
-    found["spread_median"] = np.array([figures(np.sqrt(variance), true, 0.0 * true).median for variance in cut.single])
+    found["spread"] = np.array([_compute_rms_spread(variance) for variance in cut.single]) / unit
+    found["spread_median"] = np.array(
+        [compute_term_size(np.sqrt(variance), true, 0.0 * true).median for variance in cut.single]
+    )
     found["cosine_after"] = np.array(
-        [mean_defined(cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]
+        [average_defined(compute_cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]
     )
     readout, noise = TERMS.index("readout"), TERMS.index("noise")
-    both = figures(cut.terms[readout] + cut.terms[noise], true, cut.noise[noise])
-    whole = figures(cut.steps[-1] - true, true, cut.after[-1])
+    both = compute_term_size(cut.terms[readout] + cut.terms[noise], true, cut.noise[noise])
+    whole = compute_term_size(cut.steps[-1] - true, true, cut.after[-1])
     found |= {"dithered": both.rms / unit, "dithered_median": both.median}
     found |= {"total": whole.rms / unit, "total_median": whole.median}
     found["variance"] = float(cut.variance.mean()) if cut.variance.size else np.nan
-    return found | {name: rms(part) for name, part in cut.parts.items()}
+    return found | {name: compute_rms_norm(part) for name, part in cut.parts.items()}
 
 
-def _interactions(topology: Topology, found: Measured) -> Group:
+def _make_interaction_group(topology: Topology, found: Measurement) -> Group:
     """Return the causes alone, removed, and what they leave; rms norms over that of the exact gradient."""
     columns = list(topology.columns.values())
-    units = [rms(found.reference.delta[found.keep][:, c]) for c in columns]
+    units = [compute_rms_norm(found.reference.delta[found.keep][:, c]) for c in columns]
     names = list(found.interactions[0].alone)
     group: Group = {"cause": Variable(("cause",), np.array(names), long_name="cause of error")}
 
-    def add(name: str, words: str, means: list[list[Mean]]) -> None:
+    def add(name: str, words: str, means: list[list[MeanError]]) -> None:
         """Add norm and standard error of a mean per scheme, or per scheme and cause."""
         sizes = np.empty((len(means), len(columns), len(means[0]), 2))
         for s, row in enumerate(means):
             keep = found.interactions[s].keep & found.keep
             for k, c in enumerate(columns):
                 cuts = [(mean.value[keep][:, c], mean.variance[keep][:, c]) for mean in row]
-                sizes[s, k] = [(_ratio(rms(a, n), units[k]), _ratio(_spread(n), units[k])) for a, n in cuts]
+                sizes[s, k] = [
+                    (_divide_or_nan(compute_rms_norm(a, n), units[k]), _divide_or_nan(_compute_rms_spread(n), units[k]))
+                    for a, n in cuts
+                ]
         dims = ("scheme", "layer", "cause") if name in ("alone", "removed") else ("scheme", "layer")
         sizes = sizes if len(dims) == 3 else sizes[:, :, 0]
         group[name] = Variable(dims, sizes[..., 0], long_name=f"{words}, rms over that of the exact gradient")
@@ -235,27 +249,29 @@ def _interactions(topology: Topology, found: Measured) -> Group:
     return group
 
 
-def _spread(variance: Array) -> float:
+def _compute_rms_spread(variance: Array) -> float:
     return float(np.sqrt(variance.sum() / len(variance))) if len(variance) else float("nan")
 
 
-def _ratio(part: float, whole: float) -> float:
+def _divide_or_nan(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else float("nan")
 
 
-def remedy_group(topology: Topology, found: Measured, tried: Tried, labels: Group) -> Group:
+def make_remedy_group(topology: Topology, found: Measurement, tried: MeasuredRemedies, labels: Group) -> Group:
     """Return cosine and error of every layer before and after each remedy; NaN for one that was not measured."""
     columns = list(topology.columns.values())
     keep, true = found.ledgers[tried.scheme].keep, found.reference.delta
     own = found.estimates[tried.scheme].flat
-    silent = silence(true[keep][:, c] for c in columns)
+    silent = compute_silence_level(true[keep][:, c] for c in columns)
     live = [keep & is_live(true[:, c], silent) for c in columns]
-    before = np.array([quality(own[rows][:, c], true[rows][:, c]) for rows, c in zip(live, columns, strict=True)])
+    before = np.array(
+        [compute_quality(own[rows][:, c], true[rows][:, c]) for rows, c in zip(live, columns, strict=True)]
+    )
     after = np.full((len(tried.keys), len(columns), 2), np.nan)
     for r, gain in ((r, tried.gains[name]) for r, name in enumerate(tried.keys) if name in tried.gains):
         for k, (rows, c) in enumerate(zip(live, columns, strict=True)):
             measured = rows & gain.keep
-            after[r, k] = quality(gain.delta[measured][:, c], gain.true[measured][:, c])
+            after[r, k] = compute_quality(gain.delta[measured][:, c], gain.true[measured][:, c])
     words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
     group: Group = {
         "layer": labels["layer"],

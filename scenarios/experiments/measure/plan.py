@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ...schema.plan import Plan, Record, Repeats
+from ...schema.plan import ExperimentPlan, Record, Repeats
 
 
-class Measure(Plan):
+class Measure(ExperimentPlan):
     """Measure gradients on the chip and compare them with the exact ones; nothing is learned."""
 
     needs_scheme: ClassVar = True

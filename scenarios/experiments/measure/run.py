@@ -8,37 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.estimator import measure_free
-from learning.oracle.exact import exact
-from learning.oracle.ledger.connections import Probe, connection_ledgers
-from learning.oracle.ledger.gains import gain
-from learning.oracle.ledger.interactions import interactions
-from learning.oracle.ledger.remedies import REMEDIES, Setting, changed_keys, possible
-from learning.oracle.ledger.runs import Trial, runs_of
-from learning.oracle.ledger.vectors import compared, ledger
-from learning.oracle.matching import matching_rule
-from substrate.chip.cells import spreads
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.ledger.connections import TrialWrite, make_connection_ledgers
+from learning.oracle.ledger.gains import measure_remedy_gain
+from learning.oracle.ledger.interactions import measure_interactions
+from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_changed_keys, list_possible_remedies
+from learning.oracle.ledger.runs import Trial, run_without_causes
+from learning.oracle.ledger.vectors import make_ledger, select_common_samples
+from learning.oracle.matching import predict_matching_error
+from substrate.chip.cells import compute_weight_spreads
 from substrate.chip.chip import Chip
 
 from ...schema.learning import Learning
-from ..kind import FIRST, Batch, Names
-from .found import Measured, Tried
-from .ledger_tables import vector_tables
-from .words import culprit
+from ..kind import FIRST, Batch, NoiseNames
+from .found import MeasuredRemedies, Measurement
+from .ledger_tables import make_vector_tables
+from .words import find_largest_cause
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
 
-def measure(
+def measure_gradients(
     chip: Chip,
     batch: Batch,
     learning: Learning,
     say: Say,
     repeats: int = 1,
     together: bool = False,
-    names: Names = FIRST,
+    names: NoiseNames = FIRST,
     advise: bool = True,
-) -> Measured:
+) -> Measurement:
     """Estimate the gradients with every scheme and say where they differ from the exact ones.
 
     Parameters
@@ -62,18 +62,18 @@ def measure(
     """
     schemes = learning.all_schemes()
     trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic, **names._asdict())
-    runs = runs_of(chip, trial, repeats, say)
-    books = [ledger(runs, trial, s) for s in range(len(schemes))]
+    runs = run_without_causes(chip, trial, repeats, say)
+    books = [make_ledger(runs, trial, s) for s in range(len(schemes))]
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
-    designed = exact(nominal, batch.target)
-    rule = matching_rule(nominal, designed, spreads(chip.design, chip.programmed))
-    books, keep = compared(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
-    probe, connections = Probe(learning.optimiser.rate, repeats), []
+    designed = compute_exact_errors(nominal, batch.target)
+    rule = predict_matching_error(nominal, designed, compute_weight_spreads(chip.design, chip.programmed))
+    books, keep = select_common_samples(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
+    probe, connections = TrialWrite(learning.optimiser.rate, repeats), []
     for s, book in enumerate(books):
         say(f"connections: {schemes[s].label}")
-        connections.append(connection_ledgers(chip, runs, trial, s, book.keep, probe))
-    found = Measured(
+        connections.append(make_connection_ledgers(chip, runs, trial, s, book.keep, probe))
+    found = Measurement(
         free=runs.repeats[0].free,
         state=runs.repeats[0].state,
         reference=runs.reference,
@@ -81,34 +81,38 @@ def measure(
         status=np.maximum.reduce([[taken.estimate.status for taken in run.taken] for run in runs.repeats]),
         ledgers=books,
         connections=connections,
-        interactions=interactions(chip, trial, repeats, say) if together else [],
+        interactions=measure_interactions(chip, trial, repeats, say) if together else [],
         keep=keep,
         designed=designed,
         tried=None,
         rule=rule,
     )
-    return found._replace(tried=_tried(chip, trial, found, learning, say)) if advise else found
+    return found._replace(tried=_measure_remedies(chip, trial, found, learning, say)) if advise else found
 
 
-def _tried(chip: Chip, trial: Trial, found: Measured, learning: Learning, say: Say) -> Tried:
+def _measure_remedies(chip: Chip, trial: Trial, found: Measurement, learning: Learning, say: Say) -> MeasuredRemedies:
     """Measure what helps against the largest cause of error, under the scheme for which it is told.
 
     The keys are the same at every epoch of a training, whichever cause is the largest.
     """
-    settings = [Setting(chip.design, scheme) for scheme in learning.all_schemes()]
-    keys = {name: ", ".join(changed_keys(s, REMEDIES[name].change(s))) for s in settings for name in possible(s)}
+    settings = [GradientSetting(chip.design, scheme) for scheme in learning.all_schemes()]
+    keys = {
+        name: ", ".join(list_changed_keys(s, REMEDIES[name].change(s)))
+        for s in settings
+        for name in list_possible_remedies(s)
+    }
     if "symmetric-weights" in keys:
         keys["symmetric-weights"] = learning.symmetry_key
-    blamed = culprit(vector_tables(chip.topology, found.ledgers, {}))
+    blamed = find_largest_cause(make_vector_tables(chip.topology, found.ledgers, {}))
     if blamed is None:
-        return Tried(0, keys, {})
+        return MeasuredRemedies(0, keys, {})
     alike = all(
         np.array_equal(chip.mirror(f.block, chip.programmed[f.block]), chip.programmed[b.block])
         for f, b in chip.topology.pairs()
     )
     gains = {}
-    for name in possible(settings[blamed.scheme], blamed.terms):
+    for name in list_possible_remedies(settings[blamed.scheme], blamed.terms):
         if name != "symmetric-weights" or not alike:
             say(f"what would help: {name}")
-            gains[name] = gain(chip, trial, blamed.scheme, name, found.reference)
-    return Tried(blamed.scheme, keys, gains)
+            gains[name] = measure_remedy_gain(chip, trial, blamed.scheme, name, found.reference)
+    return MeasuredRemedies(blamed.scheme, keys, gains)

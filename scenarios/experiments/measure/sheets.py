@@ -7,16 +7,16 @@ from itertools import product
 import numpy as np
 
 from ...drawing.sheet import Sheet
-from ...results.store import Group, Result
-from ...results.views import extremes, percent
-from .advice import tried
-from .words import DITHERED, culprit
+from ...results.store import Group, ResultData
+from ...results.views import find_extreme_nudges, format_percent
+from .advice import list_attempts
+from .words import DITHERED, find_largest_cause
 
 _ALWAYS = 3
 """The first so many causes are shown even where they are off."""
 
 
-def ledger_sheet(result: Result, after: str) -> Sheet:
+def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     """Return the error of every cause, median and rms, per scheme and layer; `after` says after which epoch."""
     ledger, gradient = result["ledger"], result["gradient"]
     terms = list(ledger["term"].data)
@@ -33,10 +33,10 @@ def ledger_sheet(result: Result, after: str) -> Sheet:
             ("median", "median", "dithered_median", "total_median"),
             ("rms", "relative", "dithered", "total"),
         ):
-            cells = [percent(value) for value in ledger[name].data[s, k, shown]]
-            cells += [percent(ledger[dithered].data[s, k])] if both else []
+            cells = [format_percent(value) for value in ledger[name].data[s, k, shown]]
+            cells += [format_percent(ledger[dithered].data[s, k])] if both else []
             first = words == "median"
-            rows.append([*(head if first else [""] * 4), words, *cells, percent(ledger[total].data[s, k])])
+            rows.append([*(head if first else [""] * 4), words, *cells, format_percent(ledger[total].data[s, k])])
             rows[-1].append(rule if first else "")
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
@@ -49,18 +49,18 @@ def ledger_sheet(result: Result, after: str) -> Sheet:
     )
 
 
-def remedy_sheets(result: Result) -> list[Sheet]:
+def make_remedy_sheets(result: ResultData) -> list[Sheet]:
     """Return what was tried against the largest cause, and what it gained in every layer."""
-    group, found = result.groups.get("ledger/remedies"), culprit(result["ledger"])
-    if group is None or found is None or not (attempts := tried(group, found.layer)):
+    group, found = result.groups.get("ledger/remedies"), find_largest_cause(result["ledger"])
+    if group is None or found is None or not (attempts := list_attempts(group, found.layer)):
         return []
     layers = [str(layer) for layer in group["layer"].data]
     places = [list(group["remedy"].data).index(a.name) for a in attempts]
     before = [f"{value:.4f}" for value in group["cosine_before"].data]
-    rows = [["as it is", "", *before, percent(group["error_before"].data[found.layer])]]
+    rows = [["as it is", "", *before, format_percent(group["error_before"].data[found.layer])]]
     for attempt, place in zip(attempts, places, strict=True):
         cosines = [f"{value:.4f}" for value in group["cosine"].data[place]]
-        rows.append([attempt.words, attempt.keys, *cosines, percent(attempt.error)])
+        rows.append([attempt.words, attempt.keys, *cosines, format_percent(attempt.error)])
     return [
         Sheet(
             f"What helps with {result['ledger']['scheme'].data[found.scheme]}: measured again after every change alone",
@@ -72,7 +72,7 @@ def remedy_sheets(result: Result) -> list[Sheet]:
     ]
 
 
-def interaction_sheets(result: Result) -> list[Sheet]:
+def make_interaction_sheets(result: ResultData) -> list[Sheet]:
     """Return what every cause does alone, what the chip gains without it, and what no cause does alone."""
     group = result.groups.get("ledger/interactions")
     if group is None:
@@ -81,10 +81,10 @@ def interaction_sheets(result: Result) -> list[Sheet]:
     for s, k in product(range(len(group["scheme"].data)), range(len(group["layer"].data))):
         head = [str(group["scheme"].data[s]) if k == 0 else "", str(group["layer"].data[k])]
         for c, cause in enumerate(group["cause"].data):
-            values = [_with_error(group, name, (s, k, c)) for name in ("alone", "removed")]
+            values = [_format_with_error(group, name, (s, k, c)) for name in ("alone", "removed")]
             rows.append([*(head if c == 0 else ["", ""]), str(cause), *values])
         whole = {"no cause": "base", "all causes": "full", "interaction": "interaction"}
-        rows += [["", "", words, _with_error(group, name, (s, k)), ""] for words, name in whole.items()]
+        rows += [["", "", words, _format_with_error(group, name, (s, k)), ""] for words, name in whole.items()]
     return [
         Sheet(
             "Every cause alone and removed, in % of the exact gradient (rms)",
@@ -98,14 +98,14 @@ def interaction_sheets(result: Result) -> list[Sheet]:
     ]
 
 
-def _with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
+def _format_with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
     value, error = float(group[name].data[place]), float(group[f"{name}_error"].data[place])
-    return percent(value) + (f" +- {percent(error)}" if np.isfinite(error) and error > 0.0 else "")
+    return format_percent(value) + (f" +- {format_percent(error)}" if np.isfinite(error) and error > 0.0 else "")
 
 
-def signal_sheet(signal: Group, after: str) -> Sheet:
+def make_signal_sheet(signal: Group, after: str) -> Sheet:
     """Return how large activities are, and how small what has to be read; `after` says after which epoch."""
-    shown = extremes(signal)
+    shown = find_extreme_nudges(signal)
     betas = [f"to be read at beta {signal['beta'].data[s]:g}" for s in shown]
     rows = [
         [

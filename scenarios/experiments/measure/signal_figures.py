@@ -10,80 +10,90 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from ...drawing.style import DASHES, by_layer, key_below, look, panels, plain, styled
-from ...results.store import Result
-from ...results.views import extremes, kinds_of, latest
-from ..figures import count_measured, figure
-from .words import was_measured
+from ...drawing.style import (
+    DASHES,
+    choose_look,
+    format_plain_text,
+    label_layers,
+    make_panels,
+    place_legend_below,
+    styled,
+)
+from ...results.store import ResultData
+from ...results.views import find_extreme_nudges, list_scheme_kinds, select_latest
+from ..figures import describe_measured_count, figure
+from .words import has_measured_gradient
 
 Array = NDArray[np.float64]
 
 
 @figure(
     "signal",
-    when=was_measured,
+    when=has_measured_gradient,
     caption=(
         "Signal levels. How large the activity of a unit is, and how small the change is that the readout has "
         "to resolve for the gradient to be seen: noise and converter steps must stay well below the lowest "
         "curve. Of a training, the last measured epoch."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def signal(result: Result) -> Figure:
+def draw_signal(result: ResultData) -> Figure:
     """Draw, per layer, the activity of a unit, its exact error signal and the change that has to be read."""
-    group = latest(result)["signal"]
+    group = select_latest(result)["signal"]
     layers, betas = group["layer"].data, group["beta"].data
     curves = {"activity": group["activity"].data, "exact dL/d drive": group["delta"].data}
-    for s in extremes(group):
+    for s in find_extreme_nudges(group):
         curves[f"change to be read at beta {betas[s]:g}"] = group["evoked"].data[s]
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     for k, (name, value) in enumerate(curves.items()):
         shown = np.where(value > 0.0, value, np.nan)
-        axes.semilogy(np.arange(len(layers)), shown, linestyle=DASHES[k % len(DASHES)], label=name, **look(k))
-    by_layer(figure, axes, layers)
+        axes.semilogy(np.arange(len(layers)), shown, linestyle=DASHES[k % len(DASHES)], label=name, **choose_look(k))
+    label_layers(figure, axes, layers)
     axes.set_ylabel("rms per unit (state units)")
     if "activity_volts" in group:
         volts = float(group["activity_volts"].data)
         scales: Any = (partial(np.multiply, volts), partial(np.multiply, 1.0 / volts))
         beside = axes.secondary_yaxis("right", functions=scales)
         beside.set_ylabel("of an activity: V")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure
 
 
 @figure(
     "nudge",
-    when=lambda result: was_measured(result) and len(np.unique(latest(result)["signal"]["beta"].data)) > 2,
+    when=lambda result: (
+        has_measured_gradient(result) and len(np.unique(select_latest(result)["signal"]["beta"].data)) > 2
+    ),
     caption=(
         "Nudge size. Error that the finite nudge adds, against its size. Below the dashed line the asymmetry "
         "of the feedback dominates, and a smaller nudge only makes the signals harder to read."
     ),
-    count=count_measured,
+    count=describe_measured_count,
 )
 @styled
-def nudge(result: Result) -> Figure:
+def draw_nudge_error(result: ResultData) -> Figure:
     """Draw, per layer, the error of the finite nudge against its size, beside that of the asymmetry."""
-    last = latest(result)
+    last = select_latest(result)
     ledger, beta = last["ledger"], last["signal"]["beta"].data
-    kinds = kinds_of(ledger["scheme"].data)
+    kinds = list_scheme_kinds(ledger["scheme"].data)
     terms = list(ledger["term"].data)
     finite, asymmetry = (ledger["relative"].data[..., terms.index(t)] for t in ("finite_nudge", "asymmetry"))
     layers = ledger["layer"].data
-    figure, axes_list = panels(len(layers), width=2.1 * len(layers) + 0.8)
+    figure, axes_list = make_panels(len(layers), width=2.1 * len(layers) + 0.8)
     for k, axes in enumerate(axes_list):
         for i, kind in enumerate(dict.fromkeys(kinds)):
             chosen = np.flatnonzero(kinds == kind)
             chosen = chosen[np.argsort(beta[chosen])]
-            axes.loglog(beta[chosen], finite[chosen, k], label=plain(kind), **look(i))
+            axes.loglog(beta[chosen], finite[chosen, k], label=format_plain_text(kind), **choose_look(i))
         if asymmetry[0, k] > 0.0:
             axes.axhline(asymmetry[0, k], color="black", linestyle="--", label="asymmetry")
         ticks = np.unique(beta)
         ticks = ticks[:: -(-len(ticks) // 5)]
         axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(plain(layers[k]), fontsize=9)
+        axes.set_title(format_plain_text(layers[k]), fontsize=9)
         axes.set_xlabel("nudge beta")
     axes_list[0].set_ylabel("error / exact gradient")
-    key_below(figure, axes_list[:1])
+    place_legend_below(figure, axes_list[:1])
     return figure

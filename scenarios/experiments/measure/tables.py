@@ -6,62 +6,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
-from learning.oracle.homeostasis import homeostasis
-from learning.oracle.ledger.statistics import cosines, mean_defined, norm_ratios, rms
+from learning.oracle.homeostasis import compute_homeostatic_loss
+from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 from substrate.protocol import Status
-from substrate.theory.linearisation import angle, symmetry
-from substrate.theory.spectrum import leaves
+from substrate.theory.linearisation import compute_symmetry, compute_weight_angle
+from substrate.theory.spectrum import find_unstable
 
 from ...results.store import Group, Variable
 from ..kind import Batch
-from .alarm_tables import alarm_group
-from .found import Measured
-from .ledger_tables import ledger_groups, remedy_group
+from .alarm_tables import make_alarm_group
+from .found import Measurement
+from .ledger_tables import make_ledger_groups, make_remedy_group
 
 Array = NDArray[np.float64]
 
 
-def lay_out(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+def make_measure_groups(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measurement) -> dict[str, Group]:
     """Return all groups of a measure: free, signal, gradient (with a child per connection), ledger."""
-    short = assessment(chip, schemes, found)
+    short = make_assessment_groups(chip, schemes, found)
     return {
-        "free": _free_group(chip, found, batch),
+        "free": _make_free_group(chip, found, batch),
         **short,
-        "gradient": _gradient_group(chip, found) | short["gradient"],
-        **_connection_groups(chip, found, schemes, batch),
+        "gradient": _make_gradient_group(chip, found) | short["gradient"],
+        **_make_connection_groups(chip, found, schemes, batch),
     }
 
 
-def assessment(chip: Chip, schemes: list[Scheme], found: Measured) -> dict[str, Group]:
+def make_assessment_groups(chip: Chip, schemes: list[Scheme], found: Measurement) -> dict[str, Group]:
     """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger."""
-    labels: Group = {"scheme": _labels(schemes), "layer": layer_names(chip.topology)}
-    ledgers = ledger_groups(chip.topology, found, labels)
+    labels: Group = {"scheme": _make_scheme_labels(schemes), "layer": list_layer_names(chip.topology)}
+    ledgers = make_ledger_groups(chip.topology, found, labels)
     if found.tried is not None:
-        ledgers["ledger/remedies"] = remedy_group(chip.topology, found, found.tried, labels)
+        ledgers["ledger/remedies"] = make_remedy_group(chip.topology, found, found.tried, labels)
     return {
-        "alarms": alarm_group(chip, found, ledgers["ledger"]),
-        "signal": _signal_group(chip.topology, found, schemes),
-        "gradient": labels | _quality(chip.topology, found) | symmetry_group(chip),
+        "alarms": make_alarm_group(chip, found, ledgers["ledger"]),
+        "signal": _make_signal_group(chip.topology, found, schemes),
+        "gradient": labels | _make_quality_group(chip.topology, found) | make_symmetry_group(chip),
         **ledgers,
     }
 
 
-def pair_names(topology: Topology) -> Variable:
+def list_pair_names(topology: Topology) -> Variable:
     """Return the names of the reciprocal pairs."""
     return Variable(("pair",), np.array([f"{f.name} / {b.name}" for f, b in topology.pairs()]))
 
 
-def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
+def _make_free_group(chip: Chip, found: Measurement, batch: Batch) -> Group:
     """Return states, activities, losses and statuses of the free phase."""
     topology, free = chip.topology, found.free
     output = free.activity[topology.output]
     group: Group = {
-        "logits": Variable(("sample", "class"), cost.logits(chip.readout, output), long_name="readout"),
-        "loss": Variable(("sample",), cost.loss(chip.readout, output, batch.target), long_name="cost of the sample"),
+        "logits": Variable(("sample", "class"), cost.compute_logits(chip.readout, output), long_name="readout"),
+        "loss": Variable(
+            ("sample",), cost.compute_loss(chip.readout, output, batch.target), long_name="cost of the sample"
+        ),
         "status": Variable(("sample",), free.settled.status, flags=Status, long_name="how the settling ended"),
         "steps": Variable(("sample",), free.settled.steps, long_name="steps taken"),
         "residual": Variable(("sample",), free.settled.residual, long_name="largest drift |F| at the end"),
@@ -74,27 +76,29 @@ def _free_group(chip: Chip, found: Measured, batch: Batch) -> Group:
     return group
 
 
-def _labels(schemes: list[Scheme]) -> Variable:
+def _make_scheme_labels(schemes: list[Scheme]) -> Variable:
     return Variable(("scheme",), np.array([scheme.label for scheme in schemes]), long_name="nudge scheme")
 
 
-def layer_names(topology: Topology) -> Variable:
+def list_layer_names(topology: Topology) -> Variable:
     """Return the names of the unclamped layers."""
     return Variable(("layer",), np.array(topology.names), long_name="layer")
 
 
-def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) -> Group:
+def _make_signal_group(topology: Topology, found: Measurement, schemes: list[Scheme]) -> Group:
     keep = found.keep
 
     def per_unit(vectors: Array) -> Array:
         parts = topology.split(vectors[keep])
-        return np.array([rms(parts[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
+        return np.array([compute_rms_norm(parts[name]) / np.sqrt(topology.layers[name]) for name in topology.names])
 
-    activity = [rms(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names]
+    activity = [
+        compute_rms_norm(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names
+    ]
     beta = np.array([scheme.beta for scheme in schemes])
     return {
-        "scheme": _labels(schemes),
-        "layer": layer_names(topology),
+        "scheme": _make_scheme_labels(schemes),
+        "layer": list_layer_names(topology),
         "beta": Variable(("scheme",), beta, long_name="size of the nudge"),
         "activity": Variable(("layer",), np.array(activity), long_name="rms activity of a unit"),
         "delta": Variable(("layer",), per_unit(found.reference.delta), long_name="rms exact error vector per unit"),
@@ -106,14 +110,14 @@ def _signal_group(topology: Topology, found: Measured, schemes: list[Scheme]) ->
     }
 
 
-def _gradient_group(chip: Chip, found: Measured) -> Group:
+def _make_gradient_group(chip: Chip, found: Measurement) -> Group:
     topology, reference = chip.topology, found.reference
     group: Group = {
         "status": Variable(("scheme", "sample"), found.status, flags=Status, long_name="worst status of all settlings"),
         "kept": Variable(("scheme", "sample"), np.array([book.keep for book in found.ledgers]), long_name="counted"),
         "left": Variable(
             ("sample",),
-            leaves(reference.linear, chip.membranes.tau) & reference.equilibrium.reached,
+            find_unstable(reference.linear, chip.membranes.tau) & reference.equilibrium.reached,
             long_name="rests where a chip leaves at the slightest push",
         ),
     }
@@ -126,7 +130,7 @@ def _gradient_group(chip: Chip, found: Measured) -> Group:
     return group
 
 
-def _quality(topology: Topology, found: Measured) -> Group:
+def _make_quality_group(topology: Topology, found: Measurement) -> Group:
     """Return cosine and norm ratio of every scheme and layer, and the predictions beside them."""
     reference = found.reference
     shape = (len(found.ledgers), len(topology.names))
@@ -134,16 +138,16 @@ def _quality(topology: Topology, found: Measured) -> Group:
     for s, book in enumerate(found.ledgers):
         true, measured = book.steps[0][book.keep], found.estimates[s].flat[book.keep]
         for k, columns in enumerate(topology.columns.values()):
-            cosine[s, k], spread[s, k] = mean_defined(cosines(measured[:, columns], true[:, columns]))
-            ratio[s, k], _ = mean_defined(norm_ratios(measured[:, columns], true[:, columns]))
+            cosine[s, k], spread[s, k] = average_defined(compute_cosines(measured[:, columns], true[:, columns]))
+            ratio[s, k], _ = average_defined(compute_norm_ratios(measured[:, columns], true[:, columns]))
     reached = found.keep
     first = reference.delta + reference.first_order
     rows = list(topology.columns.values())
 
     def mean_cosine(a: Array, b: Array) -> Array:
-        return np.array([mean_defined(cosines(a[reached][:, c], b[reached][:, c]))[0] for c in rows])
+        return np.array([average_defined(compute_cosines(a[reached][:, c], b[reached][:, c]))[0] for c in rows])
 
-    rule = [mean_defined(found.rule.cosine[name][reached])[0] for name in topology.names]
+    rule = [average_defined(found.rule.cosine[name][reached])[0] for name in topology.names]
     dims = ("scheme", "layer")
     return {
         "cosine": Variable(dims, cosine, long_name="cosine to the exact gradient, mean over kept samples"),
@@ -159,29 +163,29 @@ def _quality(topology: Topology, found: Measured) -> Group:
     }
 
 
-def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch: Batch) -> dict[str, Group]:
+def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme], batch: Batch) -> dict[str, Group]:
     """Return the batch-mean gradients of every weight and bias, and of the readout."""
     topology, reference = chip.topology, found.reference
     activity = found.free.activity
     rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
     reached = found.keep
     kinds = {
-        "exact": cost.gradients(chip, rest, topology.split(reference.delta), reached),
-        "ep": cost.gradients(chip, rest, topology.split(reference.ep), reached),
+        "exact": cost.compute_gradients(chip, rest, topology.split(reference.delta), reached),
+        "ep": cost.compute_gradients(chip, rest, topology.split(reference.ep), reached),
     }
-    output = cost.readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
+    output = cost.compute_readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
     estimated = [
-        cost.gradients(chip, measured.presynaptic, measured.delta, book.keep)
+        cost.compute_gradients(chip, measured.presynaptic, measured.delta, book.keep)
         for measured, book in zip(found.estimates, found.ledgers, strict=True)
     ]
     groups: dict[str, Group] = {}
     for c in topology.connections:
         groups[f"gradient/{c.name}"] = {
-            "scheme": _labels(schemes),
+            "scheme": _make_scheme_labels(schemes),
             "estimated": Variable(("scheme", *c.kind.dims), np.array([e[c.block] for e in estimated])),
             **{kind: Variable(c.kind.dims, blocks[c.block]) for kind, blocks in kinds.items()},
         }
-    bias: Group = {"scheme": _labels(schemes)}
+    bias: Group = {"scheme": _make_scheme_labels(schemes)}
     for name in topology.names:
         block, unit = f"bias/{name}", f"unit_{name}"
         bias[f"estimated_{name}"] = Variable(("scheme", unit), np.array([e[block] for e in estimated]))
@@ -195,20 +199,22 @@ def _connection_groups(chip: Chip, found: Measured, schemes: list[Scheme], batch
     return groups
 
 
-def symmetry_group(chip: Chip) -> Group:
+def make_symmetry_group(chip: Chip) -> Group:
     """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis."""
     topology = chip.topology
-    couplings = couplings_of(topology, chip.effective)
+    couplings = make_couplings(topology, chip.effective)
     pairs = topology.pairs()
-    loss = homeostasis(topology, chip.effective, per_unit=True).loss
-    angles = [angle(chip.effective[f.block], chip.mirror(b.block, chip.effective[b.block])) for f, b in pairs]
+    loss = compute_homeostatic_loss(topology, chip.effective, per_unit=True).loss
+    angles = [
+        compute_weight_angle(chip.effective[f.block], chip.mirror(b.block, chip.effective[b.block])) for f, b in pairs
+    ]
     group: Group = {
-        "symmetry_couplings": Variable((), symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
-        "symmetry_reference": Variable((), symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
+        "symmetry_couplings": Variable((), compute_symmetry(couplings), long_name="|S|/(|S| + |A|) of the couplings W"),
+        "symmetry_reference": Variable((), compute_symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
         "homeostasis_loss": Variable((), loss, long_name="2 |A|^2 / n, the loss of Jacobian homeostasis per unit"),
     }
     if pairs:
-        group["pair"] = pair_names(topology)
+        group["pair"] = list_pair_names(topology)
         group["angle_weights"] = Variable(
             ("pair",), np.array(angles), "degree", "angle between forward and feedback weights"
         )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...results.store import Group, Result
-from ...results.views import latest, percent
-from .advice import advice, main_part
+from ...results.store import Group, ResultData
+from ...results.views import format_percent, select_latest
+from .advice import describe_remedies, find_main_part
 
 NAMES = {
     "asymmetry": "Feedback asymmetry",
@@ -42,7 +42,7 @@ _FLOOR = 1e-3
 """Constants below this, relative to the exact gradient, are not named."""
 
 
-class Culprit(NamedTuple):
+class LargestCause(NamedTuple):
     """The largest cause of error under the best scheme."""
 
     scheme: int
@@ -62,35 +62,38 @@ class Culprit(NamedTuple):
         return (*((term,) for term in VECTOR_TERMS), ("readout", "noise"), ("noise",))[self.cause]
 
 
-def sentence(result: Result) -> str:
+def describe_largest_cause(result: ResultData) -> str:
     """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
     ledger, gradient = result["ledger"], result["gradient"]
-    found = culprit(ledger)
+    found = find_largest_cause(ledger)
     if found is None:
         if "dead" in ledger and ledger["dead"].data.any():
             return "Every sample that settled has an exact gradient of zero, so there is no gradient to judge."
         return "No sample settled, so there is no gradient to judge."
     best, k, t = found.scheme, found.layer, found.cause
     if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
-        return f"No cause of error matters: with {ledger['scheme'].data[best]} all are below {percent(_NEGLIGIBLE)}."
-    words = [*(NAMES[term] for term in VECTOR_TERMS), _readout_words(ledger, best, k), SINGLE]
+        scheme = ledger["scheme"].data[best]
+        return f"No cause of error matters: with {scheme} all are below {format_percent(_NEGLIGIBLE)}."
+    words = [*(NAMES[term] for term in VECTOR_TERMS), _name_readout_cause(ledger, best, k), SINGLE]
     name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
     if t == VECTOR_TERMS.index("asymmetry") and programmed > 0.5 * found.relative[t]:
         name = "Asymmetry of the programmed weights"
-    shown = [f"{percent(a)} ({percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)]
+    shown = [
+        f"{format_percent(a)} ({format_percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)
+    ]
     others = [f"{w.lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.relative[i] > 0.0]
     against = f", against {', '.join(others)}" if others else ""
     tried = result.groups.get("ledger/remedies")
-    part = main_part(tried, k)
+    part = find_main_part(tried, k)
     name += f" dominates, above all {part}" if part else " dominates"
     return (
         f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
         f"in layer {ledger['layer'].data[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f})"
-        f"{against}.{advice(tried, k)}"
+        f"{against}.{describe_remedies(tried, k)}"
     )
 
 
-def culprit(ledger: Group) -> Culprit | None:
+def find_largest_cause(ledger: Group) -> LargestCause | None:
     """Return the largest cause of error in a group `ledger`; None if no sample settled.
 
     Readout and the mean of the noise count as one, since noise dithers the readout. How single measurements scatter
@@ -114,12 +117,12 @@ def culprit(ledger: Group) -> Culprit | None:
     best = int(np.argmin(np.where(alive, typical.max(axis=(1, 2)), np.inf)))
     decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
     k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
-    return Culprit(best, k, t, typical[best, k], relative[best, k])
+    return LargestCause(best, k, t, typical[best, k], relative[best, k])
 
 
-def floor(ledger: Group) -> list[str]:
+def describe_training_floor(ledger: Group) -> list[str]:
     """Return what a training cannot average away: the largest part that is the same for every sample, if it matters."""
-    found = culprit(ledger)
+    found = find_largest_cause(ledger)
     if found is None:
         return []
     terms = list(ledger["term"].data)
@@ -133,15 +136,16 @@ def floor(ledger: Group) -> list[str]:
     if not share[k, t] > _FLOOR:
         return []
     words = (
-        f"{NAMES[_FLOOR_TERMS[t]]} adds the same vector for every sample, {percent(share[k, t])} of the exact gradient "
-        f"in layer {ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a training."
+        f"{NAMES[_FLOOR_TERMS[t]]} adds the same vector for every sample, {format_percent(share[k, t])} of the exact "
+        f"gradient in layer {ledger['layer'].data[k]}: no average over samples removes it, so it sets the floor of a "
+        "training."
     )
     return [words]
 
 
-def on_the_way(result: Result) -> list[str]:
+def describe_write_errors(result: ResultData) -> list[str]:
     """Return what happens between error vector and weight, if that is more than the largest error of a vector."""
-    found = culprit(result["ledger"])
+    found = find_largest_cause(result["ledger"])
     if found is None or "ledger/connections" not in result.groups:
         return []
     group = result["ledger/connections"]
@@ -159,13 +163,13 @@ def on_the_way(result: Result) -> list[str]:
     after = group["cosine_after"].data[scheme, c, places[t]]
     turned = f"; it turns the cosine there from {before:.4f} to {after:.4f}" if np.isfinite(before + after) else ""
     words = (
-        f"{name} changes the batch gradient even more: by {percent(sizes[c, t])} in connection "
+        f"{name} changes the batch gradient even more: by {format_percent(sizes[c, t])} in connection "
         f"{group['connection'].data[c]}{turned}."
     )
-    return [f"{words} What would help: {_cure(result, terms[places[t]])}."]
+    return [f"{words} What would help: {_describe_remedy(result, terms[places[t]])}."]
 
 
-def _cure(result: Result, term: str) -> str:
+def _describe_remedy(result: ResultData, term: str) -> str:
     """Return what makes a term between error vector and weight smaller, from what the scenario says."""
     if "provenance" not in result.groups:
         return "a larger learning.optimiser.rate"
@@ -186,7 +190,7 @@ def _cure(result: Result, term: str) -> str:
     return ", ".join([*cures, "or a larger learning.optimiser.rate"])
 
 
-def _readout_words(ledger: Group, scheme: int, layer: int) -> str:
+def _name_readout_cause(ledger: Group, scheme: int, layer: int) -> str:
     """Return the name of readout and noise, by what there is of them."""
     terms = list(ledger["term"].data)
     sizes = {name: ledger["rms"].data[scheme, layer, terms.index(name)] for name in ("readout", "noise")}
@@ -194,7 +198,7 @@ def _readout_words(ledger: Group, scheme: int, layer: int) -> str:
     return NAMES[present[0]] if len(present) == 1 else DITHERED
 
 
-def was_measured(result: Result) -> bool:
+def has_measured_gradient(result: ResultData) -> bool:
     """Tell whether a result has the quality of some gradient."""
-    gradient = latest(result).groups.get("gradient")
+    gradient = select_latest(result).groups.get("gradient")
     return gradient is not None and bool(np.isfinite(gradient["cosine"].data).any())

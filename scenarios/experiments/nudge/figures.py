@@ -11,13 +11,13 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from learning.schemes.nodes import Chebyshev, Circle, OneSided
-from learning.schemes.scheme import Node, noise_gain, truncation_order, unfolded
+from learning.schemes.scheme import Node, compute_noise_gain, find_truncation_order, unfold_mirrored_nodes
 from learning.schemes.wave import LockIn
 
-from ...drawing.style import key_below, look, panels, plain, styled
-from ...results.store import Group, Result
-from ...results.views import kinds_of, latest
-from ..figures import count_samples, figure
+from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, styled
+from ...results.store import Group, ResultData
+from ...results.views import list_scheme_kinds, select_latest
+from ..figures import describe_sample_count, figure
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ Curve = list[tuple[int, list[Node]]]
 """Real reads that an estimate weighs, and its nodes."""
 
 
-def _families(beta: float) -> dict[str, Curve]:
+def _list_families(beta: float) -> dict[str, Curve]:
     """Return the schemes as curves over real reads; a complex state costs two."""
 
     def spread(make: Callable[[int], list[Node]]) -> Curve:
@@ -47,40 +47,40 @@ def _families(beta: float) -> dict[str, Curve]:
     }
 
 
-def _has_study(result: Result) -> bool:
-    return "nudge" in latest(result).groups
+def _has_study(result: ResultData) -> bool:
+    return "nudge" in select_latest(result).groups
 
 
 @styled
-def schemes() -> Figure:
+def draw_scheme_theory() -> Figure:
     """Draw noise and truncation of the schemes, as theory has them: both against the order of the truncation.
 
     Noise: variance of an estimate times its real reads, so that equal heights are equal at equal reads.
     Truncation: relative error for the response ``1 / (1 - beta)`` at beta 0.5, half way to its pole.
     """
-    figure, axes_list = panels(2, width=7.2, share=False)
-    for k, (name, curve) in enumerate(_families(0.5).items()):
-        order = [truncation_order(nodes) for _, nodes in curve]
-        noise = [reads * noise_gain(nodes) for reads, nodes in curve]
-        wrong = [abs(_derivative(nodes) - 1.0) for _, nodes in curve]
+    figure, axes_list = make_panels(2, width=7.2, share=False)
+    for k, (name, curve) in enumerate(_list_families(0.5).items()):
+        order = [find_truncation_order(nodes) for _, nodes in curve]
+        noise = [reads * compute_noise_gain(nodes) for reads, nodes in curve]
+        wrong = [abs(_estimate_test_slope(nodes) - 1.0) for _, nodes in curve]
         for axes, values in zip(axes_list, (noise, wrong), strict=True):
-            axes.semilogy(order, values, label=name, linewidth=1.2, **look(k))
+            axes.semilogy(order, values, label=name, linewidth=1.2, **choose_look(k))
     axes_list[0].set_ylabel("noise gain x real reads\n(variance / (sigma/beta)^2)")
     axes_list[1].set_ylabel("truncation error\n(relative to the gradient)")
     for axes in axes_list:
         axes.set_xlabel("order of the truncation error")
         axes.set_xticks([1, *_POINTS])
-    key_below(figure, axes_list[:1])
+    place_legend_below(figure, axes_list[:1])
     return figure
 
 
-def _derivative(nodes: list[Node]) -> float:
+def _estimate_test_slope(nodes: list[Node]) -> float:
     """Return the estimate of the slope at 0 of ``1 / (1 - beta)``, which is 1."""
-    return sum(complex(n.weight / (1.0 - n.beta)).real for n in unfolded(nodes))
+    return sum(complex(n.weight / (1.0 - n.beta)).real for n in unfold_mirrored_nodes(nodes))
 
 
 @styled
-def nudge_study(result: Result, layer: int = 0) -> Figure:
+def draw_nudge_study(result: ResultData, layer: int = 0) -> Figure:
     """Draw bias, noise and error of one layer against the size of the nudge, every scheme at the same budget.
 
     Dotted: theory, with the bias of the asymmetry and beta to the order of the truncation, and noise as
@@ -88,28 +88,33 @@ def nudge_study(result: Result, layer: int = 0) -> Figure:
     errors is not drawn.
     """
     group = result["nudge"]
-    beta, kinds = group["beta"].data, kinds_of(group["scheme"].data)
-    figure, axes_list = panels(3, width=7.6)
+    beta, kinds = group["beta"].data, list_scheme_kinds(group["scheme"].data)
+    figure, axes_list = make_panels(3, width=7.6)
     for i, kind in enumerate(dict.fromkeys(kinds)):
         chosen = np.flatnonzero(kinds == kind)
         chosen = chosen[np.argsort(beta[chosen])]
         for axes, name in zip(axes_list, ("bias", "variance", "mse"), strict=True):
             value = group[name].data[chosen, layer]
             least = 2.0 * group["bias_error"].data[chosen, layer] if name == "bias" else 0.0
-            axes.loglog(beta[chosen], np.sqrt(np.where(value > least, value, np.nan)), label=plain(kind), **look(i))
-        _slopes(axes_list[:2], group, chosen, layer)
+            axes.loglog(
+                beta[chosen],
+                np.sqrt(np.where(value > least, value, np.nan)),
+                label=format_plain_text(kind),
+                **choose_look(i),
+            )
+        _draw_theory_slopes(axes_list[:2], group, chosen, layer)
     asymmetry = float(np.sqrt(group["asymmetry"].data[layer]))
     for axes, words in zip(axes_list, ("bias", "noise (standard deviation)", "error (both)"), strict=True):
-        _finish(axes, beta, words)
+        _label_nudge_axis(axes, beta, words)
         if asymmetry > 1e-9:
             axes.axhline(asymmetry, color="black", linestyle="--", linewidth=1, label="asymmetry")
-    axes_list[0].set_ylabel(f"rms / exact gradient, layer {plain(group['layer'].data[layer], 16)}")
-    _frame(axes_list[0], group, layer)
-    key_below(figure, axes_list[:1])
+    axes_list[0].set_ylabel(f"rms / exact gradient, layer {format_plain_text(group['layer'].data[layer], 16)}")
+    _set_study_limits(axes_list[0], group, layer)
+    place_legend_below(figure, axes_list[:1])
     return figure
 
 
-def _slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.int64], layer: int) -> None:
+def _draw_theory_slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.int64], layer: int) -> None:
     """Draw the slopes of theory: the bias through the smallest nudge that clearly shows it, the noise likewise."""
     floor = group["asymmetry"].data[layer]
     beta, order = group["beta"].data[chosen], int(group["order"].data[chosen[0]])
@@ -122,7 +127,7 @@ def _slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.int64], laye
     axes_list[1].loglog(beta, np.sqrt(variance[0]) * beta[0] / beta, **style)
 
 
-def _finish(axes: Axes, beta: Array, words: str) -> None:
+def _label_nudge_axis(axes: Axes, beta: Array, words: str) -> None:
     ticks = np.unique(beta)
     ticks = ticks[:: -(-len(ticks) // 5)]
     axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
@@ -131,7 +136,7 @@ def _finish(axes: Axes, beta: Array, words: str) -> None:
     axes.set_xlabel("nudge beta")
 
 
-def _frame(axes: Axes, group: Group, layer: int) -> None:
+def _set_study_limits(axes: Axes, group: Group, layer: int) -> None:
     """Show what was measured; the lines of theory may leave the frame."""
     shown = np.sqrt(np.concatenate([group[name].data[:, layer] for name in ("bias", "variance", "mse")]))
     shown = shown[shown > 1e-12]
@@ -148,13 +153,13 @@ def _frame(axes: Axes, group: Group, layer: int) -> None:
         "the scheme above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the "
         "lowest point on the right; a bias below two of its standard errors is not drawn."
     ),
-    count=lambda result: count_samples(latest(result)["nudge"]),
+    count=lambda result: describe_sample_count(select_latest(result)["nudge"]),
 )
-def study_of_worst_layer(result: Result) -> Figure:
+def draw_worst_layer(result: ResultData) -> Figure:
     """Draw the layer that has the largest error under the best scheme."""
-    last = latest(result)
+    last = select_latest(result)
     group = last["nudge"]
-    return nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
+    return draw_nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
 
 
 @figure(
@@ -166,6 +171,6 @@ def study_of_worst_layer(result: Result) -> Figure:
         "states, real nudges with noise."
     ),
 )
-def theory(_result: Result) -> Figure:
+def draw_theory(_result: ResultData) -> Figure:
     """Draw the schemes as theory has them."""
-    return schemes()
+    return draw_scheme_theory()

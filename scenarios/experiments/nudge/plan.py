@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from learning.schemes.allowance import Allowance
-from learning.schemes.scheme import Beta, Scheme, Swing, demand
-from substrate.dynamics.methods import Dynamics, Phase, cycle_steps
+from learning.schemes.scheme import Beta, Scheme, Swing, count_demand
+from substrate.dynamics.methods import Dynamics, Phase, count_cycle_steps
 
-from ...schema.plan import Plan
+from ...schema.plan import ExperimentPlan
 
 
-class StudyNudges(Plan):
+class StudyNudges(ExperimentPlan):
     """Find the best nudge: bias and noise of every scheme on the chip, at one budget for all; nothing is learned."""
 
     needs_scheme: ClassVar = True
@@ -43,10 +43,10 @@ class StudyNudges(Plan):
         self, schemes: Sequence[Scheme], dynamics: Dynamics, mirror: bool
     ) -> list[tuple[tuple[str, ...], str, str]]:
         """Return why the budget does not pay one estimate of every scheme."""
-        return [(("budget",), *words) for words in budget_faults(self, schemes, dynamics, mirror)]
+        return [(("budget",), *words) for words in find_budget_faults(self, schemes, dynamics, mirror)]
 
 
-def budget_faults(
+def find_budget_faults(
     plan: StudyNudges, schemes: Sequence[Scheme], dynamics: Dynamics, mirror: bool
 ) -> list[tuple[str, str]]:
     """Return why the budget of a study does not pay one estimate of every scheme.
@@ -64,22 +64,22 @@ def budget_faults(
     """
     found = []
     for scheme in schemes:
-        points = cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, Swing) else 0
-        needed = demand(scheme, mirror, points)
+        points = count_cycle_steps(scheme.period, dynamics.dt) if isinstance(scheme, Swing) else 0
+        needed = count_demand(scheme, mirror, points)
         words = f"does not pay one estimate of {scheme.label}"
         if needed.settlings > plan.budget.settlings or needed.reads > plan.budget.reads:
             found.append((words, f"give at least settlings = {needed.settlings} and reads = {needed.reads}"))
-        time = _length(dynamics.free, dynamics)
+        time = _compute_least_time(dynamics.free, dynamics)
         if isinstance(scheme, Swing):
             time += (scheme.cycles + 1) * points * dynamics.dt
         else:
-            time += (needed.settlings - 1) * _length(dynamics.nudged, dynamics)
+            time += (needed.settlings - 1) * _compute_least_time(dynamics.nudged, dynamics)
         if plan.budget.time is not None and time > plan.budget.time * (1.0 + 1e-9):
             found.append((words, f"its phases take {time:.6g} tau: give at least time = {time:.6g}"))
     return found
 
 
-def _length(phase: Phase, dynamics: Dynamics) -> float:
+def _compute_least_time(phase: Phase, dynamics: Dynamics) -> float:
     """Return the least time that a phase takes, in tau; 0 where it ends at a tolerance."""
     return phase.steps * dynamics.dt if phase.steps is not None else phase.duration or 0.0
 

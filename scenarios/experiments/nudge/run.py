@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learning.oracle.best_nudge import best_nudge
+from learning.oracle.best_nudge import compare_schemes
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 
@@ -10,7 +10,7 @@ from ...results.store import Group
 from ..kind import Batch
 from ..watch import Watch
 from .plan import StudyNudges
-from .tables import nudge_group
+from .tables import make_nudge_group
 
 
 def study_nudges(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Scheme], watch: Watch) -> dict[str, Group]:
@@ -39,4 +39,4 @@ def study_nudges(chip: Chip, batch: Batch, plan: StudyNudges, schemes: list[Sche
         watch.advance(place, len(schemes), scheme.label)
 
     x, target = batch.x[: plan.samples], batch.target[: plan.samples]
-    return {"nudge": nudge_group(best_nudge(chip, x, target, schemes, plan.repeats, plan.budget, tell))}
+    return {"nudge": make_nudge_group(compare_schemes(chip, x, target, schemes, plan.repeats, plan.budget, tell))}

@@ -6,19 +6,27 @@ import numpy as np
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group
-from ...results.views import best_of_kinds, kinds_of, percent
+from ...results.views import find_best_schemes, format_percent, list_scheme_kinds
 
 
-def best_sizes(group: Group) -> Sheet:
+def make_best_sizes_sheet(group: Group) -> Sheet:
     """Return the best size of every kind of scheme, in its worst layer."""
     rows = []
-    for s in best_of_kinds(group):
+    for s in find_best_schemes(group):
         k = int(np.nanargmax(group["mse"].data[s]))
-        bias, noise, error = (percent(np.sqrt(group[name].data[s, k])) for name in ("bias", "variance", "mse"))
+        bias, noise, error = (format_percent(np.sqrt(group[name].data[s, k])) for name in ("bias", "variance", "mse"))
         sizes = [f"{group['beta'].data[s]:g}", str(group["averaged"].data[s])]
         cosine = f"{group['cosine'].data[s, k]:.4f}"
         rows.append(
-            [str(kinds_of(group["scheme"].data)[s]), str(group["layer"].data[k]), *sizes, bias, noise, error, cosine]
+            [
+                str(list_scheme_kinds(group["scheme"].data)[s]),
+                str(group["layer"].data[k]),
+                *sizes,
+                bias,
+                noise,
+                error,
+                cosine,
+            ]
         )
     return Sheet(
         "Best size of every scheme at equal budget, in % of the exact gradient (rms, worst layer)",
@@ -29,14 +37,14 @@ def best_sizes(group: Group) -> Sheet:
     )
 
 
-def noise_gains(group: Group) -> Sheet:
+def make_noise_gains_sheet(group: Group) -> Sheet:
     """Return what every kind of scheme asks of the chip, and its noise at equal reads."""
     columns = ["scheme", "order", "settlings", "real reads", "noise gain G", "G x reads"]
     rows = []
-    for s in best_of_kinds(group):
+    for s in find_best_schemes(group):
         asked = [str(group[name].data[s]) for name in ("order", "settlings", "reads")]
         gain = float(group["gain"].data[s])
-        name, at_equal_reads = str(kinds_of(group["scheme"].data)[s]), gain * float(group["reads"].data[s])
+        name, at_equal_reads = str(list_scheme_kinds(group["scheme"].data)[s]), gain * float(group["reads"].data[s])
         rows.append([name, *asked, f"{gain:.4g}", f"{at_equal_reads:.3g}"])
     return Sheet(
         "Noise gain of every scheme",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from learning.oracle.best_nudge import NudgeStudy
-from learning.schemes.scheme import Slow, Swing, truncation_order, unfolded
+from learning.schemes.scheme import QuasiStaticSwing, Swing, find_truncation_order, unfold_mirrored_nodes
 
 from ...results.store import Group, Variable
 
@@ -25,16 +25,18 @@ _PER_SCHEME = {
 }
 
 
-def nudge_group(study: NudgeStudy) -> Group:
+def make_nudge_group(study: NudgeStudy) -> Group:
     """Return bias, variance and mean squared error over (scheme, layer), and what the best scheme is."""
     schemes = study.schemes
-    points = [0 if isinstance(s, Swing) else len(unfolded(s.nodes())) for s in schemes]
-    stopped = [Slow(s) if isinstance(s, Swing) else s for s in schemes]
+    points = [0 if isinstance(s, Swing) else len(unfold_mirrored_nodes(s.nodes())) for s in schemes]
+    stopped = [QuasiStaticSwing(s) if isinstance(s, Swing) else s for s in schemes]
     group: Group = {
         "scheme": Variable(("scheme",), np.array([s.label for s in schemes]), long_name="nudge scheme"),
         "layer": Variable(("layer",), np.array(study.layers), long_name="layer"),
         "order": Variable(
-            ("scheme",), np.array([truncation_order(s.nodes()) for s in stopped]), long_name="order of the truncation"
+            ("scheme",),
+            np.array([find_truncation_order(s.nodes()) for s in stopped]),
+            long_name="order of the truncation",
         ),
         "points": Variable(("scheme",), np.array(points), long_name="nodes of the scheme; 0: the nudge swings"),
         "asymmetry": Variable(("layer",), study.asymmetry, long_name="squared bias of a vanishing nudge"),

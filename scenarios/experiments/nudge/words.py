@@ -5,20 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from ...results.store import Group
-from ...results.views import kinds_of, percent
+from ...results.views import format_percent, list_scheme_kinds
 
 
-def nudge_remarks(group: Group) -> list[str]:
+def describe_nudge_study(group: Group) -> list[str]:
     """Return what no nudge can undo, whether the best one lies at the edge of what was tried, and who was left out."""
     best, layers = int(group["best"].data), group["layer"].data
     worst = int(np.nanargmax(group["mse"].data[best]))
     left = float(np.sqrt(group["asymmetry"].data[worst]))
-    asymmetry = f"Asymmetry makes {percent(left)} of error there, whatever the nudge: only better matching helps."
-    return [*([asymmetry] if left > 1e-6 else []), *_edge(group, best), *_left_out(group, str(layers[worst]))]
+    asymmetry = (
+        f"Asymmetry makes {format_percent(left)} of error there, whatever the nudge: only better matching helps."
+    )
+    return [
+        *([asymmetry] if left > 1e-6 else []),
+        *_describe_edge(group, best),
+        *_describe_left_out(group, str(layers[worst])),
+    ]
 
 
-def _edge(group: Group, best: int) -> list[str]:
-    beta, kinds = group["beta"].data, kinds_of(group["scheme"].data)
+def _describe_edge(group: Group, best: int) -> list[str]:
+    beta, kinds = group["beta"].data, list_scheme_kinds(group["scheme"].data)
     sizes = beta[kinds == kinds[best]]
     if len(sizes) < 2:
         return []
@@ -29,7 +35,7 @@ def _edge(group: Group, best: int) -> list[str]:
     return []
 
 
-def _left_out(group: Group, layer: str) -> list[str]:
+def _describe_left_out(group: Group, layer: str) -> list[str]:
     kept = group["kept"].data
     missed = int(np.count_nonzero(~kept))
     few = [f"Not counted: {missed} of {len(kept)} samples that did not settle under every scheme."] if missed else []

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...drawing.style import COLOURS, DASHES, key_below, panels, plain, styled
-from ...results.store import Result
-from ...results.views import prefixed
+from ...drawing.style import COLOURS, DASHES, format_plain_text, make_panels, place_legend_below, styled
+from ...results.store import ResultData
+from ...results.views import find_unit_prefix
 from ..figures import figure
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ _SHARE = 5.0
     count=lambda result: f"n = {result['settling']['status'].data.shape[1]} samples.",
 )
 @styled
-def settling(result: Result) -> Figure:
+def draw_settling(result: ResultData) -> Figure:
     """Draw how far each settling is from its end, against time; of many samples and settlings only the first.
 
     A curve stops where its end is no longer a fair stand-in for the rest point that it heads for.
@@ -38,27 +38,27 @@ def settling(result: Result) -> Figure:
     group = result["settling"]
     time, distance = group["time"].data, group["distance"].data
     seconds, volts = (float(group[name].data) if name in group else None for name in ("tau_s", "state_volts"))
-    scale, unit = (1.0, "tau") if seconds is None else prefixed(float(time[-1]) * seconds, "s")
+    scale, unit = (1.0, "tau") if seconds is None else find_unit_prefix(float(time[-1]) * seconds, "s")
     time = time * (1.0 if seconds is None else seconds / scale)
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     for k, phase in enumerate(group["phase"].data[:_PHASES]):
         for sample in range(min(distance.shape[2], _SAMPLES)):
-            curve = before_the_end(distance[k, :, sample]) * (volts or 1.0)
+            curve = cut_settled_tail(distance[k, :, sample]) * (volts or 1.0)
             axes.semilogy(
                 time,
                 curve,
                 color=COLOURS[k % len(COLOURS)],
                 linestyle=DASHES[k % len(DASHES)],
                 linewidth=1.4 if sample == 0 else 0.7,
-                label=plain(phase) if sample == 0 else None,
+                label=format_plain_text(phase) if sample == 0 else None,
             )
     axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel(f"largest distance of a unit\nfrom the end of its settling ({'V' if volts else 'state units'})")
-    key_below(figure, [axes])
+    place_legend_below(figure, [axes])
     return figure
 
 
-def before_the_end(distance: Array) -> Array:
+def cut_settled_tail(distance: Array) -> Array:
     """Return the distances of one settling from its own end, nan from where the end is too near to judge by.
 
     An exponential approach with rate r is ``e (exp(r t) - 1)`` from its end at time t before it, where e is what

@@ -9,15 +9,15 @@ import numpy as np
 from substrate.protocol import has_settled
 
 from ...drawing.sheet import Sheet
-from ...results.store import Group, Result, Variable
-from ..device_tables import device_groups
-from ..kind import COMPLETE, Ending, Headline, Kind, Work
+from ...results.store import Group, ResultData, Variable
+from ..device_tables import make_device_groups
+from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Settle
-from .run import settling
-from .words import settling_sentence, settling_sheet
+from .run import record_settling
+from .words import describe_settling, make_settling_sheet
 
 
-class SettleKind(Kind[Settle]):
+class SettleKind(ExperimentKind[Settle]):
     """Settling curves: the free phase, then every nudge of every scheme."""
 
     name = "settle"
@@ -25,22 +25,22 @@ class SettleKind(Kind[Settle]):
     kept = ("settling",)
     headlines = (Headline("settling", "steps_max"),)
 
-    def run(self, work: Work[Settle]) -> tuple[dict[str, Group], Ending]:
+    def run(self, work: ExperimentWork[Settle]) -> tuple[dict[str, Group], Ending]:
         """Record the curves."""
         chip, schemes = work.chip(), work.setup.learning.all_schemes()
-        groups = device_groups(chip)
+        groups = make_device_groups(chip)
         work.watch.say("settling curves")
-        return groups | settling(chip, work.batch(), schemes, work.plan.record), COMPLETE
+        return groups | record_settling(chip, work.batch(), schemes, work.plan.record), COMPLETE
 
-    def sentence(self, result: Result) -> str:
+    def sentence(self, result: ResultData) -> str:
         """Return how many recorded settlings settled."""
-        return settling_sentence(result["settling"])
+        return describe_settling(result["settling"])
 
-    def sheets(self, result: Result, rows: int) -> list[Sheet]:  # noqa: ARG002
+    def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return how every recorded settling ended."""
-        return [settling_sheet(result["settling"])] if "settling" in result.groups else []
+        return [make_settling_sheet(result["settling"])] if "settling" in result.groups else []
 
-    def metrics(self, last: Result) -> dict[str, float]:
+    def metrics(self, last: ResultData) -> dict[str, float]:
         """Return the fraction that settled and the steps of the slowest."""
         group = last.groups.get("settling")
         if group is None:
@@ -48,7 +48,7 @@ class SettleKind(Kind[Settle]):
         settled, slowest = float(np.mean(has_settled(group["status"].data))), float(group["steps"].data.max())
         return {"settling/settled": settled, "settling/steps_max": slowest}
 
-    def is_void(self, result: Result) -> bool:
+    def is_void(self, result: ResultData) -> bool:
         """Tell whether nothing settled."""
         return not has_settled(result["settling"]["status"].data).any()
 

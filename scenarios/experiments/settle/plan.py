@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from ...schema.plan import Plan, Record
+from ...schema.plan import ExperimentPlan, Record
 
 
-class Settle(Plan):
+class Settle(ExperimentPlan):
     """Record settling curves: the free phase, then every nudge of every scheme."""
 
     only_curves: ClassVar = True

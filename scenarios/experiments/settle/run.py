@@ -6,15 +6,17 @@ import numpy as np
 
 from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.chip import Chip
-from substrate.protocol import Nudge, Settled, State, Status
+from substrate.protocol import Nudge, SettlingResult, State, Status
 from substrate.settling.recording import Recording
 
 from ...results.store import Group, Variable
 from ...schema.plan import Record
-from ..kind import FIRST, Batch, Names
+from ..kind import FIRST, Batch, NoiseNames
 
 
-def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, names: Names = FIRST) -> dict[str, Group]:
+def record_settling(
+    chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, names: NoiseNames = FIRST
+) -> dict[str, Group]:
     """Record the free settling, then every different constant nudge of the schemes, of the first samples.
 
     `names` are those of the noise.
@@ -26,10 +28,10 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, na
     """
     chip.set_input(batch.x[: record.samples], None, **names._asdict())
     target = batch.target[: record.samples]
-    phases = {"free": None} | {_short(beta): Nudge(beta, target) for beta in _constant_nudges(schemes)}
+    phases = {"free": None} | {_format_nudge(beta): Nudge(beta, target) for beta in _list_constant_nudges(schemes)}
     units = np.array([i for c in chip.topology.columns.values() for i in range(c.start, c.stop)[: record.units]])
     curves: list[State] = []
-    ends: list[Settled] = []
+    ends: list[SettlingResult] = []
     for nudge in phases.values():
         kept = Recording(record.every_steps, units=units, limit=record.limit_mb * 2**20)
         ends.append(chip.settle(nudge, "free" if nudge else "zero", kept))
@@ -50,7 +52,7 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, na
         "layer": Variable(("unit",), np.array(owner), long_name="layer of the unit"),
         "state": Variable(dims, padded.real.astype(np.float32), long_name="membrane state, real part"),
         "distance": Variable(dims[:3], distance, long_name="largest distance of a unit from the end of its settling"),
-        **_endings(ends, chip.design.dynamics.dt),
+        **_make_endings_group(ends, chip.design.dynamics.dt),
     }
     if np.iscomplexobj(padded):
         group["state_imaginary"] = Variable(
@@ -59,7 +61,7 @@ def settling(chip: Chip, batch: Batch, schemes: list[Scheme], record: Record, na
     return {"settling": group}
 
 
-def _endings(ends: list[Settled], dt: float) -> Group:
+def _make_endings_group(ends: list[SettlingResult], dt: float) -> Group:
     """Return how every recorded settling ended and what it took; steps of dt tau."""
     dims, steps = ("phase", "sample"), np.array([end.steps for end in ends])
     status = np.array([end.status for end in ends])
@@ -70,13 +72,13 @@ def _endings(ends: list[Settled], dt: float) -> Group:
     }
 
 
-def _constant_nudges(schemes: list[Scheme]) -> list[complex]:
+def _list_constant_nudges(schemes: list[Scheme]) -> list[complex]:
     """Return the different nudges of all schemes that do not swing."""
     nodes = [node for s in schemes if not isinstance(s, Swing) for node in s.nodes()]
     return list(dict.fromkeys(node.beta for node in nodes if node.beta != 0.0))
 
 
-def _short(beta: complex) -> str:
+def _format_nudge(beta: complex) -> str:
     """Return a nudge as text, without the rounding of a vanishing part."""
     z = complex(round(complex(beta).real, 12), round(complex(beta).imag, 12))
     return f"beta {z.real:+.6g}" if z.imag == 0.0 else f"beta {z:.6g}"

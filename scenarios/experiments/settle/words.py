@@ -10,16 +10,18 @@ from substrate.protocol import Status, has_settled
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group
-from ...results.views import prefixed
-from ..remarks import reasons
+from ...results.views import find_unit_prefix
+from ..remarks import describe_statuses
 
 
-def settling_sentence(group: Group) -> str:
+def describe_settling(group: Group) -> str:
     """Return how many recorded settlings settled, and which took longest."""
     status, steps = group["status"].data, group["steps"].data
     counts = Counter(Status(int(value)) for value in status[~has_settled(status)])
     if counts:
-        return f"{sum(counts.values())} of {status.size} recorded settlings did not settle: {reasons(counts)}."
+        return (
+            f"{sum(counts.values())} of {status.size} recorded settlings did not settle: {describe_statuses(counts)}."
+        )
     slowest = int(np.unravel_index(steps.argmax(), steps.shape)[0])
     return (
         f"All {status.size} recorded settlings settled; the slowest, {group['phase'].data[slowest]}, took "
@@ -27,12 +29,12 @@ def settling_sentence(group: Group) -> str:
     )
 
 
-def settling_sheet(group: Group) -> Sheet:
+def make_settling_sheet(group: Group) -> Sheet:
     """Return how every recorded settling ended and what it took."""
     rows, scale, unit = [], 1.0, "tau"
     if "tau_s" in group:
         tau = float(group["tau_s"].data)
-        size, unit = prefixed(tau * float(group["duration"].data.max()), "s")
+        size, unit = find_unit_prefix(tau * float(group["duration"].data.max()), "s")
         scale = tau / size
     for k, phase in enumerate(group["phase"].data):
         counts = Counter(Status(int(value)) for value in group["status"].data[k])

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.training import Tally as Means
-from learning.training import Trainee
-from substrate.chip.budget import Tally
+from learning.training import EpochTally as Means
+from learning.training import TrainingState
+from substrate.chip.budget import WriteCounts
 from substrate.chip.chip import Chip
 from substrate.network.topology import Topology
 from substrate.protocol import Budget
 
 from ...results import store
-from ...results.store import Group, Result, Variable
-from .tables import metrics_group, stacked
+from ...results.store import Group, ResultData, Variable
+from .tables import make_metrics_group, stack_epochs
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ REFERENCE = "metrics_exact"
 
 
 @dataclass
-class Log:
+class TrainingLog:
     """Everything a training has produced so far."""
 
     stage: str
@@ -39,7 +39,7 @@ class Log:
     finished: dict[str, Group]
     """Groups of the stages before."""
 
-    trainee: Trainee = field(default_factory=Trainee)
+    trainee: TrainingState = field(default_factory=TrainingState)
     rows: list[dict[str, Array]] = field(default_factory=list)
     """Figures of every completed and tested epoch, the one before training first."""
 
@@ -52,28 +52,28 @@ class Log:
     wall: float = 0.0
     """Seconds the last completed epoch took."""
 
-    tally: Tally | None = None
+    tally: WriteCounts | None = None
     """What became of the writes before the chip at work was made; None: there were none."""
 
     failure: str = ""
     """Why training ended with the last completed epoch; empty if it did not."""
 
-    def written(self, chip: Chip) -> Tally:
+    def written(self, chip: Chip) -> WriteCounts:
         """Return what became of all writes of this stage."""
         return chip.tally if self.tally is None else chip.tally.plus(self.tally)
 
     def groups(self, topology: Topology) -> dict[str, Group]:
         """Return the groups of this stage, with a leading epoch dimension."""
-        return {self.stage: metrics_group(self.rows, topology), **self.stacked()}
+        return {self.stage: make_metrics_group(self.rows, topology), **self.stacked()}
 
     def stacked(self) -> dict[str, Group]:
         """Return the measurements of all epochs, with a leading epoch dimension."""
         epochs = list(self.measured)
         names = next(iter(self.measured.values()), {})
-        return {name: stacked(epochs, [self.measured[epoch][name] for epoch in epochs]) for name in names}
+        return {name: stack_epochs(epochs, [self.measured[epoch][name] for epoch in epochs]) for name in names}
 
 
-def save(path: Path, log: Log, chip: Chip) -> None:
+def write_checkpoint(path: Path, log: TrainingLog, chip: Chip) -> None:
     """Replace the checkpoint at `path`.
 
     Raises
@@ -85,8 +85,11 @@ def save(path: Path, log: Log, chip: Chip) -> None:
     numbers = {**vars(trainee.tally), **trainee.budget._asdict(), "epoch": trainee.epoch, "batch": trainee.batch}
     groups: dict[str, Group] = {
         "position": {name: Variable((), value) for name, value in numbers.items()},
-        **{f"programmed/{name}": _block(block) for name, block in (chip.programmed | chip.writer.kept).items()},
-        **{f"memory/{name}": _block(block) for name, block in trainee.memory.items()},
+        **{
+            f"programmed/{name}": _make_block_group(block)
+            for name, block in (chip.programmed | chip.writer.kept).items()
+        },
+        **{f"memory/{name}": _make_block_group(block) for name, block in trainee.memory.items()},
         "written": {name: Variable(("block",), counts) for name, counts in log.written(chip)._asdict().items()},
         "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
@@ -96,46 +99,46 @@ def save(path: Path, log: Log, chip: Chip) -> None:
         columns = {name: np.stack([row[name] for row in log.rows]) for name in log.rows[0]}
         groups["rows"] = {n: Variable(("row_index", f"{n}_index")[: c.ndim], c) for n, c in columns.items()}
     attributes = {"title": "checkpoint", "software": "nudgelab checkpoint", "id": log.identity, "stage": log.stage}
-    store.save(path, groups, {**attributes, "wall_s": log.wall, "failure": log.failure})
+    store.write_result_file(path, groups, {**attributes, "wall_s": log.wall, "failure": log.failure})
 
 
-def resume(saved: Result) -> tuple[Log, dict[str, Array]]:
+def read_checkpoint(saved: ResultData) -> tuple[TrainingLog, dict[str, Array]]:
     """Return the log of a checkpoint and what its chip kept: parameters, and what writes left beside them."""
     position = {name: variable.data.item() for name, variable in saved["position"].items()}
     tally = Means(**{name: position[name] for name in vars(Means())})
     budget = Budget(**{name: position[name] for name in Budget._fields})
-    trainee = Trainee(position["epoch"], position["batch"], tally, _blocks(saved, "memory/"), budget)
+    trainee = TrainingState(position["epoch"], position["batch"], tally, _read_saved_blocks(saved, "memory/"), budget)
     columns = {n: v.data for n, v in saved.groups.get("rows", {}).items() if not n.endswith("_index")}
-    log = Log(
+    log = TrainingLog(
         stage=str(saved.attributes["stage"]),
         identity=str(saved.attributes["id"]),
-        finished=_below(saved, "finished/"),
+        finished=_find_groups_below(saved, "finished/"),
         trainee=trainee,
         rows=[{n: np.asarray(c[k]) for n, c in columns.items()} for k in range(len(columns.get("epoch", ())))],
         means={name: variable.data.item() for name, variable in saved["means"].items()},
         wall=float(saved.attributes["wall_s"]),
-        tally=Tally(*(saved["written"][name].data for name in Tally._fields)),
+        tally=WriteCounts(*(saved["written"][name].data for name in WriteCounts._fields)),
         failure=str(saved.attributes["failure"]),
     )
-    for name, group in _below(saved, "measured/").items():
+    for name, group in _find_groups_below(saved, "measured/").items():
         for k, epoch in enumerate(group["epoch"].data.tolist()):
-            log.measured.setdefault(epoch, {})[name] = _at(group, k)
-    return log, _blocks(saved, "programmed/")
+            log.measured.setdefault(epoch, {})[name] = _select_epoch(group, k)
+    return log, _read_saved_blocks(saved, "programmed/")
 
 
-def _block(block: Array) -> Group:
+def _make_block_group(block: Array) -> Group:
     return {"value": Variable(("row", "column")[: block.ndim], block)}
 
 
-def _below(saved: Result, prefix: str) -> dict[str, Group]:
+def _find_groups_below(saved: ResultData, prefix: str) -> dict[str, Group]:
     return {name.removeprefix(prefix): group for name, group in saved.groups.items() if name.startswith(prefix)}
 
 
-def _blocks(saved: Result, prefix: str) -> dict[str, Array]:
-    return {name: group["value"].data for name, group in _below(saved, prefix).items()}
+def _read_saved_blocks(saved: ResultData, prefix: str) -> dict[str, Array]:
+    return {name: group["value"].data for name, group in _find_groups_below(saved, prefix).items()}
 
 
-def _at(group: Group, k: int) -> Group:
+def _select_epoch(group: Group, k: int) -> Group:
     """Return what was stacked as the k-th of all epochs."""
     return {
         name: v._replace(dims=v.dims[1:], data=v.data[k]) if v.dims[:1] == ("epoch",) else v

@@ -8,27 +8,27 @@ from learning.homeostasis.measured import ClosedLoop
 from substrate.network.topology import Topology
 
 from ...data.datasets import Outline
-from ...schema.scenario import Scenario
-from ..counts import Counts
-from ..estimate import Estimate
-from ..measure.estimate import time_measure
-from ..rates import FABRICATED, PRODUCTS, WRITTEN, TimedChip, time_exact
+from ...schema.scenario import ScenarioSpec
+from ..counts import SampleCounts
+from ..estimate import CostEstimate
+from ..measure.estimate import estimate_measure_times
+from ..rates import FABRICATED, PRODUCTS, WRITTEN, TimedChip, estimate_exact_time
 from .plan import Train
 
 
-class TrainEstimate(Estimate[Train]):
+class TrainEstimate(CostEstimate[Train]):
     """What a training costs."""
 
-    def count(self, plan: Train, scenario: Scenario, outline: Outline, topology: Topology) -> Counts:  # noqa: ARG002
+    def count(self, plan: Train, scenario: ScenarioSpec, outline: Outline, topology: Topology) -> SampleCounts:  # noqa: ARG002
         """Return the samples and estimates."""
         samples = min(plan.samples or outline.samples, outline.samples)
         tests = min(plan.test_samples or outline.test_samples, outline.test_samples) * (plan.epochs + 1)
         rows, schemes, how = min(scenario.task.batch, samples), scenario.tried()[:1], scenario.learning.homeostasis
         # Held outputs need no probes.
         probes = 2 * how.draws if isinstance(how, ClosedLoop) else 0
-        return Counts(samples * plan.epochs, tests, rows, schemes, probes=probes, epochs=plan.epochs)
+        return SampleCounts(samples * plan.epochs, tests, rows, schemes, probes=probes, epochs=plan.epochs)
 
-    def times(self, plan: Train, chip: TimedChip, counts: Counts) -> dict[str, float]:
+    def times(self, plan: Train, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds by part."""
         schemes, batch, size = chip.scenario.tried(), counts.rows, chip.topology.size
         batches = counts.estimates / batch
@@ -43,11 +43,11 @@ class TrainEstimate(Estimate[Train]):
         }
         if plan.reference:
             found["exact gradients"] = (
-                batches * (chip.run([], batch) + time_exact(chip, batch) + update) + found["tests"]
+                batches * (chip.run([], batch) + estimate_exact_time(chip, batch) + update) + found["tests"]
             )
         if plan.ledger is not None:
             times = 1 + math.ceil(plan.epochs / plan.ledger.every_epochs)
-            parts = time_measure(chip, schemes, plan.ledger.samples, plan.ledger)
+            parts = estimate_measure_times(chip, schemes, plan.ledger.samples, plan.ledger)
             found["ledgers"] = times * sum(parts.values())
         return found
 

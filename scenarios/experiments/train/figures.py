@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...drawing.style import by_epoch, from_zero, key_below, panels, plain, styled
-from ...results.store import Group, Result
-from ...results.views import measured_epochs
+from ...drawing.style import draw_epoch_curve, format_plain_text, make_panels, place_legend_below, start_at_zero, styled
+from ...results.store import Group, ResultData
+from ...results.views import list_measured_epochs
 from ..figures import figure
 
 _SCHEMES = 3
@@ -24,42 +24,42 @@ _SCHEMES = 3
     ),
 )
 @styled
-def training(result: Result) -> Figure:
+def draw_training(result: ResultData) -> Figure:
     """Draw loss and error of training and test samples; dashed: the same training with exact gradients."""
     group, exact = result["metrics"], result.groups.get("metrics_exact")
     parts = [f"_{part}" for part in ("train", "test")]
     names = [name for name in ("loss", "error") if any(np.isfinite(group[name + part].data).any() for part in parts)]
     names = names or ["loss"]
-    figure, axes_list = panels(len(names), width=6.4, share=False)
+    figure, axes_list = make_panels(len(names), width=6.4, share=False)
     for axes, name in zip(axes_list, names, strict=True):
         scale = 100.0 if name == "error" else 1.0
         known = [part for part in ("train", "test") if np.isfinite(group[f"{name}_{part}"].data).any()]
         for k, part in enumerate(known or ("train", "test")):
             words = _counted(result, "training" if part == "train" else "test")
-            by_epoch(axes, group["epoch"].data, scale * group[f"{name}_{part}"].data, k, words)
+            draw_epoch_curve(axes, group["epoch"].data, scale * group[f"{name}_{part}"].data, k, words)
             if exact:
                 value = scale * exact[f"{name}_{part}"].data
-                by_epoch(axes, exact["epoch"].data, value, k, f"{words}, exact gradients", dashed=True)
+                draw_epoch_curve(axes, exact["epoch"].data, value, k, f"{words}, exact gradients", dashed=True)
         axes.set_ylabel("wrong classes (%)" if name == "error" else "loss (cost per sample)")
-        _log_if_wide(axes)
-    key_below(figure, axes_list[:1])
+        _set_log_if_wide(axes)
+    place_legend_below(figure, axes_list[:1])
     return figure
 
 
-def _counted(result: Result, part: str) -> str:
+def _counted(result: ResultData, part: str) -> str:
     """Return what samples a curve is a mean over, and how many."""
     number = result.groups.get("provenance", {}).get(f"{part}_samples")
     return f"{part} samples" + ("" if number is None else f" (n = {int(number.data):,})")
 
 
-def _log_if_wide(axes: Axes) -> None:
+def _set_log_if_wide(axes: Axes) -> None:
     """Use a logarithmic axis when a linear one would show nothing but the largest value."""
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines])
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0.0 and values.max() > 100.0 * values.min():
         axes.set_yscale("log")
     else:
-        from_zero(axes)
+        start_at_zero(axes)
 
 
 @figure(
@@ -74,32 +74,32 @@ def _log_if_wide(axes: Axes) -> None:
     ),
 )
 @styled
-def angles(result: Result) -> Figure:
+def draw_angles(result: ResultData) -> Figure:
     """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
     group = result["metrics"]
     paired, known = "angle_weights" in group, "homeostasis_loss" in group
-    figure, axes_list = panels(1 + paired + known, width=max(6.4, 3.2 * (1 + paired + known)), share=False)
+    figure, axes_list = make_panels(1 + paired + known, width=max(6.4, 3.2 * (1 + paired + known)), share=False)
     if paired:
         for k, pair in enumerate(group["pair"].data):
-            by_epoch(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
+            draw_epoch_curve(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
         axes_list[0].set_ylabel("angle between forward\nand feedback weights (degree)")
-        from_zero(axes_list[0])
+        start_at_zero(axes_list[0])
     middle, first = axes_list[int(paired)], len(group["pair"].data) if paired else 0
     for k, (name, words) in enumerate((("couplings", "symmetry of W"), ("reference", "symmetry of W - 1")), first):
-        by_epoch(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
+        draw_epoch_curve(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
     middle.set_ylabel("symmetry |S| / (|S| + |A|)\n(1: symmetric)")
     if known:
         value, words = group["homeostasis_loss"].data, "loss of homeostasis"
-        by_epoch(axes_list[-1], group["epoch"].data, value, first + 2, words)
+        draw_epoch_curve(axes_list[-1], group["epoch"].data, value, first + 2, words)
         axes_list[-1].set_ylabel("loss of homeostasis per unit\n2 |A|$^2$ / n (0: symmetric)")
-        _log_if_wide(axes_list[-1])
-    key_below(figure, axes_list)
+        _set_log_if_wide(axes_list[-1])
+    place_legend_below(figure, axes_list)
     return figure
 
 
 @figure(
     "cosine_by_epoch",
-    when=lambda result: len(measured_epochs(result)) > 1,
+    when=lambda result: len(list_measured_epochs(result)) > 1,
     caption=(
         "Gradient quality over training. Cosine of the measured to the exact gradient, per layer: 1 is the "
         "right direction. Aim at 0.9 or more in every layer; a layer near 0 does not learn. Of many "
@@ -107,19 +107,19 @@ def angles(result: Result) -> Figure:
     ),
 )
 @styled
-def cosine_by_epoch(result: Result) -> Figure:
+def draw_epoch_cosines(result: ResultData) -> Figure:
     """Draw the cosine of each layer to the exact gradient over the epochs; of many schemes the first three."""
     group = result["gradient"]
     schemes = group["scheme"].data[:_SCHEMES]
-    figure, axes_list = panels(len(schemes), width=6.4)
+    figure, axes_list = make_panels(len(schemes), width=6.4)
     for s, axes in enumerate(axes_list):
-        _cosines(axes, group, s)
-        axes.set_title(plain(schemes[s]), fontsize=9)
+        _draw_layer_cosines(axes, group, s)
+        axes.set_title(format_plain_text(schemes[s]), fontsize=9)
     axes_list[0].set_ylabel("cosine to the exact gradient")
-    key_below(figure, axes_list[:1])
+    place_legend_below(figure, axes_list[:1])
     return figure
 
 
-def _cosines(axes: Axes, group: Group, s: int) -> None:
+def _draw_layer_cosines(axes: Axes, group: Group, s: int) -> None:
     for k, layer in enumerate(group["layer"].data):
-        by_epoch(axes, group["epoch"].data, group["cosine"].data[:, s, k], k, layer)
+        draw_epoch_curve(axes, group["epoch"].data, group["cosine"].data[:, s, k], k, layer)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...drawing.sheet import Sheet
-from ...results.store import Group, Result
-from ...results.views import last_epoch, latest
-from ..kind import COMPLETE, Ending, Headline, Kind, Places, Work
-from ..metrics import flat
+from ...results.store import Group, ResultData
+from ...results.views import select_last_epoch, select_latest
+from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, Places
+from ..metrics import flatten_metrics
 from .plan import Train
-from .run import Job, Trained, run_training
-from .sheets import budget_sheet, epoch_sheet
-from .sweep_curves import end_sheet
-from .words import training_remarks, training_sentence
+from .run import TrainingJob, TrainingOutcome, run_training
+from .sheets import make_budget_sheet, make_epoch_sheet
+from .sweep_curves import make_end_sheet
+from .words import describe_training, describe_training_remarks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ _BY_EPOCH = (
 )
 
 
-class TrainKind(Kind[Train]):
+class TrainKind(ExperimentKind[Train]):
     """A training through the measurements of the chip, with measurements along the way."""
 
     name = "train"
@@ -37,58 +37,58 @@ class TrainKind(Kind[Train]):
     )
     unsettled = ("metrics", "unsettled_train")
 
-    def run(self, work: Work[Train]) -> tuple[dict[str, Group], Ending]:
+    def run(self, work: ExperimentWork[Train]) -> tuple[dict[str, Group], Ending]:
         """Train, going on from a checkpoint if there is one."""
         setting = work.setting
         kept = setting.kept, setting.saved, setting.identity
-        trained = run_training(Job(work.setup, work.plan, setting.threads, *kept, work.watch))
-        return trained.groups, _ending(trained)
+        trained = run_training(TrainingJob(work.setup, work.plan, setting.threads, *kept, work.watch))
+        return trained.groups, _make_ending(trained)
 
-    def sentence(self, result: Result) -> str:
+    def sentence(self, result: ResultData) -> str:
         """Return what the training reached, or why it diverged."""
-        return training_sentence(result)
+        return describe_training(result)
 
-    def remarks(self, result: Result) -> list[str]:
+    def remarks(self, result: ResultData) -> list[str]:
         """Return what the gradients were like in the end."""
-        return training_remarks(result)
+        return describe_training_remarks(result)
 
-    def sheets(self, result: Result, rows: int) -> list[Sheet]:
+    def sheets(self, result: ResultData, rows: int) -> list[Sheet]:
         """Return some epochs, and what all of them took."""
         if "metrics" not in result.groups:
             return []
-        return [epoch_sheet(result["metrics"], rows), budget_sheet(result, result["metrics"])]
+        return [make_epoch_sheet(result["metrics"], rows), make_budget_sheet(result, result["metrics"])]
 
-    def metrics(self, last: Result) -> dict[str, float]:
+    def metrics(self, last: ResultData) -> dict[str, float]:
         """Return the figures of the last epoch, and the time of all."""
         if "metrics" not in last.groups:
             return {}
         found = {"metrics/epoch": float(last["metrics"]["epoch"].data[-1])}
         for path in ("metrics", "metrics_exact"):
-            group = last_epoch(last.groups.get(path, {}))
-            found |= flat(path, group, set(group))
+            group = select_last_epoch(last.groups.get(path, {}))
+            found |= flatten_metrics(path, group, set(group))
         return found | {"metrics/wall_s": float(np.nansum(last["metrics"]["wall_s"].data))}
 
-    def is_void(self, result: Result) -> bool:
+    def is_void(self, result: ResultData) -> bool:
         """Tell whether no measured gradient means anything or, where none was measured, no sample settled."""
-        last = latest(result)
+        last = select_latest(result)
         if "gradient" in last.groups:
             return not np.isfinite(last["gradient"]["cosine"].data).any()
         return bool((last["metrics"]["unsettled_train"].data[1:] >= 1.0).all())
 
-    def sweep_sheets(self, result: Result, places: Places) -> list[Sheet]:
+    def sweep_sheets(self, result: ResultData, places: Places) -> list[Sheet]:
         """Return how the trainings end."""
-        ends = end_sheet(result, places)
+        ends = make_end_sheet(result, places)
         return [] if ends is None else [ends]
 
-    def sweep_figures(self, result: Result, places: Places) -> dict[str, tuple[Figure, str]]:
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:
         """Return all trainings over their epochs."""
-        from .sweep_figures import trainings
+        from .sweep_figures import draw_trainings
 
-        figure = trainings(result, places)
+        figure = draw_trainings(result, places)
         return {} if figure is None else {"trainings": (figure, _BY_EPOCH)}
 
 
-def _ending(trained: Trained) -> Ending:
+def _make_ending(trained: TrainingOutcome) -> Ending:
     if trained.failure:
         last = int(trained.groups["metrics"]["epoch"].data[-1])
         return {"status": "diverged", "reason": trained.failure, "last_epoch": last}

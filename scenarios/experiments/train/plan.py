@@ -8,7 +8,7 @@ from pydantic import Field
 
 from devices.parameters import Parameters, Unit
 
-from ...schema.plan import Plan, Record, Repeats
+from ...schema.plan import ExperimentPlan, Record, Repeats
 
 
 class LedgerPlan(Parameters):
@@ -24,7 +24,7 @@ class LedgerPlan(Parameters):
     """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
 
 
-class Train(Plan):
+class Train(ExperimentPlan):
     """Train the chip through its own measurements."""
 
     needs_scheme: ClassVar = True

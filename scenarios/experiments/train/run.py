@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 from learning.estimator import measure_free
-from learning.homeostasis.measured import homeostatic
-from learning.oracle.exact import exact_rule
-from learning.rules.rule import Method, rule_named
-from learning.training import TEST, Samples, Step, evaluate, train
+from learning.homeostasis.measured import add_homeostasis
+from learning.oracle.exact import make_exact_rule
+from learning.rules.rule import RuleContext, make_rule
+from learning.training import TEST, BatchResult, Samples, evaluate, train
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import conjugates
-from substrate.theory.linearisation import saturated
+from substrate.chip.randomness import has_conjugate_answers
+from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
-from ...results.store import Group, Result, StoreWriteError
-from ..device_tables import device_groups
-from ..kind import Batch, Names
-from ..measure.run import measure
-from ..measure.tables import assessment, symmetry_group
-from ..settle.run import settling
+from ...results.store import Group, ResultData, StoreWriteError
+from ..device_tables import make_device_groups
+from ..kind import Batch, NoiseNames
+from ..measure.run import measure_gradients
+from ..measure.tables import make_assessment_groups, make_symmetry_group
+from ..settle.run import record_settling
 from ..watch import Interrupted, Watch
 from . import checkpoint
-from .checkpoint import REFERENCE, TRAINING, Log
+from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
-from .tables import parameter_groups, tally_numbers
+from .tables import count_writes, make_parameter_groups
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ PROBE = 64
 """Samples whose free states tell how many units are saturated."""
 
 
-class Job(NamedTuple):
+class TrainingJob(NamedTuple):
     """One training run: what to do, on which chip, with which data."""
 
     setup: Setup
@@ -52,7 +52,7 @@ class Job(NamedTuple):
     kept: Path
     """Where checkpoints are kept."""
 
-    saved: Result | None
+    saved: ResultData | None
     """The checkpoint to go on from, if there is one."""
 
     identity: str
@@ -61,7 +61,7 @@ class Job(NamedTuple):
     watch: Watch
 
 
-class Trained(NamedTuple):
+class TrainingOutcome(NamedTuple):
     """What a training leaves."""
 
     groups: dict[str, Group]
@@ -72,7 +72,7 @@ class Trained(NamedTuple):
     """Why the training with exact gradients diverged."""
 
 
-def run_training(job: Job) -> Trained:
+def run_training(job: TrainingJob) -> TrainingOutcome:
     """Train a chip through its own measurements and then, if asked, another like it with exact gradients.
 
     Raises
@@ -82,76 +82,80 @@ def run_training(job: Job) -> Trained:
     StoreWriteError
         When the watch asked to stop and no checkpoint can be written.
     """
-    log, programmed = checkpoint.resume(job.saved) if job.saved else (Log(TRAINING, job.identity, {}), None)
+    log, programmed = (
+        checkpoint.read_checkpoint(job.saved) if job.saved else (TrainingLog(TRAINING, job.identity, {}), None)
+    )
     if job.saved:
         job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
-    chip = _in_training(job, programmed)
+    chip = _make_trained_chip(job, programmed)
     failure = _run_stage(job, log, chip)
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
-        return Trained(groups, "", failure)
-    groups |= parameter_groups(chip) | device_groups(chip, job.setup.chip(threads=job.threads))
+        return TrainingOutcome(groups, "", failure)
+    groups |= make_parameter_groups(chip) | make_device_groups(chip, job.setup.chip(threads=job.threads))
     if job.plan.record is not None:
         batch = Batch(job.setup.data.x, job.setup.data.y)
-        names = Names(log.trainee.epoch, CURVES)
-        groups |= settling(chip.variant(), batch, job.setup.learning.all_schemes(), job.plan.record, names)
+        names = NoiseNames(log.trainee.epoch, CURVES)
+        groups |= record_settling(chip.variant(), batch, job.setup.learning.all_schemes(), job.plan.record, names)
     if failure or not job.plan.reference:
-        return Trained(groups, failure)
-    log = Log(REFERENCE, job.identity, groups)
-    failure = _run_stage(job, log, _in_training(job, None))
-    return Trained(groups | log.groups(chip.topology), "", failure)
+        return TrainingOutcome(groups, failure)
+    log = TrainingLog(REFERENCE, job.identity, groups)
+    failure = _run_stage(job, log, _make_trained_chip(job, None))
+    return TrainingOutcome(groups | log.groups(chip.topology), "", failure)
 
 
-def _in_training(job: Job, programmed: Mapping[str, Array] | None) -> Chip:
+def _make_trained_chip(job: TrainingJob, programmed: Mapping[str, Array] | None) -> Chip:
     """Return the chip that is trained; audits are left to the bystander that is tested after every epoch."""
     chip = job.setup.chip(programmed=programmed, threads=job.threads)
     return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
 
 
-def _run_stage(job: Job, log: Log, chip: Chip) -> str:
+def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     """Train one chip to the end, keeping checkpoints; return why it diverged, or nothing."""
     plan, trainee, learning = job.plan, log.trainee, job.setup.learning
-    rule, record = exact_rule(chip), lambda: chip.programmed
+    rule, record = make_exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        how = Method(learning.all_schemes()[0], learning.presynaptic, conjugates(chip.design.devices), record)
-        rule = rule_named(learning.rule, chip, how)
+        how = RuleContext(
+            learning.all_schemes()[0], learning.presynaptic, has_conjugate_answers(chip.design.devices), record
+        )
+        rule = make_rule(learning.rule, chip, how)
         if learning.homeostasis is not None:
-            rule = homeostatic(rule, partial(learning.homeostasis.pull, chip))
+            rule = add_homeostasis(rule, partial(learning.homeostasis.pull, chip))
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
         return log.failure
     begin = saved = time.monotonic()
-    for step in train(chip, rule, learning.optimiser, partial(_batches, job), plan.epochs, trainee, record):
+    for step in train(chip, rule, learning.optimiser, partial(_shuffle_batches, job), plan.epochs, trainee, record):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
             begin = time.monotonic()
-        _tell(job, log, step)
+        _report_progress(job, log, step)
         if step.failure:
             break
-        _pause(job, log, chip)
+        _stop_if_asked(job, log, chip)
         if trainee.epoch == plan.epochs or time.monotonic() - saved > plan.checkpoint_seconds:
-            _keep(job, log, chip)
+            _save_checkpoint(job, log, chip)
             saved = time.monotonic()
     return log.failure
 
 
-def _pause(job: Job, log: Log, chip: Chip) -> None:
+def _stop_if_asked(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     """Leave with a checkpoint if the watch asks to stop."""
     if job.watch.stopped():
-        checkpoint.save(job.kept, log, chip)
+        checkpoint.write_checkpoint(job.kept, log, chip)
         raise Interrupted(f"stopped after {log.trainee.epoch} epochs: the same command goes on from here")
 
 
-def _keep(job: Job, log: Log, chip: Chip) -> None:
+def _save_checkpoint(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     try:
-        checkpoint.save(job.kept, log, chip)
+        checkpoint.write_checkpoint(job.kept, log, chip)
     except StoreWriteError as error:
         job.watch.say(f"the training goes on without a new checkpoint: {error}")
 
 
-def _batches(job: Job, epoch: int) -> list[Samples]:
+def _shuffle_batches(job: TrainingJob, epoch: int) -> list[Samples]:
     x, y = job.setup.data.x[: job.plan.samples], job.setup.data.y[: job.plan.samples]
     order = np.argsort(Stream(job.setup.fabrication.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
     size = job.setup.scenario.task.batch
@@ -159,7 +163,7 @@ def _batches(job: Job, epoch: int) -> list[Samples]:
     return [Samples(x[ids], y[ids], ids, epoch) for ids in parts]
 
 
-def _tell(job: Job, log: Log, step: Step) -> None:
+def _report_progress(job: TrainingJob, log: TrainingLog, step: BatchResult) -> None:
     epochs, stages = job.plan.epochs, 2 if job.plan.reference else 1
     before = epochs if log.stage == REFERENCE else 0
     whole = log.trainee.epoch * step.batches + log.trainee.batch
@@ -170,12 +174,12 @@ def _tell(job: Job, log: Log, step: Step) -> None:
     job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
 
 
-def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
+def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     """Add the row of the epoch that just ended, and measure the gradients if the plan says so.
 
     The log changes at the very end only, so that `pause` can leave at any time before.
     """
-    pause = partial(_pause, job, log, chip)
+    pause = partial(_stop_if_asked, job, log, chip)
     if log.trainee.epoch == 0:
         job.watch.say("testing and measuring the chip before it is trained")
     # A bystander with the same silicon: tests and measurements leave no trace on the chip in training.
@@ -184,15 +188,15 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
     x, y = data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples]
     test = evaluate(bystander, x, y, epoch, pause=pause)
     measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE], None, epoch, purpose=TEST)
-    shares = chip.topology.split(saturated(bystander, bystander.state))
+    shares = chip.topology.split(find_saturated(bystander, bystander.state))
     numbers = {
         "epoch": epoch,
         **{f"{name}_train": value for name, value in log.means.items()},
         **{f"{name}_test": value for name, value in test.items()},
         "saturation": [float(share.mean()) for share in shares.values()],
-        **{name: variable.data for name, variable in symmetry_group(chip).items() if name != "pair"},
+        **{name: variable.data for name, variable in make_symmetry_group(chip).items() if name != "pair"},
         **log.trainee.budget._asdict(),
-        **tally_numbers(chip, log.written(chip)),
+        **count_writes(chip, log.written(chip)),
         "wall_s": log.wall,
     }
     if bystander.design.dynamics.mode == "equilibrium":
@@ -204,8 +208,8 @@ def _end_epoch(job: Job, log: Log, chip: Chip) -> None:
         schemes = job.setup.learning.all_schemes()
         batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
         repeats = job.setup.scenario.repeats(ledger)
-        names = Names(epoch, LEDGER)
-        found = measure(bystander, batch, job.setup.learning, lambda _: pause(), repeats, names=names)
-        log.measured[epoch] = assessment(bystander, schemes, found)
+        names = NoiseNames(epoch, LEDGER)
+        found = measure_gradients(bystander, batch, job.setup.learning, lambda _: pause(), repeats, names=names)
+        log.measured[epoch] = make_assessment_groups(bystander, schemes, found)
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...drawing.sheet import Sheet
-from ...results.store import Group, Result
-from ...results.views import fixed, share
+from ...results.store import Group, ResultData
+from ...results.views import format_fixed, format_share
 
 
-def epoch_sheet(group: Group, limit: int) -> Sheet:
+def make_epoch_sheet(group: Group, limit: int) -> Sheet:
     """Return the first, some and the last epochs of a training."""
     count = len(group["epoch"].data)
     shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
@@ -21,12 +21,12 @@ def epoch_sheet(group: Group, limit: int) -> Sheet:
     rows = [
         [
             str(group["epoch"].data[e]),
-            *(fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
-            *(share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
-            share(group["saturation"].data[e].max()),
-            fixed(group["symmetry_couplings"].data[e], 3),
+            *(format_fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
+            *(format_share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
+            format_share(group["saturation"].data[e].max()),
+            format_fixed(group["symmetry_couplings"].data[e], 3),
             *([f"{group['homeostasis_loss'].data[e]:.3g}"] if "homeostasis_loss" in group else []),
-            *(fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
+            *(format_fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
         ]
         for e in shown
     ]
@@ -40,20 +40,20 @@ def epoch_sheet(group: Group, limit: int) -> Sheet:
     return Sheet("Training by epoch", columns + [f"angle {pair}" for pair in pairs], rows, note=note)
 
 
-def budget_sheet(result: Result, group: Group) -> Sheet:
+def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
     """Return what the training asked of the chip, in all."""
     epochs = max(1, int(group["epoch"].data[-1]))
     asked = {
         "settlings of one sample": group["settlings"].data[-1],
         "time spent settling (tau)": group["settled_time"].data[-1],
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
-        **(_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
+        **(_describe_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
-        **(_written(result, group) if "lost" in group else {}),
+        **(_describe_writes(result, group) if "lost" in group else {}),
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
-    rows = [[words, _amount(value, 0), _amount(value / epochs, 1)] for words, value in asked.items()]
+    rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
     note = (
         "lost: requests that moved no cell, and their share of all cells at every write; with random rounding or "
         "coincidences the others make up for them"
@@ -61,23 +61,23 @@ def budget_sheet(result: Result, group: Group) -> Sheet:
     return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
 
 
-def _probes(group: Group) -> dict[str, Any]:
+def _describe_probes(group: Group) -> dict[str, Any]:
     """Return how the settlings with injected drives ended, in words."""
     probes, unsettled = (int(group[name].data[-1]) for name in ("probes", "probes_unsettled"))
     return {
         "of these: probes of homeostasis": probes,
-        f"probes that did not settle ({share(unsettled / probes)})": unsettled,
+        f"probes that did not settle ({format_share(unsettled / probes)})": unsettled,
     }
 
 
-def _written(result: Result, group: Group) -> dict[str, Any]:
+def _describe_writes(result: ResultData, group: Group) -> dict[str, Any]:
     """Return what became of the writes of every connection, in words."""
     found: dict[str, Any] = {"pulses of all cells": group["pulses"].data[-1]}
     writes = max(1, int(group["writes"].data[-1]))
     for k, name in enumerate(group["connection"].data):
         lost = int(group["lost"].data[-1, k])
         of_all = lost / (writes * result[f"weights/{name}"]["programmed"].data.size)
-        found[f"requests of {name} lost ({share(of_all)})"] = lost
+        found[f"requests of {name} lost ({format_share(of_all)})"] = lost
         if cut := int(group["cut"].data[-1, k]):
             found[f"requests of {name} cut to the most pulses of one write"] = cut
     if "refreshes" in group:
@@ -86,5 +86,5 @@ def _written(result: Result, group: Group) -> dict[str, Any]:
     return found
 
 
-def _amount(value: float, digits: int) -> str:
+def _format_amount(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}" if value == 0.0 or abs(value) >= 1.0 else f"{value:.3g}"

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ...drawing.sheet import Sheet
 from ...results.points import PointStatus
-from ...results.store import Group, Result
+from ...results.store import Group, ResultData
 
 Array = NDArray[np.float64]
 
 _ROWS = 60
 
 
-class Curves(NamedTuple):
+class EpochCurves(NamedTuple):
     """A figure of every training over its epochs."""
 
     epoch: NDArray[np.int64]
@@ -26,7 +26,7 @@ class Curves(NamedTuple):
     """Over (dimensions ..., replicate, epoch); nan where a point is not good or has not got so far."""
 
 
-def metric_curves(result: Result, name: str, group: str = "metrics") -> Curves | None:
+def read_metric_curves(result: ResultData, name: str, group: str = "metrics") -> EpochCurves | None:
     """Return one figure of every epoch, such as ``error_test``; None where no training has it.
 
     Parameters
@@ -41,19 +41,19 @@ def metric_curves(result: Result, name: str, group: str = "metrics") -> Curves |
     found = result.groups.get(group, {})
     if name not in found or not np.isfinite(found[name].data).any():
         return None
-    return Curves(found["epoch"].data, _good(result, found[name].data))
+    return EpochCurves(found["epoch"].data, _mask_failed_points(result, found[name].data))
 
 
-def cosine_curves(result: Result) -> dict[str, Curves]:
+def read_cosine_curves(result: ResultData) -> dict[str, EpochCurves]:
     """Return the cosine to the exact gradient by layer, of the scheme that trains; empty where none was measured."""
     group = result.groups.get("gradient", {})
     if "cosine" not in group or "epoch" not in group:
         return {}
-    values = _good(result, _of_the_trainer(group))
-    return {str(layer): Curves(group["epoch"].data, values[..., k]) for k, layer in enumerate(group["layer"].data)}
+    values = _mask_failed_points(result, _select_training_scheme(group))
+    return {str(layer): EpochCurves(group["epoch"].data, values[..., k]) for k, layer in enumerate(group["layer"].data)}
 
 
-def _of_the_trainer(group: Group) -> Array:
+def _select_training_scheme(group: Group) -> Array:
     """Return the cosine without the dimension of schemes: every point trains with the first one it has."""
     variable = group["cosine"]
     if "scheme" not in variable.dims:
@@ -65,13 +65,13 @@ def _of_the_trainer(group: Group) -> Array:
     return np.asarray(found)
 
 
-def _good(result: Result, values: Array) -> Array:
+def _mask_failed_points(result: ResultData, values: Array) -> Array:
     status = result["points"]["status"].data
     good = (status == PointStatus.OK).reshape(*status.shape, *[1] * (values.ndim - status.ndim))
     return np.where(good, values, np.nan)
 
 
-def end_sheet(result: Result, places: Mapping[tuple[int, ...], str]) -> Sheet | None:
+def make_end_sheet(result: ResultData, places: Mapping[tuple[int, ...], str]) -> Sheet | None:
     """Return how the trainings end: error, cosines, what did not settle, and what it took.
 
     Parameters
@@ -83,24 +83,24 @@ def end_sheet(result: Result, places: Mapping[tuple[int, ...], str]) -> Sheet | 
     """
     columns: dict[str, tuple[Array, float, str]] = {}
     for group, words in (("metrics", ""), ("metrics_exact", ", exact gradients")):
-        if (error := metric_curves(result, "error_test", group)) is not None:
-            columns[f"test error{words} (%)"] = last(error.values), 100.0, ".1f"
-    for k, (layer, cosine) in enumerate(cosine_curves(result).items()):
+        if (error := read_metric_curves(result, "error_test", group)) is not None:
+            columns[f"test error{words} (%)"] = find_last_number(error.values), 100.0, ".1f"
+    for k, (layer, cosine) in enumerate(read_cosine_curves(result).items()):
         if k == 0:
             columns[f"cosine {layer}, before"] = cosine.values[..., 0], 1.0, ".3f"
-            columns["mean"] = _over(cosine.values, axis=-1), 1.0, ".3f"
-        columns["after" if k == 0 else f"{layer}, after"] = last(cosine.values), 1.0, ".3f"
-    if (angles := metric_curves(result, "angle_weights")) is not None:
-        columns["angle of pairs (degree)"] = last(angles.values.max(axis=-1)), 1.0, ".1f"
-    if (unsettled := metric_curves(result, "unsettled_train")) is not None:
-        columns["unsettled (%)"] = _over(unsettled.values, axis=-1), 100.0, ".2f"
+            columns["mean"] = _average_numbers(cosine.values, axis=-1), 1.0, ".3f"
+        columns["after" if k == 0 else f"{layer}, after"] = find_last_number(cosine.values), 1.0, ".3f"
+    if (angles := read_metric_curves(result, "angle_weights")) is not None:
+        columns["angle of pairs (degree)"] = find_last_number(angles.values.max(axis=-1)), 1.0, ".1f"
+    if (unsettled := read_metric_curves(result, "unsettled_train")) is not None:
+        columns["unsettled (%)"] = _average_numbers(unsettled.values, axis=-1), 100.0, ".2f"
     for name in ("settlings", "reads", "writes"):
-        if (spent := metric_curves(result, name)) is not None:
-            columns[name] = last(spent.values), 1.0, ".0f"
+        if (spent := read_metric_curves(result, name)) is not None:
+            columns[name] = find_last_number(spent.values), 1.0, ".0f"
     if not columns:
         return None
     rows = [
-        [words, *(_cell(v[place], scale, digits) for v, scale, digits in columns.values())]
+        [words, *(_format_mean_spread(v[place], scale, digits) for v, scale, digits in columns.values())]
         for place, words in places.items()
     ]
     note = (
@@ -111,21 +111,21 @@ def end_sheet(result: Result, places: Mapping[tuple[int, ...], str]) -> Sheet | 
     return Sheet("Trainings", ["at", *columns], rows[:_ROWS], note=note)
 
 
-def last(values: Array) -> Array:
+def find_last_number(values: Array) -> Array:
     """Return the last number along the last axis that is not nan."""
     there = np.isfinite(values)
     place = values.shape[-1] - 1 - there[..., ::-1].argmax(axis=-1)
     return np.asarray(np.take_along_axis(values, place[..., None], -1)[..., 0])
 
 
-def _over(values: Array, axis: int) -> Array:
+def _average_numbers(values: Array, axis: int) -> Array:
     """Return the mean of the numbers that are not nan."""
     there = np.isfinite(values)
     total, count = np.where(there, values, 0.0).sum(axis=axis), there.sum(axis=axis)
     return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
 
 
-def _cell(values: Array, scale: float, digits: str) -> str:
+def _format_mean_spread(values: Array, scale: float, digits: str) -> str:
     """Return mean and standard deviation of some replicates."""
     there = scale * values[np.isfinite(values)]
     if not len(there):

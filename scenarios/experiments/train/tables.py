@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.chip.budget import Tally
+from substrate.chip.budget import WriteCounts
 from substrate.chip.chip import Chip
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
-from ..measure.tables import layer_names, pair_names
+from ..measure.tables import list_layer_names, list_pair_names
 
 Array = NDArray[np.float64]
 
@@ -45,16 +45,18 @@ _EPOCH_NAMES = {
 _EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s"}
 
 
-def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
+def make_metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
     """Return the figures of every epoch as one group."""
     group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]))}
-    group["layer"] = layer_names(topology)
+    group["layer"] = list_layer_names(topology)
     if topology.pairs():
-        group["pair"] = pair_names(topology)
+        group["pair"] = list_pair_names(topology)
     if "lost" in rows[0]:
         group["connection"] = Variable(("connection",), np.array([c.name for c in topology.connections]))
     inner = {"saturation": ("layer",), "angle_weights": ("pair",)}
-    inner |= dict.fromkeys(Tally._fields, ("connection",)) | {f"{name}_bias": ("layer",) for name in Tally._fields}
+    inner |= dict.fromkeys(WriteCounts._fields, ("connection",)) | {
+        f"{name}_bias": ("layer",) for name in WriteCounts._fields
+    }
     for name in rows[0]:
         if name != "epoch":
             data = np.stack([row[name] for row in rows])
@@ -63,7 +65,7 @@ def metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
     return group
 
 
-def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
+def count_writes(chip: Chip, tally: WriteCounts) -> dict[str, Array]:
     """Return what became of writes by connection and, named `_bias`, by layer; nothing where writes are exact."""
     devices, found = chip.design.devices, {}
     if not any((devices.update, devices.comparator, devices.weights.window, devices.feedback.window)):
@@ -77,7 +79,7 @@ def tally_numbers(chip: Chip, tally: Tally) -> dict[str, Array]:
     return found
 
 
-def stacked(epochs: list[int], groups: list[Group]) -> Group:
+def stack_epochs(epochs: list[int], groups: list[Group]) -> Group:
     """Return one group out of the same group at several epochs, with a leading epoch dimension."""
     group: Group = {"epoch": Variable(("epoch",), np.array(epochs), long_name="epochs completed")}
     for name, variable in groups[0].items():
@@ -89,7 +91,7 @@ def stacked(epochs: list[int], groups: list[Group]) -> Group:
     return group
 
 
-def parameter_groups(chip: Chip) -> dict[str, Group]:
+def make_parameter_groups(chip: Chip) -> dict[str, Group]:
     """Return the programmed parameters: a group per connection, the biases, the readout."""
     blocks = chip.programmed
     groups: dict[str, Group] = {

@@ -4,44 +4,62 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...results.store import Result
-from ...results.views import latest, measured_epochs, number, percent
-from ..measure.words import floor, on_the_way, sentence
-from ..remarks import audited, clipped, left
+from ...results.store import ResultData
+from ...results.views import format_number, format_percent, list_measured_epochs, select_latest
+from ..measure.words import describe_largest_cause, describe_training_floor, describe_write_errors
+from ..remarks import describe_audits, describe_clipped_reads, describe_unstable_rests
 
 _DIVERGED_ADVICE = (
     "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
 )
 
 
-def training_sentence(result: Result) -> str:
+def describe_training(result: ResultData) -> str:
     """Return what the training reached, or why it diverged."""
-    return _divergence(result) if result.attributes.get("status") == "diverged" else _training(result)
+    return (
+        _describe_divergence(result) if result.attributes.get("status") == "diverged" else _describe_final_error(result)
+    )
 
 
-def training_remarks(result: Result) -> list[str]:
+def describe_training_remarks(result: ResultData) -> list[str]:
     """Return what the gradients were like at the last measured epoch, and what was not counted."""
-    last, epochs = latest(result), measured_epochs(result)
+    last, epochs = select_latest(result), list_measured_epochs(result)
     if "gradient" not in last.groups:
-        return [*audited(last), *clipped(last)]
+        return [*describe_audits(last), *describe_clipped_reads(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
-    told = [f"After epoch {epochs[-1]}: {sentence(last)}", *floor(last["ledger"]), *on_the_way(last)]
-    return [*told, *counted, *left(last), *reference, *audited(last), *clipped(last)]
+    told = [
+        f"After epoch {epochs[-1]}: {describe_largest_cause(last)}",
+        *describe_training_floor(last["ledger"]),
+        *describe_write_errors(last),
+    ]
+    return [
+        *told,
+        *counted,
+        *describe_unstable_rests(last),
+        *reference,
+        *describe_audits(last),
+        *describe_clipped_reads(last),
+    ]
 
 
-def _divergence(result: Result) -> str:
+def _describe_divergence(result: ResultData) -> str:
     reason = str(result.attributes.get("reason", "the state is not finite")).rstrip(".")
     epoch = result.attributes.get("last_epoch", 0)
     return f"Training diverged in epoch {epoch}: {reason}. What would help: {_DIVERGED_ADVICE}."
 
 
-def _training(result: Result) -> str:
+def _describe_final_error(result: ResultData) -> str:
     group, exact = result["metrics"], result.groups.get("metrics_exact")
-    epochs, name, what, show = int(group["epoch"].data[-1]), "error_test", "test error", percent
-    figures = {"error_test": percent, "loss_test": number, "error_train": percent, "loss_train": number}
+    epochs, name, what, show = int(group["epoch"].data[-1]), "error_test", "test error", format_percent
+    figures = {
+        "error_test": format_percent,
+        "loss_test": format_number,
+        "error_train": format_percent,
+        "loss_train": format_number,
+    }
     name = next((key for key in figures if np.isfinite(group[key].data).any()), name)
     what, show = " ".join(reversed(name.split("_"))).replace("train ", "training "), figures[name]
     value = group[name].data

@@ -19,7 +19,7 @@ _DIGEST = 32
 """Bytes of the checksum at the end of a file."""
 
 
-class Kept(NamedTuple):
+class CacheFolder(NamedTuple):
     """The folder of compiled kernels, and the folders that could not be used in its place."""
 
     folder: Path | None
@@ -29,7 +29,7 @@ class Kept(NamedTuple):
     """Why, by folder, in the order in which they were tried."""
 
 
-def find_folder(name: str) -> Kept:
+def find_folder(name: str) -> CacheFolder:
     """Return the first folder in which compiled kernels can be kept; it is made where it is missing.
 
     The candidates are `NUMBA_CACHE_DIR`, else the user's cache; then the folder of temporary files.
@@ -40,7 +40,7 @@ def find_folder(name: str) -> Kept:
         Last part of the path; it tells apart what different sources compile to.
     """
     refused: dict[Path, str] = {}
-    for folder in _candidates(name):
+    for folder in _iterate_cache_folders(name):
         try:
             folder = folder.absolute()  # noqa: PLW2901  the working folder may change later, or be gone already
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -48,15 +48,15 @@ def find_folder(name: str) -> Kept:
                 refused[folder] = "somebody else owns it or may write in it"
                 continue
             with tempfile.TemporaryFile(dir=folder):
-                return Kept(folder, refused)
+                return CacheFolder(folder, refused)
         except OSError as error:
             refused[folder] = error.strerror or str(error)
-    return Kept(None, refused)
+    return CacheFolder(None, refused)
 
 
-def _candidates(name: str) -> Iterator[Path]:
+def _iterate_cache_folders(name: str) -> Iterator[Path]:
     """Yield folders in which kernels may be kept, the best one first; those with no known place are left out."""
-    given, user_cache = os.environ.get("NUMBA_CACHE_DIR"), _user_cache()
+    given, user_cache = os.environ.get("NUMBA_CACHE_DIR"), _find_user_cache()
     if given:
         yield Path(given) / name
     elif user_cache:
@@ -66,10 +66,10 @@ def _candidates(name: str) -> Iterator[Path]:
     except OSError:
         return
     # One folder, not two: what lies in a folder of temporary files is safe from others only on its first level.
-    yield temporary / f"nudgelab-{_user()}-{name}"
+    yield temporary / f"nudgelab-{_get_user_id()}-{name}"
 
 
-def _user_cache() -> Path | None:
+def _find_user_cache() -> Path | None:
     """Return the folder that the user's programs keep caches in; relative paths are none, as the XDG rules say."""
     try:
         home = Path.home() / ".cache"
@@ -79,7 +79,7 @@ def _user_cache() -> Path | None:
     return next((folder for folder in (given, home) if folder.is_absolute()), None)
 
 
-def _user() -> int:
+def _get_user_id() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
@@ -91,15 +91,15 @@ def _is_private(folder: Path) -> bool:
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def with_checksum(content: bytes) -> bytes:
+def add_checksum(content: bytes) -> bytes:
     """Return content as it is kept: its checksum stands behind it."""
     return content + hashlib.blake2b(content, digest_size=_DIGEST).digest()
 
 
 def is_intact(path: str | Path) -> bool:
-    """Return whether a file holds what `with_checksum` made; a file that cannot be read does not."""
+    """Return whether a file holds what `add_checksum` made; a file that cannot be read does not."""
     try:
         content = Path(path).read_bytes()
     except OSError:
         return False
-    return with_checksum(content[:-_DIGEST]) == content
+    return add_checksum(content[:-_DIGEST]) == content

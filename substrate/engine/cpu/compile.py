@@ -22,7 +22,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
-from .cache import find_folder, is_intact, with_checksum
+from .cache import add_checksum, find_folder, is_intact
 from .sources import find_sources
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,23 +39,23 @@ SOURCES = [
 """Sources that can end up in a kernel, or in the files that keep it."""
 
 
-def _digest() -> str:
+def _compute_source_digest() -> str:
     return hashlib.blake2b(b"".join(source.read_bytes() for source in SOURCES), digest_size=8).hexdigest()
 
 
-CACHE = find_folder(f"kernels-{_digest()}")
+CACHE = find_folder(f"kernels-{_compute_source_digest()}")
 
 _unkept: list[str] = []
 
 
-def unkept() -> str:
+def explain_unkept() -> str:
     """Return why kernels that this process compiled are not kept for the next one; empty if they are."""
     if CACHE.folder is None:
         return "; ".join(f"{folder}: {reason}" for folder, reason in CACHE.refused.items()) or "no folder for them"
     return _unkept[0] if _unkept else ""
 
 
-class _Files(IndexDataCacheFile):  # type: ignore[misc]
+class _KernelFiles(IndexDataCacheFile):  # type: ignore[misc]
     """Index and machine code of one kernel, each file with its checksum."""
 
     def load(self, key: Any) -> Any:
@@ -77,10 +77,10 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
         content = io.BytesIO()
         yield content
         with super()._open_for_write(filepath) as file:
-            file.write(with_checksum(content.getvalue()))
+            file.write(add_checksum(content.getvalue()))
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _KernelLocator(_CacheLocator):  # type: ignore[misc]
     """The place of one kernel in the folder: by module and line, wherever its source lies and whenever it was copied.
 
     The folder's own name says what the sources are, so every installation of the same sources shares it.
@@ -100,22 +100,22 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
         return str(self._line)
 
     @classmethod
-    def from_function(cls, function: Callable[..., Any], _file: str) -> _Locator:
+    def from_function(cls, function: Callable[..., Any], _file: str) -> _KernelLocator:
         return cls(function)
 
 
-class _Located(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]  # noqa: RUF012  as Numba has it
+class _KernelCacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_KernelLocator]  # noqa: RUF012  as Numba has it
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _KernelCache(FunctionCache):  # type: ignore[misc]
     """Compiled forms of one kernel; a folder that fails is told, and ends nothing."""
 
-    _impl_class = _Located
+    _impl_class = _KernelCacheImpl
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, "")
+        self._cache_file = _KernelFiles(self._cache_path, self._impl.filename_base, "")
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
@@ -126,12 +126,12 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             _unkept.append(f"{CACHE.folder}: {error}")
 
 
-def _keep(compiled: Any, function: Callable[..., Any]) -> None:
+def _enable_cache(compiled: Any, function: Callable[..., Any]) -> None:
     """Let the compiled forms of `function` be kept in the folder of kernels, and nowhere else."""
     if CACHE.folder is None:
         return
     try:
-        cache = _Cache(function)
+        cache = _KernelCache(function)
     except (OSError, RuntimeError) as error:
         _unkept.append(f"{CACHE.folder}: {error}")
         return
@@ -158,7 +158,7 @@ _compilations = _Compilations()
 event.register("numba:compile", _compilations)
 
 
-def compiling() -> bool:
+def is_compiling() -> bool:
     """Tell whether a kernel is being compiled now."""
     return _compilations.running > 0
 
@@ -173,7 +173,7 @@ def kernel(function: F) -> F:
     """Compile `function` on its first call; it must take arrays, scalars and NamedTuples only."""
     compiled: F = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
-        _keep(compiled, function)
+        _enable_cache(compiled, function)
     return compiled
 
 
@@ -198,7 +198,7 @@ def inlined(function: F) -> F:
 # What LLVM needs to see to vectorise exponentials and logarithms: the exponent field as an integer.
 
 
-def _bits_of(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
+def _get_float_layout(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
     """Return integer type, float type, bits of the fraction, bias, and the bits of sqrt(1/2)."""
     if kind == types.float32:
         return ir.IntType(32), ir.FloatType(), 23, 127, 0x3F3504F3
@@ -207,7 +207,7 @@ def _bits_of(kind: types.Float) -> tuple[ir.IntType, ir.Type, int, int, int]:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
-    integer, real, fraction, bias, _ = _bits_of(k)
+    integer, real, fraction, bias, _ = _get_float_layout(k)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         whole = builder.fptosi(arguments[0], integer)
@@ -219,7 +219,7 @@ def _power_of_two(typing: Any, k: Any) -> Any:  # noqa: ARG001
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _exponent(typing: Any, x: Any) -> Any:  # noqa: ARG001
-    integer, real, fraction, _, root = _bits_of(x)
+    integer, real, fraction, _, root = _get_float_layout(x)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         distance = builder.sub(builder.bitcast(arguments[0], integer), integer(root))

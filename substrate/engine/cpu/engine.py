@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dynamics.machine import Machine
-from ...network.connection import Kind
+from ...network.connection import ConnectionKind
 from ...protocol import State
 from ..protocol import Linear
 from .kernels import drift
-from .rest import rest
-from .tiles import cell_law, from_rows, prepare, to_rows
-from .trajectory import relax
+from .rest import find_rest_points
+from .tiles import make_unit_law, prepare_wiring, read_tile_rows, write_tile_rows
+from .trajectory import relax_tiles
 
 Array = NDArray[np.float64]
 
@@ -20,25 +20,25 @@ Array = NDArray[np.float64]
 class CpuEngine:
     """Implements `substrate.engine.protocol.SettlingEngine`."""
 
-    prepare = staticmethod(prepare)
-    relax = staticmethod(relax)
-    rest = staticmethod(rest)
+    prepare = staticmethod(prepare_wiring)
+    relax = staticmethod(relax_tiles)
+    rest = staticmethod(find_rest_points)
 
     @staticmethod
     def activate(machine: Machine, state: State) -> State:
         """Return the activity of a state (batch, units), real or complex."""
         planes = 2 if np.iscomplexobj(state) else 1
         u = np.empty((planes * len(state), state.shape[1]))
-        to_rows(state, u, planes)
+        write_tile_rows(state, u, planes)
         a = np.empty_like(u)
-        drift.activate(u, a, cell_law(machine, 0.0, planes))
-        return from_rows(a, np.arange(len(state)), planes)
+        drift.activate(u, a, make_unit_law(machine, 0.0, planes))
+        return read_tile_rows(a, np.arange(len(state)), planes)
 
     @staticmethod
     def force(machine: Machine, activity: Array, target: Array) -> Array:
         """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
         force = np.empty((len(activity), activity.shape[1] - machine.circuit.first_output))
-        drift.forces(activity, np.ascontiguousarray(target, dtype=np.float64), machine.circuit, force)
+        drift.compute_batch_forces(activity, np.ascontiguousarray(target, dtype=np.float64), machine.circuit, force)
         return force
 
     @staticmethod
@@ -49,19 +49,19 @@ class CpuEngine:
     @staticmethod
     def linear(machine: Machine, activity: Array) -> Linear:  # noqa: ARG004
         """Return what the connections do to small changes; of dense ones that does not depend on the activity."""
-        blocks = _blocks(machine)
+        blocks = _list_weight_blocks(machine)
         return Linear(
-            lambda v: _add_up(v, [(v[:, pre] @ weight, post) for pre, post, weight in blocks]),
-            lambda v: _add_up(v, [(v[:, post] @ weight.T, pre) for pre, post, weight in blocks]),
+            lambda v: _add_columns(v, [(v[:, pre] @ weight, post) for pre, post, weight in blocks]),
+            lambda v: _add_columns(v, [(v[:, post] @ weight.T, pre) for pre, post, weight in blocks]),
         )
 
     @staticmethod
-    def correlate(kind: Kind, activity: State, delta: State) -> State:
+    def correlate(kind: ConnectionKind, activity: State, delta: State) -> State:
         """Return the gradient of a block, of the shape it has, summed over the batch."""
         return kind.gradient(activity, delta)
 
 
-def _blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:
+def _list_weight_blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:
     """Return the columns of both ends and the weights (pre, post) of every recurrent connection."""
     return [
         (
@@ -73,7 +73,7 @@ def _blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:
     ]
 
 
-def _add_up(like: Array, parts: list[tuple[Array, slice]]) -> Array:
+def _add_columns(like: Array, parts: list[tuple[Array, slice]]) -> Array:
     """Return the sum of parts (batch, some units), each at its columns of an array (batch, units)."""
     total = np.zeros_like(like)
     for part, columns in parts:

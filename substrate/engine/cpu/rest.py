@@ -6,43 +6,54 @@ import numpy as np
 
 from ...dynamics.machine import Drive, Machine, count_planes
 from ...dynamics.methods import Phase
-from ...protocol import Settled, State
+from ...protocol import SettlingResult, State
 from ..lengths import make_search_options
-from ..protocol import Relaxed
+from ..protocol import Relaxation
 from ..sweeping import DEPTH
 from .kernels.anderson import BEST, MARK, MEMORY, RATE, SLOT_DAMPING, Search
 from .kernels.drift import Tile
 from .kernels.sweeps import CHUNK, search_rest
-from .tiles import cell_law, cut, from_rows, in_order, make_tile, prepare, share
+from .tiles import (
+    make_tile,
+    make_unit_law,
+    prepare_wiring,
+    read_tile_rows,
+    run_in_threads,
+    sort_by_sample,
+    split_into_tiles,
+)
 
 
-def rest(machine: Machine, drive: Drive, start: State, phase: Phase) -> Relaxed:
+def find_rest_points(machine: Machine, drive: Drive, start: State, phase: Phase) -> Relaxation:
     """Find the rest point of every sample, see `substrate.engine.protocol.SettlingEngine.rest`."""
     units = machine.tau.shape[0]
     start = start[:, :units]
     planes = count_planes(drive, start)
     options = make_search_options(machine, drive, phase)
-    parts = [_part(machine, drive, start, samples, planes, options.damping) for samples in cut(machine, len(start))]
-    wiring = prepare(machine)
+    parts = [
+        _make_search_tile(machine, drive, start, samples, planes, options.damping)
+        for samples in split_into_tiles(machine, len(start))
+    ]
+    wiring = prepare_wiring(machine)
     last = int(machine.layers[:, 2].max())
-    first_law = cell_law(machine, drive.beta, planes, 0)
-    second_law = cell_law(machine, drive.beta, planes, last)
+    first_law = make_unit_law(machine, drive.beta, planes, 0)
+    second_law = make_unit_law(machine, drive.beta, planes, last)
 
     def find(part: tuple[Tile, Search]) -> None:
         tile, search = part
         search_rest(tile, search, wiring, machine.circuit, first_law, second_law, machine.layers, options)
 
-    share(find, parts, machine.threads)
+    run_in_threads(find, parts, machine.threads)
     tiles = [tile for tile, _ in parts]
-    state = np.concatenate([from_rows(tile.y, tile.sample, planes) for tile in tiles])
+    state = np.concatenate([read_tile_rows(tile.y, tile.sample, planes) for tile in tiles])
     status, steps, residual = (
-        np.concatenate([in_order(getattr(tile, name), tile.sample) for tile in tiles])
+        np.concatenate([sort_by_sample(getattr(tile, name), tile.sample) for tile in tiles])
         for name in ("status", "steps", "residual")
     )
-    return Relaxed(state, Settled(status, steps, residual, np.zeros(len(state))), state)
+    return Relaxation(state, SettlingResult(status, steps, residual, np.zeros(len(state))), state)
 
 
-def _part(
+def _make_search_tile(
     machine: Machine, drive: Drive, start: State, samples: slice, planes: int, damping: float
 ) -> tuple[Tile, Search]:
     units, layers, dtype = machine.tau.shape[0], machine.layers, machine.dtype

@@ -25,11 +25,11 @@ def find_sources(first: list[Path], root: Path) -> list[Path]:
         path = left.pop()
         if path not in found:
             found.add(path)
-            left += _imported(path, root)
+            left += _iterate_imports(path, root)
     return sorted(found)
 
 
-def _imported(path: Path, root: Path) -> Iterator[Path]:
+def _iterate_imports(path: Path, root: Path) -> Iterator[Path]:
     """Yield the sources of ours that a source imports; an import stands at the beginning of a line."""
     for dots, module, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
         folder = path.parents[len(dots) - 1] if dots else root

@@ -19,8 +19,8 @@ from ...laws.law import LAWS
 from ...protocol import State
 from ..stopping import RUNNING
 from .kernels.callbacks import find_addresses
-from .kernels.drift import Law, Tile, Wiring
-from .kernels.product import columns, packed, whole_rows
+from .kernels.drift import Tile, UnitLaw, Wiring
+from .kernels.product import count_padded_rows, count_panel_columns, pack_weights
 
 Item = TypeVar("Item")
 
@@ -34,12 +34,12 @@ SMALLEST = 16
 """A batch up to this size is one tile."""
 
 
-def prepare(machine: Machine) -> Wiring:
+def prepare_wiring(machine: Machine) -> Wiring:
     """Return the connections in the precision of the simulation; kept until the weights change."""
     kept: tuple[object, Wiring] | None = machine.prepared.get(machine.dtype)
     if kept is not None and kept[0] is machine.weights:
         return kept[1]
-    panels, starts = packed(machine.weights, machine.edges, machine.dtype)
+    panels, starts = pack_weights(machine.weights, machine.edges, machine.dtype)
     fed, rows = set(), []
     for (first_pre, first_post, pre, post, _, colour), start in zip(machine.edges.tolist(), starts, strict=True):
         rows.append((first_pre, first_post, pre, post, int(start), colour, int(first_post not in fed)))
@@ -50,26 +50,26 @@ def prepare(machine: Machine) -> Wiring:
     return wiring
 
 
-def tile_rows(batch: int, largest: int) -> int:
+def compute_tile_size(batch: int, largest: int) -> int:
     """Return the samples of a tile: an even number of equal ones up to `largest`, or one up to `SMALLEST`."""
     if batch <= SMALLEST:
         return max(batch, 1)
     return -(-batch // (2 * -(-batch // (2 * largest))))
 
 
-def cut(machine: Machine, batch: int) -> list[slice]:
+def split_into_tiles(machine: Machine, batch: int) -> list[slice]:
     """Return the tiles of a batch as ranges of samples; they depend on batch and network, not on threads."""
     weights = int((machine.edges[:, 2] * machine.edges[:, 3]).sum())
-    rows = tile_rows(batch, FEW if weights <= NARROW else MANY)
+    rows = compute_tile_size(batch, FEW if weights <= NARROW else MANY)
     return [slice(first, min(first + rows, batch)) for first in range(0, max(batch, 1), rows)]
 
 
 @functools.cache
-def _pool(helpers: int) -> ThreadPoolExecutor:
+def _get_thread_pool(helpers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(helpers)
 
 
-def share(work: Callable[[Item], object], items: list[Item], threads: int) -> None:
+def run_in_threads(work: Callable[[Item], object], items: list[Item], threads: int) -> None:
     """Do `work` on every item: this thread and those of a pool that stays take one after the other."""
     waiting = iter(items)
 
@@ -79,7 +79,7 @@ def share(work: Callable[[Item], object], items: list[Item], threads: int) -> No
 
     # This thread works, too: to wake one that sleeps takes as long as a settling of few samples.
     helpers = min(threads, len(items)) - 1
-    others = [_pool(threads - 1).submit(some) for _ in range(helpers)]
+    others = [_get_thread_pool(threads - 1).submit(some) for _ in range(helpers)]
     try:
         some()
     finally:
@@ -87,10 +87,10 @@ def share(work: Callable[[Item], object], items: list[Item], threads: int) -> No
             other.result()
 
 
-def cell_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes: int, colour: int = -1) -> Law:
+def make_unit_law(machine: Machine, nudges: complex | NDArray[np.complex128], planes: int, colour: int = -1) -> UnitLaw:
     """Return what a unit does with its drive, as the kernels take it; `nudges` as in `Drive`."""
     real = np.ascontiguousarray(nudges, dtype=np.complex128).view(np.float64).reshape(-1, 2)
-    return Law(
+    return UnitLaw(
         law=LAWS[machine.law].CODE,
         activation=int(machine.transfer.code),
         table=machine.transfer.table,
@@ -107,19 +107,19 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
     """Return one tile of the batch, state and drive copied in the precision of the simulation."""
     part, target = start[samples], np.array(drive.target[samples], dtype=np.float64, order="C")
     count, units = len(part), machine.tau.shape[0]
-    rows = whole_rows(planes * count)
+    rows = count_padded_rows(planes * count)
     y = np.zeros((rows, width), dtype=machine.dtype)
     constant = np.zeros((rows, units), dtype=machine.dtype)
     with np.errstate(over="ignore"):
-        to_rows(part, y[:, : part.shape[1]], planes)
-        to_rows(drive.constant[samples], constant, planes)
+        write_tile_rows(part, y[:, : part.shape[1]], planes)
+        write_tile_rows(drive.constant[samples], constant, planes)
     sloped = LAWS[machine.law].SLOPED
     return Tile(
         y=y,
         a=np.zeros((rows, units), dtype=machine.dtype),
         h=np.zeros((rows, units), dtype=machine.dtype),
         slope=np.zeros((rows if sloped else 0, units), dtype=machine.dtype),
-        rest=np.zeros((rows, columns(machine.dtype().itemsize)), dtype=machine.dtype),
+        rest=np.zeros((rows, count_panel_columns(machine.dtype().itemsize)), dtype=machine.dtype),
         constant=constant,
         target=target,
         sign=np.ones(count) if drive.signs is None else np.array(drive.signs[samples], dtype=np.float64),
@@ -131,14 +131,14 @@ def make_tile(machine: Machine, drive: Drive, start: State, samples: slice, plan
     )
 
 
-def to_rows(z: State, rows: NDArray[Any], planes: int) -> None:
+def write_tile_rows(z: State, rows: NDArray[Any], planes: int) -> None:
     """Write samples (batch, n) to rows, the imaginary plane of a sample after its real one."""
     rows[: planes * len(z) : planes] = z.real
     if planes == 2:
         rows[1 : 2 * len(z) : 2] = z.imag
 
 
-def from_rows(rows: NDArray[Any], index: NDArray[np.int64], planes: int) -> State:
+def read_tile_rows(rows: NDArray[Any], index: NDArray[np.int64], planes: int) -> State:
     """Return the samples (batch, n) of rows, in their original order, in double precision."""
     count = len(index)
     z = rows[: planes * count : planes].astype(np.float64 if planes == 1 else np.complex128)
@@ -149,7 +149,7 @@ def from_rows(rows: NDArray[Any], index: NDArray[np.int64], planes: int) -> Stat
     return ordered
 
 
-def in_order(values: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
+def sort_by_sample(values: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
     """Return the numbers per place of a tile in the order of its samples."""
     ordered = np.empty_like(values)
     ordered[index] = values

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron.noise import white_kick
+from devices.neuron.noise import compute_white_increment
 
 from ...dynamics.machine import Drive, Machine
 from ...dynamics.methods import TABLES
 from ...protocol import State
-from ..averages import average
+from ..averages import summarise_window
 from ..lengths import BLOCKS
 from ..names import find_ids, make_keys
 from ..protocol import Average
-from .kernels.noise import Noise, Window
-from .tiles import from_rows
+from .kernels.noise import TileNoise, Window
+from .tiles import read_tile_rows
 
 NEVER = 2**62
 """A step that no settling reaches."""
 
 
-def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> Noise:
+def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> TileNoise:
     """Return the noise of one tile."""
     noise, units, dtype, dt = machine.noise, machine.tau.shape[0], machine.dtype, machine.dynamics.dt
     on = noise.on
@@ -33,13 +33,13 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
     values = np.zeros((max(len(times), 1), places, shown), dtype=dtype)
     for plane, value in enumerate(() if drive.slow is None else drive.slow.values):
         values[:, plane::planes] = value[:, samples]
-    return Noise(
+    return TileNoise(
         on=on,
         keys=make_keys(machine, drive, planes),
         ids=find_ids(drive, samples, count),
         averaged=len(TABLES[method].b) == 1,
-        white=white_kick(noise.thermal * machine.thermal, gain).astype(dtype),
-        common=white_kick(noise.common * machine.common, gain).astype(dtype),
+        white=compute_white_increment(noise.thermal * machine.thermal, gain).astype(dtype),
+        common=compute_white_increment(noise.common * machine.common, gain).astype(dtype),
         before=np.zeros((places, shown + 1), dtype=dtype),
         memory=np.exp(-dt / times),
         size=sizes,
@@ -61,10 +61,10 @@ def make_window(rows: int, units: int, first: int, steps: int, blocks: int = BLO
 
 def read_cycle(window: Window, index: NDArray[np.int64], planes: int) -> State:
     """Return the activity of every step of a window with one step per block, (steps, samples, units)."""
-    return np.array([from_rows(total, index, planes) for total in window.sums])
+    return np.array([read_tile_rows(total, index, planes) for total in window.sums])
 
 
 def read_average(window: Window, index: NDArray[np.int64], planes: int, steps: int, dt: float) -> Average:
     """Return mean, standard error and autocorrelation time of one tile."""
-    sums = np.array([from_rows(total, index, planes) for total in window.sums])
-    return average(sums, from_rows(window.squares, index, planes), window.block, steps, dt)
+    sums = np.array([read_tile_rows(total, index, planes) for total in window.sums])
+    return summarise_window(sums, read_tile_rows(window.squares, index, planes), window.block, steps, dt)

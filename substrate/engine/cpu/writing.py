@@ -6,15 +6,15 @@ import numpy as np
 
 from devices.programming import pulse
 from devices.programming.laws import Step
-from devices.programming.sampled import Cells
+from devices.programming.sampled import CellConstants
 from devices.random import Stream
 
-from .kernels.pulses import Block, Train
+from .kernels.pulses import CellBlock, PulseTrain
 
 RULES = {"nearest": pulse.NEAREST, "stochastic": pulse.STOCHASTIC, "coincidences": pulse.COINCIDENCES}
 
 
-def as_moved(cells: Cells) -> Block:
+def make_cell_block(cells: CellConstants) -> CellBlock:
     """Return the cells of a block, without weights; a block without rows is one row."""
     rows = cells.low.shape if cells.low.ndim == 2 else (1, cells.low.size)
     parts = (
@@ -23,9 +23,9 @@ def as_moved(cells: Cells) -> Block:
         cells.low.reshape(rows),
         cells.high.reshape(rows),
     )
-    return Block(np.zeros((0, 0)), *parts)
+    return CellBlock(np.zeros((0, 0)), *parts)
 
 
-def train_of(law: Step, stream: Stream, offset: float) -> Train:
+def make_pulse_train(law: Step, stream: Stream, offset: float) -> PulseTrain:
     """Return how requests, with `offset` added, become pulses whose draws `stream` names."""
-    return Train(*stream.key(), RULES[law.rounding], law.train, law.step, offset, law.shape())
+    return PulseTrain(*stream.key(), RULES[law.rounding], law.train, law.step, offset, law.shape())

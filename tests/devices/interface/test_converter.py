@@ -7,13 +7,13 @@ from scipy import stats
 
 from devices.interface.converter import (
     Adc,
-    Clipped,
+    ClipCounts,
     Converters,
-    Fabricated,
+    FabricatedAdc,
     NudgeCircuit,
-    convert,
-    delivered,
-    fabricated,
+    convert_nudge,
+    convert_readout,
+    sample_adc,
 )
 from devices.parameters import Potential
 from devices.random import Stream
@@ -31,12 +31,12 @@ VALUES = st.lists(st.floats(-10.0, 10.0), min_size=2, max_size=20).map(lambda x:
 
 @given(ADCS, VALUES)
 def test_a_converter_is_monotone_and_bounded_and_keeps_its_own_levels(adc, values):
-    out, _ = convert(adc, values)
+    out, _ = convert_readout(adc, values)
     low, high = adc.ends
     assert (np.diff(out) >= 0.0).all()
     assert out.min() >= low
     assert out.max() <= high - 0.5 * adc.step
-    again, clipped = convert(adc.model_copy(update={"offset": 0.0}), out)
+    again, clipped = convert_readout(adc.model_copy(update={"offset": 0.0}), out)
     np.testing.assert_allclose(again, out, rtol=0, atol=1e-9)
     assert clipped.outside == 0
 
@@ -44,9 +44,9 @@ def test_a_converter_is_monotone_and_bounded_and_keeps_its_own_levels(adc, value
 @given(ADCS, VALUES)
 def test_inside_its_range_the_error_is_at_most_half_a_step(adc, values):
     inside = np.clip(values, adc.ends[0] - adc.offset, adc.ends[1] - adc.step - adc.offset)
-    out, clipped = convert(adc, inside)
+    out, clipped = convert_readout(adc, inside)
     assert np.abs(out - inside - adc.offset).max() <= 0.5 * adc.step * (1.0 + 1e-9)
-    assert clipped == Clipped(values.size, 0)
+    assert clipped == ClipCounts(values.size, 0)
 
 
 @pytest.mark.parametrize("bits", [4, 8, 12])
@@ -54,7 +54,7 @@ def test_the_error_of_a_busy_signal_has_a_twelfth_of_a_squared_step(bits):
     """Error uniform over a step: variance 1/12, of its estimate (1/80 - 1/144)/n; false alarms 1e-6."""
     adc = Adc(bits=bits, full_scale=2.0)
     signal = 0.1 + 1.5 * Stream(0, "signal").uniform((100_000,))
-    error = (convert(adc, signal)[0] - signal) / adc.step
+    error = (convert_readout(adc, signal)[0] - signal) / adc.step
     assert_mean(error, 0.0, np.sqrt(1.0 / 12.0))
     assert_mean(error**2, 1.0 / 12.0, np.sqrt(1.0 / 80.0 - 1.0 / 144.0))
     assert stats.kstest(error + 0.5, "uniform").pvalue > ALARM
@@ -64,33 +64,33 @@ def test_stochastic_rounding_is_right_in_the_mean_and_takes_neighbouring_levels(
     """A constant 0.3 of a step above a level: variance 0.21 of a squared step; false alarms 1e-6."""
     adc = Adc(bits=6, full_scale=1.0, stochastic=True)
     value = np.full(100_000, adc.step * 17.3)
-    out, _ = convert(adc, value, Stream(0, "draw").uniform(value.shape))
+    out, _ = convert_readout(adc, value, Stream(0, "draw").uniform(value.shape))
     assert set(np.rint(out / adc.step)) == {17.0, 18.0}
     assert_mean(out / adc.step, 17.3, np.sqrt(0.21))
     with pytest.raises(ValueError, match="needs uniform numbers"):
-        convert(adc, value)
+        convert_readout(adc, value)
 
 
 def test_levels_are_mid_tread():
     adc = Adc(bits=2, range=[-1.0, 1.0])
     values = np.array([-5.0, -1.3, -1.2, -0.6, -0.1, 0.2, 0.3, 0.6, 0.8, 3.0, np.nan])
-    out, clipped = convert(adc, values)
+    out, clipped = convert_readout(adc, values)
     np.testing.assert_array_equal(out, [-1.0, -1.0, -1.0, -0.5, 0.0, 0.0, 0.5, 0.5, 0.5, 0.5, np.nan])
-    assert clipped == Clipped(11, 5)
+    assert clipped == ClipCounts(11, 5)
 
 
 def test_a_signal_of_both_signs_has_the_same_span_around_zero():
     adc = Adc(bits=8, full_scale=1.0)
-    out, clipped = convert(adc, np.array([-0.4, 0.0, 0.4, 0.6]), signed=True)
+    out, clipped = convert_readout(adc, np.array([-0.4, 0.0, 0.4, 0.6]), signed=True)
     np.testing.assert_allclose(out, [-0.3984375, 0.0, 0.3984375, 0.49609375], rtol=0, atol=1e-15)
     assert clipped.outside == 1
-    assert convert(adc, np.array([-0.4]))[1].outside == 1
+    assert convert_readout(adc, np.array([-0.4]))[1].outside == 1
 
 
 def test_an_offset_shifts_what_is_converted():
     plain, shifted = Adc(bits=10), Adc(bits=10, offset=0.125)
     values = np.linspace(0.0, 0.8, 50)
-    np.testing.assert_array_equal(convert(shifted, values)[0], convert(plain, values + 0.125)[0])
+    np.testing.assert_array_equal(convert_readout(shifted, values)[0], convert_readout(plain, values + 0.125)[0])
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,27 @@ def test_converters_are_ideal_unless_told_otherwise():
 
 
 def test_converters_without_spread_are_as_designed():
-    assert fabricated(Adc(bits=8), 5, Stream(0, "adc")) is None
-    ideal = fabricated(Adc(bits=8, unit_sigma=1e-15), 5, Stream(0, "adc"))
+    assert sample_adc(Adc(bits=8), 5, Stream(0, "adc")) is None
+    ideal = sample_adc(Adc(bits=8, unit_sigma=1e-15), 5, Stream(0, "adc"))
     values = np.linspace(-0.1, 1.1, 3000).reshape(-1, 5)
-    np.testing.assert_array_equal(convert(Adc(bits=8), values, made=ideal)[0], convert(Adc(bits=8), values)[0])
+    np.testing.assert_array_equal(
+        convert_readout(Adc(bits=8), values, made=ideal)[0], convert_readout(Adc(bits=8), values)[0]
+    )
 
 
 def test_gain_and_offset_have_their_spread():
-    made = fabricated(Adc(bits=4, gain_sigma=0.02, offset_sigma=0.005), 40_000, Stream(0, "adc"))
+    made = sample_adc(Adc(bits=4, gain_sigma=0.02, offset_sigma=0.005), 40_000, Stream(0, "adc"))
     for drawn, mean, sigma in ((made.gain, 1.0, 0.02), (made.offset, 0.0, 0.005)):
         assert_mean(drawn, mean, sigma)
         assert_normal_variance(drawn, sigma**2)
     adc, values = Adc(bits=24, offset=0.1, gain_sigma=0.02), np.array([[0.2, 0.4]])
-    made = Fabricated(np.array([1.0, 1.1]), np.array([0.05, 0.0]), None)
-    np.testing.assert_allclose(convert(adc, values, made=made)[0], [[0.35, 0.54]], rtol=0, atol=1e-7)
+    made = FabricatedAdc(np.array([1.0, 1.1]), np.array([0.05, 0.0]), None)
+    np.testing.assert_allclose(convert_readout(adc, values, made=made)[0], [[0.35, 0.54]], rtol=0, atol=1e-7)
 
 
 def test_a_shared_converter_has_one_set_of_errors():
     adc = Adc(bits=6, gain_sigma=0.1, offset_sigma=0.1, unit_sigma=0.1)
-    alone, shared = (fabricated(adc.model_copy(update={"shared": s}), 7, Stream(0, "adc")) for s in (False, True))
+    alone, shared = (sample_adc(adc.model_copy(update={"shared": s}), 7, Stream(0, "adc")) for s in (False, True))
     assert all(len(np.unique(part, axis=0)) == 7 for part in alone[:3])
     assert all(len(np.unique(part, axis=0)) == 1 and len(part) == 7 for part in shared[:3])
 
@@ -164,7 +166,7 @@ def test_a_shared_converter_has_one_set_of_errors():
 def test_the_middle_step_has_the_spread_of_all_units():
     """DNL of the middle code, first order: ``2^b - 1`` units switch, and the scale moves with all of them."""
     sigma, bits = 0.004, 6
-    made = fabricated(Adc(bits=bits, unit_sigma=sigma), 40_000, Stream(0, "adc"))
+    made = sample_adc(Adc(bits=bits, unit_sigma=sigma), 40_000, Stream(0, "adc"))
     step = made.capacitors[:, -1] - made.capacitors[:, :-1].sum(axis=1)
     half, scale = 2 ** (bits - 1), 2.0**-bits
     assert_mean(step, 1.0, sigma * np.sqrt(2.0**bits))
@@ -174,18 +176,18 @@ def test_the_middle_step_has_the_spread_of_all_units():
 @given(st.integers(0, 1000), st.floats(0.0, 0.2))
 def test_successive_approximation_is_monotone_and_uses_its_own_steps(seed, sigma):
     adc = Adc(bits=6, unit_sigma=sigma, full_scale=64.0)
-    made = fabricated(adc, 1, Stream(seed, "adc"))
+    made = sample_adc(adc, 1, Stream(seed, "adc"))
     values = np.linspace(-2.0, 66.0, 2000)[:, None]
-    out = convert(adc, values, made=made)[0]
+    out = convert_readout(adc, values, made=made)[0]
     assert (np.diff(out, axis=0) >= 0.0).all()
     assert (out.min(), out.max()) == (0.0, 63.0)
     if made is not None:
         # Half a step above what a code subtracts in all, that code or a higher one is found.
         codes = np.arange(64)
         analog = ((codes[:, None] >> np.arange(6)) & 1) @ made.capacitors[0]
-        found = convert(adc, analog[:, None] - 0.5 + 1e-9, made=made)[0].ravel()
+        found = convert_readout(adc, analog[:, None] - 0.5 + 1e-9, made=made)[0].ravel()
         assert (found >= codes).all()
-    assert np.isnan(convert(adc, np.array([[np.nan]]), made=made)[0]).all()
+    assert np.isnan(convert_readout(adc, np.array([[np.nan]]), made=made)[0]).all()
 
 
 # Held nudges
@@ -193,16 +195,16 @@ def test_successive_approximation_is_monotone_and_uses_its_own_steps(seed, sigma
 
 def test_a_held_nudge_is_cut_and_rounded():
     drive, stream = np.array([[-9.0, -0.6, -0.3, 0.1, 0.3, 9.0]]), Stream(0, "n")
-    assert delivered(NudgeCircuit(), drive, stream) is drive
-    cut = delivered(NudgeCircuit(full_scale=0.5), drive, stream)
+    assert convert_nudge(NudgeCircuit(), drive, stream) is drive
+    cut = convert_nudge(NudgeCircuit(full_scale=0.5), drive, stream)
     np.testing.assert_array_equal(cut, [[-0.5, -0.5, -0.3, 0.1, 0.3, 0.5]])
-    rounded = delivered(NudgeCircuit(full_scale=0.5, bits=2), drive, stream)
+    rounded = convert_nudge(NudgeCircuit(full_scale=0.5, bits=2), drive, stream)
     np.testing.assert_array_equal(rounded, [[-0.5, -0.5, -0.25, 0.0, 0.25, 0.5]])
 
 
 def test_the_gain_of_a_held_nudge_has_its_spread_and_stays():
     drive = np.ones((2, 40_000))
-    out = delivered(NudgeCircuit(gain_sigma=0.05), drive, Stream(0, "n"))
+    out = convert_nudge(NudgeCircuit(gain_sigma=0.05), drive, Stream(0, "n"))
     np.testing.assert_array_equal(out[0], out[1])
     assert_mean(out[0], 1.0, 0.05)
     assert_normal_variance(out[0], 0.0025)

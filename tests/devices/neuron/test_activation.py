@@ -8,12 +8,12 @@ from devices.neuron.activation import (
     activity,
     activity_planes,
     curvature,
+    get_curve_table,
     interpolate,
-    interpolated_slope,
+    interpolate_slope,
     logistic_planes,
     slope,
     slope_planes,
-    table_of,
 )
 from devices.neuron.curves import find_activation_code, is_holomorphic
 
@@ -86,12 +86,12 @@ def test_hard_sigmoid():
 
 def test_a_measured_curve_is_linear_between_its_points_and_constant_outside():
     curve = Curve(np.array([-1.0, 0.0, 2.0]), np.array([0.1, 0.3, 0.9]))
-    code, table = find_activation_code(curve), table_of(curve)
+    code, table = find_activation_code(curve), get_curve_table(curve)
     u = np.array([-5.0, -1.0, -0.5, 0.0, 1.0, 2.0, 7.0])
     expected = [0.1, 0.1, 0.2, 0.3, 0.6, 0.9, 0.9]
     np.testing.assert_allclose(activity(code, u, table), expected, rtol=0, atol=1e-15)
     np.testing.assert_allclose([interpolate(*table, x) for x in u], expected, rtol=0, atol=1e-15)
-    np.testing.assert_array_equal([interpolated_slope(*table, x) for x in u], slope(code, u, table))
+    np.testing.assert_array_equal([interpolate_slope(*table, x) for x in u], slope(code, u, table))
     assert slope(code, np.array([1.0]), table)[0] == pytest.approx(0.3)
     assert not is_holomorphic(curve)
     assert is_holomorphic("tanh")

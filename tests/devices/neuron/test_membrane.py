@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from devices.neuron.membrane import InputPair, NeuronDevices, offsets
+from devices.neuron.membrane import InputPair, NeuronDevices, sample_drive_offsets
 from devices.random import Stream
-from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices, fault_of
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices, find_feedback_fault
 
 PAIR = InputPair(coefficient=0.1, width="4 um", length="500 nm")
 MIRROR = Pelgrom(coefficient=0.1, width=4.0, length=2.0)
@@ -17,7 +17,7 @@ def test_the_offset_of_a_pair_of_transistors_is_the_difference_of_both():
     # Variance of a variance: 2/n, so 4 standard errors are 1.3 %; false alarm 6e-5.
     assert draws.var() * 0.1**2 / 2.0 == pytest.approx(PAIR.sigma**2, rel=0.013)
     assert NeuronDevices(input_pair=PAIR).offset == PAIR.sigma == pytest.approx(0.1)
-    drawn = offsets(200_000, NeuronDevices(input_pair=PAIR).offset, Stream(0, "c"))
+    drawn = sample_drive_offsets(200_000, NeuronDevices(input_pair=PAIR).offset, Stream(0, "c"))
     assert drawn.var() == pytest.approx(PAIR.sigma**2, rel=0.013)
 
 
@@ -32,7 +32,7 @@ def test_a_mirror_of_two_devices_spreads_by_root_two():
     assert (over.path_sigma, over.gain_sigma) == (MIRROR.pair_sigma, 0.0)
     over = FeedbackDevices(gain_sigma=0.2).over(WeightDevices(mirror=MIRROR))
     assert (over.path_sigma, over.mirror) == (0.2, None)
-    assert fault_of(WeightDevices(), FeedbackDevices(storage="shared-device", mirror=MIRROR)) is None
+    assert find_feedback_fault(WeightDevices(), FeedbackDevices(storage="shared-device", mirror=MIRROR)) is None
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from devices.programming.laws import ExponentialStep, LinearStep, PiecewiseStep, PowerStep, SoftBounds
-from devices.programming.sampled import Cells
+from devices.programming.sampled import CellConstants
 
 
-def multipliers(law, cells: Cells, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def multipliers(law, cells: CellConstants, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what the steps of an up and a down pulse are multiplied with."""
     room = cells.high - cells.low
     if isinstance(law, SoftBounds):
@@ -31,7 +31,7 @@ def multipliers(law, cells: Cells, w: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.ones_like(w), np.ones_like(w)
 
 
-def pulsed(law, cells: Cells, w: np.ndarray, up: bool) -> np.ndarray:
+def pulsed(law, cells: CellConstants, w: np.ndarray, up: bool) -> np.ndarray:
     """Return the weights after one pulse without noise."""
     rise, fall = multipliers(law, cells, w)
     moved = w + cells.step_up * rise if up else w - cells.step_down * fall

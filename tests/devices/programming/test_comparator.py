@@ -6,11 +6,11 @@ from pydantic import ValidationError
 from scipy.special import ndtr
 
 from devices.imperfection import WRITE
-from devices.programming.comparator import Comparator, decided
+from devices.programming.comparator import Comparator, apply_comparator
 from devices.programming.laws import ConstantStep
 from devices.random import Stream
-from substrate.chip.causes import class_of
-from substrate.chip.randomness import writes_differ
+from substrate.chip.causes import classify_cause
+from substrate.chip.randomness import has_random_writes
 from tests.networks import random_chip
 from tests.statistics import assert_mean
 
@@ -19,7 +19,7 @@ REQUEST = np.array([-2.0, -0.1, 0.0, 0.3, 5.0])
 
 
 def ask(**keys):
-    return decided(Comparator(**keys), 0.01, REQUEST, NONE, NONE).tolist()
+    return apply_comparator(Comparator(**keys), 0.01, REQUEST, NONE, NONE).tolist()
 
 
 def test_only_the_sign_of_a_request_is_left():
@@ -33,7 +33,7 @@ def test_only_the_sign_of_a_request_is_left():
 def test_noise_and_offsets_decide_as_often_as_their_spread_says():
     """A request r is answered upwards with the probability Phi(r/sigma), sigma of offset and noise together."""
     own, fresh = (Stream(0, name).normal((100_000,)) for name in "ab")
-    found = decided(Comparator(offset_sigma=0.3, noise=0.4), 1.0, np.full(100_000, 0.25), own, fresh)
+    found = apply_comparator(Comparator(offset_sigma=0.3, noise=0.4), 1.0, np.full(100_000, 0.25), own, fresh)
     up = ndtr(0.25 / 0.5)
     assert_mean(found > 0.0, up, np.sqrt(up * (1.0 - up)))
     assert set(found) == {-1.0, 1.0}
@@ -48,7 +48,7 @@ def test_a_chip_writes_signs_and_counts_what_is_lost():
     np.testing.assert_allclose(change, 0.01 * np.array([-1, 0, 0, 0, 1, 0, 1]), rtol=0, atol=1e-15)
     assert chip.tally.lost.sum() == 3
     assert chip.causes == ["write"]
-    assert class_of(chip.design, "write") == WRITE
+    assert classify_cause(chip.design, "write") == WRITE
     plain = chip.without("write")
     plain.write({"bias/l1": request})
     np.testing.assert_allclose(plain.programmed["bias/l1"] - before - change, request, rtol=0, atol=1e-14)
@@ -78,7 +78,7 @@ def test_offsets_belong_to_the_chip_and_noise_to_the_write():
     np.testing.assert_array_equal(first, written(offset_sigma=0.2)[0])
     first, second = written(noise=0.1)
     assert 0 < (first != second).sum() < 42
-    assert writes_differ(random_chip(comparator=Comparator(noise=0.1)).design.devices)
+    assert has_random_writes(random_chip(comparator=Comparator(noise=0.1)).design.devices)
 
 
 def test_a_change_of_unknown_size_is_refused():

@@ -12,7 +12,7 @@ from devices.programming.laws import (
     SoftBounds,
     Update,
 )
-from devices.programming.sampled import Cells, nominal, sample, symmetry_point
+from devices.programming.sampled import CellConstants, compute_symmetry_point, make_nominal_cells, sample_cells
 from devices.random import Stream
 from tests.devices.programming.steps_twin import multipliers
 from tests.statistics import assert_distribution, assert_mean, assert_normal_variance
@@ -22,7 +22,7 @@ SHAPE = (200, 300)
 
 
 def drawn(law, instance=0):
-    return sample(law, SHAPE, lambda name: Stream(0, name, instance))
+    return sample_cells(law, SHAPE, lambda name: Stream(0, name, instance))
 
 
 # One draw per cell
@@ -63,7 +63,7 @@ def test_a_log_normal_step_is_positive_and_its_log_normal():
 
 @pytest.mark.parametrize(("up_down", "up", "down"), [(0.2, 0.01, 0.008), (-0.2, 0.008, 0.01)])
 def test_asymmetry_shortens_one_direction_only(up_down, up, down):
-    cells = nominal(ConstantStep(step=0.01, up_down=up_down))
+    cells = make_nominal_cells(ConstantStep(step=0.01, up_down=up_down))
     assert (cells.step_up, cells.step_down) == (pytest.approx(up), pytest.approx(down))
 
 
@@ -86,11 +86,11 @@ def test_a_slope_refers_to_the_mean_bound_or_to_its_own():
 
 def test_the_symmetry_point_is_where_both_steps_are_equal():
     law = SoftBounds(step=0.01, up_down=0.3, w_min=-0.6)
-    cells = nominal(law)
-    w = symmetry_point(cells)
+    cells = make_nominal_cells(law)
+    w = compute_symmetry_point(cells)
     # (up - down)/(up/high - down/low) by hand.
     assert w == pytest.approx(0.003 / (0.01 + 0.007 / 0.6))
-    assert np.isnan(symmetry_point(nominal(LinearStep(step=0.01))))
+    assert np.isnan(compute_symmetry_point(make_nominal_cells(LinearStep(step=0.01))))
 
 
 # Whole pulses
@@ -98,8 +98,8 @@ def test_the_symmetry_point_is_where_both_steps_are_equal():
 
 def test_nearest_is_odd_and_cut():
     pulses = np.linspace(-3.3, 3.3, 101)
-    np.testing.assert_array_equal([pulse.nearest(x) for x in pulses], np.rint(pulses))
-    assert pulse.nearest(1e300) == pulse.LONGEST == -pulse.nearest(-1e300)
+    np.testing.assert_array_equal([pulse.round_to_nearest(x) for x in pulses], np.rint(pulses))
+    assert pulse.round_to_nearest(1e300) == pulse.LONGEST == -pulse.round_to_nearest(-1e300)
 
 
 # Nonsense
@@ -131,8 +131,8 @@ def test_cells_of_other_laws():
     power = drawn(PowerStep(step=0.01, exponent_up=2.0, exponent_down=3.0, exponent_sigma=0.1))
     assert_mean(power.bend_up, 2.0, 0.2)
     assert_mean(power.bend_down, -3.0, 0.3)
-    piecewise = nominal(PiecewiseStep(step=0.01, up=[1.0, 0.5], down=[0.5, 1.0]))
-    assert isinstance(piecewise, Cells)
+    piecewise = make_nominal_cells(PiecewiseStep(step=0.01, up=[1.0, 0.5], down=[0.5, 1.0]))
+    assert isinstance(piecewise, CellConstants)
     assert float(piecewise.bend_up) == 0.0
 
 
@@ -151,11 +151,11 @@ def test_cells_of_other_laws():
     ids=lambda law: law.kind,
 )
 def test_the_multiplier_of_one_state_is_that_of_the_numpy_twin(law):
-    cells, shape = nominal(law), law.shape()
+    cells, shape = make_nominal_cells(law), law.shape()
     for w in (-0.75, -0.1, 0.0, 0.3, 0.95):
         bends = (float(cells.bend_down), float(cells.bend_up))
         found = [
-            pulse.multiplier(
+            pulse.compute_step_multiplier(
                 shape.code, w, float(cells.low), float(cells.high), bends[up], shape.curves[up], shape.nodes[up]
             )
             for up in (1, 0)

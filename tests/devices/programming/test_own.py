@@ -8,10 +8,10 @@ from devices.kinds import KindError
 from devices.programming import pulse
 from devices.programming.laws import PowerStep
 from devices.programming.own import LawError, WriteLaw
-from devices.programming.sampled import nominal
-from scenarios.build import build
+from devices.programming.sampled import make_nominal_cells
+from scenarios.build import make_setup
 from scenarios.language.faults import ScenarioError
-from scenarios.run.identity import run_id
+from scenarios.run.identity import compute_run_id
 from tests.networks import random_chip
 from tests.own_kinds import only_here
 
@@ -41,10 +41,12 @@ def _forget():
 
 
 def multipliers(law, weights):
-    cell, shape = nominal(law), law.shape()
+    cell, shape = make_nominal_cells(law), law.shape()
     return [
         [
-            pulse.multiplier(shape.code, w, float(cell.low), float(cell.high), bend, shape.curves[up], shape.nodes[up])
+            pulse.compute_step_multiplier(
+                shape.code, w, float(cell.low), float(cell.high), bend, shape.curves[up], shape.nodes[up]
+            )
             for w in weights
         ]
         for up, bend in ((1, float(cell.bend_up)), (0, float(cell.bend_down)))
@@ -85,7 +87,7 @@ def test_a_scenario_names_it_once_it_is_registered():
 def test_a_run_is_named_by_what_the_law_computes():
     def name():
         loaded = nudgelab.load("quickstart", {"devices.update": {"kind": "room", **KEYS}}).loaded
-        return run_id(loaded.scenario, build(loaded).content)
+        return compute_run_id(loaded.scenario, make_setup(loaded).content)
 
     nudgelab.register(Room)
     first = name()

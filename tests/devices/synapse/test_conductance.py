@@ -8,8 +8,14 @@ from pydantic import ValidationError
 
 from devices.quantities import Component
 from devices.random import Stream
-from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices, fault_of, path_gains
-from devices.synapse.conductance import conductances, effective, held, made, moments
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices, find_feedback_fault, sample_path_gains
+from devices.synapse.conductance import (
+    compute_conductances,
+    compute_effective_weight,
+    compute_weight_moments,
+    program_weight,
+    sample_polarity_devices,
+)
 from tests.statistics import assert_mean, assert_normal_variance, assert_variance_ratio
 
 SHAPE = (200, 200)
@@ -27,12 +33,14 @@ CELLS = st.builds(
 
 
 def devices(cells, instance=0, sign=""):
-    return made(SHAPE, cells, Stream(0, f"spread{sign}", instance), Stream(0, f"stuck{sign}", instance))
+    return sample_polarity_devices(
+        SHAPE, cells, Stream(0, f"spread{sign}", instance), Stream(0, f"stuck{sign}", instance)
+    )
 
 
 def real(cells, weight=WEIGHT, instance=0):
     minus = devices(cells, instance, "-") if cells.cell == "pair" else None
-    return effective(cells, held(cells, weight), devices(cells, instance), minus)
+    return compute_effective_weight(cells, program_weight(cells, weight), devices(cells, instance), minus)
 
 
 # Window and levels
@@ -45,18 +53,20 @@ def test_cells_without_any_error_hold_what_is_requested_bit_for_bit():
 
 @given(CELLS)
 def test_programming_is_monotone_bounded_and_idempotent(cells):
-    out = held(cells, WEIGHT)
+    out = program_weight(cells, WEIGHT)
     low, high = cells.window
     low, high = (low, high) if cells.cell == "single" else (low - high, high - low)
     assert (np.diff(out.ravel()) >= 0.0).all()
     assert low - 1e-12 <= out.min() <= out.max() <= high + 1e-12
-    np.testing.assert_allclose(held(cells, out), out, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(program_weight(cells, out), out, rtol=0, atol=1e-12)
 
 
 def test_levels_are_evenly_spaced_and_the_nearest_is_taken():
-    single = held(WeightDevices(window=[-1.0, 0.5], levels=4), np.array([-3.0, -0.76, -0.74, 0.2, 0.3, 2.0]))
+    single = program_weight(WeightDevices(window=[-1.0, 0.5], levels=4), np.array([-3.0, -0.76, -0.74, 0.2, 0.3, 2.0]))
     np.testing.assert_array_equal(single, [-1.0, -1.0, -0.5, 0.0, 0.5, 0.5])
-    pair = held(WeightDevices(cell="pair", window=[1.0, 3.0], levels=5), np.array([-9.0, -0.3, -0.2, 0.2, 0.3, 9.0]))
+    pair = program_weight(
+        WeightDevices(cell="pair", window=[1.0, 3.0], levels=5), np.array([-9.0, -0.3, -0.2, 0.2, 0.3, 9.0])
+    )
     np.testing.assert_array_equal(pair, [-2.0, -0.5, 0.0, 0.0, 0.5, 2.0])
 
 
@@ -64,7 +74,7 @@ def test_the_error_of_levels_has_a_twelfth_of_a_squared_step():
     """Error uniform over a step: variance 1/12, of its estimate (1/80 - 1/144)/n; false alarms 1e-6."""
     cells = WeightDevices(window=[-1.0, 1.0], levels=65)
     weight = 1.9 * (Stream(0, "w").uniform(SHAPE) - 0.5)
-    error = (held(cells, weight) - weight) * 32.0
+    error = (program_weight(cells, weight) - weight) * 32.0
     assert_mean(error, 0.0, np.sqrt(1.0 / 12.0))
     assert_mean(error**2, 1.0 / 12.0, np.sqrt(1.0 / 80.0 - 1.0 / 144.0))
 
@@ -89,7 +99,7 @@ def test_additive_spread_has_its_moments_whatever_the_weight():
         error = real(cells, away) - away
         assert_mean(error, 0.0, 0.02 * np.sqrt(power))
         assert_normal_variance(error.ravel(), 4e-4 * power)
-        np.testing.assert_allclose(moments(cells, away)[1], 4e-4 * power)
+        np.testing.assert_allclose(compute_weight_moments(cells, away)[1], 4e-4 * power)
 
 
 def test_both_devices_of_a_pair_spread():
@@ -99,8 +109,8 @@ def test_both_devices_of_a_pair_spread():
         drawn = real(cells, np.full(SHAPE, weight))
         assert_normal_variance(drawn.ravel(), expected)
         assert_mean(drawn, weight, np.sqrt(expected))
-        np.testing.assert_allclose(moments(cells, np.array([weight]))[1], expected)
-    plus, minus = conductances(cells, WEIGHT, devices(cells), devices(cells, sign="-"))
+        np.testing.assert_allclose(compute_weight_moments(cells, np.array([weight]))[1], expected)
+    plus, minus = compute_conductances(cells, WEIGHT, devices(cells), devices(cells, sign="-"))
     np.testing.assert_array_equal(plus - minus, real(cells, np.clip(WEIGHT, -1.5, 1.5)))
     assert min(plus.min(), minus.min()) >= 0.0
 
@@ -121,7 +131,7 @@ def test_moments_are_those_of_drawn_cells(cell, low, spread):
     cells = WeightDevices(cell=cell, **({"window": [low, 2.0]} if cell == "pair" else {}), **spread)
     for weight in (-0.3, 0.0, 0.02, 0.3):
         drawn = real(cells, np.full(SHAPE, weight))
-        mean, variance = (float(value[0]) for value in moments(cells, np.array([weight])))
+        mean, variance = (float(value[0]) for value in compute_weight_moments(cells, np.array([weight])))
         assert_mean(drawn, mean, np.sqrt(variance) + 1e-15)
         squares = (drawn - mean) ** 2
         assert_mean(squares, variance, squares.std() + 1e-15)
@@ -129,7 +139,7 @@ def test_moments_are_those_of_drawn_cells(cell, low, spread):
 
 def test_conductances_are_never_negative():
     cells = WeightDevices(cell="pair", mismatch_sigma=2.0)
-    plus, minus = conductances(cells, WEIGHT, devices(cells), devices(cells, sign="-"))
+    plus, minus = compute_conductances(cells, WEIGHT, devices(cells), devices(cells, sign="-"))
     assert min(plus.min(), minus.min()) == 0.0
 
 
@@ -153,10 +163,10 @@ def test_the_spread_falls_with_the_root_of_the_area():
 
 
 def test_paths_into_units_spread():
-    gains = path_gains(40_000, 0.05, Stream(0, "path"))
+    gains = sample_path_gains(40_000, 0.05, Stream(0, "path"))
     assert_mean(gains, 1.0, 0.05)
     assert_normal_variance(gains, 0.0025)
-    assert (path_gains(5, 0.0, Stream(0, "path")) == 1.0).all()
+    assert (sample_path_gains(5, 0.0, Stream(0, "path")) == 1.0).all()
 
 
 # Stuck devices
@@ -226,11 +236,11 @@ def test_feedback_cells_are_those_of_the_weights_but_for_what_is_given():
 
 
 def test_feedback_that_cannot_stand_over_the_weights_is_told():
-    assert fault_of(WeightDevices(), FeedbackDevices(mismatch_sigma=0.1)) is None
-    assert "give `window`" in fault_of(WeightDevices(), FeedbackDevices(levels=8))
+    assert find_feedback_fault(WeightDevices(), FeedbackDevices(mismatch_sigma=0.1)) is None
+    assert "give `window`" in find_feedback_fault(WeightDevices(), FeedbackDevices(levels=8))
     shared = FeedbackDevices(storage="shared-device", mismatch_sigma=0.1, levels=8)
-    assert "levels, mismatch_sigma belongs into devices.weights" in fault_of(WeightDevices(), shared)
-    assert fault_of(WeightDevices(), FeedbackDevices(storage="shared-device", gain_sigma=0.1)) is None
+    assert "levels, mismatch_sigma belongs into devices.weights" in find_feedback_fault(WeightDevices(), shared)
+    assert find_feedback_fault(WeightDevices(), FeedbackDevices(storage="shared-device", gain_sigma=0.1)) is None
 
 
 def test_conductances_may_be_written_in_siemens():

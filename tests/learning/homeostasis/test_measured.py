@@ -10,21 +10,21 @@ from scipy import linalg
 
 from devices.interface.converter import Adc, Converters
 from devices.neuron.noise import Noise
-from learning.draws import normals, signs
+from learning.draws import draw_unit_normals, draw_unit_signs
 from learning.estimator import measure_free
-from learning.homeostasis.measured import ClosedLoop, OpenLoop, correlated, homeostatic
+from learning.homeostasis.measured import ClosedLoop, OpenLoop, add_homeostasis, correlate_antisymmetrically
 from learning.optimisers.optimiser import Sgd
-from learning.oracle.exact import exact
-from learning.oracle.homeostasis import ExactPull, homeostasis
-from learning.oracle.ledger.statistics import cosines
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.homeostasis import ExactPull, compute_homeostatic_loss
+from learning.oracle.ledger.statistics import compute_cosines
 from learning.rules.error_vector import ErrorVector
 from learning.rules.feedback_alignment import FeedbackAlignment
-from learning.rules.rule import Method, rule_named
+from learning.rules.rule import RuleContext, make_rule
 from learning.schemes.nodes import Centred
-from learning.training import Samples, Trainee, train
+from learning.training import Samples, TrainingState, train
 from substrate.dynamics.methods import Phase
 from substrate.laws.law import LAWS
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.protocol import Status
 from substrate.theory.linearisation import linearise
 from tests.learning.test_estimator import OnlyBench
@@ -45,7 +45,7 @@ def settled(chip, samples=5):
 
 def odd(chip):
     """Return ``|A|`` of the effective couplings."""
-    return np.sqrt(homeostasis(chip.topology, chip.effective).loss / 2.0)
+    return np.sqrt(compute_homeostatic_loss(chip.topology, chip.effective).loss / 2.0)
 
 
 def total(blocks):
@@ -54,7 +54,7 @@ def total(blocks):
 
 def basis_pull(monkeypatch, how, chip):
     """Return the pull with the rows of a full basis in place of random signs, times n."""
-    monkeypatch.setattr("learning.homeostasis.measured.signs", lambda *_: BASIS)
+    monkeypatch.setattr("learning.homeostasis.measured.draw_unit_signs", lambda *_: BASIS)
     return {name: UNITS * block for name, block in how.pull(chip, settled(chip, UNITS)).items()}
 
 
@@ -64,7 +64,7 @@ def test_over_a_basis_the_open_loop_is_the_exact_gradient(monkeypatch, wiring, s
     """On the chip as it is: mismatch and offsets of the units included, whatever the size."""
     chip = random_chip(wiring, sigma=0.1)
     pull = basis_pull(monkeypatch, OpenLoop(size=size, draws=1), chip)
-    exact = homeostasis(chip.topology, chip.effective).gradient
+    exact = compute_homeostatic_loss(chip.topology, chip.effective).gradient
     assert pull.keys() == exact.keys()
     np.testing.assert_allclose(total(pull), total(exact), rtol=0, atol=1e-12)
 
@@ -103,7 +103,7 @@ def test_a_chip_with_mismatch_becomes_symmetric_where_it_counts():
     before = odd(chip)
     descended(chip, OpenLoop(draws=20), 40, 0.3)
     assert odd(chip) < 0.1 * before
-    programmed = couplings_of(chip.topology, chip.programmed).antisymmetric()
+    programmed = make_couplings(chip.topology, chip.programmed).antisymmetric()
     assert np.sqrt(programmed.square()) > 1.2 * odd(chip)
 
 
@@ -159,7 +159,7 @@ def test_the_closed_loop_antisymmetrises_the_response_and_lowers_the_loss(monkey
 
     With ``-J = P - A`` and ``B = P^-1/2 A P^-1/2``: ``<4 A, 4 M A M^T> = 16 |B (1 - B^2)^-1/2|^2``.
     """
-    monkeypatch.setattr("learning.homeostasis.measured.signs", lambda *_: BASIS)
+    monkeypatch.setattr("learning.homeostasis.measured.draw_unit_signs", lambda *_: BASIS)
     chip = random_chip("lateral", sigma=0.1, law=law)
     samples, response = at_one_state(chip)
     q = np.sum(response**2) / UNITS
@@ -170,7 +170,7 @@ def test_the_closed_loop_antisymmetrises_the_response_and_lowers_the_loss(monkey
         np.testing.assert_allclose(pull[c.block], block, rtol=0, atol=1e-4 * np.abs(wanted).max() / (q * UNITS))
     inverse = np.linalg.inv(response)
     symmetric, part = 0.5 * (inverse + inverse.T), 0.5 * (inverse.T - inverse)
-    np.testing.assert_allclose(part, couplings_of(chip.topology, chip.effective).antisymmetric().dense(), atol=1e-12)
+    np.testing.assert_allclose(part, make_couplings(chip.topology, chip.effective).antisymmetric().dense(), atol=1e-12)
     root = np.linalg.inv(linalg.sqrtm(symmetric))
     b2 = np.linalg.matrix_power(root @ part @ root, 2)
     expected = -16.0 * np.trace(b2 @ np.linalg.inv(np.eye(UNITS) - b2))
@@ -180,17 +180,17 @@ def test_the_closed_loop_antisymmetrises_the_response_and_lowers_the_loss(monkey
 
 def test_a_symmetric_chip_is_left_alone_which_the_total_response_would_not_do(monkeypatch):
     """The trap: the evoked drive ``W r`` with the response `r` in place of the signs that were put in."""
-    monkeypatch.setattr("learning.homeostasis.measured.signs", lambda *_: BASIS)
+    monkeypatch.setattr("learning.homeostasis.measured.draw_unit_signs", lambda *_: BASIS)
     chip = random_chip(symmetric=True)
     samples, response = at_one_state(chip)
-    gradient = homeostasis(chip.topology, random_chip().effective).gradient
+    gradient = compute_homeostatic_loss(chip.topology, random_chip().effective).gradient
     scale = UNITS * np.abs(total(gradient)).max()
     assert np.abs(total(OpenLoop(draws=1).pull(chip, samples))).max() < 1e-14 * scale
     assert np.abs(total(ClosedLoop(draws=1, size=1e-3).pull(chip, samples))).max() < 1e-7 * scale
     parts = chip.topology.split(BASIS @ response.T)
     evoked = chip.topology.split(BASIS @ response.T @ chip.topology.coupling(chip.effective).T)
     ends = [(c.pre, c.post) for c in chip.topology.recurrent()]
-    assert np.abs(total(correlated(chip, ends, parts, evoked))).max() > 1e-4 * scale
+    assert np.abs(total(correlate_antisymmetrically(chip, ends, parts, evoked))).max() > 1e-4 * scale
 
 
 def test_units_without_slope_are_not_pulled():
@@ -239,7 +239,7 @@ def test_probes_are_counted(how, settlings):
 
 def test_the_draws_of_a_sample_depend_on_its_name_alone():
     ids = np.array([7, 3, 70_000])
-    for draw in (signs, normals):
+    for draw in (draw_unit_signs, draw_unit_normals):
         whole = draw(1, ids, 2, 0, 130)
         np.testing.assert_array_equal(draw(1, ids[::-1], 2, 0, 130), whole[::-1])
         others = [
@@ -250,7 +250,7 @@ def test_the_draws_of_a_sample_depend_on_its_name_alone():
         ]
         for other in others:
             assert abs(np.mean(other * whole)) < 5.0 / np.sqrt(whole.size)
-    many = signs(0, np.arange(400), 0, 0, 100)
+    many = draw_unit_signs(0, np.arange(400), 0, 0, 100)
     assert set(np.unique(many)) == {-1.0, 1.0}
     assert_mean(many, 0.0, 1.0)
     assert_mean(many[:, ::2] * many[:, 1::2], 0.0, 1.0)
@@ -258,9 +258,9 @@ def test_the_draws_of_a_sample_depend_on_its_name_alone():
 
 def test_a_pull_is_added_to_the_gradients_of_the_rule():
     chip = random_chip(sigma=0.1)
-    samples, how = settled(chip), Method(Centred(beta=0.1))
-    rule, pull = rule_named(FeedbackAlignment(), chip, how), partial(ExactPull().pull, chip)
-    plain, added, both = rule(samples).blocks, pull(samples), homeostatic(rule, pull)(samples).blocks
+    samples, how = settled(chip), RuleContext(Centred(beta=0.1))
+    rule, pull = make_rule(FeedbackAlignment(), chip, how), partial(ExactPull().pull, chip)
+    plain, added, both = rule(samples).blocks, pull(samples), add_homeostasis(rule, pull)(samples).blocks
     assert "weight/out-l2" not in plain
     for name, block in both.items():
         zero = np.zeros_like(block)
@@ -271,16 +271,16 @@ def taught(pull):
     """Train a chip with independent feedback; return the cosine of EP to the exact gradient in the first layer."""
     chip = random_chip(scale=0.7, phase=Phase(max_steps=500, tolerance=1e-8))
     x, y = random_batch(chip, 16)
-    rule = rule_named(ErrorVector(), chip, Method(Centred(beta=0.1)))
+    rule = make_rule(ErrorVector(), chip, RuleContext(Centred(beta=0.1)))
     if pull is not None:
-        rule = homeostatic(rule, partial(pull.pull, chip))
+        rule = add_homeostasis(rule, partial(pull.pull, chip))
     parts = [Samples(x[k::2], y[k::2], np.arange(k, 16, 2)) for k in range(2)]
     sgd = Sgd(rate=0.2, momentum=0.0)
-    for _ in train(chip, rule, sgd, lambda epoch: [part._replace(epoch=epoch) for part in parts], 30, Trainee()):
+    for _ in train(chip, rule, sgd, lambda epoch: [part._replace(epoch=epoch) for part in parts], 30, TrainingState()):
         pass
     measure_free(chip, x)
-    found = exact(chip, y)
-    return float(np.mean(cosines(found.ep[:, :7], found.delta[:, :7])))
+    found = compute_exact_errors(chip, y)
+    return float(np.mean(compute_cosines(found.ep[:, :7], found.delta[:, :7])))
 
 
 def test_training_with_homeostasis_aligns_the_first_layer():

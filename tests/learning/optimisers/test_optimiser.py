@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from learning.optimisers.optimiser import AdamW, Controller, Sgd, requested_changes
-from learning.optimisers.schedule import Moment, share_of_rate
-from learning.optimisers.spectral import excess
-from learning.training import Samples, Tally, Trainee, train
+from learning.optimisers.optimiser import AdamW, OptimiserContext, Sgd, compute_requested_changes
+from learning.optimisers.schedule import TrainingMoment, compute_rate_share
+from learning.optimisers.spectral import compute_spectral_excess
+from learning.training import EpochTally, Samples, TrainingState, train
 from tests.learning.test_training import EP, ep_rule, flat
 from tests.networks import random_batch, random_chip
 
@@ -17,8 +17,10 @@ G = {"weight/a-b": RNG.normal(size=(3, 2)), "bias/b": RNG.normal(size=2)}
 W = {"weight/a-b": RNG.normal(size=(3, 2)), "bias/b": RNG.normal(size=2)}
 
 
-def changed(optimiser, gradient=G, memory=None, moment=Moment()):  # noqa: B008
-    return requested_changes(optimiser, gradient, {} if memory is None else memory, Controller(moment, lambda: W))
+def changed(optimiser, gradient=G, memory=None, moment=TrainingMoment()):  # noqa: B008
+    return compute_requested_changes(
+        optimiser, gradient, {} if memory is None else memory, OptimiserContext(moment, lambda: W)
+    )
 
 
 def test_the_first_step_of_adamw_is_the_sign_and_the_decay():
@@ -35,7 +37,7 @@ def test_adamw_is_a_weighted_mean_over_a_root_mean_square():
     optimiser = AdamW(kind="adamw", rate=0.1, beta1=b1, beta2=b2, epsilon=1e-4, weight_decay=0.0)
     seen = [{"w": RNG.normal(size=4)} for _ in range(5)]
     for t, g in enumerate(seen, 1):
-        change = changed(optimiser, g, memory, Moment(t - 1, 5))["w"]
+        change = changed(optimiser, g, memory, TrainingMoment(t - 1, 5))["w"]
         ages = np.arange(t)[::-1]
         past = np.array([one["w"] for one in seen[:t]])
         mean = (b1**ages / (b1**ages).sum()) @ past
@@ -52,26 +54,26 @@ def test_weight_decay_shrinks_weights_by_rate_times_decay_and_passes_no_momentum
 
 
 def test_cosine_starts_at_one_halves_in_the_middle_and_ends_near_zero():
-    shares = [share_of_rate("cosine", 0.0, Moment(t, 100, 10)) for t in range(100)]
+    shares = [compute_rate_share("cosine", 0.0, TrainingMoment(t, 100, 10)) for t in range(100)]
     assert shares[0] == 1.0
     assert shares[50] == pytest.approx(0.5)
     assert shares[25] == pytest.approx(0.5 + math.sqrt(0.125))
     assert shares[99] == pytest.approx(math.sin(math.pi / 200) ** 2)
     assert (np.diff(shares) < 0.0).all()
-    assert share_of_rate("constant", 0.0, Moment(70, 100)) == 1.0
+    assert compute_rate_share("constant", 0.0, TrainingMoment(70, 100)) == 1.0
 
 
 def test_a_warm_up_rises_in_equal_steps_to_the_whole_rate():
-    shares = [share_of_rate("cosine", 0.4, Moment(t, 100, 10)) for t in range(100)]
+    shares = [compute_rate_share("cosine", 0.4, TrainingMoment(t, 100, 10)) for t in range(100)]
     assert shares[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert shares[52] == pytest.approx(0.5)
-    assert share_of_rate("constant", 2.0, Moment(19, 20, 10)) == 1.0
-    assert share_of_rate("cosine", 5.0, Moment(19, 20, 10)) == pytest.approx(0.4)
+    assert compute_rate_share("constant", 2.0, TrainingMoment(19, 20, 10)) == 1.0
+    assert compute_rate_share("cosine", 5.0, TrainingMoment(19, 20, 10)) == pytest.approx(0.4)
 
 
 def test_the_schedule_scales_rate_and_decay_alike():
     optimiser = Sgd(rate=0.1, weight_decay=0.5, schedule="cosine")
-    early, late = (changed(optimiser, moment=Moment(step, 4)) for step in (0, 2))
+    early, late = (changed(optimiser, moment=TrainingMoment(step, 4)) for step in (0, 2))
     for name in G:
         np.testing.assert_allclose(late[name], 0.5 * early[name], rtol=1e-14)
 
@@ -106,19 +108,21 @@ def test_a_clipped_gradient_is_what_memories_see(kind):
 def test_a_spectral_cap_takes_away_the_top_singular_value_alone():
     u, _, vt = np.linalg.svd(RNG.normal(size=(6, 4)), full_matrices=False)
     weight = u @ np.diag([3.0, 0.9, 0.5, 0.1]) @ vt
-    taken, start = excess(weight, 1.0, None)
+    taken, start = compute_spectral_excess(weight, 1.0, None)
     for _ in range(5):
-        taken, start = excess(weight, 1.0, start)
+        taken, start = compute_spectral_excess(weight, 1.0, start)
     np.testing.assert_allclose(weight - taken, u @ np.diag([1.0, 0.9, 0.5, 0.1]) @ vt, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(excess(weight, 3.5, start)[0], 0.0)
-    np.testing.assert_array_equal(excess(np.zeros((6, 4)), 1.0, None)[0], 0.0)
+    np.testing.assert_array_equal(compute_spectral_excess(weight, 3.5, start)[0], 0.0)
+    np.testing.assert_array_equal(compute_spectral_excess(np.zeros((6, 4)), 1.0, None)[0], 0.0)
 
 
 def test_capped_writes_bring_every_singular_value_below_the_cap():
     weight, memory = {"weight/a-b": 2.0 * RNG.normal(size=(8, 8))}, {}
-    known = Controller(record=lambda: weight)
+    known = OptimiserContext(record=lambda: weight)
     for _ in range(60):
-        change = requested_changes(Sgd(spectral_caps={"a-b": 1.0}), {"weight/a-b": np.zeros((8, 8))}, memory, known)
+        change = compute_requested_changes(
+            Sgd(spectral_caps={"a-b": 1.0}), {"weight/a-b": np.zeros((8, 8))}, memory, known
+        )
         weight["weight/a-b"] = weight["weight/a-b"] + change["weight/a-b"]
     assert np.linalg.norm(weight["weight/a-b"], 2) == pytest.approx(1.0, abs=1e-3)
 
@@ -126,7 +130,7 @@ def test_capped_writes_bring_every_singular_value_below_the_cap():
 @pytest.mark.parametrize("optimiser", [Sgd(weight_decay=0.1), Sgd(spectral_caps={"a-b": 1.0}), AdamW(kind="adamw")])
 def test_what_needs_the_record_asks_for_it(optimiser):
     with pytest.raises(ValueError, match="need the record of programmed weights"):
-        requested_changes(optimiser, G, {})
+        compute_requested_changes(optimiser, G, {})
 
 
 def test_a_training_goes_through_the_whole_schedule():
@@ -136,7 +140,7 @@ def test_a_training_goes_through_the_whole_schedule():
     blocks = {"bias/l1": np.ones(7)}
     steady = ep_rule(chip, EP, "mean")(Samples(x, y))._replace(blocks=blocks)
     before = chip.programmed["bias/l1"].copy()
-    optimiser, trainee = Sgd(rate=0.1, momentum=0.0, schedule="cosine", warm_up=0.5), Trainee()
+    optimiser, trainee = Sgd(rate=0.1, momentum=0.0, schedule="cosine", warm_up=0.5), TrainingState()
     for _ in train(chip, lambda _: steady, optimiser, lambda _: [Samples(x, y)] * 4, 3, trainee):
         sizes.append((before - chip.programmed["bias/l1"])[0])
         before = chip.programmed["bias/l1"].copy()
@@ -161,13 +165,13 @@ def test_a_resumed_training_is_the_undisturbed_one_bit_for_bit(optimiser):
     def steps(chip, trainee):
         return train(chip, ep_rule(chip, EP, "mean"), optimiser, batches, 3, trainee, lambda: chip.programmed)
 
-    list(steps(whole, Trainee()))
-    first = Trainee()
+    list(steps(whole, TrainingState()))
+    first = TrainingState()
     run = steps(part, first)
     for _ in range(3):
         next(run)
     fresh = type(part)(part.design, part.programmed, part.fabrication)
     kept = {name: block.copy() for name, block in first.memory.items()}
-    list(steps(fresh, Trainee(first.epoch, first.batch, Tally(**vars(first.tally)), kept, first.budget)))
+    list(steps(fresh, TrainingState(first.epoch, first.batch, EpochTally(**vars(first.tally)), kept, first.budget)))
     np.testing.assert_array_equal(flat(fresh), flat(whole))
     assert not np.array_equal(flat(fresh), flat(part))

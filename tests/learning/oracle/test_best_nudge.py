@@ -4,19 +4,19 @@ from scipy import stats
 
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
-from learning.estimator import Free, estimate, measure_free
-from learning.oracle.best_nudge import best_nudge
-from learning.oracle.exact import exact
-from learning.oracle.fluctuations import estimate_variance
+from learning.estimator import FreeReading, estimate_error_vectors, measure_free
+from learning.oracle.best_nudge import compare_schemes
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.fluctuations import predict_estimate_variance
 from learning.schemes.allowance import Allowance
 from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
-from learning.schemes.scheme import demand, noise_gain, unfolded
+from learning.schemes.scheme import compute_noise_gain, count_demand, unfold_mirrored_nodes
 from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.topology import Topology
-from substrate.theory.linearisation import equilibrium, linearise
+from substrate.theory.linearisation import find_equilibrium, linearise
 from tests.networks import random_batch, random_blocks, random_chip, slope_of
 from tests.statistics import ALARM, assert_variance_ratio
 
@@ -35,7 +35,7 @@ def study():
     chip = noisy_chip(symmetric=True)
     x, y = random_batch(chip, 8)
     schemes = [kind(beta=beta) for kind in (OneSided, Centred) for beta in BETAS]
-    return best_nudge(chip, x, y, schemes, 32, Allowance(settlings=600, reads=700))
+    return compare_schemes(chip, x, y, schemes, 32, Allowance(settlings=600, reads=700))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def study():
 def test_without_noise_the_bias_is_the_truncation(kind, order, betas):
     chip = random_chip(symmetric=True, seed=2)
     x, y = random_batch(chip)
-    found = best_nudge(chip, x, y, [kind(beta=beta) for beta in betas], 2)
+    found = compare_schemes(chip, x, y, [kind(beta=beta) for beta in betas], 2)
     assert (found.variance < 1e-25).all()
     assert (found.asymmetry < 1e-20).all()
     for layer in range(3):
@@ -77,7 +77,7 @@ def test_the_bias_is_seen_through_the_noise(study):
     """Within five standard errors of the bias of the quiet chip."""
     chip = random_chip(symmetric=True, seed=2)
     x, y = random_batch(chip, 8)
-    quiet = best_nudge(chip, x, y, study.schemes, 2)
+    quiet = compare_schemes(chip, x, y, study.schemes, 2)
     assert (np.abs(study.bias - quiet.bias) < 5.0 * study.bias_error + 1e-4).all()
     large = quiet.bias > 20.0 * study.bias_error
     assert large.sum() > 5  # so that the comparison says something
@@ -87,7 +87,7 @@ def test_a_bias_below_the_noise_is_not_made_of_noise():
     """Over so many samples the noise of the mean alone, not subtracted, would be many standard errors."""
     chip = noisy_chip(symmetric=True)
     x, y = random_batch(chip, 500)
-    found = best_nudge(chip, x, y, [Centred(beta=0.05)], 6)
+    found = compare_schemes(chip, x, y, [Centred(beta=0.05)], 6)
     assert (found.bias < 5.0 * found.bias_error).all()
     noise_of_mean = found.variance * found.averaged / 6
     assert (noise_of_mean > 7.0 * found.bias_error).all()
@@ -103,7 +103,8 @@ def test_the_standard_error_of_a_bias_is_its_spread_over_chips_of_other_noise(ki
     rng = np.random.default_rng(1)
     x, y = rng.uniform(size=(4, 6)), rng.uniform(size=(4, 4))
     studies = [
-        best_nudge(Chip(design, blocks, Fabrication(seed), 1), x, y, [OneSided(beta=0.3)], 12) for seed in range(40)
+        compare_schemes(Chip(design, blocks, Fabrication(seed), 1), x, y, [OneSided(beta=0.3)], 12)
+        for seed in range(40)
     ]
     bias, error = (np.array([getattr(study, name)[0] for study in studies]) for name in ("bias", "bias_error"))
     assert (bias > 0.0).mean(axis=0).min() > 0.9  # so that the cut at 0 does not narrow the spread
@@ -114,22 +115,22 @@ def test_the_standard_error_of_a_bias_is_its_spread_over_chips_of_other_noise(ki
 def test_few_repeats_that_differ_do_not_tell_the_error_of_a_bias():
     chip = noisy_chip()
     x, y = random_batch(chip, 3)
-    assert np.isnan(best_nudge(chip, x, y, [Centred(beta=0.5)], 3).bias_error).all()
-    assert (best_nudge(chip, x, y, [Centred(beta=0.5)], 4).bias_error > 0.0).all()
-    assert (best_nudge(random_chip(), x, y, [Centred(beta=0.5)], 2).bias_error == 0.0).all()
+    assert np.isnan(compare_schemes(chip, x, y, [Centred(beta=0.5)], 3).bias_error).all()
+    assert (compare_schemes(chip, x, y, [Centred(beta=0.5)], 4).bias_error > 0.0).all()
+    assert (compare_schemes(random_chip(), x, y, [Centred(beta=0.5)], 2).bias_error == 0.0).all()
 
 
 def test_moments_are_those_of_repeats_by_hand():
     chip = noisy_chip(sigma=0.3)
     x, y = random_batch(chip, 3)
-    found = best_nudge(chip, x, y, [Centred(beta=0.5)], 4, Allowance(settlings=30, reads=30))
+    found = compare_schemes(chip, x, y, [Centred(beta=0.5)], 4, Allowance(settlings=30, reads=30))
     chip.set_input(x)
     chip.settle()
-    true, errors = exact(chip, y).delta, []
+    true, errors = compute_exact_errors(chip, y).delta, []
     for repeat in range(4):
         chip.set_input(x, repeat=repeat)
-        free = Free(chip.read(), chip.settle())
-        errors.append(estimate(chip, free, y, Centred(beta=0.5)).flat - true)
+        free = FreeReading(chip.read(), chip.settle())
+        errors.append(estimate_error_vectors(chip, free, y, Centred(beta=0.5)).flat - true)
     mean, variance = np.mean(errors, axis=0), np.var(errors, axis=0, ddof=1)
     for k, columns in enumerate(chip.topology.columns.values()):
         size = np.sum(true[:, columns] ** 2)
@@ -162,21 +163,21 @@ def test_every_scheme_spends_the_same():
     chip = noisy_chip()
     x, y = random_batch(chip, 2)
     schemes = [OneSided(beta=0.5), Centred(beta=0.5), Circle(beta=0.5, points=4), Chebyshev(beta=0.5, points=6)]
-    found = best_nudge(chip, x, y, schemes, 2, Allowance(settlings=100, reads=90))
-    asked = [demand(scheme, mirror=False) for scheme in schemes]
+    found = compare_schemes(chip, x, y, schemes, 2, Allowance(settlings=100, reads=90))
+    asked = [count_demand(scheme, mirror=False) for scheme in schemes]
     assert list(zip(found.settlings, found.reads, strict=True)) == asked
     np.testing.assert_array_equal(found.averaged, [min(100 // a.settlings, 90 // a.reads) for a in asked])
-    timed = best_nudge(chip, x, y, schemes, 2, Allowance(settlings=100, reads=90, time=7.5 * 22.0))
+    timed = compare_schemes(chip, x, y, schemes, 2, Allowance(settlings=100, reads=90, time=7.5 * 22.0))
     np.testing.assert_array_equal(timed.averaged, [int(7.5 / a.settlings) for a in asked])
 
 
 def test_the_asymmetry_is_what_remains_of_a_vanishing_nudge():
     chip = random_chip(sigma=0.5)
     x, y = random_batch(chip)
-    found = best_nudge(chip, x, y, [Centred(beta=1e-3)], 2)
+    found = compare_schemes(chip, x, y, [Centred(beta=1e-3)], 2)
     chip.set_input(x)
     chip.settle()
-    true = exact(chip, y)
+    true = compute_exact_errors(chip, y)
     for k, columns in enumerate(chip.topology.columns.values()):
         expected = np.sum((true.ep - true.delta)[:, columns] ** 2) / np.sum(true.delta[:, columns] ** 2)
         assert found.asymmetry[k] == pytest.approx(expected, rel=1e-9)
@@ -187,10 +188,10 @@ def test_the_free_read_waits_in_the_hold_as_in_every_estimate():
     chip = random_chip(symmetric=True, seed=2, hold=Hold(pedestal=0.05))
     x, y = random_batch(chip)
     told: list[tuple[int, object]] = []
-    found = best_nudge(chip, x, y, [OneSided(beta=0.2)], 2, tell=lambda k, scheme: told.append((k, scheme)))
+    found = compare_schemes(chip, x, y, [OneSided(beta=0.2)], 2, tell=lambda k, scheme: told.append((k, scheme)))
     assert told == [(0, OneSided(beta=0.2))]
-    measured = estimate(chip, measure_free(chip, x), y, OneSided(beta=0.2)).flat
-    true = exact(chip, y).delta
+    measured = estimate_error_vectors(chip, measure_free(chip, x), y, OneSided(beta=0.2)).flat
+    true = compute_exact_errors(chip, y).delta
     for k, columns in enumerate(chip.topology.columns.values()):
         expected = np.sum((measured - true)[:, columns] ** 2) / np.sum(true[:, columns] ** 2)
         assert found.bias[0, k] == pytest.approx(expected, rel=1e-9)
@@ -199,7 +200,7 @@ def test_the_free_read_waits_in_the_hold_as_in_every_estimate():
 def test_signs_are_drawn_anew_in_every_repeat():
     chip = random_chip(seed=2)
     x, y = random_batch(chip)
-    drawn, fixed = (best_nudge(chip, x, y, [kind(beta=0.4)], 8).variance for kind in (RandomSign, OneSided))
+    drawn, fixed = (compare_schemes(chip, x, y, [kind(beta=0.4)], 8).variance for kind in (RandomSign, OneSided))
     assert (drawn > 1e-6).all()
     assert (fixed < 1e-15).all()
 
@@ -207,7 +208,7 @@ def test_signs_are_drawn_anew_in_every_repeat():
 def test_two_studies_are_the_same():
     chip = noisy_chip()
     x, y = random_batch(chip, 2)
-    one, two = (best_nudge(chip, x, y, [OneSided(beta=0.5)], 3) for _ in range(2))
+    one, two = (compare_schemes(chip, x, y, [OneSided(beta=0.5)], 3) for _ in range(2))
     np.testing.assert_array_equal(one.mse, two.mse)
 
 
@@ -225,14 +226,14 @@ def test_what_cannot_be_compared_is_refused(schemes, repeats, allowance, text):
     chip = noisy_chip()
     x, y = random_batch(chip, 2)
     with pytest.raises(ValueError, match=text):
-        best_nudge(chip, x, y, schemes, repeats, allowance)
+        compare_schemes(chip, x, y, schemes, repeats, allowance)
 
 
 def test_a_chip_that_never_settles_is_refused():
     chip = random_chip(dt=3.0, phase=Phase(max_steps=500))
     x, y = random_batch(chip)
     with pytest.raises(ValueError, match="no sample settles under every scheme"):
-        best_nudge(chip, x, y, [Centred(beta=0.1)], 2)
+        compare_schemes(chip, x, y, [Centred(beta=0.1)], 2)
 
 
 @pytest.mark.parametrize("noise", [Noise(), Noise(read=0.01)])
@@ -247,11 +248,13 @@ def test_a_study_knows_gain_and_cost_of_every_scheme(noise):
         *(Chebyshev(beta=0.3, points=n) for n in (2, 4, 6)),
     ]
     swinging = [LockIn(**swing), LockIn(**swing, harmonics=2), Rotation(**swing)]
-    found = best_nudge(chip, x, y, [*schemes, *swinging], 2)
+    found = compare_schemes(chip, x, y, [*schemes, *swinging], 2)
     mirror = not noise.random
-    nodes = [s.nodes() if mirror else unfolded(s.nodes()) for s in schemes] + [s.cycle(16) for s in swinging]
-    np.testing.assert_allclose(found.gain, [noise_gain(of_one) for of_one in nodes], rtol=1e-12)
-    asked = [demand(scheme, mirror, 16) for scheme in [*schemes, *swinging]]
+    nodes = [s.nodes() if mirror else unfold_mirrored_nodes(s.nodes()) for s in schemes] + [
+        s.cycle(16) for s in swinging
+    ]
+    np.testing.assert_allclose(found.gain, [compute_noise_gain(of_one) for of_one in nodes], rtol=1e-12)
+    asked = [count_demand(scheme, mirror, 16) for scheme in [*schemes, *swinging]]
     assert list(zip(found.settlings, found.reads, strict=True)) == asked
 
 
@@ -264,15 +267,15 @@ def test_noise_of_the_membranes_spreads_every_scheme_as_the_linearised_chip_says
     # The same input for all, each with noise of its own.
     x, y = np.repeat(x, 200, axis=0), np.repeat(y, 200, axis=0)
     repeats = 4
-    study = best_nudge(chip, x, y, schemes, repeats, Allowance(settlings=10, reads=10))
+    study = compare_schemes(chip, x, y, schemes, repeats, Allowance(settlings=10, reads=10))
     chip.set_input(x[:1])
     chip.settle()
-    linear, true = linearise(chip, equilibrium(chip).state), exact(chip, y[:1]).delta[0]
+    linear, true = linearise(chip, find_equilibrium(chip).state), compute_exact_errors(chip, y[:1]).delta[0]
     freedom = len(x) * (repeats - 1)
     low, high = stats.chi2.ppf([ALARM / 2, 1 - ALARM / 2], freedom) / freedom
     assert high < 1.35  # a mirrored circle would be 1.5 times as loud, one plane without noise half as loud
     for s, scheme in enumerate(schemes):
-        expected = estimate_variance(chip, linear, scheme)[0]
+        expected = predict_estimate_variance(chip, linear, scheme)[0]
         for k, columns in enumerate(chip.topology.columns.values()):
             relative = expected[columns].sum() / np.sum(true[columns] ** 2)
             ratio = study.variance[s, k] * study.averaged[s] / relative

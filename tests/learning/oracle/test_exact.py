@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from learning import cost
-from learning.estimator import estimate, measure_free
-from learning.oracle.exact import exact, exact_rule
+from learning.estimator import estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors, make_exact_rule
 from learning.schemes.nodes import Backward, Circle
 from learning.training import Samples
 from substrate.chip.chip import Chip
@@ -22,7 +22,7 @@ def loss_at_rest(chip, blocks, x, y):
     moved = Chip(chip.design, blocks)
     free = measure_free(moved, x)
     assert (free.settled.status == 0).all()
-    return cost.loss(moved.readout, free.activity["out"], y).mean()
+    return cost.compute_loss(moved.readout, free.activity["out"], y).mean()
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -32,10 +32,10 @@ def test_gradients_are_finite_differences_of_the_loss(wiring, kind, law):
     chip = random_chip(wiring, cost=kind, law=law, scale=0.3 if law == "hopfield" else 0.5)
     x, y = random_batch(chip, 3)
     free = measure_free(chip, x)
-    delta = chip.topology.split(exact(chip, y).delta)
+    delta = chip.topology.split(compute_exact_errors(chip, y).delta)
     keep = np.ones(3, dtype=bool)
-    blocks = cost.gradients(chip, free.activity, delta, keep)
-    blocks |= cost.readout_gradients(chip.readout, free.activity["out"], y, keep)
+    blocks = cost.compute_gradients(chip, free.activity, delta, keep)
+    blocks |= cost.compute_readout_gradients(chip.readout, free.activity["out"], y, keep)
     assert blocks.keys() == chip.programmed.keys()
     rng, step = np.random.default_rng(3), 1e-5
     for name, block in blocks.items():
@@ -53,7 +53,7 @@ def test_without_feedback_ep_sees_only_the_output_layer():
     chip = random_chip("forward")
     x, y = random_batch(chip)
     measure_free(chip, x)
-    reference = exact(chip, y)
+    reference = compute_exact_errors(chip, y)
     output = chip.topology.columns["out"]
     assert (reference.ep[:, : output.start] == 0.0).all()
     np.testing.assert_allclose(reference.ep[:, output], reference.delta[:, output], rtol=1e-12)
@@ -64,7 +64,7 @@ def test_symmetric_couplings_make_ep_exact():
     chip = random_chip("reciprocal", symmetric=True)
     x, y = random_batch(chip)
     measure_free(chip, x)
-    reference = exact(chip, y)
+    reference = compute_exact_errors(chip, y)
     np.testing.assert_allclose(reference.ep, reference.delta, rtol=0, atol=1e-14)
     assert np.abs(reference.first_order).max() == 0.0
 
@@ -80,7 +80,7 @@ def with_couplings(chip, change):
 def exact_of(chip):
     x, y = random_batch(chip)
     measure_free(chip, x)
-    return exact(chip, y)
+    return compute_exact_errors(chip, y)
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -141,8 +141,8 @@ def test_a_sample_that_is_not_solved_is_left_out(part, monkeypatch):
         return solution
 
     monkeypatch.setattr(Linearisation, part, fails)
-    assert exact(chip, y).equilibrium.reached.tolist() == [True, False, True]
-    blocks = exact_rule(chip)(Samples(x, y)).blocks
+    assert compute_exact_errors(chip, y).equilibrium.reached.tolist() == [True, False, True]
+    blocks = make_exact_rule(chip)(Samples(x, y)).blocks
     assert all(np.isfinite(block).all() for block in blocks.values())
 
 
@@ -171,7 +171,7 @@ class Case:
         self.chip = Chip(design, dict(np.load(DATA / name / "parameters.npz")))
         self.free = measure_free(self.chip, batch["x"])
         self.state = self.chip.state
-        self.exact = exact(self.chip, self.y)
+        self.exact = compute_exact_errors(self.chip, self.y)
 
     def agree(self, value, key):
         expected = self.expected[key]
@@ -187,8 +187,8 @@ def test_free_state_and_loss(case):
     for layer, state in case.chip.topology.split(case.state).items():
         case.agree(state, f"free/state/{layer}")
     output = case.free.activity["out"]
-    case.agree(cost.logits(case.chip.readout, output), "free/logits")
-    case.agree(cost.loss(case.chip.readout, output, case.y).mean(), "free/loss_mean")
+    case.agree(cost.compute_logits(case.chip.readout, output), "free/logits")
+    case.agree(cost.compute_loss(case.chip.readout, output, case.y).mean(), "free/loss_mean")
 
 
 def test_error_vectors(case):
@@ -201,7 +201,7 @@ def test_error_vectors(case):
 @pytest.mark.parametrize("points", [1, 2, 4, 6])
 def test_circle_estimates(case, beta, points):
     scheme = Backward(beta=beta) if points == 1 else Circle(beta=beta, points=points)
-    measured = estimate(case.chip, case.free, case.y, scheme)
+    measured = estimate_error_vectors(case.chip, case.free, case.y, scheme)
     assert (measured.status == 0).all()
     for layer, delta in measured.delta.items():
         case.agree(delta, f"delta/circle/beta_{beta}/N_{points}/{layer}")
@@ -211,8 +211,8 @@ def test_gradients_of_every_weight_and_bias(case):
     keep = np.ones(len(case.y), dtype=bool)
     topology, readout = case.chip.topology, case.chip.readout
     for kind, delta in (("exact", case.exact.delta), ("ep", case.exact.ep)):
-        blocks = cost.gradients(case.chip, case.free.activity, topology.split(delta), keep)
-        blocks |= cost.readout_gradients(readout, case.free.activity["out"], case.y, keep)
+        blocks = cost.compute_gradients(case.chip, case.free.activity, topology.split(delta), keep)
+        blocks |= cost.compute_readout_gradients(readout, case.free.activity["out"], case.y, keep)
         assert set(blocks) == set(topology.shapes)
         for name, block in blocks.items():
             case.agree(block, f"gradient/{kind}/{name}")

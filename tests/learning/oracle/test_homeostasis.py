@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from learning.oracle.homeostasis import ExactPull, SampledPull, homeostasis, sampled
+from learning.oracle.homeostasis import ExactPull, SampledPull, compute_homeostatic_loss, estimate_homeostatic_loss
 from learning.training import Samples
 from substrate.network.topology import Topology
 from tests.networks import LAYERS, WIRINGS, random_batch, random_blocks, random_chip
@@ -20,7 +20,7 @@ REFERENCE = {"reciprocal_sigmoid_xent": "reciprocal", "loop_sigmoid_xent": "loop
 def test_loss_and_gradient_are_those_of_the_reference(name):
     topology = Topology({"in": 12, "l1": 8, "l2": 7, "out": 5}, WIRINGS[REFERENCE[name]])
     expected = np.load(DATA / name / "expected.npz")
-    found = homeostasis(topology, np.load(DATA / name / "parameters.npz"), per_unit=True)
+    found = compute_homeostatic_loss(topology, np.load(DATA / name / "parameters.npz"), per_unit=True)
     np.testing.assert_allclose(found.loss, expected["homeostasis/loss_over_n"], rtol=1e-9)
     for block, gradient in found.gradient.items():
         wanted = expected[f"homeostasis/gradient/{block}"]
@@ -37,9 +37,9 @@ def loss_of(topology, blocks):
 def test_loss_and_gradient_by_jacobian_and_finite_differences(wiring):
     topology = Topology(LAYERS, WIRINGS[wiring])
     blocks = random_blocks(topology, 0)
-    found = homeostasis(topology, blocks)
+    found = compute_homeostatic_loss(topology, blocks)
     assert found.loss == pytest.approx(loss_of(topology, blocks), rel=1e-12)
-    assert homeostasis(topology, blocks, per_unit=True).loss == pytest.approx(found.loss / topology.units)
+    assert compute_homeostatic_loss(topology, blocks, per_unit=True).loss == pytest.approx(found.loss / topology.units)
     assert found.gradient.keys() == {c.block for c in topology.recurrent()}
     rng = np.random.default_rng(1)
     for name, gradient in found.gradient.items():
@@ -58,10 +58,12 @@ def test_symmetric_couplings_are_at_rest_and_a_lone_connection_shrinks():
     blocks = random_blocks(topology, 0)
     for forward, back in topology.pairs():
         blocks[back.block] = blocks[forward.block].T
-    assert homeostasis(topology, blocks).loss == 0.0
+    assert compute_homeostatic_loss(topology, blocks).loss == 0.0
     lone = Topology(LAYERS, WIRINGS["forward"])
     blocks = random_blocks(lone, 0)
-    np.testing.assert_allclose(homeostasis(lone, blocks).gradient["weight/l1-l2"], 2.0 * blocks["weight/l1-l2"])
+    np.testing.assert_allclose(
+        compute_homeostatic_loss(lone, blocks).gradient["weight/l1-l2"], 2.0 * blocks["weight/l1-l2"]
+    )
 
 
 def jacobian_of(topology, blocks):
@@ -72,8 +74,10 @@ def test_the_two_sampled_terms_add_up_and_have_their_own_means():
     """Over the unit vectors, times sqrt(n), the mean is exact: ``|J|^2`` and ``-tr J^2``."""
     topology = Topology(LAYERS, WIRINGS["lateral"])
     blocks, basis = random_blocks(topology, 0), np.sqrt(topology.units) * np.eye(topology.units)
-    both, norm, trace = (sampled(topology, blocks, basis, terms) for terms in ("both", "norm", "trace"))
-    jacobian, exact = jacobian_of(topology, blocks), homeostasis(topology, blocks)
+    both, norm, trace = (
+        estimate_homeostatic_loss(topology, blocks, basis, terms) for terms in ("both", "norm", "trace")
+    )
+    jacobian, exact = jacobian_of(topology, blocks), compute_homeostatic_loss(topology, blocks)
     assert norm.loss == pytest.approx(np.sum(jacobian**2), rel=1e-12)
     assert trace.loss == pytest.approx(-np.trace(jacobian @ jacobian), rel=1e-12)
     assert both.loss == pytest.approx(exact.loss, rel=1e-12)
@@ -90,12 +94,12 @@ def test_a_sampled_gradient_is_that_of_its_loss():
     blocks, rng = random_blocks(topology, 0), np.random.default_rng(1)
     eps = rng.normal(size=(3, topology.units))
     for terms in ("both", "norm", "trace"):
-        for name, gradient in sampled(topology, blocks, eps, terms).gradient.items():
+        for name, gradient in estimate_homeostatic_loss(topology, blocks, eps, terms).gradient.items():
             index, ends = tuple(rng.integers(0, n) for n in gradient.shape), []
             for step in (1e-4, -1e-4):
                 moved = blocks | {name: blocks[name].copy()}
                 moved[name][index] += step
-                ends.append(sampled(topology, moved, eps, terms).loss)
+                ends.append(estimate_homeostatic_loss(topology, moved, eps, terms).loss)
             assert gradient[index] == pytest.approx((ends[0] - ends[1]) / 2e-4, abs=1e-7), name
 
 
@@ -103,16 +107,18 @@ def test_mean_and_variance_of_single_draws():
     """Variance of the loss ``2 |A J - J^T A|^2``; false alarms 1e-6 each for large samples, below 1e-4 in all."""
     topology = Topology(LAYERS, WIRINGS["reciprocal"])
     blocks, draws = random_blocks(topology, 0), np.random.default_rng(2).normal(size=(8000, topology.units))
-    jacobian, exact = jacobian_of(topology, blocks), homeostasis(topology, blocks)
+    jacobian, exact = jacobian_of(topology, blocks), compute_homeostatic_loss(topology, blocks)
     odd = 0.5 * (jacobian - jacobian.T)
     variance = 2.0 * np.sum((odd @ jacobian - jacobian.T @ odd) ** 2)
-    losses = np.array([sampled(topology, blocks, eps[None]).loss for eps in draws])
+    losses = np.array([estimate_homeostatic_loss(topology, blocks, eps[None]).loss for eps in draws])
     assert_mean(losses, exact.loss, np.sqrt(variance))
     # The loss is no normal variable: the spread of a sample variance needs its fourth moment.
     fourth = np.mean((losses - exact.loss) ** 4)
     spread = np.sqrt((fourth - variance**2) / len(losses))
     assert abs(losses.var() - variance) < stats.norm.isf(ALARM / 2) * spread
-    found = np.array([sampled(topology, blocks, eps[None]).gradient["weight/l2-l1"] for eps in draws[:2000]])
+    found = np.array(
+        [estimate_homeostatic_loss(topology, blocks, eps[None]).gradient["weight/l2-l1"] for eps in draws[:2000]]
+    )
     for index in ((0, 0), (4, 6), (2, 3)):
         entry = found[:, *index]
         assert_mean(entry, exact.gradient["weight/l2-l1"][index], entry.std(ddof=1))
@@ -120,7 +126,9 @@ def test_mean_and_variance_of_single_draws():
 
 def test_at_symmetry_a_sampled_loss_is_exactly_0_but_no_sampled_gradient():
     chip = random_chip(symmetric=True)
-    found = sampled(chip.topology, chip.programmed, np.random.default_rng(0).normal(size=(2, chip.topology.units)))
+    found = estimate_homeostatic_loss(
+        chip.topology, chip.programmed, np.random.default_rng(0).normal(size=(2, chip.topology.units))
+    )
     assert abs(found.loss) < 1e-12
     assert np.abs(found.gradient["weight/l1-l2"]).max() > 0.1
 
@@ -128,7 +136,7 @@ def test_at_symmetry_a_sampled_loss_is_exactly_0_but_no_sampled_gradient():
 def test_pulls_of_the_oracle_are_shared_out_and_follow_the_chip_as_it_is():
     chip = random_chip(sigma=0.1)
     x, y = random_batch(chip)
-    samples, exact = Samples(x, y), homeostasis(chip.topology, chip.effective, per_unit=True)
+    samples, exact = Samples(x, y), compute_homeostatic_loss(chip.topology, chip.effective, per_unit=True)
     pull = ExactPull(strength=3.0).pull(chip, samples)
     assert pull.keys() == exact.gradient.keys()
     for name, block in pull.items():

@@ -5,13 +5,13 @@ import pytest
 
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from learning.estimator import measure_free
-from learning.oracle.exact import exact
-from learning.oracle.ledger.statistics import cosines
-from learning.oracle.matching import matching_rule
-from substrate.chip.cells import spreads
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.ledger.statistics import compute_cosines
+from learning.oracle.matching import predict_matching_error
+from substrate.chip.cells import compute_weight_spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 from tests.networks import WIRINGS, dynamics, random_batch, random_blocks, random_chip
 
@@ -22,21 +22,21 @@ def squares_over_chips(sigma, **changes):
     nominal = random_chip(sigma=0.0, **changes).ideal()
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)
-    designed = exact(nominal, y)
+    designed = compute_exact_errors(nominal, y)
     errors, cosine = [], []
     for instance in range(CHIPS):
         chip = random_chip(sigma=sigma, instance=instance, **changes)
         measure_free(chip, x)
-        drawn = exact(chip, y)
+        drawn = compute_exact_errors(chip, y)
         errors.append(drawn.ep - drawn.delta)
-        cosine.append([cosines(drawn.ep[:, c], drawn.delta[:, c]) for c in chip.topology.columns.values()])
+        cosine.append([compute_cosines(drawn.ep[:, c], drawn.delta[:, c]) for c in chip.topology.columns.values()])
     return nominal, designed, np.array(errors), np.array(cosine)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.3])
 def test_the_rule_is_what_drawn_chips_show(sigma):
     nominal, designed, errors, cosine = squares_over_chips(sigma, symmetric=True)
-    rule = matching_rule(nominal, designed, feedback_spread(nominal, sigma))
+    rule = predict_matching_error(nominal, designed, feedback_spread(nominal, sigma))
     for k, (name, columns) in enumerate(nominal.topology.columns.items()):
         drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
         expected = rule.square[name].mean()
@@ -61,7 +61,9 @@ def test_the_rule_counts_whatever_spreads_the_weights(kind):
     """Squared errors of drawn chips; five standard errors (false alarms below 1e-6), and a tenth for higher orders."""
     weights = WeightDevices(**KINDS[kind])
     nominal, designed, errors, _ = squares_over_chips(0.0, symmetric=True, weights=weights)
-    rule = matching_rule(nominal, designed, spreads(nominal.design.replace(weights=weights), nominal.programmed))
+    rule = predict_matching_error(
+        nominal, designed, compute_weight_spreads(nominal.design.replace(weights=weights), nominal.programmed)
+    )
     for name, columns in nominal.topology.columns.items():
         drawn = np.sum(errors[:, :, columns] ** 2, axis=2).mean(axis=1)
         expected = rule.square[name].mean()
@@ -74,13 +76,15 @@ def test_what_feedback_cells_miss_in_the_mean_is_an_error_of_its_own():
     nominal = random_chip(symmetric=True)
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)
-    designed = exact(nominal, y)
-    rule = matching_rule(nominal, designed, spreads(nominal.design.replace(feedback=feedback), nominal.programmed))
+    designed = compute_exact_errors(nominal, y)
+    rule = predict_matching_error(
+        nominal, designed, compute_weight_spreads(nominal.design.replace(feedback=feedback), nominal.programmed)
+    )
     found = []
     for instance in range(CHIPS):
         chip = Chip(nominal.design.replace(feedback=feedback), nominal.programmed, Fabrication(0, instance))
         measure_free(chip, x)
-        drawn = exact(chip, y)
+        drawn = compute_exact_errors(chip, y)
         found.append(
             [np.sum((drawn.ep - drawn.delta)[:, c] ** 2, axis=1).mean() for c in chip.topology.columns.values()]
         )
@@ -90,7 +94,9 @@ def test_what_feedback_cells_miss_in_the_mean_is_an_error_of_its_own():
 
 
 def feedback_spread(nominal, sigma):
-    return spreads(nominal.design.replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed)
+    return compute_weight_spreads(
+        nominal.design.replace(feedback=FeedbackDevices(mismatch_sigma=sigma)), nominal.programmed
+    )
 
 
 def first_and_whole(scale, law, chips):
@@ -104,17 +110,17 @@ def first_and_whole(scale, law, chips):
     nominal = Chip(design, blocks)
     x, y = random_batch(nominal, 4)
     measure_free(nominal, x)
-    designed = exact(nominal, y)
+    designed = compute_exact_errors(nominal, y)
     first, whole = [], []
     for instance in range(chips):
         chip = Chip(spread, blocks, Fabrication(0, instance))
         measure_free(chip, x)
-        drawn = exact(chip, y)
-        odd = couplings_of(topology, chip.effective).antisymmetric()
+        drawn = compute_exact_errors(chip, y)
+        odd = make_couplings(topology, chip.effective).antisymmetric()
         errors = designed.linear.response(2.0 * odd.product(designed.delta)), drawn.ep - drawn.delta
         for kept, error in zip((first, whole), errors, strict=True):
             kept.append([np.sum(error[:, c] ** 2, axis=1).mean() for c in topology.columns.values()])
-    rule = matching_rule(nominal, designed, feedback_spread(nominal, 0.3))
+    rule = predict_matching_error(nominal, designed, feedback_spread(nominal, 0.3))
     return np.array([rule.square[name].mean() for name in topology.names]), np.array(first), np.array(whole)
 
 
@@ -132,7 +138,7 @@ def test_mild_wide_chips_follow_the_rule_to_three_percent_at_thirty_percent_spre
 
 def test_a_nominally_asymmetric_chip_keeps_its_own_error():
     nominal, designed, _, cosine = squares_over_chips(0.1, symmetric=False)
-    rule = matching_rule(nominal, designed, feedback_spread(nominal, 0.1))
+    rule = predict_matching_error(nominal, designed, feedback_spread(nominal, 0.1))
     for k, name in enumerate(nominal.topology.names):
         assert rule.cosine[name].mean() == pytest.approx(cosine[:, k].mean(), abs=0.02)
 
@@ -141,9 +147,9 @@ def test_no_spread_predicts_the_nominal_cosine():
     chip = random_chip(seed=4)
     x, y = random_batch(chip)
     measure_free(chip, x)
-    designed = exact(chip, y)
-    rule = matching_rule(chip, designed, feedback_spread(chip, 0.0))
+    designed = compute_exact_errors(chip, y)
+    rule = predict_matching_error(chip, designed, feedback_spread(chip, 0.0))
     for name, columns in chip.topology.columns.items():
         assert (rule.square[name] == 0.0).all()
-        expected = cosines(designed.ep[:, columns], designed.delta[:, columns])
+        expected = compute_cosines(designed.ep[:, columns], designed.delta[:, columns])
         np.testing.assert_allclose(rule.cosine[name], expected, rtol=1e-12)

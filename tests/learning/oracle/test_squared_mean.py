@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learning.oracle.squared_mean import standard_error
+from learning.oracle.squared_mean import compute_standard_error
 
 
 def unbiased(repeats):
@@ -18,7 +18,7 @@ def moments_of(count, mean, shared, trials=4000, components=30):
     drawn = mean + rng.normal(size=(trials, count, components)) + shared * rng.normal(size=(trials, count, 1))
     deviations = np.array([unbiased(repeats) for repeats in drawn])
     deviations = (deviations - deviations.mean()) ** 2
-    squares = np.array([standard_error(repeats) for repeats in drawn]) ** 2
+    squares = np.array([compute_standard_error(repeats) for repeats in drawn]) ** 2
     relative = [a.std(ddof=1) / a.mean() / np.sqrt(trials) for a in (squares, deviations)]
     return squares.mean() / deviations.mean(), np.hypot(*relative)
 
@@ -40,5 +40,5 @@ def test_without_a_mean_it_is_rather_too_large_but_not_by_more_than_1_6(count, s
 
 def test_repeats_that_are_alike_have_none_and_few_do_not_tell():
     row = np.random.default_rng(1).normal(size=7)
-    assert standard_error(np.tile(row, (2, 1))) == 0.0
-    assert np.isnan(standard_error(np.array([row, 2.0 * row, 3.0 * row])))
+    assert compute_standard_error(np.tile(row, (2, 1))) == 0.0
+    assert np.isnan(compute_standard_error(np.array([row, 2.0 * row, 3.0 * row])))

@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 
 from devices.neuron.noise import Noise
-from learning.draws import coins
-from learning.estimator import Free, estimate, measure_free
-from learning.oracle.exact import exact
+from learning.draws import draw_sample_signs
+from learning.estimator import FreeReading, estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors
 from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
-from learning.schemes.scheme import Demand, Slow, Swing, demand, noise_gain, truncation_order, unfolded
+from learning.schemes.scheme import (
+    Demand,
+    QuasiStaticSwing,
+    Swing,
+    compute_noise_gain,
+    count_demand,
+    find_truncation_order,
+    unfold_mirrored_nodes,
+)
 from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget
@@ -58,13 +66,13 @@ def all_nodes(scheme):
         Centred(beta=0.3),
         *(Circle(beta=0.3, points=n) for n in range(2, 9)),
         *(Chebyshev(beta=0.3, points=n) for n in range(2, 17, 2)),
-        *(Slow(LockIn(beta=0.3, period=1.0, harmonics=m), 33) for m in range(1, 9)),
-        Slow(Rotation(beta=0.3, period=1.0), 16),
+        *(QuasiStaticSwing(LockIn(beta=0.3, period=1.0, harmonics=m), 33) for m in range(1, 9)),
+        QuasiStaticSwing(Rotation(beta=0.3, period=1.0), 16),
     ],
 )
 def test_weights_differentiate(scheme):
     """A constant gives zero, the identity gives one, higher powers vanish up to the order."""
-    order = truncation_order(scheme.nodes())
+    order = find_truncation_order(scheme.nodes())
     for power in range(order + 1):
         value = sum(weight * beta**power for beta, weight in all_nodes(scheme))
         assert value == pytest.approx(1.0 if power == 1 else 0.0, abs=1e-13), power
@@ -78,14 +86,14 @@ def test_weights_differentiate(scheme):
         (RandomSign(beta=0.3).nodes(), 1),
         (Centred(beta=0.3).nodes(), 2),
         *((Circle(beta=0.3, points=n).nodes(), n) for n in (2, 3, 4, 6, 64)),
-        *((unfolded(Circle(beta=0.3, points=n).nodes()), n) for n in (3, 6)),
+        *((unfold_mirrored_nodes(Circle(beta=0.3, points=n).nodes()), n) for n in (3, 6)),
         *((Chebyshev(beta=20.0, points=n).nodes(), n) for n in range(2, 17, 2)),
         *((LockIn(beta=0.3, period=1.0, harmonics=m).cycle(40), 2 * m) for m in range(1, 9)),
         (Rotation(beta=0.3, period=1.0).cycle(24), 24),
     ],
 )
 def test_orders_of_the_table(nodes, order):
-    assert truncation_order(nodes) == order
+    assert find_truncation_order(nodes) == order
 
 
 @pytest.mark.parametrize("points", [2, 4, 6, 8])
@@ -101,13 +109,15 @@ def test_the_constant_of_chebyshev_points(points):
 
 @pytest.mark.parametrize(("scheme", "gain"), GAINS)
 def test_noise_gains_of_the_table(scheme, gain):
-    assert noise_gain(scheme.nodes()) == pytest.approx(gain, rel=2e-3)
+    assert compute_noise_gain(scheme.nodes()) == pytest.approx(gain, rel=2e-3)
 
 
 @pytest.mark.parametrize("points", [3, 4, 6, 7])
 def test_a_circle_that_is_measured_whole_has_the_lowest_gain(points):
-    assert noise_gain(unfolded(Circle(beta=0.3, points=points).nodes())) == pytest.approx(1.0 / points)
-    assert noise_gain(Rotation(beta=0.3, period=1.0).cycle(points + 1)) == pytest.approx(1.0 / (points + 1))
+    assert compute_noise_gain(unfold_mirrored_nodes(Circle(beta=0.3, points=points).nodes())) == pytest.approx(
+        1.0 / points
+    )
+    assert compute_noise_gain(Rotation(beta=0.3, period=1.0).cycle(points + 1)) == pytest.approx(1.0 / (points + 1))
 
 
 @pytest.mark.parametrize("harmonics", [1, 2, 3])
@@ -115,7 +125,7 @@ def test_the_noise_gain_of_lock_in_detection(harmonics):
     """Amplitudes have the variance ``2 / points``, and the odd numbers their squares as factors."""
     nodes = LockIn(beta=0.3, period=1.0, harmonics=harmonics).cycle(40)
     expected = 2.0 / 40 * sum(j**2 for j in range(1, 2 * harmonics, 2))
-    assert noise_gain(nodes) == pytest.approx(expected)
+    assert compute_noise_gain(nodes) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -126,8 +136,8 @@ def test_read_noise_is_amplified_by_the_gain(scheme, mirror):
     waves = isinstance(scheme, Swing)
     nodes = scheme.cycle(16) if waves else scheme.nodes()
     free = measure_free(bench, np.zeros((5_000, 1)))
-    measured = estimate(bench, free, np.zeros((5_000, 1)), scheme, mirror=mirror).delta["out"]
-    variance = noise_gain(nodes if mirror else unfolded(nodes)) * 0.2**2 / 0.3**2
+    measured = estimate_error_vectors(bench, free, np.zeros((5_000, 1)), scheme, mirror=mirror).delta["out"]
+    variance = compute_noise_gain(nodes if mirror else unfold_mirrored_nodes(nodes)) * 0.2**2 / 0.3**2
     signs = free_signs(scheme, 5_000)
     for unit, gain in enumerate(bench.gains):
         # Without noise every sample of one sign has the same estimate.
@@ -139,11 +149,11 @@ def test_read_noise_is_amplified_by_the_gain(scheme, mirror):
 
 
 def signed(nodes, sign):
-    return [(sign * complex(n.beta), sign * complex(n.weight)) for n in unfolded(nodes)]
+    return [(sign * complex(n.beta), sign * complex(n.weight)) for n in unfold_mirrored_nodes(nodes)]
 
 
 def free_signs(scheme, count):
-    return coins(scheme.seed, np.arange(count), 0) if isinstance(scheme, RandomSign) else np.ones(count)
+    return draw_sample_signs(scheme.seed, np.arange(count), 0) if isinstance(scheme, RandomSign) else np.ones(count)
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -151,16 +161,16 @@ def free_signs(scheme, count):
 def test_the_bench_charges_what_the_scheme_says(scheme, mirror):
     bench = FunctionBench(points=16)
     free = measure_free(bench, np.zeros((3, 1)))
-    estimate(bench, free, np.zeros((3, 1)), scheme, mirror=mirror)
-    asked = demand(scheme, mirror, points=16)
+    estimate_error_vectors(bench, free, np.zeros((3, 1)), scheme, mirror=mirror)
+    asked = count_demand(scheme, mirror, points=16)
     assert bench.budget == Budget(settlings=3 * asked.settlings, reads=3 * asked.reads)
 
 
 def test_a_chip_charges_the_same():
     chip = random_chip()
     x, y = random_batch(chip, 3)
-    estimate(chip, measure_free(chip, x), y, Circle(beta=0.3, points=6))
-    assert demand(Circle(beta=0.3, points=6)) == Demand(5, 7)
+    estimate_error_vectors(chip, measure_free(chip, x), y, Circle(beta=0.3, points=6))
+    assert count_demand(Circle(beta=0.3, points=6)) == Demand(5, 7)
     assert (chip.budget.settlings, chip.budget.reads) == (3 * 5, 3 * 7)
 
 
@@ -183,11 +193,11 @@ def test_truncation_order(kind, fields, order, betas):
     x, y = random_batch(chip)
     bench = SignedBench(chip)
     free = measure_free(bench, x)
-    limit = exact(chip, y).ep
+    limit = compute_exact_errors(chip, y).ep
     errors = []
     for beta in betas:
         scheme = kind(beta=beta, **fields)
-        measured = estimate(bench, free, y, Slow(scheme) if kind is LockIn else scheme)
+        measured = estimate_error_vectors(bench, free, y, QuasiStaticSwing(scheme) if kind is LockIn else scheme)
         assert (measured.status == 0).all()
         errors.append(float(np.linalg.norm(measured.flat - limit)))
     slope = slope_of(betas, errors)
@@ -205,10 +215,10 @@ def test_the_mean_over_drawn_signs_is_of_second_order():
         for seed in range(20):
             scheme = RandomSign(beta=beta, seed=seed)
             free = measure_free(bench, x)
-            delta = estimate(bench, free, y, scheme).flat
-            for sample, sign in enumerate(coins(scheme.seed, np.arange(len(x)), 0)):
+            delta = estimate_error_vectors(bench, free, y, scheme).flat
+            for sample, sign in enumerate(draw_sample_signs(scheme.seed, np.arange(len(x)), 0)):
                 drawn[sample, sign] = delta[sample]
-        limit = exact(chip, y).ep if limit is None else limit
+        limit = compute_exact_errors(chip, y).ep if limit is None else limit
         assert len(drawn) == 2 * len(x)
         mean = np.array([0.5 * (drawn[sample, 1.0] + drawn[sample, -1.0]) for sample in range(len(x))])
         errors.append(float(np.linalg.norm(mean - limit)))
@@ -217,12 +227,16 @@ def test_the_mean_over_drawn_signs_is_of_second_order():
 
 def test_signs_belong_to_sample_epoch_and_seed():
     scheme, ids = RandomSign(beta=0.1, seed=3), np.arange(4000)
-    signs = coins(scheme.seed, ids, 1)
+    signs = draw_sample_signs(scheme.seed, ids, 1)
     assert set(signs) == {1.0, -1.0}
     assert_mean(signs, 0.0, 1.0)
-    np.testing.assert_array_equal(coins(scheme.seed, ids[::-7], 1), signs[::-7])
-    others = [coins(scheme.seed, ids, 2), coins(scheme.seed, ids + 4000, 1), coins(scheme.seed, ids + 2**32, 1)]
-    for other in [*others, coins(4, ids, 1)]:
+    np.testing.assert_array_equal(draw_sample_signs(scheme.seed, ids[::-7], 1), signs[::-7])
+    others = [
+        draw_sample_signs(scheme.seed, ids, 2),
+        draw_sample_signs(scheme.seed, ids + 4000, 1),
+        draw_sample_signs(scheme.seed, ids + 2**32, 1),
+    ]
+    for other in [*others, draw_sample_signs(4, ids, 1)]:
         assert_mean(signs * other, 0.0, 1.0)
 
 
@@ -231,9 +245,11 @@ def test_drawn_signs_follow_the_ids_and_the_epoch():
     x, y = random_batch(chip)
     scheme, ids = RandomSign(beta=0.4), np.array([11, 3, 8, 2, 40])
     bench = SignedBench(chip)
-    measured = estimate(bench, measure_free(bench, x, ids, 2), y, scheme)
-    plus, minus = (estimate(chip, measure_free(chip, x), y, kind(beta=0.4)) for kind in (OneSided, Backward))
-    signs = coins(scheme.seed, ids, 2)
+    measured = estimate_error_vectors(bench, measure_free(bench, x, ids, 2), y, scheme)
+    plus, minus = (
+        estimate_error_vectors(chip, measure_free(chip, x), y, kind(beta=0.4)) for kind in (OneSided, Backward)
+    )
+    signs = draw_sample_signs(scheme.seed, ids, 2)
     assert set(signs) == {1.0, -1.0}
     for layer, delta in measured.delta.items():
         expected = np.where(signs[:, None] > 0.0, plus.delta[layer], minus.delta[layer])
@@ -288,13 +304,13 @@ CASES = [
 def nodes_of(scheme, mirror):
     if isinstance(scheme, Swing):
         return scheme.cycle(POINTS)
-    return scheme.nodes() if mirror else unfolded(scheme.nodes())
+    return scheme.nodes() if mirror else unfold_mirrored_nodes(scheme.nodes())
 
 
 def delta_of(chip, x, y, scheme, mirror):
     chip.set_input(x)
     settled = chip.settle()
-    return estimate(chip, Free(chip.read(), settled), y, scheme, mirror=mirror).flat
+    return estimate_error_vectors(chip, FreeReading(chip.read(), settled), y, scheme, mirror=mirror).flat
 
 
 @pytest.mark.parametrize(("scheme", "mirror"), CASES, ids=lambda case: getattr(case, "kind", case))
@@ -304,7 +320,7 @@ def test_read_noise_has_the_gain_of_the_scheme(scheme, mirror):
     x, y = random_batch(chip, SAMPLES)
     quiet = chip.without("read-noise")
     noise = delta_of(chip, x, y, scheme, mirror) - delta_of(quiet, x, y, scheme, mirror)
-    assert_normal_variance(noise.ravel(), noise_gain(nodes_of(scheme, mirror)) * SIGMA**2 / BETA**2)
+    assert_normal_variance(noise.ravel(), compute_noise_gain(nodes_of(scheme, mirror)) * SIGMA**2 / BETA**2)
 
 
 @pytest.mark.parametrize(
@@ -324,4 +340,4 @@ def test_read_noise_has_the_gain_of_the_scheme(scheme, mirror):
     ],
 )
 def test_gains_in_closed_form(scheme, mirror, expected):
-    assert noise_gain(nodes_of(scheme, mirror)) == pytest.approx(expected, rel=1e-12)
+    assert compute_noise_gain(nodes_of(scheme, mirror)) == pytest.approx(expected, rel=1e-12)

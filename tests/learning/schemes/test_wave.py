@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from devices.neuron.membrane import NeuronDevices
-from learning.estimator import estimate, measure_free
+from learning.estimator import estimate_error_vectors, measure_free
 from learning.schemes.nodes import Backward, OneSided, RandomSign
-from learning.schemes.scheme import Slow, demand
+from learning.schemes.scheme import QuasiStaticSwing, count_demand
 from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.protocol import Budget, Nudge, Status
@@ -21,7 +21,7 @@ WAVES = [LockIn, Rotation]
 
 def delta_of(bench, scheme, samples=2):
     x = np.zeros((samples, 1))
-    return estimate(bench, measure_free(bench, x), np.zeros((samples, 1)), scheme).delta["out"]
+    return estimate_error_vectors(bench, measure_free(bench, x), np.zeros((samples, 1)), scheme).delta["out"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_lag_of_a_rotation_is_known():
 
 def test_the_running_mean_is_the_presynaptic_factor():
     bench, x = FunctionBench(), np.full((2, 1), 0.3)
-    measured = estimate(bench, measure_free(bench, x), x, Rotation(beta=0.4, period=9.0))
+    measured = estimate_error_vectors(bench, measure_free(bench, x), x, Rotation(beta=0.4, period=9.0))
     np.testing.assert_allclose(measured.presynaptic["out"], np.tile(1.0 / bench.gains, (2, 1)), rtol=1e-14)
     np.testing.assert_allclose(measured.presynaptic["in"], x, rtol=1e-14)
 
@@ -75,7 +75,7 @@ def test_too_few_points_are_refused(scheme, points):
 
 def test_one_cycle_is_one_settling():
     bench, x = FunctionBench(), np.zeros((2, 1))
-    measured = estimate(bench, measure_free(bench, x), x, LockIn(beta=0.1, period=9.0))
+    measured = estimate_error_vectors(bench, measure_free(bench, x), x, LockIn(beta=0.1, period=9.0))
     np.testing.assert_array_equal(measured.steps, [1, 1])
 
 
@@ -88,8 +88,11 @@ def test_on_a_chip_the_lag_falls_with_the_square_of_the_period(kind):
     chip = swinging_chip()
     x, y = random_batch(chip)
     free = measure_free(chip, x)
-    limit = estimate(chip, free, y, Slow(kind(beta=0.2, period=1.0))).flat
-    errors = [float(np.linalg.norm(estimate(chip, free, y, kind(beta=0.2, period=p)).flat - limit)) for p in PERIODS]
+    limit = estimate_error_vectors(chip, free, y, QuasiStaticSwing(kind(beta=0.2, period=1.0))).flat
+    errors = [
+        float(np.linalg.norm(estimate_error_vectors(chip, free, y, kind(beta=0.2, period=p)).flat - limit))
+        for p in PERIODS
+    ]
     slope = slope_of([1.0 / p for p in PERIODS], errors)
     assert abs(slope - 2.0) < 0.15, (slope, errors)
     assert errors[-1] < 0.01 * np.linalg.norm(limit)
@@ -100,13 +103,13 @@ def test_a_chip_charges_every_point_of_the_cycle(kind, planes):
     chip = swinging_chip()
     x, y = random_batch(chip, 3)
     scheme = {"cosine": LockIn, "rotation": Rotation}[kind](beta=0.1, period=8.0, cycles=1)
-    estimate(chip, measure_free(chip, x), y, scheme)
+    estimate_error_vectors(chip, measure_free(chip, x), y, scheme)
     cycle = chip.read_cycle()
     assert {layer: a.shape for layer, a in cycle.items()} == {"in": (32, 3, 6)} | {
         layer: (32, 3, chip.topology.layers[layer]) for layer in chip.topology.names
     }
     assert all(np.iscomplexobj(a) == (planes == 2) for layer, a in cycle.items() if layer != "in")
-    asked = demand(scheme, points=32)
+    asked = count_demand(scheme, points=32)
     assert chip.budget.settlings == 3 * asked.settlings
     assert chip.budget.reads == 3 * (asked.reads + 32 * planes)  # the cycle was read twice
 
@@ -117,7 +120,7 @@ def test_a_swing_repeats_itself_once_the_start_is_forgotten():
     deltas = []
     for cycles in (2, 3):
         free = measure_free(chip, x)
-        deltas.append(estimate(chip, free, y, LockIn(beta=0.2, period=80.0, cycles=cycles)).flat)
+        deltas.append(estimate_error_vectors(chip, free, y, LockIn(beta=0.2, period=80.0, cycles=cycles)).flat)
     np.testing.assert_allclose(*deltas, rtol=0, atol=1e-10)
 
 
@@ -127,7 +130,7 @@ def test_a_swing_repeats_itself_once_the_start_is_forgotten():
 def test_a_swing_has_settled_when_its_last_cycle_closes(kind, cycles, status, threads):
     chip = swinging_chip(phase=Phase(max_steps=4000, tolerance=1e-9), threads=threads)
     x, y = random_batch(chip)
-    found = estimate(chip, measure_free(chip, x), y, kind(beta=0.2, period=40.0, cycles=cycles))
+    found = estimate_error_vectors(chip, measure_free(chip, x), y, kind(beta=0.2, period=40.0, cycles=cycles))
     np.testing.assert_array_equal(found.status, status)
 
 
@@ -163,9 +166,11 @@ def test_a_chip_takes_the_sign_of_every_sample():
     chip = swinging_chip()
     x, y = random_batch(chip)
     scheme = RandomSign(beta=0.3)
-    seen, by_hand = (estimate(b, measure_free(b, x), y, scheme).flat for b in (chip, SignedBench(chip)))
+    seen, by_hand = (estimate_error_vectors(b, measure_free(b, x), y, scheme).flat for b in (chip, SignedBench(chip)))
     np.testing.assert_allclose(seen, by_hand, rtol=0, atol=1e-12)
-    ends = [estimate(chip, measure_free(chip, x), y, kind(beta=0.3)).flat for kind in (OneSided, Backward)]
+    ends = [
+        estimate_error_vectors(chip, measure_free(chip, x), y, kind(beta=0.3)).flat for kind in (OneSided, Backward)
+    ]
     assert all(not np.allclose(seen, end) for end in ends)
 
 
@@ -174,5 +179,5 @@ def test_the_budget_counts_the_time_of_every_cycle():
     x, y = random_batch(chip, 3)
     free = measure_free(chip, x)
     before = chip.budget
-    estimate(chip, free, y, LockIn(beta=0.1, period=8.0, cycles=2))
+    estimate_error_vectors(chip, free, y, LockIn(beta=0.1, period=8.0, cycles=2))
     assert chip.budget.plus(before, -1) == Budget(settlings=3, settled_time=3 * 3 * 8.0, reads=3 * 32)

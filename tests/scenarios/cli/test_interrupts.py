@@ -100,7 +100,7 @@ def test_a_long_silence_is_broken_with_what_goes_on(monkeypatch, capsys):
             told = capsys.readouterr().err
             if "still at" in told:
                 break
-        monkeypatch.setattr("scenarios.front.progress.compiling", lambda: True)
+        monkeypatch.setattr("scenarios.front.progress.is_compiling", lambda: True)
         progress.say("counting on")
         for _ in count():
             time.sleep(0.05)
@@ -125,4 +125,4 @@ def test_ctrl_c_is_obeyed_at_any_time(tmp_path, command, seconds):
     assert process.returncode in (BROKEN_OFF, 75)
     assert "Traceback" not in out
     for file in (tmp_path / "out").rglob("*.h5"):
-        store.load(file)
+        store.read_result_file(file)

@@ -115,7 +115,7 @@ def test_a_diverging_network_is_reported_with_the_knob(tmp_path):
     assert result.exit_code == 0, result.output
     assert "No sample settled" in result.stdout
     assert "4 diverged (lower dynamics.dt" in result.stdout
-    gradient = store.load(out / "run.h5")["gradient"]
+    gradient = store.read_result_file(out / "run.h5")["gradient"]
     assert not gradient["kept"].data.any()
     assert all(value != value for value in gradient["cosine"].data.ravel())  # noqa: PLR0124  NaN, openly
 
@@ -138,7 +138,7 @@ def test_signal_levels_in_volts_where_the_scenario_says_so(tmp_path):
     out = tmp_path / "out"
     result = call("run", write_scenario(tmp_path), "--out", out, *physical)
     assert result.exit_code == 0, result.output
-    signal = store.load(out / "run.h5")["signal"]
+    signal = store.read_result_file(out / "run.h5")["signal"]
     assert signal["activity_volts"].units == "V"
     assert f"{500.0 * signal['evoked'].data[0, 0]:.3g}" in result.stdout
     assert "beta 0.2 (mV)" in " ".join(result.stdout.split())
@@ -222,7 +222,7 @@ def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path, number):
     assert process.returncode == 75
     assert "the same command goes on from here" in errors
     assert "stopping with a checkpoint" in (out / "run.log").read_text()
-    assert store.load(out / "run.ckpt.h5").attributes["stage"] == "metrics"
+    assert store.read_result_file(out / "run.ckpt.h5").attributes["stage"] == "metrics"
 
 
 def test_report_and_schema_and_init_write_their_files(tmp_path, monkeypatch):

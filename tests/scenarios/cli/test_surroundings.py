@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from scenarios.drawing.style import panels, styled, svg
+from scenarios.drawing.style import make_panels, render_svg, styled
 
 from ..files import write_scenario
 
@@ -105,14 +105,14 @@ SETTINGS = {
 
 @styled
 def drawn():
-    figure, (axes,) = panels(1, 3.0)
+    figure, (axes,) = make_panels(1, 3.0)
     axes.plot([0.0, 1.0], [0.0, 1.0], label="a line")
     axes.legend()
     return figure
 
 
 def test_figures_do_not_depend_on_the_settings_of_the_user():
-    expected = svg(drawn())
+    expected = render_svg(drawn())
     with mpl.rc_context(SETTINGS):
-        assert svg(drawn()) == expected
+        assert render_svg(drawn()) == expected
         assert mpl.rcParams["lines.linewidth"] == 9.0, "the settings of the user stay his"

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from tests.scenarios.files import DATA, write_scenario
 from tests.scenarios.sweep_files import BASE
 
@@ -125,8 +125,8 @@ def verdict(folder: Path, form: Form, content: bytes) -> str:
     path = write_scenario(folder, PLAIN + PHYSICAL)
     place = f"{form.key}={folder / form.name}"
     try:
-        loaded = load(path, [*form.edits, place])
-        setup = build(loaded)
+        loaded = load_scenario(path, [*form.edits, place])
+        setup = make_setup(loaded)
         setup.chip(0, threads=1)
     except ScenarioError as error:
         return str(error)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scenarios.data.datasets import DataError, describe, load_task
+from scenarios.data.datasets import DataError, load_task_data, read_outline
 from scenarios.schema.tasks import ArraysTask, BundledTask, IdxTask
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def write_idx(folder, packed=False, **files):
 
 def refusal(task, folder, inputs, outputs=None):
     with pytest.raises(DataError) as caught:
-        load_task(task, folder, inputs, outputs)
+        load_task_data(task, folder, inputs, outputs)
     assert caught.value.field in {"task.path", "task.name"}
     assert caught.value.hint
     return str(caught.value)
@@ -64,7 +64,7 @@ def refusal(task, folder, inputs, outputs=None):
 
 
 def test_bundled_images_are_balanced_and_scaled(tmp_path):
-    data = load_task(BUNDLED, tmp_path, 784, None)
+    data = load_task_data(BUNDLED, tmp_path, 784, None)
     assert data.x.shape == (2000, 784)
     assert data.y.shape == (2000, 10)
     assert data.x_test.shape == (500, 784)
@@ -86,8 +86,8 @@ def test_bundled_arrays_have_the_digests_of_the_readme():
 
 @pytest.mark.skipif(not OFFICIAL.is_dir(), reason="the official Fashion-MNIST files are not beside this checkout")
 def test_bundled_images_are_the_first_of_each_class():
-    official = load_task(IdxTask(kind="idx", path="."), OFFICIAL, 784, None)
-    bundled = load_task(BUNDLED, OFFICIAL, 784, None)
+    official = load_task_data(IdxTask(kind="idx", path="."), OFFICIAL, 784, None)
+    bundled = load_task_data(BUNDLED, OFFICIAL, 784, None)
 
     def first(y, count):
         return np.sort(np.concatenate([np.flatnonzero(y[:, label])[:count] for label in range(10)]))
@@ -110,36 +110,36 @@ def test_bundled_misfit_names_the_task_by_name(tmp_path):
 
 def test_reference_batch_is_read_as_it_is():
     task = ArraysTask(kind="arrays", path=BATCH.name)
-    data = load_task(task, BATCH.parent, 12, None)
+    data = load_task_data(task, BATCH.parent, 12, None)
     with np.load(BATCH, allow_pickle=False) as batch:
         assert np.array_equal(data.x, batch["x"])
         assert np.array_equal(data.y, batch["y"])
     assert data.labels is None
     assert data.x_test.shape == (0, 12)
     assert data.y_test.shape == (0, 3)
-    assert describe(task, BATCH.parent) == (4, 12, 3, 0)
+    assert read_outline(task, BATCH.parent) == (4, 12, 3, 0)
 
 
 def test_labels_become_targets(tmp_path):
     write_npz(tmp_path, x=X, y=LABELS, x_test=X[:2], y_test=LABELS[:2])
-    data = load_task(ARRAYS, tmp_path, 3, None)
+    data = load_task_data(ARRAYS, tmp_path, 3, None)
     assert data.y.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
     assert data.y_test.tolist() == [[1, 0, 0], [0, 0, 1]]
     assert data.labels.tolist() == LABELS.tolist()
-    assert load_task(ARRAYS, tmp_path, 3, 5).y.shape == (4, 5)
+    assert load_task_data(ARRAYS, tmp_path, 3, 5).y.shape == (4, 5)
 
 
 def test_a_class_seen_in_the_test_part_only_counts(tmp_path):
     write_npz(tmp_path, x=X, y=LABELS, x_test=X[:1], y_test=np.array([6]))
-    assert describe(ARRAYS, tmp_path).classes == 7
-    assert load_task(ARRAYS, tmp_path, 3, None).y.shape == (4, 7)
+    assert read_outline(ARRAYS, tmp_path).classes == 7
+    assert load_task_data(ARRAYS, tmp_path, 3, None).y.shape == (4, 7)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, bool, np.float16, ">f8"])
 def test_arrays_are_converted_and_not_scaled(tmp_path, dtype):
     x = (X * 20).astype(dtype)
     write_npz(tmp_path, x=x, y=LABELS)
-    data = load_task(ARRAYS, tmp_path, 3, None)
+    data = load_task_data(ARRAYS, tmp_path, 3, None)
     assert data.x.dtype == np.dtype(float)
     assert np.array_equal(data.x, x)
 
@@ -147,7 +147,7 @@ def test_arrays_are_converted_and_not_scaled(tmp_path, dtype):
 def test_digest_follows_the_content_and_not_the_compression(tmp_path):
     def digest(save, x):
         save(tmp_path / "batch.npz", x=x, y=LABELS)
-        return load_task(ARRAYS, tmp_path, x.shape[1], None).sha256
+        return load_task_data(ARRAYS, tmp_path, x.shape[1], None).sha256
 
     last = X.copy()
     last[-1, -1] += 1
@@ -200,7 +200,7 @@ def test_data_that_do_not_fit_the_network(tmp_path, y):
 
 def test_targets_need_exactly_the_output_units(tmp_path):
     write_npz(tmp_path, x=X, y=X)
-    assert load_task(ARRAYS, tmp_path, 3, 3).y.tolist() == X.tolist()
+    assert load_task_data(ARRAYS, tmp_path, 3, 3).y.tolist() == X.tolist()
     assert "3 classes, the output layer 5 units" in refusal(ARRAYS, tmp_path, 3, 5)
 
 
@@ -232,14 +232,14 @@ def test_a_header_that_lies_is_refused(tmp_path, shape, dtype, version, words):
 
 def test_describe_needs_no_pixels(tmp_path):
     write_member(tmp_path, {"descr": "<f8", "fortran_order": False, "shape": (4, 3)})
-    assert describe(ARRAYS, tmp_path) == (4, 3, 3, 0)
+    assert read_outline(ARRAYS, tmp_path) == (4, 3, 3, 0)
 
 
 def test_a_member_without_suffix_does_not_stand_in(tmp_path):
     write_npz(tmp_path, x=X, y=LABELS)
     with zipfile.ZipFile(tmp_path / "batch.npz", "a") as archive:
         archive.writestr("x", b"something else")
-    assert np.array_equal(load_task(ARRAYS, tmp_path, 3, None).x, X)
+    assert np.array_equal(load_task_data(ARRAYS, tmp_path, 3, None).x, X)
 
 
 @pytest.mark.parametrize("path", ["absent.npz", ".", "nul\0.npz", "long" * 1000])
@@ -253,12 +253,12 @@ def test_a_file_that_is_not_there(tmp_path, path):
 @pytest.mark.parametrize("packed", [False, True])
 def test_idx_files_are_flattened_and_scaled(tmp_path, packed):
     write_idx(tmp_path, packed, x=images(), y=labels(), x_test=images(2), y_test=labels((1, 0)))
-    data = load_task(IDX, tmp_path, 6, None)
+    data = load_task_data(IDX, tmp_path, 6, None)
     assert np.array_equal(data.x, np.arange(30).reshape(5, 6) / 255)
     assert data.labels.tolist() == [0, 1, 2, 0, 1]
     assert data.x_test.shape == (2, 6)
     assert data.y_test.tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert describe(IDX, tmp_path) == (5, 6, 3, 2)
+    assert read_outline(IDX, tmp_path) == (5, 6, 3, 2)
 
 
 def test_packing_does_not_change_the_digest(tmp_path):
@@ -266,13 +266,13 @@ def test_packing_does_not_change_the_digest(tmp_path):
     for name, packed in (("plain", False), ("packed", True)):
         (tmp_path / name).mkdir()
         write_idx(tmp_path / name, packed, x=images(), y=labels())
-        digests.add(load_task(IDX, tmp_path / name, 6, None).sha256)
+        digests.add(load_task_data(IDX, tmp_path / name, 6, None).sha256)
     assert len(digests) == 1
 
 
 def test_idx_without_a_test_part(tmp_path):
     write_idx(tmp_path, x=images(), y=labels())
-    data = load_task(IDX, tmp_path, 6, 4)
+    data = load_task_data(IDX, tmp_path, 6, 4)
     assert data.x_test.shape == (0, 6)
     assert data.y_test.shape == (0, 4)
 
@@ -322,9 +322,9 @@ FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCh
 
 def only_data_errors(task, folder, inputs):
     with suppress(DataError):
-        load_task(task, folder, inputs, None)
+        load_task_data(task, folder, inputs, None)
     with suppress(DataError):
-        describe(task, folder)
+        read_outline(task, folder)
 
 
 @FUZZ

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios.data.datasets import DataError, load_task
-from scenarios.data.foreign import KINDS, recognised
+from scenarios.data.datasets import DataError, load_task_data
+from scenarios.data.foreign import KINDS, recognise_layout
 from scenarios.schema.tasks import ArraysTask, IdxTask
 
 
@@ -20,17 +20,17 @@ def filled(folder, names):
 def test_every_known_folder_is_named_and_answered(tmp_path, kind, inside, task):
     filled(tmp_path / "given" / inside, [*kind.signs, "readme.txt"])
     with pytest.raises(DataError) as caught:
-        load_task(task(kind="idx" if task is IdxTask else "arrays", path="given"), tmp_path, 4, None)
+        load_task_data(task(kind="idx" if task is IdxTask else "arrays", path="given"), tmp_path, 4, None)
     assert kind.words in caught.value.message
     assert caught.value.hint == kind.cure
 
 
 def test_a_folder_above_the_files_is_answered_with_the_path_to_add(tmp_path):
     filled(tmp_path / "FashionMNIST" / "raw", ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"])
-    assert recognised(tmp_path)[1] == 'add "/FashionMNIST/raw" to task.path'
+    assert recognise_layout(tmp_path)[1] == 'add "/FashionMNIST/raw" to task.path'
 
 
 def test_a_folder_that_nobody_knows_is_told_as_before(tmp_path):
-    assert recognised(filled(tmp_path / "given", ["notes.txt"])) is None
+    assert recognise_layout(filled(tmp_path / "given", ["notes.txt"])) is None
     with pytest.raises(DataError, match="no train-images-idx3-ubyte in"):
-        load_task(IdxTask(kind="idx", path="given"), tmp_path, 4, None)
+        load_task_data(IdxTask(kind="idx", path="given"), tmp_path, 4, None)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from scenarios.build import build
-from scenarios.data.datasets import DataError, describe, load_task
+from scenarios.build import make_setup
+from scenarios.data.datasets import DataError, load_task_data, read_outline
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.results.store import load as load_result
-from scenarios.run.run import Options, run
+from scenarios.language.load import load_scenario
+from scenarios.results.store import read_result_file as load_result
+from scenarios.run.run import RunOptions, run_scenario
 from scenarios.schema.tasks import MoonsTask, TeacherTask
 from tests.scenarios.experiments.train.test_run import Watch
 from tests.scenarios.scenario_files import changed, only_fault, write
@@ -19,7 +19,7 @@ TEACHER = TeacherTask(kind="teacher", inputs=5, outputs=3, samples=400, test_sam
 
 
 def of(task, folder=None, outputs=None):
-    return load_task(task, folder, 2 if task.kind == "two-moons" else task.inputs, outputs)
+    return load_task_data(task, folder, 2 if task.kind == "two-moons" else task.inputs, outputs)
 
 
 def test_moons_lie_on_two_half_circles():
@@ -85,7 +85,7 @@ def test_data_depend_on_their_keys_alone(task):
     np.testing.assert_array_equal(fewer.x, first.x[:10])
     np.testing.assert_array_equal(fewer.labels, first.labels[:10])
     assert not np.isin(first.x_test, first.x).any()
-    outline = describe(task, None)
+    outline = read_outline(task, None)
     assert (outline.samples, outline.inputs) == first.x.shape
     assert (outline.test_samples, outline.classes) == first.y_test.shape
 
@@ -103,9 +103,9 @@ def test_no_test_samples_are_none():
 
 def test_a_network_of_other_width_is_refused():
     with pytest.raises(DataError, match=r"task\.kind: x has 2 columns, .* set the first of network\.layers to 2"):
-        load_task(MOONS, None, 3, None)
+        load_task_data(MOONS, None, 3, None)
     with pytest.raises(DataError, match="above 8 GB"):
-        describe(TEACHER.model_copy(update={"inputs": 100_000, "samples": 100_000}), None)
+        read_outline(TEACHER.model_copy(update={"inputs": 100_000, "samples": 100_000}), None)
 
 
 @pytest.mark.parametrize(
@@ -125,19 +125,19 @@ def test_a_wrong_task_is_explained(tmp_path, keys, path, message):
 
 def test_values_of_a_teacher_are_no_classes(tmp_path):
     keys = 'kind = "teacher"\ninputs = 4\noutputs = 2\ntargets = "values"'
-    loaded = load(write(tmp_path, changed('kind = "bundled"', keys)))
+    loaded = load_scenario(write(tmp_path, changed('kind = "bundled"', keys)))
     with pytest.raises(
         ScenarioError, match=r'y does not hold class probabilities: its rows sum to .* - take "classes"'
     ):
-        build(loaded)
-    loaded = load(tmp_path / "s.toml", ['network.cost="mse"'])
-    assert build(loaded).data.y.shape == (1000, 2)
+        make_setup(loaded)
+    loaded = load_scenario(tmp_path / "s.toml", ['network.cost="mse"'])
+    assert make_setup(loaded).data.y.shape == (1000, 2)
 
 
 def test_moons_can_be_learned(tmp_path):
     text = changed('kind = "bundled"', 'kind = "two-moons"\nsamples = 60\ntest_samples = 20\nbatch = 20')
     text = text.replace("in = 4", "in = 2").replace('kind = "measure"\nsamples = 16', 'kind = "train"\nepochs = 3')
     text = text.replace("[task]", 'optimiser = { kind = "adamw", rate = 0.05, schedule = "cosine" }\n\n[task]')
-    done = run(load(write(tmp_path, text)), Options(tmp_path / "out"), Watch())
+    done = run_scenario(load_scenario(write(tmp_path, text)), RunOptions(tmp_path / "out"), Watch())
     loss = load_result(done.folder / "run.h5")["metrics"]["loss_train"].data
     assert loss[3] < loss[1]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.data.arrays import DataError
-from scenarios.data.measured_converters import read_converter
-from scenarios.language.load import load
-from scenarios.run.relocate import relocated
+from scenarios.data.measured_converters import read_converter_levels
+from scenarios.language.load import load_scenario
+from scenarios.run.relocate import relocate_paths
 
 from ..files import MEASURE, write_scenario
 from ..scenario_files import faults_of_files
@@ -26,12 +26,12 @@ def scenario(tmp_path, adc=None, dac=None):
     path = write_scenario(tmp_path, TEXT)
     np.savetxt(tmp_path / "adc.csv", np.arange(7) + 0.6 if adc is None else adc, delimiter=",")
     np.savez(tmp_path / "dac.npz", **(dac or {"levels": 1.1 * np.arange(-2, 3)}))
-    return load(path)
+    return load_scenario(path)
 
 
 def test_tables_come_to_the_chip(tmp_path):
     loaded = scenario(tmp_path, adc=np.arange(7)[:, None] + np.linspace(0.4, 0.6, 20))
-    setup = build(loaded)
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=1)
     chip.set_input(setup.data.x)
     chip.settle()
@@ -44,7 +44,7 @@ def test_tables_come_to_the_chip(tmp_path):
 
 
 def test_a_copy_elsewhere_finds_its_tables(tmp_path):
-    moved = relocated(scenario(tmp_path), tmp_path / "out").devices.converters
+    moved = relocate_paths(scenario(tmp_path), tmp_path / "out").devices.converters
     assert (moved.readout.measured, moved.nudge.measured) == ("../adc.csv", "../dac.npz")
 
 
@@ -91,7 +91,7 @@ def read(folder, converter, bits, text, extra=""):
     base = MEASURE.replace(', { kind = "circle", points = 4, beta = 0.2 }', "")
     path = write_scenario(folder, f'{base}\n[phases]\nnudge = "held"\n{PHYSICAL}{table}{extra}')
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    return read_converter(load(path), converter)
+    return read_converter_levels(load_scenario(path), converter)
 
 
 def column(values, first=None):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scenarios.data.arrays import DataError
-from scenarios.data.measured_curve import read_curve
-from scenarios.language.load import load
+from scenarios.data.measured_curve import read_transfer_curve
+from scenarios.language.load import load_scenario
 
 from ..sweep_files import BASE, write_scenario
 
@@ -17,7 +17,7 @@ OUT = 0.1 + np.tanh(4.0 * VOLTS)
 def curve(folder, text, keys="", physical=PHYSICAL):
     (folder / "neuron.csv").write_text(text, encoding="utf-8")
     line = f'[network]\nactivation = {{ table = "neuron.csv"{keys} }}'
-    return read_curve(load(write_scenario(folder, BASE.replace("[network]", line) + physical)))
+    return read_transfer_curve(load_scenario(write_scenario(folder, BASE.replace("[network]", line) + physical)))
 
 
 def rows(*columns, header=""):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from devices.synapse.measured import make_cell_sample
-from scenarios.build import build
-from scenarios.language.load import load
+from scenarios.build import make_setup
+from scenarios.language.load import load_scenario
 from tests.statistics import assert_mean
 
 from ..files import write_scenario
@@ -20,11 +20,11 @@ FORWARD, BACK = RNG.normal(0.0, 0.3, (12, 8)), RNG.normal(0.0, 0.3, (7, 8))
 
 
 def loaded(folder, devices, extra=""):
-    return load(write_scenario(folder, PLAIN.replace("[devices]\n", f"[devices]\n{devices}\n") + extra))
+    return load_scenario(write_scenario(folder, PLAIN.replace("[devices]\n", f"[devices]\n{devices}\n") + extra))
 
 
 def chip_of(scenario, instance=0):
-    setup = build(scenario)
+    setup = make_setup(scenario)
     return setup.chip(instance, threads=1)
 
 
@@ -69,7 +69,7 @@ def test_both_directions_of_a_shared_cell_have_its_error(tmp_path):
     np.savetxt(tmp_path / "cells.csv", np.c_[rows, rows + RNG.normal(0.0, 0.1, 50)], delimiter=",")
     devices = 'weights = { measured = "cells.csv" }\nfeedback = { storage = "shared-device" }'
     text = PLAIN.replace('parameters = "parameters.npz"\n', "").replace("[devices]\n", f"[devices]\n{devices}\n")
-    chip = chip_of(load(write_scenario(tmp_path, text)))
+    chip = chip_of(load_scenario(write_scenario(tmp_path, text)))
     np.testing.assert_array_equal(chip.effective["weight/l2-l1"], chip.effective["weight/l1-l2"].T)
     assert not np.array_equal(chip.effective["weight/l1-l2"], chip.programmed["weight/l1-l2"])
 

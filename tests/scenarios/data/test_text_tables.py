@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from scenarios.data.arrays import DataError, fault, open_file
-from scenarios.data.text_tables import read_table
+from scenarios.data.arrays import DataError, make_data_error, open_file
+from scenarios.data.text_tables import read_text_table
 
 NUMBERS = np.array([[0.2, 0.01], [0.25, 0.0105], [-0.5, 1e-3], [3.0, 12.25]])
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "blank": "  ", "comma and blank": ", "}
@@ -31,7 +31,7 @@ def written(values, separator=",", decimal=".", ending="\n", quoted=False, trail
 def read(path, text, coding="utf-8", accept=anything):
     path.write_bytes(text.encode(coding))
     with open_file(path) as file:
-        return read_table(file, accept)
+        return read_text_table(file, accept)
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
@@ -50,7 +50,7 @@ def test_every_way_to_write_a_table_gives_its_numbers(tmp_path, separator):
 
 def wanted(table, values):
     if table.values.shape != values.shape or not np.allclose(table.values, values, rtol=1e-12, atol=0.0):
-        raise fault(f"{table.values} is not what was written", "")
+        raise make_data_error(f"{table.values} is not what was written", "")
     return table
 
 

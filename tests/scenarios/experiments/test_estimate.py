@@ -6,8 +6,8 @@ import tomllib
 import pytest
 
 from scenarios.data.datasets import Outline
-from scenarios.experiments.estimate import costs, workload
-from scenarios.schema.scenario import Scenario
+from scenarios.experiments.estimate import estimate_seconds, estimate_workload
+from scenarios.schema.scenario import ScenarioSpec
 from tests.scenarios.files import MEASURE
 
 OUTLINE = Outline(samples=4000, inputs=12, classes=5, test_samples=40)
@@ -30,8 +30,8 @@ def foretold(changes=(), **tables):
         for step in path:
             table = table.setdefault(step, {})
         table[last] = value
-    scenario = Scenario.model_validate(data)
-    return costs(scenario, workload(scenario, OUTLINE))
+    scenario = ScenarioSpec.model_validate(data)
+    return estimate_seconds(scenario, estimate_workload(scenario, OUTLINE))
 
 
 NOISY_MEASURE = {"dynamics": FIXED, "devices": NOISY, "experiment": MEASURED}

@@ -4,32 +4,32 @@ import importlib
 
 import pytest
 
-from scenarios.experiments.estimate import Estimate
-from scenarios.experiments.figures import all_figures
-from scenarios.experiments.kind import Kind, all_kinds, kind_named, kind_of
-from scenarios.report.answer import answer
+from scenarios.experiments.estimate import CostEstimate
+from scenarios.experiments.figures import list_registered_figures
+from scenarios.experiments.kind import ExperimentKind, find_kind, find_result_kind, list_kinds
+from scenarios.report.answer import make_answer
 from scenarios.schema.experiments import PLANS
 from tests.scenarios import result_files
 
 
 def test_every_folder_with_a_plan_is_a_kind():
     assert {"settle", "measure", "nudge", "train", "evaluate"} <= PLANS.keys()
-    assert {kind.name for kind in all_kinds()} == PLANS.keys()
-    marks = [kind.mark for kind in all_kinds()]
+    assert {kind.name for kind in list_kinds()} == PLANS.keys()
+    marks = [kind.mark for kind in list_kinds()]
     assert len(set(marks)) == len(marks)
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_a_kind_offers_what_it_has_to(name):
-    kind = kind_named(name)
+    kind = find_kind(name)
     assert PLANS[name].model_fields["kind"].annotation.__args__ == (name,)
     for needed in ("run", "sentence"):
-        assert getattr(type(kind), needed) is not getattr(Kind, needed)
+        assert getattr(type(kind), needed) is not getattr(ExperimentKind, needed)
     assert kind.headlines
     assert {headline.group for headline in kind.headlines} <= set(kind.kept)
     estimate = importlib.import_module(f"scenarios.experiments.{name}.estimate").ESTIMATE
     for needed in ("count", "times"):
-        assert getattr(type(estimate), needed) is not getattr(Estimate, needed)
+        assert getattr(type(estimate), needed) is not getattr(CostEstimate, needed)
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_a_kind_offers_what_it_has_to(name):
     ],
 )
 def test_the_richest_kind_speaks_for_a_result(groups, name):
-    assert kind_of(result_files.result(groups)).name == name
+    assert find_result_kind(result_files.result(groups)).name == name
 
 
 def test_a_result_of_no_kind_says_so():
-    assert kind_of(result_files.result({})) is None
-    assert answer(result_files.result({})) == "This result holds no experiment."
+    assert find_result_kind(result_files.result({})) is None
+    assert make_answer(result_files.result({})) == "This result holds no experiment."
 
 
 def test_captions_begin_with_a_name_and_tell_how_to_read():
-    for name, figure in all_figures().items():
+    for name, figure in list_registered_figures().items():
         head, stop, rest = figure.caption.partition(". ")
         assert head, name
         assert stop, name

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from learning.training import evaluate
-from scenarios.language.load import load
-from scenarios.results.store import load as load_result
-from scenarios.run.run import Options, run
-from scenarios.sweeps.point import Quiet
+from scenarios.language.load import load_scenario
+from scenarios.results.store import read_result_file as load_result
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.sweeps.point import PointWatch
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication
 
@@ -58,7 +58,9 @@ def compute(folder, experiment, train=40, test=40, equal=False, rate=1e-30):
         arrays = {name: np.full_like(a, 0.3) for name, a in arrays.items()}
     np.savez(folder / "data.npz", **arrays)
     (folder / "noisy.toml").write_text(SCENARIO.replace("1e-30", str(rate)) + experiment + "\n")
-    done = run(load(folder / "noisy.toml", ()), Options(folder / "out", force=True), Quiet(lambda: False))
+    done = run_scenario(
+        load_scenario(folder / "noisy.toml", ()), RunOptions(folder / "out", force=True), PointWatch(lambda: False)
+    )
     return load_result(done.folder / "run.h5").groups
 
 

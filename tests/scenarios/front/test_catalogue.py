@@ -5,12 +5,12 @@ import pytest
 
 from scenarios.front.progress import Progress
 from scenarios.language.files import CATALOGUE
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from scenarios.results import store
-from scenarios.run.run import Options, run
-from scenarios.sweeps.design import points
-from scenarios.sweeps.point import Task, run_point
-from scenarios.sweeps.points import checked, scenario_at
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.sweeps.design import list_points
+from scenarios.sweeps.point import PointTask, run_point
+from scenarios.sweeps.points import check_design, make_point_scenario
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
@@ -35,7 +35,7 @@ SHORT = [
 PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
 SMALL = [path for path in PAPERS if path.stem.endswith("small")]
 BUNDLED = [*sorted(CATALOGUE.glob("*.toml")), *SMALL]
-SWEEPS = [path for path in BUNDLED if load(path).scenario.sweep is not None]
+SWEEPS = [path for path in BUNDLED if load_scenario(path).scenario.sweep is not None]
 
 
 def name_of(path):
@@ -44,7 +44,7 @@ def name_of(path):
 
 @pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
 def test_the_small_size_of_an_experiment_varies_what_the_full_one_does(path):
-    full, small = (load(file).scenario for file in (path.with_stem(path.stem.removesuffix("-small")), path))
+    full, small = (load_scenario(file).scenario for file in (path.with_stem(path.stem.removesuffix("-small")), path))
     assert (full.task.kind, small.task.kind) == ("idx", "bundled")
     assert (full.learning.rule, full.experiment.kind) == (small.learning.rule, small.experiment.kind)
     if full.sweep is not None:
@@ -57,26 +57,26 @@ def test_the_small_size_of_an_experiment_varies_what_the_full_one_does(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SWEEPS, ids=name_of)
 def test_the_last_point_of_a_sweep_runs(path, tmp_path):
-    training = load(path).scenario.experiment.kind == "train"
-    loaded = load(path, SHORT if training else ["experiment.samples=2", "experiment.repeats=2"])
-    design = checked(loaded)
-    *_, last = points(design.dims, design.sweep.replicates)
+    training = load_scenario(path).scenario.experiment.kind == "train"
+    loaded = load_scenario(path, SHORT if training else ["experiment.samples=2", "experiment.repeats=2"])
+    design = check_design(loaded)
+    *_, last = list_points(design.dims, design.sweep.replicates)
     assert last.number < 200
     name = design.ids[last.number]
     outcome = run_point(
-        Task(name, scenario_at(loaded, design.dims, last), tmp_path, tmp_path / "stop", 1, "summary", "{}")
+        PointTask(name, make_point_scenario(loaded, design.dims, last), tmp_path, tmp_path / "stop", 1, "summary", "{}")
     )
     assert outcome.status == "ok", outcome.reason
-    result = store.load(tmp_path / f"{name}.h5")
+    result = store.read_result_file(tmp_path / f"{name}.h5")
     assert (result["gradient"]["norm_ratio"].data > 0.0).all()
     assert not training or np.isfinite(result["metrics"]["loss_test"].data).all()
 
 
 @pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=name_of)
 def test_scenario_runs(path, tmp_path):
-    kind = load(path).scenario.experiment.kind
-    done = run(load(path, REDUCED[kind]), Options(tmp_path / "out"), Progress(quiet=True))
-    result = store.load(done.folder / "run.h5")
+    kind = load_scenario(path).scenario.experiment.kind
+    done = run_scenario(load_scenario(path, REDUCED[kind]), RunOptions(tmp_path / "out"), Progress(quiet=True))
+    result = store.read_result_file(done.folder / "run.h5")
     assert result.attributes["status"] == "complete"
     assert all(file.stat().st_size > 100 for file in done.files)
     if kind == "settle":
@@ -95,9 +95,9 @@ def test_scenario_runs(path, tmp_path):
 
 
 def test_nudge_size_shows_the_orders(tmp_path):
-    scenario = load(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"])
-    done = run(scenario, Options(tmp_path / "out"), Progress(quiet=True))
-    result = store.load(done.folder / "run.h5")
+    scenario = load_scenario(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"])
+    done = run_scenario(scenario, RunOptions(tmp_path / "out"), Progress(quiet=True))
+    result = store.read_result_file(done.folder / "run.h5")
     beta, kinds = result["signal"]["beta"].data, [text.split(",")[0] for text in result["ledger"]["scheme"].data]
     finite = result["ledger"]["relative"].data[..., 1]
     for kind, order in {"one-sided": 1, "centred": 2, "circle 4": 4, "circle 6": 6}.items():

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from scenarios.experiments.remarks import unsettled
-from scenarios.front.compare import Side, comparison, lonely_figures, partners, shared_figures
-from scenarios.report.summary import metrics
+from scenarios.experiments.remarks import describe_unsettled
+from scenarios.front.compare import (
+    ComparisonSide,
+    find_shared_figures,
+    find_unshared_figures,
+    make_comparison_sheets,
+    match_schemes,
+)
+from scenarios.report.summary import list_metrics
 from substrate.protocol import Status
 from tests.scenarios import result_files
 
@@ -17,7 +23,7 @@ def side_of(*schemes, **changes):
     for path, factor in changes.items():
         group, name = path.split("__")
         groups[group][name] = groups[group][name]._replace(data=factor * groups[group][name].data)
-    return Side({}, metrics(result_files.result(groups)), list(schemes))
+    return ComparisonSide({}, list_metrics(result_files.result(groups)), list(schemes))
 
 
 @pytest.mark.parametrize(
@@ -32,13 +38,13 @@ def side_of(*schemes, **changes):
     ],
 )
 def test_schemes_are_paired_by_label_then_kind_then_place(a, b, pairs):
-    assert partners(a, b) == pairs
+    assert match_schemes(a, b) == pairs
 
 
 def test_a_smaller_nudge_is_compared_and_the_cosines_come_first():
     a, b = side_of(ONE), side_of(TWO, gradient__cosine=0.9, ledger__relative=100.0)
-    assert lonely_figures(a, b) == ([], [])
-    shared = shared_figures(a, b)
+    assert find_unshared_figures(a, b) == ([], [])
+    shared = find_shared_figures(a, b)
     assert len(shared) == len(a.figures)
     layers = len(result_files.LAYERS)
     assert [name.startswith("gradient/cosine/centred/") for name in shared] == [True] * layers + [False] * (
@@ -46,27 +52,27 @@ def test_a_smaller_nudge_is_compared_and_the_cosines_come_first():
     )
     for x, y in list(shared.values())[:layers]:
         assert y == pytest.approx(0.9 * x, rel=0.05)
-    assert f"compared: {ONE} with {TWO}" in comparison(a, b)[1].note
+    assert f"compared: {ONE} with {TWO}" in make_comparison_sheets(a, b)[1].note
 
 
 def test_a_longer_label_is_no_shorter_one():
     a, b = side_of("centred, beta 0.1", "centred, beta 0.15"), side_of("centred, beta 0.15", "centred, beta 0.1")
-    assert lonely_figures(a, b) == ([], [])
-    assert set(shared_figures(a, b)) == set(a.figures)
+    assert find_unshared_figures(a, b) == ([], [])
+    assert set(find_shared_figures(a, b)) == set(a.figures)
 
 
 def test_figures_without_a_partner_are_counted():
     a, b = side_of(ONE, TWO), side_of(ONE)
-    only_a, only_b = lonely_figures(a, b)
+    only_a, only_b = find_unshared_figures(a, b)
     assert only_b == []
     assert all(TWO in name for name in only_a)
-    assert f"{len(only_a)} figures of A and 0 of B found no partner" in comparison(a, b)[1].note
+    assert f"{len(only_a)} figures of A and 0 of B found no partner" in make_comparison_sheets(a, b)[1].note
 
 
 def test_samples_that_were_not_counted_are_told_with_their_scheme():
     status, kept = np.zeros((2, 5), dtype=int), np.ones((2, 5), dtype=bool)
     status[1, :2], kept[:, :2] = Status.DIVERGED, False
-    text = unsettled(status, kept, [ONE, OTHER])
+    text = describe_unsettled(status, kept, [ONE, OTHER])
     assert "Not counted: 2 of 5 samples" in text
     assert f"Of these failed: 2 under {OTHER};" in text
-    assert "Of these" not in unsettled(status, kept, [])
+    assert "Of these" not in describe_unsettled(status, kept, [])

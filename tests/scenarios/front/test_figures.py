@@ -17,7 +17,7 @@ CAPTION = "Mine. The sizes of the gradients."
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
     """Forget what a test registers."""
-    figures.all_figures()
+    figures.list_registered_figures()
     monkeypatch.setattr(figures, "_FIGURES", dict(figures._FIGURES))
 
 

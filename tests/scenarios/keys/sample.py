@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tomlkit
 
-from scenarios.language.load import Loaded, load
-from scenarios.results.store import Result
-from scenarios.results.store import load as load_result
+from scenarios.language.load import LoadedScenario, load_scenario
+from scenarios.results.store import ResultData
+from scenarios.results.store import read_result_file as load_result
 from scenarios.run.run import run_in_memory
-from scenarios.sweeps.engine import in_process
-from scenarios.sweeps.point import Quiet
-from scenarios.sweeps.sweep import SweepOptions, sweep
+from scenarios.sweeps.engine import run_in_process
+from scenarios.sweeps.point import PointWatch
+from scenarios.sweeps.sweep import SweepOptions, run_sweep
 
 BASE: dict[str, Any] = {
     "schema": 1,
@@ -102,26 +102,26 @@ def scenario_of(sample: Sample, key: str, changed: bool) -> dict[str, Any]:
     return data
 
 
-def read(data: dict[str, Any], folder: Path) -> Loaded:
+def read(data: dict[str, Any], folder: Path) -> LoadedScenario:
     """Write a scenario beside its files and read it."""
     path = folder / "keys.toml"
     path.write_text(tomlkit.dumps(data), encoding="utf-8")
-    return load(path, ())
+    return load_scenario(path, ())
 
 
 def result_of(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Run a scenario, or its sweep, and return everything that the result says, by slash path."""
     loaded = read(data, folder)
     if "sweep" not in data:
-        return _said(run_in_memory(loaded, 1, Quiet(lambda: False))[0])
+        return _said(run_in_memory(loaded, 1, PointWatch(lambda: False))[0])
     out = folder / f"out-{len(list(folder.iterdir()))}"
-    sweep(loaded, SweepOptions(out, in_process, threads=1), Quiet(lambda: False))
+    run_sweep(loaded, SweepOptions(out, run_in_process, threads=1), PointWatch(lambda: False))
     texts = {path.name: path.read_text() for path in (out / "report.html",)}
     points = {f"{k}": np.array(path.stat().st_size > 0) for k, path in enumerate(sorted(out.rglob("run.h5")))}
     return _said(load_result(out / "sweep.h5")) | {"points": points} | texts
 
 
-def _said(result: Result) -> dict[str, Any]:
+def _said(result: ResultData) -> dict[str, Any]:
     found = {
         f"{path}/{name}": variable.data
         for path, group in result.groups.items()

@@ -112,12 +112,14 @@ def test_the_time_between_checkpoints_changes_no_number_but_how_many_are_kept(fo
     for seconds in (1e-9, 60.0):
         data = scenario_of(Sample(seconds, {"experiment": {"kind": "train"}}), *SILENT, changed=True)
         counts = []
-        save = checkpoint.save
-        monkeypatch.setattr(checkpoint, "save", lambda *rest, counts=counts, save=save: counts.append(save(*rest)))
+        save = checkpoint.write_checkpoint
+        monkeypatch.setattr(
+            checkpoint, "write_checkpoint", lambda *rest, counts=counts, save=save: counts.append(save(*rest))
+        )
         data["experiment"] |= {"epochs": 2}
         data["task"] |= {"batch": 2}
         found.append((result_of(data, folder), len(counts)))
-        monkeypatch.setattr(checkpoint, "save", save)
+        monkeypatch.setattr(checkpoint, "write_checkpoint", save)
     (often, many), (once, few) = found
     assert differing(often, once) == []
     assert many > few > 0

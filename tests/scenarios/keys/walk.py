@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from scenarios.schema.scenario import Scenario
+from scenarios.schema.scenario import ScenarioSpec
 
 
-def keys_of(table: type[BaseModel] = Scenario, above: str = "") -> Iterator[str]:
+def keys_of(table: type[BaseModel] = ScenarioSpec, above: str = "") -> Iterator[str]:
     """Yield every key; where a table can be of several kinds, those of each, as ``task[teacher].hidden``."""
     for name, field in table.model_fields.items():
         here = f"{above}.{field.alias or name}".strip(".")

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import tomlkit
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.language.faults import ScenarioError
-from scenarios.language.files import CATALOGUE, Files
-from scenarios.language.json_schema import text as schema_text
-from scenarios.language.load import load
-from scenarios.report.explain import explain
-from scenarios.sweeps.points import checked
+from scenarios.language.files import CATALOGUE, FileReader
+from scenarios.language.json_schema import format_json_schema as schema_text
+from scenarios.language.load import load_scenario
+from scenarios.report.explain import explain_scenario
+from scenarios.sweeps.points import check_design
 
 SECONDS = 20.0
 """Processor time that one case may take."""
@@ -43,7 +43,7 @@ _LETTERS = "=[]{}\"'.,#\n-+0e \\\x00\u00e9"
 @cache
 def _bases() -> list[str]:
     """Return all bundled scenarios, each as one file that extends no other."""
-    return [tomlkit.dumps(Files().read(path, [])[0]) for path in sorted(CATALOGUE.rglob("*.toml"))]
+    return [tomlkit.dumps(FileReader().read(path, [])[0]) for path in sorted(CATALOGUE.rglob("*.toml"))]
 
 
 @cache
@@ -171,11 +171,11 @@ def answer(text: str) -> str:
         path = Path(folder) / "s.toml"
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
-            loaded = load(path)
-            build(loaded)
+            loaded = load_scenario(path)
+            make_setup(loaded)
             if loaded.scenario.sweep is not None and loaded.scenario.sweep.point_count <= 200:
-                checked(loaded)
-            return explain(loaded)
+                check_design(loaded)
+            return explain_scenario(loaded)
         except ScenarioError as error:
             return str(error)
 

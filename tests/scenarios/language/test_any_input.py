@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from tests.scenarios.scenario_files import GOOD, changed, only_fault, write
 
 # The library of units takes longer to load than an example may usually take.
@@ -29,7 +29,7 @@ def loads_or_tells(content, *overrides):
     report = "good"
     with tempfile.TemporaryDirectory() as folder:
         try:
-            load(write(Path(folder), content), overrides)
+            load_scenario(write(Path(folder), content), overrides)
         except ScenarioError as error:
             report = str(error)
     assert report
@@ -126,7 +126,7 @@ def test_every_small_scenario_loads(sizes, seed, angle, beta, kind, experiment):
         "experiment": {"kind": experiment},
     }
     with tempfile.TemporaryDirectory() as folder:
-        scenario = load(write(Path(folder), tomlkit.dumps(data))).scenario
+        scenario = load_scenario(write(Path(folder), tomlkit.dumps(data))).scenario
     assert list(scenario.network.layers.items()) == list(zip(names, sizes, strict=True))
     assert (scenario.seed, scenario.network.asymmetry.angle) == (seed, angle if paired else 0.0)
     assert (scenario.learning.scheme.kind, scenario.learning.scheme.beta) == (kind, beta)

@@ -5,27 +5,33 @@ import pytest
 from click.testing import CliRunner
 from pydantic import TypeAdapter
 
-from devices.programming.laws import LinearStep, OneSided, Update
-from devices.programming.sampled import nominal
+from devices.programming.laws import LinearStep, OneSidedCells, Update
+from devices.programming.sampled import make_nominal_cells
 from devices.random import Stream
 from devices.synapse.retention import Retention
 from scenarios.cli.main import main
 from scenarios.front.progress import Progress
-from scenarios.language.device_presets import DEVICE_PRESETS, USABLE, device_presets, read_preset, table_of
+from scenarios.language.device_presets import (
+    DEVICE_PRESETS,
+    USABLE,
+    find_preset_table,
+    list_device_presets,
+    read_device_preset,
+)
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.report.cards import curves, symmetry
-from scenarios.report.explain import explain
+from scenarios.language.load import load_scenario
+from scenarios.report.cards import compute_pulse_curves, find_symmetry_weight
+from scenarios.report.explain import explain_scenario
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from substrate.chip.programming import Writer
 from tests.scenarios.experiments.measure.test_hardware import computed
 
 from ..files import write_scenario
 from ..scenario_files import assert_tells, changed, faults_of_files, only_fault, write
 
-NAMES = [path.stem for path in device_presets()]
-WRITABLE = [name for name in NAMES if "update" in read_preset(DEVICE_PRESETS / f"{name}.toml").tables]
+NAMES = [path.stem for path in list_device_presets()]
+WRITABLE = [name for name in NAMES if "update" in read_device_preset(DEVICE_PRESETS / f"{name}.toml").tables]
 
 
 VOLTS = '\n[physical]\nvolt_scale = "150 mV"\nactivity_volts = "1 V"\ntau = "1 us"\n'
@@ -44,7 +50,7 @@ def test_the_promised_devices_are_there():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_has_a_unit_and_a_source_and_every_source_is_used(name):
-    found = read_preset(DEVICE_PRESETS / f"{name}.toml")
+    found = read_device_preset(DEVICE_PRESETS / f"{name}.toml")
     entries = [entry for table in found.tables.values() for entry in table.values() if not isinstance(entry.value, str)]
     assert entries
     assert all(entry.unit for entry in entries)
@@ -56,15 +62,15 @@ def test_every_number_has_a_unit_and_a_source_and_every_source_is_used(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_a_valid_table_of_devices_and_its_copy_is_the_same(tmp_path, name):
-    found = read_preset(DEVICE_PRESETS / f"{name}.toml")
-    for block in [block for block in USABLE if table_of(block) in found.tables]:
-        loaded = load(with_preset(tmp_path, f'{{ preset = "{name}" }}', block))
+    found = read_device_preset(DEVICE_PRESETS / f"{name}.toml")
+    for block in [block for block in USABLE if find_preset_table(block) in found.tables]:
+        loaded = load_scenario(with_preset(tmp_path, f'{{ preset = "{name}" }}', block))
         law = getattr(loaded.scenario.devices, block)
         assert law.preset == name
-        assert within(found.values(table_of(block)), law.model_dump())
-        again = load(write(tmp_path, loaded.scenario.to_toml(), "again.toml"))
+        assert within(found.values(find_preset_table(block)), law.model_dump())
+        again = load_scenario(write(tmp_path, loaded.scenario.to_toml(), "again.toml"))
         assert again.scenario == loaded.scenario
-        assert f"# preset:{name}:" in explain(loaded)
+        assert f"# preset:{name}:" in explain_scenario(loaded)
 
 
 def within(part, whole):
@@ -75,7 +81,7 @@ def within(part, whole):
 
 def test_phase_change_memory_differs_from_another_fit_as_its_source_says():
     """Ratio to the polynomial of figure 3b of Joshi et al. in CrossSim 3.2.0, in microsiemens of 25."""
-    error = read_preset(DEVICE_PRESETS / "pcm-joshi.toml").values("update")["error"]
+    error = read_device_preset(DEVICE_PRESETS / "pcm-joshi.toml").values("update")["error"]
     g = np.array([0.5, 5.0, 12.5, 25.0])
     ours = 25.0 * np.polynomial.polynomial.polyval(g / 25.0, error)
     theirs = -0.00178767 * g**2 + 0.07585724 * g + 0.28638599
@@ -83,9 +89,9 @@ def test_phase_change_memory_differs_from_another_fit_as_its_source_says():
 
 
 def test_what_is_written_beside_a_preset_wins(tmp_path):
-    law = load(with_preset(tmp_path, '{ preset = "ecram-mo", step = 0.5 }')).scenario.devices.update
+    law = load_scenario(with_preset(tmp_path, '{ preset = "ecram-mo", step = 0.5 }')).scenario.devices.update
     assert (law.step, law.slope_up, law.cycle_sigma) == (0.5, 0.4152, 2.0)
-    edited = load(with_preset(tmp_path, '{ preset = "ecram-mo" }'), ["devices.update.step=0.25"])
+    edited = load_scenario(with_preset(tmp_path, '{ preset = "ecram-mo" }'), ["devices.update.step=0.25"])
     assert edited.scenario.devices.update.step == 0.25
 
 
@@ -107,11 +113,11 @@ def test_a_preset_that_cannot_be_used_is_told_at_its_line(tmp_path, text, path, 
 
 def test_a_process_gives_the_spread_of_every_size(tmp_path):
     text = '{ preset = "cmos-130nm", pelgrom = { width = "4 um" } }'
-    weights = load(with_preset(tmp_path, text, "weights")).scenario.devices.weights
+    weights = load_scenario(with_preset(tmp_path, text, "weights")).scenario.devices.weights
     assert weights.sigma == pytest.approx(0.039 / 2.0)
     assert weights.path_sigma == pytest.approx(np.sqrt(2.0 / 8.0) * 0.039)
     text = '{ preset = "cmos-130nm", input_pair = { width = 2.0, length = 2.0 } }'
-    neurons = load(with_preset(tmp_path, text, "neurons")).scenario.in_units().devices.neurons
+    neurons = load_scenario(with_preset(tmp_path, text, "neurons")).scenario.in_units().devices.neurons
     assert neurons.offset == pytest.approx(np.sqrt(2.0 / 4.0) * 3.9e-3 / 0.15)
 
 
@@ -127,15 +133,15 @@ def test_a_process_gives_the_spread_of_every_size(tmp_path):
     ],
 )
 def test_the_same_thing_in_other_words_wins_over_a_preset(tmp_path, table, name, key, absent):
-    loaded = load(with_preset(tmp_path, f'{{ preset = "{name}", {key} }}', table))
+    loaded = load_scenario(with_preset(tmp_path, f'{{ preset = "{name}", {key} }}', table))
     assert absent is None or getattr(getattr(loaded.scenario.devices, table), absent) is None
-    again = load(write(tmp_path, loaded.scenario.to_toml(), "again.toml"))
+    again = load_scenario(write(tmp_path, loaded.scenario.to_toml(), "again.toml"))
     assert again.scenario == loaded.scenario
 
 
 def test_a_range_wins_over_the_full_scale_of_a_preset(tmp_path):
     text = '{ preset = "cmos-130nm", readout = { bits = 10, range = [0.2, 0.8] } }'
-    adc = load(with_preset(tmp_path, text, "converters")).scenario.devices.converters.readout
+    adc = load_scenario(with_preset(tmp_path, text, "converters")).scenario.devices.converters.readout
     assert (adc.bits, adc.full_scale, adc.unit_sigma) == (10, None, 0.002)
 
 
@@ -150,19 +156,19 @@ def test_volts_of_a_preset_without_scales_are_told_with_its_file(tmp_path):
 
 def test_a_fault_beside_a_preset_names_the_key(tmp_path):
     with pytest.raises(ScenarioError, match=r"devices\.update\.stepp"):
-        load(with_preset(tmp_path, '{ preset = "ecram-mo", stepp = 0.5 }'))
+        load_scenario(with_preset(tmp_path, '{ preset = "ecram-mo", stepp = 0.5 }'))
 
 
 def test_the_symmetry_point_of_filamentary_rram_is_far_from_zero():
     """-0.2172, found by others with a root finder: alternating pulses drive weights there."""
     law = law_of("reram-es")
-    assert symmetry(law) == pytest.approx(-0.2172, abs=1e-4)
+    assert find_symmetry_weight(law) == pytest.approx(-0.2172, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", [n for n in WRITABLE if n != "pcm-joshi"])
 def test_the_curves_of_a_card_stay_in_range_and_turn(name):
     law = law_of(name)
-    found, cell = curves(law), nominal(law)
+    found, cell = compute_pulse_curves(law), make_nominal_cells(law)
     # A one-sided pair starts with both devices at rest, and goes down to minus the bound of the other.
     lowest = -float(cell.high) if law.one_sided else float(cell.low)
     assert found.nominal[0] == float(cell.low)
@@ -175,18 +181,18 @@ def test_the_curves_of_a_card_stay_in_range_and_turn(name):
 def test_the_first_pulse_of_phase_change_memory_is_large_and_pairs_have_no_symmetry_point():
     """``0.01 (1 + 27.235)`` after a reset to 0, from the published parameters by hand."""
     law = law_of("pcm-pulsed").model_copy(update={"rounding": "nearest", "step_sigma": 0.0, "up_down_sigma": 0.0})
-    law = law.model_copy(update={"cycle_sigma": 0.0, "w_max_sigma": 0.0, "one_sided": OneSided()})
+    law = law.model_copy(update={"cycle_sigma": 0.0, "w_max_sigma": 0.0, "one_sided": OneSidedCells()})
     cells = Writer(law, Retention(), {"cell": (1, 1)}, lambda name: Stream(0, name), {})
     one = [
         cells.write("cell", np.zeros((1, 1)), np.full((1, 1), sign * 0.01), "0").weight[0, 0] for sign in (1.0, -1.0)
     ]
     np.testing.assert_allclose(one, [0.28235, -0.28235], rtol=1e-12)
-    assert symmetry(law) is None
+    assert find_symmetry_weight(law) is None
 
 
 def test_a_law_without_a_symmetry_point_has_none():
-    assert symmetry(LinearStep(step=0.01)) is None
-    assert symmetry(LinearStep(step=0.01, slope_up=0.5, slope_down=0.5)) == pytest.approx(0.0, abs=1e-9)
+    assert find_symmetry_weight(LinearStep(step=0.01)) is None
+    assert find_symmetry_weight(LinearStep(step=0.01, slope_up=0.5, slope_down=0.5)) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -195,9 +201,9 @@ def test_the_card_of_a_device_is_one_page_with_every_value(name, tmp_path, monke
     done = CliRunner().invoke(main, ["report", name])
     assert (done.exit_code, done.output) == (0, f"{name}.html\n")
     page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
-    found = read_preset(DEVICE_PRESETS / f"{name}.toml")
+    found = read_device_preset(DEVICE_PRESETS / f"{name}.toml")
     assert page.count("<svg") == len({"update", "retention"} & found.tables.keys())
-    taken = [block for block in USABLE if table_of(block) in found.tables]
+    taken = [block for block in USABLE if find_preset_table(block) in found.tables]
     assert all(f"{block} = {{ preset = &#34;{name}&#34; }}" in page for block in taken)
     for table in found.tables.values():
         assert all(f'<td class="words">{key}</td>' in page for key in table)
@@ -210,7 +216,7 @@ def test_the_list_names_devices():
 
 
 def law_of(name):
-    found = read_preset(DEVICE_PRESETS / f"{name}.toml")
+    found = read_device_preset(DEVICE_PRESETS / f"{name}.toml")
     return TypeAdapter(Update).validate_python(found.values("update"))
 
 
@@ -231,10 +237,10 @@ def test_a_measured_chip_is_taken_as_it_is(tmp_path):
     np.savez(path.parent / "cells.npz", **{"weight/in-l1/step_up": up})
     table = '\n[devices.update]\npreset = "reram-sb"\nmeasured = "cells.npz"\n'
     path.write_text(path.read_text(encoding="utf-8") + table, encoding="utf-8")
-    finished = run(load(path), Options(tmp_path / "own", 2), Progress(quiet=True)).folder
-    group = store.load(finished / "run.h5")["devices/in-l1"]
+    finished = run_scenario(load_scenario(path), RunOptions(tmp_path / "own", 2), Progress(quiet=True)).folder
+    group = store.read_result_file(finished / "run.h5")["devices/in-l1"]
     np.testing.assert_array_equal(group["step_up"].data, up)
-    assert load(finished / "scenario.toml").scenario.devices.update.measured == "../cells.npz"
+    assert load_scenario(finished / "scenario.toml").scenario.devices.update.measured == "../cells.npz"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +256,7 @@ def test_a_measured_chip_is_taken_as_it_is(tmp_path):
 )
 def test_a_bad_file_of_measured_cells_is_told(tmp_path, arrays, words):
     path = with_preset(tmp_path, '{ preset = "reram-sb", measured = "cells.npz" }')
-    loaded = load(path)
+    loaded = load_scenario(path)
     units = loaded.scenario.network.layers["l1"]
     bad = {"nan": np.full(units, np.nan), "negative": np.full(units, -1.0), "text": np.full(units, "a")}
     if arrays is not None:

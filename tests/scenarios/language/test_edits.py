@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from tests.scenarios.scenario_files import GOOD, changed, faults_of, only_fault, write
 
 
@@ -26,14 +26,14 @@ from tests.scenarios.scenario_files import GOOD, changed, faults_of, only_fault,
 )
 def test_an_edit_changes_one_value(tmp_path, edit, keys, expected):
     path = write(tmp_path, GOOD)
-    loaded = load(path, [edit])
+    loaded = load_scenario(path, [edit])
     assert functools.reduce(getattr, keys.split("."), loaded.scenario) == expected
     (place,) = {origin for origin in loaded.origins.values() if origin.file != path}
     assert place == (f"--set {edit.strip()}", None, None)
 
 
 def test_edits_reach_into_arrays_and_come_in_order(tmp_path):
-    loaded = load(write(tmp_path, GOOD), ["learning.schemes.0.beta=0.1", "seed=1", "seed=2"])
+    loaded = load_scenario(write(tmp_path, GOOD), ["learning.schemes.0.beta=0.1", "seed=1", "seed=2"])
     assert [scheme.beta for scheme in loaded.scenario.learning.all_schemes()] == [0.1, 0.1]
     assert loaded.origins["learning", "schemes", 0, "beta"].file == "--set learning.schemes.0.beta=0.1"
     assert (loaded.scenario.seed, loaded.origins["seed",].file) == (2, "--set seed=2")
@@ -43,7 +43,7 @@ def test_a_path_set_by_an_edit_starts_from_the_current_folder(tmp_path, monkeypa
     (tmp_path / "here").mkdir()
     path = write(tmp_path, GOOD)
     monkeypatch.chdir(tmp_path / "here")
-    loaded = load(path, ['task={ kind = "idx", path = "images" }'])
+    loaded = load_scenario(path, ['task={ kind = "idx", path = "images" }'])
     assert loaded.folder("task", "path") == Path.cwd() != tmp_path
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.language.files import Files
-from scenarios.language.load import load
+from scenarios.language.files import FileReader
+from scenarios.language.load import load_scenario
 
 from ..scenario_files import GOOD, changed, faults_of, only_fault, write
 
@@ -81,7 +81,7 @@ def test_bases_merge_in_order_and_keep_the_places_of_their_values(tmp_path):
     first = write(tmp_path, GOOD, "sub/first.toml")
     second = write(tmp_path, "seed = 8\n[dynamics]\ndt = 0.5\n[chip]\ninstance = 3\n", "second.toml")
     top = write(tmp_path, 'extends = ["sub/first.toml", "second.toml"]\nname = "top"\n[dynamics]\nfree.steps = 5\n')
-    loaded = load(top)
+    loaded = load_scenario(top)
     assert (loaded.scenario.name, loaded.scenario.seed, loaded.scenario.chip.instance) == ("top", 8, 3)
     assert (loaded.scenario.dynamics.dt, loaded.scenario.dynamics.free.steps) == (0.5, 5)
     assert "extends" not in loaded.data
@@ -99,7 +99,7 @@ def test_bases_merge_in_order_and_keep_the_places_of_their_values(tmp_path):
 def test_a_base_may_have_a_base(tmp_path):
     write(tmp_path, GOOD, "a.toml")
     write(tmp_path, 'extends = "a.toml"\nseed = 8\n', "b.toml")
-    loaded = load(write(tmp_path, 'extends = "b.toml"\nname = "c"\n', "c.toml"))
+    loaded = load_scenario(write(tmp_path, 'extends = "b.toml"\nname = "c"\n', "c.toml"))
     assert (loaded.scenario.name, loaded.scenario.seed) == ("c", 8)
 
 
@@ -118,7 +118,7 @@ def test_a_base_may_have_a_base(tmp_path):
 )
 def test_tables_merge_but_layers_arrays_and_other_kinds_are_replaced(tmp_path, text, keys, expected):
     write(tmp_path, GOOD, "base.toml")
-    data, _ = Files().read(write(tmp_path, 'extends = "base.toml"\n' + text), [])
+    data, _ = FileReader().read(write(tmp_path, 'extends = "base.toml"\n' + text), [])
     assert functools.reduce(operator.getitem, keys.split("."), data) == expected
 
 
@@ -171,4 +171,4 @@ def test_too_many_bases_are_refused(tmp_path):
         write(tmp_path, f'extends = "{i + 1}.toml"\n', f"{i}.toml")
     write(tmp_path, GOOD, "40.toml")
     assert "more than 32 files" in only_fault(tmp_path / "0.toml").message
-    assert load(tmp_path / "9.toml").scenario.seed == 7
+    assert load_scenario(tmp_path / "9.toml").scenario.seed == 7

@@ -27,6 +27,6 @@ def test_cases_are_functions_of_their_numbers_and_reach_beyond_the_first_fault()
 
 
 def test_an_error_of_the_program_is_no_answer(monkeypatch):
-    monkeypatch.setattr(load, "_wiring_faults", lambda *_: 1 / 0)
+    monkeypatch.setattr(load, "_find_network_faults", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fuzz.answer(CATALOGUE.joinpath("ideal.toml").read_text())

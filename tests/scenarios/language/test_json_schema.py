@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.language import json_schema
-from scenarios.language.files import CATALOGUE, presets
+from scenarios.language.files import CATALOGUE, list_preset_files
 
 from ..scenario_files import GOOD, changed, write
 
@@ -32,11 +32,11 @@ def lint(path, schema=COMMITTED):
 
 def test_the_committed_schema_is_the_generated_one():
     message = f"write json_schema.text() to {COMMITTED.name} again: nudgelab schema"
-    assert COMMITTED.read_text(encoding="utf-8") == json_schema.text(), message
+    assert COMMITTED.read_text(encoding="utf-8") == json_schema.format_json_schema(), message
 
 
 def test_every_key_is_explained_and_no_key_is_generated_prose():
-    schema = json_schema.json_schema()
+    schema = json_schema.make_json_schema()
     tables = schema["$defs"]
     explained = {name for name, table in tables.items() if table.get("description")}
     assert explained == set(tables)
@@ -50,30 +50,30 @@ def test_every_key_is_explained_and_no_key_is_generated_prose():
 def test_only_words_of_json_schema_are_left():
     known = {"$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "items", "type"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "pattern"}
-    for table in json_schema.json_schema()["$defs"].values():
+    for table in json_schema.make_json_schema()["$defs"].values():
         for field in table["properties"].values():
             words = {word for node in nodes(field) for word in node}
             assert words <= known, words - known
-    assert "null" not in json_schema.text()
+    assert "null" not in json_schema.format_json_schema()
 
 
 def test_quantities_may_be_text():
-    dynamics = json_schema.json_schema()["$defs"]["Dynamics"]["properties"]
+    dynamics = json_schema.make_json_schema()["$defs"]["Dynamics"]["properties"]
     number, text = dynamics["dt"]["anyOf"]
     assert number == {"exclusiveMinimum": 0.0, "maximum": 10.0, "type": "number"}
     assert text == {"type": "string"}
 
 
 def test_the_key_of_the_version_is_named_as_in_files():
-    schema = json_schema.json_schema()
+    schema = json_schema.make_json_schema()
     assert schema["properties"]["schema"]["const"] == 1
     assert "schema" in schema["anyOf"][0]["required"]
 
 
 @needs_taplo
-@pytest.mark.parametrize("path", [*sorted(CATALOGUE.glob("*.toml")), *presets()], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sorted(CATALOGUE.glob("*.toml")), *list_preset_files()], ids=lambda path: path.stem)
 def test_an_editor_accepts_every_packaged_file(path, tmp_path):
-    if path in presets():
+    if path in list_preset_files():
         path = write(tmp_path, f'extends = "x.toml"\n{path.read_text(encoding="utf-8")}')
     result = lint(path)
     assert result.returncode == 0, result.stderr
@@ -132,4 +132,4 @@ def test_an_editor_accepts_what_completes_a_base(tmp_path, text):
 
 
 def test_the_schema_is_plain_json():
-    assert json.loads(json_schema.text()) == json_schema.json_schema()
+    assert json.loads(json_schema.format_json_schema()) == json_schema.make_json_schema()

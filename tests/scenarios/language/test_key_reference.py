@@ -4,18 +4,20 @@ import re
 
 import pytest
 
-from scenarios.language.json_schema import json_schema
-from scenarios.language.key_reference import FILE, text
+from scenarios.language.json_schema import make_json_schema
+from scenarios.language.key_reference import FILE, write_key_reference
 
-ROWS = [line.split(" | ") for line in re.sub(r"\\\|", "/", text()).splitlines() if line.startswith("| `")]
+ROWS = [
+    line.split(" | ") for line in re.sub(r"\\\|", "/", write_key_reference()).splitlines() if line.startswith("| `")
+]
 
 
 def test_the_page_is_up_to_date():
-    assert FILE.read_text(encoding="utf-8") == text(), "run python -m scenarios.language.key_reference"
+    assert FILE.read_text(encoding="utf-8") == write_key_reference(), "run python -m scenarios.language.key_reference"
 
 
 def test_every_key_is_on_it_with_a_meaning():
-    schema = json_schema()
+    schema = make_json_schema()
     keys = {key for table in [schema, *schema["$defs"].values()] for key in table["properties"]} - {"extends", "kind"}
     assert {row[0].strip("| `") for row in ROWS} >= keys
     assert [row[0] for row in ROWS if len(row) < 5 or not row[4].strip("| ")] == []
@@ -44,6 +46,6 @@ def test_a_row_says_what_a_key_takes(key, value, unit, default):
 
 
 def test_what_several_kinds_share_stands_once():
-    page = text()
+    page = write_key_reference()
     assert page.count("| `cycle_sigma` |") == 1
     assert page.count("## `devices.weights.pelgrom`, `devices.weights.mirror`") == 1

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.language.lines import line_map
+from scenarios.language.lines import map_lines
 
 NASTY = '''# every key called n<number> must be found on the line of that number
 n2 = 1
@@ -68,7 +68,7 @@ def leaves(node, path=()):
 @pytest.mark.parametrize("end", ["", "\n", "\n\n# end\n"])
 def test_every_key_of_a_nasty_file_is_on_its_line(newline, end):
     text = (NASTY + end).replace("\n", newline)
-    lines = line_map(text)
+    lines = map_lines(text)
     numbered = {path: re.fullmatch(r"n(\d+)\w*", str(path[-1])) for path in leaves(tomllib.loads(text))}
     expected = {path: int(match[1]) for path, match in numbered.items() if match}
     assert len(expected) == 24
@@ -106,16 +106,16 @@ def test_every_key_of_a_nasty_file_is_on_its_line(newline, end):
     ],
 )
 def test_tables_and_items_are_on_their_lines(path, line):
-    assert line_map(NASTY)[path] == line
+    assert map_lines(NASTY)[path] == line
 
 
 def test_nothing_is_left_out():
-    assert set(line_map(NASTY)) == set(leaves(tomllib.loads(NASTY)))
+    assert set(map_lines(NASTY)) == set(leaves(tomllib.loads(NASTY)))
 
 
 @pytest.mark.parametrize("text", ["a=", "a=1\na=2", "\0", "[[a]]\nn=1\n[b]\nx=1\n[[a]]\nn=2\n", "a=" + "[" * 9999])
 def test_a_text_that_cannot_be_mapped_gives_no_lines(text):
-    assert line_map(text) == {}
+    assert map_lines(text) == {}
 
 
 KEYS = st.sampled_from(["a", "b", '"c d"', "a.b", "b.'e'", "0"])
@@ -134,6 +134,6 @@ LINES = st.one_of(
 @given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]))
 def test_a_mapped_line_holds_its_key(rows, newline):
     text = newline.join(rows)
-    for path, line in line_map(text).items():
+    for path, line in map_lines(text).items():
         if isinstance(path[-1], str):
             assert path[-1] in text.split("\n")[line - 1]

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import faults_at, load
+from scenarios.language.load import load_scenario, make_scenario_error
 
 from ..scenario_files import GOOD, assert_tells, changed, faults_of, line_of, only_fault, write
 
 
 def test_a_good_file_is_read_with_the_place_of_every_value(tmp_path):
     path = write(tmp_path, GOOD)
-    loaded = load(path)
+    loaded = load_scenario(path)
     assert loaded.scenario.seed == 7
     assert loaded.scenario.network.asymmetry.angle == 90.0
     assert loaded.data["network"]["asymmetry"] == {"angle": "90 degree"}
@@ -143,7 +143,7 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, changed("sigmoid", "sigmiod").replace("seed = 7", '"odd key" = 7'), "bad.toml")
     with pytest.raises(ScenarioError) as caught:
-        load(Path("bad.toml"))
+        load_scenario(Path("bad.toml"))
     assert str(caught.value) == (
         'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, physical, chip, dynamics, '
         "phases, devices, energy, learning, task, experiment, sweep, extends\n"
@@ -158,7 +158,7 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
 def test_a_long_report_is_cut_but_its_faults_are_not(tmp_path):
     path = write(tmp_path, "".join(f"zz{i} = 1\n" for i in range(100)) + GOOD)
     with pytest.raises(ScenarioError) as caught:
-        load(path)
+        load_scenario(path)
     assert len(caught.value.faults) == 100
     assert str(caught.value).endswith("\n... and 50 more")
 
@@ -182,7 +182,7 @@ def test_weights_beyond_memory_are_refused(tmp_path, connections, gigabytes):
     text = text.replace('["in-l1", "l1-out", "out-l1"]', connections).replace('asymmetry = { angle = "90 degree" }', "")
     path = write(tmp_path, text.replace('[devices.feedback]\nmismatch_sigma = "10 %"', ""))
     if gigabytes < 4:
-        assert load(path).scenario.network.layers == {"in": 20_000, "out": 20_000}
+        assert load_scenario(path).scenario.network.layers == {"in": 20_000, "out": 20_000}
     else:
         fault = only_fault(path)
         assert fault.path == ("network", "layers")
@@ -191,8 +191,8 @@ def test_weights_beyond_memory_are_refused(tmp_path, connections, gigabytes):
 
 def test_later_checks_get_the_same_report(tmp_path):
     path = write(tmp_path, GOOD)
-    loaded = load(path)
-    error = faults_at(
+    loaded = load_scenario(path)
+    error = make_scenario_error(
         loaded,
         [
             (("task", "path"), "no such folder", "try another"),

@@ -15,20 +15,20 @@ import tomlkit
 from pydantic import BaseModel
 
 from devices.parameters import NamesFile
-from scenarios.build import READERS, build
+from scenarios.build import READERS, make_setup
 from scenarios.data.shelf import Shelf
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.language.named_files import FILE_KEYS, named_files
+from scenarios.language.load import load_scenario
+from scenarios.language.named_files import FILE_KEYS, find_named_files
 from scenarios.results import store
-from scenarios.run.identity import point_id, run_id, sweep_id
-from scenarios.run.relocate import relocated
-from scenarios.run.run import Options, run
-from scenarios.schema.scenario import Scenario
-from scenarios.sweeps.design import points
+from scenarios.run.identity import compute_point_id, compute_run_id, compute_sweep_id
+from scenarios.run.relocate import relocate_paths
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.schema.scenario import ScenarioSpec
+from scenarios.sweeps.design import list_points
 from scenarios.sweeps.point import run_point
-from scenarios.sweeps.points import checked, scenario_at
-from scenarios.sweeps.sweep import SweepOptions, sweep
+from scenarios.sweeps.points import check_design, make_point_scenario
+from scenarios.sweeps.sweep import SweepOptions, run_sweep
 
 from ..files import DATA, write_scenario
 from ..sweep_files import BASE
@@ -109,7 +109,7 @@ def _marks_of(parts, here):
 
 
 def test_every_field_that_names_a_file_is_known_read_and_tested():
-    assert set(_all_marks(Scenario)) == set(FILE_KEYS) == set(READERS) == set(WRITERS) - OTHER_FORMS
+    assert set(_all_marks(ScenarioSpec)) == set(FILE_KEYS) == set(READERS) == set(WRITERS) - OTHER_FORMS
     assert len(FILE_KEYS) >= 6
 
 
@@ -124,7 +124,7 @@ def case(request):
 
 def scenario(folder, key, name, edits, text=BASE):
     folder.mkdir(parents=True, exist_ok=True)
-    return load(write_scenario(folder, edited(text, *edits, f"{key}='{name}'")))
+    return load_scenario(write_scenario(folder, edited(text, *edits, f"{key}='{name}'")))
 
 
 def edited(text, *edits):
@@ -141,8 +141,12 @@ def edited(text, *edits):
 
 
 def ids(loaded):
-    content = build(loaded).content
-    return run_id(loaded.scenario, content), point_id(loaded.scenario, content), sweep_id(loaded.scenario, content)
+    content = make_setup(loaded).content
+    return (
+        compute_run_id(loaded.scenario, content),
+        compute_point_id(loaded.scenario, content),
+        compute_sweep_id(loaded.scenario, content),
+    )
 
 
 def test_the_content_of_a_file_names_a_result(tmp_path, case):
@@ -193,7 +197,7 @@ def test_every_file_is_opened_once(tmp_path, case):
     write(tmp_path / name)
     loaded = scenario(tmp_path, key, name, edits)
     with opens() as found:
-        build(loaded)
+        make_setup(loaded)
     counts = Counter(path for path in found if path.startswith(str(tmp_path)))
     assert counts
     assert set(counts.values()) == {1}, counts
@@ -225,26 +229,26 @@ def read_in(setup):
 
 def test_a_sweep_over_two_files_uses_each(tmp_path, case):
     loaded, shelf = swept(tmp_path, case), Shelf()
-    design = checked(loaded)
+    design = check_design(loaded)
     assert len(set(design.ids)) == 2
-    found = [scenario_at(loaded, design.dims, point) for point in points(design.dims, 1)]
-    setups = [build(one, shelf) for one in found]
+    found = [make_point_scenario(loaded, design.dims, point) for point in list_points(design.dims, 1)]
+    setups = [make_setup(one, shelf) for one in found]
     assert not same(*map(read_in, setups))
-    assert all(same(read_in(setup), read_in(build(one))) for setup, one in zip(setups, found, strict=True))
+    assert all(same(read_in(setup), read_in(make_setup(one))) for setup, one in zip(setups, found, strict=True))
 
 
 def test_a_copy_elsewhere_is_the_same_scenario_and_the_same_sweep(tmp_path, case):
     loaded = swept(tmp_path, case)
     out = tmp_path / "deep" / "out"
     out.mkdir(parents=True)
-    (out / "copy.toml").write_text(relocated(loaded, out).to_toml(), encoding="utf-8")
-    copy = load(out / "copy.toml")
-    assert {key: path.resolve() for key, path in named_files(copy).items()} == {
-        key: path.resolve() for key, path in named_files(loaded).items()
+    (out / "copy.toml").write_text(relocate_paths(loaded, out).to_toml(), encoding="utf-8")
+    copy = load_scenario(out / "copy.toml")
+    assert {key: path.resolve() for key, path in find_named_files(copy).items()} == {
+        key: path.resolve() for key, path in find_named_files(loaded).items()
     }
     assert ids(copy) == ids(loaded)
-    assert checked(copy).ids == checked(loaded).ids
-    assert checked(copy).content == checked(loaded).content
+    assert check_design(copy).ids == check_design(loaded).ids
+    assert check_design(copy).content == check_design(loaded).content
 
 
 def test_more_files_on_an_axis_go_on_in_the_folder_of_the_sweep(tmp_path, case):
@@ -252,7 +256,7 @@ def test_more_files_on_an_axis_go_on_in_the_folder_of_the_sweep(tmp_path, case):
     loaded = swept(tmp_path, case)
     edits = [*case[3], f"sweep.axis.0.values=['first-{name}']"]
     fewer = scenario(tmp_path, key, f"first-{name}", edits, BASE + AXIS.format(key, name=name))
-    told = [sweep_id(one.scenario, checked(one).content) for one in (loaded, fewer)]
+    told = [compute_sweep_id(one.scenario, check_design(one).content) for one in (loaded, fewer)]
     assert told[0] == told[1]
 
 
@@ -260,13 +264,13 @@ def test_a_sweep_over_converter_tables_measures_what_runs_measure(tmp_path):
     """One process runs both points; each has the figures of a run of its own."""
     case = ("devices.converters.readout.measured", *WRITERS["devices", "converters", "readout", "measured"])
     loaded = swept(tmp_path, case)
-    folder = sweep(loaded, SweepOptions(tmp_path / "sweep", threads=1), Progress(quiet=True)).folder
-    cube = store.load(folder / "sweep.h5")["gradient"]["cosine"].data
+    folder = run_sweep(loaded, SweepOptions(tmp_path / "sweep", threads=1), Progress(quiet=True)).folder
+    cube = store.read_result_file(folder / "sweep.h5")["gradient"]["cosine"].data
     cosines = []
     for k, which in enumerate(("first", "second")):
         alone = scenario(tmp_path, case[0], f"{which}-adc.csv", case[3])
-        done = run(alone, Options(tmp_path / f"run{k}", 1), Progress(quiet=True))
-        cosines.append(store.load(done.folder / "run.h5")["gradient"]["cosine"].data)
+        done = run_scenario(alone, RunOptions(tmp_path / f"run{k}", 1), Progress(quiet=True))
+        cosines.append(store.read_result_file(done.folder / "run.h5")["gradient"]["cosine"].data)
         np.testing.assert_array_equal(cube[k].ravel(), cosines[k].ravel())
     assert not np.array_equal(*cosines)
 
@@ -280,6 +284,6 @@ def test_a_file_that_changes_while_a_sweep_runs_is_told(tmp_path):
             _table(tmp_path / "first-adc.csv", change=0.2)
             yield run_point(task)
 
-    done = sweep(loaded, SweepOptions(tmp_path / "sweep", change_then_run, threads=1), Progress(quiet=True))
+    done = run_sweep(loaded, SweepOptions(tmp_path / "sweep", change_then_run, threads=1), Progress(quiet=True))
     assert [outcome.status for outcome in done.outcomes] == ["failed", "ok"]
     assert "has changed since the sweep began" in done.outcomes[0].reason

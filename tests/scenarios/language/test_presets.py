@@ -1,7 +1,7 @@
 import pytest
 
-from scenarios.language.files import PRESETS, presets
-from scenarios.language.load import load
+from scenarios.language.files import PRESETS, list_preset_files
+from scenarios.language.load import load_scenario
 from tests.scenarios.scenario_files import only_fault, write
 
 REST = """\
@@ -20,9 +20,9 @@ kind = "measure"
 """
 
 
-@pytest.mark.parametrize("path", presets(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list_preset_files(), ids=lambda path: path.stem)
 def test_a_preset_needs_only_learning_task_and_experiment(tmp_path, path):
-    loaded = load(write(tmp_path, f'extends = "preset:{path.stem}"\n{REST}'))
+    loaded = load_scenario(write(tmp_path, f'extends = "preset:{path.stem}"\n{REST}'))
     assert loaded.origins["network", "layers", "in"].file == path
     assert loaded.scenario.dynamics.dt == 1.0
     assert (loaded.scenario.dynamics.free.steps, loaded.scenario.dynamics.nudged.steps) == (150, 20)
@@ -31,15 +31,15 @@ def test_a_preset_needs_only_learning_task_and_experiment(tmp_path, path):
 
 
 def test_a_preset_says_what_it_is():
-    assert {"rate-mlp", "loop-mlp"} <= {path.stem for path in presets()}
-    for path in presets():
+    assert {"rate-mlp", "loop-mlp"} <= {path.stem for path in list_preset_files()}
+    for path in list_preset_files():
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert first.startswith("# ")
         assert len(first) <= 120
 
 
 def test_the_loop_has_no_reciprocal_pair(tmp_path):
-    connections = load(write(tmp_path, f'extends = "preset:loop-mlp"\n{REST}')).scenario.network.connections
+    connections = load_scenario(write(tmp_path, f'extends = "preset:loop-mlp"\n{REST}')).scenario.network.connections
     assert connections == ["in-l1", "l1-l2", "l2-out", "out-l1"]
 
 
@@ -72,7 +72,7 @@ def test_an_unknown_preset_is_told_at_its_line(tmp_path, name, hint):
 )
 def test_a_key_replaces_its_alternatives_in_the_base(tmp_path, text, path, value):
     write(tmp_path, f'extends = "preset:rate-mlp"\n{REST}', "base.toml")
-    loaded = load(write(tmp_path, f'extends = "base.toml"\n{text}\n'))
+    loaded = load_scenario(write(tmp_path, f'extends = "base.toml"\n{text}\n'))
     node = loaded.data
     for key in path.split("."):
         node = node[key]
@@ -80,4 +80,4 @@ def test_a_key_replaces_its_alternatives_in_the_base(tmp_path, text, path, value
 
 
 def test_the_presets_are_where_they_are_packaged():
-    assert all(path.parent == PRESETS for path in presets())
+    assert all(path.parent == PRESETS for path in list_preset_files())

@@ -2,32 +2,32 @@ import re
 
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.language import json_schema
-from scenarios.language.files import presets
-from scenarios.language.load import load
-from scenarios.language.starter import StarterError, starter, write_starter
-from scenarios.schema.scenario import Scenario
+from scenarios.language.files import list_preset_files
+from scenarios.language.load import load_scenario
+from scenarios.language.starter import StarterError, make_starter, write_starter
+from scenarios.schema.scenario import ScenarioSpec
 
 from ..scenario_files import only_fault
 
-NAMES = [None, *(path.stem for path in presets())]
+NAMES = [None, *(path.stem for path in list_preset_files())]
 
 
 @pytest.mark.parametrize("preset", NAMES)
 def test_what_is_written_passes_the_check(tmp_path, preset):
     path, schema = write_starter(tmp_path, "my-chip", preset)
-    loaded = load(path)
-    build(loaded)
+    loaded = load_scenario(path)
+    make_setup(loaded)
     assert (path.name, loaded.scenario.name) == ("my-chip.toml", "my-chip")
-    assert schema.read_text(encoding="utf-8") == json_schema.text()
+    assert schema.read_text(encoding="utf-8") == json_schema.format_json_schema()
     assert path.read_text(encoding="utf-8").startswith(f"#:schema ./{schema.name}\n")
 
 
 @pytest.mark.parametrize("preset", NAMES)
 def test_every_table_is_there_and_every_row_is_explained(preset):
-    text = starter("my-chip", preset)
-    spelt_out = set(Scenario.model_fields) - {"schema_version", "name", "seed"}
+    text = make_starter("my-chip", preset)
+    spelt_out = set(ScenarioSpec.model_fields) - {"schema_version", "name", "seed"}
     taken_over = {"network", "dynamics"} if preset else set()
     assert set(re.findall(r"^(?:# )?\[(\w+)\]", text, re.MULTILINE)) == spelt_out - taken_over
     for paragraph in text.split("\n\n"):
@@ -41,7 +41,7 @@ def test_what_is_commented_out_may_be_used(tmp_path, preset):
     used = re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)
     assert used.count("\n[") > text.count("\n[")
     path.write_text(used, encoding="utf-8")
-    scenario = load(path).scenario
+    scenario = load_scenario(path).scenario
     assert scenario.physical.resolved().leak == 1e-6
 
 
@@ -53,7 +53,7 @@ def test_a_scenario_is_never_overwritten(tmp_path):
         write_starter(tmp_path, "my-chip", "rate-mlp")
     assert (path.read_text(encoding="utf-8"), schema.read_text(encoding="utf-8")) == ("mine", "old")
     write_starter(tmp_path, "other")
-    assert schema.read_text(encoding="utf-8") == json_schema.text()
+    assert schema.read_text(encoding="utf-8") == json_schema.format_json_schema()
 
 
 @pytest.mark.parametrize(

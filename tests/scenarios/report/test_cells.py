@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.reach import tell_cells, unreached
-from scenarios.report.answer import remarks
-from scenarios.report.sheets import sheets
+from scenarios.language.load import load_scenario
+from scenarios.reach import count_unreached, describe_unreached_cells
+from scenarios.report.answer import list_remarks
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.experiments.measure.test_hardware import TRAIN
 
 from ..files import MEASURE, write_scenario
@@ -21,10 +21,10 @@ EVALUATE = ['experiment={kind="evaluate", chips=2}']
 
 
 def told(tmp_path, text, *edits):
-    loaded = load(write_scenario(tmp_path, text), [TIGHT, *edits])
-    done = run(loaded, Options(tmp_path / "out"), Progress(quiet=True))
-    result = store.load(done.folder / "run.h5")
-    return result, "\n".join(remarks(result))
+    loaded = load_scenario(write_scenario(tmp_path, text), [TIGHT, *edits])
+    done = run_scenario(loaded, RunOptions(tmp_path / "out"), Progress(quiet=True))
+    result = store.read_result_file(done.folder / "run.h5")
+    return result, "\n".join(list_remarks(result))
 
 
 @pytest.mark.parametrize("text", [MEASURE, TRAIN])
@@ -36,7 +36,7 @@ def test_both_are_told_by_connection(tmp_path, text):
     assert re.search(rf"Cells: {count} \(.* %\) of in-l1, .* were given a weight beyond", words)
     assert re.search(r"Requests: \d+ of in-l1, .* asked for more pulses than one write gives", words)
     if "metrics" in result.groups:
-        rows = [row[0] for sheet in sheets(result, 9) for row in sheet.rows]
+        rows = [row[0] for sheet in make_sheets(result, 9) for row in sheet.rows]
         assert "requests of in-l1 cut to the most pulses of one write" in rows
 
 
@@ -68,20 +68,20 @@ BESIDE = [
 @pytest.mark.parametrize("edits", BESIDE)
 def test_a_check_counts_the_cells_of_the_chip_that_a_run_makes(tmp_path, edits):
     text = MEASURE.replace('parameters = "parameters.npz"\n', "")
-    loaded = load(write_scenario(tmp_path, text), [TIGHT, *edits])
-    setup = build(loaded)
+    loaded = load_scenario(write_scenario(tmp_path, text), [TIGHT, *edits])
+    setup = make_setup(loaded)
     chip = setup.chip(loaded.scenario.chip.instance, threads=1)
-    counts = unreached(setup)
+    counts = count_unreached(setup)
     assert counts == {block: n for block, n in chip.unreached.items() if block.startswith("weight/")}
     assert sum(counts.values()) > 0
-    assert re.search(r"^Cells: \d+ .* were given a weight beyond", "".join(tell_cells(setup)))
+    assert re.search(r"^Cells: \d+ .* were given a weight beyond", "".join(describe_unreached_cells(setup)))
 
 
 def test_a_check_of_parameters_from_a_file_counts_them(tmp_path):
-    loaded = load(write_scenario(tmp_path, MEASURE), [TIGHT])
-    setup = build(loaded)
+    loaded = load_scenario(write_scenario(tmp_path, MEASURE), [TIGHT])
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=1)
-    for block, count in unreached(setup).items():
+    for block, count in count_unreached(setup).items():
         assert count == chip.unreached[block]
-    free = load(write_scenario(tmp_path, MEASURE), [])
-    assert list(tell_cells(build(free))) == []
+    free = load_scenario(write_scenario(tmp_path, MEASURE), [])
+    assert list(describe_unreached_cells(make_setup(free))) == []

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from scenarios.data.datasets import Outline
-from scenarios.experiments.estimate import workload
+from scenarios.experiments.estimate import estimate_workload
 from scenarios.language.files import CATALOGUE
-from scenarios.language.load import load
-from scenarios.report.explain import explain
-from scenarios.schema.scenario import Scenario
+from scenarios.language.load import load_scenario
+from scenarios.report.explain import explain_scenario
+from scenarios.schema.scenario import ScenarioSpec
 
 from ..files import MEASURE, write_scenario
 from ..scenario_files import GOOD, changed, line_of, write
@@ -20,16 +20,18 @@ EDITS = [[], ["seed=3", "network.layers.l1=17"]]
 @pytest.mark.parametrize("edits", EDITS, ids=["as it is", "edited"])
 @pytest.mark.parametrize("path", sorted(CATALOGUE.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_text_loads_as_the_same_scenario(path, edits, tmp_path):
-    loaded = load(path, edits)
-    text = explain(loaded)
-    assert load(write(tmp_path, text)).scenario == loaded.scenario
+    loaded = load_scenario(path, edits)
+    text = explain_scenario(loaded)
+    assert load_scenario(write(tmp_path, text)).scenario == loaded.scenario
     assert tomllib.loads(text) == tomllib.loads(loaded.scenario.to_toml())
 
 
 def test_every_value_says_where_it_was_written(tmp_path):
     write(tmp_path, GOOD, "base.toml")
     text = 'extends = ["preset:rate-mlp", "base.toml"]\n[experiment]\nsamples = 5\n'
-    rows = explain(load(write(tmp_path, text, "top.toml"), ["seed=3", "network.connections.2=out-l1"])).split("\n")
+    rows = explain_scenario(
+        load_scenario(write(tmp_path, text, "top.toml"), ["seed=3", "network.connections.2=out-l1"])
+    ).split("\n")
 
     def row(start):
         (found,) = [line for line in rows if line.startswith(start)]
@@ -46,12 +48,12 @@ def test_every_value_says_where_it_was_written(tmp_path):
 
 
 def test_a_name_of_a_file_cannot_break_the_text(tmp_path):
-    loaded = load(write(tmp_path, GOOD, "new\nline\x01.toml"))
-    assert tomllib.loads(explain(loaded)) == tomllib.loads(loaded.scenario.to_toml())
+    loaded = load_scenario(write(tmp_path, GOOD, "new\nline\x01.toml"))
+    assert tomllib.loads(explain_scenario(loaded)) == tomllib.loads(loaded.scenario.to_toml())
 
 
 def test_what_it_will_cost_is_told(tmp_path):
-    text = explain(load(write_scenario(tmp_path)))
+    text = explain_scenario(load_scenario(write_scenario(tmp_path)))
     assert re.search(r"^# parameters +3\d\d \(20 units settle\)$", text, re.MULTILINE)
     assert re.search(
         r"^# settlings +1 free and 5 nudged for each estimate; [\d,]+ in the whole run$", text, re.MULTILINE
@@ -66,15 +68,17 @@ def test_what_it_will_cost_is_told(tmp_path):
 def test_unreadable_data_leave_the_scenario_readable(tmp_path):
     path = write_scenario(tmp_path)
     (tmp_path / "batch.npz").unlink()
-    loaded = load(path)
-    text = explain(loaded)
-    assert load(write(tmp_path, text, "again.toml")).scenario == loaded.scenario
+    loaded = load_scenario(path)
+    text = explain_scenario(loaded)
+    assert load_scenario(write(tmp_path, text, "again.toml")).scenario == loaded.scenario
     assert "# No estimates, the data cannot be read" in text
 
 
 def test_the_physical_scales_are_told(tmp_path):
     physical = 'tau = "1 us"\nleak = "2 uS"\nvolt_scale = "150 mV"\nactivity_volts = 3\nweight_range = 10\n'
-    text = explain(load(write(tmp_path, changed("dt = 0.25", 'dt = "50 ns"') + f"\n[physical]\n{physical}")))
+    text = explain_scenario(
+        load_scenario(write(tmp_path, changed("dt = 0.25", 'dt = "50 ns"') + f"\n[physical]\n{physical}"))
+    )
     for words in (
         "tau         1e-06 s",
         "dt          0.05 tau",
@@ -96,7 +100,7 @@ def scenario(**changes):
     data["network"].pop("parameters")
     for table, keys in changes.items():
         data[table] = {**data.get(table, {}), **keys} if table != "experiment" else keys
-    return Scenario.model_validate(data)
+    return ScenarioSpec.model_validate(data)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +116,13 @@ def scenario(**changes):
     ],
 )
 def test_settlings_are_counted(experiment, estimates, settlings):
-    load = workload(scenario(experiment=experiment), SMALL)
+    load = estimate_workload(scenario(experiment=experiment), SMALL)
     assert (load.estimates, load.settlings) == (estimates, settlings)
 
 
 def test_operations_are_those_of_the_products():
     dynamics = {"free": {"steps": 10}, "nudged": {"steps": 4}}
-    load = workload(scenario(dynamics=dynamics, experiment={"kind": "measure", "samples": 30}), SMALL)
+    load = estimate_workload(scenario(dynamics=dynamics, experiment={"kind": "measure", "samples": 30}), SMALL)
     recurrent, clamped = 2 * (8 * 7) + 2 * (7 * 5), 12 * 8
     # centred: two real nudges; circle of 4: two real ones and a complex one, which costs two products
     steps = 30 * (10 + 4 * (2 + 2 + 2))
@@ -126,4 +130,4 @@ def test_operations_are_those_of_the_products():
     steps += 30 * 2 * (10 + 4 * (2 + 2))
     np.testing.assert_allclose(load.operations, 2 * (steps * recurrent + 90 * clamped), rtol=1e-15)
     assert not load.bounded
-    assert workload(scenario(), SMALL).bounded
+    assert estimate_workload(scenario(), SMALL).bounded

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from scenarios.drawing.style import COLOURS, look, plain
-from scenarios.experiments.figures import all_figures
-from scenarios.experiments.measure.ledger_figures import cosine
-from scenarios.experiments.measure.signal_figures import signal
-from scenarios.experiments.train.figures import angles, cosine_by_epoch, training
+from scenarios.drawing.style import COLOURS, choose_look, format_plain_text
+from scenarios.experiments.figures import list_registered_figures
+from scenarios.experiments.measure.ledger_figures import draw_cosine
+from scenarios.experiments.measure.signal_figures import draw_signal
+from scenarios.experiments.train.figures import draw_angles, draw_epoch_cosines, draw_training
 from scenarios.report import figures
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
@@ -69,18 +69,18 @@ WANTED = {
 
 @pytest.mark.parametrize("kind", RESULTS)
 def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
-    paths = figures.write_drawings(figures.drawings(RESULTS[kind]), tmp_path / "figures")
+    paths = figures.write_svgs(figures.draw_svgs(RESULTS[kind]), tmp_path / "figures")
     assert [path.stem for path in paths] == WANTED[kind]
     for path in paths:
         minidom.parse(str(path))  # noqa: S318  our own file
         assert path.stat().st_size < 200_000
         assert "Date" not in path.read_text()
-    assert set(WANTED[kind]) <= all_figures().keys()
+    assert set(WANTED[kind]) <= list_registered_figures().keys()
 
 
 @pytest.mark.parametrize("kind", RESULTS)
 def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
-    for name, figure in figures.figures_of(RESULTS[kind]).items():
+    for name, figure in figures.draw_figures(RESULTS[kind]).items():
         renderer = drawn(figure).get_renderer()
         for axes in figure.axes:
             assert axes.get_xlabel(), name
@@ -94,12 +94,12 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path):
-    first, second = (figures.write_drawings(figures.drawings(RESULTS["train"]), tmp_path / name) for name in "ab")
+    first, second = (figures.write_svgs(figures.draw_svgs(RESULTS["train"]), tmp_path / name) for name in "ab")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_training_shows_the_numbers_and_the_exact_gradients_dashed():
-    figure = training(RESULTS["train"])
+    figure = draw_training(RESULTS["train"])
     error = lines(figure, 1)
     assert set(error) == {
         "training samples",
@@ -112,21 +112,21 @@ def test_training_shows_the_numbers_and_the_exact_gradients_dashed():
     assert (measured.get_linestyle(), exact.get_linestyle()) == ("-", "--")
     assert measured.get_color() == exact.get_color()
     assert measured.get_markerfacecolor() != exact.get_markerfacecolor()
-    assert len(lines(training(RESULTS["long"]), 1)) == 2
+    assert len(lines(draw_training(RESULTS["long"]), 1)) == 2
 
 
 def test_a_training_without_classes_shows_its_loss_only():
     group = result_files.metrics(3)
     for part in ("train", "test"):
         group[f"error_{part}"] = Variable(("epoch",), np.full(4, np.nan))
-    assert len(training(result_files.result({"metrics": group})).axes) == 1
+    assert len(draw_training(result_files.result({"metrics": group})).axes) == 1
 
 
 @pytest.mark.parametrize(("last", "scale"), [(1e30, "log"), (np.inf, "linear"), (2.0, "linear")])
 def test_an_exploding_loss_hides_nothing(last, scale):
     group = result_files.metrics(3)
     group["loss_test"] = Variable(("epoch",), np.array([2.3, 2.0, 5.0, last]))
-    figure = training(result_files.result({"metrics": group}))
+    figure = draw_training(result_files.result({"metrics": group}))
     assert figure.axes[0].get_yscale() == scale
     drawn(figure)
 
@@ -136,7 +136,7 @@ def test_a_training_that_failed_at_once_still_has_its_figures():
         name: v._replace(data=np.full(np.shape(v.data), np.nan)) if np.asarray(v.data).dtype.kind == "f" else v
         for name, v in result_files.metrics(1).items()
     }
-    made = figures.figures_of(result_files.result({"metrics": group}))
+    made = figures.draw_figures(result_files.result({"metrics": group}))
     assert list(made) == ["training", "angles"]
     for figure in made.values():
         drawn(figure)
@@ -144,7 +144,7 @@ def test_a_training_that_failed_at_once_still_has_its_figures():
 
 
 def test_angles_shows_each_pair_and_both_symmetries():
-    figure = angles(RESULTS["train"])
+    figure = draw_angles(RESULTS["train"])
     group = RESULTS["train"]["metrics"]
     assert list(lines(figure)) == list(group["pair"].data)
     np.testing.assert_array_equal(lines(figure)["l1-l2 / l2-l1"].get_ydata(), group["angle_weights"].data[:, 0])
@@ -153,20 +153,20 @@ def test_angles_shows_each_pair_and_both_symmetries():
     np.testing.assert_array_equal(symmetry["symmetry of W - 1"].get_ydata(), group["symmetry_reference"].data)
     colours = [line.get_color() for k in (0, 1) for line in lines(figure, k).values()]
     assert len(set(colours)) == 4, "one key serves both panels"
-    assert len(angles(RESULTS["long"]).axes) == 2
+    assert len(draw_angles(RESULTS["long"]).axes) == 2
 
 
 def test_measured_figures_of_a_training_show_the_last_epoch():
     result = RESULTS["train"]
-    markers = cosine(result).axes[0].containers[0].lines[0]
+    markers = draw_cosine(result).axes[0].containers[0].lines[0]
     np.testing.assert_array_equal(markers.get_ydata(), result["gradient"]["cosine"].data[-1, 0])
-    by_epoch = lines(cosine_by_epoch(result))
+    by_epoch = lines(draw_epoch_cosines(result))
     np.testing.assert_array_equal(by_epoch["l2"].get_ydata(), result["gradient"]["cosine"].data[:, 0, 1])
     np.testing.assert_array_equal(by_epoch["l2"].get_xdata(), result["gradient"]["epoch"].data)
 
 
 def test_signal_shows_activity_error_and_the_smallest_and_largest_nudge():
-    shown, group = lines(signal(RESULTS["many"])), RESULTS["many"]["signal"]
+    shown, group = lines(draw_signal(RESULTS["many"])), RESULTS["many"]["signal"]
     assert list(shown) == [
         "activity",
         "exact dL/d drive",
@@ -174,17 +174,17 @@ def test_signal_shows_activity_error_and_the_smallest_and_largest_nudge():
         "change to be read at beta 0.4",
     ]
     np.testing.assert_array_equal(shown["change to be read at beta 0.4"].get_ydata(), group["evoked"].data[0])
-    assert signal(RESULTS["many"]).axes[0].get_yscale() == "log"
+    assert draw_signal(RESULTS["many"]).axes[0].get_yscale() == "log"
 
 
 def test_of_many_schemes_the_best_nudge_of_each_kind_is_drawn():
-    figure = cosine(RESULTS["many"])
+    figure = draw_cosine(RESULTS["many"])
     assert [c.get_label() for c in figure.axes[0].containers] == [MANY[2], MANY[5], MANY[8]]
-    assert len(cosine(RESULTS["measure"]).axes[0].containers) == 2
+    assert len(draw_cosine(RESULTS["measure"]).axes[0].containers) == 2
 
 
 def test_curves_differ_without_colour():
-    looks = [look(k) for k in range(36)]
+    looks = [choose_look(k) for k in range(36)]
     assert len({(a["color"], a["marker"]) for a in looks}) == 36
     assert len({a["color"] for a in looks}) == len(COLOURS) == 12
     assert len({a["marker"] for a in looks[: len(COLOURS)]}) == len(COLOURS)
@@ -195,4 +195,4 @@ def test_curves_differ_without_colour():
     [("l1", "l1"), ("$x$", r"\$x\$"), ("\u03b2\n\x1b", "???"), (50 * "a", 37 * "a" + "...")],
 )
 def test_text_in_figures_is_plain(text, wanted):
-    assert plain(text) == wanted
+    assert format_plain_text(text) == wanted

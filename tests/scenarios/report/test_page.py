@@ -7,14 +7,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from scenarios.drawing.page import without_paths
+from scenarios.drawing.page import strip_paths
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.report.figures import drawings
-from scenarios.report.page import render, write_report
+from scenarios.language.load import load_scenario
+from scenarios.report.figures import draw_svgs
+from scenarios.report.page import render_report, write_report
 from scenarios.results import store
-from scenarios.results.store import Result, StoreError, Variable
-from scenarios.run.run import RESULT, Options, run
+from scenarios.results.store import ResultData, StoreError, Variable
+from scenarios.run.run import RESULT, RunOptions, run_scenario
 from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 from tests.scenarios.report.browser import CHROMIUM, MISSING, visit
@@ -35,7 +35,7 @@ KINDS = {
 
 
 def whole(result):
-    return render(result, drawings(result))
+    return render_report(result, draw_svgs(result))
 
 
 @cache
@@ -82,7 +82,9 @@ def hostile(result):
         }
         groups[path] = group | names
     groups["provenance"] = result_files.provenance(HOSTILE)
-    return Result(result.attributes | {"title": HOSTILE, "reason": HOSTILE, "software": f"nudgelab {HOSTILE}"}, groups)
+    return ResultData(
+        result.attributes | {"title": HOSTILE, "reason": HOSTILE, "software": f"nudgelab {HOSTILE}"}, groups
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -103,8 +105,10 @@ def test_every_kind_of_result_has_a_whole_page(kind):
 
 @pytest.mark.parametrize(("text", "words"), [(MEASURE, "All 4 samples settled"), (SETTLE, "recorded settlings")])
 def test_a_real_run_has_its_page(tmp_path, text, words):
-    done = run(load(write_scenario(tmp_path, text)), Options(tmp_path / "out", threads=2), Progress(quiet=True))
-    page = Page(whole(store.load(done.folder / RESULT)))
+    done = run_scenario(
+        load_scenario(write_scenario(tmp_path, text)), RunOptions(tmp_path / "out", threads=2), Progress(quiet=True)
+    )
+    page = Page(whole(store.read_result_file(done.folder / RESULT)))
     assert words in page.text
     assert "Largest distance of any unit" in page.text
     assert str(tmp_path) not in page.text
@@ -175,7 +179,7 @@ def test_hostile_names_stay_text(kind):
     ],
 )
 def test_paths_of_a_machine_are_shortened(text, wanted):
-    assert without_paths(text) == wanted
+    assert strip_paths(text) == wanted
 
 
 def test_no_path_of_a_machine_is_in_the_page(tmp_path):
@@ -189,7 +193,7 @@ def test_no_path_of_a_machine_is_in_the_page(tmp_path):
 
 def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    write_report(Result({**KINDS["evaluate"].attributes, "title": "words \ud800 \u03b2"}, {}), tmp_path)
+    write_report(ResultData({**KINDS["evaluate"].attributes, "title": "words \ud800 \u03b2"}, {}), tmp_path)
     before = path.read_bytes()
     assert b"words" in before
 

@@ -8,15 +8,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from scenarios.drawing.style import COLOURS, panels, spaced_ticks
-from scenarios.experiments.settle.figures import before_the_end, settling
+from scenarios.drawing.style import COLOURS, make_panels, set_spaced_ticks
+from scenarios.experiments.settle.figures import cut_settled_tail, draw_settling
 from scenarios.report import figures
-from scenarios.report.page import render
-from scenarios.report.sheets import sheets
+from scenarios.report.page import render_report
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.results.store import Result, Variable
-from scenarios.sweeps.metric import in_percent, metric_of
-from scenarios.sweeps.report import sweep_answer, write_sweep_report
+from scenarios.results.store import ResultData, Variable
+from scenarios.sweeps.metric import convert_to_percent, find_metric
+from scenarios.sweeps.report import make_sweep_answer, write_sweep_report
 from substrate.protocol import Status
 from tests.scenarios import result_files
 from tests.scenarios.files import SETTLE, write_scenario
@@ -31,7 +31,7 @@ def test_a_settling_curve_has_no_plunge_at_its_end(rate, slow, times):
     assume(rate * (1.0 - slow) * 0.25 * times > 7.0)
     t = np.arange(times) * 0.5
     state = np.exp(-rate * t) + 0.1 * np.exp(-slow * rate * t)
-    drawn = before_the_end(np.abs(state - state[-1]))
+    drawn = cut_settled_tail(np.abs(state - state[-1]))
     shown = np.isfinite(drawn)
     np.testing.assert_allclose(drawn[shown], state[shown], rtol=0.33, atol=1e-14)
 
@@ -39,7 +39,7 @@ def test_a_settling_curve_has_no_plunge_at_its_end(rate, slow, times):
 def test_a_floor_of_noise_is_drawn_but_for_its_own_end():
     noise = 1e-3 * np.random.default_rng(0).normal(size=400)
     state = np.exp(-np.arange(400) * 0.1) + noise
-    drawn = before_the_end(np.abs(state - state[-1]))
+    drawn = cut_settled_tail(np.abs(state - state[-1]))
     assert np.isfinite(drawn[:350]).all()
     assert np.isnan(drawn[350:]).all()
 
@@ -48,11 +48,11 @@ def test_a_floor_of_noise_is_drawn_but_for_its_own_end():
 @given(some.lists(some.floats(0.0, 1.0), min_size=2, max_size=15, unique=True), some.booleans(), some.booleans())
 def test_names_of_ticks_do_not_touch(levels, log, words):
     levels = np.unique(np.round(np.array(levels), 3) + 0.001)
-    figure, (axes,) = panels(1, width=6.4)
+    figure, (axes,) = make_panels(1, width=6.4)
     axes.plot(levels, levels)
     if log:
         axes.set_xscale("log")
-    spaced_ticks(axes, levels, [f"{x:.3g}" for x in levels], words)
+    set_spaced_ticks(axes, levels, [f"{x:.3g}" for x in levels], words)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     labels = [label for label in axes.get_xticklabels() if label.get_text()]
@@ -79,12 +79,12 @@ def settled(status=Status.SETTLED, **more):
 
 def test_a_settling_is_told_in_seconds_and_volts_where_they_are_known():
     known = {"tau_s": Variable((), 2e-6, "s"), "state_volts": Variable((), 0.05, "V")}
-    (axes,) = settling(settled(**known)).axes
+    (axes,) = draw_settling(settled(**known)).axes
     assert (axes.get_xlabel(), axes.get_ylabel()[-3:]) == ("time (us)", "(V)")
     x, y = axes.lines[0].get_data()
     assert (x[1], y[0]) == pytest.approx((1.0, 0.05))
-    assert sheets(settled(**known), 8)[0].rows[0][-1] == "49 to 49"
-    assert (sheets(settled(**known), 8)[0].columns[-1], sheets(settled(), 8)[0].columns[-1]) == (
+    assert make_sheets(settled(**known), 8)[0].rows[0][-1] == "49 to 49"
+    assert (make_sheets(settled(**known), 8)[0].columns[-1], make_sheets(settled(), 8)[0].columns[-1]) == (
         "time (us)",
         "time (tau)",
     )
@@ -111,16 +111,16 @@ def void(path, change):
         k: v._replace(data=np.full_like(np.asarray(v.data, float), value) if k == name else v.data)
         for k, v in whole[path].items()
     }
-    return Result(whole.attributes, whole.groups | {path: group})
+    return ResultData(whole.attributes, whole.groups | {path: group})
 
 
 @pytest.mark.parametrize("kind", EMPTY)
 def test_a_page_without_a_meaning_is_marked_and_draws_no_empty_figure(kind):
     found = EMPTY[kind]()
-    assert 'class="answer alarm"' in render(found, {})
-    assert 'class="answer "' in render(WHOLE[kind](), {})
+    assert 'class="answer alarm"' in render_report(found, {})
+    assert 'class="answer "' in render_report(WHOLE[kind](), {})
     for name in ("cosine", "causes", "waterfall", "chips"):
-        assert name not in figures.figures_of(found)
+        assert name not in figures.draw_figures(found)
 
 
 def test_captions_say_how_many():
@@ -128,22 +128,22 @@ def test_captions_say_how_many():
     kept = Variable(("scheme", "sample"), np.array([[True, False, True, True]] * 2))
     measured["gradient"]["kept"] = kept
     found = result_files.result(measured)
-    assert figures.caption_of(found, "causes").endswith(". n = 3 of 4 samples.")
-    assert figures.caption_of(settled(), "settling").endswith(". n = 3 samples.")
-    assert figures.caption_of(result_files.evaluated(), "chips").endswith(". n = 4 chips.")
-    assert render(found, figures.drawings(found)).count("n = 3 of 4 samples") >= 4
+    assert figures.make_caption(found, "causes").endswith(". n = 3 of 4 samples.")
+    assert figures.make_caption(settled(), "settling").endswith(". n = 3 samples.")
+    assert figures.make_caption(result_files.evaluated(), "chips").endswith(". n = 4 chips.")
+    assert render_report(found, figures.draw_svgs(found)).count("n = 3 of 4 samples") >= 4
 
 
 def test_a_sweep_of_trainings_says_its_best_and_worst_in_percent(tmp_path):
     values = np.full((3, 2, 3, 2), 0.25)
     values[2, 1], values[0, 1] = 0.4, 0.1
     result, plan, outcomes = merged("train", "metrics", ("epoch",), "error_test", values)
-    said = sweep_answer(result, plan, outcomes)
+    said = make_sweep_answer(result, plan, outcomes)
     assert "smallest, 10 %" in said
     assert "at mismatch_sigma 0, beta 1," in said
     assert "largest, 40 %" in said
     assert "at mismatch_sigma 0.4, beta 1 (mean of 3 chips" in said
-    metric = in_percent(metric_of(result))
+    metric = convert_to_percent(find_metric(result))
     assert (metric.values.max(), metric.unit, metric.words[-4:]) == (pytest.approx(40.0), " %", " (%)")
     write_sweep_report(tmp_path / "report.html", result, plan, outcomes)
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
@@ -152,7 +152,7 @@ def test_a_sweep_of_trainings_says_its_best_and_worst_in_percent(tmp_path):
 
 def test_a_sweep_without_a_number_says_so(tmp_path):
     result, plan, outcomes = merged(values=np.full((3, 2, 3, 2), np.nan))
-    assert "No point gave a number" in sweep_answer(result, plan, outcomes)
+    assert "No point gave a number" in make_sweep_answer(result, plan, outcomes)
     write_sweep_report(tmp_path / "report.html", result, plan, outcomes)
     assert 'class="answer alarm"' in (tmp_path / "report.html").read_text()
 
@@ -163,6 +163,6 @@ def test_twelve_curves_have_twelve_colours():
 
 def test_a_real_settling_knows_its_time(tmp_path):
     path = write_scenario(tmp_path, SETTLE)
-    group = store.load(compute(path, ['physical={tau="1 us"}']).folder / "run.h5")["settling"]
+    group = store.read_result_file(compute(path, ['physical={tau="1 us"}']).folder / "run.h5")["settling"]
     np.testing.assert_array_equal(group["duration"].data, group["steps"].data * 0.5)
     assert group["tau_s"].data == 1e-6

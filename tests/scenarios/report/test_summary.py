@@ -14,8 +14,8 @@ from learning.oracle.ledger.vectors import TERMS
 from scenarios.experiments.alarms import KINDS
 from scenarios.experiments.measure.advice import PARTS, WORDS
 from scenarios.experiments.measure.words import NAMES
-from scenarios.report.answer import answer, remarks
-from scenarios.report.summary import metrics, open_lines, show
+from scenarios.report.answer import list_remarks, make_answer
+from scenarios.report.summary import format_open_lines, list_metrics, print_summary
 from scenarios.results import store
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
@@ -27,13 +27,13 @@ DIVERGED = {"status": "diverged", "reason": "every sample of a batch diverged", 
 def printed(result, width=120):
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
-        show(result, console)
+        print_summary(result, console)
     return capture.get()
 
 
 def changed(result, path, **data):
     group = {name: v._replace(data=np.asarray(data.get(name, v.data))) for name, v in result[path].items()}
-    return store.Result(result.attributes, result.groups | {path: group})
+    return store.ResultData(result.attributes, result.groups | {path: group})
 
 
 def settled(status, steps=((3, 4), (5, 9))):
@@ -68,27 +68,27 @@ def test_a_training_says_where_it_began_and_ended():
     result = result_files.trained(10, exact=True)
     first, last = 100.0 * result["metrics"]["error_test"].data[[0, -1]]
     exact = 100.0 * result["metrics_exact"]["error_test"].data[-1]
-    sentence = answer(result)
+    sentence = make_answer(result)
     for words in ("10 epochs", f"from {first:.3g} % to {last:.3g} %", f"exact gradients reaches {exact:.3g} %"):
         assert words in sentence
     assert "best" not in sentence
-    assert answer(result_files.trained(1)).startswith("1 epoch took")
+    assert make_answer(result_files.trained(1)).startswith("1 epoch took")
 
 
 def test_a_better_epoch_than_the_last_is_named():
     result = changed(result_files.trained(3), "metrics", error_test=[0.9, 0.2, 0.1, 0.3])
-    assert "to 30 % (best: 10 % after epoch 2)" in answer(result)
+    assert "to 30 % (best: 10 % after epoch 2)" in make_answer(result)
 
 
 def test_without_classes_the_loss_is_judged():
     result = changed(result_files.trained(3), "metrics", error_test=[np.nan] * 4, loss_test=[2.0, 1.0, 0.5, 0.25])
-    assert answer(result) == "3 epochs took the test loss from 2 to 0.25."
+    assert make_answer(result) == "3 epochs took the test loss from 2 to 0.25."
     assert "nan" not in printed(result)
 
 
 def test_the_last_measured_epoch_is_the_one_that_is_judged():
     result = result_files.trained(9)
-    assert remarks(result)[0].startswith("After epoch 8: Feedback asymmetry dominates: with centred, beta 0.05")
+    assert list_remarks(result)[0].startswith("After epoch 8: Feedback asymmetry dominates: with centred, beta 0.05")
     cosine = result["gradient"]["cosine"].data[-1, 0, 0]
     assert f"{cosine:.4f}" in printed(result)
     assert f"{result['gradient']['cosine'].data[0, 0, 0]:.4f}" not in printed(result)
@@ -97,8 +97,8 @@ def test_the_last_measured_epoch_is_the_one_that_is_judged():
 def test_samples_that_were_not_counted_are_told():
     result = result_files.trained(4)
     missed = changed(result, "ledger", unsettled=[[0], [0], [7]])
-    assert len(remarks(result)) == 1
-    assert remarks(missed)[1] == "Not counted there: 7 samples that did not settle or have no rest point."
+    assert len(list_remarks(result)) == 1
+    assert list_remarks(missed)[1] == "Not counted there: 7 samples that did not settle or have no rest point."
 
 
 def test_a_divergence_names_reason_and_knob():
@@ -112,9 +112,9 @@ def test_a_training_without_a_measurement_is_no_trouble():
     nothing = result_files.over_epochs(result_files.measured(), [])
     for groups in ({}, nothing):
         result = result_files.result({"metrics": result_files.metrics(2), **groups})
-        assert remarks(result) == []
+        assert list_remarks(result) == []
         assert "Error of each cause" not in printed(result)
-        assert not [key for key in metrics(result) if key.startswith("gradient")]
+        assert not [key for key in list_metrics(result) if key.startswith("gradient")]
 
 
 @pytest.mark.parametrize(
@@ -131,32 +131,34 @@ def test_a_training_without_a_measurement_is_no_trouble():
     ],
 )
 def test_chips_are_summed_up(error, words):
-    assert words in answer(changed(result_files.evaluated(), "evaluate", error=error))
+    assert words in make_answer(changed(result_files.evaluated(), "evaluate", error=error))
 
 
 def test_chips_without_classes_are_judged_by_their_loss():
     result = changed(result_files.evaluated(), "evaluate", error=[np.nan] * 4)
-    assert "test loss is 0.6375 on average over 4 chips" in answer(result)
+    assert "test loss is 0.6375 on average over 4 chips" in make_answer(result)
     nothing = changed(result, "evaluate", loss=[np.nan] * 4)
-    assert answer(nothing) == "None of 4 chips settled, so there is no error to judge."
+    assert make_answer(nothing) == "None of 4 chips settled, so there is no error to judge."
 
 
 def test_one_chip_needs_no_statistics():
     group = {name: v._replace(data=v.data[:1]) for name, v in result_files.evaluated()["evaluate"].items()}
-    assert answer(result_files.result({"evaluate": group})) == "Chip 0 has a test error of 10 %."
+    assert make_answer(result_files.result({"evaluate": group})) == "Chip 0 has a test error of 10 %."
 
 
 def test_settlings_are_summed_up():
-    assert answer(settled([[0, 0], [0, 0]])) == (
+    assert make_answer(settled([[0, 0], [0, 0]])) == (
         "All 4 recorded settlings settled; the slowest, beta +0.2, took 9 steps."
     )
-    assert answer(settled([[0, 0], [1, 5]])).startswith("2 of 4 recorded settlings did not settle: 1 step limit (allow")
-    assert "1 diverged (lower dynamics.dt" in answer(settled([[0, 0], [1, 5]]))
+    assert make_answer(settled([[0, 0], [1, 5]])).startswith(
+        "2 of 4 recorded settlings did not settle: 1 step limit (allow"
+    )
+    assert "1 diverged (lower dynamics.dt" in make_answer(settled([[0, 0], [1, 5]]))
 
 
 def test_an_empty_result_says_so():
-    assert answer(result_files.result({})) == "This result holds no experiment."
-    assert metrics(result_files.result({})) == {}
+    assert make_answer(result_files.result({})) == "This result holds no experiment."
+    assert list_metrics(result_files.result({})) == {}
 
 
 def test_markup_in_names_is_printed_as_it_is():
@@ -168,7 +170,7 @@ def test_markup_in_names_is_printed_as_it_is():
     "result", [result_files.trained(9, **DIVERGED), result_files.evaluated(), settled([[0, 1], [0, 0]])]
 )
 def test_numbers_for_other_programs_are_flat_finite_and_json(result):
-    found = metrics(result)
+    found = list_metrics(result)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert all(value is None or type(value) is float for value in found.values())
     assert found
@@ -176,7 +178,7 @@ def test_numbers_for_other_programs_are_flat_finite_and_json(result):
 
 def test_the_keys_are_stable_and_the_values_are_those_of_the_last_epoch():
     result = result_files.trained(9, exact=True)
-    found = metrics(result)
+    found = list_metrics(result)
     assert found["metrics/epoch"] == 9.0
     assert found["metrics/error_test"] == result["metrics"]["error_test"].data[-1]
     assert found["metrics_exact/error_test"] == result["metrics_exact"]["error_test"].data[-1]
@@ -184,20 +186,20 @@ def test_the_keys_are_stable_and_the_values_are_those_of_the_last_epoch():
     assert found["metrics/wall_s"] == 9 * 12.5
     assert found["gradient/cosine/centred, beta 0.05/l2"] == result["gradient"]["cosine"].data[-1, 0, 1]
     assert found["ledger/relative/centred, beta 0.05/l1/finite_nudge"] == 0.09
-    assert metrics(result_files.evaluated())["evaluate/error_worst"] == 0.19
-    assert metrics(settled([[0, 1], [0, 0]])) == {"settling/settled": 0.75, "settling/steps_max": 9.0}
+    assert list_metrics(result_files.evaluated())["evaluate/error_worst"] == 0.19
+    assert list_metrics(settled([[0, 1], [0, 0]])) == {"settling/settled": 0.75, "settling/steps_max": 9.0}
 
 
 def test_what_is_no_number_becomes_none():
     result = changed(result_files.trained(2), "metrics", error_test=[0.9, np.nan, np.inf])
-    assert metrics(result)["metrics/error_test"] is None
+    assert list_metrics(result)["metrics/error_test"] is None
 
 
 @pytest.mark.parametrize("name", ["run.h5", 'it\'s a "run".h5', "back\\slash.h5"])
 def test_the_three_lines_open_the_file(tmp_path, name):
     result = result_files.evaluated()
-    store.save(tmp_path / name, result.groups, result.attributes)
-    lines = open_lines(tmp_path / name)
+    store.write_result_file(tmp_path / name, result.groups, result.attributes)
+    lines = format_open_lines(tmp_path / name)
     assert len(lines.splitlines()) == 3
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
     assert "evaluate" in done.stdout

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from rich.console import Console
 
-from scenarios.report.sheets import Sheet, sheets
-from scenarios.report.summary import print_sheet, show
-from scenarios.report.terminal import lines_of, wrapped
+from scenarios.report.sheets import Sheet, make_sheets
+from scenarios.report.summary import print_sheet, print_summary
+from scenarios.report.terminal import format_sheet, wrap_text
 from tests.scenarios import result_files
 
 WIDTHS = (200, 100, 80, 40, 30)
@@ -61,8 +61,8 @@ def nothing_is_lost(sheet, lines):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", RESULTS)
 def test_no_number_of_a_result_is_cut_at_any_width(name, width):
-    for sheet in sheets(RESULTS[name], 8):
-        lines = lines_of(sheet, width)
+    for sheet in make_sheets(RESULTS[name], 8):
+        lines = format_sheet(sheet, width)
         nothing_is_lost(sheet, lines)
         assert max(map(len, lines)) <= width, "\n".join(lines)
 
@@ -70,7 +70,7 @@ def test_no_number_of_a_result_is_cut_at_any_width(name, width):
 @settings(max_examples=100, deadline=None)
 @given(tables(), some.sampled_from(WIDTHS))
 def test_no_number_of_any_table_is_cut(sheet, width):
-    lines = lines_of(sheet, width)
+    lines = format_sheet(sheet, width)
     nothing_is_lost(sheet, lines)
     if width >= 40:
         assert max(map(len, lines), default=0) <= width
@@ -78,19 +78,19 @@ def test_no_number_of_any_table_is_cut(sheet, width):
 
 def test_a_table_that_is_too_wide_is_turned_and_names_what_is_zero_everywhere():
     sheet = Sheet("t", ["layer", "cosine", *(f"cause {n}" for n in range(8))], [["l1", "0.9", *["0 %"] * 7, "3 %"]])
-    assert lines_of(sheet, 100)[1].split() == ["l1", "0.9", *["0", "%"] * 7, "3", "%"]
-    assert [line.split() for line in lines_of(sheet, 30)[:2]] == [
+    assert format_sheet(sheet, 100)[1].split() == ["l1", "0.9", *["0", "%"] * 7, "3", "%"]
+    assert [line.split() for line in format_sheet(sheet, 30)[:2]] == [
         ["layer", "cosine", "cause", "7"],
         ["l1", "0.9", "3", "%"],
     ]
-    turned = [line.split() for line in lines_of(sheet, 18)]
+    turned = [line.split() for line in format_sheet(sheet, 18)]
     assert turned[:3] == [["layer", "l1"], ["cosine", "0.9"], ["cause", "7", "3", "%"]]
     assert turned[3][:4] == ["nothing", "but", "zeros:"]
 
 
 def test_layers_stand_side_by_side_under_their_scheme():
-    sheet = next(s for s in sheets(RESULTS["measure"], 8) if s.columns[0] == "scheme")
-    lines = lines_of(sheet, 72)
+    sheet = next(s for s in make_sheets(RESULTS["measure"], 8) if s.columns[0] == "scheme")
+    lines = format_sheet(sheet, 72)
     heads = [line for line in lines if line.startswith("scheme:")]
     assert heads == [f"scheme: {name}" for name in result_files.SCHEMES]
     below = lines[lines.index(heads[1]) + 1].split()
@@ -103,13 +103,13 @@ def test_prose_on_a_terminal_breaks_between_words_and_elsewhere_not_at_all(width
     for terminal in (True, False):
         console = Console(width=width, highlight=False, force_terminal=terminal, no_color=True)
         with console.capture() as capture:
-            show(result, console)
+            print_summary(result, console)
         prose = capture.get().partition("After epoch")[2]
         assert prose
         words = prose.split()
         assert "gradient" in words
         assert (max(map(len, prose.splitlines())) <= width) == terminal or width == 200
-    assert wrapped("an error of 51.7 % here", 16) == ["an error of", "51.7 % here"]
+    assert wrap_text("an error of 51.7 % here", 16) == ["an error of", "51.7 % here"]
 
 
 def test_the_title_and_note_of_a_table_are_wrapped_too():

@@ -15,7 +15,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scenarios.results.store import Result, Variable, load, save
+from scenarios.results.store import ResultData, Variable, read_result_file, write_result_file
 
 HEAD = {"title": "A run", "software": "nudgelab 0.1.0", "status": "complete", "seed": 7, "beta": 0.25}
 
@@ -62,7 +62,7 @@ def assert_same(found: Variable, given: Variable) -> None:
     assert found.units == (given.units if expected.dtype.kind != "U" else "1")
 
 
-def assert_round_trip(result: Result, groups: dict[str, dict[str, Variable]]) -> None:
+def assert_round_trip(result: ResultData, groups: dict[str, dict[str, Variable]]) -> None:
     assert set(result.groups) == {path for path, group in groups.items() if group}
     for path, group in result.groups.items():
         assert set(groups[path]) <= set(group)
@@ -76,19 +76,19 @@ def assert_round_trip(result: Result, groups: dict[str, dict[str, Variable]]) ->
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "run [1].h5"
-    save(path, sample_groups(), HEAD)
+    write_result_file(path, sample_groups(), HEAD)
     return path
 
 
 def test_round_trip(path):
-    result = load(path)
+    result = read_result_file(path)
     assert_round_trip(result, sample_groups())
     assert result.attributes.items() >= HEAD.items()
     assert [type(result.attributes[name]) for name in ("title", "seed", "beta")] == [str, int, float]
     again = path.with_name("again.h5")
-    save(again, result.groups, result.attributes)
-    assert_round_trip(load(again), result.groups)
-    assert load(again).attributes == result.attributes
+    write_result_file(again, result.groups, result.attributes)
+    assert_round_trip(read_result_file(again), result.groups)
+    assert read_result_file(again).attributes == result.attributes
 
 
 DIMS = [f"d{number}" for number in range(3)]
@@ -127,8 +127,8 @@ def trees(draw):
 @given(groups=trees())
 def test_round_trip_of_anything(tmp_path, groups):
     path = tmp_path / "any.h5"
-    save(path, groups, HEAD)
-    assert_round_trip(load(path), groups)
+    write_result_file(path, groups, HEAD)
+    assert_round_trip(read_result_file(path), groups)
     with xr.open_datatree(path, engine="h5netcdf") as tree:
         for group, content in groups.items():
             for name, variable in content.items():
@@ -136,7 +136,7 @@ def test_round_trip_of_anything(tmp_path, groups):
 
 
 def test_index_is_made_and_the_coordinate_of_a_parent_is_taken(path):
-    result = load(path)
+    result = read_result_file(path)
     np.testing.assert_array_equal(result["free"]["sample"].data, [0, 1, 2])
     assert result["free"]["sample"].dims == ("sample",)
     assert result["gradient/l1-l2"]["scheme"].data.tolist() == ["centred β=0.2", ""]
@@ -155,8 +155,8 @@ def test_root_attributes(path):
 
 
 def test_defaults_of_root_attributes(tmp_path):
-    save(tmp_path / "small.h5", {}, {"software": "nudgelab 0.1.0", "git_dirty": True})
-    attributes = load(tmp_path / "small.h5").attributes
+    write_result_file(tmp_path / "small.h5", {}, {"software": "nudgelab 0.1.0", "git_dirty": True})
+    attributes = read_result_file(tmp_path / "small.h5").attributes
     assert (attributes["title"], attributes["status"]) == ("small", "complete")
     assert repr(attributes["git_dirty"]) == "1"
 
@@ -186,7 +186,7 @@ def test_attributes_of_variables(path):
     ],
 )
 def test_chunks(tmp_path, dims, shape, type_, chunks):
-    save(tmp_path / "x.h5", {"g": {"v": Variable(dims, np.zeros(shape, type_))}}, HEAD)
+    write_result_file(tmp_path / "x.h5", {"g": {"v": Variable(dims, np.zeros(shape, type_))}}, HEAD)
     with h5py.File(tmp_path / "x.h5") as file:
         dataset = file["g/v"]
         assert dataset.chunks == chunks

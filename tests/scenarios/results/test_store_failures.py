@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from scenarios.results.store import StoreReadError, StoreWriteError, Variable, load, save
+from scenarios.results.store import StoreReadError, StoreWriteError, Variable, read_result_file, write_result_file
 from tests.scenarios import result_files
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ GROUPS = {"g": {"v": Variable(("x",), np.arange(1000.0)), "text": Variable((), "
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "run [1].h5"
-    save(path, GROUPS, HEAD)
+    write_result_file(path, GROUPS, HEAD)
     return path
 
 
@@ -46,10 +46,10 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path):
             assert process.stdout.readline() == b"started\n"
             time.sleep(wait.uniform(0.0, 0.1))
             process.send_signal(signal.SIGKILL)
-        result = load(path)
+        result = read_result_file(path)
         for number in range(4):
             assert (result["g"][f"v{number}"].data == result.attributes["count"]).all()
-    save(path, {}, HEAD)
+    write_result_file(path, {}, HEAD)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -60,7 +60,7 @@ def test_stale_temporaries_are_removed_and_only_those(path):
     kept = [path.with_name(f"{path.name}.{os.getppid()}.tmp"), path.with_name(f"other.h5.{ended.pid}.tmp")]
     for file in (stale, *kept):
         file.touch()
-    save(path, GROUPS, HEAD)
+    write_result_file(path, GROUPS, HEAD)
     assert sorted(path.parent.iterdir()) == sorted([path, *kept])
 
 
@@ -72,7 +72,7 @@ def test_a_failed_save_keeps_the_earlier_file(path, monkeypatch, call):
     before = path.read_bytes()
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(StoreWriteError, match=r"cannot write .*No space left on device; free some space"):
-        save(path, {}, HEAD)
+        write_result_file(path, {}, HEAD)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -83,7 +83,7 @@ def test_an_interrupted_save_leaves_no_temporary(path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        save(path, {}, HEAD)
+        write_result_file(path, {}, HEAD)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -94,7 +94,7 @@ def test_the_system_refusing_bytes_keeps_the_earlier_file(path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:
         with pytest.raises(StoreWriteError, match="File too large"):
-            save(path, large, HEAD)
+            write_result_file(path, large, HEAD)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
@@ -103,38 +103,38 @@ def test_the_system_refusing_bytes_keeps_the_earlier_file(path):
 
 def test_missing_folder(tmp_path):
     with pytest.raises(StoreWriteError, match=r"No such file or directory; .*another folder"):
-        save(tmp_path / "none" / "run.h5", {}, HEAD)
+        write_result_file(tmp_path / "none" / "run.h5", {}, HEAD)
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(StoreReadError, match=r"none\.h5 does not exist"):
-        load(tmp_path / "none.h5")
+        read_result_file(tmp_path / "none.h5")
 
 
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(StoreReadError, match="Is a directory"):
-        load(tmp_path)
+        read_result_file(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not data at all\n"])
 def test_not_hdf5(tmp_path, content):
     (tmp_path / "x.h5").write_bytes(content)
     with pytest.raises(StoreReadError, match="not an HDF5 file"):
-        load(tmp_path / "x.h5")
+        read_result_file(tmp_path / "x.h5")
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
 def test_truncated(path, part):
     os.truncate(path, int(part * path.stat().st_size))
     with pytest.raises(StoreReadError, match="truncated or damaged"):
-        load(path)
+        read_result_file(path)
 
 
 def test_locked(path):
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(StoreReadError, match="it is locked; close"):
-            load(path)
+            read_result_file(path)
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_foreign_root_attributes(path, changes, message):
             else:
                 file.attrs[name] = value
     with pytest.raises(StoreReadError, match=message):
-        load(path)
+        read_result_file(path)
 
 
 def test_a_missing_scale_is_damage(path):
     with h5py.File(path, "r+") as file:
         file["g"].create_dataset("stray", data=[1.0])
     with pytest.raises(StoreReadError, match="damaged"):
-        load(path)
+        read_result_file(path)
 
 
 def mutated(content, random):
@@ -188,12 +188,12 @@ def mutated(content, random):
 def test_a_damaged_file_is_refused(tmp_path):
     whole, path, refused = tmp_path / "whole.h5", tmp_path / "run.h5", 0
     result = result_files.result(result_files.measured())
-    save(whole, result.groups, result.attributes)
+    write_result_file(whole, result.groups, result.attributes)
     for seed in range(300):
         path.write_bytes(mutated(whole.read_bytes(), np.random.default_rng(seed)))
         if path.read_bytes() != whole.read_bytes():
             with pytest.raises(StoreReadError, match="cannot read"):
-                load(path)
+                read_result_file(path)
             refused += 1
     assert refused > 200
 
@@ -202,4 +202,4 @@ def test_a_number_that_another_program_changed_is_not_taken_for_ours(path):
     with h5py.File(path, "r+") as file:
         file["g/v"][3] = 4.0
     with pytest.raises(StoreReadError, match="damaged"):
-        load(path)
+        read_result_file(path)

@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 import pytest
 
-from scenarios.results.store import Variable, save
+from scenarios.results.store import Variable, write_result_file
 
 HEAD = {"software": "nudgelab 0.1.0"}
 
@@ -55,7 +55,7 @@ class Wide(IntEnum):
 )
 def test_refused_groups(tmp_path, groups, message):
     with pytest.raises(ValueError, match=message):
-        save(tmp_path / "x.h5", groups, HEAD)
+        write_result_file(tmp_path / "x.h5", groups, HEAD)
     assert not list(tmp_path.iterdir())
 
 
@@ -70,5 +70,5 @@ def test_refused_groups(tmp_path, groups, message):
 )
 def test_refused_attributes(tmp_path, attributes, message):
     with pytest.raises(ValueError, match=message):
-        save(tmp_path / "x.h5", {}, HEAD | attributes)
+        write_result_file(tmp_path / "x.h5", {}, HEAD | attributes)
     assert not list(tmp_path.iterdir())

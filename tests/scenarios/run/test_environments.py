@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.report.summary import metrics
-from scenarios.results.store import load
+from scenarios.report.summary import list_metrics
+from scenarios.results.store import read_result_file
 
 ROOT = Path(__file__).parents[3]
 
@@ -75,7 +75,7 @@ class Place:
 
 def found_by(place):
     """Return the numbers and the figures that a run left."""
-    numbers = metrics(load(place.work / "r" / "run.h5"))
+    numbers = list_metrics(read_result_file(place.work / "r" / "run.h5"))
     del numbers["metrics/wall_s"]
     return numbers, {path.name: path.read_bytes() for path in (place.work / "r" / "figures").glob("*.svg")}
 

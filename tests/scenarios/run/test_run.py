@@ -15,23 +15,25 @@ import threadpoolctl
 import xarray
 
 from learning.oracle.ledger.vectors import TERMS
-from scenarios.build import build
-from scenarios.experiments.kind import RunError, Setting, kind_named
+from scenarios.build import make_setup
+from scenarios.experiments.kind import RunError, RunSetting, find_kind
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.report.summary import open_lines
+from scenarios.language.load import load_scenario
+from scenarios.report.summary import format_open_lines
 from scenarios.results import store
 from scenarios.run import identity as identities
 from scenarios.run import run as run_module
-from scenarios.run.identity import run_id
-from scenarios.run.run import Options, run
+from scenarios.run.identity import compute_run_id
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.files import DATA, MEASURE, SETTLE, write_scenario
 
 ROOT = Path(__file__).parents[3]
 
 
 def compute(path, edits=(), out=None, threads=2, force=False):
-    return run(load(path, edits), Options(out or path.parent / "out", threads, force), Progress(quiet=True))
+    return run_scenario(
+        load_scenario(path, edits), RunOptions(out or path.parent / "out", threads, force), Progress(quiet=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def measured(tmp_path_factory):
 
 
 def test_a_measure_leaves_the_contracted_groups(measured):
-    result = store.load(measured / "run.h5")
+    result = store.read_result_file(measured / "run.h5")
     assert result.attributes["status"] == "complete"
     expected = {"free", "signal", "gradient", "gradient/in-l1", "gradient/bias", "gradient/readout", "ledger"}
     assert expected | {"settling", "devices/l2-l1", "provenance"} <= set(result.groups)
@@ -74,11 +76,11 @@ def test_every_experiment_keeps_products_of_matrices_on_one_thread(tmp_path, mon
         )
         return {}, {"status": "complete"}
 
-    monkeypatch.setattr(type(kind_named(kind)), "run", watched)
+    monkeypatch.setattr(type(find_kind(kind)), "run", watched)
     experiment = {"train": 'experiment={kind="train",epochs=1}', "evaluate": 'experiment={kind="evaluate",chips=1}'}
-    loaded = load(write_scenario(tmp_path), [experiment.get(kind, f'experiment={{kind="{kind}"}}')])
+    loaded = load_scenario(write_scenario(tmp_path), [experiment.get(kind, f'experiment={{kind="{kind}"}}')])
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        run_module.compute(build(loaded), Setting(1, tmp_path, None, ""), Progress(quiet=True))
+        run_module.compute_groups(make_setup(loaded), RunSetting(1, tmp_path, None, ""), Progress(quiet=True))
     assert set(seen) == {1}
 
 
@@ -87,7 +89,7 @@ def test_the_last_lines_of_a_run_import_what_an_installation_has(measured):
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     required = {re.split("[<>=]", line)[0] for line in setup["options"]["install_requires"].split()}
-    lines = open_lines(measured / "run.h5")
+    lines = format_open_lines(measured / "run.h5")
     imported = set(re.findall(r"^import (\w+)", lines, re.MULTILINE)) | set(re.findall(r'engine="(\w+)"', lines))
     assert imported == {"xarray", "h5netcdf"}
     assert imported <= required
@@ -107,7 +109,7 @@ def test_the_ideal_chip_gives_the_reference_numbers(tmp_path):
             "learning.schemes.1.beta=0.05",
         ],
     ).folder
-    gradient = store.load(folder / "run.h5")["gradient"]
+    gradient = store.read_result_file(folder / "run.h5")["gradient"]
     expected = np.load(DATA / "reciprocal_sigmoid_xent" / "expected.npz")
     for layer in ("l1", "l2", "out"):
         for kind in ("ep", "exact"):
@@ -121,7 +123,7 @@ def test_the_ideal_chip_gives_the_reference_numbers(tmp_path):
 
 def test_a_settle_keeps_only_curves(tmp_path):
     folder = compute(write_scenario(tmp_path, SETTLE)).folder
-    result = store.load(folder / "run.h5")
+    result = store.read_result_file(folder / "run.h5")
     assert "gradient" not in result.groups
     settling = result["settling"]
     assert list(settling["phase"].data) == ["free", "beta +0.2", "beta -0.2", "beta 0+0.2j"]
@@ -135,8 +137,8 @@ def test_a_settle_keeps_only_curves(tmp_path):
 
 
 def test_threads_do_not_change_a_bit(tmp_path, measured):
-    again = store.load(compute(write_scenario(tmp_path), threads=1).folder / "run.h5")
-    first = store.load(measured / "run.h5")
+    again = store.read_result_file(compute(write_scenario(tmp_path), threads=1).folder / "run.h5")
+    first = store.read_result_file(measured / "run.h5")
     for name, group in first.groups.items():
         if name != "provenance":
             for key, variable in group.items():
@@ -156,13 +158,13 @@ def test_a_complete_run_is_found_again_and_another_is_not_overwritten(tmp_path):
 
 
 def identity(path, edits=()):
-    loaded = load(path, edits)
-    return run_id(loaded.scenario, build(loaded).content)
+    loaded = load_scenario(path, edits)
+    return compute_run_id(loaded.scenario, make_setup(loaded).content)
 
 
 def test_the_identity_follows_everything_that_matters(tmp_path, measured):
     path = write_scenario(tmp_path)
-    assert store.load(measured / "run.h5").attributes["id"] == identity(path)
+    assert store.read_result_file(measured / "run.h5").attributes["id"] == identity(path)
     edits = [[], ["seed=1"], ["dynamics.dt=0.4"], ["experiment.samples=3"]]
     names = {identity(path, edit) for edit in edits}
     blocks = dict(np.load(tmp_path / "parameters.npz"))
@@ -220,7 +222,7 @@ def test_what_a_killed_run_did_not_write_is_made_again(tmp_path, lost):
 def test_an_old_report_is_gone_before_a_new_result_is_there(tmp_path, monkeypatch):
     path = write_scenario(tmp_path)
     out = compute(path).folder
-    monkeypatch.setattr(run_module, "_show", lambda *_: None)
+    monkeypatch.setattr(run_module, "_write_views", lambda *_: None)
     compute(path, ["seed=5"], force=True)
     assert not (out / "report.html").exists()
 
@@ -246,7 +248,7 @@ def test_a_disk_that_fills_up_after_the_result_keeps_it(tmp_path, monkeypatch, n
         patch.setattr(os, "replace", refuse)
         with pytest.raises(store.StoreWriteError, match=f"cannot write .*{name}: No space left"):
             compute(path)
-    assert store.load(tmp_path / "out" / "run.h5").attributes["status"] == "complete"
+    assert store.read_result_file(tmp_path / "out" / "run.h5").attributes["status"] == "complete"
     done = compute(path)
     assert not done.computed
     assert (tmp_path / "out" / "report.html") in done.files
@@ -254,17 +256,17 @@ def test_a_disk_that_fills_up_after_the_result_keeps_it(tmp_path, monkeypatch, n
 
 def test_provenance_holds_the_scenario_as_it_was_read(tmp_path):
     path = write_scenario(tmp_path)
-    loaded = load(path)
+    loaded = load_scenario(path)
     path.write_text("changed")
-    folder = run(loaded, Options(tmp_path / "out"), Progress(quiet=True)).folder
-    assert str(store.load(folder / "run.h5")["provenance"]["scenario_toml"].data) == MEASURE
+    folder = run_scenario(loaded, RunOptions(tmp_path / "out"), Progress(quiet=True)).folder
+    assert str(store.read_result_file(folder / "run.h5")["provenance"]["scenario_toml"].data) == MEASURE
 
 
 def test_the_resolved_scenario_in_the_folder_runs_again(tmp_path, measured):
     copy = measured / "scenario.toml"
     tomllib.loads(copy.read_text())
-    again = store.load(compute(copy, out=tmp_path / "again").folder / "run.h5")
-    first = store.load(measured / "run.h5")
+    again = store.read_result_file(compute(copy, out=tmp_path / "again").folder / "run.h5")
+    first = store.read_result_file(measured / "run.h5")
     np.testing.assert_array_equal(again["gradient"]["cosine"].data, first["gradient"]["cosine"].data)
 
 
@@ -275,16 +277,18 @@ def test_a_measured_curve_is_found_from_the_copy_too(tmp_path):
     text = path.read_text().replace("[network]", '[network]\nactivation = { table = "neuron.csv" }')
     path.write_text(text)
     first = compute(path).folder
-    again = store.load(compute(first / "scenario.toml", out=tmp_path / "again").folder / "run.h5")
-    expected = store.load(first / "run.h5")["gradient"]["cosine"].data
+    again = store.read_result_file(compute(first / "scenario.toml", out=tmp_path / "again").folder / "run.h5")
+    expected = store.read_result_file(first / "run.h5")["gradient"]["cosine"].data
     np.testing.assert_array_equal(again["gradient"]["cosine"].data, expected)
     path.write_text(MEASURE.replace("points = 4", "points = 2"))
-    sigmoid = store.load(compute(path, out=tmp_path / "sigmoid").folder / "run.h5")["gradient"]["cosine"].data
+    sigmoid = store.read_result_file(compute(path, out=tmp_path / "sigmoid").folder / "run.h5")["gradient"][
+        "cosine"
+    ].data
     np.testing.assert_allclose(expected, sigmoid, rtol=0, atol=0.02)
 
 
 def test_provenance_tells_where_a_number_comes_from(measured):
-    group = store.load(measured / "run.h5")["provenance"]
+    group = store.read_result_file(measured / "run.h5")["provenance"]
     assert str(group["scenario_toml"].data) == MEASURE
     assert tomllib.loads(str(group["resolved_toml"].data))["dynamics"]["dt"] == 0.5
     assert "numba" in json.loads(str(group["environment_json"].data))

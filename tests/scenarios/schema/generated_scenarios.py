@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import scenarios
-from scenarios.schema.scenario import Scenario
+from scenarios.schema.scenario import ScenarioSpec
 
 SCHEMA = json.loads((Path(scenarios.__file__).parent / "nudgelab.schema.json").read_text())
-REQUIRED = {name: table.get("required", []) for name, table in Scenario.model_json_schema()["$defs"].items()}
+REQUIRED = {name: table.get("required", []) for name, table in ScenarioSpec.model_json_schema()["$defs"].items()}
 """Keys that a table needs, by its name; the schema of the files leaves them to presets and bases."""
 
 KINDS = ["settle", "measure", "nudge", "train", "evaluate"]

@@ -6,14 +6,14 @@ import warnings
 import pytest
 import tomlkit
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.experiments.kind import RunError
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.run.run import Options, run
-from scenarios.sweeps.engine import in_process
-from scenarios.sweeps.point import Quiet
-from scenarios.sweeps.sweep import SweepOptions, sweep
+from scenarios.language.load import load_scenario
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.sweeps.engine import run_in_process
+from scenarios.sweeps.point import PointWatch
+from scenarios.sweeps.sweep import SweepOptions, run_sweep
 from tests.scenarios.schema.generated_scenarios import KINDS, Drawer, write_files
 
 UNSEEN = ("no sample settles", "does not pay one estimate")
@@ -30,14 +30,14 @@ def tried(folder, seed, kind):
     path = folder / "drawn.toml"
     path.write_text(tomlkit.dumps(drawn))
     try:
-        loaded = load(path, ())
-        build(loaded)
+        loaded = load_scenario(path, ())
+        make_setup(loaded)
     except ScenarioError:
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            run(loaded, Options(folder / "out", force=True, threads=1), Quiet(lambda: False))
+            run_scenario(loaded, RunOptions(folder / "out", force=True, threads=1), PointWatch(lambda: False))
         except RunError as error:
             assert any(words in str(error) for words in UNSEEN), path.read_text()  # noqa: PT017  others are no answer
     return True
@@ -66,7 +66,9 @@ def test_a_drawn_sweep_that_the_check_accepts_runs(tmp_path):
         drawn["task"] = {"kind": "arrays", "path": "data.npz"}
         drawn["sweep"] = {"axis": [{"path": "devices.weights.mismatch_sigma", "values": [0.0, 0.1]}]}
         path.write_text(tomlkit.dumps(drawn))
-        done = sweep(
-            load(path, ()), SweepOptions(tmp_path / f"out-{seed}", in_process, threads=1), Quiet(lambda: False)
+        done = run_sweep(
+            load_scenario(path, ()),
+            SweepOptions(tmp_path / f"out-{seed}", run_in_process, threads=1),
+            PointWatch(lambda: False),
         )
         assert [outcome.status for outcome in done.outcomes] == ["ok", "ok"]

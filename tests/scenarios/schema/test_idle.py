@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 
 from ..scenario_files import faults_of, write
 
@@ -76,9 +76,9 @@ def test_a_key_that_changes_nothing_is_refused_at_its_place(tmp_path, edit, sett
         assert words in fault.message
         assert fault.hint
         assert ".".join(map(str, fault.path)) in edit
-    load(path, setting)
+    load_scenario(path, setting)
     if cure is not None:
-        load(path, [*setting, edit, *cure])
+        load_scenario(path, [*setting, edit, *cure])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_a_written_size_switches_may_stand_beside_a_size_of_0(tmp_path, edi
     path = write(tmp_path, PLAIN)
     idle = [fault for fault in faults_of(path, edit) if "changes nothing" in fault.message]
     assert idle
-    load(path, [edit, switch])
+    load_scenario(path, [edit, switch])
 
 
 AXIS = "sweep.axis=[{path='seed',values=[1,2]}]"
@@ -132,10 +132,13 @@ def test_an_idle_key_of_a_sweep_is_refused_at_its_place(tmp_path, edits, key, cu
     assert ".".join(map(str, fault.path)) == key
     assert "changes nothing" in fault.message
     if cure:
-        load(path, [*edits, *cure])
+        load_scenario(path, [*edits, *cure])
 
 
 def test_a_resolved_scenario_spells_out_idle_defaults_and_is_valid(tmp_path):
     for setting in ([], [ONE_WAY], [LOOP], [STEPS]):
-        resolved = load(write(tmp_path, PLAIN), setting).scenario.to_toml()
-        assert load(write(tmp_path, resolved, "resolved.toml")).scenario == load(tmp_path / "s.toml", setting).scenario
+        resolved = load_scenario(write(tmp_path, PLAIN), setting).scenario.to_toml()
+        assert (
+            load_scenario(write(tmp_path, resolved, "resolved.toml")).scenario
+            == load_scenario(tmp_path / "s.toml", setting).scenario
+        )

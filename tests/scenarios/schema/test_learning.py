@@ -10,10 +10,10 @@ from learning.rules.contrastive import Contrastive
 from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES
 from scenarios.data.datasets import Outline
-from scenarios.experiments.estimate import workload
-from scenarios.language.load import load
-from scenarios.report.explain import explain
-from scenarios.schema.scenario import Learning, Scenario
+from scenarios.experiments.estimate import estimate_workload
+from scenarios.language.load import load_scenario
+from scenarios.report.explain import explain_scenario
+from scenarios.schema.scenario import Learning, ScenarioSpec
 from tests.scenarios.scenario_files import GOOD, assert_tells, changed, line_of, only_fault, write
 
 CENTRED = '{ kind = "centred", beta = 0.2 }'
@@ -35,10 +35,10 @@ def with_scheme(text, more=""):
     ],
 )
 def test_a_rule_is_a_table_or_a_name(tmp_path, rule, expected):
-    loaded = load(write(tmp_path, changed("[task]", f"rule = {rule}\n\n[task]")))
+    loaded = load_scenario(write(tmp_path, changed("[task]", f"rule = {rule}\n\n[task]")))
     assert loaded.scenario.learning.rule == expected
-    text = explain(loaded)
-    assert load(write(tmp_path, text, "again.toml")).scenario == loaded.scenario
+    text = explain_scenario(loaded)
+    assert load_scenario(write(tmp_path, text, "again.toml")).scenario == loaded.scenario
     assert tomllib.loads(text)["learning"]["rule"]["kind"] == expected.kind
 
 
@@ -75,10 +75,10 @@ def test_a_wrong_rule_is_explained(tmp_path, rule, path, message, hint):
     ],
 )
 def test_an_optimiser_is_read_and_written(tmp_path, optimiser, expected):
-    loaded = load(write(tmp_path, changed("[task]", f"optimiser = {optimiser}\n\n[task]")))
+    loaded = load_scenario(write(tmp_path, changed("[task]", f"optimiser = {optimiser}\n\n[task]")))
     assert loaded.scenario.learning.optimiser == expected
-    assert load(write(tmp_path, explain(loaded), "again.toml")).scenario == loaded.scenario
-    assert load(tmp_path / "again.toml", ["learning.optimiser.rate=2"]).scenario.learning.optimiser.rate == 2.0
+    assert load_scenario(write(tmp_path, explain_scenario(loaded), "again.toml")).scenario == loaded.scenario
+    assert load_scenario(tmp_path / "again.toml", ["learning.optimiser.rate=2"]).scenario.learning.optimiser.rate == 2.0
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,18 @@ def test_a_swing_has_no_settling_curve(tmp_path, kind):
 def test_a_period_in_seconds_is_one_in_tau(tmp_path):
     seconds = with_scheme('{ kind = "lock-in", beta = 0.2, period = "20 us" }', '[physical]\ntau = "2 us"')
     plain = with_scheme('{ kind = "lock-in", beta = 0.2, period = 10 }', '[physical]\ntau = "2 us"')
-    loaded, other = (load(write(tmp_path, text, name)) for text, name in ((seconds, "a.toml"), (plain, "b.toml")))
+    loaded, other = (
+        load_scenario(write(tmp_path, text, name)) for text, name in ((seconds, "a.toml"), (plain, "b.toml"))
+    )
     assert (
         loaded.scenario.in_units().tried()
         == other.scenario.in_units().tried()
         == loaded.scenario.in_units().learning.all_schemes()
     )
     assert loaded.scenario.in_units().tried()[0].label == "lock-in 1, period 10, beta 0.2"
-    again = explain(loaded)
+    again = explain_scenario(loaded)
     assert 'period = "20 us"' in again
-    assert load(write(tmp_path, again, "again.toml")).scenario == loaded.scenario
+    assert load_scenario(write(tmp_path, again, "again.toml")).scenario == loaded.scenario
 
 
 def test_a_period_in_seconds_needs_tau(tmp_path):
@@ -178,7 +180,7 @@ def test_the_cost_of_a_swing_is_told():
 
     def load_of(scheme):
         data["learning"]["schemes"] = [scheme]
-        return workload(Scenario.model_validate(data), outline)
+        return estimate_workload(ScenarioSpec.model_validate(data), outline)
 
     still = load_of({"kind": "one-sided", "beta": 0.2})
     lock_in = load_of({"kind": "lock-in", "beta": 0.2, "period": 10.0, "cycles": 2})

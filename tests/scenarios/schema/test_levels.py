@@ -10,9 +10,9 @@ import tomlkit
 from pydantic import BaseModel
 
 from devices.parameters import Level, Time
-from devices.quantities import Cell, Slew
+from devices.quantities import CellQuantity, Slew
 from scenarios.schema.plan import NOISY_REPEATS
-from scenarios.schema.scenario import Scenario
+from scenarios.schema.scenario import ScenarioSpec
 from tests.scenarios.scenario_files import GOOD, faults_of, write
 
 PHYSICAL = {"volt_scale": "200 mV", "activity_volts": "500 mV", "tau": "1 us", "capacitance": "10 pF"}
@@ -28,7 +28,7 @@ def marks(model, above=(), branch=()):
     for name, field in model.model_fields.items():
         here, found = (*above, field.alias or name), list(_inside([field.annotation, *field.metadata]))
         tables = [part for part in found if inspect.isclass(part) and issubclass(part, BaseModel)]
-        mark = next((part for part in found if isinstance(part, Level | Slew | Cell | type(Time))), None)
+        mark = next((part for part in found if isinstance(part, Level | Slew | CellQuantity | type(Time))), None)
         if not tables:
             yield here, branch, field.description or "", mark
         for table in tables:
@@ -42,7 +42,7 @@ def _inside(parts):
         yield from _inside(get_args(part))
 
 
-FIELDS = {(key, branch): (text, mark) for key, branch, text, mark in marks(Scenario)}
+FIELDS = {(key, branch): (text, mark) for key, branch, text, mark in marks(ScenarioSpec)}
 MARKED = {where: mark for where, (_, mark) in FIELDS.items() if mark is not None}
 
 
@@ -68,7 +68,7 @@ def test_every_time_takes_seconds():
 def text_of(mark, number):
     if isinstance(mark, type(Time)):
         return f"{number!r} us"
-    if isinstance(mark, Cell):
+    if isinstance(mark, CellQuantity):
         return f"{number * SIEMENS!r} S" if mark.unit == "S" else f"{number / SIEMENS!r} ohm"
     volts = number * VOLTS[mark.scale]
     return f"{volts / 1e-6!r} V/s" if isinstance(mark, Slew) else f"{volts!r} {mark.unit}"
@@ -120,7 +120,7 @@ def test_text_in_volts_or_siemens_means_the_same_number(where):
             node[key[-1]] = [low, value] if pair else value
             if key[-1] == "segment":
                 data["devices"]["weights"] = {"cell": "pair"}
-            loaded = Scenario.model_validate(tomllib.loads(tomlkit.dumps(data)))
+            loaded = ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
             assert loaded.repeats(loaded.experiment) in (1, NOISY_REPEATS)
             found.append((loaded.in_units().devices, loaded.in_units().learning))
         assert found[0] == found[1]
@@ -146,7 +146,7 @@ def timed(key, branch, value):
         node |= kind | ({"beta": 0.2} if "beta" in table.model_fields else {})
     node |= noise.get(key[-1], {}) if "noise" in key else {}
     node[key[-1]] = value
-    return Scenario.model_validate(tomllib.loads(tomlkit.dumps(data)))
+    return ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
 
 
 @pytest.mark.parametrize("where", TIMES, ids=lambda where: ".".join(where[0]))

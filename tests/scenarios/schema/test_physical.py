@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.parameters import Span
-from scenarios.language.load import load
-from scenarios.schema.scenario import Scenario
+from scenarios.language.load import load_scenario
+from scenarios.schema.scenario import ScenarioSpec
 from tests.scenarios.scenario_files import GOOD, assert_tells, changed, faults_of, line_of, only_fault, write
 
 SECONDS = changed("dt = 0.25", 'dt = "50 ns"').replace("steps = 10", 'duration = "5 us"')
@@ -16,7 +16,7 @@ PHYSICAL = '\n[physical]\nvolt_scale = "150 mV"\n'
 
 @pytest.mark.parametrize("tau", ['tau = "1 us"', 'capacitance = "1 pF"\nleak = "1 uS"'])
 def test_times_in_seconds_become_plain_numbers(tmp_path, tau):
-    scenario = load(write(tmp_path, SECONDS + PHYSICAL + tau)).scenario
+    scenario = load_scenario(write(tmp_path, SECONDS + PHYSICAL + tau)).scenario
     assert scenario.dynamics.dt == Span(5e-8, "50 ns")
     plain = scenario.in_units().dynamics
     assert (plain.dt, plain.free.duration) == (0.05, 5.0)
@@ -24,7 +24,7 @@ def test_times_in_seconds_become_plain_numbers(tmp_path, tau):
 
 
 def test_a_scenario_without_seconds_has_its_own_dynamics(tmp_path):
-    scenario = load(write(tmp_path, GOOD)).scenario
+    scenario = load_scenario(write(tmp_path, GOOD)).scenario
     assert scenario.in_units().dynamics == scenario.dynamics
     assert scenario.physical is None
 
@@ -114,8 +114,8 @@ def scenarios(draw):
 @settings(deadline=None, derandomize=True)
 @given(scenarios())
 def test_a_written_scenario_loads_as_the_same(data):
-    scenario = Scenario.model_validate(data)
+    scenario = ScenarioSpec.model_validate(data)
     with tempfile.TemporaryDirectory() as folder:
-        again = load(write(Path(folder), scenario.to_toml())).scenario
+        again = load_scenario(write(Path(folder), scenario.to_toml())).scenario
     assert again == scenario
     assert again.in_units().dynamics == scenario.in_units().dynamics

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from scenarios.build import build
-from scenarios.language.load import load
-from scenarios.schema.scenario import Scenario
-from substrate.chip.randomness import measurements_differ
+from scenarios.build import make_setup
+from scenarios.language.load import load_scenario
+from scenarios.schema.scenario import ScenarioSpec
+from substrate.chip.randomness import has_random_measurements
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.scenarios.scenario_files import GOOD, changed, only_fault, write
 
@@ -16,7 +16,7 @@ SCALES = '\n[physical]\nvolt_scale = "100 mV"\nactivity_volts = "200 mV"\ncapaci
 
 
 def sigma(tmp_path, *overrides):
-    scenario = load(write(tmp_path, NOISY + SCALES + THERMAL), overrides).scenario
+    scenario = load_scenario(write(tmp_path, NOISY + SCALES + THERMAL), overrides).scenario
     return scenario.in_units().devices.noise.thermal
 
 
@@ -33,10 +33,10 @@ def test_thermal_noise_follows_temperature_capacitance_and_scale(tmp_path):
 
 
 def test_thermal_noise_is_kept_as_it_was_written(tmp_path):
-    scenario = load(write(tmp_path, NOISY + SCALES + THERMAL)).scenario
+    scenario = load_scenario(write(tmp_path, NOISY + SCALES + THERMAL)).scenario
     assert "thermal = true" in scenario.to_toml()
-    assert isinstance(load(write(tmp_path, scenario.to_toml(), "again.toml")).scenario, Scenario)
-    assert measurements_differ(scenario.devices)
+    assert isinstance(load_scenario(write(tmp_path, scenario.to_toml(), "again.toml")).scenario, ScenarioSpec)
+    assert has_random_measurements(scenario.devices)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_what_is_missing_or_has_no_meaning_is_told(tmp_path, text, path, words):
 def test_passive_synapses_rest_elsewhere(tmp_path):
     activity = {}
     for kind in ("virtual-ground", "transconductor", "passive"):
-        loaded = load(write_scenario(tmp_path, MEASURE + SCALES), [f"physical.synapse={kind}"])
-        setup = build(loaded)
+        loaded = load_scenario(write_scenario(tmp_path, MEASURE + SCALES), [f"physical.synapse={kind}"])
+        setup = make_setup(loaded)
         chip = setup.chip(0, threads=1)
         chip.set_input(setup.data.x)
         chip.settle()

@@ -7,12 +7,12 @@ import pytest
 import xarray
 
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from scenarios.results import store
 from scenarios.results.points import PointStatus
 from scenarios.results.store import Variable
-from scenarios.run.run import Options, run
-from scenarios.sweeps.cube import Stack
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.sweeps.cube import GroupStack
 
 from ..sweep_files import do_sweep
 
@@ -26,7 +26,7 @@ def group(**columns):
 
 
 def test_equal_labels_are_kept_as_they_are():
-    stack = Stack((2, 1))
+    stack = GroupStack((2, 1))
     first, second = group(layer=["a", "b"]), group(layer=["a", "b"])
     stack.add((0, 0), first)
     stack.add((1, 0), second)
@@ -37,7 +37,7 @@ def test_equal_labels_are_kept_as_they_are():
 
 
 def test_numbers_that_are_missing_in_some_points_are_united_in_order():
-    stack = Stack((3,))
+    stack = GroupStack((3,))
     for place, epochs in enumerate([[2, 5], [0, 1, 2, 3], [0, 1]]):
         stack.add(
             (place,),
@@ -52,7 +52,7 @@ def test_numbers_that_are_missing_in_some_points_are_united_in_order():
 
 
 def test_a_single_label_that_differs_is_left_out():
-    stack = Stack((2,))
+    stack = GroupStack((2,))
     stack.add((0,), group(scheme=["a"], layer=["l1", "l2"]))
     stack.add((1,), group(scheme=["b"], layer=["l1", "l2"]))
     found = stack.group(("x",))
@@ -62,7 +62,7 @@ def test_a_single_label_that_differs_is_left_out():
 
 
 def test_single_labels_get_places_of_their_own_once_a_point_has_more():
-    stack = Stack((3,))
+    stack = GroupStack((3,))
     points = [group(scheme=["a"]), group(scheme=["b"]), group(scheme=["b", "c"])]
     for place, one in enumerate(points):
         stack.add((place,), one)
@@ -73,7 +73,7 @@ def test_single_labels_get_places_of_their_own_once_a_point_has_more():
 
 
 def test_points_with_other_dimensions_are_refused():
-    stack = Stack((2,))
+    stack = GroupStack((2,))
     stack.add((0,), group(layer=["a"]))
     with pytest.raises(ValueError, match="y has the dimensions"):
         stack.add((1,), group(pair=["a"]))
@@ -88,10 +88,12 @@ def swept(tmp_path_factory):
 def test_every_number_is_that_of_a_run_of_its_own(swept, tmp_path):
     home, folder = swept
     edits = ["devices.feedback.mismatch_sigma=0.4", 'learning.scheme={kind = "circle", points = 4, beta = 0.2}']
-    alone = run(
-        load(home / "small.toml", [*edits, "chip.instance=1"]), Options(tmp_path / "run", 1), Progress(quiet=True)
+    alone = run_scenario(
+        load_scenario(home / "small.toml", [*edits, "chip.instance=1"]),
+        RunOptions(tmp_path / "run", 1),
+        Progress(quiet=True),
     )
-    wanted, found = store.load(alone.folder / "run.h5"), store.load(folder / "sweep.h5")
+    wanted, found = store.read_result_file(alone.folder / "run.h5"), store.read_result_file(folder / "sweep.h5")
     for name in ("cosine", "norm_ratio", "cosine_matching_rule", "angle_weights"):
         expected = wanted["gradient"][name].data
         np.testing.assert_array_equal(found["gradient"][name].data[2, 1, 1], expected.squeeze(), err_msg=name)
@@ -99,7 +101,7 @@ def test_every_number_is_that_of_a_run_of_its_own(swept, tmp_path):
 
 
 def test_the_cube_names_its_axes(swept):
-    found = store.load(swept[1] / "sweep.h5")
+    found = store.read_result_file(swept[1] / "sweep.h5")
     dims = ("devices.feedback.mismatch_sigma", "learning.scheme", "replicate")
     assert found["gradient"]["cosine"].dims == (*dims, "layer")
     assert found["points"]["status"].dims == dims

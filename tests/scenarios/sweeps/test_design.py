@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from scenarios.schema.sweep import Sweep
-from scenarios.sweeps.design import dimensions, points
-from scenarios.sweeps.folder import Plan, Varied
-from scenarios.sweeps.points import checked, scenario_at
+from scenarios.sweeps.design import list_dimensions, list_points
+from scenarios.sweeps.folder import PlanDimension, SweepPlan
+from scenarios.sweeps.points import check_design, make_point_scenario
 
 from ..files import write_scenario
 from ..scenario_files import line_of
@@ -16,7 +16,7 @@ from ..sweep_files import BASE, SWEEP, loaded_sweep
 
 
 def design(*axes, **settings):
-    return dimensions(Sweep.model_validate({**settings, "axis": list(axes)}))
+    return list_dimensions(Sweep.model_validate({**settings, "axis": list(axes)}))
 
 
 def values(dimension):
@@ -26,7 +26,7 @@ def values(dimension):
 def test_a_grid_has_every_combination_and_chips_move_fastest():
     dims = design({"path": "a", "values": [1, 2]}, {"path": "b", "values": [3, 4, 5]})
     assert [dim.name for dim in dims] == ["a", "b"]
-    found = list(points(dims, 2))
+    found = list(list_points(dims, 2))
     assert [point.place for point in found[:4]] == [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]
     assert [point.number for point in found] == list(range(12))
     assert len({point.place for point in found}) == 12
@@ -117,14 +117,16 @@ def test_a_sweep_that_makes_no_sense_is_refused_at_its_line(tmp_path, text, part
         text += "[[sweep.axis]]\npath = 'seed'\nvalues = [1]\n"
     path = write_scenario(tmp_path, f"{BASE}\n[sweep]\n{text}\n")
     with pytest.raises(ScenarioError) as caught:
-        load(path)
+        load_scenario(path)
     assert words in str(caught.value)
     assert caught.value.faults[0].line == line_of(path.read_text(), part) if part == "[sweep]" else True
 
 
 def scenarios_of(loaded):
-    design = checked(loaded)
-    return design, [scenario_at(loaded, design.dims, p).scenario for p in points(design.dims, design.sweep.replicates)]
+    design = check_design(loaded)
+    return design, [
+        make_point_scenario(loaded, design.dims, p).scenario for p in list_points(design.dims, design.sweep.replicates)
+    ]
 
 
 LABELLED = """
@@ -169,14 +171,14 @@ def test_replicates_are_chips_or_seeds(tmp_path):
 
 
 def test_seeds_share_the_number_of_their_chip():
-    plan = Plan("made", "", "train", 0.9, [Varied("a", {"a": [1, 2]})], 2, 5, True, ["x"] * 4)
+    plan = SweepPlan("made", "", "train", 0.9, [PlanDimension("a", {"a": [1, 2]})], 2, 5, True, ["x"] * 4)
     np.testing.assert_array_equal(plan.instances(), [[5, 6], [5, 6]])
     np.testing.assert_array_equal(plan._replace(replicate="seed").instances(), [[5, 5], [5, 5]])
 
 
 def faults_of(folder, text):
     with pytest.raises(ScenarioError) as caught:
-        checked(loaded_sweep(folder, text))
+        check_design(loaded_sweep(folder, text))
     return caught.value.faults
 
 
@@ -224,12 +226,12 @@ def test_equal_levels_of_an_axis_are_told_at_their_line(tmp_path, axes, words, l
 def test_levels_that_differ_in_one_key_are_no_equal_levels(tmp_path, axes):
     text = "\n[[sweep.axis]]\npath = 'devices.feedback.mismatch_sigma'\n"
     text += axes.replace("VALUES", "values =").replace("SEEDS", "[[sweep.axis]]\npath = 'seed'\nvalues =")
-    assert len(checked(loaded_sweep(tmp_path, text)).ids) == 2
+    assert len(check_design(loaded_sweep(tmp_path, text)).ids) == 2
 
 
 def test_values_that_are_drawn_may_be_equal(tmp_path):
     text = "\n[sweep]\nmethod = 'random'\nsamples = 5\n[[sweep.axis]]\npath = 'seed'\nvalues = [1, 2]\n"
-    assert len(checked(loaded_sweep(tmp_path, text)).ids) == 5
+    assert len(check_design(loaded_sweep(tmp_path, text)).ids) == 5
 
 
 def test_an_unknown_path_is_told_with_what_was_meant(tmp_path):
@@ -263,7 +265,7 @@ def test_a_scenario_without_a_sweep_is_told_how_to_write_one(tmp_path):
 
 
 def test_coordinates_are_numbers_in_the_unit_of_the_key_or_labels(tmp_path):
-    found = checked(loaded_sweep(tmp_path)).coordinates
+    found = check_design(loaded_sweep(tmp_path)).coordinates
     assert found == {
         "devices.feedback.mismatch_sigma": [0.0, 0.1, 0.4],
         "learning.scheme": ["centred, beta 0.2", "four points"],
@@ -271,8 +273,10 @@ def test_coordinates_are_numbers_in_the_unit_of_the_key_or_labels(tmp_path):
 
 
 def instances(loaded):
-    found = checked(loaded)
-    return [scenario_at(loaded, found.dims, point).scenario.chip.instance for point in points(found.dims, 2)]
+    found = check_design(loaded)
+    return [
+        make_point_scenario(loaded, found.dims, point).scenario.chip.instance for point in list_points(found.dims, 2)
+    ]
 
 
 def test_common_random_numbers_are_the_same_chips_at_every_point(tmp_path):
@@ -284,16 +288,16 @@ def test_common_random_numbers_are_the_same_chips_at_every_point(tmp_path):
 def test_ids_name_the_content_and_not_the_place_of_its_files(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    first, moved = checked(loaded_sweep(tmp_path / "a")), checked(loaded_sweep(tmp_path / "b"))
+    first, moved = check_design(loaded_sweep(tmp_path / "a")), check_design(loaded_sweep(tmp_path / "b"))
     assert first.ids == moved.ids
     assert len(set(first.ids)) == 12
     blocks = dict(np.load(tmp_path / "b" / "parameters.npz"))
     np.savez(tmp_path / "b" / "parameters.npz", **blocks | {"bias/l1": blocks["bias/l1"] + 0.1})
-    changed = checked(load(tmp_path / "b" / "small.toml")).ids
+    changed = check_design(load_scenario(tmp_path / "b" / "small.toml")).ids
     assert set(changed).isdisjoint(first.ids)
 
 
 def test_more_values_keep_the_ids_of_the_points_before(tmp_path):
-    first = checked(loaded_sweep(tmp_path)).ids
-    more = checked(loaded_sweep(tmp_path, SWEEP.replace('"40 %"]', '"40 %", 0.7]'))).ids
+    first = check_design(loaded_sweep(tmp_path)).ids
+    more = check_design(loaded_sweep(tmp_path, SWEEP.replace('"40 %"]', '"40 %", 0.7]'))).ids
     assert set(first) < set(more)

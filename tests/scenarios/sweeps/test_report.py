@@ -8,15 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.cli.main import main
-from scenarios.front.compare import comparison, different_keys, shared_figures, side
+from scenarios.front.compare import find_different_keys, find_shared_figures, make_comparison_sheets, read_side
 from scenarios.results import store
 from scenarios.results.points import PointStatus
-from scenarios.results.store import Result, StoreReadError, Variable
-from scenarios.sweeps.figures import along, heat, paired
-from scenarios.sweeps.folder import Plan, Varied
-from scenarios.sweeps.metric import axes_of, metric_of
+from scenarios.results.store import ResultData, StoreReadError, Variable
+from scenarios.sweeps.figures import draw_along_axis, draw_heat_map, draw_paired_differences
+from scenarios.sweeps.folder import PlanDimension, SweepPlan
+from scenarios.sweeps.metric import find_metric, list_axes
 from scenarios.sweeps.point import Outcome
-from scenarios.sweeps.report import sweep_answer, write_sweep_report
+from scenarios.sweeps.report import make_sweep_answer, write_sweep_report
 
 from ..sweep_files import SWEEP, do_sweep
 
@@ -45,19 +45,19 @@ def merged(kind="measure", group="gradient", inner=("layer",), name="cosine", va
     outcomes = [
         None if o.status == "missing" else o._replace(reason="" if o.status == "ok" else "it broke") for o in outcomes
     ]
-    plan = Plan(
+    plan = SweepPlan(
         "made",
         "nudgelab 0",
         kind,
         0.9,
-        [Varied(p, {p: v}) for p, v in LEVELS.items()],
+        [PlanDimension(p, {p: v}) for p, v in LEVELS.items()],
         3,
         0,
         True,
         [f"{k:012x}" for k in range(18)],
     )
     return (
-        Result({"experiment": kind, "title": "made", "software": "nudgelab 0", "status": "complete"}, groups),
+        ResultData({"experiment": kind, "title": "made", "software": "nudgelab 0", "status": "complete"}, groups),
         plan,
         outcomes,
     )
@@ -65,7 +65,7 @@ def merged(kind="measure", group="gradient", inner=("layer",), name="cosine", va
 
 def test_the_figure_of_a_measure_is_the_cosine_and_bad_points_have_none():
     result, _, _ = merged(bad=[((1, 0, 2), PointStatus.FAILED)])
-    metric = metric_of(result)
+    metric = find_metric(result)
     assert (metric.name, metric.series, metric.cosine) == ("gradient/cosine", ["l1", "out"], True)
     assert np.isnan(metric.values).sum() == 2
     assert np.isnan(metric.worst[1, 0, 2])
@@ -75,7 +75,7 @@ def test_the_figure_of_a_measure_is_the_cosine_and_bad_points_have_none():
 def test_the_figure_of_a_training_is_its_last_test_error():
     values = np.full((3, 2, 3, 2), 0.5)
     values[..., 1], values[0, 0, 0, 1] = 0.2, np.nan
-    metric = metric_of(merged("train", "metrics", ("epoch",), "error_test", values)[0])
+    metric = find_metric(merged("train", "metrics", ("epoch",), "error_test", values)[0])
     assert (metric.name, metric.cosine) == ("metrics/error_test", False)
     assert metric.worst[0, 0, 0] == 0.5
     assert metric.worst[1, 0, 0] == 0.2
@@ -84,35 +84,37 @@ def test_the_figure_of_a_training_is_its_last_test_error():
 def test_the_figure_of_an_evaluation_is_the_mean_over_its_chips():
     values = np.broadcast_to([0.1, np.nan, 0.3], (3, 2, 3, 3))
     result = merged("evaluate", "evaluate", ("chip",), "error", values)[0]
-    np.testing.assert_allclose(metric_of(result).worst, 0.2)
+    np.testing.assert_allclose(find_metric(result).worst, 0.2)
 
 
 def test_there_is_no_figure_without_a_good_point():
-    assert metric_of(merged(values=np.full((3, 2, 3, 2), np.nan))[0]) is None
+    assert find_metric(merged(values=np.full((3, 2, 3, 2), np.nan))[0]) is None
 
 
 def test_figures_show_every_chip_and_hatch_bad_points():
     result, _, _ = merged(bad=[((2, 1, 0), PointStatus.DIVERGED)])
-    metric, axes = metric_of(result), axes_of(result)
+    metric, axes = find_metric(result), list_axes(result)
     assert [axis.path for axis in axes] == [SIGMA, BETA]
-    (panel,) = along(metric, axes, 0, 0.9).axes
+    (panel,) = draw_along_axis(metric, axes, 0, 0.9).axes
     dots = [line for line in panel.lines if line.get_linestyle() == "None"]
     assert sum(np.isfinite(line.get_ydata().astype(float)).sum() for line in dots) == 17
     assert panel.get_xlabel() == SIGMA
-    panel = heat(metric, result["points"]["status"].data, axes).axes[0]
+    panel = draw_heat_map(metric, result["points"]["status"].data, axes).axes[0]
     assert [patch.get_hatch() for patch in panel.patches] == ["///"]
     assert [text.get_text() for text in panel.texts] == ["1 of 3"]
-    (panel,) = paired(metric, axes, 1).axes
+    (panel,) = draw_paired_differences(metric, axes, 1).axes
     assert "difference to 0.1" in panel.get_ylabel()
 
 
-@pytest.mark.parametrize("draw", [lambda m, a: along(m, a, 0, 0.9), lambda m, a: paired(m, a, 0)])
+@pytest.mark.parametrize(
+    "draw", [lambda m, a: draw_along_axis(m, a, 0, 0.9), lambda m, a: draw_paired_differences(m, a, 0)]
+)
 def test_intervals_far_wider_than_the_dots_are_cut_off(draw):
     """The mean of two chips is known to twelve times their standard error."""
     values = np.full((3, 2, 3, 2), 0.3)
     values[1:, :, 0], values[..., 2, :] = 0.2, np.nan
     result = merged("train", "metrics", ("epoch",), "error_test", values)[0]
-    (panel,) = draw(metric_of(result), axes_of(result)).axes
+    (panel,) = draw(find_metric(result), list_axes(result)).axes
     low, high = panel.get_ylim()
     assert high - low <= 2.0 * 0.1 + 1e-12
     dots = np.concatenate([line.get_ydata() for line in panel.lines if line.get_alpha() is not None]).astype(float)
@@ -138,16 +140,16 @@ def test_the_answer_of_one_axis_names_the_breakdown_point():
         "layer": result["gradient"]["layer"],
         "cosine": Variable((SIGMA, "replicate", "layer"), result["gradient"]["cosine"].data[:, 0]),
     }
-    one = Result(result.attributes, {"points": points, "gradient": gradient})
+    one = ResultData(result.attributes, {"points": points, "gradient": gradient})
     plan = plan._replace(dims=plan.dims[:1], ids=plan.ids[:9])
     # Chips fall by 1, 1.01 and 1.02 per unit of sigma: they cross 0.9 at 0.1, 0.1/1.01 and 0.1/1.02.
-    answer = sweep_answer(one, plan, outcomes[:9])
+    answer = make_sweep_answer(one, plan, outcomes[:9])
     assert f"up to {SIGMA} = 0.099 (median of 3 chips; 0.098 to 0.1)" in answer
 
 
 def test_the_answer_of_two_axes_names_the_breakdown_point_at_every_place():
     words = f"or more up to {SIGMA} of: 0.099 at {BETA} = 0.1; 0.099 at {BETA} = 1 (medians of chips)."
-    assert sweep_answer(*merged()).endswith(words)
+    assert make_sweep_answer(*merged()).endswith(words)
 
 
 def test_the_answer_says_where_every_or_no_level_is_good():
@@ -160,8 +162,8 @@ def test_the_answer_says_where_every_or_no_level_is_good():
         ([0.3, 0.4, 0.5], "no level"),
     ):
         gradient = {"cosine": Variable((SIGMA, "replicate"), np.array(curve)[:, None])}
-        one = Result(result.attributes, {"points": points, "gradient": gradient})
-        assert sweep_answer(one, plan, outcomes[:3]).endswith(f"or more at {words} of {SIGMA} (one chip).")
+        one = ResultData(result.attributes, {"points": points, "gradient": gradient})
+        assert make_sweep_answer(one, plan, outcomes[:3]).endswith(f"or more at {words} of {SIGMA} (one chip).")
 
 
 def command(*words):
@@ -201,7 +203,7 @@ def test_the_command_says_what_is_wrong(done, tmp_path):
 def runs(done):
     """Run the scenario with two seeds, without figures; return the folder and what the first run said."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scenarios.run.run._show", lambda *_: None)
+        patch.setattr("scenarios.run.run._write_views", lambda *_: None)
         first, _ = (
             command("run", done / "small.toml", "--set", f"seed={k}", "--out", done / f"run{k}", "-q") for k in (0, 1)
         )
@@ -210,7 +212,7 @@ def runs(done):
 
 def test_run_leaves_the_sweep_out_and_says_so(runs):
     folder, _ = runs
-    result = store.load(folder / "run0" / "run.h5")
+    result = store.read_result_file(folder / "run0" / "run.h5")
     assert "sweep" not in str(result["provenance"]["resolved_toml"].data)
     assert "`nudgelab sweep` does it" in (folder / "run0" / "run.log").read_text()
 
@@ -218,11 +220,11 @@ def test_run_leaves_the_sweep_out_and_says_so(runs):
 def test_a_run_and_a_changed_run_are_compared(runs, tmp_path):
     folder, first = runs
     assert first.exit_code == 0
-    a, b = side(folder / "run0"), side(folder / "run1" / "run.h5")
-    assert different_keys(a, b) == {"seed": (0, 1)}
-    keys, figures = comparison(a, b)
+    a, b = read_side(folder / "run0"), read_side(folder / "run1" / "run.h5")
+    assert find_different_keys(a, b) == {"seed": (0, 1)}
+    keys, figures = make_comparison_sheets(a, b)
     assert keys.rows == [["seed", "0", "1"]]
-    shared = shared_figures(a, b)
+    shared = find_shared_figures(a, b)
     first = [name.startswith("gradient/cosine/") for name in shared]
     assert first == sorted(first, reverse=True)
     assert any(first)
@@ -230,4 +232,4 @@ def test_a_run_and_a_changed_run_are_compared(runs, tmp_path):
     assert changes == sorted(changes, reverse=True)
     assert 0 < len(figures.rows) <= 30
     with pytest.raises(StoreReadError, match=r"neither run\.h5 nor sweep\.h5"):
-        side(tmp_path)
+        read_side(tmp_path)

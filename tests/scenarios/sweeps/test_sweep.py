@@ -8,18 +8,18 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.experiments.kind import COMPLETE
 from scenarios.experiments.watch import Interrupted
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
+from scenarios.language.load import load_scenario
 from scenarios.results import store
 from scenarios.results.store import StoreReadError, StoreWriteError, Variable
-from scenarios.run.identity import point_id
+from scenarios.run.identity import compute_point_id
 from scenarios.sweeps import point as sweep_point
 from scenarios.sweeps.design import REPLICATE
-from scenarios.sweeps.point import Task, run_point
-from scenarios.sweeps.sweep import STOPPED, SweepOptions, merge, sweep
+from scenarios.sweeps.point import PointTask, run_point
+from scenarios.sweeps.sweep import STOPPED, SweepOptions, merge_points, run_sweep
 
 from ..files import DATA, write_scenario
 from ..sweep_files import BASE, SWEEP, do_sweep, loaded_sweep
@@ -50,7 +50,7 @@ def quick(monkeypatch):
         computed.append(scenario)
         return figures(scenario), COMPLETE
 
-    monkeypatch.setattr(sweep_point, "compute", compute)
+    monkeypatch.setattr(sweep_point, "compute_groups", compute)
     return computed
 
 
@@ -65,7 +65,7 @@ def table(folder):
 
 def test_the_table_has_the_cosine_of_every_layer(tmp_path, quick):
     swept = do_sweep(tmp_path)
-    cosine = store.load(swept.folder / "sweep.h5")["gradient"]
+    cosine = store.read_result_file(swept.folder / "sweep.h5")["gradient"]
     layers = [str(name) for name in cosine["layer"].data]
     assert len(layers) > 1
     for row, values in zip(table(swept.folder), cosine["cosine"].data.reshape(-1, len(layers)), strict=True):
@@ -74,7 +74,7 @@ def test_the_table_has_the_cosine_of_every_layer(tmp_path, quick):
 
 
 def assert_same(first, second):
-    a, b = store.load(first / "sweep.h5"), store.load(second / "sweep.h5")
+    a, b = store.read_result_file(first / "sweep.h5"), store.read_result_file(second / "sweep.h5")
     assert a.groups.keys() == b.groups.keys()
     for name, one in a.groups.items():
         assert one.keys() == b[name].keys()
@@ -130,14 +130,14 @@ def test_shards_together_are_the_whole(tmp_path, quick):
         part = do_sweep(tmp_path, shard=(share, 3))
         assert part.computed == 4
         assert not (part.folder / "sweep.h5").exists()
-    assert endings(merge(part.folder)) == {"ok": 12}
+    assert endings(merge_points(part.folder)) == {"ok": 12}
     assert_same(part.folder, whole)
 
 
 def test_a_half_done_sweep_can_be_merged_and_says_what_is_missing(tmp_path, quick):
     folder = do_sweep(tmp_path, shard=(0, 2)).folder
-    assert endings(merge(folder)) == {"ok": 6, "missing": 6}
-    found = store.load(folder / "sweep.h5")
+    assert endings(merge_points(folder)) == {"ok": 6, "missing": 6}
+    found = store.read_result_file(folder / "sweep.h5")
     assert found.attributes["status"] == "incomplete"
     np.testing.assert_array_equal(
         found["points"]["status"].data == 4, np.isnan(found["gradient"]["cosine"].data[..., 0, 0])
@@ -146,13 +146,13 @@ def test_a_half_done_sweep_can_be_merged_and_says_what_is_missing(tmp_path, quic
 
 def test_merge_needs_the_folder_of_a_sweep(tmp_path):
     with pytest.raises(StoreReadError, match="name the folder of a sweep"):
-        merge(tmp_path)
+        merge_points(tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": 1, "dims": 3}')
     with pytest.raises(StoreReadError, match="damaged"):
-        merge(tmp_path)
+        merge_points(tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": 99}')
     with pytest.raises(StoreReadError, match="another release"):
-        merge(tmp_path)
+        merge_points(tmp_path)
 
 
 @pytest.fixture
@@ -171,13 +171,13 @@ def troubled(monkeypatch):
         }
         return groups, COMPLETE
 
-    monkeypatch.setattr(sweep_point, "compute", compute)
+    monkeypatch.setattr(sweep_point, "compute_groups", compute)
 
 
 def test_failed_and_diverged_points_are_told_apart(tmp_path, troubled):
     swept = do_sweep(tmp_path)
     assert endings(swept) == {"ok": 4, "failed": 4, "diverged": 4}
-    found = store.load(swept.folder / "sweep.h5")["points"]["status"]
+    found = store.read_result_file(swept.folder / "sweep.h5")["points"]["status"]
     np.testing.assert_array_equal(found.data[:, 0, 0], [0, 2, 1])
     rows = table(swept.folder)
     assert [row["status"] for row in rows[::4]] == ["ok", "failed", "diverged"]
@@ -196,7 +196,7 @@ def test_failed_and_diverged_points_are_told_apart(tmp_path, troubled):
 def test_failed_points_are_left_alone_until_asked_for(tmp_path, troubled, monkeypatch):
     do_sweep(tmp_path)
     assert do_sweep(tmp_path).computed == 0
-    monkeypatch.setattr(sweep_point, "compute", lambda setup, *_: (figures(setup.scenario), COMPLETE))
+    monkeypatch.setattr(sweep_point, "compute_groups", lambda setup, *_: (figures(setup.scenario), COMPLETE))
     mended = do_sweep(tmp_path, retry_failed=True)
     assert mended.computed == 4
     assert endings(mended) == {"ok": 8, "diverged": 4}
@@ -215,9 +215,9 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path, quick, monkeypat
             if done == 5:
                 self.stop()
 
-    first = sweep(loaded_sweep(tmp_path), SweepOptions(tmp_path / "out"), Stopping(quiet=True))
+    first = run_sweep(loaded_sweep(tmp_path), SweepOptions(tmp_path / "out"), Stopping(quiet=True))
     assert (first.computed, first.stopped) == (5, STOPPED)
-    assert store.load(first.folder / "sweep.h5").attributes["status"] == "incomplete"
+    assert store.read_result_file(first.folder / "sweep.h5").attributes["status"] == "incomplete"
     assert do_sweep(tmp_path).computed == 7
 
 
@@ -225,18 +225,18 @@ def test_an_interrupted_point_is_no_result(tmp_path, monkeypatch):
     def compute(setup, setting, watch):
         raise Interrupted("stopped after 3 epochs")
 
-    monkeypatch.setattr(sweep_point, "compute", compute)
+    monkeypatch.setattr(sweep_point, "compute_groups", compute)
     assert endings(do_sweep(tmp_path)) == {"missing": 12}
 
 
 def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path):
     text = BASE.replace('kind = "measure"\nsamples = 2', 'kind = "train"\nepochs = 3')
-    loaded = load(write_scenario(tmp_path, text.replace('"batch.npz"', '"batch.npz"\nbatch = 2')))
-    name = point_id(loaded.scenario, build(loaded).content)
-    task = Task(name, loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
+    loaded = load_scenario(write_scenario(tmp_path, text.replace('"batch.npz"', '"batch.npz"\nbatch = 2')))
+    name = compute_point_id(loaded.scenario, make_setup(loaded).content)
+    task = PointTask(name, loaded, tmp_path, tmp_path / "stop", 1, "summary", "{}")
     checkpoint, result = tmp_path / f"{name}.ckpt.h5", tmp_path / f"{name}.h5"
     assert run_point(task).status == "ok"
-    wanted = store.load(result)["metrics"]["loss_train"].data
+    wanted = store.read_result_file(result)["metrics"]["loss_train"].data
     assert np.isfinite(wanted[-1])
     result.unlink()
     (tmp_path / "stop").touch()
@@ -244,11 +244,11 @@ def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(tmp_path):
     assert (checkpoint.exists(), result.exists()) == (True, False)
     assert run_point(task, lambda: False).status == "ok"
     assert (checkpoint.exists(), result.exists()) == (False, True)
-    np.testing.assert_array_equal(store.load(result)["metrics"]["loss_train"].data, wanted)
+    np.testing.assert_array_equal(store.read_result_file(result)["metrics"]["loss_train"].data, wanted)
 
 
 def test_a_disk_that_refuses_ends_the_sweep_and_keeps_what_was_written(tmp_path, quick, monkeypatch):
-    written, save = [], store.save
+    written, save = [], store.write_result_file
 
     def full(path, *rest):
         if path.parent.name == "points" and len(written) == 5:
@@ -256,7 +256,7 @@ def test_a_disk_that_refuses_ends_the_sweep_and_keeps_what_was_written(tmp_path,
         written.append(path)
         save(path, *rest)
 
-    monkeypatch.setattr(store, "save", full)
+    monkeypatch.setattr(store, "write_result_file", full)
     swept = do_sweep(tmp_path)
     assert swept.stopped.startswith("cannot write")
     assert endings(swept) == {"ok": 5, "missing": 7}

@@ -14,7 +14,7 @@ from devices.neuron.membrane import InputPair, NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.parameters import Parameters
 from devices.programming.comparator import Comparator
-from devices.programming.laws import ConstantStep, OneSided, SoftBounds, Update, Verified
+from devices.programming.laws import ConstantStep, OneSidedCells, SoftBounds, Update, Verified
 from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
 from devices.synapse.measured import make_cell_sample
 from devices.synapse.retention import Retention
@@ -173,7 +173,9 @@ KEYS = {
 """How a block of devices becomes a part of a design, and for every key values that act and values that do not."""
 
 ALONE = {Adc: "rounds whatever its keys", Comparator: "writes signs whatever its keys"}
-ALONE |= dict.fromkeys((*map(type, LAWS.values()), Verified, OneSided), "rounds to pulses, or errs, whatever its keys")
+ALONE |= dict.fromkeys(
+    (*map(type, LAWS.values()), Verified, OneSidedCells), "rounds to pulses, or errs, whatever its keys"
+)
 UNITS = {("Hold", "capacitance"): "becomes `noise` before a design is made"}
 USE = (Dynamics, Phases, Phase, Energy)
 """How a chip is used and what that costs: no part of the silicon."""
@@ -184,7 +186,7 @@ OTHERS = [
     {"synapse": "transconductor", "volt_ratio": 0.1, "noise": Noise(thermal=0.01)},
     {"comparator": Comparator(change=0.01)},
     {"update": Verified(error=[0.01])},
-    {"update": SoftBounds(step=0.01, w_max=0.2, w_max_sigma=0.3, one_sided=OneSided())},
+    {"update": SoftBounds(step=0.01, w_max=0.2, w_max_sigma=0.3, one_sided=OneSidedCells())},
     *({"update": law} for law in LAWS.values()),
 ]
 IGNORANT = [
@@ -249,7 +251,7 @@ def test_every_key_of_every_block_of_devices_has_a_sample():
     found = {k for hint in typing.get_type_hints(Design, include_extras=True).values() for k in blocks_of(hint)}
     silicon = found.difference(USE) - {Devices}
     assert silicon == KEYS.keys() | ALONE.keys()
-    assert {type(law) for law in LAWS.values()} | {Verified} == blocks_of(Update) - {OneSided}
+    assert {type(law) for law in LAWS.values()} | {Verified} == blocks_of(Update) - {OneSidedCells}
     for kind, (_, keys) in KEYS.items():
         assert kind.model_fields.keys() - {k for name, k in UNITS if name == kind.__name__} == keys.keys(), kind
 

@@ -8,10 +8,17 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
-from learning.estimator import estimate, measure_free
-from learning.oracle.exact import exact
+from learning.estimator import estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors
 from learning.schemes.nodes import OneSided
-from substrate.chip.causes import CAUSES, causes, class_of, of_weights, unsettled, without
+from substrate.chip.causes import (
+    CAUSES,
+    classify_cause,
+    list_causes,
+    list_unsettled_phases,
+    list_weight_causes,
+    remove_causes,
+)
 from substrate.dynamics.methods import Phase
 from tests.networks import random_batch, random_chip
 from tests.substrate.imperfect_chips import EVERYTHING, IMPERFECT, chip_with
@@ -21,7 +28,7 @@ def experiment(chip, scheme=OneSided(beta=0.2)):  # noqa: B008  immutable
     """Return everything that can be seen of a chip that is measured and written."""
     x, y = random_batch(chip, 6)
     free = measure_free(chip, x)
-    found = estimate(chip, free, y, scheme)
+    found = estimate_error_vectors(chip, free, y, scheme)
     change = {"weight/l1-l2": np.linspace(-0.05, 0.05, 35).reshape(7, 5)}
     chip.write(change)
     return [*free.activity.values(), *found.delta.values(), chip.state, chip.programmed["weight/l1-l2"].copy()]
@@ -58,7 +65,9 @@ def test_causes_can_be_taken_away_together_and_from_the_full_chip():
     assert full.causes == list(CAUSES)
     for cause in CAUSES:
         assert full.without(cause).causes == [name for name in CAUSES if name != cause]
-    assert full.without(*of_weights()).causes == [n for n in CAUSES if n not in {*of_weights(), "correction-knowledge"}]
+    assert full.without(*list_weight_causes()).causes == [
+        n for n in CAUSES if n not in {*list_weight_causes(), "correction-knowledge"}
+    ]
     assert full.without("adc", "noise").causes == [name for name in CAUSES if name not in {"adc", "noise"}]
     ideal = full.ideal()
     assert ideal.causes == []
@@ -87,50 +96,50 @@ def cells(changed):
 def test_spread_goes_in_both_directions_however_it_was_given():
     for own in ({}, {"pelgrom": PELGROM}, {"mismatch_sigma": 0.2}, {"mismatch_sigma": 0.0}):
         for base in ({"pelgrom": PELGROM}, {"mismatch_sigma": 0.1}):
-            gone = without(design(WeightDevices(**base), FeedbackDevices(**own)), "mismatch")
+            gone = remove_causes(design(WeightDevices(**base), FeedbackDevices(**own)), "mismatch")
             assert [c.sigma for c in cells(gone)] == [0.0, 0.0]
 
 
 def test_limits_go_but_devices_of_a_pair_keep_their_rest():
     pair = WeightDevices(cell="pair", window=[0.1, 1.0], levels=8, mismatch_sigma=0.1)
-    gone = without(design(pair, FeedbackDevices(window=[0.2, 0.5], levels=4)), "window")
+    gone = remove_causes(design(pair, FeedbackDevices(window=[0.2, 0.5], levels=4)), "window")
     assert [c.window[0] for c in cells(gone)] == [0.1, 0.2]
     assert [c.levels for c in cells(gone)] == [None, None]
     assert min(c.window[1] for c in cells(gone)) == 1e6
-    assert without(gone, "window") == gone
-    single = without(design(WeightDevices(), FeedbackDevices(window=[-1.0, 1.0])), "window")
+    assert remove_causes(gone, "window") == gone
+    single = remove_causes(design(WeightDevices(), FeedbackDevices(window=[-1.0, 1.0])), "window")
     assert [c.window for c in cells(single)] == [None, None]
 
 
 def test_every_cause_has_a_class():
     plain = random_chip().design
-    kinds = {cause: class_of(plain.replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
+    kinds = {cause: classify_cause(plain.replace(noise=Noise(thermal=0.1, read=0.1)), cause) for cause in CAUSES}
     assert set(kinds.values()) < EFFECTS.keys()
     assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "adc", "hold", "nudge-circuit"]
     assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
-    assert class_of(plain.replace(noise=Noise(flicker=0.1)), "noise") == SLOW
+    assert classify_cause(plain.replace(noise=Noise(flicker=0.1)), "noise") == SLOW
     dithered = Converters(readout=Adc(bits=8, stochastic=True))
-    assert class_of(plain.replace(converters=dithered), "adc") == RANDOM
+    assert classify_cause(plain.replace(converters=dithered), "adc") == RANDOM
 
 
 def test_phases_of_a_fixed_length_may_end_unsettled():
     plain = random_chip()
-    assert unsettled(plain.design) == []
-    assert unsettled(plain.design.replace(neurons=NeuronDevices(synapse_tau=0.5))) == []
+    assert list_unsettled_phases(plain.design) == []
+    assert list_unsettled_phases(plain.design.replace(neurons=NeuronDevices(synapse_tau=0.5))) == []
     short = plain.design.dynamics.model_copy(update={"nudged": Phase(duration=2.0)})
-    assert unsettled(plain.variant(dynamics=short).design) == ["nudged-phase"]
+    assert list_unsettled_phases(plain.variant(dynamics=short).design) == ["nudged-phase"]
     both = short.model_copy(update={"free": Phase(steps=9)})
     slow = plain.design.replace(dynamics=both, neurons=NeuronDevices(synapse_tau=0.5, slew=3.0))
-    assert unsettled(slow) == ["free-phase", "nudged-phase", "synapse-pole", "slew"]
-    assert {class_of(slow, name) for name in unsettled(slow)} == {UNSETTLED}
+    assert list_unsettled_phases(slow) == ["free-phase", "nudged-phase", "synapse-pole", "slew"]
+    assert {classify_cause(slow, name) for name in list_unsettled_phases(slow)} == {UNSETTLED}
 
 
 def test_noise_of_membranes_and_of_reads_go_apart():
     telegraph = Telegraph(amplitude=0.1, time=1.0)
     noisy = random_chip().design.replace(noise=Noise(flicker=0.1, read_flicker=0.1, telegraph=telegraph))
-    assert causes(noisy) == ["noise", "read-noise"]
-    assert without(noisy, "noise").devices.noise == Noise(read_flicker=0.1, telegraph=telegraph)
-    assert without(noisy, "read-noise").devices.noise == Noise(flicker=0.1)
+    assert list_causes(noisy) == ["noise", "read-noise"]
+    assert remove_causes(noisy, "noise").devices.noise == Noise(read_flicker=0.1, telegraph=telegraph)
+    assert remove_causes(noisy, "read-noise").devices.noise == Noise(flicker=0.1)
 
 
 BY_PHASE = IMPERFECT | {
@@ -139,7 +148,7 @@ BY_PHASE = IMPERFECT | {
 }
 
 
-@pytest.mark.parametrize("cause", [c for c in CAUSES if class_of(random_chip().design, c) in {COMMON, DIFFERENT}])
+@pytest.mark.parametrize("cause", [c for c in CAUSES if classify_cause(random_chip().design, c) in {COMMON, DIFFERENT}])
 def test_only_what_differs_between_phases_grows_as_the_nudge_shrinks(cause):
     """Error of a one-sided estimate against the limit of that same chip, at a nudge and at a tenth of it."""
     chip = random_chip(**BY_PHASE[cause])
@@ -147,6 +156,6 @@ def test_only_what_differs_between_phases_grows_as_the_nudge_shrinks(cause):
     errors = []
     for beta in (1e-2, 1e-3):
         free = measure_free(chip, x)
-        limit = exact(chip, y).ep
-        errors.append(np.linalg.norm(estimate(chip, free, y, OneSided(beta=beta)).flat - limit))
-    assert (errors[1] > 2.0 * errors[0]) == (class_of(chip.design, cause) == DIFFERENT), errors
+        limit = compute_exact_errors(chip, y).ep
+        errors.append(np.linalg.norm(estimate_error_vectors(chip, free, y, OneSided(beta=beta)).flat - limit))
+    assert (errors[1] > 2.0 * errors[0]) == (classify_cause(chip.design, cause) == DIFFERENT), errors

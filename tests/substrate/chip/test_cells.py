@@ -7,10 +7,10 @@ from devices.parameters import Parameters
 from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
 from devices.synapse.retention import Retention
-from learning.estimator import estimate, measure_free
+from learning.estimator import estimate_error_vectors, measure_free
 from learning.schemes.nodes import OneSided
-from scenarios.experiments.device_tables import cell_variables
-from substrate.chip.cells import spreads
+from scenarios.experiments.device_tables import make_cell_variables
+from substrate.chip.cells import compute_weight_spreads
 from substrate.chip.chip import Chip
 from substrate.chip.design import Fabrication
 from substrate.protocol import Nudge
@@ -61,7 +61,7 @@ def test_a_shared_device_is_read_in_both_directions():
     assert errors(chip, FORWARD).std() > 0.1
     paired = chip_with(shared, WeightDevices(mismatch_sigma=0.2, cell="pair", window=[0.1, 2.0]))
     np.testing.assert_array_equal(paired.effective[BACK], paired.effective[FORWARD].T)
-    found = spreads(paired.design, paired.programmed)
+    found = compute_weight_spreads(paired.design, paired.programmed)
     for block in (FORWARD, BACK):
         assert (found[block].shift == 0.0).all()
         assert (found[block].variance == 0.0).all()
@@ -167,17 +167,17 @@ class Block(Parameters):
 def test_siemens_become_weights_and_a_missing_scale_is_told():
     block = Block(cells=WeightDevices(cell="pair", window=["1 uS", "100 uS"], stuck_at="1 mS"))
     physical = Physical(volt_scale=0.2, activity_volts=0.5, tau=1e-6, capacitance=1e-11)
-    plain = conversion.plain(block, physical).cells
+    plain = conversion.convert_to_plain(block, physical).cells
     # G = W g_L V_u/V_A with g_L = 10 uS.
     np.testing.assert_allclose(plain.window, [0.25, 25.0], rtol=1e-12)
     assert plain.stuck_at == pytest.approx(250.0)
-    assert conversion.faults(block, physical) == []
-    (fault, *more) = conversion.faults(block, Physical(volt_scale=0.2))
+    assert conversion.find_unit_faults(block, physical) == []
+    (fault, *more) = conversion.find_unit_faults(block, Physical(volt_scale=0.2))
     assert fault.path == ("cells", "window")
     assert fault.message == "is in S, which needs [physical] leak, activity_volts"
     assert len(more) == 2
     with pytest.raises(ValueError, match="'1 uS' needs"):
-        conversion.plain(block, None)
+        conversion.convert_to_plain(block, None)
 
 
 # A second copy of the cells
@@ -214,7 +214,7 @@ def test_the_error_of_a_twin_is_its_shift_over_beta(beta):
     """One-sided: the rest point of the second copy differs by `shift`, so the error vector by ``-shift/beta``."""
     plain, chip = random_chip(), random_chip(twin=Twin(mismatch_sigma=1e-4))
     x, y = random_batch(plain)
-    found = [estimate(c, measure_free(c, x), y, OneSided(beta=beta)).flat for c in (chip, plain)]
+    found = [estimate_error_vectors(c, measure_free(c, x), y, OneSided(beta=beta)).flat for c in (chip, plain)]
     chip.settle(Nudge(0.0, y), "free")
     shift = chip.activity_of(chip.state) - np.concatenate(list(measure_free(plain, x).activity.values())[1:], axis=1)
     expected = -shift / beta
@@ -237,7 +237,7 @@ def test_one_number_is_kept_once():
     assert BACK not in chip.writer.forgetting
     assert not any(name.endswith(BACK) for name in chip.writer.kept)
     chip.write({BACK: np.full((5, 7), 0.2)})
-    forward, back = (cell_variables(chip, block, ("pre", "post")) for block in (FORWARD, BACK))
+    forward, back = (make_cell_variables(chip, block, ("pre", "post")) for block in (FORWARD, BACK))
     assert forward.keys() == back.keys() > {"step_up", "nominal_step_up", "leak_rate", "write_noise"}
     for name, variable in forward.items():
         np.testing.assert_array_equal(back[name].data, np.transpose(variable.data))

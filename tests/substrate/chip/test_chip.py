@@ -10,7 +10,7 @@ from devices.neuron.noise import Noise
 from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.wires import Wires
-from learning.estimator import estimate, measure_free
+from learning.estimator import estimate_error_vectors, measure_free
 from learning.schemes.nodes import Centred
 from substrate.chip.chip import Chip
 from substrate.dynamics.methods import Dynamics, Phase
@@ -132,7 +132,7 @@ def test_a_chip_made_anew_goes_on_as_the_one_it_replaces(rounding):
 
     def batch(chip, ids, epoch):
         free = measure_free(chip, x[ids], ids, epoch)
-        found = estimate(chip, free, y[ids], Centred(beta=0.2))
+        found = estimate_error_vectors(chip, free, y[ids], Centred(beta=0.2))
         chip.write({"bias/l1": -found.delta["l1"].mean(axis=0)})
         return found.delta["l1"]
 

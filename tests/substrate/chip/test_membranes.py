@@ -8,14 +8,14 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.wires import Wires
-from learning.oracle.fluctuations import covariance
+from learning.oracle.fluctuations import compute_state_covariance
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge
-from substrate.theory.linearisation import equilibrium, linearise
-from substrate.units.physical import Physical, thermal_noise
+from substrate.theory.linearisation import find_equilibrium, linearise
+from substrate.units.physical import Physical, compute_thermal_noise
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_normal_variance
 
@@ -129,7 +129,7 @@ def test_the_exact_side_knows_the_load():
     x, y = random_batch(chip, 3)
     chip.set_input(x)
     chip.settle()
-    rest, output, step, ends = equilibrium(chip), chip.topology.columns["out"], 1e-4, []
+    rest, output, step, ends = find_equilibrium(chip), chip.topology.columns["out"], 1e-4, []
     force = np.zeros_like(rest.state)
     force[:, output] = rest.activity[:, output] - y
     for beta in (step, -step):
@@ -171,7 +171,7 @@ def test_every_conductance_adds_its_thermal_noise(synapse, power):
     chip, total = leaky(synapse, 2000, Noise(thermal=0.1))
     for state, factor in zip(chip.state.T, total, strict=True):
         assert_normal_variance(state, 0.01 * factor**power)
-    expected = covariance(chip, linearise(chip, chip.state[:1]), 0)
+    expected = compute_state_covariance(chip, linearise(chip, chip.state[:1]), 0)
     np.testing.assert_allclose(np.diag(expected), 0.01 * total**power, rtol=1e-9)
 
 
@@ -179,12 +179,14 @@ def test_common_noise_enters_with_the_drive():
     chip, total = leaky("passive", 2000, Noise(common=0.1))
     for state, factor in zip(chip.state.T, total, strict=True):
         assert_normal_variance(state, 0.01 * factor)
-    np.testing.assert_allclose(np.diag(covariance(chip, linearise(chip, chip.state[:1]), 0)), 0.01 * total, rtol=1e-9)
+    np.testing.assert_allclose(
+        np.diag(compute_state_covariance(chip, linearise(chip, chip.state[:1]), 0)), 0.01 * total, rtol=1e-9
+    )
 
 
 def test_thermal_noise_goes_with_the_root_of_temperature_over_capacitance():
     sizes = [
-        thermal_noise(Physical(volt_scale=0.1, capacitance=c, temperature=t, excess_noise=g))
+        compute_thermal_noise(Physical(volt_scale=0.1, capacitance=c, temperature=t, excess_noise=g))
         for c, t, g in ((1e-12, 300.0, 1.0), (1e-12, 1200.0, 1.0), (4e-12, 300.0, 1.0), (1e-12, 300.0, 4.0))
     ]
     np.testing.assert_allclose(np.array(sizes) / sizes[0], [1.0, 2.0, 0.5, 2.0], rtol=1e-12)

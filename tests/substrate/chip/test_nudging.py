@@ -7,17 +7,17 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
 from devices.synapse.cell import Twin, WeightDevices
-from learning.estimator import estimate, measure_free
-from learning.oracle.exact import exact
-from learning.oracle.ledger.runs import complete_settling
+from learning.estimator import estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.ledger.runs import make_settling_complete
 from learning.schemes.nodes import Centred, Circle, OneSided
-from substrate.chip.nudging import nudged, two_way
+from substrate.chip.nudging import add_nudge, make_bidirectional_topology
 from substrate.dynamics.machine import Drive
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.engine.door import ENGINE
 from substrate.laws.law import LAWS
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.protocol import Nudge
 from tests.networks import WIRINGS, random_batch, random_chip
 
@@ -41,8 +41,8 @@ def test_unequal_polarities_act_as_their_mean():
     circuit = NudgeCircuit(gain=1.1, gain_negative=0.7)
     chip = random_chip(converters=Converters(nudge=circuit))
     x, y = random_batch(chip)
-    found = estimate(chip, measure_free(chip, x), y, Centred(beta=1e-4)).flat
-    limit = exact(chip, y).ep
+    found = estimate_error_vectors(chip, measure_free(chip, x), y, Centred(beta=1e-4)).flat
+    limit = compute_exact_errors(chip, y).ep
     np.testing.assert_allclose(found, 0.9 * limit, rtol=0, atol=1e-4 * np.abs(limit).max())
 
 
@@ -53,10 +53,10 @@ def test_an_offset_while_nudging_is_a_bias_over_beta(scheme, nudge):
     plain = random_chip(phases=Phases(nudge=nudge))
     chip = plain.variant(converters=Converters(nudge=NudgeCircuit(offset=1e-5)))
     x, y = random_batch(plain)
-    found, without = (estimate(c, measure_free(c, x), y, scheme).flat for c in (chip, plain))
+    found, without = (estimate_error_vectors(c, measure_free(c, x), y, scheme).flat for c in (chip, plain))
     force = np.zeros_like(found)
     force[:, chip.topology.columns["out"]] = -1e-5 / scheme.beta
-    expected = exact(plain, y).linear.response(force)
+    expected = compute_exact_errors(plain, y).linear.response(force)
     np.testing.assert_allclose(found - without, expected, rtol=0, atol=0.03 * np.abs(expected).max())
 
 
@@ -65,10 +65,10 @@ def test_an_offset_is_there_for_all_nudges_but_not_freely():
     chip = plain.variant(converters=Converters(nudge=NudgeCircuit(offset=0.01)))
     x, y = random_batch(plain)
     np.testing.assert_array_equal(measure_free(chip, x).activity["l1"], measure_free(plain, x).activity["l1"])
-    symmetric = [estimate(c, measure_free(c, x), y, Centred(beta=0.01)).flat for c in (chip, plain)]
+    symmetric = [estimate_error_vectors(c, measure_free(c, x), y, Centred(beta=0.01)).flat for c in (chip, plain)]
     # It cancels in the difference of two nudges, but for the curvature of the response.
     np.testing.assert_allclose(*symmetric, rtol=0, atol=0.05 * np.abs(symmetric[1]).max())
-    circle = estimate(chip, measure_free(chip, x), y, Circle(beta=0.1, points=4))
+    circle = estimate_error_vectors(chip, measure_free(chip, x), y, Circle(beta=0.1, points=4))
     assert np.isfinite(circle.flat).all()
 
 
@@ -82,7 +82,7 @@ def test_a_held_nudge_of_limited_drive_and_resolution(sign):
     plain.settle()
     force = ENGINE.force(plain._machine, plain._free_activity(), y)
     drive = Drive(plain.constant_drive, 0.0, y)
-    real = nudged(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain._free_activity())
+    real = add_nudge(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain._free_activity())
     added = (real.constant - plain.constant_drive)[:, -4:]
     expected = np.clip(0.025 * np.rint(-sign * 0.3 * force / 0.025), -0.1, 0.1)
     np.testing.assert_allclose(added, expected, rtol=0, atol=1e-14)
@@ -189,13 +189,13 @@ SWEEPS = {"mode": "equilibrium", "audit": 0}
 def relative_error(chip, scheme, samples=4):
     x, y = random_batch(chip, samples)
     free = measure_free(chip, x)
-    found = estimate(chip, free, y, scheme)
+    found = estimate_error_vectors(chip, free, y, scheme)
     assert (found.status == 0).all()
-    reference = exact(chip, y)
+    reference = compute_exact_errors(chip, y)
     assert reference.equilibrium.reached.all()
     plain = chip.variant(correction="none")
     measure_free(plain, x)
-    errors = found.flat - reference.delta, exact(plain, y).ep - reference.delta
+    errors = found.flat - reference.delta, compute_exact_errors(plain, y).ep - reference.delta
     return [np.linalg.norm(e) / np.linalg.norm(reference.delta) for e in errors]
 
 
@@ -234,7 +234,7 @@ def test_the_correction_leaves_the_free_state_alone():
     np.testing.assert_array_equal(corrected.state, plain.state)
     free = corrected.state
     scheme = Centred(beta=1e-9)
-    estimate(corrected, measure_free(corrected, x), y, scheme)
+    estimate_error_vectors(corrected, measure_free(corrected, x), y, scheme)
     np.testing.assert_allclose(corrected.state, free, rtol=0, atol=1e-8)
 
 
@@ -260,10 +260,10 @@ def test_the_correction_follows_a_write():
 def test_the_limit_of_the_corrected_chip_is_where_small_nudges_lead(correction):
     chip = random_chip("skip", sigma=0.2, correction=correction)
     x, y = random_batch(chip)
-    settled = complete_settling(chip)
-    found = estimate(settled, measure_free(settled, x), y, Centred(beta=1e-3)).flat
+    settled = make_settling_complete(chip)
+    found = estimate_error_vectors(settled, measure_free(settled, x), y, Centred(beta=1e-3)).flat
     measure_free(chip, x)
-    limit = exact(chip, y)
+    limit = compute_exact_errors(chip, y)
     np.testing.assert_allclose(found, limit.ep, rtol=0, atol=1e-6 * np.abs(limit.ep).max())
     left = limit.ep - limit.delta
     if correction == "exact":
@@ -276,11 +276,11 @@ def test_the_limit_of_the_corrected_chip_is_where_small_nudges_lead(correction):
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_every_recurrent_connection_gets_its_reverse_once(wiring):
     chip = random_chip(wiring)
-    wires = [c.name for c in two_way(chip.topology).connections]
+    wires = [c.name for c in make_bidirectional_topology(chip.topology).connections]
     assert len(wires) == len(set(wires))
     for c in chip.topology.recurrent():
         assert {c.name, f"{c.post}-{c.pre}"} <= set(wires)
-    assert two_way(chip.topology).colours() == chip.topology.colours()
+    assert make_bidirectional_topology(chip.topology).colours() == chip.topology.colours()
 
 
 @pytest.mark.parametrize("knowledge", ["programmed", "exact"])
@@ -297,8 +297,8 @@ def test_a_second_copy_of_the_cells_keeps_its_spread_under_a_correction(wiring, 
         free = c.activity_of(c.state)
         c.settle(Nudge(beta, y), start="free")
     machine, drive = plain._fabric.twin(plain._machine, plain.constant_drive, x)
-    acting = couplings_of(chip.topology, chip.topology.blocks(machine.weights)).dense()
-    known = couplings_of(chip.topology, chip.programmed if knowledge == "programmed" else chip.effective).dense()
+    acting = make_couplings(chip.topology, chip.topology.blocks(machine.weights)).dense()
+    known = make_couplings(chip.topology, chip.programmed if knowledge == "programmed" else chip.effective).dense()
     outputs = chip.topology.columns[chip.topology.output]
 
     def rest(correction):

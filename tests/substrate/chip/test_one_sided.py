@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, OneSided, PowerStep, SoftBounds, Update
-from devices.programming.one_sided import after_reset, full
+from devices.programming.laws import (
+    ConstantStep,
+    ExponentialStep,
+    LinearStep,
+    OneSidedCells,
+    PowerStep,
+    SoftBounds,
+    Update,
+)
+from devices.programming.one_sided import apply_reset, find_full_pairs
 from devices.random import Stream
 from devices.synapse.cell import FeedbackDevices
 from devices.synapse.retention import Retention
@@ -17,11 +25,11 @@ from tests.statistics import assert_distribution, assert_normal_variance
 
 PCM = {"a": -1.0, "b": 0.0, "amplitude_up": -27.235, "amplitude_down": -2.235, "gamma_up": 2.5, "gamma_down": 2.5}
 LAWS = {
-    "constant-step": ConstantStep(step=0.01, w_max=1.0, one_sided=OneSided()),
-    "linear-step": LinearStep(step=0.01, slope_up=0.6, one_sided=OneSided(reset=0.03)),
-    "soft-bounds": SoftBounds(step=0.01, one_sided=OneSided()),
-    "power-step": PowerStep(step=0.02, exponent_up=1.5, one_sided=OneSided()),
-    "exponential-step": ExponentialStep(step=0.01, w_max=2.0, **PCM, one_sided=OneSided(reset=0.01)),
+    "constant-step": ConstantStep(step=0.01, w_max=1.0, one_sided=OneSidedCells()),
+    "linear-step": LinearStep(step=0.01, slope_up=0.6, one_sided=OneSidedCells(reset=0.03)),
+    "soft-bounds": SoftBounds(step=0.01, one_sided=OneSidedCells()),
+    "power-step": PowerStep(step=0.02, exponent_up=1.5, one_sided=OneSidedCells()),
+    "exponential-step": ExponentialStep(step=0.01, w_max=2.0, **PCM, one_sided=OneSidedCells(reset=0.01)),
 }
 SPREAD = {"step_sigma": 0.2, "up_down_sigma": 0.05, "w_max_sigma": 0.05}
 SHAPE = (3, 7)
@@ -112,7 +120,7 @@ def test_a_request_in_the_other_order_of_memory_is_the_same():
 
 def test_a_pair_is_full_when_both_shares_are_exceeded():
     plus, minus = np.array([0.8, 0.8, 0.7, 0.3, 1.0]), np.array([0.3, 0.2, 0.7, 0.8, 0.0])
-    np.testing.assert_array_equal(full(OneSided(), 1.0, plus, minus), [True, False, False, True, False])
+    np.testing.assert_array_equal(find_full_pairs(OneSidedCells(), 1.0, plus, minus), [True, False, False, True, False])
 
 
 @pytest.mark.parametrize("kind", LAWS)
@@ -131,7 +139,7 @@ def test_a_refresh_keeps_the_weight_within_one_step_and_frees_both_devices(kind,
     most = first * (1.0 + 5.0 * law.cycle_sigma)
     # One pulse before the refresh, and one beyond the target after it.
     assert (np.abs(done.weight - untouched) < 2.0 * most + 0.5 * law.step).all()
-    assert (cells.kept[COMMON + "weight"][:, :6] <= OneSided().refresh_spare * largest).all()
+    assert (cells.kept[COMMON + "weight"][:, :6] <= OneSidedCells().refresh_spare * largest).all()
     np.testing.assert_array_equal(done.weight[:, 6], w[:, 6])
 
 
@@ -147,11 +155,11 @@ def test_a_refresh_of_even_steps_is_counted_and_exact():
 
 
 def test_a_rewrite_stops_at_the_bound_and_after_the_longest_train():
-    short = LAWS["constant-step"].model_copy(update={"one_sided": OneSided(longest=5)})
+    short = LAWS["constant-step"].model_copy(update={"one_sided": OneSidedCells(longest=5)})
     done = stepped(writer(short, kept={COMMON + "weight": full_by(0.38)}), np.full(SHAPE, 0.4), 1.0)
     np.testing.assert_allclose(done.weight, 0.05, rtol=1e-12)
     # Resets leave 0.09 here, so that g+ would have to end at 1.02, above its bound.
-    pair = OneSided(refresh_spare=0.05, reset=0.04, reset_sigma=0.04)
+    pair = OneSidedCells(refresh_spare=0.05, reset=0.04, reset_sigma=0.04)
     cells = writer(
         LAWS["constant-step"].model_copy(update={"one_sided": pair}), kept={COMMON + "weight": full_by(0.07)}
     )
@@ -159,7 +167,7 @@ def test_a_rewrite_stops_at_the_bound_and_after_the_longest_train():
     done = stepped(cells, np.full(SHAPE, 0.93), 1.0)
     np.testing.assert_allclose(done.weight, 1.0 - 0.09, rtol=1e-12)
     # From the own reset of every g+, drawn around 0.04.
-    left = after_reset(pair, cells.pairs.drawn["weight"].plus, None)
+    left = apply_reset(pair, cells.pairs.drawn["weight"].plus, None)
     assert done.refresh_pulses == (2 + np.ceil((1.0 - left) / 0.01)).sum()
 
 
@@ -172,7 +180,7 @@ def test_devices_of_pairs_lie_between_zero_and_their_bound():
 
 def test_a_reset_ends_between_zero_and_the_bound():
     cells, xi = writer(LAWS["constant-step"]), np.linspace(-2.0, 2.0, 21)
-    left = after_reset(OneSided(reset_cycle_sigma=1.0), cells.pairs.drawn["weight"].plus, xi.reshape(SHAPE))
+    left = apply_reset(OneSidedCells(reset_cycle_sigma=1.0), cells.pairs.drawn["weight"].plus, xi.reshape(SHAPE))
     np.testing.assert_allclose(left.ravel(), np.clip(xi, 0.0, 1.0), rtol=0, atol=1e-15)
 
 
@@ -181,7 +189,7 @@ def test_a_reset_ends_between_zero_and_the_bound():
 
 def test_resets_have_their_spread_between_devices_and_from_time_to_time():
     """Normal, one draw per device and one per reset; false alarms 1e-6 each."""
-    pair = OneSided(reset=0.2, reset_sigma=0.02, reset_cycle_sigma=0.03)
+    pair = OneSidedCells(reset=0.2, reset_sigma=0.02, reset_cycle_sigma=0.03)
     law = ConstantStep(step=0.01, w_max=1.0, one_sided=pair)
     cells = writer(law, (300, 300), {COMMON + "weight": np.full((300, 300), 0.9)})
     plus, minus = cells.pairs.drawn["weight"]
@@ -192,7 +200,7 @@ def test_resets_have_their_spread_between_devices_and_from_time_to_time():
     assert done.refreshes == 90_000
     # No device is below what its own reset left, and one of every pair is still there: the smaller of two normals.
     resets = [cells._stream(f"reset/{sign}weight/0").normal((300, 300)) for sign in ("", "minus/")]
-    left = [after_reset(pair, device, xi) for device, xi in zip((plus, minus), resets, strict=True)]
+    left = [apply_reset(pair, device, xi) for device, xi in zip((plus, minus), resets, strict=True)]
     assert_distribution((left[0] - plus.reset) / 0.03, "norm")
     stayed = np.isclose(conductances(cells, done.weight), left, rtol=0, atol=1e-12)
     assert stayed.any(axis=0).all()
@@ -201,7 +209,7 @@ def test_resets_have_their_spread_between_devices_and_from_time_to_time():
 
 def test_noise_of_the_pulses_of_both_devices_adds_up():
     """Nine up and four down pulses of constant steps: variance 13 sigma^2; false alarms 1e-6 each."""
-    cells = writer(ConstantStep(step=0.01, w_max=10.0, cycle_sigma=0.3, one_sided=OneSided()), (300, 301))
+    cells = writer(ConstantStep(step=0.01, w_max=10.0, cycle_sigma=0.3, one_sided=OneSidedCells()), (300, 301))
     cells.kept[COMMON + "weight"][...] = 1.0
     w = stepped(cells, stepped(cells, np.zeros((300, 301)), 9).weight, -4, "0").weight / 0.01 - 5.0
     assert_distribution(w / (0.3 * np.sqrt(13.0)), "norm")
@@ -210,7 +218,7 @@ def test_noise_of_the_pulses_of_both_devices_adds_up():
 
 def test_what_a_pair_draws_does_not_depend_on_the_other_pairs():
     """Also while it is rewritten, when few pairs are left or many."""
-    pair = OneSided(reset=0.02, reset_sigma=0.01, reset_cycle_sigma=0.01)
+    pair = OneSidedCells(reset=0.02, reset_sigma=0.01, reset_cycle_sigma=0.01)
     law = SoftBounds(step=0.01, cycle_sigma=0.5, rounding="stochastic", one_sided=pair)
     w, request, kept = np.full((30, 70), 0.3), np.linspace(-9.0, 9.0, 2100).reshape(30, 70), {}
     kept[COMMON + "weight"] = np.full((30, 70), 0.5)
@@ -298,4 +306,4 @@ def test_pairs_do_not_forget_yet():
 
 def test_resets_that_differ_make_a_law_random():
     assert not LAWS["exponential-step"].random
-    assert ConstantStep(step=0.1, w_max=1.0, one_sided=OneSided(reset_cycle_sigma=0.1)).random
+    assert ConstantStep(step=0.1, w_max=1.0, one_sided=OneSidedCells(reset_cycle_sigma=0.1)).random

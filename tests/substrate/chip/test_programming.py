@@ -18,7 +18,7 @@ from devices.programming.laws import (
     SoftBounds,
     Verified,
 )
-from devices.programming.sampled import Cells, nominal, sample, symmetry_point
+from devices.programming.sampled import CellConstants, compute_symmetry_point, make_nominal_cells, sample_cells
 from devices.random import Stream, philox
 from devices.synapse.retention import Retention
 from substrate.chip.programming import NOISE, Writer
@@ -136,7 +136,7 @@ def test_weights_stay_within_the_bounds_of_their_cells(kind, requests):
 def test_alternating_pulses_lead_to_the_symmetry_point():
     law = SoftBounds(step=0.01, up_down=0.3, w_min=-0.8)
     cells = writer(law)
-    target, w = float(symmetry_point(nominal(law))), np.linspace(-0.7, 0.9, 21).reshape(3, 7)
+    target, w = float(compute_symmetry_point(make_nominal_cells(law))), np.linspace(-0.7, 0.9, 21).reshape(3, 7)
     for k in range(2000):
         w = cells.write("weight", w, np.full(w.shape, 0.01 if k % 2 else -0.01), str(k)).weight
     np.testing.assert_allclose(w, target, rtol=0, atol=0.01)
@@ -161,7 +161,7 @@ def test_the_difference_to_a_reference_moves_as_the_cell_does():
     law = SKEWED.model_copy(update={"cycle_sigma": 0.5, "cycle_noise": "additive", "rounding": "stochastic"})
     cells = writer(law.model_copy(update={"subtract": "symmetry-point", "subtract_sigma": 0.1}))
     reference, request_ = cells.cells["weight"].reference, np.linspace(-0.1, 0.1, 21).reshape(3, 7)
-    assert np.ptp(reference - symmetry_point(cells.cells["weight"])) > 0.1
+    assert np.ptp(reference - compute_symmetry_point(cells.cells["weight"])) > 0.1
     w = 0.1 - reference
     found = cells.write("weight", w, request_, "0").weight
     expected = writer(law).write("weight", w + reference, request_, "0").weight - reference
@@ -351,8 +351,8 @@ def test_measured_constants_replace_drawn_ones():
     up = np.linspace(0.01, 0.02, 21).reshape(3, 7)
     cells = writer(law, measured={"weight/step_up": up}).cells["weight"]
     np.testing.assert_array_equal(cells.step_up, up)
-    drawn = sample(law, (3, 7), lambda name: stream(f"cell/{name}/weight"))
-    assert isinstance(cells, Cells)
+    drawn = sample_cells(law, (3, 7), lambda name: stream(f"cell/{name}/weight"))
+    assert isinstance(cells, CellConstants)
     np.testing.assert_array_equal(cells.step_down, drawn.step_down)
     with pytest.raises(ValueError, match=r"measured weight/low has shape \(2,\): must be \(3, 7\)"):
         writer(law, measured={"weight/low": np.zeros(2)})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.programming.laws import OneSided, SoftBounds, Verified
+from devices.programming.laws import OneSidedCells, SoftBounds, Verified
 from devices.programming.pulse import LONGEST
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.retention import Retention
@@ -16,7 +16,7 @@ WIDE = SPREAD | {"w_min_sigma": 0.4, "w_max": 0.6}
 PULSED = {name: law.model_copy(update=WIDE) for name, law in LAWS.items()}
 PAIRS = {
     f"pairs of {name}": LAWS[name].model_copy(
-        update=SPREAD | {"w_max": 0.5, "w_min": None, "one_sided": OneSided(reset=0.05, reset_sigma=0.02)}
+        update=SPREAD | {"w_max": 0.5, "w_min": None, "one_sided": OneSidedCells(reset=0.05, reset_sigma=0.02)}
     )
     for name in ("constant-step", "soft-bounds")
 }
@@ -153,7 +153,7 @@ def test_measured_bounds_are_bounds_and_must_be_in_order():
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "stochastic", "coincidences"])
-@pytest.mark.parametrize("one_sided", [None, OneSided()])
+@pytest.mark.parametrize("one_sided", [None, OneSidedCells()])
 def test_requests_for_more_pulses_than_one_write_gives_are_counted(rounding, one_sided):
     """1e5 pulses, or a whole train of coincidences."""
     most = 31 if rounding == "coincidences" else LONGEST

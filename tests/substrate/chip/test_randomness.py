@@ -11,9 +11,9 @@ from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, Verified
 from devices.synapse.cell import Twin, WeightDevices
 from devices.synapse.retention import Retention
-from learning.estimator import Free, estimate
+from learning.estimator import FreeReading, estimate_error_vectors
 from learning.schemes.nodes import Circle
-from substrate.chip.randomness import conjugates, measurements_differ, writes_differ
+from substrate.chip.randomness import has_conjugate_answers, has_random_measurements, has_random_writes
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip
@@ -64,15 +64,15 @@ def made(name):
 def answer(chip, x, y, mirror, repeat=0):
     chip.set_input(x, repeat=repeat)
     settled = chip.settle()
-    free = Free({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled)
-    return estimate(chip, free, y, Circle(beta=0.3, points=4), mirror=mirror).flat
+    free = FreeReading({name: np.real(a) for name, a in chip.read(waits=True).items()}, settled)
+    return estimate_error_vectors(chip, free, y, Circle(beta=0.3, points=4), mirror=mirror).flat
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_two_measurements_differ_where_they_are_said_to(name):
     chip, x, y = made(name)
     same = np.array_equal(answer(chip, x, y, True), answer(chip, x, y, True, repeat=1))
-    assert measurements_differ(chip.design.devices) == (not same)
+    assert has_random_measurements(chip.design.devices) == (not same)
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -84,14 +84,14 @@ def test_two_writes_differ_where_they_are_said_to(name):
         one.set_input(x, repeat=repeat)
         one.write({"weight/l1-l2": np.full((7, 5), 0.12)})
         after.append(one.effective["weight/l1-l2"].copy())
-    assert writes_differ(chip.design.devices) == (not np.array_equal(*after))
+    assert has_random_writes(chip.design.devices) == (not np.array_equal(*after))
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_a_settling_stands_for_its_conjugate_where_it_is_its_conjugate(name):
     chip, x, y = made(name)
     folded, whole = answer(chip, x, y, True), answer(chip, x, y, False)
-    if conjugates(chip.design.devices):
+    if has_conjugate_answers(chip.design.devices):
         np.testing.assert_allclose(folded, whole, rtol=0, atol=1e-12)
     else:
         assert np.abs(folded - whole).max() > 1e-4

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from devices.interface.converter import Adc, Clipped, Converters
-from devices.interface.hold import Hold, held, leaks
-from devices.neuron.noise import Noise, Telegraph, jumps, later, switched
+from devices.interface.converter import Adc, ClipCounts, Converters
+from devices.interface.hold import Hold, apply_droop, sample_hold_leaks
+from devices.neuron.noise import Noise, Telegraph, advance_ornstein_uhlenbeck, advance_telegraph, sample_jumps
 from devices.random import Stream
-from learning.estimator import estimate, measure_free
+from learning.estimator import estimate_error_vectors, measure_free
 from learning.schemes.nodes import Centred, Circle, OneSided
 from learning.training import evaluate
 from substrate.chip.design import Fabrication
@@ -29,7 +29,7 @@ def reads(chip, x, ids=None, waits=False, **names):
 
 
 def estimated(chip, scheme, x, y):
-    return estimate(chip, measure_free(chip, x), y, scheme, mirror=False).flat
+    return estimate_error_vectors(chip, measure_free(chip, x), y, scheme, mirror=False).flat
 
 
 def test_read_noise_is_normal_and_drawn_for_every_read():
@@ -96,7 +96,7 @@ def test_a_converter_rounds_what_is_read_and_counts_what_it_cuts():
     coarse = reads(chip, x)
     np.testing.assert_array_equal(coarse * 64.0, np.rint(coarse * 64.0))
     assert 0.0 < np.abs(coarse - true).max() <= 1.0 / 128.0 + 1e-12
-    assert chip.clipped == Clipped(true.size, 0)
+    assert chip.clipped == ClipCounts(true.size, 0)
     narrow = plain.variant(converters=Converters(readout=Adc(bits=6, range=[0.2, 0.5])))
     cut = reads(narrow, x)
     assert narrow.clipped.conversions == true.size
@@ -172,8 +172,12 @@ def test_a_droop_by_a_constant_current_is_a_bias_whatever_the_activity():
 def test_both_leaks_of_a_capacitor_together_solve_its_equation():
     """``dv/dt = -v/droop_tau - droop``, both times the spread of the unit, against steps of Runge-Kutta."""
     hold = Hold(droop_tau=5.0, droop=0.03, droop_sigma=0.4)
-    leak, value, time = leaks(hold, 3, Stream(0, "droop")), np.array([[0.2, 0.7, -0.3]]), np.array([4.0, 1.0, 9.0])
-    found = held(value, np.full(3, 0.01), leak, time)
+    leak, value, time = (
+        sample_hold_leaks(hold, 3, Stream(0, "droop")),
+        np.array([[0.2, 0.7, -0.3]]),
+        np.array([4.0, 1.0, 9.0]),
+    )
+    found = apply_droop(value, np.full(3, 0.01), leak, time)
     v, dt = value + 0.01, time / 400.0
 
     def slope(v):
@@ -215,7 +219,7 @@ def test_units_of_a_shared_converter_wait_for_each_other():
     for bench in (plain, chip):
         bench.set_input(x)
         bench.settle()
-    ideal, leak = plain.read(), leaks(hold, 16, Stream(0, "droop/0")).share
+    ideal, leak = plain.read(), sample_hold_leaks(hold, 16, Stream(0, "droop/0")).share
     for waits, time in ((True, 20.0), (False, 0.0)):
         left = plain.topology.split(np.exp(-leak * (time + 0.5 * np.arange(16))))
         for name, value in chip.read(waits).items():
@@ -265,11 +269,11 @@ def two_reads(noise, time):
 def test_one_step_of_each_process_keeps_its_distribution():
     """Stationary, with the correlation of its memory; false alarms 1e-6 each."""
     x, xi = (Stream(0, name).normal(SHAPE) for name in "xy")
-    after = later(x, np.full((400, 1), 0.7), xi)
+    after = advance_ornstein_uhlenbeck(x, np.full((400, 1), 0.7), xi)
     assert_normal_variance(after.ravel(), 1.0)
     assert_mean(x * after, 0.7, np.sqrt(1.0 + 0.49))
     s = np.where(Stream(0, "s").uniform(SHAPE) < 0.5, -0.5, 0.5)
-    after = switched(s, np.full((400, 1), 0.7), Stream(0, "u").uniform(SHAPE))
+    after = advance_telegraph(s, np.full((400, 1), 0.7), Stream(0, "u").uniform(SHAPE))
     assert set(after.ravel()) == {-0.5, 0.5}
     assert_mean(after, 0.0, 0.5)
     assert_mean(4.0 * s * after, 0.7, np.sqrt(1.0 - 0.49))
@@ -299,7 +303,7 @@ def test_telegraph_noise_jumps_by_its_height(time):
 
 def test_traps_and_their_heights_belong_to_the_silicon():
     telegraph = Telegraph(amplitude=0.02, amplitude_sigma=0.5, fraction=0.12, time=1.0)
-    drawn = jumps(telegraph, 40_000, Stream(0, "h"), Stream(0, "t"))
+    drawn = sample_jumps(telegraph, 40_000, Stream(0, "h"), Stream(0, "t"))
     assert_mean((drawn > 0.0).astype(float), 0.12, np.sqrt(0.12 * 0.88))
     logarithm = np.log(drawn[drawn > 0.0] / 0.02)
     assert_mean(logarithm, 0.0, 0.5)

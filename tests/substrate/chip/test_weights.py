@@ -55,7 +55,7 @@ BESIDE = {
 SAME = {*((key, "paths") for key in PATHS), *((key, "mismatch") for key in KEYS.keys() - PATHS)}
 """Two ways to say one spread, which exclude each other."""
 CUT = {("additive", beside) for beside in ("pairs", "wires", "opposite")}
-"""A conductance at 0 that is cut there has other moments, see `devices.synapse.conductance.moments`."""
+"""A conductance at 0 that is cut there has other moments, see `devices.synapse.conductance.compute_weight_moments`."""
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.wires import Wires
 from substrate.chip import wires
-from substrate.chip.wires import tiled, transfer
+from substrate.chip.wires import compute_tiled_transfer, compute_wire_transfer
 from tests.networks import random_chip
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "wires" / "badcrossbar.json").read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def dense(conductance, segment, driven, drive_end, sense_end):
 @pytest.mark.parametrize(("row_end", "column_end"), ENDS)
 def test_currents_are_those_of_a_dense_solution(shape, row_end, column_end):
     conductance = 1e4 * cells(*shape)
-    found = transfer(conductance, 0.3, row_end, column_end)
+    found = compute_wire_transfer(conductance, 0.3, row_end, column_end)
     expected = dense(conductance, 0.3, "rows", row_end, column_end)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     # Reciprocity: the other lines driven, over the same ends.
@@ -75,44 +75,47 @@ def test_currents_are_those_of_a_dense_solution(shape, row_end, column_end):
 def test_currents_are_those_of_a_published_simulator(golden):
     conductance = 1.0 / np.array(GOLDEN["resistance"])
     for name, ends in (("forward", ("first", "last")), ("backward", ("last", "first"))):
-        np.testing.assert_allclose(transfer(conductance, golden["segment"], *ends), golden[name], rtol=1e-12)
+        np.testing.assert_allclose(
+            compute_wire_transfer(conductance, golden["segment"], *ends), golden[name], rtol=1e-12
+        )
 
 
 def test_arrays_of_their_own_are_solved_on_their_own():
     conductance = cells(5, 7)
-    found = tiled(conductance, (2, 4), 50.0, "first", "last")
+    found = compute_tiled_transfer(conductance, (2, 4), 50.0, "first", "last")
     for rows in (slice(0, 2), slice(2, 4), slice(4, 5)):
         for columns in (slice(0, 4), slice(4, 7)):
             expected = dense(conductance[rows, columns], 50.0, "rows", "first", "last")
             np.testing.assert_allclose(found[rows, columns], expected, rtol=1e-12)
     np.testing.assert_array_equal(
-        tiled(conductance, (9, 9), 50.0, "first", "last"), transfer(conductance, 50.0, "first", "last")
+        compute_tiled_transfer(conductance, (9, 9), 50.0, "first", "last"),
+        compute_wire_transfer(conductance, 50.0, "first", "last"),
     )
 
 
 def test_an_array_that_was_solved_is_not_solved_again(monkeypatch):
     conductance, solved = cells(6, 8), []
-    monkeypatch.setattr(wires, "_solved", lambda array, _: solved.append(array.shape) or array)
-    tiled(conductance, (3, 4), 61.0, "first", "last")
+    monkeypatch.setattr(wires, "_solve_array", lambda array, _: solved.append(array.shape) or array)
+    compute_tiled_transfer(conductance, (3, 4), 61.0, "first", "last")
     assert len(solved) == 4
-    tiled(conductance.copy(), (3, 4), 61.0, "first", "last")
+    compute_tiled_transfer(conductance.copy(), (3, 4), 61.0, "first", "last")
     assert len(solved) == 4
     conductance[0, 0] *= 1.001
-    tiled(conductance, (3, 4), 61.0, "first", "last")
+    compute_tiled_transfer(conductance, (3, 4), 61.0, "first", "last")
     assert len(solved) == 5
-    tiled(conductance, (3, 4), 62.0, "first", "last")
+    compute_tiled_transfer(conductance, (3, 4), 62.0, "first", "last")
     assert len(solved) == 9
-    transfer(np.ones((2, 6)), 61.0, "first", "last")
-    transfer(np.ones((3, 4)), 61.0, "first", "last")  # the same bytes
+    compute_wire_transfer(np.ones((2, 6)), 61.0, "first", "last")
+    compute_wire_transfer(np.ones((3, 4)), 61.0, "first", "last")  # the same bytes
     assert solved[9:] == [(2, 6), (3, 4)]
-    wires._remembered.cache_clear()
+    wires._solve_array_cached.cache_clear()
 
 
 def test_without_resistance_the_cells_are_what_they_are_and_less_the_more_there_is():
     conductance = cells(24, 40)
-    assert transfer(conductance, 0.0, "first", "last") is conductance
-    np.testing.assert_allclose(transfer(conductance, 1e-9, "first", "last"), conductance, rtol=1e-9)
-    sums = [transfer(conductance, r, "first", "last").sum() for r in (0.0, 0.1, 1.0, 5.0)]
+    assert compute_wire_transfer(conductance, 0.0, "first", "last") is conductance
+    np.testing.assert_allclose(compute_wire_transfer(conductance, 1e-9, "first", "last"), conductance, rtol=1e-9)
+    sums = [compute_wire_transfer(conductance, r, "first", "last").sum() for r in (0.0, 0.1, 1.0, 5.0)]
     assert sums == sorted(sums, reverse=True)
 
 
@@ -120,7 +123,9 @@ def test_without_resistance_the_cells_are_what_they_are_and_less_the_more_there_
 def test_opposite_ends_make_the_asymmetry_that_was_published(segment, percent):
     """24 x 40 cells of 10 to 100 kohm, by badcrossbar on a flipped array: 1.3 % and 6.3 % to two digits."""
     conductance = cells(24, 40)
-    forward, back = (transfer(conductance, segment, *ends) for ends in (("first", "last"), ("last", "first")))
+    forward, back = (
+        compute_wire_transfer(conductance, segment, *ends) for ends in (("first", "last"), ("last", "first"))
+    )
     asymmetry = np.linalg.norm(forward - back) / np.linalg.norm(forward)
     assert round(100.0 * asymmetry, 1) == percent
 
@@ -129,14 +134,14 @@ def test_opposite_ends_make_the_asymmetry_that_was_published(segment, percent):
 def test_the_mean_drop_is_the_one_that_was_published(segment, percent):
     """32 x 32 such cells, by two peers; another draw of cells spreads it by some hundredths."""
     conductance = cells(32, 32)
-    drop = np.mean(transfer(conductance, segment, "first", "last") / conductance - 1.0)
+    drop = np.mean(compute_wire_transfer(conductance, segment, "first", "last") / conductance - 1.0)
     assert 100.0 * drop == pytest.approx(percent, rel=0.02)
 
 
 def test_too_large_an_array_is_refused(monkeypatch):
     monkeypatch.setattr(wires, "LARGEST", 100)
     with pytest.raises(ValueError, match=r"an array of 10 x 11 cells is too large.*devices\.wires\.array"):
-        transfer(np.ones((10, 11)), 1.0, "first", "last")
+        compute_wire_transfer(np.ones((10, 11)), 1.0, "first", "last")
 
 
 # On a chip

@@ -5,23 +5,23 @@ import pytest
 from pydantic import ValidationError
 
 from devices.neuron import activation
-from devices.neuron.membrane import NeuronDevices, factors
+from devices.neuron.membrane import NeuronDevices, sample_unit_factors
 from devices.random import Stream
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
-from substrate.chip.membranes import transfer_of
+from substrate.chip.membranes import sample_transfer
 from substrate.dynamics.methods import Dynamics, Phase
 from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status
-from substrate.theory.linearisation import equilibrium, linearise, saturated
+from substrate.theory.linearisation import find_equilibrium, find_saturated, linearise
 from tests.networks import random_batch, random_chip
 
 SPREAD = NeuronDevices(gain_sigma=0.2, slope_sigma=0.1, open_loop_gain=50.0)
 
 
 def transfer(chip):
-    return transfer_of(chip.design, chip.fabrication)
+    return sample_transfer(chip.design, chip.fabrication)
 
 
 def settled(chip, samples=3):
@@ -74,7 +74,7 @@ def test_the_exact_side_knows_gains_and_slopes(law):
     """Response by finite differences; the adjoint is its transpose, and the gradient that of the cost."""
     chip = random_chip("loop", cost="mse", law=law, neurons=SPREAD)
     _, y = settled(chip)
-    rest, output, step, ends = equilibrium(chip), chip.topology.columns["out"], 1e-4, []
+    rest, output, step, ends = find_equilibrium(chip), chip.topology.columns["out"], 1e-4, []
     assert rest.reached.all()
     force = np.zeros_like(rest.state)
     force[:, output] = rest.activity[:, output] - y
@@ -98,7 +98,7 @@ def test_the_adjoint_state_knows_gains_and_slopes(law):
     chip = random_chip("loop", cost="mse", law=law, neurons=SPREAD)
     _, y = settled(chip)
     chip.settle_errors(y)
-    rest, output = equilibrium(chip), chip.topology.columns["out"]
+    rest, output = find_equilibrium(chip), chip.topology.columns["out"]
     force = np.zeros_like(rest.state)
     force[:, output] = rest.activity[:, output] - y
     exact = chip.topology.split(linearise(chip, rest.state).adjoint(force))
@@ -110,12 +110,12 @@ def test_steep_units_saturate_earlier():
     chip = random_chip(neurons=NeuronDevices(slope_sigma=0.3))
     curve, u = transfer(chip), np.full((1, 16), 1.6)
     # sigmoid(4 s u - 2): a twentieth of the largest slope is at 4 s u - 2 = 4.3567.
-    np.testing.assert_array_equal(saturated(chip, u)[0], 4.0 * curve.steep * 1.6 - 2.0 > 4.35669)
-    assert 0 < saturated(chip, u).sum() < 16
+    np.testing.assert_array_equal(find_saturated(chip, u)[0], 4.0 * curve.steep * 1.6 - 2.0 > 4.35669)
+    assert 0 < find_saturated(chip, u).sum() < 16
 
 
 def test_factors_have_their_spread_and_stay_positive():
-    found = factors(100_000, 0.1, Stream(0, "a"), "gain_sigma")
+    found = sample_unit_factors(100_000, 0.1, Stream(0, "a"), "gain_sigma")
     # Standard errors 3.2e-4 of the mean and 2.2e-4 of the spread; 4 of them, false alarm 6e-5 each.
     assert abs(found.mean() - 1.0) < 4 * 3.2e-4
     assert abs(found.std() - 0.1) < 4 * 2.3e-4

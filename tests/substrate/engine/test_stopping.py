@@ -9,7 +9,7 @@ from substrate.chip.design import Design
 from substrate.dynamics.methods import MOST_STEPS, Dynamics, Phase
 from substrate.network.topology import Topology
 from substrate.protocol import Status
-from substrate.theory.linearisation import equilibrium
+from substrate.theory.linearisation import find_equilibrium
 
 STEPS = [0.1, 0.01, 1e-3]
 """Time steps, in tau."""
@@ -48,7 +48,7 @@ def compare_ends(kind, method, steps):
         chip = pair(dt, method=method, **KINDS[kind])
         settled = chip.settle()
         assert (settled.status == Status.SETTLED).all(), dt
-        assert equilibrium(chip).reached.all(), dt
+        assert find_equilibrium(chip).reached.all(), dt
         times.append(settled.time)
         states.append(chip.state)
     for dt, time, state in zip(steps, times, states, strict=True):
@@ -102,6 +102,6 @@ def test_the_oracle_chooses_its_own_steps():
     for dt, weight in ((1e-6, 0.5), (0.5, -6.0)):
         chip = pair(dt, Phase(max_steps=5, tolerance=1e-3), weight=weight)
         chip.settle()
-        found = equilibrium(chip)
+        found = find_equilibrium(chip)
         assert found.reached.all()
         np.testing.assert_allclose(found.state[:, 1], np.array([1.0, -0.3]) / (1.0 - weight), rtol=1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 from tests.networks import LAYERS, WIRINGS, one_block, random_blocks
 
@@ -11,7 +11,7 @@ from tests.networks import LAYERS, WIRINGS, one_block, random_blocks
 def couplings_and_matrix(wiring):
     topology = Topology(LAYERS, WIRINGS[wiring])
     blocks = random_blocks(topology, 0)
-    return couplings_of(topology, blocks), topology.coupling(blocks)
+    return make_couplings(topology, blocks), topology.coupling(blocks)
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
@@ -35,7 +35,7 @@ def test_products_and_parts_are_those_of_the_matrix(wiring):
 def test_blocks_are_not_copied():
     topology = Topology(LAYERS, WIRINGS["reciprocal"])
     blocks = random_blocks(topology, 0)
-    couplings = couplings_of(topology, blocks)
+    couplings = make_couplings(topology, blocks)
     assert couplings.weights["l1", "l2"] is blocks["weight/l1-l2"]
     assert ("in", "l1") not in couplings.weights
     assert couplings.transposed().weights["l2", "l1"].base is blocks["weight/l1-l2"]

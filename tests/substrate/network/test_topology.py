@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from substrate.network.topology import Topology, faults
+from substrate.network.topology import Topology, find_wiring_faults
 from tests.networks import LAYERS, WIRINGS, random_blocks
 
 
@@ -48,11 +48,11 @@ def test_feedback_is_pre_listed_after_post():
     ],
 )
 def test_every_wrong_wiring_is_named(layers, connections, field, text):
-    found = faults(layers, connections)
+    found = find_wiring_faults(layers, connections)
     assert any(f.field == field and text in f.message and f.hint for f in found), found
     with pytest.raises(ValueError, match=r"connections|layers"):
         Topology(layers, connections)
 
 
 def test_a_good_wiring_has_no_fault():
-    assert not any(faults(LAYERS, wiring) for wiring in WIRINGS.values())
+    assert not any(find_wiring_faults(LAYERS, wiring) for wiring in WIRINGS.values())

@@ -5,7 +5,7 @@ import pytest
 
 from devices.interface.converter import Adc, Converters, NudgeCircuit
 from learning.estimator import measure_free
-from learning.oracle.exact import exact
+from learning.oracle.exact import compute_exact_errors
 from substrate.dynamics.methods import Phase
 from substrate.laws.law import LAWS
 from substrate.protocol import Budget, Status
@@ -15,7 +15,7 @@ from tests.networks import WIRINGS, random_batch, random_chip
 def settled(chip, samples=5):
     x, y = random_batch(chip, samples)
     measure_free(chip, x)
-    return chip.settle_errors(y), chip.read_errors(), exact(chip, y)
+    return chip.settle_errors(y), chip.read_errors(), compute_exact_errors(chip, y)
 
 
 @pytest.mark.parametrize("cost", ["mse", "cross-entropy"])

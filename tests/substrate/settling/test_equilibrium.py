@@ -12,8 +12,8 @@ from substrate.protocol import Nudge, Status
 from substrate.settling import equilibrium as module
 from substrate.settling.equilibrium import Audit
 from substrate.settling.recording import Recording
-from substrate.theory.linearisation import Linearisation, equilibrium, linearise
-from substrate.theory.spectrum import rightmost
+from substrate.theory.linearisation import Linearisation, find_equilibrium, linearise
+from substrate.theory.spectrum import find_rightmost
 from tests.networks import TIGHT, WIRINGS, dynamics, one_block, random_batch, random_chip
 
 SWEEPS = {"mode": "equilibrium"}
@@ -96,9 +96,9 @@ def test_the_audit_counts_samples_that_rest_elsewhere():
 
 def test_the_audit_sees_another_basin(monkeypatch):
     """The trajectory is made to start in the other basin: every sample must be counted."""
-    follow = module.follow
+    follow = module.follow_with_retries
     monkeypatch.setattr(
-        module, "follow", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
+        module, "follow_with_retries", lambda machine, drive, start, phase: follow(machine, drive, start - 5.0, phase)
     )
     chip = bistable(1.5, FINE, mode="equilibrium", audit=12)
     chip._free = np.full((12, 4), 3.0)
@@ -193,8 +193,8 @@ def test_the_certificate_is_the_rate_of_return(law):
     chip = random_chip(law=law, symmetric=True, dt=0.01, phase=TIGHT, dynamics={"method": "rk4"})
     chip.set_input(random_batch(chip, 2)[0])
     chip.settle()
-    rest = equilibrium(chip).state
-    rate = rightmost(chip, rest)
+    rest = find_equilibrium(chip).state
+    rate = find_rightmost(chip, rest)
     assert (rate < 0.0).all()
     slow = []
     for i in range(2):
@@ -213,7 +213,7 @@ def test_the_certificate_is_the_rate_of_return(law):
 def test_a_point_that_cannot_hold_is_found_out():
     chip = bistable(1.5, FINE)
     chip.set_input(np.zeros((1, 1)))
-    assert rightmost(chip, np.zeros((1, 4)))[0] == pytest.approx(0.5)
+    assert find_rightmost(chip, np.zeros((1, 4)))[0] == pytest.approx(0.5)
 
 
 def test_large_chips_are_certified_by_arnoldi():
@@ -224,7 +224,7 @@ def test_large_chips_are_certified_by_arnoldi():
     chip.set_input(np.ones((1, 2)))
     state = rng.normal(size=(1, 323))
     expected = np.linalg.eigvals(linearise(chip, state).jacobian(0)).real.max()
-    assert rightmost(chip, state)[0] == pytest.approx(expected, rel=1e-8)
+    assert find_rightmost(chip, state)[0] == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "dsilu", "tanh", "softplus"])
@@ -253,7 +253,7 @@ def test_hopfield_response_is_the_derivative_with_respect_to_the_nudge(wiring):
     x, y = random_batch(chip, 3)
     chip.set_input(x)
     chip.settle()
-    rest = equilibrium(chip)
+    rest = find_equilibrium(chip)
     assert rest.reached.all()
     force = np.zeros_like(rest.state)
     out = chip.topology.columns["out"]

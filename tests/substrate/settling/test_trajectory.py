@@ -8,7 +8,7 @@ from substrate.chip.design import Design
 from substrate.dynamics.machine import Drive
 from substrate.dynamics.methods import Phase
 from substrate.engine.cpu.kernels import one_stage
-from substrate.engine.cpu.tiles import tile_rows
+from substrate.engine.cpu.tiles import compute_tile_size
 from substrate.engine.stopping import RUNAWAY
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status
@@ -178,7 +178,7 @@ def test_recording_changes_nothing_and_sees_every_state():
     ("batch", "rows"), [(1, 1), (16, 16), (17, 9), (50, 25), (64, 32), (65, 17), (500, 32), (5000, 32)]
 )
 def test_tiles_depend_on_the_batch_alone(batch, rows):
-    assert tile_rows(batch, 32) == rows
+    assert compute_tile_size(batch, 32) == rows
 
 
 def test_the_stepping_loop_is_compiled_once():
@@ -190,4 +190,4 @@ def test_the_stepping_loop_is_compiled_once():
     chip.settle(Nudge(0.1j, y), "free")
     flipping_chip(0.5, Phase()).set_input(np.ones((1, 1)))
     # Once per precision: nothing in a scenario starts another compilation.
-    assert len(one_stage.advance.signatures) <= 2
+    assert len(one_stage.advance_one_stage.signatures) <= 2

@@ -5,11 +5,17 @@ import pytest
 
 from substrate.dynamics.methods import Phase
 from substrate.laws.law import LAWS
-from substrate.network.couplings import couplings_of
+from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge
 from substrate.theory import linearisation as module
-from substrate.theory.linearisation import Linearisation, angle, equilibrium, linearise, symmetry
+from substrate.theory.linearisation import (
+    Linearisation,
+    compute_symmetry,
+    compute_weight_angle,
+    find_equilibrium,
+    linearise,
+)
 from tests.networks import WIRINGS, one_block, random_batch, random_chip
 
 WIDE = ["in-l1", "l1-l2", "l2-l1", "l2-l3", "l3-l2", "l3-out", "out-l3"]
@@ -27,7 +33,7 @@ def settled_chip(wiring, **changes):
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_response_is_the_derivative_with_respect_to_the_nudge(wiring, activation):
     chip, y = settled_chip(wiring, activation=activation)
-    rest = equilibrium(chip)
+    rest = find_equilibrium(chip)
     force = np.zeros_like(rest.state)
     output = chip.topology.columns["out"]
     force[:, output] = rest.activity[:, output] - y
@@ -43,7 +49,7 @@ def test_response_is_the_derivative_with_respect_to_the_nudge(wiring, activation
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_response_and_adjoint_are_adjoint(wiring):
     chip, _ = settled_chip(wiring)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     p, q = np.random.default_rng(0).normal(size=(2, 3, chip.topology.units))
     left, right = np.sum(p * linear.response(q), axis=1), np.sum(linear.adjoint(p) * q, axis=1)
     np.testing.assert_allclose(left, right, rtol=1e-12)
@@ -56,7 +62,7 @@ def test_response_and_adjoint_are_adjoint(wiring):
 def test_asymmetry_identity(wiring, law):
     """EP limit = exact + 2 M A exact, without a remainder; also with a saturated unit, where R has no inverse."""
     chip, _ = settled_chip(wiring, law=law)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     linear.slopes[:, 3] = 0.0
     force = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     exact = linear.adjoint(force)
@@ -69,7 +75,7 @@ def test_asymmetry_identity(wiring, law):
 def test_identity_with_the_inverse_of_the_activity_jacobian(law):
     """``delta_EP = (1 - 2 J^-1 A) delta_BP`` with ``J = W - K`` and `K` diagonal, where no slope vanishes."""
     chip, _ = settled_chip("skip", law=law)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     force = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     exact, ep, odd = linear.adjoint(force), linear.response(force), linear.couplings.antisymmetric().dense()
     for i in range(3):
@@ -83,7 +89,7 @@ def test_identity_with_the_inverse_of_the_activity_jacobian(law):
 @pytest.mark.parametrize("law", LAWS)
 def test_products_are_those_of_the_jacobian(law):
     chip, _ = settled_chip("lateral", law=law)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     v = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     for i in range(3):
         jacobian = linear.jacobian(i)
@@ -95,7 +101,7 @@ def test_products_are_those_of_the_jacobian(law):
 @pytest.mark.parametrize("law", LAWS)
 def test_a_correction_by_the_true_asymmetry_makes_ep_exact(law):
     chip, _ = settled_chip("skip", law=law)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     force = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     corrected = linear.response(force, linear.couplings.antisymmetric())
     np.testing.assert_allclose(corrected, linear.adjoint(force), rtol=0, atol=1e-13)
@@ -107,7 +113,7 @@ def test_a_correction_by_the_true_asymmetry_makes_ep_exact(law):
 @pytest.mark.parametrize("law", LAWS)
 def test_products_alone_solve_what_factorisation_solves(law, monkeypatch):
     chip, _ = settled_chip("lateral", law=law, scale=1.0)
-    linear = linearise(chip, equilibrium(chip).state)
+    linear = linearise(chip, find_equilibrium(chip).state)
     force = np.random.default_rng(0).normal(size=(3, chip.topology.units))
     dense = linear.response(force), linear.adjoint(force), linear.newton_step(force)
     monkeypatch.setattr(module, "DIRECT", 0)
@@ -136,7 +142,7 @@ def test_five_thousand_units_need_no_dense_matrix():
     topology = Topology({"in": 2, "l1": 1500, "l2": 2000, "l3": 1490, "out": 10}, WIDE)
     rng = np.random.default_rng(0)
     blocks = {n: rng.normal(size=s) / np.sqrt(s[0]) for n, s in topology.shapes.items()}
-    couplings = couplings_of(topology, {n: 0.5 * b for n, b in blocks.items()})
+    couplings = make_couplings(topology, {n: 0.5 * b for n, b in blocks.items()})
     linear = Linearisation(couplings, rng.uniform(size=(4, 5000)))
     force = np.zeros((4, 5000))
     force[:, -10:] = rng.normal(size=(4, 10))
@@ -167,7 +173,7 @@ def test_first_order_part_leaves_a_second_order_remainder():
 def test_equilibrium_continues_an_unfinished_settling_to_rest():
     chip, _ = settled_chip("lateral")
     unfinished, _ = settled_chip("lateral", phase=Phase(steps=3))
-    rest = equilibrium(unfinished)
+    rest = find_equilibrium(unfinished)
     assert rest.reached.all()
     np.testing.assert_allclose(rest.state, chip.state, rtol=0, atol=1e-12)
     assert np.abs(unfinished.state - rest.state).max() > 1e-2
@@ -176,35 +182,35 @@ def test_equilibrium_continues_an_unfinished_settling_to_rest():
 @pytest.mark.parametrize("law", LAWS)
 def test_newton_finishes_near_rest_only(law):
     chip, _ = settled_chip("lateral", law=law)
-    rest = equilibrium(chip).state
+    rest = find_equilibrium(chip).state
     shift = np.random.default_rng(0).normal(size=rest.shape) * np.array([[1e-7], [1e-3], [0.0]])
-    left = shift - module._newton_step(chip, rest + shift)
+    left = shift - module._compute_newton_step(chip, rest + shift)
     assert np.abs(left[0]).max() < 1e-12
     np.testing.assert_array_equal(left[1:], shift[1:])
 
 
 def test_a_diverged_sample_has_no_equilibrium():
     chip, _ = settled_chip("reciprocal", dt=3.0, phase=Phase(max_steps=500))
-    rest = equilibrium(chip)
+    rest = find_equilibrium(chip)
     assert not rest.reached.any()
     assert np.isfinite(rest.state).all()
 
 
 def test_angle_and_symmetry():
     w = np.random.default_rng(0).normal(size=(40, 30))
-    assert angle(w, 2.0 * w) == pytest.approx(0.0, abs=1e-5)
-    assert angle(w, -w) == pytest.approx(180.0, abs=1e-5)
-    assert np.isnan(angle(w, 0.0 * w))
+    assert compute_weight_angle(w, 2.0 * w) == pytest.approx(0.0, abs=1e-5)
+    assert compute_weight_angle(w, -w) == pytest.approx(180.0, abs=1e-5)
+    assert np.isnan(compute_weight_angle(w, 0.0 * w))
     square = w[:30]
-    assert symmetry(one_block(square + square.T)) == 1.0
-    assert symmetry(one_block(square - square.T)) == 0.0
-    assert np.isnan(symmetry(one_block(np.zeros((2, 2)))))
+    assert compute_symmetry(one_block(square + square.T)) == 1.0
+    assert compute_symmetry(one_block(square - square.T)) == 0.0
+    assert np.isnan(compute_symmetry(one_block(np.zeros((2, 2)))))
 
 
 def test_the_symmetry_figures_are_those_of_the_matrix():
     chip, _ = settled_chip("lateral")
-    matrix, couplings = chip.topology.coupling(chip.effective), couplings_of(chip.topology, chip.effective)
+    matrix, couplings = chip.topology.coupling(chip.effective), make_couplings(chip.topology, chip.effective)
     for leak in (0.0, 1.0):
         shifted = matrix - leak * np.eye(len(matrix))
         s, a = np.linalg.norm(shifted + shifted.T), np.linalg.norm(shifted - shifted.T)
-        assert symmetry(couplings, leak) == pytest.approx(s / (s + a), rel=1e-12)
+        assert compute_symmetry(couplings, leak) == pytest.approx(s / (s + a), rel=1e-12)

@@ -12,8 +12,8 @@ from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
 from substrate.protocol import Status
 from substrate.theory import spectrum as module
-from substrate.theory.linearisation import equilibrium, linearise
-from substrate.theory.spectrum import leaves, rightmost, spectrum
+from substrate.theory.linearisation import find_equilibrium, linearise
+from substrate.theory.spectrum import compute_spectrum, find_rightmost, find_unstable
 from tests.networks import dynamics, random_batch, random_chip
 
 
@@ -21,13 +21,13 @@ def rested(law="additive"):
     chip = random_chip("lateral", law=law, neurons=NeuronDevices(tau_sigma=0.3))
     chip.set_input(random_batch(chip, 3)[0])
     chip.settle()
-    return chip, equilibrium(chip).state
+    return chip, find_equilibrium(chip).state
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_the_spectrum_is_that_of_the_motion(law):
     chip, state = rested(law)
-    found = spectrum(chip, state)
+    found = compute_spectrum(chip, state)
     assert found.shape == state.shape
     assert (np.diff(found.real, axis=1) <= 1e-12).all()
     for i in range(len(state)):
@@ -35,17 +35,17 @@ def test_the_spectrum_is_that_of_the_motion(law):
         for power in (1, 2, 3):
             trace = np.trace(np.linalg.matrix_power(motion, power))
             assert np.sum(found[i] ** power) == pytest.approx(trace, rel=1e-10)
-    np.testing.assert_array_equal(rightmost(chip, state), found.real[:, 0])
+    np.testing.assert_array_equal(find_rightmost(chip, state), found.real[:, 0])
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_products_alone_find_the_rightmost_one(law, monkeypatch):
     chip, state = rested(law)
-    expected = rightmost(chip, state)
+    expected = find_rightmost(chip, state)
     monkeypatch.setattr(module, "DENSE", 0)
-    np.testing.assert_allclose(rightmost(chip, state), expected, rtol=1e-8)
+    np.testing.assert_allclose(find_rightmost(chip, state), expected, rtol=1e-8)
     with pytest.raises(ValueError, match="use rightmost"):
-        spectrum(chip, state)
+        compute_spectrum(chip, state)
 
 
 def test_an_eigenvalue_that_is_not_found_is_nan(monkeypatch):
@@ -56,7 +56,7 @@ def test_an_eigenvalue_that_is_not_found_is_nan(monkeypatch):
 
     monkeypatch.setattr(module, "DENSE", 0)
     monkeypatch.setattr(scipy.sparse.linalg, "eigs", fails)
-    assert np.isnan(rightmost(chip, state)).all()
+    assert np.isnan(find_rightmost(chip, state)).all()
 
 
 @pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
@@ -67,18 +67,18 @@ def test_a_saddle_is_told_from_a_rest_point_in_both_modes(mode, monkeypatch):
     chip = Chip(Design(topology, "tanh", "mse", dynamics(mode=mode, phase=Phase(tolerance=1e-9))), blocks)
     chip.set_input(np.array([[0.0], [0.5]]))
     assert (chip.settle().status == Status.SETTLED).all()
-    state = equilibrium(chip).state
+    state = find_equilibrium(chip).state
     linear = linearise(chip, state)
     for limit in (module.LAST_RESORT, 0):
         monkeypatch.setattr(module, "LAST_RESORT", limit)
-        np.testing.assert_array_equal(leaves(linear, chip.membranes.tau), [True, False])
-    np.testing.assert_allclose(rightmost(chip, state)[0], 2.0)
+        np.testing.assert_array_equal(find_unstable(linear, chip.membranes.tau), [True, False])
+    np.testing.assert_allclose(find_rightmost(chip, state)[0], 2.0)
 
 
 def test_what_leaves_is_what_the_spectrum_says():
     chip = random_chip("lateral", scale=2.0, activation="tanh", neurons=NeuronDevices(tau_sigma=0.3))
     chip.set_input(random_batch(chip, 40)[0])
     points = 1.0 * np.random.default_rng(0).normal(size=(40, chip.topology.units))
-    expected = rightmost(chip, points) > 0.0
+    expected = find_rightmost(chip, points) > 0.0
     assert 3 < expected.sum() < 37
-    np.testing.assert_array_equal(leaves(linearise(chip, points), chip.membranes.tau), expected)
+    np.testing.assert_array_equal(find_unstable(linearise(chip, points), chip.membranes.tau), expected)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from substrate.units.physical import Physical, siemens_of_weight, thermal_noise, volts_of_activity, volts_of_state
+from substrate.units.physical import (
+    Physical,
+    compute_thermal_noise,
+    convert_activity_to_volts,
+    convert_state_to_volts,
+    convert_weight_to_siemens,
+)
 
 CHIP = Physical(volt_scale="150 mV", activity_volts="1 V", tau="1 us", capacitance="1 pF", temperature="300 K")
 
@@ -59,24 +65,26 @@ def test_the_membrane_in_volts_follows_the_additive_law():
     u, a, weight = rng.normal(size=5), rng.random(4), rng.normal(size=(4, 5))
     drift = -u + a @ weight
     chip = CHIP.resolved()
-    current = -chip.leak * volts_of_state(chip, u) + volts_of_activity(chip, a) @ siemens_of_weight(chip, weight)
+    current = -chip.leak * convert_state_to_volts(chip, u) + convert_activity_to_volts(
+        chip, a
+    ) @ convert_weight_to_siemens(chip, weight)
     np.testing.assert_allclose(current / chip.capacitance * chip.tau / chip.volt_scale, drift, rtol=1e-12)
 
 
 def test_thermal_noise_is_that_of_a_capacitor():
     volts = math.sqrt(1.380649e-23 * 300 / 1e-12)
-    assert thermal_noise(CHIP) == pytest.approx(volts / 0.15, rel=1e-12)
+    assert compute_thermal_noise(CHIP) == pytest.approx(volts / 0.15, rel=1e-12)
     quadrupled = CHIP.model_copy(update={"excess_noise": 4.0})
-    assert thermal_noise(quadrupled) == pytest.approx(2 * thermal_noise(CHIP), rel=1e-12)
+    assert compute_thermal_noise(quadrupled) == pytest.approx(2 * compute_thermal_noise(CHIP), rel=1e-12)
 
 
 @pytest.mark.parametrize(
     ("convert", "name"),
     [
-        (lambda chip: volts_of_state(chip, 1.0), "volt_scale"),
-        (lambda chip: volts_of_activity(chip, 1.0), "activity_volts"),
-        (lambda chip: siemens_of_weight(chip, 1.0), "leak.*two of tau, capacitance and leak"),
-        (thermal_noise, "capacitance"),
+        (lambda chip: convert_state_to_volts(chip, 1.0), "volt_scale"),
+        (lambda chip: convert_activity_to_volts(chip, 1.0), "activity_volts"),
+        (lambda chip: convert_weight_to_siemens(chip, 1.0), "leak.*two of tau, capacitance and leak"),
+        (compute_thermal_noise, "capacitance"),
     ],
 )
 def test_what_is_unknown_is_named(convert, name):

@@ -1,10 +1,10 @@
 import pytest
 from pydantic import ValidationError
 
-from devices.parameters import Span, in_tau
-from substrate.dynamics.methods import Dynamics, Phase, whole_steps
+from devices.parameters import Span, convert_to_tau
+from substrate.dynamics.methods import Dynamics, Phase, count_whole_steps
 from substrate.units import conversion, times
-from substrate.units.conversion import plain
+from substrate.units.conversion import convert_to_plain
 from substrate.units.physical import Physical
 
 SECONDS = Physical(tau="1 us")
@@ -12,13 +12,15 @@ SECONDS = Physical(tau="1 us")
 
 def faults(dynamics, physical):
     """Return what is wrong with times as they were written, or with their sizes."""
-    return conversion.faults(dynamics, physical) or times.faults(plain(dynamics, physical))
+    return conversion.find_unit_faults(dynamics, physical) or times.find_time_faults(
+        convert_to_plain(dynamics, physical)
+    )
 
 
 def test_plain_numbers_need_no_tau():
     dynamics = Dynamics(dt=0.25, free=Phase(duration=10), nudged=Phase(steps=7))
     assert faults(dynamics, None) == []
-    resolved = plain(dynamics, None)
+    resolved = convert_to_plain(dynamics, None)
     assert (resolved.dt, resolved.free.duration, resolved.nudged.steps) == (0.25, 10, 7)
 
 
@@ -36,13 +38,13 @@ def test_plain_numbers_need_no_tau():
 def test_a_duration_is_rounded_up_to_whole_steps(dt, duration, steps):
     dynamics = Dynamics(dt=dt, nudged=Phase(duration=duration, tolerance=1e-3))
     assert faults(dynamics, SECONDS) == []
-    resolved = plain(dynamics, SECONDS)
-    assert whole_steps(resolved.nudged.duration, resolved.dt) == steps
+    resolved = convert_to_plain(dynamics, SECONDS)
+    assert count_whole_steps(resolved.nudged.duration, resolved.dt) == steps
     assert resolved.nudged.tolerance == 1e-3
 
 
 def test_dynamics_without_written_times_stay_as_they_are():
-    assert plain(Dynamics(), SECONDS) == Dynamics()
+    assert convert_to_plain(Dynamics(), SECONDS) == Dynamics()
 
 
 def test_a_span_is_no_number():
@@ -51,9 +53,9 @@ def test_a_span_is_no_number():
     for use in (lambda: dt * 2, lambda: 2 * dt, lambda: dt > 0, lambda: float(dt)):
         with pytest.raises(TypeError):
             use()
-    assert in_tau(dt, 1e-6) == 0.05
+    assert convert_to_tau(dt, 1e-6) == 0.05
     with pytest.raises(ValueError, match="'50 ns' is in seconds"):
-        in_tau(dt, None)
+        convert_to_tau(dt, None)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Search(NamedTuple):
     """Damping, residuals, counters (samples, MEMORY)."""
 
 
-class Work(NamedTuple):
+class AndersonScratch(NamedTuple):
     """Scratch of the normal equations."""
 
     gram: Array
@@ -65,7 +65,7 @@ class Work(NamedTuple):
 
 
 @elementwise
-def _dots(x: Reals, first: np.uint64, second: np.uint64, y: Reals) -> tuple[float, float]:
+def _compute_dot_products(x: Reals, first: np.uint64, second: np.uint64, y: Reals) -> tuple[float, float]:
     """Return the products of ``x[first : first + n]`` with ``x[second : second + n]`` and with `y` (n,)."""
     own, other = 0.0, 0.0
     for i in range(np.uint64(y.shape[0])):
@@ -75,7 +75,7 @@ def _dots(x: Reals, first: np.uint64, second: np.uint64, y: Reals) -> tuple[floa
 
 
 @elementwise
-def _solve(gram: Array, right: Array, count: int) -> bool:
+def _solve_normal_equations(gram: Array, right: Array, count: int) -> bool:
     """Solve the normal equations by Cholesky in place; False if they are singular."""
     trace = 0.0
     for i in range(count):
@@ -103,7 +103,7 @@ def _solve(gram: Array, right: Array, count: int) -> bool:
 
 
 @elementwise
-def combine(search: Search, r: int, ready: bool, work: Work) -> None:
+def extrapolate_anderson(search: Search, r: int, ready: bool, work: AndersonScratch) -> None:
     """Leave the next state of sample `r` in ``search.x``: the sweep's, or Anderson's combination."""
     memory, x, g, f, n = search.memory[r], search.x, search.g, search.f, np.uint64(search.x.shape[0])
     old_g, old_f, dg, df, gram = search.old_g[r], search.old_f[r], search.dg[r], search.df[r], search.gram[r]
@@ -116,7 +116,7 @@ def combine(search: Search, r: int, ready: bool, work: Work) -> None:
             dg[at + i] = g[i] - old_g[i]
             df[at + i] = f[i] - old_f[i]
         for j in range(filled):
-            product, work.right[j] = _dots(df, np.uint64(j) * n, at, f)
+            product, work.right[j] = _compute_dot_products(df, np.uint64(j) * n, at, f)
             gram[place * DEPTH + j] = product
             gram[j * DEPTH + place] = product
         memory[NEXT] = (place + 1) % DEPTH
@@ -128,7 +128,7 @@ def combine(search: Search, r: int, ready: bool, work: Work) -> None:
     for j in range(filled):
         for i in range(filled):
             work.gram[j, i] = gram[j * DEPTH + i]
-    if _solve(work.gram, work.right, filled):
+    if _solve_normal_equations(work.gram, work.right, filled):
         for j in range(filled):
             share, begin = x.dtype.type(work.right[j]), np.uint64(j) * n
             for i in range(n):

@@ -19,7 +19,7 @@ from ....laws import additive, hopfield
 from ....laws.law import LAWS
 from ..compile import elementwise, kernel, law
 from .callbacks import SLOPE, VALUE, call_planes, call_rows
-from .elementwise import activity_rows, slope_rows
+from .elementwise import compute_activity_rows, compute_slope_rows
 from .product import ROWS, add_product
 
 Array = NDArray[np.float64]
@@ -30,12 +30,12 @@ Integers = NDArray[np.int64]
 
 for function in (
     activation.interpolate,
-    activation.interpolated_slope,
+    activation.interpolate_slope,
     activation.logistic_planes,
     activation.activity_planes,
     activation.slope_planes,
-    cost_force.mse_force,
-    cost_force.cross_entropy_force,
+    cost_force.compute_mse_force,
+    cost_force.compute_cross_entropy_force,
 ):
     law(function)
 for known in LAWS.values():
@@ -55,7 +55,7 @@ class Wiring(NamedTuple):
     """Effective weights, packed; those of a connection start at its offset."""
 
 
-class Law(NamedTuple):
+class UnitLaw(NamedTuple):
     """What a unit does with its drive."""
 
     law: int
@@ -121,7 +121,7 @@ class Tile(NamedTuple):
 
 
 @elementwise
-def _scale(x: Reals, factor: Array, rows: int, first: int, stop: int, out: Reals) -> None:
+def _scale_columns(x: Reals, factor: Array, rows: int, first: int, stop: int, out: Reals) -> None:
     """Write the columns ``first:stop`` of `x`, each times its factor, to `out`, which may be `x`."""
     T = out.dtype.type
     for r in range(rows):
@@ -130,37 +130,37 @@ def _scale(x: Reals, factor: Array, rows: int, first: int, stop: int, out: Reals
 
 
 @elementwise
-def _activity_planes(cell: Law, x: float, y: float) -> tuple[float, float]:
+def _activity_planes(cell: UnitLaw, x: float, y: float) -> tuple[float, float]:
     if cell.activation >= activation.OWN:
         return call_planes(cell.own, VALUE, x, y)
     return activation.activity_planes(cell.activation, x, y)
 
 
 @elementwise
-def _slope_planes(cell: Law, x: float, y: float) -> tuple[float, float]:
+def _slope_planes(cell: UnitLaw, x: float, y: float) -> tuple[float, float]:
     if cell.activation >= activation.OWN:
         return call_planes(cell.own, SLOPE, x, y)
     return activation.slope_planes(cell.activation, x, y)
 
 
 @elementwise
-def activate_range(u: Reals, a: Reals, slope: Reals, cell: Law, active: int, first: int, stop: int) -> None:
+def activate_range(u: Reals, a: Reals, slope: Reals, cell: UnitLaw, active: int, first: int, stop: int) -> None:
     """Write activity, and slope where the law needs it, of the columns ``first:stop`` of the active samples."""
     sloped, spread, rows = slope.shape[0] > 0, cell.gain.shape[0] > 0, cell.planes * active
     if cell.planes == 1:
         if spread:
-            _scale(u, cell.steep, rows, first, stop, a)
+            _scale_columns(u, cell.steep, rows, first, stop, a)
         if cell.activation >= activation.OWN:
             call_rows(cell.own, VALUE, a if spread else u, a, active, first, stop)
         else:
-            activity_rows(cell.activation, cell.table, a if spread else u, a, active, first, stop)
+            compute_activity_rows(cell.activation, cell.table, a if spread else u, a, active, first, stop)
         if sloped:
             if spread:
-                _scale(u, cell.steep, rows, first, stop, slope)
+                _scale_columns(u, cell.steep, rows, first, stop, slope)
             if cell.activation >= activation.OWN:
                 call_rows(cell.own, SLOPE, slope if spread else u, slope, active, first, stop)
             else:
-                slope_rows(cell.activation, cell.table, slope if spread else u, a, slope, active, first, stop)
+                compute_slope_rows(cell.activation, cell.table, slope if spread else u, a, slope, active, first, stop)
     else:
         for r in range(0, rows, 2):
             for i in range(first, stop):
@@ -170,19 +170,19 @@ def activate_range(u: Reals, a: Reals, slope: Reals, cell: Law, active: int, fir
                 if sloped:
                     slope[r, i], slope[r + 1, i] = _slope_planes(cell, x, y)
     if spread:
-        _scale(a, cell.gain, rows, first, stop, a)
+        _scale_columns(a, cell.gain, rows, first, stop, a)
         if sloped:
-            _scale(slope, cell.gain * cell.steep, rows, first, stop, slope)
+            _scale_columns(slope, cell.gain * cell.steep, rows, first, stop, slope)
 
 
 @kernel
-def activate(u: Array, a: Array, cell: Law) -> None:
+def activate(u: Array, a: Array, cell: UnitLaw) -> None:
     """Write the activity of every row of the state `u` to `a`."""
     activate_range(u, a, u[:0], cell, u.shape[0] // cell.planes, 0, u.shape[1])
 
 
 @elementwise
-def connect(tile: Tile, wiring: Wiring, cell: Law, active: int) -> None:
+def compute_drive(tile: Tile, wiring: Wiring, cell: UnitLaw, active: int) -> None:
     """Write the drive ``W a + constant`` of the active rows to all layers, or to those of one colour."""
     rows = -(-active * cell.planes // ROWS) * ROWS
     for k in range(wiring.edges.shape[0]):
@@ -204,29 +204,31 @@ def _copy_columns(x: Reals, rows: int, first: np.uint64, stop: np.uint64, out: R
 
 
 @elementwise
-def force_of(a: Reals, r: int, target: Array, circuit: Circuit, planes: int, probability: Array, force: Array) -> None:
+def compute_sample_force(
+    a: Reals, r: int, target: Array, circuit: Circuit, planes: int, probability: Array, force: Array
+) -> None:
     """Write the force ``e = dC/da`` of sample `r`, both planes, to `force` (2, outputs)."""
     real, imaginary = a[planes * r, circuit.first_output :], a[planes * r + planes - 1, circuit.first_output :]
     if circuit.cost == cost_force.MSE:
-        cost_force.mse_force(real, imaginary, target[r], force)
+        cost_force.compute_mse_force(real, imaginary, target[r], force)
     else:
-        cost_force.cross_entropy_force(
+        cost_force.compute_cross_entropy_force(
             real, imaginary, target[r], circuit.weight, circuit.bias, probability, force, planes == 2
         )
 
 
 @kernel
-def forces(a: Array, target: Array, circuit: Circuit, out: Array) -> None:
+def compute_batch_forces(a: Array, target: Array, circuit: Circuit, out: Array) -> None:
     """Write the real force of every sample, (batch, outputs), at the activities `a` (batch, units)."""
     force = np.empty((2, out.shape[1]))
     probability = np.empty((2, circuit.bias.shape[0]))
     for r in range(out.shape[0]):
-        force_of(a, r, target, circuit, 1, probability, force)
+        compute_sample_force(a, r, target, circuit, 1, probability, force)
         out[r] = force[0]
 
 
 @elementwise
-def pull(tile: Tile, circuit: Circuit, cell: Law, active: int) -> None:
+def add_nudge_force(tile: Tile, circuit: Circuit, cell: UnitLaw, active: int) -> None:
     """Add the nudge ``-beta e`` to the drive of the output units."""
     if cell.beta.shape[0] == 0:
         return
@@ -235,7 +237,7 @@ def pull(tile: Tile, circuit: Circuit, cell: Law, active: int) -> None:
     force = np.empty((2, outputs))
     probability = np.empty((2, circuit.bias.shape[0]))
     for r in range(active):
-        force_of(tile.a, r, tile.target, circuit, cell.planes, probability, force)
+        compute_sample_force(tile.a, r, tile.target, circuit, cell.planes, probability, force)
         row, x, y = cell.planes * r, tile.sign[r] * cell.beta[step, 0], tile.sign[r] * cell.beta[step, 1]
         for i in range(outputs):
             column = circuit.first_output + i
@@ -245,30 +247,34 @@ def pull(tile: Tile, circuit: Circuit, cell: Law, active: int) -> None:
 
 
 @elementwise
-def respond(tile: Tile, state: Reals, wiring: Wiring, circuit: Circuit, cell: Law, active: int) -> None:
+def update_activity_drive(
+    tile: Tile, state: Reals, wiring: Wiring, circuit: Circuit, cell: UnitLaw, active: int
+) -> None:
     """Write activity and drive of the active samples in `state`, the nudge included."""
     units = tile.a.shape[1]
     activate_range(state, tile.a, tile.slope, cell, active, 0, units)
-    connect(tile, wiring, cell, active)
-    pull(tile, circuit, cell, active)
+    compute_drive(tile, wiring, cell, active)
+    add_nudge_force(tile, circuit, cell, active)
 
 
 @elementwise
-def _additive(u: Reals, h: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
+def _compute_additive_drift(u: Reals, h: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
     for r in range(rows):
         for i in range(first, stop):
             drift[r, i] = additive.drift(u[r, i], h[r, i], 1.0)
 
 
 @elementwise
-def _hopfield(u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals) -> None:
+def _compute_hopfield_drift(
+    u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals
+) -> None:
     for r in range(rows):
         for i in range(first, stop):
             drift[r, i] = hopfield.drift(u[r, i], h[r, i], slope[r, i])
 
 
 @elementwise
-def _hopfield_planes(
+def _compute_hopfield_planes(
     u: Reals, h: Reals, slope: Reals, rows: int, first: np.uint64, stop: np.uint64, drift: Reals
 ) -> None:
     for r in range(0, rows, 2):
@@ -279,13 +285,15 @@ def _hopfield_planes(
 
 
 @elementwise
-def drifts(u: Reals, h: Reals, slope: Reals, cell: Law, rows: int, first: int, stop: int, drift: Reals) -> None:
+def compute_drift_columns(
+    u: Reals, h: Reals, slope: Reals, cell: UnitLaw, rows: int, first: int, stop: int, drift: Reals
+) -> None:
     """Write the drift ``F`` of the columns ``first:stop`` of the first rows."""
     # Without sign: an index that might be negative prevents vectors.
     begin, end = np.uint64(first), np.uint64(stop)
     if cell.law == additive.CODE:
-        _additive(u, h, rows, begin, end, drift)
+        _compute_additive_drift(u, h, rows, begin, end, drift)
     elif cell.planes == 1:
-        _hopfield(u, h, slope, rows, begin, end, drift)
+        _compute_hopfield_drift(u, h, slope, rows, begin, end, drift)
     else:
-        _hopfield_planes(u, h, slope, rows, begin, end, drift)
+        _compute_hopfield_planes(u, h, slope, rows, begin, end, drift)

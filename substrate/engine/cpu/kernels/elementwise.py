@@ -56,7 +56,7 @@ def logistic(x: Any) -> Any:
 
 
 @elementwise
-def activity_rows(code: int, table: Rows, u: Rows, a: Rows, rows: int, first: int, stop: int) -> None:
+def compute_activity_rows(code: int, table: Rows, u: Rows, a: Rows, rows: int, first: int, stop: int) -> None:
     """Write the activity of the columns ``first:stop`` of `u` to `a`; `table` (2, points) is a measured curve."""
     T, columns = u.dtype.type, range(np.uint64(first), np.uint64(stop))
     if code == activation.SIGMOID:
@@ -91,7 +91,7 @@ def activity_rows(code: int, table: Rows, u: Rows, a: Rows, rows: int, first: in
 
 
 @elementwise
-def slope_rows(code: int, table: Rows, u: Rows, a: Rows, slope: Rows, rows: int, first: int, stop: int) -> None:
+def compute_slope_rows(code: int, table: Rows, u: Rows, a: Rows, slope: Rows, rows: int, first: int, stop: int) -> None:
     """Write ``rho'(u)`` of states `u` with activities `a`."""
     T, columns = u.dtype.type, range(np.uint64(first), np.uint64(stop))
     if code == activation.SIGMOID:
@@ -123,7 +123,7 @@ def slope_rows(code: int, table: Rows, u: Rows, a: Rows, slope: Rows, rows: int,
     else:
         for r in range(rows):
             for i in columns:
-                slope[r, i] = T(activation.interpolated_slope(table[0], table[1], u[r, i]))
+                slope[r, i] = T(activation.interpolate_slope(table[0], table[1], u[r, i]))
 
 
 _ROUND_0, _ROUND_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -132,7 +132,7 @@ _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @inlined
-def _round(
+def _compute_philox_round(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     p0, p1 = _ROUND_0 * c0, _ROUND_1 * c2
@@ -140,44 +140,46 @@ def _round(
 
 
 @inlined
-def _ten_rounds(
+def _compute_philox_rounds(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     # Ten calls, not a loop: only the innermost loop is vectorised.
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3 = _compute_philox_round(c0, c1, c2, c3, k0, k1)
     k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
-    return _round(c0, c1, c2, c3, k0, k1)
+    return _compute_philox_round(c0, c1, c2, c3, k0, k1)
 
 
 @elementwise
-def philox(key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: NDArray[np.uint64], count: int) -> None:
+def write_philox(
+    key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: NDArray[np.uint64], count: int
+) -> None:
     """Write Philox4x32-10 of the counters (step low, step high, sample, j), j < count, to `words` (4, count)."""
     step64, sample64 = np.uint64(step), np.uint64(sample) & _LOW
     low, high = step64 & _LOW, step64 >> _32
     first, second = key_0 & _LOW, key_1 & _LOW
     for j in range(count):
-        c0, c1, c2, c3 = _ten_rounds(low, high, sample64, np.uint64(j) & _LOW, first, second)
+        c0, c1, c2, c3 = _compute_philox_rounds(low, high, sample64, np.uint64(j) & _LOW, first, second)
         words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
 
 
 @elementwise
-def philox_at(
+def write_philox_at(
     key_0: np.uint64,
     key_1: np.uint64,
     step: int,
@@ -191,12 +193,12 @@ def philox_at(
     low, high = step64 & _LOW, step64 >> _32
     first, second = key_0 & _LOW, key_1 & _LOW
     for j in range(count):
-        c0, c1, c2, c3 = _ten_rounds(low, high, sample64, np.uint64(places[j]) & _LOW, first, second)
+        c0, c1, c2, c3 = _compute_philox_rounds(low, high, sample64, np.uint64(places[j]) & _LOW, first, second)
         words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
 
 
 @elementwise
-def pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, others: Row) -> None:
+def write_normal_pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, others: Row) -> None:
     """Write two standard normal numbers per pair of words (Box and Muller); 31 bits of size, 32 of angle."""
     T = numbers.dtype.type
     for j in range(numbers.shape[0]):
@@ -217,7 +219,7 @@ def pairs(sizes: NDArray[np.uint64], angles: NDArray[np.uint64], numbers: Row, o
 
 
 @elementwise
-def normals(
+def write_normals(
     key_0: np.uint64, key_1: np.uint64, step: int, sample: int, words: NDArray[np.uint64], numbers: Row, units: int
 ) -> None:
     """Write standard normal numbers of one step and sample to ``numbers[:units]``.
@@ -226,6 +228,8 @@ def normals(
     up. `words` (4, c) is scratch; `numbers` has 4c places.
     """
     count = (units + 3) // 4
-    philox(key_0, key_1, step, sample, words, count)
-    pairs(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
-    pairs(words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count])
+    write_philox(key_0, key_1, step, sample, words, count)
+    write_normal_pairs(words[0, :count], words[1, :count], numbers[:count], numbers[count : 2 * count])
+    write_normal_pairs(
+        words[2, :count], words[3, :count], numbers[2 * count : 3 * count], numbers[3 * count : 4 * count]
+    )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ...stopping import RUNNING
 from ..compile import elementwise
 from .drift import Array, Integers, Reals, Tile
-from .elementwise import normals
+from .elementwise import write_normals
 
 
-class Noise(NamedTuple):
+class TileNoise(NamedTuple):
     """Noise of one tile; sources are white, common-mode, then one per Ornstein-Uhlenbeck process."""
 
     on: bool
@@ -75,14 +75,16 @@ class Window(NamedTuple):
 
 
 @elementwise
-def _advance(noise: Noise, keys: NDArray[np.uint64], row: int, sample: int, step: int, units: int) -> None:
+def _advance_slow_noise(
+    noise: TileNoise, keys: NDArray[np.uint64], row: int, sample: int, step: int, units: int
+) -> None:
     """Advance the slow processes by one step, exactly; their mean over the step is the trapezoid of both ends."""
     slow, push, numbers = noise.slow, noise.push, noise.numbers
     T = push.dtype.type
     for i in range(units):
         push[row, i] = T(0.0)
     for k in range(noise.memory.shape[0]):
-        normals(keys[2 + k, 0], keys[2 + k, 1], step, sample, noise.words, numbers, units)
+        write_normals(keys[2 + k, 0], keys[2 + k, 1], step, sample, noise.words, numbers, units)
         keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
         for i in range(units):
             after = keep * slow[k, row, i] + fresh * numbers[i]
@@ -91,7 +93,7 @@ def _advance(noise: Noise, keys: NDArray[np.uint64], row: int, sample: int, step
 
 
 @elementwise
-def _stand(noise: Noise, row: int, units: int) -> None:
+def _sum_slow_noise(noise: TileNoise, row: int, units: int) -> None:
     """Push with the slow processes as they are now; they go on with the next settling."""
     T = noise.push.dtype.type
     for i in range(units):
@@ -102,19 +104,21 @@ def _stand(noise: Noise, row: int, units: int) -> None:
 
 
 @elementwise
-def _drawn(noise: Noise, key: NDArray[np.uint64], row: int, sample: int, step: int, first: int, count: int) -> None:
+def _draw_step_normals(
+    noise: TileNoise, key: NDArray[np.uint64], row: int, sample: int, step: int, first: int, count: int
+) -> None:
     """Write the draws of a step to the numbers of the noise; where kicks are averaged, the mean with those before."""
     if not noise.averaged:
-        normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
+        write_normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
         return
     before = noise.before[row, first:]
     T = before.dtype.type
     if step == 0:
         # Half of the first draw is missing: sqrt(3) of the other half makes up for its variance.
-        normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
+        write_normals(key[0], key[1], step, sample, noise.words, noise.numbers, count)
         for i in range(count):
             before[i] = T(np.sqrt(3.0)) * noise.numbers[i]
-    normals(key[0], key[1], step + 1, sample, noise.words, noise.numbers, count)
+    write_normals(key[0], key[1], step + 1, sample, noise.words, noise.numbers, count)
     for i in range(count):
         fresh = noise.numbers[i]
         noise.numbers[i] = T(0.5) * (before[i] + fresh)
@@ -122,19 +126,19 @@ def _drawn(noise: Noise, key: NDArray[np.uint64], row: int, sample: int, step: i
 
 
 @elementwise
-def _white(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
+def _write_white_increment(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
     for i in range(kick.shape[1]):
         kick[r, i] = scale[i] * numbers[i]
 
 
 @elementwise
-def _shared(scale: Reals, number: float, r: int, kick: Reals) -> None:
+def _add_common_increment(scale: Reals, number: float, r: int, kick: Reals) -> None:
     for i in range(kick.shape[1]):
         kick[r, i] += scale[i] * number
 
 
 @elementwise
-def shake(noise: Noise, first: int, stop: int, tile: Tile, last: bool) -> None:
+def draw_noise_increment(noise: TileNoise, first: int, stop: int, tile: Tile, last: bool) -> None:
     """Draw the noise of one step of the running samples ``first:stop``: the kicks and pushes of all their planes.
 
     After the `last` step there is no kick, and the push is that of the moment.
@@ -147,15 +151,15 @@ def shake(noise: Noise, first: int, stop: int, tile: Tile, last: bool) -> None:
         for plane in range(planes):
             row, keys = planes * r + plane, noise.keys[plane]
             if last:
-                _stand(noise, row, units)
+                _sum_slow_noise(noise, row, units)
                 continue
             if noise.memory.shape[0] > 0:
-                _advance(noise, keys, row, sample, step, units)
-            _drawn(noise, keys[0], row, sample, step, 0, units)
-            _white(noise.white, noise.numbers, row, noise.kick)
+                _advance_slow_noise(noise, keys, row, sample, step, units)
+            _draw_step_normals(noise, keys[0], row, sample, step, 0, units)
+            _write_white_increment(noise.white, noise.numbers, row, noise.kick)
             if noise.common[0] > 0.0:
-                _drawn(noise, keys[1], row, sample, step, units, 1)
-                _shared(noise.common, noise.numbers[0], row, noise.kick)
+                _draw_step_normals(noise, keys[1], row, sample, step, units, 1)
+                _add_common_increment(noise.common, noise.numbers[0], row, noise.kick)
 
 
 @elementwise

@@ -9,19 +9,19 @@ from __future__ import annotations
 from devices.interface.cost_force import Circuit
 
 from ....laws import additive
-from ...stopping import RUNNING, Options
+from ...stopping import RUNNING, StoppingOptions
 from ..compile import elementwise, kernel
-from .drift import Array, Integers, Law, Reals, Tile, Wiring, activate_range, connect, pull
-from .noise import Noise, Window, shake
-from .step import compact, full_drift, gather_range
-from .stopping import Course, Plan, judge, restrain
+from .drift import Array, Integers, Reals, Tile, UnitLaw, Wiring, activate_range, add_nudge_force, compute_drive
+from .noise import TileNoise, Window, draw_noise_increment
+from .step import compact, compute_full_drift, gather_range
+from .stopping import Course, Integrator, check_convergence, limit_slew
 
 CHUNK = 4
 """Samples that take their step together."""
 
 
 @elementwise
-def _euler(y: Reals, f: Reals, gain: Reals, dt: Array, status: Integers, samples: int, planes: int) -> None:
+def _take_euler_step(y: Reals, f: Reals, gain: Reals, dt: Array, status: Integers, samples: int, planes: int) -> None:
     """Take a step of one stage in place."""
     for r in range(samples):
         if status[r] == RUNNING:
@@ -32,7 +32,9 @@ def _euler(y: Reals, f: Reals, gain: Reals, dt: Array, status: Integers, samples
 
 
 @elementwise
-def _glide(y: Reals, h: Reals, gain: Reals, dt: Array, status: Integers, samples: int, planes: int) -> None:
+def _take_additive_step(
+    y: Reals, h: Reals, gain: Reals, dt: Array, status: Integers, samples: int, planes: int
+) -> None:
     """Take a step of one stage of the additive law in place, without keeping the drift."""
     for r in range(samples):
         if status[r] == RUNNING:
@@ -43,7 +45,7 @@ def _glide(y: Reals, h: Reals, gain: Reals, dt: Array, status: Integers, samples
 
 
 @elementwise
-def _kick(y: Reals, kick: Reals, status: Integers, samples: int, planes: int) -> None:
+def _add_noise_increment(y: Reals, kick: Reals, status: Integers, samples: int, planes: int) -> None:
     for r in range(samples):
         if status[r] == RUNNING:
             for p in range(planes * r, planes * (r + 1)):
@@ -52,14 +54,14 @@ def _kick(y: Reals, kick: Reals, status: Integers, samples: int, planes: int) ->
 
 
 @elementwise
-def _one_stage(
+def _step_one_stage(
     tile: Tile,
     course: Course,
-    plan: Plan,
-    options: Options,
-    noise: Noise,
+    plan: Integrator,
+    options: StoppingOptions,
+    noise: TileNoise,
     window: Window,
-    cell: Law,
+    cell: UnitLaw,
     first: int,
     stop: int,
     last: bool,
@@ -72,35 +74,35 @@ def _one_stage(
     plain = cell.law == additive.CODE and y.shape[1] == units and noise.memory.shape[0] == 0
     plain = plain and plan.bound.shape[0] == 0
     if noise.on:
-        shake(noise, first, stop, tile, last)
+        draw_noise_increment(noise, first, stop, tile, last)
     if not last:
         gather_range(tile, window, planes, first, stop)
     if watched or not plain:
-        full_drift(tile, tile.y, cell, noise, course.drift[0], first, stop)
+        compute_full_drift(tile, tile.y, cell, noise, course.drift[0], first, stop)
     if watched:
-        judge(tile, course, plan, options, noise.on, planes, first, stop, last)
+        check_convergence(tile, course, plan, options, noise.on, planes, first, stop, last)
     if plain:
-        _glide(y, tile.h[top:end], plan.gain, dt, status, count, planes)
+        _take_additive_step(y, tile.h[top:end], plan.gain, dt, status, count, planes)
     else:
-        restrain(plan.bound, course.drift[0], top, end)
-        _euler(y, course.drift[0, top:end], plan.gain, dt, status, count, planes)
+        limit_slew(plan.bound, course.drift[0], top, end)
+        _take_euler_step(y, course.drift[0, top:end], plan.gain, dt, status, count, planes)
     if noise.on:
-        _kick(y, noise.kick[top:end], status, count, planes)
+        _add_noise_increment(y, noise.kick[top:end], status, count, planes)
     for r in range(first, stop):
         tile.steps[r] += tile.status[r] == RUNNING
     activate_range(y, tile.a[top:end], tile.slope[top:end], cell, count, 0, units)
 
 
 @kernel
-def advance(
+def advance_one_stage(
     tile: Tile,
     course: Course,
     wiring: Wiring,
     circuit: Circuit,
-    cell: Law,
-    plan: Plan,
-    options: Options,
-    noise: Noise,
+    cell: UnitLaw,
+    plan: Integrator,
+    options: StoppingOptions,
+    noise: TileNoise,
     window: Window,
     steps: int,
     last: bool,
@@ -112,11 +114,11 @@ def advance(
         end, active = k == steps, tile.active[0]
         if (end and not last) or active == 0:
             return
-        connect(tile, wiring, cell, active)
-        pull(tile, circuit, cell, active)
+        compute_drive(tile, wiring, cell, active)
+        add_nudge_force(tile, circuit, cell, active)
         # A few samples go through everything that follows a product while they are in the first-level cache.
         for first in range(0, active, CHUNK):
             stop = min(first + CHUNK, active)
-            _one_stage(tile, course, plan, options, noise, window, cell, first, stop, end)
+            _step_one_stage(tile, course, plan, options, noise, window, cell, first, stop, end)
         if options.stop_early and compact(tile, course, cell.planes):
             activate_range(tile.y, tile.a, tile.slope, cell, tile.active[0], 0, units)

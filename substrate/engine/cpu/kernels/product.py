@@ -34,17 +34,17 @@ DEPTH = 256
 """Inputs that are worked through before the next rows: their weights stay in the first-level cache."""
 
 
-def columns(itemsize: int) -> int:
+def count_panel_columns(itemsize: int) -> int:
     """Return the columns of a panel: two vectors."""
     return 2 * VECTOR // itemsize
 
 
-def whole_rows(rows: int) -> int:
+def count_padded_rows(rows: int) -> int:
     """Return the rows an array needs so that `rows` of them can be multiplied."""
     return -(-rows // ROWS) * ROWS
 
 
-def packed(weights: Reals, edges: Integers, dtype: Any) -> tuple[Reals, Integers]:
+def pack_weights(weights: Reals, edges: Integers, dtype: Any) -> tuple[Reals, Integers]:
     """Return the weights of every connection in panels, zeros beyond the last column, and where each begins.
 
     Parameters
@@ -57,10 +57,10 @@ def packed(weights: Reals, edges: Integers, dtype: Any) -> tuple[Reals, Integers
         Number type of the panels.
     """
     dtype = np.dtype(dtype)
-    width = columns(dtype.itemsize)
+    width = count_panel_columns(dtype.itemsize)
     sizes = [-(-post // width) * width * pre for _, _, pre, post, _, _ in edges]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    flat = _aligned(int(starts[-1]), dtype)
+    flat = _allocate_aligned(int(starts[-1]), dtype)
     for (_, _, pre, post, offset, _), start, size in zip(edges, starts, sizes, strict=False):
         block = weights[offset : offset + pre * post].reshape(pre, post)
         panels, whole = flat[start : start + size].reshape(-1, pre, width), post // width
@@ -69,14 +69,14 @@ def packed(weights: Reals, edges: Integers, dtype: Any) -> tuple[Reals, Integers
     return flat, starts[:-1]
 
 
-def _aligned(size: int, dtype: np.dtype[Any]) -> Reals:
+def _allocate_aligned(size: int, dtype: np.dtype[Any]) -> Reals:
     """Return zeros that start at a vector, so that no load spans two cache lines."""
     raw = np.zeros(size * dtype.itemsize + VECTOR, dtype=np.uint8)
     first = -raw.ctypes.data % VECTOR
     return raw[first : first + size * dtype.itemsize].view(dtype)
 
 
-def _block_product(rows: int) -> Any:
+def _make_block_product(rows: int) -> Any:
     """Return a function that writes to `c` the sum of `b` and the product of `rows` rows of `a` with a panel.
 
     Its arguments: addresses of `c` and `b` and their row length (in numbers), address and row length of
@@ -96,7 +96,7 @@ def _block_product(rows: int) -> Any:
         one: Any,
     ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-            _Panel(builder, one.bitwidth // 8, rows).write(*arguments[:7])
+            _PanelCode(builder, one.bitwidth // 8, rows).write(*arguments[:7])
             return context.get_dummy_value()
 
         return types.void(c, b, c_row, a, a_row, panel, inputs, one), generate
@@ -104,7 +104,7 @@ def _block_product(rows: int) -> Any:
     return multiply
 
 
-class _Panel:
+class _PanelCode:
     """Writes the code of one block of rows: two vectors of sums per row stay in registers over all inputs."""
 
     def __init__(self, builder: Any, size: int, rows: int) -> None:
@@ -121,15 +121,17 @@ class _Panel:
         builder.branch(loop)
         builder.position_at_end(loop)
         k, sums = builder.phi(_INTEGER), [builder.phi(self.vector) for _ in begin]
-        start = self._at(panel, builder.mul(k, _integer(2 * self.lanes)))
-        weights = [self._load(self._at(start, _integer(w * self.lanes)), self.vector) for w in (0, 1)]
+        start = self._at(panel, builder.mul(k, _make_integer(2 * self.lanes)))
+        weights = [self._load(self._at(start, _make_integer(w * self.lanes)), self.vector) for w in (0, 1)]
         added = []
         for r in range(self.rows):
-            activity = self._spread(self._load(self._at(self._at(a, builder.mul(_integer(r), a_row)), k), self.real))
+            activity = self._spread(
+                self._load(self._at(self._at(a, builder.mul(_make_integer(r), a_row)), k), self.real)
+            )
             added += [self._multiply_add(activity, weights[w], sums[2 * r + w]) for w in (0, 1)]
-        following, end = builder.add(k, _integer(1)), builder.append_basic_block("end")
+        following, end = builder.add(k, _make_integer(1)), builder.append_basic_block("end")
         builder.cbranch(builder.icmp_signed("<", following, inputs), loop, end)
-        for phi, first, then in zip([k, *sums], [_integer(0), *begin], [following, *added], strict=True):
+        for phi, first, then in zip([k, *sums], [_make_integer(0), *begin], [following, *added], strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(then, loop)
         builder.position_at_end(end)
@@ -137,11 +139,11 @@ class _Panel:
             builder.store(total, builder.inttoptr(place, self.vector.as_pointer()), align=self.size)
 
     def _places(self, address: Any, row: Any) -> list[Any]:
-        rows = [self._at(address, self.builder.mul(_integer(r), row)) for r in range(self.rows)]
-        return [self._at(place, _integer(w * self.lanes)) for place in rows for w in (0, 1)]
+        rows = [self._at(address, self.builder.mul(_make_integer(r), row)) for r in range(self.rows)]
+        return [self._at(place, _make_integer(w * self.lanes)) for place in rows for w in (0, 1)]
 
     def _at(self, address: Any, offset: Any) -> Any:
-        return self.builder.add(address, self.builder.mul(offset, _integer(self.size)))
+        return self.builder.add(address, self.builder.mul(offset, _make_integer(self.size)))
 
     def _load(self, address: Any, kind: Any) -> Any:
         return self.builder.load(self.builder.inttoptr(address, kind.as_pointer()), align=self.size)
@@ -162,11 +164,11 @@ class _Panel:
 _INTEGER = ir.IntType(64)
 
 
-def _integer(value: int) -> Any:
+def _make_integer(value: int) -> Any:
     return _INTEGER(value)
 
 
-_eight_rows, _four_rows = _block_product(BLOCK), _block_product(ROWS)
+_eight_rows, _four_rows = _make_block_product(BLOCK), _make_block_product(ROWS)
 
 
 @elementwise

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from devices.programming import pulse
 
 from ..compile import elementwise, kernel, law
-from .elementwise import exp2, log, normals, pairs, philox, philox_at
+from .elementwise import exp2, log, write_normal_pairs, write_normals, write_philox, write_philox_at
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int32]
@@ -24,10 +24,10 @@ Integers = NDArray[np.int64]
 Noise = NDArray[np.float32]
 
 for function in (
-    pulse.interpolated,
-    pulse.multiplier,
-    pulse.nearest,
-    pulse.rounded,
+    pulse.interpolate_nodes,
+    pulse.compute_step_multiplier,
+    pulse.round_to_nearest,
+    pulse.round_stochastically,
 ):
     law(function)
 
@@ -38,8 +38,8 @@ FEW = 4
 """Few cells move if fewer than one in so many."""
 
 
-class Block(NamedTuple):
-    """The cells of one block, all arrays (rows, columns); see `devices.programming.sampled.Cells`."""
+class CellBlock(NamedTuple):
+    """The cells of one block, all arrays (rows, columns); see `devices.programming.sampled.CellConstants`."""
 
     weight: Array
     """State; changed in place."""
@@ -54,7 +54,7 @@ class Block(NamedTuple):
     high: Array
 
 
-class Train(NamedTuple):
+class PulseTrain(NamedTuple):
     """How requests become pulses, and what these do."""
 
     key_0: np.uint64
@@ -63,10 +63,10 @@ class Train(NamedTuple):
     length: int
     step: float
     offset: float
-    law: pulse.Shape
+    law: pulse.PulseLaw
 
 
-class Room(NamedTuple):
+class RowScratch(NamedTuple):
     """Room for the draws of one row; `q` is a quarter of its columns, rounded up."""
 
     words: Words
@@ -92,7 +92,7 @@ class Room(NamedTuple):
 
 
 @elementwise
-def _uniforms(words: Words, uniform: Array) -> None:
+def _convert_to_uniforms(words: Words, uniform: Array) -> None:
     """Write words (4, q) as numbers in (0, 1)."""
     quarter = words.shape[1]
     for slot in range(4):
@@ -102,7 +102,7 @@ def _uniforms(words: Words, uniform: Array) -> None:
 
 
 @elementwise
-def _meetings(pulses: Array, length: int, uniform: Array, reals: Array, counts: Counts) -> None:
+def _sample_coincidences(pulses: Array, length: int, uniform: Array, reals: Array, counts: Counts) -> None:
     """Write how often two random trains meet (Gokmen & Vlasov 2016): binomial numbers, the quantiles of `uniform`.
 
     They meet in one of `length` places with probability ``|pulses|/length``. Where that is more than 1/2, what is
@@ -132,44 +132,44 @@ def _meetings(pulses: Array, length: int, uniform: Array, reals: Array, counts: 
 
 
 @elementwise
-def _count_row(request: Array, train: Train, r: int, room: Room, counts: Counts) -> None:
+def _count_row_pulses(request: Array, train: PulseTrain, r: int, room: RowScratch, counts: Counts) -> None:
     """Write the pulses of every cell of a row."""
     columns, offset, step, rule, words = request.shape[0], train.offset, train.step, train.rule, room.words
     pulses, uniform = room.reals[3], room.reals[4]
     for j in range(columns):
         pulses[j] = (request[j] + offset) / step
     if rule != pulse.NEAREST:
-        philox(train.key_0, train.key_1, _COUNTS, r, words, words.shape[1])
-        _uniforms(words, uniform)
+        write_philox(train.key_0, train.key_1, _COUNTS, r, words, words.shape[1])
+        _convert_to_uniforms(words, uniform)
     if rule == pulse.NEAREST:
         for j in range(columns):
-            counts[j] = pulse.nearest(pulses[j])
+            counts[j] = pulse.round_to_nearest(pulses[j])
     elif rule == pulse.STOCHASTIC:
         for j in range(columns):
-            counts[j] = pulse.rounded(pulses[j], uniform[j])
+            counts[j] = pulse.round_stochastically(pulses[j], uniform[j])
     else:
-        _meetings(pulses, train.length, uniform, room.reals, counts)
+        _sample_coincidences(pulses, train.length, uniform, room.reals, counts)
 
 
 @elementwise
-def noise_at(train: Train, pulse: int, r: int, left: int, room: Room) -> None:
+def draw_pulse_noise(train: PulseTrain, pulse: int, r: int, left: int, room: RowScratch) -> None:
     """Write the noise of one pulse of the chosen columns, the same as that of all columns."""
     quarter, chosen, places, drawn, normal = room.words.shape[1], room.chosen, room.places, room.drawn, room.normal
     for i in range(left):
         j = chosen[i]
         places[i] = j - quarter * (np.int64(j >= quarter) + np.int64(j >= 2 * quarter) + np.int64(j >= 3 * quarter))
-    philox_at(train.key_0, train.key_1, pulse, r, places, drawn, left)
+    write_philox_at(train.key_0, train.key_1, pulse, r, places, drawn, left)
     for i in range(left):
         pair = 2 if chosen[i] >= 2 * quarter else 0
         drawn[0, i], drawn[1, i] = drawn[pair, i], drawn[pair + 1, i]
-    pairs(drawn[0, :left], drawn[1, :left], normal[0, :left], normal[1, :left])
+    write_normal_pairs(drawn[0, :left], drawn[1, :left], normal[0, :left], normal[1, :left])
     for i in range(left):
         j = chosen[i]
         room.noise[j] = normal[1 if (quarter <= j < 2 * quarter) | (j >= 3 * quarter) else 0, i]
 
 
 @elementwise
-def _left(counts: Counts, k: int) -> int:
+def _count_left(counts: Counts, k: int) -> int:
     """Return how many cells take more than `k` pulses."""
     left, pulses = 0, np.int32(k)
     for j in range(counts.shape[0]):
@@ -178,7 +178,7 @@ def _left(counts: Counts, k: int) -> int:
 
 
 @elementwise
-def _pulse_all(block: Block, train: Train, r: int, counts: Counts, k: int, noise: Noise) -> None:
+def _apply_pulse_all(block: CellBlock, train: PulseTrain, r: int, counts: Counts, k: int, noise: Noise) -> None:
     """Give pulse `k` of a linear law to all cells of a row that take it."""
     weight, low, high, sigma, additive = (
         block.weight[r],
@@ -200,7 +200,9 @@ def _pulse_all(block: Block, train: Train, r: int, counts: Counts, k: int, noise
 
 
 @elementwise
-def pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, room: Room, left: int) -> int:
+def apply_pulse_chosen(
+    block: CellBlock, train: PulseTrain, r: int, counts: Counts, k: int, room: RowScratch, left: int
+) -> int:
     """Give pulse `k` to the chosen cells; return how many of them take another one, which stay chosen."""
     # Everything in local names: a NamedTuple handed to a call in the innermost loop costs ten times the pulse.
     weight, lows, highs, sizes, bends = block.weight[r], block.low[r], block.high[r], block.step[:, r], block.bend[:, r]
@@ -214,7 +216,7 @@ def pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, roo
         if code == pulse.LINEAR:
             change = step * (1.0 - bend * w)
         else:
-            change = step * pulse.multiplier(code, w, low, high, bend, curves[up], nodes[up])
+            change = step * pulse.compute_step_multiplier(code, w, low, high, bend, curves[up], nodes[up])
         size = step if additive else abs(change) + add + slope * abs(w)
         moved = min(max(w + change + sigma * size * noise[j], low), high)
         weight[j] = moved if low < high else w
@@ -224,16 +226,16 @@ def pulse_chosen(block: Block, train: Train, r: int, counts: Counts, k: int, roo
 
 
 @elementwise
-def _walk_row(block: Block, train: Train, r: int, counts: Counts, room: Room) -> None:
+def _apply_row_pulses(block: CellBlock, train: PulseTrain, r: int, counts: Counts, room: RowScratch) -> None:
     """Move the cells of a row by their pulses."""
     columns, chosen, noisy = counts.shape[0], room.chosen, train.law.cycle_sigma > 0.0
-    k, left, linear = 0, _left(counts, 0), train.law.code <= pulse.LINEAR
+    k, left, linear = 0, _count_left(counts, 0), train.law.code <= pulse.LINEAR
     while linear and left * FEW > columns:
         if noisy:
-            normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
-        _pulse_all(block, train, r, counts, k, room.noise)
+            write_normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
+        _apply_pulse_all(block, train, r, counts, k, room.noise)
         k += 1
-        left = _left(counts, k)
+        left = _count_left(counts, k)
     if left == 0:
         return
     left = 0
@@ -242,18 +244,18 @@ def _walk_row(block: Block, train: Train, r: int, counts: Counts, room: Room) ->
         left += int(abs(counts[j]) > k)
     while left > 0:
         if noisy and left * FEW > columns:
-            normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
+            write_normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
         elif noisy:
-            noise_at(train, FIRST + k, r, left, room)
-        left = pulse_chosen(block, train, r, counts, k, room, left)
+            draw_pulse_noise(train, FIRST + k, r, left, room)
+        left = apply_pulse_chosen(block, train, r, counts, k, room, left)
         k += 1
 
 
 @elementwise
-def room_for(columns: int) -> Room:
+def make_row_scratch(columns: int) -> RowScratch:
     """Return room for the draws of rows of so many columns."""
     quarter = (columns + 3) // 4
-    return Room(
+    return RowScratch(
         np.zeros((4, quarter), dtype=np.uint64),
         np.zeros(4 * quarter, dtype=np.float32),
         np.zeros((5, 4 * quarter)),
@@ -265,28 +267,30 @@ def room_for(columns: int) -> Room:
 
 
 @kernel
-def apply_pulses(block: Block, request: Array, train: Train, counts: Counts) -> tuple[int, int, int]:
+def apply_pulses(block: CellBlock, request: Array, train: PulseTrain, counts: Counts) -> tuple[int, int, int]:
     """Apply the pulses that become of a request (rows, columns); `counts` of the same shape takes them, with sign.
 
     A cell without room, ``high <= low``, does not move. Returns the pulses of all cells, how many cells got none
     although something was requested, and how many were asked for more than one write can give.
     """
     rows, columns = request.shape
-    room, most = room_for(columns), train.length if train.rule == pulse.COINCIDENCES else pulse.LONGEST
+    room, most = make_row_scratch(columns), train.length if train.rule == pulse.COINCIDENCES else pulse.LONGEST
     pulses, lost, cut = 0, 0, 0
     for r in range(rows):
         wanted, row = request[r], counts[r]
-        _count_row(wanted, train, r, room, row)
+        _count_row_pulses(wanted, train, r, room, row)
         for j in range(columns):
             pulses += abs(int(row[j]))
             lost += int((row[j] == 0) & (wanted[j] != 0.0))
             cut += int(abs(wanted[j] + train.offset) > most * train.step)
-        _walk_row(block, train, r, row, room)
+        _apply_row_pulses(block, train, r, row, room)
     return pulses, lost, cut
 
 
 @elementwise
-def _raise_row(block: Block, target: Array, train: Train, r: int, longest: Counts, room: Room) -> int:
+def _raise_row_devices(
+    block: CellBlock, target: Array, train: PulseTrain, r: int, longest: Counts, room: RowScratch
+) -> int:
     """Step the devices of a row up; return the pulses that took."""
     weight, high, chosen, columns = block.weight[r], block.high[r], room.chosen, target.shape[0]
     noisy, near, left, pulses, k = train.law.cycle_sigma > 0.0, 0.5 * train.step, 0, 0, 0
@@ -295,11 +299,11 @@ def _raise_row(block: Block, target: Array, train: Train, r: int, longest: Count
         left += int((weight[j] + near < target[j]) & (weight[j] < high[j]))
     while left > 0:
         if noisy and left * FEW > columns:
-            normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
+            write_normals(train.key_0, train.key_1, FIRST + k, r, room.words, room.noise, columns)
         elif noisy:
-            noise_at(train, FIRST + k, r, left, room)
+            draw_pulse_noise(train, FIRST + k, r, left, room)
         pulses += left
-        still, left = pulse_chosen(block, train, r, longest, k, room, left), 0
+        still, left = apply_pulse_chosen(block, train, r, longest, k, room, left), 0
         for i in range(still):
             j = chosen[i]
             chosen[left] = j
@@ -309,13 +313,13 @@ def _raise_row(block: Block, target: Array, train: Train, r: int, longest: Count
 
 
 @kernel
-def raise_devices(block: Block, target: Array, train: Train, longest: int) -> int:
+def raise_devices(block: CellBlock, target: Array, train: PulseTrain, longest: int) -> int:
     """Step devices up, one pulse at a time, until they are within half a nominal step of a target or above it.
 
     `target` is (rows, columns). A device stops at its bound, and after `longest` pulses. Returns the pulses of all.
     """
     rows, columns = target.shape
-    room, most, pulses = room_for(columns), np.full(columns, longest, dtype=np.int32), 0
+    room, most, pulses = make_row_scratch(columns), np.full(columns, longest, dtype=np.int32), 0
     for r in range(rows):
-        pulses += _raise_row(block, target[r], train, r, most, room)
+        pulses += _raise_row_devices(block, target[r], train, r, most, room)
     return pulses

@@ -11,7 +11,7 @@ from .drift import Array, Reals, Tile
 
 
 @elementwise
-def square_sums(x: Reals, first: int, stop: int, planes: int, total: Array) -> None:
+def compute_square_sums(x: Reals, first: int, stop: int, planes: int, total: Array) -> None:
     """Write the sum of squares of samples: unlike a maximum it is vectorised, and it does not skip NaN."""
     for r in range(first, stop):
         part = x.dtype.type(0.0)
@@ -22,7 +22,7 @@ def square_sums(x: Reals, first: int, stop: int, planes: int, total: Array) -> N
 
 
 @elementwise
-def square_sum(x: Reals) -> float:
+def compute_square_sum(x: Reals) -> float:
     """Return the sum of squares of a row: unlike a maximum it is vectorised, and it does not skip NaN."""
     total = x.dtype.type(0.0)
     for i in range(x.shape[0]):
@@ -31,7 +31,7 @@ def square_sum(x: Reals) -> float:
 
 
 @elementwise
-def largest(x: Reals) -> float:
+def find_largest(x: Reals) -> float:
     """Return the largest magnitude in a row."""
     most = 0.0
     for i in range(x.shape[0]):
@@ -54,7 +54,7 @@ def swap(x: NDArray[Any], i: int, j: int) -> None:
 
 
 @elementwise
-def swap_places(tile: Tile, i: int, j: int, planes: int) -> None:
+def swap_samples(tile: Tile, i: int, j: int, planes: int) -> None:
     """Exchange two samples of a tile; scratch that is written before it is read stays."""
     swap_rows(tile.y, i, j, planes)
     swap_rows(tile.constant, i, j, planes)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...stopping import RUNNING
 from ..compile import elementwise
-from .drift import Law, Reals, Tile, drifts
-from .noise import Noise, Window, gather
-from .rows import swap, swap_places, swap_rows
+from .drift import Reals, Tile, UnitLaw, compute_drift_columns
+from .noise import TileNoise, Window, gather
+from .rows import swap, swap_rows, swap_samples
 from .stopping import Course
 
 
 @elementwise
-def _poles(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
+def _compute_pole_drift(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
     """Write the drift of the synaptic poles and put them in the place of the drive."""
     for r in range(rows):
         for i in range(units):
@@ -20,23 +20,25 @@ def _poles(state: Reals, h: Reals, rows: int, units: int, drift: Reals) -> None:
 
 
 @elementwise
-def _add_push(push: Reals, drift: Reals) -> None:
+def _add_slow_drive(push: Reals, drift: Reals) -> None:
     for r in range(push.shape[0]):
         for i in range(push.shape[1]):
             drift[r, i] += push[r, i]
 
 
 @elementwise
-def full_drift(tile: Tile, state: Reals, cell: Law, noise: Noise, out: Reals, first: int, stop: int) -> None:
+def compute_full_drift(
+    tile: Tile, state: Reals, cell: UnitLaw, noise: TileNoise, out: Reals, first: int, stop: int
+) -> None:
     """Write the drift of the samples ``first:stop`` over the whole width: membranes, then synaptic poles."""
     planes, units = cell.planes, tile.a.shape[1]
     top, end = planes * first, planes * stop
     y, h, f = state[top:end], tile.h[top:end], out[top:end]
     if y.shape[1] > units:
-        _poles(y, h, end - top, units, f)
-    drifts(y, h, tile.slope[top:end], cell, end - top, 0, units, f)
+        _compute_pole_drift(y, h, end - top, units, f)
+    compute_drift_columns(y, h, tile.slope[top:end], cell, end - top, 0, units, f)
     if noise.on and noise.memory.shape[0] > 0:
-        _add_push(noise.push[top:end], f)
+        _add_slow_drive(noise.push[top:end], f)
 
 
 @elementwise
@@ -52,7 +54,7 @@ def compact(tile: Tile, course: Course, planes: int) -> bool:
         if tile.status[r] == RUNNING:
             r += 1
             continue
-        swap_places(tile, r, last, planes)
+        swap_samples(tile, r, last, planes)
         swap_rows(course.reference, r, last, planes)
         swap_rows(course.track, r, last, 1)
         swap(course.dt, r, last)

@@ -20,16 +20,16 @@ from ...stopping import (
     SHORT,
     STALLED,
     STEP_LIMIT,
-    Options,
+    StoppingOptions,
 )
 from ..compile import elementwise
 from .drift import Array, Reals, Tile
-from .rows import largest, square_sum, square_sums
+from .rows import compute_square_sum, compute_square_sums, find_largest
 
 _REFERENCE, _REACH, _BEST, _BEST_AT, _FOUND = 0, 1, 2, 3, 4
 
 
-class Plan(NamedTuple):
+class Integrator(NamedTuple):
     """An explicit method with the time constants of the units in it."""
 
     a: Array
@@ -78,7 +78,7 @@ class Course(NamedTuple):
 
 
 @elementwise
-def restrain(bound: Reals, drift: Reals, first: int, stop: int) -> None:
+def limit_slew(bound: Reals, drift: Reals, first: int, stop: int) -> None:
     """Cut the drift of the membranes of the rows ``first:stop`` to its bound; the speed of a membrane is limited."""
     for r in range(first, stop):
         for i in range(bound.shape[0]):
@@ -86,7 +86,7 @@ def restrain(bound: Reals, drift: Reals, first: int, stop: int) -> None:
 
 
 @elementwise
-def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
+def _detect_cycle(tile: Tile, course: Course, plan: Integrator, r: int, planes: int) -> int:
     """Return the status of a sample that is back where it was, else RUNNING; keep a state at doubling steps (Brent)."""
     track, step = course.track[r], tile.steps[r]
     away, along, move = 0.0, 0.0, 0.0
@@ -120,7 +120,7 @@ def _return(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> int:
 
 
 @elementwise
-def _unmoved(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> bool:
+def _is_unmoved(tile: Tile, course: Course, plan: Integrator, r: int, planes: int) -> bool:
     """Tell whether a step changes nothing: it is below the rounding of every number of the state."""
     h = tile.y.dtype.type(course.dt[r])
     for p in range(planes * r, planes * r + planes):
@@ -136,7 +136,7 @@ def _unmoved(tile: Tile, course: Course, plan: Plan, r: int, planes: int) -> boo
 
 
 @elementwise
-def _limited(course: Course, plan: Plan, r: int, planes: int) -> bool:
+def _is_slew_limited(course: Course, plan: Integrator, r: int, planes: int) -> bool:
     """Tell whether a membrane moves at the limit of its speed; so long the drift says nothing about progress."""
     for p in range(planes * r, planes * r + planes):
         for i in range(plan.bound.shape[0]):
@@ -146,74 +146,78 @@ def _limited(course: Course, plan: Plan, r: int, planes: int) -> bool:
 
 
 @elementwise
-def _at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
+def _is_at_floor(tile: Tile, r: int, planes: int, total: float) -> bool:
     """Tell whether the drift of a sample is rounding of its state."""
     size = 0.0
     for p in range(planes * r, planes * r + planes):
-        size += square_sum(tile.y[p]) + tile.y.shape[1]
+        size += compute_square_sum(tile.y[p]) + tile.y.shape[1]
     rounding = 2.0**-52 if tile.y.itemsize == 8 else 2.0**-23
     return total <= (FLOOR * rounding) ** 2 * size
 
 
 @elementwise
-def _stall(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, total: float) -> int:
+def _detect_stall(
+    tile: Tile, course: Course, plan: Integrator, options: StoppingOptions, r: int, planes: int, total: float
+) -> int:
     """Return STALLED for a sample that gets no closer to rest, else RUNNING."""
     track, now = course.track[r], course.time[r] if options.adaptive else float(tile.steps[r])
     if total < PROGRESS**2 * track[_BEST]:
         track[_BEST], track[_BEST_AT] = total, now
-    elif _limited(course, plan, r, planes):
+    elif _is_slew_limited(course, plan, r, planes):
         track[_BEST_AT] = now
     idle = now - track[_BEST_AT]
-    if idle >= options.patience or (idle >= options.floor_patience and _at_floor(tile, r, planes, total)):
+    if idle >= options.patience or (idle >= options.floor_patience and _is_at_floor(tile, r, planes, total)):
         return STALLED
     # A fixed step that changes nothing will never change anything; an adaptive one grows.
-    return STALLED if not options.adaptive and _unmoved(tile, course, plan, r, planes) else RUNNING
+    return STALLED if not options.adaptive and _is_unmoved(tile, course, plan, r, planes) else RUNNING
 
 
 @elementwise
-def _at_rest(course: Course, options: Options, r: int, planes: int, width: int) -> bool:
+def _is_at_rest(course: Course, options: StoppingOptions, r: int, planes: int, width: int) -> bool:
     """Tell whether the largest drift is below the tolerance; it lies between the root mean square and the root sum."""
     total, limit = course.total[r], options.tolerance**2
     if total < limit or total >= limit * planes * width:
         return bool(total < limit)
-    return worst_drift(course, r, planes) < options.tolerance
+    return find_worst_drift(course, r, planes) < options.tolerance
 
 
 @elementwise
-def _status(tile: Tile, course: Course, plan: Plan, options: Options, r: int, planes: int, noisy: bool) -> int:
+def _find_status(
+    tile: Tile, course: Course, plan: Integrator, options: StoppingOptions, r: int, planes: int, noisy: bool
+) -> int:
     """Return the status of sample `r` at its present drift; RUNNING if none applies."""
     total = course.total[r]
     if not total <= RUNAWAY**2:
         return DIVERGED
     if noisy or tile.steps[r] < options.watch:
         return RUNNING
-    if _at_rest(course, options, r, planes, tile.y.shape[1]):
+    if _is_at_rest(course, options, r, planes, tile.y.shape[1]):
         return SETTLED
-    stalled = _stall(tile, course, plan, options, r, planes, total)
+    stalled = _detect_stall(tile, course, plan, options, r, planes, total)
     if stalled != RUNNING or options.adaptive:
         return stalled
-    found = _return(tile, course, plan, r, planes)
+    found = _detect_cycle(tile, course, plan, r, planes)
     # A state that moves by rounding alone returns too, but that is no cycle of the machine.
-    if found != RUNNING and course.track[r, _FOUND] == 0.0 and not _at_floor(tile, r, planes, total):
+    if found != RUNNING and course.track[r, _FOUND] == 0.0 and not _is_at_floor(tile, r, planes, total):
         course.track[r, _FOUND] = found
     return int(course.track[r, _FOUND]) if course.track[r, _FOUND] > 0.0 else RUNNING
 
 
 @elementwise
-def worst_drift(course: Course, r: int, planes: int) -> float:
+def find_worst_drift(course: Course, r: int, planes: int) -> float:
     """Return the largest drift of sample `r`."""
     most = 0.0
     for p in range(planes * r, planes * r + planes):
-        most = max(most, largest(course.drift[0, p]))
+        most = max(most, find_largest(course.drift[0, p]))
     return most
 
 
 @elementwise
-def judge(
+def check_convergence(
     tile: Tile,
     course: Course,
-    plan: Plan,
-    options: Options,
+    plan: Integrator,
+    options: StoppingOptions,
     noisy: bool,
     planes: int,
     first: int,
@@ -222,14 +226,14 @@ def judge(
 ) -> int:
     """Judge the running samples among ``first:stop`` at their present drift; return how many run on."""
     running = 0
-    square_sums(course.drift[0], first, stop, planes, course.total)
+    compute_square_sums(course.drift[0], first, stop, planes, course.total)
     for r in range(first, stop):
         if tile.status[r] != RUNNING:
             continue
-        status = _status(tile, course, plan, options, r, planes, noisy)
+        status = _find_status(tile, course, plan, options, r, planes, noisy)
         over = last or (options.adaptive and course.time[r] >= options.end * (1.0 - 1e-12))
         if status == DIVERGED or (status != RUNNING and options.stop_early) or over:
-            residual = worst_drift(course, r, planes)
+            residual = find_worst_drift(course, r, planes)
             tile.residual[r] = residual if status != DIVERGED or residual > RUNAWAY else np.inf
             if status == RUNNING:
                 status = SETTLED if residual < options.tolerance else STEP_LIMIT

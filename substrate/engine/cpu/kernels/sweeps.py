@@ -12,7 +12,7 @@ import numpy as np
 from devices.interface.cost_force import Circuit
 
 from ...stopping import DIVERGED, RUNAWAY, RUNNING, SETTLED, STALLED, STEP_LIMIT
-from ...sweeping import CONTRACTION, DEPTH, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, Options
+from ...sweeping import CONTRACTION, DEPTH, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, SearchOptions
 from ..compile import elementwise, kernel
 from .anderson import (
     BEST,
@@ -26,22 +26,34 @@ from .anderson import (
     RATE,
     SKIP,
     SLOT_DAMPING,
+    AndersonScratch,
     Search,
-    Work,
-    combine,
+    extrapolate_anderson,
 )
-from .drift import Integers, Law, Reals, Tile, Wiring, activate_range, connect, drifts, pull
-from .rows import largest, square_sum, swap_places, swap_rows
+from .drift import (
+    Integers,
+    Reals,
+    Tile,
+    UnitLaw,
+    Wiring,
+    activate_range,
+    add_nudge_force,
+    compute_drift_columns,
+    compute_drive,
+)
+from .rows import compute_square_sum, find_largest, swap_rows, swap_samples
 
 CHUNK = 4
 """Samples that are worked on together between two products."""
 
 
 @elementwise
-def _half(tile: Tile, search: Search, wiring: Wiring, circuit: Circuit, cell: Law, outputs: int) -> None:
+def _compute_colour_drive(
+    tile: Tile, search: Search, wiring: Wiring, circuit: Circuit, cell: UnitLaw, outputs: int
+) -> None:
     """Write the drive of the layers of one colour, and the nudge at the present outputs to theirs."""
     active, nudged = tile.active[0], cell.beta.shape[0] > 0
-    connect(tile, wiring, cell, active)
+    compute_drive(tile, wiring, cell, active)
     if not nudged:
         return
     # The outputs move between the halves, and their nudge with them: their drive without it is kept.
@@ -52,12 +64,19 @@ def _half(tile: Tile, search: Search, wiring: Wiring, circuit: Circuit, cell: La
                 search.bare[r, i] = tile.h[r, first + i]
             else:
                 tile.h[r, first + i] = search.bare[r, i]
-    pull(tile, circuit, cell, active)
+    add_nudge_force(tile, circuit, cell, active)
 
 
 @elementwise
-def _update(
-    tile: Tile, search: Search, circuit: Circuit, options: Options, layers: Integers, colour: int, planes: int, r: int
+def _update_colour(
+    tile: Tile,
+    search: Search,
+    circuit: Circuit,
+    options: SearchOptions,
+    layers: Integers,
+    colour: int,
+    planes: int,
+    r: int,
 ) -> None:
     """Move the layers of one colour of sample `r` along their drift."""
     base = planes * (r - r % CHUNK)
@@ -74,7 +93,7 @@ def _update(
 
 
 @elementwise
-def _pack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, out: Reals) -> None:
+def _pack_colour(tile: Tile, layers: Integers, colour: int, planes: int, r: int, out: Reals) -> None:
     """Write the layers of one colour of a sample side by side."""
     at = 0
     for p in range(planes * r, planes * (r + 1)):
@@ -88,7 +107,7 @@ def _pack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, out: R
 
 
 @elementwise
-def _unpack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, values: Reals) -> None:
+def _unpack_colour(tile: Tile, layers: Integers, colour: int, planes: int, r: int, values: Reals) -> None:
     """Do the reverse."""
     at = 0
     for p in range(planes * r, planes * (r + 1)):
@@ -102,18 +121,20 @@ def _unpack(tile: Tile, layers: Integers, colour: int, planes: int, r: int, valu
 
 
 @elementwise
-def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int, last: bool) -> int:
+def _check_sample_convergence(
+    tile: Tile, search: Search, options: SearchOptions, layers: Integers, r: int, planes: int, last: bool
+) -> int:
     """Return the status of sample `r` at its present drift; keep its best residual; RUNNING if none applies."""
     memory, total, place = search.memory[r], 0.0, planes * (r % CHUNK)
     for p in range(place, place + planes):
-        total += square_sum(search.drift[p])
+        total += compute_square_sum(search.drift[p])
     # The largest drift is not vectorised: it is looked for only when it can matter.
     close = total < options.tolerance**2 * planes * search.drift.shape[1]
     stalled = tile.steps[r] - memory[MARK_STEP] >= STALL
     if close or stalled or last or not total <= RUNAWAY**2:
         tile.residual[r] = 0.0
         for p in range(place, place + planes):
-            tile.residual[r] = max(tile.residual[r], largest(search.drift[p]))
+            tile.residual[r] = max(tile.residual[r], find_largest(search.drift[p]))
         if not total <= RUNAWAY**2:
             tile.residual[r] = tile.residual[r] if tile.residual[r] > RUNAWAY else np.inf
             return DIVERGED
@@ -128,7 +149,7 @@ def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: in
     memory[LAST] = residual
     idle = tile.steps[r] - int(memory[MARK_STEP])
     if memory[FAST] > 0.0 and residual > WORSE * memory[BEST]:
-        _fall_back(tile, search, options, layers, r, planes)
+        _restore_last_sweep(tile, search, options, layers, r, planes)
     elif memory[FAST] == 0.0 or residual < memory[BEST]:
         # A plain sweep may grow: that is how a sample leaves a point where it cannot stay.
         memory[BEST] = residual
@@ -138,16 +159,18 @@ def _judge(tile: Tile, search: Search, options: Options, layers: Integers, r: in
 
 
 @elementwise
-def _fall_back(tile: Tile, search: Search, options: Options, layers: Integers, r: int, planes: int) -> None:
+def _restore_last_sweep(
+    tile: Tile, search: Search, options: SearchOptions, layers: Integers, r: int, planes: int
+) -> None:
     """Go back to what the last sweep left and forget the history; the other colour follows from the last one."""
     memory = search.memory[r]
     memory[COUNT], memory[NEXT], memory[COOL], memory[SKIP], memory[LAST] = 0.0, 0.0, REST, 1.0, 0.0
     memory[FAST] = 0.0
-    _unpack(tile, layers, options.colours - 1, planes, r, search.old_g[r])
+    _unpack_colour(tile, layers, options.colours - 1, planes, r, search.old_g[r])
 
 
 @elementwise
-def _compact(tile: Tile, search: Search, planes: int) -> int:
+def _compact_search(tile: Tile, search: Search, planes: int) -> int:
     """Move ended samples behind the running ones once less than three quarters run; return how many run."""
     active, running = tile.active[0], 0
     for r in range(active):
@@ -159,7 +182,7 @@ def _compact(tile: Tile, search: Search, planes: int) -> int:
         if tile.status[r] == RUNNING:
             r += 1
             continue
-        swap_places(tile, r, last, planes)
+        swap_samples(tile, r, last, planes)
         for rows in (tile.a, tile.h, search.bare):
             swap_rows(rows, r, last, planes)
         if tile.slope.shape[0] > 0:
@@ -174,7 +197,7 @@ def _compact(tile: Tile, search: Search, planes: int) -> int:
 
 
 @elementwise
-def _activate(tile: Tile, cell: Law, layers: Integers, colour: int, first: int, stop: int) -> None:
+def _activate_colour(tile: Tile, cell: UnitLaw, layers: Integers, colour: int, first: int, stop: int) -> None:
     """Write activity and slope of the layers of one colour, of the samples ``first:stop``."""
     top, end = cell.planes * first, cell.planes * stop
     y, a, slope = tile.y[top:end], tile.a[top:end], tile.slope[top:end]
@@ -184,22 +207,24 @@ def _activate(tile: Tile, cell: Law, layers: Integers, colour: int, first: int, 
 
 
 @elementwise
-def _drift(tile: Tile, search: Search, cell: Law, first: int, stop: int) -> None:
+def _compute_chunk_drift(tile: Tile, search: Search, cell: UnitLaw, first: int, stop: int) -> None:
     """Write the drift of the samples ``first:stop``, at most `CHUNK`, where the next ones overwrite it."""
     top, end = cell.planes * first, cell.planes * stop
     y, h, slope = tile.y[top:end], tile.h[top:end], tile.slope[top:end]
-    drifts(y, h, slope, cell, end - top, 0, tile.a.shape[1], search.drift)
+    compute_drift_columns(y, h, slope, cell, end - top, 0, tile.a.shape[1], search.drift)
 
 
 @elementwise
-def _leap(tile: Tile, search: Search, options: Options, layers: Integers, planes: int, r: int, work: Work) -> None:
+def _apply_anderson(
+    tile: Tile, search: Search, options: SearchOptions, layers: Integers, planes: int, r: int, work: AndersonScratch
+) -> None:
     """Put the combination of the last sweeps of sample `r` in the place of the sweep."""
     memory, last = search.memory[r], options.colours - 1
-    _pack(tile, layers, last, planes, r, search.g)
+    _pack_colour(tile, layers, last, planes, r, search.g)
     close = memory[LAST] < SWITCH or (memory[RATE] < CONTRACTION and tile.steps[r] > 2)
     memory[FAST] = 1.0 if close and memory[COOL] == 0.0 else 0.0
-    combine(search, r, memory[FAST] > 0.0, work)
-    _unpack(tile, layers, last, planes, r, search.x)
+    extrapolate_anderson(search, r, memory[FAST] > 0.0, work)
+    _unpack_colour(tile, layers, last, planes, r, search.x)
     memory[COOL] = max(0.0, memory[COOL] - 1.0)
 
 
@@ -209,44 +234,46 @@ def search_rest(
     search: Search,
     wiring: Wiring,
     circuit: Circuit,
-    first: Law,
-    second: Law,
+    first: UnitLaw,
+    second: UnitLaw,
     layers: Integers,
-    options: Options,
+    options: SearchOptions,
 ) -> None:
     """Sweep until every sample has a status; `first` and `second` are the law with the colour of a half sweep."""
     planes, last, outputs = first.planes, options.colours - 1, layers[layers.shape[0] - 1, 2]
-    work = Work(np.zeros((DEPTH, DEPTH)), np.zeros(DEPTH))
+    work = AndersonScratch(np.zeros((DEPTH, DEPTH)), np.zeros(DEPTH))
     for colour in range(options.colours):
-        _activate(tile, first, layers, colour, 0, tile.active[0])
+        _activate_colour(tile, first, layers, colour, 0, tile.active[0])
     if options.colours == 2:
-        _half(tile, search, wiring, circuit, second, outputs)
+        _compute_colour_drive(tile, search, wiring, circuit, second, outputs)
     for sweep in range(options.max_sweeps + 1):
-        _half(tile, search, wiring, circuit, first, outputs)
+        _compute_colour_drive(tile, search, wiring, circuit, first, outputs)
         # A few samples at a time, so that they stay in the first-level cache.
         for begin in range(0, tile.active[0], CHUNK):
             end = min(begin + CHUNK, tile.active[0])
-            _drift(tile, search, first, begin, end)
+            _compute_chunk_drift(tile, search, first, begin, end)
             for r in range(begin, end):
                 if tile.status[r] == RUNNING:
                     search.memory[r, SKIP] = 0.0
-                    tile.status[r] = _judge(tile, search, options, layers, r, planes, sweep == options.max_sweeps)
+                    tile.status[r] = _check_sample_convergence(
+                        tile, search, options, layers, r, planes, sweep == options.max_sweeps
+                    )
                 if options.colours == 2 and tile.status[r] == RUNNING and search.memory[r, SKIP] == 0.0:
-                    _update(tile, search, circuit, options, layers, 0, planes, r)
+                    _update_colour(tile, search, circuit, options, layers, 0, planes, r)
             if options.colours == 2:
-                _activate(tile, first, layers, 0, begin, end)
+                _activate_colour(tile, first, layers, 0, begin, end)
         if options.colours == 2:
-            _half(tile, search, wiring, circuit, second, outputs)
+            _compute_colour_drive(tile, search, wiring, circuit, second, outputs)
         for begin in range(0, tile.active[0], CHUNK):
             end = min(begin + CHUNK, tile.active[0])
-            _drift(tile, search, second, begin, end)
+            _compute_chunk_drift(tile, search, second, begin, end)
             for r in range(begin, end):
                 tile.steps[r] += tile.status[r] == RUNNING
                 if tile.status[r] == RUNNING and search.memory[r, SKIP] == 0.0:
-                    _pack(tile, layers, last, planes, r, search.x)
-                    _update(tile, search, circuit, options, layers, last, planes, r)
+                    _pack_colour(tile, layers, last, planes, r, search.x)
+                    _update_colour(tile, search, circuit, options, layers, last, planes, r)
                     if options.accelerate:
-                        _leap(tile, search, options, layers, planes, r, work)
-            _activate(tile, first, layers, last, begin, end)
-        if _compact(tile, search, planes) == 0:
+                        _apply_anderson(tile, search, options, layers, planes, r, work)
+            _activate_colour(tile, first, layers, last, begin, end)
+        if _compact_search(tile, search, planes) == 0:
             return

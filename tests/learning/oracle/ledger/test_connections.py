@@ -10,9 +10,9 @@ from devices.programming.laws import ConstantStep
 from devices.synapse.cell import FeedbackDevices
 from devices.synapse.retention import Retention
 from learning import cost
-from learning.oracle.ledger.connections import Probe, connection_ledgers
-from learning.oracle.ledger.runs import Trial, runs_of
-from learning.oracle.ledger.vectors import TERMS, ledger
+from learning.oracle.ledger.connections import TrialWrite, make_connection_ledgers
+from learning.oracle.ledger.runs import Trial, run_without_causes
+from learning.oracle.ledger.vectors import TERMS, make_ledger
 from learning.rules.asym_ep import AsymEP
 from learning.rules.contrastive import Contrastive
 from learning.rules.dyadic import Dyadic
@@ -25,7 +25,7 @@ from tests.networks import random_batch, random_chip
 from tests.statistics import assert_chi_square
 
 RULES = [ErrorVector(), Contrastive(), AsymEP(), Dyadic(), KolenPollack(), FeedbackAlignment()]
-PROBE = Probe(rate=0.1, repeats=1)
+PROBE = TrialWrite(rate=0.1, repeats=1)
 BAD = {
     "sigma": 0.2,
     "noise": Noise(thermal=0.01, read=0.002),
@@ -41,10 +41,10 @@ BAD = {
 def books_of(chip, scheme, rule=RULES[0], repeats=1, probe=PROBE, presynaptic="mean"):
     x, y = random_batch(chip)
     trial = Trial(x, y, [scheme], rule, presynaptic)
-    runs = runs_of(chip, trial, repeats)
-    keep = ledger(runs, trial, 0).keep
+    runs = run_without_causes(chip, trial, repeats)
+    keep = make_ledger(runs, trial, 0).keep
     assert keep.all()
-    return connection_ledgers(chip, runs, trial, 0, keep, probe), runs, trial
+    return make_connection_ledgers(chip, runs, trial, 0, keep, probe), runs, trial
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
@@ -80,7 +80,7 @@ def test_the_contrastive_rule_tends_to_the_tied_sum(wiring):
     books, runs, trial = books_of(chip, Centred(beta=1e-3), Contrastive())
     topology, keep = chip.topology, np.ones(5, dtype=bool)
     rest = {"in": trial.x} | topology.split(runs.reference.equilibrium.activity)
-    exact = cost.gradients(chip, rest, topology.split(runs.reference.delta), keep)
+    exact = cost.compute_gradients(chip, rest, topology.split(runs.reference.delta), keep)
     found = topology.split(runs.reference.ep)
     for pre, post in chip.connections:
         name, back = f"weight/{pre}-{post}", f"weight/{post}-{pre}"
@@ -127,7 +127,7 @@ def test_a_write_by_constant_steps_has_its_closed_form(step):
     rate = 0.3
     chip = random_chip(update=ConstantStep(step=step))
     before = {name: block.copy() for name, block in chip.programmed.items()}
-    books, _, _ = books_of(chip, Centred(beta=0.2), probe=Probe(rate, 1))
+    books, _, _ = books_of(chip, Centred(beta=0.2), probe=TrialWrite(rate, 1))
     for book in books.values():
         asked = -rate * book.steps[TERMS.index("write")]
         expected = (step * np.rint(asked / step) - asked) / -rate
@@ -142,7 +142,7 @@ def test_what_cells_forget_is_no_fault_of_the_write(storage, step):
     rate, leak = 0.3, Retention(age=2.0, interval=0.5, leak_tau=100.0, leak_tau_sigma=0.2)
     law = None if step is None else ConstantStep(step=step)
     chip = random_chip(symmetric=True).variant(update=law, retention=leak, feedback=FeedbackDevices(storage=storage))
-    books, _, _ = books_of(chip, Centred(beta=0.2), probe=Probe(rate, 1))
+    books, _, _ = books_of(chip, Centred(beta=0.2), probe=TrialWrite(rate, 1))
     for name in ("weight/in-l1", "weight/l1-l2", "weight/l2-l1"):
         owner, turned = ("weight/l1-l2", True) if (name, storage) == ("weight/l2-l1", "copied") else (name, False)
         speed = chip.writer.forgetting[owner].rate
@@ -175,7 +175,7 @@ def test_stochastic_rounding_writes_right_in_the_mean():
     """All entries within five standard errors of the mean of 400 writes; false alarms below 1e-4."""
     repeats, rate, step = 400, 0.1, 1e-3
     chip = random_chip(update=ConstantStep(step=step, rounding="stochastic"))
-    books, _, _ = books_of(chip, Centred(beta=0.2), repeats=repeats, probe=Probe(rate, repeats))
+    books, _, _ = books_of(chip, Centred(beta=0.2), repeats=repeats, probe=TrialWrite(rate, repeats))
     book = books["weight/l1-l2"]
     wanted = np.abs(rate * book.steps[TERMS.index("write")] / step)
     part = wanted - np.floor(wanted)
@@ -193,7 +193,7 @@ def test_what_is_felt_around_a_write_has_a_term_of_its_own(storage):
     changes = {"symmetric": True, "sigma": 0.0}
     chip = random_chip(**changes, update=ConstantStep(step=step, write_noise=noise))
     stored = {"feedback": FeedbackDevices(storage=storage)}
-    probe = Probe(rate, repeats)
+    probe = TrialWrite(rate, repeats)
     books, _, _ = books_of(chip.variant(**stored), Centred(beta=0.2), repeats=repeats, probe=probe)
     plain = random_chip(**changes, update=ConstantStep(step=step)).variant(**stored)
     without, _, _ = books_of(plain, Centred(beta=0.2), probe=probe)
@@ -212,10 +212,10 @@ def test_what_is_felt_around_a_write_has_a_term_of_its_own(storage):
 def test_noise_dithers_a_write_that_would_be_lost():
     """A request below half a step moves nothing; with noise some of the writes get through."""
     changes = {"update": ConstantStep(step=6e-3), "noise": Noise(read=0.02)}
-    books, _, _ = books_of(random_chip(**changes), Centred(beta=0.2), repeats=20, probe=Probe(0.3, 20))
+    books, _, _ = books_of(random_chip(**changes), Centred(beta=0.2), repeats=20, probe=TrialWrite(0.3, 20))
     book = books["weight/l1-l2"]
     assert np.abs(book.steps[-1]).max() > 1e-4
-    quiet, _, _ = books_of(random_chip(update=changes["update"]), Centred(beta=0.2), probe=Probe(0.3, 1))
+    quiet, _, _ = books_of(random_chip(update=changes["update"]), Centred(beta=0.2), probe=TrialWrite(0.3, 1))
     assert np.abs(quiet["weight/l1-l2"].steps[-1]).max() < 1e-15
     assert (book.noise_after("write") > 0.0).any()
 
@@ -233,5 +233,5 @@ def test_without_samples_there_are_no_numbers():
     chip = random_chip(update=ConstantStep(step=1e-3))
     x, y = random_batch(chip)
     trial = Trial(x, y, [Centred(beta=0.2)])
-    books = connection_ledgers(chip, runs_of(chip, trial), trial, 0, np.zeros(5, dtype=bool), PROBE)
+    books = make_connection_ledgers(chip, run_without_causes(chip, trial), trial, 0, np.zeros(5, dtype=bool), PROBE)
     assert all(np.isnan(step).all() for book in books.values() for step in book.steps)

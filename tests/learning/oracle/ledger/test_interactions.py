@@ -9,9 +9,9 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import ConstantStep
 from devices.synapse.cell import WeightDevices
-from learning.oracle.ledger.interactions import acting, interactions
-from learning.oracle.ledger.runs import Trial, runs_of
-from learning.oracle.ledger.vectors import ledger
+from learning.oracle.ledger.interactions import find_acting_causes, measure_interactions
+from learning.oracle.ledger.runs import Trial, run_without_causes
+from learning.oracle.ledger.vectors import make_ledger
 from learning.schemes.nodes import Centred, OneSided
 from learning.schemes.wave import LockIn, Rotation
 from substrate.chip.causes import CAUSES
@@ -25,7 +25,7 @@ NOISY = {"dt": 0.1, "phase": Phase(duration=8.0, window=2.0), "dynamics": {"meth
 
 def found_of(chip, scheme, repeats=1, say=None):
     x, y = random_batch(chip)
-    return interactions(chip, Trial(x, y, [scheme]), repeats, say)[0]
+    return measure_interactions(chip, Trial(x, y, [scheme]), repeats, say)[0]
 
 
 def complete(**changes):
@@ -37,7 +37,7 @@ def total_of(chip, scheme, repeats=1):
     """Return the whole error in the ledger of a chip."""
     x, y = random_batch(chip)
     trial = Trial(x, y, [scheme])
-    book = ledger(runs_of(chip, trial, repeats), trial, 0)
+    book = make_ledger(run_without_causes(chip, trial, repeats), trial, 0)
     return book.steps[-1] - book.steps[0]
 
 
@@ -78,13 +78,13 @@ def test_a_cause_alone_is_the_chip_that_has_no_other_whatever_stands_before_it()
 
 
 def test_the_causes_that_act_are_named():
-    assert acting(complete()) == []
-    assert acting(complete(update=ConstantStep(step=0.1))) == []
-    assert acting(complete(hold=Hold(pedestal=0.1), sigma=0.1)) == ["mismatch", "hold"]
-    assert acting(random_chip(phase=Phase(steps=9))) == ["settling"]
-    assert acting(complete(dynamics={"precision": "single"})) == ["precision"]
+    assert find_acting_causes(complete()) == []
+    assert find_acting_causes(complete(update=ConstantStep(step=0.1))) == []
+    assert find_acting_causes(complete(hold=Hold(pedestal=0.1), sigma=0.1)) == ["mismatch", "hold"]
+    assert find_acting_causes(random_chip(phase=Phase(steps=9))) == ["settling"]
+    assert find_acting_causes(complete(dynamics={"precision": "single"})) == ["precision"]
     # Membranes with noise need an end by the clock: it belongs to every chip.
-    assert acting(random_chip(noise=Noise(thermal=0.1), **NOISY)) == ["noise"]
+    assert find_acting_causes(random_chip(noise=Noise(thermal=0.1), **NOISY)) == ["noise"]
 
 
 @pytest.mark.parametrize("changes", [{"sigma": 0.3}, {"hold": Hold(pedestal=0.01)}])
@@ -121,12 +121,12 @@ def test_without_a_cause_the_finite_nudge_is_left_and_the_chip_is_that_of_the_le
     chip = random_chip(sigma=0.2, hold=Hold(pedestal=0.001), phase=Phase(steps=40))
     x, y = random_batch(chip)
     trial = Trial(x, y, [scheme])
-    found = interactions(chip, trial)[0]
+    found = measure_interactions(chip, trial)[0]
     assert found.keep.all()
-    book = ledger(runs_of(chip, trial), trial, 0)
+    book = make_ledger(run_without_causes(chip, trial), trial, 0)
     np.testing.assert_allclose(found.full.value, book.steps[-1] - book.steps[0], rtol=0, atol=1e-13)
     bare = chip.ideal()
-    ideal = ledger(runs_of(bare, trial), trial, 0)
+    ideal = make_ledger(run_without_causes(bare, trial), trial, 0)
     np.testing.assert_allclose(found.base.value, ideal.steps[2] - ideal.steps[0], rtol=0, atol=1e-10)
 
 

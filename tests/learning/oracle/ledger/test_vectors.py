@@ -8,14 +8,21 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from learning.estimator import estimate, measure_free
-from learning.oracle.exact import exact
-from learning.oracle.fluctuations import estimate_variance
-from learning.oracle.ledger.runs import Trial, complete_settling, runs_of
-from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger, compared, ledger, moments
+from learning.estimator import estimate_error_vectors, measure_free
+from learning.oracle.exact import compute_exact_errors
+from learning.oracle.fluctuations import predict_estimate_variance
+from learning.oracle.ledger.runs import Trial, make_settling_complete, run_without_causes
+from learning.oracle.ledger.vectors import (
+    PARTS,
+    TERMS,
+    Ledger,
+    compute_sample_moments,
+    make_ledger,
+    select_common_samples,
+)
 from learning.rules.dyadic import Dyadic
 from learning.schemes.nodes import Centred, Circle, OneSided, RandomSign
-from learning.schemes.scheme import Slow, noise_gain, unfolded
+from learning.schemes.scheme import QuasiStaticSwing, compute_noise_gain, unfold_mirrored_nodes
 from learning.schemes.wave import LockIn, Rotation
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
@@ -35,7 +42,7 @@ SINGLE = {"dynamics": {"precision": "single", "method": "exponential"}}
 def book_of(chip, scheme, samples=5, repeats=1, rule=None):
     x, y = random_batch(chip, samples)
     trial = Trial(x, y, [scheme]) if rule is None else Trial(x, y, [scheme], rule)
-    return ledger(runs_of(chip, trial, repeats), trial, 0)
+    return make_ledger(run_without_causes(chip, trial, repeats), trial, 0)
 
 
 def sizes(book):
@@ -119,7 +126,7 @@ def test_read_noise_has_the_variance_that_the_gain_predicts(scheme):
     sigma, repeats, samples = 0.01, 40, 8
     chip = random_chip(noise=Noise(read=sigma))
     book = book_of(chip, scheme, samples, repeats)
-    expected = noise_gain(unfolded(scheme.nodes())) * sigma**2 / scheme.beta**2
+    expected = compute_noise_gain(unfold_mirrored_nodes(scheme.nodes())) * sigma**2 / scheme.beta**2
     freedom = (repeats - 1) * book.variance.size
     low, high = stats.chi2.ppf([5e-7, 1.0 - 5e-7], freedom) / freedom
     assert low < book.variance.mean() / expected < high
@@ -137,9 +144,9 @@ def test_noise_of_the_membranes_has_the_variance_of_the_lyapunov_equation():
     x, y = random_batch(chip, samples)
     scheme = Centred(beta=0.05)
     trial = Trial(x, y, [scheme])
-    runs = runs_of(chip, trial, repeats)
-    book = ledger(runs, trial, 0)
-    ratio = book.variance / estimate_variance(chip, runs.reference.linear, scheme)
+    runs = run_without_causes(chip, trial, repeats)
+    book = make_ledger(runs, trial, 0)
+    ratio = book.variance / predict_estimate_variance(chip, runs.reference.linear, scheme)
     spread = np.sqrt(2.0 / ((repeats - 1) * samples))  # units of a sample may move together
     assert abs(ratio.mean() - 1.0) < 0.05 + 4.9 * spread
     assert np.abs(sizes(book)["noise"]) > 0.0
@@ -172,7 +179,7 @@ def test_a_sample_that_rests_elsewhere_is_not_kept():
     chip = random_chip()
     x, y = random_batch(chip, 3)
     trial = Trial(x, y, [Centred(beta=0.2)])
-    runs = runs_of(chip, trial)
+    runs = run_without_causes(chip, trial)
     state = runs.complete.state.copy()
     state[1, 2] += 1e-3
     assert runs._replace(complete=runs.complete._replace(state=state)).keep(0).tolist() == [True, False, True]
@@ -190,7 +197,7 @@ def test_all_figures_are_averages_over_the_same_samples():
         return Ledger((nothing,) * (len(TERMS) + 1), {}, nothing, {}, {}, {}, np.array(keep, dtype=bool))
 
     reached = np.array([True, True, True, False])
-    books, common = compared([book(1, 1, 0, 1), book(0, 1, 1, 1), book(0, 0, 0, 1)], reached)
+    books, common = select_common_samples([book(1, 1, 0, 1), book(0, 1, 1, 1), book(0, 0, 0, 1)], reached)
     assert list(common) == [False, True, False, False]
     assert [list(b.keep) for b in books] == [[False, True, False, False]] * 2 + [[False] * 4]
 
@@ -199,15 +206,15 @@ def test_fewer_than_one_repeat_is_refused():
     chip = random_chip()
     x, y = random_batch(chip)
     with pytest.raises(ValueError, match="repeats = 0: must be 1 or more"):
-        runs_of(chip, Trial(x, y, [Centred(beta=0.2)]), 0)
+        run_without_causes(chip, Trial(x, y, [Centred(beta=0.2)]), 0)
 
 
 def test_moments_are_those_of_numpy():
     values = list(np.random.default_rng(0).normal(size=(6, 3, 2)))
-    mean, variance = moments(values)
+    mean, variance = compute_sample_moments(values)
     np.testing.assert_allclose(mean, np.mean(values, axis=0), rtol=1e-13)
     np.testing.assert_allclose(variance, np.var(values, axis=0, ddof=1), rtol=1e-13)
-    assert np.isnan(moments(values[:1])[1]).all()
+    assert np.isnan(compute_sample_moments(values[:1])[1]).all()
 
 
 def test_the_reference_is_that_of_the_chip_without_noise():
@@ -217,12 +224,14 @@ def test_the_reference_is_that_of_the_chip_without_noise():
     quiet = chip.without("noise", "read-noise")
     quiet.set_input(x)
     quiet.settle()
-    np.testing.assert_allclose(runs_of(chip, trial, 2).reference.delta, exact(quiet, y).delta, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        run_without_causes(chip, trial, 2).reference.delta, compute_exact_errors(quiet, y).delta, rtol=0, atol=1e-13
+    )
 
 
 def test_a_complete_settling_is_read_ideally_by_the_same_silicon():
     chip = random_chip(**BAD | {"neurons": NeuronDevices(tau_sigma=0.1), "correction": "programmed"})
-    complete = complete_settling(chip)
+    complete = make_settling_complete(chip)
     assert complete.causes == ["mismatch", "neurons", "correction-knowledge"]
     np.testing.assert_array_equal(complete.effective["weight/l2-l1"], chip.effective["weight/l2-l1"])
     assert complete.design.dynamics.precision == "double"
@@ -234,8 +243,8 @@ def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
     x, y = random_batch(chip)
     free = measure_free(chip, x)
     scheme = kind(beta=0.3, period=9.0)
-    measured = estimate(chip, free, y, Slow(scheme))
+    measured = estimate_error_vectors(chip, free, y, QuasiStaticSwing(scheme))
     trial = Trial(x, y, [scheme])
-    book = ledger(runs_of(chip, trial), trial, 0)
+    book = make_ledger(run_without_causes(chip, trial), trial, 0)
     np.testing.assert_allclose(book.steps[2], measured.flat, rtol=0, atol=1e-10)
     assert book.keep.all()

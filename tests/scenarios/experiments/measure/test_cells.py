@@ -2,13 +2,13 @@
 
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.front.progress import Progress
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.report.sheets import sheets
+from scenarios.language.load import load_scenario
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.experiments.measure.test_hardware import TRAIN
 from tests.scenarios.files import write_scenario
 from tests.scenarios.scenario_files import GOOD, faults_of, write
@@ -30,19 +30,19 @@ mismatch_sigma = "5 %"
 
 
 def test_feedback_cells_stand_over_the_others(tmp_path):
-    loaded = load(write(tmp_path, GOOD + CELLS + PHYSICAL))
+    loaded = load_scenario(write(tmp_path, GOOD + CELLS + PHYSICAL))
     weights, feedback = loaded.scenario.in_units().devices.weights, loaded.scenario.in_units().devices.feedback
     assert weights.window == [0.25, 25.0]
     assert (weights.sigma, feedback.over(weights).sigma) == (0.05, 0.1)
     assert feedback.over(weights).levels == 64
-    again = load(write(tmp_path, loaded.scenario.to_toml(), "again.toml")).scenario
+    again = load_scenario(write(tmp_path, loaded.scenario.to_toml(), "again.toml")).scenario
     assert again == loaded.scenario
 
 
 def test_a_chip_gets_its_cells(tmp_path):
     edit = 'devices.weights={window=[-1.0, 1.0], mismatch_sigma=0.2, gain_sigma="3 %"}'
-    loaded = load(write_scenario(tmp_path), [edit])
-    setup = build(loaded)
+    loaded = load_scenario(write_scenario(tmp_path), [edit])
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=1)
     assert chip.causes == ["mismatch", "window", "path-gain"]
 
@@ -50,11 +50,11 @@ def test_a_chip_gets_its_cells(tmp_path):
 def test_the_largest_weight_of_a_cell_is_its_window(tmp_path):
     """Of both kinds of cells; the chip holds nothing beyond it, and says how many cells fall short."""
     edits = ["physical.weight_range=0.2", 'devices.feedback.cell="pair"']
-    loaded = load(write_scenario(tmp_path), edits)
+    loaded = load_scenario(write_scenario(tmp_path), edits)
     devices = loaded.scenario.in_units().devices
     assert devices.weights.window == [-0.2, 0.2]
     assert devices.feedback.over(devices.weights).window == [0.0, 0.2]
-    setup = build(loaded)
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=1)
     assert "window" in chip.causes
     for c in chip.topology.connections:
@@ -93,9 +93,9 @@ def test_cells_without_meaning_are_refused_at_their_key(tmp_path, edits, path, m
 
 
 def test_parameters_that_differ_cannot_share_a_number(tmp_path):
-    loaded = load(write_scenario(tmp_path), ["devices.feedback.storage=copied"])
+    loaded = load_scenario(write_scenario(tmp_path), ["devices.feedback.storage=copied"])
     with pytest.raises(ScenarioError, match="'weight/l2-l1' is not the transpose of 'weight/l1-l2'"):
-        build(loaded)
+        make_setup(loaded)
 
 
 def test_one_number_trains_for_both_directions(tmp_path):
@@ -103,8 +103,10 @@ def test_one_number_trains_for_both_directions(tmp_path):
     text = TRAIN.replace('parameters = "parameters.npz"', "").replace(
         "mismatch_sigma = 0.1", 'storage = "shared-device"'
     )
-    done = run(load(write_scenario(tmp_path, text)), Options(tmp_path / "out"), Progress(quiet=True))
-    metrics = store.load(done.folder / "run.h5")["metrics"]
+    done = run_scenario(
+        load_scenario(write_scenario(tmp_path, text)), RunOptions(tmp_path / "out"), Progress(quiet=True)
+    )
+    metrics = store.read_result_file(done.folder / "run.h5")["metrics"]
     assert metrics["symmetry_couplings"].data[-1] == pytest.approx(1.0, abs=1e-12)
 
 
@@ -112,7 +114,7 @@ def test_a_capacitance_makes_the_noise_of_a_hold(tmp_path):
     """Root of kT/C at 1 pF and 300 K is 64.4 uV; four times the temperature doubles it."""
     text = GOOD + '[devices.hold]\ncapacitance = "1 pF"\n'
     for kelvins in (300.0, 1200.0):
-        scenario = load(write(tmp_path, text + PHYSICAL), [f"physical.temperature={kelvins}"]).scenario
+        scenario = load_scenario(write(tmp_path, text + PHYSICAL), [f"physical.temperature={kelvins}"]).scenario
         hold = scenario.in_units().devices.hold
         assert hold.noise == pytest.approx(64.36e-6 / 0.5 * (kelvins / 300.0) ** 0.5, rel=1e-3)
         assert scenario.devices.hold.random
@@ -125,7 +127,7 @@ def test_wires_need_pairs(tmp_path):
     (fault,) = faults_of(write(tmp_path, GOOD), "devices.wires.segment=0.001")
     assert fault.message == "wires need conductances, which only pairs of devices have"
     text = GOOD + CELLS + PHYSICAL
-    scenario = load(write(tmp_path, text), ["devices.wires={segment='1 ohm', ends='opposite'}"]).scenario
+    scenario = load_scenario(write(tmp_path, text), ["devices.wires={segment='1 ohm', ends='opposite'}"]).scenario
     # 1 ohm times the 4 uS of a weight of 1.
     assert scenario.in_units().devices.wires.segment == pytest.approx(4e-6)
     assert 'segment = "1 ohm"' in scenario.to_toml()
@@ -133,9 +135,11 @@ def test_wires_need_pairs(tmp_path):
 
 def test_a_report_tells_what_each_imperfection_does(tmp_path):
     edits = ["devices.twin.mismatch_sigma=0.01", "devices.noise.read=0.001", "experiment.record.samples=1"]
-    done = run(load(write_scenario(tmp_path), edits), Options(tmp_path / "out"), Progress(quiet=True))
-    result = store.load(done.folder / "run.h5")
-    (sheet,) = (s for s in sheets(result, 8) if s.title == "Imperfections of this chip")
+    done = run_scenario(
+        load_scenario(write_scenario(tmp_path), edits), RunOptions(tmp_path / "out"), Progress(quiet=True)
+    )
+    result = store.read_result_file(done.folder / "run.h5")
+    (sheet,) = (s for s in make_sheets(result, 8) if s.title == "Imperfections of this chip")
     assert [row[:2] for row in sheet.rows] == [
         ["mismatch", "common to both phases"],
         ["twin", "phase-different"],
@@ -143,9 +147,9 @@ def test_a_report_tells_what_each_imperfection_does(tmp_path):
     ]
     assert "over beta" in sheet.rows[1][2]
     assert "phase-different" in (done.folder / "report.html").read_text(encoding="utf-8")
-    ideal = run(
-        load(write_scenario(tmp_path), ["devices.feedback.mismatch_sigma=0"]),
-        Options(tmp_path / "ideal"),
+    ideal = run_scenario(
+        load_scenario(write_scenario(tmp_path), ["devices.feedback.mismatch_sigma=0"]),
+        RunOptions(tmp_path / "ideal"),
         Progress(quiet=True),
     )
-    assert "causes" not in store.load(ideal.folder / "run.h5").groups
+    assert "causes" not in store.read_result_file(ideal.folder / "run.h5").groups

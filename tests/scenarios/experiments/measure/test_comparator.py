@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scenarios.language.load import load
-from substrate.chip.randomness import writes_differ
+from scenarios.language.load import load_scenario
+from substrate.chip.randomness import has_random_writes
 from tests.scenarios.experiments.measure.test_hardware import computed, fabricated
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.scenarios.scenario_files import GOOD, only_fault, write
@@ -16,7 +16,7 @@ SIGNS = '\n[devices.comparator]\nchange = "1 nS"\nnoise = 0.1\n'
 def test_sizes_in_siemens_come_to_the_chip(tmp_path):
     chip = fabricated(write_scenario(tmp_path, MEASURE + SIGNS + SCALES))
     assert chip.design.devices.comparator.change == pytest.approx(1e-9 / (1e-6 * 0.1 / 0.2))
-    assert writes_differ(load(tmp_path / "small.toml").scenario.devices)
+    assert has_random_writes(load_scenario(tmp_path / "small.toml").scenario.devices)
 
 
 @pytest.mark.parametrize("table", ["", '\n[devices.update]\npreset = "pcm-joshi"\n'])

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from scenarios.build import build
+from scenarios.build import make_setup
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.report.answer import remarks
-from scenarios.report.explain import explain
-from scenarios.report.sheets import sheets
+from scenarios.language.load import load_scenario
+from scenarios.report.answer import list_remarks
+from scenarios.report.explain import explain_scenario
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.scenarios.scenario_files import GOOD, assert_tells, faults_of, line_of, only_fault, write
 
@@ -38,12 +38,15 @@ TRAIN = MEASURE.replace(
 
 
 def computed(path, *edits):
-    return store.load(run(load(path, edits), Options(path.parent / "out", 2), Progress(quiet=True)).folder / "run.h5")
+    return store.read_result_file(
+        run_scenario(load_scenario(path, edits), RunOptions(path.parent / "out", 2), Progress(quiet=True)).folder
+        / "run.h5"
+    )
 
 
 def fabricated(path, *edits):
-    loaded = load(path, edits)
-    setup = build(loaded)
+    loaded = load_scenario(path, edits)
+    setup = make_setup(loaded)
     return setup.chip(0, threads=1)
 
 
@@ -65,8 +68,8 @@ def test_a_scenario_without_devices_makes_an_ideal_chip(tmp_path):
 
 def test_devices_in_volts_are_written_as_they_were(tmp_path):
     hardware = HARDWARE.replace('full_scale = "500 mV"', 'range = ["-50 mV", "450 mV"]')
-    scenario = load(write(tmp_path, GOOD + hardware + PHYSICAL)).scenario
-    again = load(write(tmp_path, scenario.to_toml(), "again.toml")).scenario
+    scenario = load_scenario(write(tmp_path, GOOD + hardware + PHYSICAL)).scenario
+    again = load_scenario(write(tmp_path, scenario.to_toml(), "again.toml")).scenario
     assert again == scenario
     assert again.in_units().devices == scenario.in_units().devices
     assert again.in_units().devices.converters.readout.ends == (-0.1, 0.9)
@@ -122,18 +125,18 @@ def test_what_has_no_effect_or_no_meaning_is_refused(tmp_path, edit, path, messa
 def test_slow_noise_of_reads_without_time_is_refused_with_the_cure(tmp_path, noise):
     """In equilibrium mode no time passes between two reads, and their difference would keep nothing of it."""
     path = write(tmp_path, GOOD.replace("steps = ", "max_steps = "))
-    load(path, ["dynamics.mode=equilibrium"])
+    load_scenario(path, ["dynamics.mode=equilibrium"])
     fault = only_fault(path, "dynamics.mode=equilibrium", f"devices.noise.{noise}")
     assert_tells(fault, "devices.noise", "are slow", 'set dynamics.mode = "trajectory"')
-    load(path, [f"devices.noise.{noise}"])
+    load_scenario(path, [f"devices.noise.{noise}"])
 
 
 def test_show_tells_what_a_read_can_resolve(tmp_path):
-    text = explain(load(write(tmp_path, GOOD + HARDWARE + PHYSICAL)))
+    text = explain_scenario(load_scenario(write(tmp_path, GOOD + HARDWARE + PHYSICAL)))
     assert "readout     1 LSB is 0.00391 of an activity, 0.00195 V" in text
     assert "readout     noise of one read, standard deviation, is 0.002 of an activity, 0.001 V" in text
     assert 'pedestal = "1 mV"' in text
-    bare = explain(load(write(tmp_path, GOOD, "bare.toml"), ["devices.noise.read=0.5"]))
+    bare = explain_scenario(load_scenario(write(tmp_path, GOOD, "bare.toml"), ["devices.noise.read=0.5"]))
     assert "is 0.5 of an activity\n" in bare
     assert "LSB" not in bare
 
@@ -144,14 +147,14 @@ def test_a_measure_counts_what_the_converter_cut(tmp_path):
     group = result["readout"]
     assert 0 < int(group["clipped"].data) < int(group["conversions"].data)
     assert any(
-        "outside the range of the converter: widen devices.converters.readout" in line for line in remarks(result)
+        "outside the range of the converter: widen devices.converters.readout" in line for line in list_remarks(result)
     )
 
 
 def test_a_good_converter_is_not_remarked(tmp_path):
     result = computed(write_scenario(tmp_path), "devices.converters.readout.bits=10")
     assert int(result["readout"]["clipped"].data) == 0
-    assert not any("outside the range of the converter" in line for line in remarks(result))
+    assert not any("outside the range of the converter" in line for line in list_remarks(result))
     assert np.isfinite(result["ledger"]["relative"].data).all()
 
 
@@ -169,6 +172,6 @@ def test_a_training_reports_pulses_energy_seconds_and_clipping(tmp_path):
     assert metrics["energy"].data[-1] == pytest.approx(1e-12 * (reads * 20 + pulses))
     np.testing.assert_allclose(metrics["settled_s"].data, metrics["settled_time"].data * 1e-6, rtol=1e-15)
     assert 0.0 < metrics["clipped"].data[-1] < 1.0
-    budget = next(sheet for sheet in sheets(result, 8) if sheet.title == "Budget of the training")
+    budget = next(sheet for sheet in make_sheets(result, 8) if sheet.title == "Budget of the training")
     assert "time spent settling (s)" in [row[0] for row in budget.rows]
-    assert any("outside the range of the converter" in line for line in remarks(result))
+    assert any("outside the range of the converter" in line for line in list_remarks(result))

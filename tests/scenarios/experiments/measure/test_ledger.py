@@ -7,15 +7,15 @@ import pytest
 import xarray
 
 from learning.oracle.ledger.vectors import TERMS
-from scenarios.data.datasets import describe
-from scenarios.experiments.estimate import workload
-from scenarios.experiments.measure.words import NAMES, culprit
+from scenarios.data.datasets import read_outline
+from scenarios.experiments.estimate import estimate_workload
+from scenarios.experiments.measure.words import NAMES, find_largest_cause
 from scenarios.front.progress import Progress
-from scenarios.language.load import load
-from scenarios.report.answer import answer, remarks
-from scenarios.report.sheets import sheets
+from scenarios.language.load import load_scenario
+from scenarios.report.answer import list_remarks, make_answer
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, write_scenario
 from tests.scenarios.scenario_files import only_fault
@@ -40,7 +40,10 @@ WHOLES = ["total", "variance", "dithered", "gains", "irreducible", "first_order"
 
 
 def computed(path, *edits):
-    return store.load(run(load(path, edits), Options(path.parent / "out", 2), Progress(quiet=True)).folder / "run.h5")
+    return store.read_result_file(
+        run_scenario(load_scenario(path, edits), RunOptions(path.parent / "out", 2), Progress(quiet=True)).folder
+        / "run.h5"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -147,14 +150,16 @@ def test_a_connection_that_is_not_taught_has_no_numbers(tmp_path):
     ],
 )
 def test_what_is_random_is_repeated(tmp_path, edits, repeats):
-    scenario = load(write_scenario(tmp_path), edits).scenario
+    scenario = load_scenario(write_scenario(tmp_path), edits).scenario
     assert scenario.repeats(scenario.experiment) == repeats
 
 
 def test_repeats_are_in_the_estimate_of_cost(tmp_path):
-    loaded = load(write_scenario(tmp_path), ["devices.noise.read=0.1", "experiment.repeats=20"])
-    once = load(write_scenario(tmp_path), ["devices.noise.read=0.1", "experiment.repeats=1"])
-    many, one = (workload(x.scenario, describe(x.scenario.task, x.folder("task", "path"))) for x in (loaded, once))
+    loaded = load_scenario(write_scenario(tmp_path), ["devices.noise.read=0.1", "experiment.repeats=20"])
+    once = load_scenario(write_scenario(tmp_path), ["devices.noise.read=0.1", "experiment.repeats=1"])
+    many, one = (
+        estimate_workload(x.scenario, read_outline(x.scenario.task, x.folder("task", "path"))) for x in (loaded, once)
+    )
     assert many.estimates == 20 * one.estimates
     # What would help is measured once, whatever the repeats.
     assert many.settlings - one.settlings == 19 * one.estimates * (1 + one.nudges)
@@ -197,22 +202,22 @@ def ledger_of(**relative):
 
 @pytest.mark.parametrize("term", ["asymmetry", "finite_nudge", "settling", "precision"])
 def test_the_largest_cause_is_named(term):
-    text = answer(made_up(**ledger_of(**{"settling": 0.01, "finite_nudge": 0.02, term: 0.4})))
+    text = make_answer(made_up(**ledger_of(**{"settling": 0.01, "finite_nudge": 0.02, term: 0.4})))
     assert text.startswith(f"{NAMES[term]} dominates: with centred, beta 0.05 it makes an error of 40 %")
     assert "What would help" not in text  # nothing was measured
 
 
 def test_readout_and_noise_are_one_cause_since_noise_dithers():
     figures = ledger_of(readout=0.5, noise=0.4, dithered=0.2, asymmetry=0.3)
-    assert answer(made_up(**figures)).startswith("Feedback asymmetry dominates")
-    assert "readout + noise 20 % (20 % rms)" in answer(made_up(**figures))
-    text = answer(made_up(**ledger_of(readout=0.5, noise=0.4, dithered=0.35, asymmetry=0.3)))
+    assert make_answer(made_up(**figures)).startswith("Feedback asymmetry dominates")
+    assert "readout + noise 20 % (20 % rms)" in make_answer(made_up(**figures))
+    text = make_answer(made_up(**ledger_of(readout=0.5, noise=0.4, dithered=0.35, asymmetry=0.3)))
     assert text.startswith("Readout + noise dominates: with centred, beta 0.05 it makes an error of 35 %")
 
 
 @pytest.mark.parametrize("term", ["readout", "noise"])
 def test_readout_or_noise_alone_has_its_own_name(term):
-    text = answer(made_up(**ledger_of(**{term: 0.5, "dithered": 0.5})))
+    text = make_answer(made_up(**ledger_of(**{term: 0.5, "dithered": 0.5})))
     assert text.startswith(f"{NAMES[term]} dominates")
 
 
@@ -220,24 +225,26 @@ def test_a_constant_is_named_as_the_floor_of_a_training():
     figures = ledger_of(readout=0.1, dithered=0.1, asymmetry=0.3)
     constant = np.zeros((1, 3, len(TERMS)))
     constant[0, 1, TERMS.index("readout")] = 0.009
-    (line,) = [line for line in remarks(made_up(**figures, constant=constant)) if "same vector" in line]
+    (line,) = [line for line in list_remarks(made_up(**figures, constant=constant)) if "same vector" in line]
     assert line.startswith("The readout adds the same vector for every sample, 9 % of the exact gradient in layer l2")
     assert "it sets the floor of a training." in line
     error = np.full(constant.shape, 0.01)
     for other in ({"constant": 0.1 * constant}, {"constant": constant, "standard_error": error}):
-        assert not [line for line in remarks(made_up(**figures, **other)) if "same vector" in line]
+        assert not [line for line in list_remarks(made_up(**figures, **other)) if "same vector" in line]
     error_signal = np.zeros(constant.shape)
     error_signal[..., TERMS.index("asymmetry")] = 0.03  # falls with the error signal
-    assert not [line for line in remarks(made_up(**figures, constant=error_signal)) if "same vector" in line]
+    assert not [line for line in list_remarks(made_up(**figures, constant=error_signal)) if "same vector" in line]
 
 
 def test_what_happens_after_the_error_vector_is_named_when_it_is_worse():
     connections = np.zeros((1, 2, len(TERMS)))
     connections[0, 1, TERMS.index("write")] = 0.6
-    (line,) = [line for line in remarks(made_up(connections, **ledger_of(asymmetry=0.3))) if "batch gradient" in line]
+    (line,) = [
+        line for line in list_remarks(made_up(connections, **ledger_of(asymmetry=0.3))) if "batch gradient" in line
+    ]
     assert line.startswith("The write changes the batch gradient even more: by 60 % in connection l2-out; it ")
     assert "turns the cosine there from 1.0000 to 0.7000" in line
-    quiet = remarks(made_up(connections, **ledger_of(asymmetry=0.7)))
+    quiet = list_remarks(made_up(connections, **ledger_of(asymmetry=0.7)))
     assert not [line for line in quiet if "batch gradient" in line]
 
 
@@ -245,15 +252,17 @@ def test_without_a_settled_sample_there_is_nothing_to_judge():
     nothing = np.full((1, 3, len(TERMS)), np.nan)
     figures = {"relative": nothing, "median": nothing, "dithered": nothing[..., 0], "dithered_median": nothing[..., 0]}
     result = made_up(np.zeros((1, 2, len(TERMS))), **figures)
-    assert culprit(result["ledger"]) is None
-    assert answer(result) == "No sample settled, so there is no gradient to judge."
-    assert not [line for line in remarks(result) if "What would help" in line]
+    assert find_largest_cause(result["ledger"]) is None
+    assert make_answer(result) == "No sample settled, so there is no gradient to judge."
+    assert not [line for line in list_remarks(result) if "What would help" in line]
 
 
 def test_the_table_shows_the_causes_that_act(noisy):
-    (sheet,) = [sheet for sheet in sheets(noisy[0], 8) if sheet.title.startswith("Error of each cause")]
+    (sheet,) = [sheet for sheet in make_sheets(noisy[0], 8) if sheet.title.startswith("Error of each cause")]
     acting = ["asymmetry", "finite nudge", "settling", "readout", "noise", "readout + noise"]
     assert sheet.columns[4:-2] == ["sample", *acting]
     assert [row[4] for row in sheet.rows[:4]] == ["median", "rms"] * 2
-    (ideal,) = [s for s in sheets(made_up(**ledger_of(asymmetry=0.1)), 8) if s.title.startswith("Error of each cause")]
+    (ideal,) = [
+        s for s in make_sheets(made_up(**ledger_of(asymmetry=0.1)), 8) if s.title.startswith("Error of each cause")
+    ]
     assert ideal.columns[4:-2] == ["sample", "asymmetry", "finite nudge", "settling"]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from scenarios.drawing.style import svg
-from scenarios.experiments.matching.figures import mismatch
-from scenarios.experiments.measure.ledger_figures import causes, causes_of_connections, waterfall
-from scenarios.experiments.measure.words import culprit
+from scenarios.drawing.style import render_svg
+from scenarios.experiments.matching.figures import draw_mismatch
+from scenarios.experiments.measure.ledger_figures import draw_causes, draw_connection_causes, draw_waterfall
+from scenarios.experiments.measure.words import find_largest_cause
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import drawn
@@ -56,7 +56,7 @@ def numbers(axes):
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_every_cause_has_a_dot_for_the_median_its_number_and_a_tick_for_the_rms(scheme):
     result = ledger()
-    figure = causes(result, scheme)
+    figure = draw_causes(result, scheme)
     for k, axes in enumerate(figure.axes):
         sizes, total = (result["ledger"][name].data[scheme, k] for name in ("median", "total_median"))
         values = np.array([*sizes[:4], sizes[4], *sizes[4:], total, 0.4])
@@ -85,8 +85,8 @@ def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     group = result["ledger"]
     # The second scheme is the better one.
     group["median"].data[0, ..., 0] = 0.8
-    found = culprit(group)
-    figure = causes(result)
+    found = find_largest_cause(group)
+    figure = draw_causes(result)
     assert figure.get_suptitle() == "centred, beta 0.2 (smallest error of 2 schemes)"
     axes = figure.axes[found.layer]
     rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
@@ -108,7 +108,7 @@ def test_what_only_connections_have_is_drawn_per_connection():
         "spread": Variable(("scheme", "connection", "term"), 0.1 * relative),
         "total": Variable(("scheme", "connection"), total),
     }
-    figure = causes_of_connections(
+    figure = draw_connection_causes(
         result_files.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
     )
     assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
@@ -118,13 +118,13 @@ def test_what_only_connections_have_is_drawn_per_connection():
     layers |= dict.fromkeys(("cosine_after", "median"), layers["relative"])
     layers |= {"total_median": layers["total"], "spread_median": layers["spread"]}
     result = result_files.result({"ledger": layers})
-    assert [label.get_text() for label in causes(result, 0).axes[0].get_yticklabels()] == ["asymmetry", "total"]
-    assert [label.get_text() for label in waterfall(result, 0).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
+    assert [label.get_text() for label in draw_causes(result, 0).axes[0].get_yticklabels()] == ["asymmetry", "total"]
+    assert [label.get_text() for label in draw_waterfall(result, 0).axes[0].get_xticklabels()] == ["exact", "asymmetry"]
 
 
 def test_what_lies_below_the_axis_is_not_lost():
     tiny = ledger(median=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
-    (axes, *_) = causes(tiny).axes
+    (axes, *_) = draw_causes(tiny).axes
     (arrows,) = [line for line in axes.lines if line.get_marker() == "<"]
     assert list(arrows.get_xydata().ravel()) == [axes.get_xlim()[0], 6]
     assert 6 not in dots(axes)
@@ -133,18 +133,18 @@ def test_what_lies_below_the_axis_is_not_lost():
 
 def test_a_ledger_without_a_measurement_has_no_spread():
     without = ledger(spread=np.zeros((2, 2, 6)), spread_median=np.zeros((2, 2, 6)))
-    assert "one measurement" not in [text.get_text() for text in causes(without).axes[0].get_yticklabels()]
+    assert "one measurement" not in [text.get_text() for text in draw_causes(without).axes[0].get_yticklabels()]
 
 
 def test_nothing_measured_is_shown_as_nothing():
     names = ("median", "relative", "spread", "spread_median", "total", "total_median", "dithered", "dithered_median")
     empty = ledger(**{n: np.full((2, 2, 6) if n in names[:4] else (2, 2), np.nan) for n in names})
-    assert set(numbers(causes(empty).axes[0])) == {"-"}
+    assert set(numbers(draw_causes(empty).axes[0])) == {"-"}
 
 
 def test_the_waterfall_begins_at_the_exact_gradient():
     result = ledger()
-    figure = waterfall(result, 1)
+    figure = draw_waterfall(result, 1)
     for k, line in enumerate(figure.axes[0].lines):
         np.testing.assert_allclose(line.get_ydata(), np.append(1.0, result["ledger"]["cosine_after"].data[1, k]))
     ticks = [text.get_text() for text in figure.axes[0].get_xticklabels()]
@@ -168,7 +168,7 @@ def spread_group(zero=False):
 @pytest.mark.parametrize("zero", [False, True])
 def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
     group = spread_group(zero)
-    (axes,) = mismatch(group).axes
+    (axes,) = draw_mismatch(group).axes
     for k in range(2):
         points, mean, rule = axes.lines[3 * k : 3 * k + 3]
         np.testing.assert_array_equal(points.get_ydata(), group["cosine"].data[int(zero) :, :, k].ravel())
@@ -181,10 +181,10 @@ def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: causes(ledger()),
-        lambda: causes(ledger(tuple(f"layer{i}" for i in range(6)))),
-        lambda: waterfall(ledger()),
-        lambda: mismatch(spread_group()),
+        lambda: draw_causes(ledger()),
+        lambda: draw_causes(ledger(tuple(f"layer{i}" for i in range(6)))),
+        lambda: draw_waterfall(ledger()),
+        lambda: draw_mismatch(spread_group()),
     ],
 )
 def test_axes_are_named_and_nothing_lies_outside(draw):
@@ -194,4 +194,4 @@ def test_axes_are_named_and_nothing_lies_outside(draw):
     box = figure.get_tightbbox(canvas.get_renderer())
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
-    assert svg(figure).startswith("<?xml")
+    assert render_svg(figure).startswith("<?xml")

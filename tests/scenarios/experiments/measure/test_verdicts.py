@@ -17,12 +17,12 @@ from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.schemes.nodes import Centred, OneSided
 from scenarios.experiments.kind import Batch
-from scenarios.experiments.measure.advice import PARTS, tried
-from scenarios.experiments.measure.run import measure
-from scenarios.experiments.measure.tables import assessment
-from scenarios.experiments.measure.words import culprit
-from scenarios.report.answer import answer
-from scenarios.report.sheets import sheets
+from scenarios.experiments.measure.advice import PARTS, list_attempts
+from scenarios.experiments.measure.run import measure_gradients
+from scenarios.experiments.measure.tables import make_assessment_groups
+from scenarios.experiments.measure.words import find_largest_cause
+from scenarios.report.answer import make_answer
+from scenarios.report.sheets import make_sheets
 from scenarios.schema.scenario import Learning
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
@@ -81,14 +81,14 @@ def measured_with(plants, scheme=Centred(beta=0.1)):  # noqa: B008  immutable
     chip = chip if feedback is None else chip.variant(feedback=feedback)
     learning = Learning.model_validate({"schemes": [scheme.model_dump()], **correction})
     batch = Batch(*random_batch(chip, 12))
-    found = measure(chip, batch, learning, lambda _: None, 4)
-    return result_files.result(assessment(chip, [scheme], found))
+    found = measure_gradients(chip, batch, learning, lambda _: None, 4)
+    return result_files.result(make_assessment_groups(chip, [scheme], found))
 
 
 def first_attempt(result):
     """Return what is taken away first in the verdict, and the verdict's culprit."""
-    found = culprit(result["ledger"])
-    attempts = [a for a in tried(result["ledger/remedies"], found.layer) if a.name in PARTS]
+    found = find_largest_cause(result["ledger"])
+    attempts = [a for a in list_attempts(result["ledger/remedies"], found.layer) if a.name in PARTS]
     return attempts[0], found
 
 
@@ -101,11 +101,11 @@ def test_a_planted_cause_is_named_and_taking_it_away_helps(plant):
     result = measured_with((plant,))
     best, found = first_attempt(result)
     assert found.terms in {("readout", "noise"), REMEDIES[plant].terms}
-    assert PARTS[best.name] in {PARTS[plant], PARTS[BEHIND.get(plant, plant)]}, answer(result)
+    assert PARTS[best.name] in {PARTS[plant], PARTS[BEHIND.get(plant, plant)]}, make_answer(result)
     assert best.helps
     assert best.error < 0.7 * best.error_before
     assert best.cosine > best.before or plant == "nudge-gain"  # a gain changes no direction
-    text = answer(result)
+    text = make_answer(result)
     assert f"above all {PARTS[best.name]}: with" in text
     assert f"({best.keys}): cosine {best.before:.4f} -> {best.cosine:.4f}" in text
 
@@ -120,14 +120,14 @@ def test_of_two_causes_the_one_is_named_whose_removal_gains_most(pair):
     best, found = first_attempt(result)
     assert best.name in pair
     assert best.helps
-    both = [a for a in tried(result["ledger/remedies"], found.layer) if a.name in pair]
+    both = [a for a in list_attempts(result["ledger/remedies"], found.layer) if a.name in pair]
     assert {a.name for a in both} == {name for name in pair if set(REMEDIES[name].terms) & set(found.terms)}
     assert best.cosine >= max(a.cosine for a in both) - 1e-3
-    assert f"above all {PARTS[best.name]}: with" in answer(result)
+    assert f"above all {PARTS[best.name]}: with" in make_answer(result)
 
 
 def test_the_finite_nudge_settling_precision_and_programmed_weights_are_named():
-    text = answer(measured_with((), OneSided(beta=2.0)))
+    text = make_answer(measured_with((), OneSided(beta=2.0)))
     assert text.partition(": with")[0].endswith("The finite nudge dominates")
     assert "a centred nudge (kind): cosine" in text
     assert "half the nudge (beta): cosine" in text
@@ -144,8 +144,8 @@ def test_the_finite_nudge_settling_precision_and_programmed_weights_are_named():
 
 def verdict(chip, scheme=Centred(beta=0.1), **learning):  # noqa: B008  immutable
     how = Learning.model_validate({"schemes": [scheme.model_dump()], **learning})
-    found = measure(chip, Batch(*random_batch(chip, 8)), how, lambda _: None)
-    return answer(result_files.result(assessment(chip, [scheme], found)))
+    found = measure_gradients(chip, Batch(*random_batch(chip, 8)), how, lambda _: None)
+    return make_answer(result_files.result(make_assessment_groups(chip, [scheme], found)))
 
 
 def test_dead_samples_are_left_out_told_first_and_never_make_a_cause_vanish():
@@ -160,10 +160,10 @@ def test_dead_samples_are_left_out_told_first_and_never_make_a_cause_vanish():
     dark[0] = 1e3
     shares = {}
     for name, inputs in {"live": x, "dark": dark, "all dark": 1e3 + x}.items():
-        found = measure(chip, Batch(inputs, y), learning, lambda _: None)
-        result = result_files.result(assessment(chip, learning.all_schemes(), found))
+        found = measure_gradients(chip, Batch(inputs, y), learning, lambda _: None)
+        result = result_files.result(make_assessment_groups(chip, learning.all_schemes(), found))
         shares[name] = result["alarms"]["dead"].data
-        text, titles = answer(result), [sheet.title for sheet in sheets(result, 8)]
+        text, titles = make_answer(result), [sheet.title for sheet in make_sheets(result, 8)]
         assert text.startswith("ALARM: ") == (name != "live")
         assert ("ALARMS" in titles) == (name != "live")
         assert "No cause of error matters" not in text

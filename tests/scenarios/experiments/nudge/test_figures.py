@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from learning.oracle.best_nudge import NudgeStudy
 from learning.schemes.nodes import Centred, OneSided
 from learning.schemes.wave import LockIn
-from scenarios.experiments.nudge.figures import nudge_study, schemes
-from scenarios.experiments.nudge.tables import nudge_group
+from scenarios.experiments.nudge.figures import draw_nudge_study, draw_scheme_theory
+from scenarios.experiments.nudge.tables import make_nudge_group
 from scenarios.results import store
 from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import lines
@@ -45,7 +45,7 @@ def made_up(asymmetry=0.01):
 
 
 def test_the_figure_of_theory_shows_the_table():
-    noise, wrong = lines(schemes(), 0), lines(schemes(), 1)
+    noise, wrong = lines(draw_scheme_theory(), 0), lines(draw_scheme_theory(), 1)
     n = np.arange(2, 13, 2)
     assert noise["one-sided"].get_xydata().tolist() == [[1.0, 4.0]]
     np.testing.assert_allclose(noise["circle (2: centred)"].get_ydata(), (2 * n - 2) / n)
@@ -61,7 +61,7 @@ def test_the_figure_of_theory_shows_the_table():
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_study_shows_its_numbers(layer):
     study = made_up()
-    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}), layer)
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}), layer)
     for panel, values in enumerate((study.bias, study.variance, study.mse)):
         shown = lines(figure, panel)
         assert {"one-sided", "centred", "lock-in 1, period 40", "asymmetry"} <= set(shown)
@@ -75,7 +75,7 @@ def test_a_study_shows_its_numbers(layer):
 
 def test_theory_is_drawn_through_what_follows_it():
     study = made_up()
-    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}))
     dotted = [[line for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     assert [len(some) for some in dotted] == [3, 3, 0]
     for panel, values in enumerate((study.bias, study.variance)):
@@ -88,18 +88,20 @@ def test_theory_goes_through_the_smallest_nudge_that_shows_it():
     study = made_up(asymmetry=1e-6)
     study = study._replace(bias=study.bias.copy())
     study.bias[[2, 5, 8]] *= 0.3
-    figure = nudge_study(result_files.result({"nudge": nudge_group(study)}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}))
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     for k in range(3):
         np.testing.assert_allclose(dotted[k].get_ydata(), np.sqrt(made_up(asymmetry=1e-6).bias[3 * k : 3 * k + 3, 0]))
 
 
 def test_without_asymmetry_there_is_no_line_for_it():
-    figure = nudge_study(result_files.result({"nudge": nudge_group(made_up(asymmetry=0.0))}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(made_up(asymmetry=0.0))}))
     assert "asymmetry" not in lines(figure)
 
 
-@pytest.mark.parametrize("draw", [schemes, lambda: nudge_study(result_files.result({"nudge": nudge_group(made_up())}))])
+@pytest.mark.parametrize(
+    "draw", [draw_scheme_theory, lambda: draw_nudge_study(result_files.result({"nudge": make_nudge_group(made_up())}))]
+)
 def test_every_axis_is_named_and_nothing_lies_outside(draw):
     figure = draw()
     canvas = FigureCanvasAgg(figure)
@@ -113,8 +115,8 @@ def test_every_axis_is_named_and_nothing_lies_outside(draw):
 
 def test_a_study_can_be_kept(tmp_path):
     study = made_up()
-    store.save(tmp_path / "run.h5", {"nudge": nudge_group(study)}, {"software": "nudgelab test"})
-    group = store.load(tmp_path / "run.h5")["nudge"]
+    store.write_result_file(tmp_path / "run.h5", {"nudge": make_nudge_group(study)}, {"software": "nudgelab test"})
+    group = store.read_result_file(tmp_path / "run.h5")["nudge"]
     np.testing.assert_array_equal(group["mse"].data, study.mse)
     np.testing.assert_array_equal(group["points"].data, [2, 2, 2, 2, 2, 2, 0, 0, 0])
     np.testing.assert_array_equal(group["order"].data, [1, 1, 1, 2, 2, 2, 2, 2, 2])

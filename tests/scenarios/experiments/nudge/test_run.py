@@ -5,23 +5,23 @@ import json
 import numpy as np
 import pytest
 
-from learning.oracle.best_nudge import best_nudge
+from learning.oracle.best_nudge import compare_schemes
 from learning.schemes.allowance import Allowance
 from learning.schemes.nodes import Centred, Circle
-from scenarios.build import build
-from scenarios.cli.run import Flags, run_and_tell
-from scenarios.data.datasets import describe
-from scenarios.experiments.estimate import workload
+from scenarios.build import make_setup
+from scenarios.cli.run import RunFlags, run_command
+from scenarios.data.datasets import read_outline
+from scenarios.experiments.estimate import estimate_workload
 from scenarios.experiments.kind import RunError
 from scenarios.front.progress import Progress
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.report.answer import answer, remarks
-from scenarios.report.explain import explain
-from scenarios.report.sheets import sheets
-from scenarios.report.summary import metrics
+from scenarios.language.load import load_scenario
+from scenarios.report.answer import list_remarks, make_answer
+from scenarios.report.explain import explain_scenario
+from scenarios.report.sheets import make_sheets
+from scenarios.report.summary import list_metrics
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, write_scenario
 
@@ -34,24 +34,26 @@ STUDY = MEASURE.replace('kind = "measure"\nrecord = { samples = 2, every_steps =
 
 
 def study(folder, *edits):
-    return run(load(write_scenario(folder, STUDY), edits), Options(folder / "out", 2), Progress(quiet=True))
+    return run_scenario(
+        load_scenario(write_scenario(folder, STUDY), edits), RunOptions(folder / "out", 2), Progress(quiet=True)
+    )
 
 
 def test_a_study_keeps_what_the_chip_shows(tmp_path):
     done = study(tmp_path)
-    loaded = load(write_scenario(tmp_path, STUDY))
-    setup = build(loaded)
+    loaded = load_scenario(write_scenario(tmp_path, STUDY))
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=2)
     schemes = [kind(beta=b) for kind in (Centred, Circle) for b in (0.1, 0.4)]
-    expected = best_nudge(chip, setup.data.x[:3], setup.data.y[:3], schemes, 4, Allowance(settlings=30, reads=40))
-    result = store.load(done.folder / "run.h5")
+    expected = compare_schemes(chip, setup.data.x[:3], setup.data.y[:3], schemes, 4, Allowance(settlings=30, reads=40))
+    result = store.read_result_file(done.folder / "run.h5")
     group = result["nudge"]
     for name in ("beta", "averaged", "settlings", "reads", "gain", "bias", "variance", "mse", "cosine", "asymmetry"):
         np.testing.assert_array_equal(group[name].data, getattr(expected, name), name)
     assert list(group["scheme"].data) == [f"{k}, beta {b:g}" for k in ("centred", "circle 4") for b in (0.1, 0.4)]
     assert list(group["points"].data) == [2, 2, 4, 4]
     assert group["best"].data == expected.best
-    assert answer(result) == expected.answer
+    assert make_answer(result) == expected.answer
     assert {file.name for file in done.files} > {"nudge_study.svg", "schemes.svg", "report.html"}
     assert expected.answer in (done.folder / "report.html").read_text()
     assert "devices/l2-l1" in result.groups
@@ -66,37 +68,37 @@ def test_a_complete_study_is_found_and_forced(tmp_path):
 
 def test_the_answer_is_on_the_terminal_and_in_json(tmp_path, capsys):
     path = write_scenario(tmp_path, STUDY)
-    assert run_and_tell(path, [], Flags(out=tmp_path / "out", quiet=True)) == 0
+    assert run_command(path, [], RunFlags(out=tmp_path / "out", quiet=True)) == 0
     text = capsys.readouterr().out
     assert sum(line.startswith("Best nudge: ") for line in text.splitlines()) == 1
-    assert run_and_tell(path, [], Flags(out=tmp_path / "out", as_json=True)) == 0
+    assert run_command(path, [], RunFlags(out=tmp_path / "out", as_json=True)) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["answer"] in text
-    group = store.load(tmp_path / "out" / "run.h5")["nudge"]
+    group = store.read_result_file(tmp_path / "out" / "run.h5")["nudge"]
     assert found["metrics"]["nudge/mse/centred, beta 0.4/l2"] == group["mse"].data[1, 1]
     assert found["metrics"]["nudge/best"] == group["best"].data
 
 
 def test_without_sizes_every_scheme_has_its_own(tmp_path):
     text = STUDY.replace("betas = [0.1, 0.4]\n", "")
-    assert [s.beta for s in load(write_scenario(tmp_path, text)).scenario.tried()] == [0.2, 0.2]
-    sizes = [s.beta for s in load(write_scenario(tmp_path, STUDY)).scenario.tried()]
+    assert [s.beta for s in load_scenario(write_scenario(tmp_path, text)).scenario.tried()] == [0.2, 0.2]
+    sizes = [s.beta for s in load_scenario(write_scenario(tmp_path, STUDY)).scenario.tried()]
     assert sizes == [0.1, 0.4, 0.1, 0.4]
 
 
 @pytest.mark.parametrize("quiet", ["", "devices.noise.thermal=0 devices.noise.read=0"])
 def test_the_settlings_are_foretold(tmp_path, quiet):
     """With noise all four points of the circle are settled, without it three."""
-    loaded = load(write_scenario(tmp_path, STUDY), quiet.split())
-    setup = build(loaded)
+    loaded = load_scenario(write_scenario(tmp_path, STUDY), quiet.split())
+    setup = make_setup(loaded)
     chip = setup.chip(0, threads=2)
-    best_nudge(chip, setup.data.x[:3], setup.data.y[:3], loaded.scenario.tried(), 4, Allowance())
-    foretold = workload(loaded.scenario, describe(loaded.scenario.task, tmp_path))
+    compare_schemes(chip, setup.data.x[:3], setup.data.y[:3], loaded.scenario.tried(), 4, Allowance())
+    foretold = estimate_workload(loaded.scenario, read_outline(loaded.scenario.task, tmp_path))
     assert foretold.settlings == chip.budget.settlings
     steps = chip.budget.settled_time / 0.25
     assert foretold.operations < 2.0 * 2 * steps * 2 * (8 * 7 + 7 * 5) + 2.0 * foretold.settlings * 12 * 8
-    assert f"{foretold.settlings:,} in the whole run" in explain(loaded)
-    assert "4 free and" in explain(loaded)
+    assert f"{foretold.settlings:,} in the whole run" in explain_scenario(loaded)
+    assert "4 free and" in explain_scenario(loaded)
 
 
 @pytest.mark.parametrize(
@@ -114,17 +116,17 @@ def test_the_settlings_are_foretold(tmp_path, quiet):
 )
 def test_a_wrong_study_is_explained(tmp_path, capsys, edit, path, message, hint):
     write_scenario(tmp_path, STUDY)
-    assert run_and_tell(tmp_path / "small.toml", [edit], Flags(as_json=True)) == 2
+    assert run_command(tmp_path / "small.toml", [edit], RunFlags(as_json=True)) == 2
     faults = json.loads(capsys.readouterr().out)["error"]["faults"]
     assert any(message in f["message"] and (hint is None or hint in f["hint"]) for f in faults), faults
     text = STUDY
-    assert run_and_tell(write_scenario(tmp_path, text), [edit], Flags()) == 2
+    assert run_command(write_scenario(tmp_path, text), [edit], RunFlags()) == 2
     assert path in capsys.readouterr().err
 
 
 def test_a_study_needs_a_scheme(tmp_path, capsys):
     lines = [line for line in STUDY.splitlines() if not line.startswith(("schemes", "[learning]"))]
-    assert run_and_tell(write_scenario(tmp_path, "\n".join(lines)), [], Flags()) == 2
+    assert run_command(write_scenario(tmp_path, "\n".join(lines)), [], RunFlags()) == 2
     assert "nudge and train need a nudge scheme" in capsys.readouterr().err
 
 
@@ -132,12 +134,15 @@ def test_a_budget_of_time_is_in_tau_or_seconds(tmp_path):
     physical = STUDY.replace("[dynamics]", '[physical]\ntau = "1 us"\n\n[dynamics]')
     path = write_scenario(tmp_path, physical)
     plain, seconds = (
-        load(path, [f"experiment.budget.time={text}"]).scenario.in_units().experiment for text in ("90", '"90 us"')
+        load_scenario(path, [f"experiment.budget.time={text}"]).scenario.in_units().experiment
+        for text in ("90", '"90 us"')
     )
     assert plain == seconds
-    done = run(load(path, ['experiment.budget.time="90 us"']), Options(tmp_path / "out"), Progress(quiet=True))
+    done = run_scenario(
+        load_scenario(path, ['experiment.budget.time="90 us"']), RunOptions(tmp_path / "out"), Progress(quiet=True)
+    )
     # Centred takes 20 + 2 x 10 tau, circle 4 twice as many nudged settlings.
-    group = store.load(done.folder / "run.h5")["nudge"]
+    group = store.read_result_file(done.folder / "run.h5")["nudge"]
     np.testing.assert_array_equal(group["averaged"].data, [2, 2, 1, 1])
     assert '"90 us"' in (done.folder / "scenario.toml").read_text()
 
@@ -174,21 +179,21 @@ def of(**changes):
 
 
 def test_remarks_say_what_no_nudge_can_undo():
-    asymmetry, missed = remarks(of())
+    asymmetry, missed = list_remarks(of())
     assert asymmetry.startswith("Asymmetry makes 2 % of error there")
     assert missed == "Not counted: 1 of 4 samples that did not settle under every scheme."
-    assert remarks(of(asymmetry=np.zeros(2), kept=np.ones(4, dtype=bool))) == []
+    assert list_remarks(of(asymmetry=np.zeros(2), kept=np.ones(4, dtype=bool))) == []
 
 
 @pytest.mark.parametrize(("best", "words"), [(3, "No smaller nudge than 0.1"), (5, "No larger nudge than 0.4")])
 def test_a_best_nudge_at_the_edge_is_told(best, words):
-    assert words in " ".join(remarks(of(best=best)))
-    assert "was tried" not in " ".join(remarks(of(best=4)))
+    assert words in " ".join(list_remarks(of(best=best)))
+    assert "was tried" not in " ".join(list_remarks(of(best=4)))
 
 
 def test_a_hidden_bias_is_told():
     hidden = of(bias_error=result_files.nudges()["mse"].data)
-    assert "take more of them (experiment.repeats)" in remarks(hidden)[-1]
+    assert "take more of them (experiment.repeats)" in list_remarks(hidden)[-1]
 
 
 def test_one_size_has_no_edge():
@@ -196,11 +201,11 @@ def test_one_size_has_no_edge():
         name: v._replace(data=np.asarray(v.data)[::3]) if v.dims[:1] == ("scheme",) else v
         for name, v in result_files.nudges(best=1).items()
     }
-    assert "was tried" not in " ".join(remarks(result_files.result({"nudge": group})))
+    assert "was tried" not in " ".join(list_remarks(result_files.result({"nudge": group})))
 
 
 def test_the_tables_show_the_best_size_of_every_kind():
-    best, gains = sheets(of(), 8)
+    best, gains = make_sheets(of(), 8)
     mse = result_files.nudges()["mse"].data[:, 0]
     assert [row[0] for row in best.rows] == ["one-sided", "centred", "circle 4"]
     assert [row[2] for row in best.rows] == [f"{result_files.BETAS[mse[k : k + 3].argmin()]:g}" for k in (0, 3, 6)]
@@ -214,7 +219,7 @@ def test_the_tables_show_the_best_size_of_every_kind():
 
 
 def test_the_numbers_for_other_programs_are_those_of_the_study():
-    found = metrics(of())
+    found = list_metrics(of())
     assert found["nudge/best"] == 4.0
     assert found["nudge/bias/circle 4, beta 0.4/out"] == result_files.nudges()["bias"].data[8, 1]
     assert "nudge/gain/centred, beta 0.1" not in found
@@ -223,6 +228,6 @@ def test_the_numbers_for_other_programs_are_those_of_the_study():
 def test_a_time_that_fixed_phases_exceed_is_refused_before_the_run(tmp_path):
     """Free 20 tau and four nudged settlings of 10 tau on the noisy circle: 60 tau for one estimate."""
     path = write_scenario(tmp_path, STUDY)
-    load(path, ["experiment.budget.time=60"])
+    load_scenario(path, ["experiment.budget.time=60"])
     with pytest.raises(ScenarioError, match="its phases take 60 tau: give at least time = 60"):
-        load(path, ["experiment.budget.time=59"])
+        load_scenario(path, ["experiment.budget.time=59"])

@@ -6,12 +6,12 @@ import pytest
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
 from scenarios.data.datasets import Outline
-from scenarios.experiments.estimate import workload
-from scenarios.experiments.train.figures import angles
+from scenarios.experiments.estimate import estimate_workload
+from scenarios.experiments.train.figures import draw_angles
 from scenarios.experiments.watch import Interrupted
-from scenarios.language.load import load
-from scenarios.report.sheets import sheets
-from scenarios.report.summary import metrics
+from scenarios.language.load import load_scenario
+from scenarios.report.sheets import make_sheets
+from scenarios.report.summary import list_metrics
 from scenarios.results import store
 from scenarios.schema.scenario import Learning
 from tests.scenarios import result_files
@@ -38,7 +38,7 @@ def test_the_size_of_a_probe_may_be_in_volts(tmp_path, kind, size):
     text = changed("[task]", f'homeostasis = {{ kind = "{kind}", size = "30 mV" }}\n\n[task]')
     fault = only_fault(write(tmp_path, text))
     assert (fault.path[:2], "is in volts" in fault.message) == (("learning", "homeostasis"), True)
-    loaded = load(write(tmp_path, text.replace("[network]", f"{PHYSICAL}\n[network]")))
+    loaded = load_scenario(write(tmp_path, text.replace("[network]", f"{PHYSICAL}\n[network]")))
     assert loaded.scenario.in_units().learning.homeostasis.size == pytest.approx(size)
 
 
@@ -86,8 +86,8 @@ def taught(tmp_path_factory):
 
 
 def test_a_training_with_homeostasis_becomes_symmetric_and_keeps_its_loss(tmp_path, taught):
-    plain = store.load(compute(tmp_path, text=TAUGHT.replace(OPEN, "")).folder / "run.h5")["metrics"]
-    result = store.load(taught)
+    plain = store.read_result_file(compute(tmp_path, text=TAUGHT.replace(OPEN, "")).folder / "run.h5")["metrics"]
+    result = store.read_result_file(taught)
     group = result["metrics"]
     loss = group["homeostasis_loss"].data
     assert loss.shape == (7,)
@@ -99,12 +99,12 @@ def test_a_training_with_homeostasis_becomes_symmetric_and_keeps_its_loss(tmp_pa
     odd = sum(np.sum((couplings[a] - couplings[b].T) ** 2) for a, b in (("l1-l2", "l2-l1"), ("l2-out", "out-l2")))
     units = sum(couplings[n].shape[1] for n in ("l1-l2", "l2-l1", "l2-out"))
     assert loss[-1] == pytest.approx(odd / units, rel=1e-12)
-    assert metrics(result)["metrics/homeostasis_loss"] == loss[-1]
+    assert list_metrics(result)["metrics/homeostasis_loss"] == loss[-1]
 
 
 def test_probes_count_as_reads_of_the_training(taught):
     """Two draws, both signs, for every sample beside three reads of the rule."""
-    group = store.load(taught)["metrics"]
+    group = store.read_result_file(taught)["metrics"]
     settlings, reads = np.diff(group["settlings"].data), np.diff(group["reads"].data)
     np.testing.assert_array_equal(reads - settlings, 16)
 
@@ -122,13 +122,13 @@ def test_a_stopped_training_with_homeostasis_goes_on_bit_for_bit(tmp_path, taugh
 def test_probes_that_did_not_settle_stand_in_the_budget(tmp_path, kind, steps, share):
     text = TAUGHT.replace(OPEN, f'homeostasis = {{ kind = "{kind}", draws = 1 }}')
     edits = ["experiment.epochs=1", f"dynamics.nudged.max_steps={steps}"]
-    result = store.load(compute(tmp_path, edits, text).folder / "run.h5")
+    result = store.read_result_file(compute(tmp_path, edits, text).folder / "run.h5")
     group = result["metrics"]
     # Every sample settles three times for its gradient, and twice for a probe in a closed loop.
     settlings = group["settlings"].data[-1]
     assert group["probes"].data[-1] == (0 if share is None else 2 * settlings / 5)
     assert group["probes_unsettled"].data[-1] == (share or 0.0) * group["probes"].data[-1]
-    budget = next(sheet for sheet in sheets(result, 8) if sheet.title == "Budget of the training")
+    budget = next(sheet for sheet in make_sheets(result, 8) if sheet.title == "Budget of the training")
     words = [row[0] for row in budget.rows if "probes" in row[0]]
     assert words == (
         []
@@ -142,7 +142,7 @@ def test_injected_settlings_are_foreseen(tmp_path):
     text = GOOD.replace('kind = "measure"\nsamples = 16', experiment)
     outline = Outline(samples=20, test_samples=4, inputs=4, classes=2)
     loads = [
-        workload(load(write(tmp_path, t)).scenario, outline)
+        estimate_workload(load_scenario(write(tmp_path, t)).scenario, outline)
         for t in (text, text.replace("[task]", 'homeostasis = { kind = "closed-loop", draws = 3 }\n\n[task]'))
     ]
     assert [load.probes for load in loads] == [0, 6]
@@ -153,10 +153,10 @@ def test_injected_settlings_are_foreseen(tmp_path):
 def test_table_and_figure_show_the_loss_where_it_is_known():
     group = result_files.metrics(5)
     old = {name: variable for name, variable in group.items() if name != "homeostasis_loss"}
-    figure, before = (angles(result_files.result({"metrics": g})) for g in (group, old))
+    figure, before = (draw_angles(result_files.result({"metrics": g})) for g in (group, old))
     assert len(figure.axes) == len(before.axes) + 1
     np.testing.assert_array_equal(figure.axes[-1].lines[0].get_ydata(), group["homeostasis_loss"].data)
-    shown, without = (sheets(result_files.result({"metrics": g}), 8)[0] for g in (group, old))
+    shown, without = (make_sheets(result_files.result({"metrics": g}), 8)[0] for g in (group, old))
     assert "L_homeo/n" in shown.columns
     assert shown.rows[0][shown.columns.index("L_homeo/n")] == "0.51"
     assert "L_homeo/n" not in without.columns

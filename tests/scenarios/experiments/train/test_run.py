@@ -6,16 +6,16 @@ import time
 import numpy as np
 import pytest
 
-from scenarios.cli.run import Flags, run_and_tell
+from scenarios.cli.run import RunFlags, run_command
 from scenarios.experiments.kind import RunError
 from scenarios.experiments.train import checkpoint
 from scenarios.experiments.watch import Interrupted
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load
-from scenarios.report.answer import remarks
-from scenarios.report.sheets import sheets
+from scenarios.language.load import load_scenario
+from scenarios.report.answer import list_remarks
+from scenarios.report.sheets import make_sheets
 from scenarios.results import store
-from scenarios.run.run import Options, run
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.files import MEASURE, write_scenario
 
 TRAIN = (
@@ -68,12 +68,12 @@ class Impatient(Watch):
 
 def compute(folder, edits=(), text=TRAIN, watch=None, out="out", force=False):
     path = write_scenario(folder, text)
-    return run(load(path, edits), Options(folder / out, force=force), watch or Watch())
+    return run_scenario(load_scenario(path, edits), RunOptions(folder / out, force=force), watch or Watch())
 
 
 def assert_same(a, b):
     """Compare two results array by array, outside provenance and wall clock."""
-    first, second = store.load(a), store.load(b)
+    first, second = store.read_result_file(a), store.read_result_file(b)
     assert first.groups.keys() == second.groups.keys()
     for name, group in first.groups.items():
         if name != "provenance":
@@ -91,7 +91,7 @@ def undisturbed(tmp_path_factory):
 
 
 def test_a_training_leaves_the_contracted_groups(undisturbed):
-    result = store.load(undisturbed)
+    result = store.read_result_file(undisturbed)
     metrics, exact = result["metrics"], result["metrics_exact"]
     for group in (metrics, exact):
         assert list(group["epoch"].data) == list(range(7))
@@ -114,7 +114,7 @@ def test_a_training_leaves_the_contracted_groups(undisturbed):
 
 
 def test_both_trainings_start_from_the_same_chip(undisturbed):
-    result = store.load(undisturbed)
+    result = store.read_result_file(undisturbed)
     for name in ("loss_test", "angle_weights", "saturation", "symmetry_couplings"):
         first, second = (result[group][name].data[0] for group in ("metrics", "metrics_exact"))
         np.testing.assert_array_equal(first, second)
@@ -140,7 +140,7 @@ def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
     with pytest.raises(Interrupted):
         compute(tmp_path, edits, watch=Watch(4))
     assert_same(whole, compute(tmp_path, edits).folder / "run.h5")
-    cells = store.load(whole)["devices/in-l1"]
+    cells = store.read_result_file(whole)["devices/in-l1"]
     assert (cells["elapsed"].data < 12.0).any()
     assert (cells["write_noise"].data != 0.0).any()
 
@@ -156,7 +156,7 @@ def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lo
     with pytest.raises(Interrupted):
         compute(tmp_path, edits, RECORDLESS, watch=Watch(4))
     assert_same(whole, compute(tmp_path, edits, RECORDLESS).folder / "run.h5")
-    result = store.load(whole)
+    result = store.read_result_file(whole)
     metrics, cells = result["metrics"], result["devices/in-l1"]
     assert {metrics[name].dims for name in ("lost", "refreshes", "refresh_pulses")} == {("epoch", "connection")}
     assert metrics["lost_bias"].dims == ("epoch", "layer")
@@ -169,7 +169,7 @@ def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lo
     assert (cells["step_up"].data == cells["nominal_step_up"].data).all()
     assert cells["common"].data.min() >= 0.0
     assert (cells["minus_reset"].data == 0.2).all()
-    rows = {row[0]: row[1] for row in next(s for s in sheets(result, 8) if s.title.startswith("Budget")).rows}
+    rows = {row[0]: row[1] for row in next(s for s in make_sheets(result, 8) if s.title.startswith("Budget")).rows}
     assert rows["pulses of refreshes"] == f"{spent:,.0f}"
     lost = next(words for words in rows if words.startswith("requests of in-l1 lost"))
     assert rows[lost] == f"{metrics['lost'].data[-1, 0]:,.0f}"
@@ -182,7 +182,7 @@ def test_a_training_stopped_amid_its_tests_goes_on_bit_for_bit(tmp_path, undistu
     """The first seven looks come between the steps of the measurement before the first batch."""
     with pytest.raises(Interrupted):
         compute(tmp_path, watch=Impatient(looks))
-    log, _ = checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))
+    log, _ = checkpoint.read_checkpoint(store.read_result_file(tmp_path / "out" / "run.ckpt.h5"))
     assert len(log.rows) - log.trainee.epoch in (0, 1)
     assert (looks < 7) == (not log.rows)
     assert_same(undisturbed, compute(tmp_path).folder / "run.h5")
@@ -193,11 +193,11 @@ def test_a_training_stops_between_the_parts_of_a_test(tmp_path):
     arrays = dict(np.load(tmp_path / "batch.npz"))
     arrays |= {"x_test": np.tile(arrays["x"], (100, 1)), "y_test": np.tile(arrays["y"], (100, 1))}
     np.savez(tmp_path / "batch.npz", **arrays)
-    loaded = load(path)
+    loaded = load_scenario(path)
     with pytest.raises(Interrupted):
-        run(loaded, Options(tmp_path / "out"), Impatient(1))
-    assert not checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))[0].rows
-    stopped, whole = (run(loaded, Options(tmp_path / out), Watch()).folder for out in ("out", "whole"))
+        run_scenario(loaded, RunOptions(tmp_path / "out"), Impatient(1))
+    assert not checkpoint.read_checkpoint(store.read_result_file(tmp_path / "out" / "run.ckpt.h5"))[0].rows
+    stopped, whole = (run_scenario(loaded, RunOptions(tmp_path / out), Watch()).folder for out in ("out", "whole"))
     assert_same(whole / "run.h5", stopped / "run.h5")
 
 
@@ -205,7 +205,7 @@ def test_a_divergence_stopped_amid_its_tests_stays_one(tmp_path):
     edits, watch = ["dynamics.dt=3.0", "experiment.ledger.every_epochs=1"], Impatient(8)
     with pytest.raises(Interrupted):
         compute(tmp_path, edits, watch=watch)
-    assert checkpoint.resume(store.load(tmp_path / "out" / "run.ckpt.h5"))[0].failure
+    assert checkpoint.read_checkpoint(store.read_result_file(tmp_path / "out" / "run.ckpt.h5"))[0].failure
     stopped, whole = compute(tmp_path, edits), compute(tmp_path, edits, out="whole")
     assert_same(whole.folder / "run.h5", stopped.folder / "run.h5")
 
@@ -266,8 +266,8 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, undisturb
 def test_a_checkpoint_is_kept_at_the_end_of_each_training_and_when_time_has_passed(
     tmp_path, monkeypatch, seconds, expected
 ):
-    watch, kept, save = Watch(), [], checkpoint.save
-    monkeypatch.setattr(checkpoint, "save", lambda *what: (kept.append(watch.batches), save(*what)))
+    watch, kept, save = Watch(), [], checkpoint.write_checkpoint
+    monkeypatch.setattr(checkpoint, "write_checkpoint", lambda *what: (kept.append(watch.batches), save(*what)))
     compute(tmp_path, [f"experiment.checkpoint_seconds={seconds}"], watch=watch)
     assert kept == expected
 
@@ -277,7 +277,7 @@ def test_a_checkpoint_has_as_many_arrays_after_many_epochs(tmp_path):
     for stop_after in (3, 11):
         with pytest.raises(Interrupted):
             compute(tmp_path, ["experiment.ledger.every_epochs=1"], watch=Watch(stop_after), out=f"out{stop_after}")
-        groups = store.load(tmp_path / f"out{stop_after}" / "run.ckpt.h5").groups
+        groups = store.read_result_file(tmp_path / f"out{stop_after}" / "run.ckpt.h5").groups
         sizes.append(sum(len(group) for group in groups.values()))
     assert sizes[0] == sizes[1]
 
@@ -286,7 +286,7 @@ def test_a_checkpoint_reads_back_as_it_was(tmp_path):
     with pytest.raises(Interrupted):
         compute(tmp_path, watch=Watch(9))
     path = tmp_path / "out" / "run.ckpt.h5"
-    log, programmed = checkpoint.resume(store.load(path))
+    log, programmed = checkpoint.read_checkpoint(store.read_result_file(path))
     assert (log.trainee.epoch, log.trainee.batch) == (4, 1)
     assert list(log.measured) == [0, 4]
     assert [int(row["epoch"]) for row in log.rows] == [0, 1, 2, 3, 4]
@@ -295,7 +295,7 @@ def test_a_checkpoint_reads_back_as_it_was(tmp_path):
 
 def test_a_diverging_training_is_a_result_with_a_reason(tmp_path):
     done = compute(tmp_path, ["dynamics.dt=3.0"])
-    result = store.load(done.folder / "run.h5")
+    result = store.read_result_file(done.folder / "run.h5")
     assert result.attributes["status"] == "diverged"
     assert "every sample of a batch diverged" in result.attributes["reason"]
     assert result.attributes["last_epoch"] == 1
@@ -305,18 +305,18 @@ def test_a_diverging_training_is_a_result_with_a_reason(tmp_path):
 
 def test_evaluate_tells_the_spread_over_chips(tmp_path):
     text = MEASURE[: MEASURE.index("[experiment]")] + '[experiment]\nkind = "evaluate"\nchips = 5\n'
-    group = store.load(compute(tmp_path, text=text).folder / "run.h5")["evaluate"]
+    group = store.read_result_file(compute(tmp_path, text=text).folder / "run.h5")["evaluate"]
     assert list(group["chip"].data) == [0, 1, 2, 3, 4]
     assert len(set(group["loss"].data)) == 5
     ideal = compute(tmp_path, ["devices.feedback.mismatch_sigma=0"], text=text, out="ideal")
-    assert len(set(store.load(ideal.folder / "run.h5")["evaluate"]["loss"].data)) == 1
+    assert len(set(store.read_result_file(ideal.folder / "run.h5")["evaluate"]["loss"].data)) == 1
 
 
 def test_the_weights_of_a_training_can_be_evaluated(tmp_path, undisturbed):
     text = MEASURE[: MEASURE.index("[experiment]")] + '[experiment]\nkind = "evaluate"\nchips = 1\n'
     text = text.replace('"parameters.npz"', f'"{undisturbed}"')
-    group = store.load(compute(tmp_path, text=text).folder / "run.h5")["evaluate"]
-    trained = store.load(undisturbed)["metrics"]
+    group = store.read_result_file(compute(tmp_path, text=text).folder / "run.h5")["evaluate"]
+    trained = store.read_result_file(undisturbed)["metrics"]
     assert group["loss"].data[0] < trained["loss_train"].data[1]
     assert not compute(tmp_path, text=text).computed
     settled = compute(tmp_path, text=MEASURE, out="measured").folder / "run.h5"
@@ -343,7 +343,7 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path):
         return kept.stat().st_mtime_ns if kept.exists() else 0
 
     while kills < 10 or not (out / "report.html").exists():
-        process = context.Process(target=run_and_tell, args=(tmp_path / "small.toml", [], Flags(out=out, quiet=True)))
+        process = context.Process(target=run_command, args=(tmp_path / "small.toml", [], RunFlags(out=out, quiet=True)))
         before = stamp()
         process.start()
         while process.is_alive() and stamp() == before:
@@ -366,9 +366,9 @@ def test_a_training_in_equilibrium_mode_tells_what_its_audits_found(tmp_path):
     done = compute(
         tmp_path, ["dynamics.mode=equilibrium", "dynamics.audit=2", "experiment.reference=false"], RECORDLESS
     )
-    result = store.load(done.folder / "run.h5")
+    result = store.read_result_file(done.folder / "run.h5")
     checked = result["metrics"]["audit_checked"].data
     assert (checked > 0).all()
-    assert any(line.startswith(f"Audit: 0 of {checked.sum()} settlings rest") for line in remarks(result))
+    assert any(line.startswith(f"Audit: 0 of {checked.sum()} settlings rest") for line in list_remarks(result))
     result["metrics"]["audit_checked"].data[:] = 0
-    assert not any(line.startswith("Audit") for line in remarks(result))
+    assert not any(line.startswith("Audit") for line in list_remarks(result))

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from scenarios.experiments.train.sweep_curves import cosine_curves, end_sheet, last, metric_curves
-from scenarios.experiments.train.sweep_figures import trainings
+from scenarios.experiments.train.sweep_curves import (
+    find_last_number,
+    make_end_sheet,
+    read_cosine_curves,
+    read_metric_curves,
+)
+from scenarios.experiments.train.sweep_figures import draw_trainings
 from scenarios.results.points import PointStatus
-from scenarios.results.store import Result, Variable
+from scenarios.results.store import ResultData, Variable
 
 PLACES = {(0,): "none", (1,): "exact"}
 DIMS = ("kind", "replicate")
@@ -37,12 +42,12 @@ def merged(schemes=1, bad=()):
             "cosine": Variable((*DIMS, "epoch", "scheme", "layer"), cosine),
         },
     }
-    return Result({"experiment": "train"}, groups)
+    return ResultData({"experiment": "train"}, groups)
 
 
 @pytest.mark.parametrize("schemes", [1, 2])
 def test_the_table_tells_mean_and_spread_of_the_last_numbers(schemes):
-    sheet = end_sheet(merged(schemes), PLACES)
+    sheet = make_end_sheet(merged(schemes), PLACES)
     heads = ["at", "test error (%)", "cosine l1, before", "mean", "after", "out, after", "angle of pairs (degree)"]
     assert sheet.columns == [*heads, "unsettled (%)", "reads"]
     assert sheet.rows[0] == ["none", "30.0 ± 14.1", "0.000", "0.200", "0.400", "0.900", "30.0 ± 14.1", "1.00", "200"]
@@ -60,7 +65,7 @@ def test_the_table_tells_mean_and_spread_of_the_last_numbers(schemes):
 
 
 def test_points_that_are_not_good_are_left_out():
-    sheet = end_sheet(merged(bad=[(0, 0), (1, 0), (1, 1)]), PLACES)
+    sheet = make_end_sheet(merged(bad=[(0, 0), (1, 0), (1, 1)]), PLACES)
     assert sheet.rows[0][1] == "20.0"
     assert sheet.rows[1][1:] == ["-"] * 8
 
@@ -68,24 +73,24 @@ def test_points_that_are_not_good_are_left_out():
 def test_the_exact_gradients_have_a_column_of_their_own():
     result = merged()
     result.groups["metrics_exact"] = dict(result["metrics"])
-    assert end_sheet(result, PLACES).columns[1:3] == ["test error (%)", "test error, exact gradients (%)"]
+    assert make_end_sheet(result, PLACES).columns[1:3] == ["test error (%)", "test error, exact gradients (%)"]
 
 
 def test_what_was_not_measured_has_no_curve():
     result = merged()
     del result.groups["gradient"], result.groups["metrics"]
-    assert metric_curves(result, "error_test") is None
-    assert cosine_curves(result) == {}
-    assert end_sheet(result, PLACES) is None
-    assert trainings(result, PLACES) is None
+    assert read_metric_curves(result, "error_test") is None
+    assert read_cosine_curves(result) == {}
+    assert make_end_sheet(result, PLACES) is None
+    assert draw_trainings(result, PLACES) is None
 
 
 def test_the_last_number_is_not_nan():
-    np.testing.assert_array_equal(last(np.array([[1.0, 2.0, np.nan], [np.nan] * 3])), [2.0, np.nan])
+    np.testing.assert_array_equal(find_last_number(np.array([[1.0, 2.0, np.nan], [np.nan] * 3])), [2.0, np.nan])
 
 
 def test_the_figure_has_the_mean_and_every_seed():
-    figure = trainings(merged(), PLACES)
+    figure = draw_trainings(merged(), PLACES)
     error, cosine = figure.axes
     assert [len(axes.lines) for axes in (error, cosine)] == [6, 6]
     means = [line for line in error.lines if line.get_label() in PLACES.values()]
@@ -93,4 +98,4 @@ def test_the_figure_has_the_mean_and_every_seed():
     np.testing.assert_allclose(means[1].get_ydata(), [90.0, 30.0, 10.0])
     result = merged()
     del result.groups["gradient"]
-    assert len(trainings(result, PLACES).axes) == 1
+    assert len(draw_trainings(result, PLACES).axes) == 1

@@ -12,7 +12,7 @@ import numpy as np
 from devices.neuron.activation import CODES, HOLOMORPHIC, Curve
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, OneSided, PiecewiseStep, PowerStep
+from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, OneSidedCells, PiecewiseStep, PowerStep
 from devices.random import Stream
 from devices.synapse.retention import Retention
 from substrate.chip.programming import Writer
@@ -65,7 +65,7 @@ LAWS = {
     "coincidences": ExponentialStep(**PULSES, **RANGE, **FORM, rounding="coincidences"),
     "power": PowerStep(**PULSES, **RANGE, exponent_up=2.0, exponent_down=1.5),
     "piecewise": PiecewiseStep(**PULSES, **RANGE, up=[1.2, 1.0, 0.1], down=[0.2, 0.8, 1.3]),
-    "one-sided": LinearStep(step=0.02, slope_up=0.6, cycle_sigma=0.3, one_sided=OneSided(reset=0.03)),
+    "one-sided": LinearStep(step=0.02, slope_up=0.6, cycle_sigma=0.3, one_sided=OneSidedCells(reset=0.03)),
 }
 
 

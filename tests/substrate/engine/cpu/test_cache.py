@@ -12,7 +12,7 @@ import pytest
 from numba.core.caching import CompileResultCacheImpl, IndexDataCacheFile
 
 from substrate.engine.cpu import compile as compiling
-from substrate.engine.cpu.cache import Kept, find_folder, is_intact, with_checksum
+from substrate.engine.cpu.cache import CacheFolder, add_checksum, find_folder, is_intact
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +32,13 @@ def temporary(folder):
 
 
 def test_the_folder_is_the_named_one_or_that_of_the_user(surroundings, monkeypatch):
-    assert find_folder("k") == Kept(surroundings / "home/.cache/nudgelab/k", {})
+    assert find_folder("k") == CacheFolder(surroundings / "home/.cache/nudgelab/k", {})
     monkeypatch.setenv("XDG_CACHE_HOME", str(surroundings / "xdg"))
-    assert find_folder("k") == Kept(surroundings / "xdg/nudgelab/k", {})
+    assert find_folder("k") == CacheFolder(surroundings / "xdg/nudgelab/k", {})
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert find_folder("k") == Kept(surroundings / "home/.cache/nudgelab/k", {})
+    assert find_folder("k") == CacheFolder(surroundings / "home/.cache/nudgelab/k", {})
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(surroundings / "named"))
-    assert find_folder("k") == Kept(surroundings / "named/k", {})
+    assert find_folder("k") == CacheFolder(surroundings / "named/k", {})
 
 
 def test_a_folder_named_from_the_working_folder_stays_where_it_is(surroundings, monkeypatch):
@@ -128,7 +128,7 @@ def test_nobody_else_may_write_in_a_new_folder():
 
 def test_a_checksum_stands_behind_the_content(tmp_path):
     path = tmp_path / "file"
-    good = with_checksum(bytes(range(200)))
+    good = add_checksum(bytes(range(200)))
     for content in (good, b"", good[:-1], good[1:], good + b"x", bytes(232)):
         path.write_bytes(content)
         assert is_intact(path) == (content == good)
@@ -141,7 +141,7 @@ def test_a_checksum_stands_behind_the_content(tmp_path):
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """Keep kernels in a folder of the test."""
-    monkeypatch.setattr(compiling, "CACHE", Kept(tmp_path / "kernels", {}))
+    monkeypatch.setattr(compiling, "CACHE", CacheFolder(tmp_path / "kernels", {}))
     monkeypatch.setattr(compiling, "_unkept", [])
     (tmp_path / "kernels").mkdir(mode=0o700)
     return tmp_path / "kernels"
@@ -165,7 +165,7 @@ def compiled_now(kernel):
 def test_a_kernel_is_compiled_once(kept):
     assert compiled_now(twice())
     assert not compiled_now(twice())
-    assert compiling.unkept() == ""
+    assert compiling.explain_unkept() == ""
     files = [path for path in kept.rglob("*") if path.is_file()]
     assert len(files) == 2
     assert all(map(is_intact, files))
@@ -186,7 +186,7 @@ def test_a_damaged_file_is_compiled_again(kept, which, damage):
     elif damage != "lost":
         path.write_bytes(changed[damage])
     assert compiled_now(twice())
-    told = compiling.unkept()
+    told = compiling.explain_unkept()
     assert bool(told) == (damage == "folder")
     assert compiled_now(twice()) == (damage == "folder")
 
@@ -217,7 +217,7 @@ def interrupted(_self, _result):
 def test_machine_code_that_cannot_be_had_is_not_kept(kept, monkeypatch):
     monkeypatch.setattr(CompileResultCacheImpl, "reduce", interrupted)
     assert compiled_now(twice())
-    assert compiling.unkept() == f"{kept}: no compiled object yet"
+    assert compiling.explain_unkept() == f"{kept}: no compiled object yet"
 
 
 def full(_self, _path):
@@ -227,19 +227,19 @@ def full(_self, _path):
 def test_a_full_disk_is_named_and_ends_nothing(kept, monkeypatch):
     monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", contextmanager(full))
     assert compiled_now(twice())
-    assert compiling.unkept() == f"{kept}: No space left on device"
+    assert compiling.explain_unkept() == f"{kept}: No space left on device"
 
 
 def test_a_folder_that_cannot_be_used_any_more_is_named(kept):
     kept.rmdir()
     kept.touch()
     assert compiled_now(twice())
-    assert compiling.unkept().startswith(str(kept))
+    assert compiling.explain_unkept().startswith(str(kept))
 
 
 def test_without_a_folder_nothing_is_kept_and_the_reason_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(compiling, "CACHE", Kept(None, {tmp_path: "Permission denied"}))
+    monkeypatch.setattr(compiling, "CACHE", CacheFolder(None, {tmp_path: "Permission denied"}))
     kernel = twice()
     assert kernel(1.5) == 3.0
     assert kernel.stats.cache_path is None
-    assert compiling.unkept() == f"{tmp_path}: Permission denied"
+    assert compiling.explain_unkept() == f"{tmp_path}: Permission denied"

@@ -16,13 +16,13 @@ ERROR = {np.float64: 1e-14, np.float32: 1.5e-6}
 
 @kernel
 def laws(code, table, u, a, slope):
-    elementwise.activity_rows(code, table, u, a, u.shape[0], 0, u.shape[1])
-    elementwise.slope_rows(code, table, u, a, slope, u.shape[0], 0, u.shape[1])
+    elementwise.compute_activity_rows(code, table, u, a, u.shape[0], 0, u.shape[1])
+    elementwise.compute_slope_rows(code, table, u, a, slope, u.shape[0], 0, u.shape[1])
 
 
 @kernel
 def draw(key, step, sample, words, numbers, units):
-    elementwise.normals(key[0], key[1], step, sample, words, numbers, units)
+    elementwise.write_normals(key[0], key[1], step, sample, words, numbers, units)
 
 
 def normals(dtype, step, sample, units, key=(1, 2)):

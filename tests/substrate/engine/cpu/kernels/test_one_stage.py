@@ -8,7 +8,7 @@ from devices.neuron import activation, curves
 from devices.neuron.membrane import NeuronDevices
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
-from substrate.dynamics.methods import TABLES, Dynamics, Phase, _table
+from substrate.dynamics.methods import TABLES, Dynamics, Phase, _make_tableau
 from substrate.dynamics.phases import Phases
 from substrate.laws.law import LAWS
 from substrate.network.topology import Topology
@@ -322,7 +322,7 @@ def test_tau_spread_is_the_chips_own_and_a_negative_one_is_refused():
 def test_wrong_tables_and_lengths_are_refused():
     for order, rows, b in ((2, [[1.0]], [0.4, 0.6]), (3, [[1.0]], [0.5, 0.5]), (1, [], [0.9])):
         with pytest.raises(ValueError, match="no explicit method of order"):
-            _table(order, rows, b)
+            _make_tableau(order, rows, b)
     assert [table.order for table in TABLES.values()] == [1, 1, 2, 4, 5]
     for wrong in ({"steps": 3, "duration": 1.0}, {"window": 1.0}, {"steps": 3, "max_steps": 5}):
         with pytest.raises(ValueError, match="phase"):
