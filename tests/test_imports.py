@@ -48,8 +48,8 @@ LIGHT = {
     "datasets": "from scenarios.data.datasets import load_task",
     "help": command("--help"),
     "check": command("check", "quickstart"),
-    "schema": "from scenarios.language.json_schema import text; text()",
-    "starter": "from scenarios.language.starter import starter; starter('x', 'rate-mlp')",
+    "schema": "from scenarios.language.json_schema import format_json_schema; format_json_schema()",
+    "starter": "from scenarios.language.starter import make_starter; make_starter('x', 'rate-mlp')",
     "explain": "import nudgelab; nudgelab.load('settling').show()",
 }
 

@@ -213,11 +213,11 @@ def test_loading_imports_nothing_heavy(tmp_path):
     code = """
 import pathlib, sys
 from scenarios.language.faults import ScenarioError
-from scenarios.language.files import Files
-from scenarios.language.load import load
-load(pathlib.Path(sys.argv[1]))
+from scenarios.language.files import FileReader
+from scenarios.language.load import load_scenario
+load_scenario(pathlib.Path(sys.argv[1]))
 try:
-    load(pathlib.Path(sys.argv[2]))
+    load_scenario(pathlib.Path(sys.argv[2]))
 except ScenarioError as error:
     str(error)
 print(*{"numba", "scipy", "h5py", "matplotlib", "pint"} & set(sys.modules))

@@ -30,10 +30,10 @@ def path(tmp_path: Path) -> Path:
 
 REWRITE = """
 import sys, itertools, pathlib, numpy
-from scenarios.results.store import Variable, save
+from scenarios.results.store import Variable, write_result_file
 for count in itertools.count(1):
     arrays = {f"v{k}": Variable(("x",), numpy.full(50_000, float(count))) for k in range(4)}
-    save(pathlib.Path(sys.argv[1]), {"g": arrays}, {"software": "nudgelab 0", "count": count})
+    write_result_file(pathlib.Path(sys.argv[1]), {"g": arrays}, {"software": "nudgelab 0", "count": count})
     if count == 1:
         print("started", flush=True)
 """
