@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .experiments.kind import RunError as RunError
     from .experiments.watch import Interrupted as Interrupted
     from .extensions import register as register
+    from .extensions import register_activation as register_activation
     from .front.compare import Comparison as Comparison
     from .front.figures import register_figure as register_figure
     from .front.progress import Progress as Progress

@@ -44,8 +44,8 @@ def command(*arguments):
 
 LIGHT = {
     "packages": "import devices, substrate, learning, scenarios",
-    "load": "from scenarios.language.load import load",
-    "datasets": "from scenarios.data.datasets import load_task",
+    "load": "from scenarios.language.load import load_scenario",
+    "datasets": "from scenarios.data.datasets import load_task_data",
     "help": command("--help"),
     "check": command("check", "quickstart"),
     "schema": "from scenarios.language.json_schema import format_json_schema; format_json_schema()",

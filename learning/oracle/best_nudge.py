@@ -21,7 +21,7 @@ from ..estimator import FreeReading, estimate_error_vectors
 from ..schemes.allowance import Allowance
 from ..schemes.scheme import Scheme, Swing, compute_noise_gain, unfold_mirrored_nodes
 from ..schemes.wave import Rotation
-from .exact import compute_exact_errors
+from .exact import ExactErrors, compute_exact_errors
 from .squared_mean import PARTS, compute_standard_error
 
 Array = NDArray[np.float64]
@@ -144,9 +144,8 @@ def compare_schemes(
         if tell is not None:
             tell(k, scheme)
         found.append(_measure_error_moments(chip, x, target, scheme, repeats, reference.delta))
-    averaged = np.array(
-        [_count_paid_estimates(scheme, allowance, m.cost) for scheme, m in zip(schemes, found, strict=True)]
-    )
+    costs = [m.cost for m in found]
+    averaged = np.array([_count_paid_estimates(s, allowance, cost) for s, cost in zip(schemes, costs, strict=True)])
     keep = np.logical_and.reduce([reference.equilibrium.reached, *(m.settled for m in found)])
     if not keep.any():
         raise StudyError("no sample settles under every scheme: lower the largest nudge or dynamics.dt")
@@ -156,28 +155,31 @@ def compare_schemes(
     variance = variance / averaged[:, None]
     mse = bias + variance
     best = int(mse.max(axis=1).argmin())
-    asymmetry, size = (chip.topology.split(a[keep]) for a in (reference.ep - reference.delta, reference.delta))
     return NudgeStudy(
         schemes=list(schemes),
         layers=list(layers),
         beta=np.array([scheme.beta for scheme in schemes]),
         averaged=averaged,
-        settlings=np.array([m.cost.settlings for m in found]),
-        reads=np.array([m.cost.reads for m in found]),
-        gain=np.array([_compute_scheme_gain(chip, scheme, m.cost) for scheme, m in zip(schemes, found, strict=True)]),
+        settlings=np.array([cost.settlings for cost in costs]),
+        reads=np.array([cost.reads for cost in costs]),
+        gain=np.array([_compute_scheme_gain(chip, s, cost) for s, cost in zip(schemes, costs, strict=True)]),
         bias=bias,
         bias_error=bias_error,
         variance=variance,
         mse=mse,
         # |mean|^2 = |exact|^2 + 2 exact (mean - exact) + |mean - exact|^2
         cosine=(1.0 + along) / np.sqrt(np.maximum(1.0 + 2.0 * along + mse, _TINY)),
-        asymmetry=np.array([np.sum(asymmetry[name] ** 2) / np.sum(size[name] ** 2) for name in layers]),
+        asymmetry=_compute_asymmetry_error(chip, reference, keep),
         keep=keep,
         best=best,
-        answer=_describe_best_scheme(
-            schemes[best].label, int(averaged[best]), list(layers), bias[best], variance[best]
-        ),
+        answer=_describe_best_scheme(schemes[best], int(averaged[best]), list(layers), bias[best], variance[best]),
     )
+
+
+def _compute_asymmetry_error(chip: Chip, reference: ExactErrors, keep: NDArray[np.bool_]) -> Array:
+    """Return by layer the squared distance of error vectors of EP and of backpropagation, over that of the latter."""
+    error, size = (chip.topology.split(a[keep]) for a in (reference.ep - reference.delta, reference.delta))
+    return np.array([np.sum(error[name] ** 2) / np.sum(size[name] ** 2) for name in error])
 
 
 def _measure_error_moments(
@@ -244,10 +246,10 @@ def _summarise_layer(
     return bias / unit, error / unit, variance / unit, float(np.sum(exact_part * mean)) / unit
 
 
-def _describe_best_scheme(scheme: str, averaged: int, layers: list[str], bias: Array, variance: Array) -> str:
+def _describe_best_scheme(scheme: Scheme, averaged: int, layers: list[str], bias: Array, variance: Array) -> str:
     worst = int((bias + variance).argmax())
     total, wrong, noise = (100.0 * math.sqrt(v) for v in ((bias + variance)[worst], bias[worst], variance[worst]))
     return (
-        f"Best nudge: {scheme}, mean of {averaged} estimates; the worst layer, {layers[worst]}, has an error of "
+        f"Best nudge: {scheme.label}, mean of {averaged} estimates; the worst layer, {layers[worst]}, has an error of "
         f"{total:.2g} % of the exact gradient (bias {wrong:.2g} %, noise {noise:.2g} %)."
     )

@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import MaxLen, MinLen
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from devices.parameters import NamesFile
@@ -156,8 +156,9 @@ def _describe_value(annotation: Any, marks: Iterable[Any]) -> tuple[str, str]:
     if get_origin(annotation) in (Union, UnionType):
         options = [_describe_value(part, marks) for part in get_args(annotation) if part is not NoneType]
         return " or ".join(dict.fromkeys(words for words, _ in options)), next((u for _, u in options if u), unit)
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{_format_toml(value)}`" for value in get_args(annotation)), unit
+    named = next(((m.json_schema or {})["enum"] for m in marks if isinstance(m, WithJsonSchema)), ())
+    if choices := get_args(annotation) if get_origin(annotation) is Literal else named:
+        return ", ".join(f"`{_format_toml(value)}`" for value in choices), unit
     if get_origin(annotation) in (list, dict):
         inside, unit = _describe_value(get_args(annotation)[-1], [])
         holder = "array" if get_origin(annotation) is list else "table"

@@ -98,7 +98,8 @@ class Network(Parameters):
     """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
 
     activation: Activation = "sigmoid"
-    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., or a measured ``{ table = "neuron.csv" }``."""
+    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., a measured ``{ table = "neuron.csv" }``, or a
+    name of your own that Python registered."""
 
     layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
     """Units per layer, in order: the first is the clamped input, the last the output."""

@@ -240,11 +240,9 @@ class Chip:
         self._account.probed(settled.status)
         return settled
 
-    def _follow(
-        self, machine: Machine, drive: Drive, begin: State, phase: Phase, record: Record = None
-    ) -> SettlingResult:
+    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, to: Record = None) -> SettlingResult:
         """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
-        relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, record)
+        relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, to)
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._pass(relaxed.settled.time)

@@ -192,9 +192,10 @@ def test_a_scheme_and_a_rule_of_the_package_are_one_file_each(tmp_path):
     (tmp_path / "learning/schemes/added.py").write_text(SCHEME_FILE, encoding="utf-8")
     (tmp_path / "learning/rules/halved.py").write_text(RULE_FILE, encoding="utf-8")
     script = (
-        "from scenarios.schema.learning import Learning; from scenarios.language.json_schema import format_json_schema;"
+        "from scenarios.schema.learning import Learning;"
+        "from scenarios.language.json_schema import format_json_schema as text;"
         "found = Learning.model_validate({'scheme': {'kind': 'added', 'beta': 0.1}, 'rule': 'halved'});"
-        "print(type(found.scheme).__name__, type(found.rule).__name__, 'Added' in format_json_schema(), 'Halved' in format_json_schema())"
+        "print(type(found.scheme).__name__, type(found.rule).__name__, 'Added' in text(), 'Halved' in text())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -53,10 +53,8 @@ def relax_tiles(
 ) -> Relaxation:
     """Let every sample follow its trajectory, see `substrate.engine.protocol.SettlingEngine.relax`."""
     planes, length = count_planes(drive, start), count_steps(machine, drive, phase)
-    parts = [
-        _make_tile_run(machine, drive, start, samples, planes, length)
-        for samples in split_into_tiles(machine, len(start))
-    ]
+    tiles = split_into_tiles(machine, len(start))
+    parts = [_make_tile_run(machine, drive, start, samples, planes, length) for samples in tiles]
     wiring, cell = prepare_wiring(machine), make_unit_law(machine, drive.beta, planes)
     plan, options = _make_integrator(machine), make_options(machine, drive, phase, length)
     units = machine.tau.shape[0]

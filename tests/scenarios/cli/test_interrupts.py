@@ -20,11 +20,11 @@ STUCK = """
 import hashlib, signal, sys
 from scenarios.cli import interrupts
 signal.signal(signal.SIGINT, lambda *_: None)
-with interrupts.obeyed():
-    work = interrupts.Polite(lambda: print("asked", flush=True), lambda: "saving" in sys.argv)
+with interrupts.handle_interrupts():
+    work = interrupts.StoppableWork(lambda: print("asked", flush=True), lambda: "saving" in sys.argv)
     if "promised" in sys.argv:
         interrupts.promise_json()
-    with interrupts.polite(work):
+    with interrupts.let_work_end(work):
         print("ready", flush=True)
         hashlib.pbkdf2_hmac("sha256", b"a", b"b", int(sys.argv[1]))  # no instruction of Python for seconds
         print("slept", flush=True)

@@ -70,20 +70,20 @@ def test_a_post_unit_hears_as_many_activities_as_it_says(kind):
 ALLOWED = {
     "substrate/network/dense.py": "the dense kind itself",
     "substrate/engine/cpu": "code of the engine",
-    "substrate/chip/wires.py:transfer": "an array of cells between its row and column lines",
-    "substrate/dynamics/methods.py:_table": "tableaus of integration",
+    "substrate/chip/wires.py:compute_wire_transfer": "an array of cells between its row and column lines",
+    "substrate/dynamics/methods.py:_make_tableau": "tableaus of integration",
     "substrate/theory/krylov.py": "Krylov vectors",
     "substrate/theory/spectrum.py": "Jacobians",
-    "learning/cost.py:logits": "the digital readout",
-    "learning/cost.py:force": "the digital readout",
-    "learning/cost.py:readout_gradients": "the digital readout",
+    "learning/cost.py:compute_logits": "the digital readout",
+    "learning/cost.py:compute_cost_force": "the digital readout",
+    "learning/cost.py:compute_readout_gradients": "the digital readout",
     "learning/optimisers/spectral.py": "singular values, of the controller's own record of a matrix",
     "learning/schemes/wave.py": "Fourier sums",
     "learning/oracle/squared_mean.py": "products of repeats",
     "learning/oracle/fluctuations.py": "covariances",
     "learning/oracle/matching.py": "covariances, from dense matrices of the whole chip",
-    "scenarios/experiments/measure/tables.py:_signal_group": "nudges times errors",
-    "scenarios/data/measured_weights.py:_columns": "columns of a text table",
+    "scenarios/experiments/measure/tables.py:_make_signal_group": "nudges times errors",
+    "scenarios/data/measured_weights.py:_find_weight_columns": "columns of a text table",
 }
 
 NAMES_BLOCKS = re.compile(r"\.block\b|weight/")

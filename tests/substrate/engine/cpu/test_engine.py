@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.neuron import activation
+from devices.neuron import activation, curves
 from substrate.engine.door import ENGINE
 from tests.networks import WIRINGS, random_batch, random_chip
 
@@ -24,7 +24,7 @@ def test_activities_are_those_of_the_activation(planes):
     chip = random_chip()
     u = np.random.default_rng(2).normal(size=(4, chip.topology.units)) * (1.0 if planes == 1 else 1.0 + 0.1j)
     a = 1.0 / (1.0 + np.exp(-(4.0 * u - 2.0)))
-    assert activation.code_of(chip.design.activation) == activation.SIGMOID
+    assert curves.find_activation_code(chip.design.activation) == activation.SIGMOID
     np.testing.assert_allclose(ENGINE.activate(chip._machine, u), a, rtol=0, atol=1e-14)
 
 
