@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+_PACKAGES = ("devices", "substrate")
+"""What kernels are made of. Other packages may lie in the same folder, as they do where ours are installed."""
+
 _IMPORT = re.compile(r"^from (\.*)([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
@@ -32,6 +35,8 @@ def find_sources(first: list[Path], root: Path) -> list[Path]:
 def _iterate_imports(path: Path, root: Path) -> Iterator[Path]:
     """Yield the sources of ours that a source imports; an import stands at the beginning of a line."""
     for dots, module, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        if not dots and module.partition(".")[0] not in _PACKAGES:
+            continue
         folder = path.parents[len(dots) - 1] if dots else root
         base = folder.joinpath(*module.split(".")) if module else folder
         for source in (base.with_suffix(".py"), *(base / f"{name}.py" for name in re.findall(r"\w+", names))):

@@ -1,15 +1,17 @@
-"""Sources of kernels: whatever a source imports of ours, and what that imports."""
+"""Sources of kernels: whatever a source imports of ours, and what that imports; no library beside them."""
 
 from substrate.engine.cpu.sources import find_sources
 
 SOURCES = {
-    "ours/kernels/one.py": "from ..laws import first, second\nfrom numpy import sin\nfrom .two import (\n    f,\n)\n",
-    "ours/kernels/two.py": "import numpy\nfrom theirs.deep.law import g\n",
-    "ours/laws/first.py": "from . import third\n",
-    "ours/laws/second.py": "",
-    "ours/laws/third.py": "",
-    "ours/laws/fourth.py": "from .first import f\n",
-    "theirs/deep/law.py": "from ...ours.laws.first import f\n",
+    "substrate/kernels/one.py": "from ..laws import first, second\nfrom numpy import sin\n"
+    "from .two import (\n    f,\n)\n",
+    "substrate/kernels/two.py": "import numpy\nfrom devices.deep.law import g\n",
+    "substrate/laws/first.py": "from . import third\n",
+    "substrate/laws/second.py": "",
+    "substrate/laws/third.py": "",
+    "substrate/laws/fourth.py": "from .first import f\n",
+    "numpy.py": "",
+    "devices/deep/law.py": "from ...substrate.laws.first import f\n",
 }
 
 
@@ -22,6 +24,6 @@ def test_everything_that_is_imported_is_found(tmp_path):
         sources = find_sources([tmp_path / name for name in names], tmp_path)
         return [source.relative_to(tmp_path).as_posix() for source in sources]
 
-    assert found("ours/kernels/one.py") == [name for name in sorted(SOURCES) if "fourth" not in name]
-    assert found("ours/laws/fourth.py") == [f"ours/laws/{name}.py" for name in ("first", "fourth", "third")]
-    assert found("ours/laws/second.py", "ours/laws/second.py") == ["ours/laws/second.py"]
+    assert found("substrate/kernels/one.py") == sorted(SOURCES.keys() - {"substrate/laws/fourth.py", "numpy.py"})
+    assert found("substrate/laws/fourth.py") == [f"substrate/laws/{name}.py" for name in ("first", "fourth", "third")]
+    assert found("substrate/laws/second.py", "substrate/laws/second.py") == ["substrate/laws/second.py"]
