@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from learning.draws import draw_sample_signs
 from learning.schemes.nodes import RandomSign
 from learning.schemes.scheme import unfold_mirrored_nodes
 from learning.schemes.wave import LockIn, Rotation
@@ -70,7 +71,9 @@ def measured(chip, plain: PlainChip, trial, scheme, repeat: int = 0) -> Measured
         gaps.append((settled, np.abs(gap).max(axis=1), tolerance))
         nodes = scheme.cycle(len(read))
         return Measured(-sum(np.real(n.weight * a) for n, a in zip(nodes, read, strict=True)), endings, gaps)
-    signs = scheme.signs(np.arange(len(target)), 0)[:, None] if isinstance(scheme, RandomSign) else np.ones((1, 1))
+    signs = np.ones((1, 1))
+    if isinstance(scheme, RandomSign):
+        signs = draw_sample_signs(scheme.seed, np.arange(len(target)), 0)[:, None]
     nodes = scheme.nodes() if has_conjugate_answers(chip.design.devices) else unfold_mirrored_nodes(scheme.nodes())
     total, last = np.zeros_like(at_rest), max(k for k, node in enumerate(nodes) if node.beta != 0.0)
     for k, node in enumerate(nodes):

@@ -122,7 +122,8 @@ def test_ctrl_c_is_obeyed_at_any_time(tmp_path, command, seconds):
     time.sleep(seconds)
     out, took = interrupted(process)
     assert took < 3.0  # two seconds, and one for a machine that has other things to do
-    assert process.returncode in (BROKEN_OFF, 75)
+    # Python ends itself by the signal where the interrupt fell into the `exec` of a text; shells show BROKEN_OFF, too.
+    assert process.returncode in (BROKEN_OFF, -signal.SIGINT, 75)
     assert "Traceback" not in out
     for file in (tmp_path / "out").rglob("*.h5"):
         store.read_result_file(file)
