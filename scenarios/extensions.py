@@ -36,11 +36,11 @@ def register(kind: type[K]) -> type[K]:
 
     Its fields are keys of scenarios, beside those of the class that it is derived from. A kind that was registered
     before means the new class from now on. What results are called depends on its name and parameters, and for a law of
-    writing on the sizes of its steps.
+    writing or a block of devices on what it computes.
 
     Parameters
     ----------
-    kind : subclass of Scheme, LearningRule or WriteLaw
+    kind : subclass of Scheme, LearningRule, WriteLaw or DeviceBlock
         Its field `kind` has the name as its only value, such as ``kind: Literal["my-name"] = "my-name"``.
 
     Returns

@@ -147,7 +147,10 @@ def compute_curvature(code: int, u: Real) -> Real:
 
 
 def _evaluate(function: Function, u: Array | float) -> Array:
-    """Return a function of one number at every entry; at all at once where it takes arrays."""
+    """Return a function of one number at every entry; at all at once where it takes arrays.
+
+    A mistake in the function is raised by the calls one by one.
+    """
     states = np.asarray(u, dtype=np.float64)
     with np.errstate(all="ignore"):
         try:
