@@ -169,7 +169,9 @@ class ChipWeights:
     def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
         """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
         found = {
-            c.block: ENGINE.correlate(c.kind, presynaptic[c.pre], delta[c.post])
+            c.block: ENGINE.correlate(
+                c.kind, presynaptic[c.pre], delta[c.post], self.effective[c.block], presynaptic.get(c.post)
+            )
             for c in self._design.topology.connections
             if c.pre in presynaptic and c.post in delta
         }

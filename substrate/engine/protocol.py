@@ -138,7 +138,14 @@ class SettlingEngine(Protocol):
         """Return what the connections do to small changes around the activities (batch, units) of rest points."""
         ...
 
-    def correlate(self, kind: ConnectionKind, activity: State, delta: State) -> State:
+    def correlate(
+        self,
+        kind: ConnectionKind,
+        activity: State,
+        delta: State,
+        weights: Array | None = None,
+        here: State | None = None,
+    ) -> State:
         """Return what the circuits beside the cells of one connection make of its two ends, of the shape of its block.
 
         Parameters
@@ -147,5 +154,7 @@ class SettlingEngine(Protocol):
             What holds the weights.
         activity, delta : array (batch, pre), (batch, post)
             Presynaptic activities and errors of the post layer; neither is conjugated.
+        weights, here : array, array (batch, post), optional
+            The block and the activities of the post layer, for kinds whose gradient depends on them.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a kind of connection is: a linear map from the activities of one layer to the drives of another.
+"""What a kind of connection is: a map from the activities of one layer to the drives of another.
 
 Nobody but a kind knows how its parameter block holds the map. Everywhere else a block is an array whose entries are
 cells: it is scaled, cut, written and compared entry by entry.
@@ -32,7 +32,25 @@ class ConnectionKind(Protocol):
 
     @property
     def fan_in(self) -> int:
-        """Activities that act on one post unit."""
+        """Weights whose products with activities one drive sums up: initial ones have the variance 1/fan-in."""
+        ...
+
+    @property
+    def products(self) -> int:
+        """Products of a weight and an activity that the drives of one sample take."""
+        ...
+
+    @property
+    def post_axis(self) -> int:
+        """Dimension of the block, counted from its end, that names the post unit, or its channel."""
+        ...
+
+    @property
+    def linear(self) -> bool:
+        """Whether the drives depend on the presynaptic activities alone, and linearly.
+
+        Of other kinds no block alone is a map: `adjoint` and `matrix` raise ValueError.
+        """
         ...
 
     @property
@@ -40,23 +58,45 @@ class ConnectionKind(Protocol):
         """The connection the other way, whose blocks `mirror` gives."""
         ...
 
-    def apply(self, w: Array, a: Values) -> Values:
-        """Return the drives (batch, post) that activities (batch, pre) make."""
+    def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:
+        """Return the drives (batch, post) that activities (batch, pre) make.
+
+        Parameters
+        ----------
+        w : array
+            The block.
+        a : array (batch, pre)
+            Presynaptic activities.
+        here : array (batch, post), optional
+            Activities of the post layer; only kinds whose drives depend on them need it, and raise ValueError without.
+        """
         ...
 
     def adjoint(self, w: Array, d: Values) -> Values:
         """Return the transpose of `apply`: errors of activities (batch, pre) of those of drives (batch, post)."""
         ...
 
-    def gradient(self, a: Values, d: Values) -> Values:
-        """Return the derivative of ``sum apply(w, a) d`` with respect to the block, of its shape.
+    def gradient(self, a: Values, d: Values, w: Array | None = None, here: Values | None = None) -> Values:
+        """Return what each weight multiplies, summed over the batch, of the shape of the block.
 
-        It sums activities (batch, pre) times errors (batch, post) over the batch; neither is conjugated.
+        It is the derivative of ``sum apply(w, a, here) d`` with respect to the block as far as products of what is
+        known at both ends of a weight give it: all of it, but for `ConvolutionFeedback` under softmax pooling.
+
+        Parameters
+        ----------
+        a, d : array (batch, pre), (batch, post)
+            Activities, and errors of the drives; neither is conjugated.
+        w, here : array, array (batch, post), optional
+            The block and the activities of the post layer; kinds that are not linear may need them, and raise
+            ValueError without.
         """
         ...
 
     def mirror(self, w: Array) -> Array:
-        """Return the block of the reverse connection whose map is the transpose of this one."""
+        """Return the block of the reverse connection that makes its map the transpose of this one's linear map.
+
+        Under softmax pooling: that makes the drives of both the derivatives of one energy.
+        """
         ...
 
     def matrix(self, w: Array) -> Array:

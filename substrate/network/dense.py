@@ -25,8 +25,23 @@ class Dense(NamedTuple):
 
     @property
     def fan_in(self) -> int:
-        """Activities that act on one post unit."""
+        """Weights whose products with activities one drive sums up."""
         return self.pre
+
+    @property
+    def products(self) -> int:
+        """Products of a weight and an activity that the drives of one sample take."""
+        return self.pre * self.post
+
+    @property
+    def post_axis(self) -> int:
+        """Dimension of the block, counted from its end, along which cells share the path into a post unit."""
+        return -1
+
+    @property
+    def linear(self) -> bool:
+        """Whether the drives depend on the presynaptic activities alone, and linearly."""
+        return True
 
     @property
     def reverse(self) -> Dense:
@@ -38,7 +53,7 @@ class Dense(NamedTuple):
         """Names of the block's dimensions in a result file."""
         return "pre", "post"
 
-    def apply(self, w: Array, a: Values) -> Values:
+    def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:  # noqa: ARG002
         """Return ``a w``: drives (batch, post) of activities (batch, pre)."""
         return np.asarray(a @ w)
 
@@ -46,7 +61,13 @@ class Dense(NamedTuple):
         """Return ``d w^T``: errors of the activities (batch, pre) from those of the drives (batch, post)."""
         return np.asarray(d @ w.T)
 
-    def gradient(self, a: Values, d: Values) -> Values:
+    def gradient(
+        self,
+        a: Values,
+        d: Values,
+        w: Array | None = None,  # noqa: ARG002
+        here: Values | None = None,  # noqa: ARG002
+    ) -> Values:
         """Return ``a^T d``, summed over the batch, (pre, post)."""
         return np.asarray(a.T @ d)
 

@@ -56,9 +56,11 @@ class CpuEngine:
         )
 
     @staticmethod
-    def correlate(kind: ConnectionKind, activity: State, delta: State) -> State:
+    def correlate(
+        kind: ConnectionKind, activity: State, delta: State, weights: Array | None = None, here: State | None = None
+    ) -> State:
         """Return the gradient of a block, of the shape it has, summed over the batch."""
-        return kind.gradient(activity, delta)
+        return kind.gradient(activity, delta, weights, here)
 
 
 def _list_weight_blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:

@@ -7,15 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from substrate.network.convolution import Convolution
 from substrate.network.dense import Dense
 
 ROOT = Path(__file__).parents[3]
-KINDS = [Dense(5, 3), Dense(4, 4)]
-SIZES = {Dense(5, 3): (5, 3), Dense(4, 4): (4, 4)}
-"""Units of both layers, by kind."""
+AVERAGED = Convolution((4, 6, 2), (2, 3, 3), (3, 3), "same", "average")
+INSIDE = Convolution((5, 4, 2), (3, 3, 3), (3, 2), "valid", "none")
+SIZES = {
+    Dense(5, 3): (5, 3),
+    Dense(4, 4): (4, 4),
+    AVERAGED: (48, 18),
+    AVERAGED.reverse: (18, 48),
+    INSIDE: (40, 27),
+    INSIDE.reverse: (27, 40),
+}
+"""Units of both layers, by kind whose map is linear; see `test_convolution` for others."""
 
 
-@pytest.fixture(params=KINDS, ids=str)
+@pytest.fixture(params=SIZES, ids=str)
 def kind(request):
     return request.param
 
@@ -23,6 +32,7 @@ def kind(request):
 def arrays(kind, batch=6):
     """Return a block, activities and errors."""
     rng, (pre, post) = np.random.default_rng(1), SIZES[kind]
+    assert kind.linear
     return rng.normal(size=kind.shape), rng.normal(size=(batch, pre)), rng.normal(size=(batch, post))
 
 
@@ -41,13 +51,13 @@ def test_the_gradient_is_the_derivative_of_the_map(kind):
 
 def test_nothing_is_conjugated(kind):
     w, a, d = arrays(kind)
-    np.testing.assert_allclose(kind.gradient(1j * a, 1j * d), -kind.gradient(a, d), rtol=1e-14)
-    np.testing.assert_allclose(kind.apply(w, 1j * a), 1j * kind.apply(w, a), rtol=1e-14)
+    np.testing.assert_allclose(kind.gradient(1j * a, 1j * d), -kind.gradient(a, d), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(kind.apply(w, 1j * a), 1j * kind.apply(w, a), rtol=0, atol=1e-13)
 
 
 def test_the_mirror_is_the_transpose_as_a_map_of_its_own(kind):
     w, _, d = arrays(kind)
-    np.testing.assert_allclose(kind.reverse.apply(kind.mirror(w), d), kind.adjoint(w, d), rtol=1e-14)
+    np.testing.assert_allclose(kind.reverse.apply(kind.mirror(w), d), kind.adjoint(w, d), rtol=1e-13)
     np.testing.assert_array_equal(kind.reverse.mirror(kind.mirror(w)), w)
     assert kind.reverse.shape == kind.mirror(w).shape
     assert kind.reverse.reverse == kind
@@ -55,20 +65,37 @@ def test_the_mirror_is_the_transpose_as_a_map_of_its_own(kind):
 
 def test_a_matrix_is_the_map(kind):
     w, a, _ = arrays(kind)
-    np.testing.assert_allclose(kind.apply(w, a), a @ kind.matrix(w).T, rtol=1e-14)
+    np.testing.assert_allclose(kind.apply(w, a), a @ kind.matrix(w).T, rtol=1e-12)
     assert kind.matrix(w).shape == SIZES[kind][::-1]
 
 
-def test_a_post_unit_hears_as_many_activities_as_it_says(kind):
-    ones = np.ones((1, SIZES[kind][0]))
-    assert (kind.apply(np.ones(kind.shape), ones) == kind.fan_in).all()
-    assert len(kind.dims) == len(kind.shape)
+@pytest.mark.parametrize("forward", [Dense(5, 3), INSIDE], ids=str)
+def test_a_drive_sums_as_many_products_as_it_says(forward):
+    ones = np.ones((1, SIZES[forward][0]))
+    np.testing.assert_allclose(forward.apply(np.ones(forward.shape), ones), forward.fan_in, rtol=1e-14)
+
+
+def test_a_block_names_its_dimensions_and_the_paths_into_its_post_units(kind):
+    """A weight acts on those post units alone whose path its place in the block names."""
+    assert len(kind.dims) == len(kind.shape) == len(set(kind.dims))
+    w, a, _ = arrays(kind)
+    paths = kind.shape[kind.post_axis]
+    gains = 1.0 + np.arange(paths)
+    scaled = kind.apply(w * np.expand_dims(gains, tuple(range(1, -kind.post_axis))), a)
+    np.testing.assert_allclose(scaled, kind.apply(w, a) * np.tile(gains, SIZES[kind][1] // paths), rtol=1e-12)
+
+
+def test_products_are_counted():
+    for kind in (Dense(5, 3), INSIDE, INSIDE.reverse):
+        assert kind.products == np.count_nonzero(kind.matrix(np.ones(kind.shape)))
+    assert AVERAGED.products == AVERAGED.reverse.products == (4 * 6) * (3 * 3) * 2 * 3, "places, kernel, channels"
 
 
 # Who may multiply matrices, and why: none of these is the weight block of a connection.
 
 ALLOWED = {
     "substrate/network/dense.py": "the dense kind itself",
+    "substrate/network/convolution.py": "the convolutions themselves",
     "substrate/engine/cpu": "code of the engine",
     "substrate/chip/wires.py:compute_wire_transfer": "an array of cells between its row and column lines",
     "substrate/dynamics/methods.py:_make_tableau": "tableaus of integration",
