@@ -20,7 +20,7 @@ def has_settled(status: NDArray[np.int64], by_clock: bool | NDArray[np.bool_] = 
     """Tell which settlings have settled: the one meaning of the word.
 
     A settling that ends at rest has settled if it came to rest. Of one that the clock ends, whatever is read then
-    counts, as on a real chip, unless the state flips, cycles or has diverged.
+    counts, as on a real chip, unless the state flips, cycles or has diverged: statuses go from good to bad.
 
     Parameters
     ----------
@@ -30,10 +30,7 @@ def has_settled(status: NDArray[np.int64], by_clock: bool | NDArray[np.bool_] = 
         Whether the clock ends the settling: a phase of fixed length, as noise of the membranes needs it, or a nudge
         that swings.
     """
-    return np.asarray(np.where(by_clock, np.isin(status, _READABLE), status == Status.SETTLED))
-
-
-_READABLE = (Status.SETTLED, Status.STEP_LIMIT, Status.STALLED)
+    return np.asarray(np.where(by_clock, status <= Status.STALLED, status == Status.SETTLED))
 
 
 class Wave(NamedTuple):

@@ -67,6 +67,7 @@ class ChipWeights:
         self._places = {block: k for k, block in enumerate(topology.shapes)}
         self._name, self._writes = "", 0
         self._cells = FabricatedCells(design, fabrication)
+        self._feeling = design.devices.acting("feel")
         laws = design.devices.update, design.devices.retention
         measured, partners = design.measured_cells, self._cells.partners
         self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners, topology.mirror)
@@ -237,7 +238,7 @@ class ChipWeights:
     def _felt(self, name: str, weights: Array) -> Array:
         """Return what blocks of devices make of the effective weights of a block; biases and the readout are spared."""
         if name.startswith("weight/"):
-            for part, block in self._design.devices.acting("feel").items():
+            for part, block in self._feeling.items():
                 weights = apply_block(block, "feel", weights, self._stream(f"own/{part}/{name}").normal(weights.shape))
         return weights
 
