@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .language.starter import StarterError as StarterError
     from .language.starter import write_starter as write_starter
     from .report.summary import format_open_lines as format_open_lines
+    from .report.summary import print_paragraph as print_paragraph
     from .report.summary import print_sheet as print_sheet
     from .report.summary import print_summary as print_summary
     from .report.terminal import wrap_text as wrap_text
@@ -94,6 +95,7 @@ _MORE = {
     "describe_machine": "front.tools",
     "choose_engine": "sweeps.engines",
     "format_open_lines": "report.summary",
+    "print_paragraph": "report.summary",
     "print_sheet": "report.summary",
     "export_schema": "front.tools",
     "print_summary": "report.summary",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +53,9 @@ def main() -> None:
 def list_() -> None:
     """List the bundled scenarios, presets and published devices."""
     from ..api import catalogue, list_presets, wrap_text
+    from .console import find_width
 
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = find_width()
     for heading, titles in ({"scenarios": catalogue()} | list_presets()).items():
         click.echo(f"{heading}:")
         size = min(max(map(len, titles)), width // 2)
@@ -202,9 +201,8 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     """Compare two results, runs or sweeps: keys that differ, and figures that changed."""
     import json
 
-    from rich.console import Console
-
     from .. import api
+    from .console import make_console
 
     try:
         found = api.compare(a, b)
@@ -213,8 +211,9 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.as_table(), default=str))
         return
+    console = make_console()
     for sheet in found.sheets:
-        api.print_sheet(sheet, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+        api.print_sheet(sheet, console)
 
 
 @main.command()

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
 from ..api import (
     Interrupted,
     Progress,
@@ -29,6 +27,7 @@ from ..api import (
     load,
     print_summary,
 )
+from .console import make_console
 from .interrupts import BROKEN_OFF, StoppableWork, let_work_end, print_json
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
@@ -91,7 +90,7 @@ def _run_with_progress(name: str, edits: Sequence[str], flags: RunFlags, quiet: 
 
 
 def _print_result(result: Result) -> None:
-    print_summary(result.stored, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
+    print_summary(result.stored, make_console())
     print()
     for file in result.files:
         print(file)

@@ -24,8 +24,10 @@ from ..api import (
     format_suspicion,
     load,
     merge,
+    print_paragraph,
     sweep,
 )
+from .console import make_console
 from .interrupts import BROKEN_OFF, print_json
 from .run import catch_signals, warn_unkept_kernels
 
@@ -115,7 +117,8 @@ def _print_sweep_answer(result: SweepResult, as_json: bool) -> int:
         print_json(found)
         return code
     words = {"ok": "good", "missing": "not run"}
-    print(swept.answer or ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items())))
+    tally = ", ".join(f"{number} {words.get(name, name)}" for name, number in sorted(counts.items()))
+    print_paragraph(swept.answer or tally, make_console())
     for file in files:
         print(file)
     warn_unkept_kernels()

@@ -61,6 +61,6 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
 
 
 def print_paragraph(text: str, console: Console) -> None:
-    """Print a paragraph: on a terminal its lines break between words, elsewhere it is one line."""
-    for line in wrap_text(text, console.width) if console.is_terminal else [text]:
+    """Print a paragraph: its lines break between words, and not at all on a console that wraps softly."""
+    for line in [text] if console.soft_wrap else wrap_text(text, console.width):
         console.print(Text(line), soft_wrap=True)

@@ -72,6 +72,8 @@ def test_run_prints_the_answer_and_leaves_its_files(tmp_path, monkeypatch):
     again = call("run", "small.toml")
     assert again.stdout == result.stdout
     assert "already complete" in again.stderr
+    narrow = CliRunner().invoke(main, ["run", "small.toml"], env={"COLUMNS": "50"})
+    assert max(map(len, narrow.stdout.partition("small-")[0].splitlines())) in range(40, 51)
 
 
 def test_run_refuses_another_folder_and_a_damaged_result(tmp_path):

@@ -98,17 +98,17 @@ def test_layers_stand_side_by_side_under_their_scheme():
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_prose_on_a_terminal_breaks_between_words_and_elsewhere_not_at_all(width):
+def test_prose_breaks_between_words_and_on_a_console_that_wraps_softly_not_at_all(width):
     result = RESULTS["training"]
-    for terminal in (True, False):
-        console = Console(width=width, highlight=False, force_terminal=terminal, no_color=True)
+    for hard in (True, False):
+        console = Console(width=width, highlight=False, soft_wrap=not hard, no_color=True)
         with console.capture() as capture:
             print_summary(result, console)
         prose = capture.get().partition("After epoch")[2]
         assert prose
         words = prose.split()
         assert "gradient" in words
-        assert (max(map(len, prose.splitlines())) <= width) == terminal or width == 200
+        assert (max(map(len, prose.splitlines())) <= width) == hard or width == 200
     assert wrap_text("an error of 51.7 % here", 16) == ["an error of", "51.7 % here"]
 
 

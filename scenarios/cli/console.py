@@ -1,0 +1,21 @@
+"""How wide the output is: as the variable COLUMNS says, or else as the terminal is, or else as suits a file."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.console import Console
+
+_FILE = 120
+"""Columns of tables and lists in a pipe or a file."""
+
+
+def find_width() -> int:
+    """Return the columns of the standard output."""
+    return shutil.get_terminal_size((_FILE, 0)).columns
+
+
+def make_console() -> Console:
+    """Return where answers are printed; where nothing says how wide it is, sentences are not broken into lines."""
+    unknown = shutil.get_terminal_size((0, 0)).columns == 0
+    return Console(width=find_width(), soft_wrap=unknown, highlight=False)
