@@ -59,9 +59,13 @@ def make_panels(count: int, width: float, share: bool = True) -> tuple[Figure, l
 
 
 def format_plain_text(text: object, longest: int = 40) -> str:
-    """Return text that the font has, that is not too long and that matplotlib does not take for a formula."""
+    """Return text that the font has, that is not too long and that matplotlib does not take for a formula.
+
+    Of a long one the end stays, too: names are often told apart by it.
+    """
     words = "".join(c if " " <= c <= "~" else "?" for c in str(text))
-    words = words if len(words) <= longest else f"{words[: longest - 3]}..."
+    end = longest // 3
+    words = words if len(words) <= longest else f"{words[: longest - 3 - end]}...{words[-end:]}"
     return words.replace("$", r"\$")
 
 

@@ -51,10 +51,10 @@ def list_scheme_kinds(schemes: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.array([str(text).rpartition(", beta ")[0] or str(text) for text in schemes])
 
 
-def find_best_schemes(nudge: Group) -> list[int]:
-    """Return the scheme of every kind in a group `nudge` whose worst layer has the smallest error."""
-    kinds, worst = list_scheme_kinds(nudge["scheme"].data), np.nanmax(nudge["mse"].data, axis=1)
-    return [min(np.flatnonzero(kinds == kind).tolist(), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
+def find_best_schemes(group: Group, errors: NDArray[np.float64]) -> list[int]:
+    """Return the place of the scheme of every kind in a group that has the smallest of its `errors`, (scheme,)."""
+    kinds = list_scheme_kinds(group["scheme"].data)
+    return [min(np.flatnonzero(kinds == k).tolist(), key=lambda s: float(errors[s])) for k in dict.fromkeys(kinds)]
 
 
 def format_percent(value: float) -> str:

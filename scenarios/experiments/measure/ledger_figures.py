@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,17 +22,20 @@ from ...drawing.style import (
     styled,
 )
 from ...results.store import Group, ResultData
-from ...results.views import format_percent, list_scheme_kinds, select_latest
+from ...results.views import find_best_schemes, format_percent, list_scheme_kinds, select_latest
 from ..figures import describe_measured_count, figure
 from .words import DITHERED, find_largest_cause, has_measured_gradient
 
-_SCHEMES = 7
-
-
 Array = NDArray[np.float64]
 
-_ACROSS = 4
-"""Panels side by side."""
+_CURVES = 7
+"""Schemes in one pair of axes."""
+
+_BLOCKS = 3
+"""Schemes in panels of their own, so that a page holds them all."""
+
+_ACROSS = 3
+"""Panels side by side, so that their numbers can be read on a page."""
 
 _SUMS = {"total": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
@@ -98,11 +101,7 @@ def draw_cosine(result: ResultData) -> Figure:
 def _choose_schemes(group: Group) -> list[int]:
     """Return all schemes or, when they are too many for one figure, the best nudge of each kind."""
     worst = np.nan_to_num(group["cosine"].data, nan=-1.0).min(axis=1)
-    if len(worst) <= _SCHEMES:
-        return list(range(len(worst)))
-    kinds = list_scheme_kinds(group["scheme"].data)
-    best = [max(np.flatnonzero(kinds == kind), key=lambda s: float(worst[s])) for kind in dict.fromkeys(kinds)]
-    return [int(s) for s in best[:_SCHEMES]]
+    return list(range(len(worst))) if len(worst) <= _CURVES else find_best_schemes(group, -worst)[:_CURVES]
 
 
 @figure(
@@ -111,58 +110,62 @@ def _choose_schemes(group: Group) -> list[int]:
     caption=(
         "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed "
         "line and the black dot are the whole error. Dots: the median sample, which decides what the answer "
-        "blames, under the scheme it speaks of; ticks: rms over the samples, outliers included. Causes are "
-        "vectors, so their sizes do not add. The grey dot is the spread of a single measurement, which "
-        "averaging makes smaller; the other dots stay however often one measures. Of a training, the last "
-        "measured epoch."
+        "blames; ticks: rms over the samples, outliers included. Causes are vectors, so their sizes do not add. "
+        "The grey dot is the spread of a single measurement, which averaging makes smaller; the other dots stay "
+        "however often one measures. Of many schemes, the one that the answer speaks of and the best of other "
+        "kinds are drawn, and of many layers the first and the last; of a training, the last measured epoch."
     ),
     count=describe_measured_count,
 )
 @styled
 def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
-    """Draw, per layer, the error of every cause under one scheme, and the whole error below them.
+    """Draw, per scheme and layer, the error of every cause, and the whole error below them.
 
     Dots are norms of the median sample over that of the exact gradient, on a logarithmic axis: causes are vectors, so
     that their norms do not add, and they lie decades apart. Readout and noise have one dot together where both act,
     and pale ones alone; so the last full dot is the cause that the answer blames. Ticks: rms over the samples.
     Dashed: the whole error. Last, where it was measured: how single measurements scatter by noise, which the other
-    dots are averages over; it is a cause like the coloured ones. Of many layers the first and the last four. Without
-    `scheme` the one that the answer speaks of.
+    dots are averages over; it is a cause like the coloured ones. With `scheme`, that one alone.
     """
     last = select_latest(result)
-    group, scheme, title = _find_scheme(last, scheme)
+    group, schemes = last["ledger"], _name_schemes(last, scheme)
+    at = list(schemes)
     shown = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
     names = [*_name_terms(group, shown), "total"]
     values, marks = (
-        np.concatenate([group[name].data[scheme][:, shown], group[total].data[scheme][:, None]], axis=1)
+        np.concatenate([group[name].data[at][..., shown], group[total].data[at][..., None]], axis=2)
         for name, total in (("median", "total_median"), ("relative", "total"))
     )
-    if all(part in names and (values[:, names.index(part)] > 0.0).any() for part in _PARTS):
-        at = names.index(_PARTS[0])
-        names.insert(at, DITHERED.lower())
+    if all(part in names and (values[..., names.index(part)] > 0.0).any() for part in _PARTS):
+        place = names.index(_PARTS[0])
+        names.insert(place, DITHERED.lower())
         values, marks = (
-            np.insert(a, at, group[name].data[scheme], axis=1)
+            np.insert(a, place, group[name].data[at], axis=2)
             for a, name in ((values, "dithered_median"), (marks, "dithered"))
         )
         names = [f"{_OF}{name}" if name in _PARTS else name for name in names]
-    spread, outliers = (
-        np.nan_to_num(_compute_relative_noise(group, name, scheme)) for name in ("spread_median", "spread")
-    )
+    spread, outliers = (np.nan_to_num(_compute_relative_noise(group, n)[at]) for n in ("spread_median", "spread"))
     if spread.any():
-        names, values = [*names, "one measurement"], np.concatenate([values, spread[:, None]], axis=1)
-        marks = np.concatenate([marks, outliers[:, None]], axis=1)
-    total = group["total_median"].data[scheme]
-    return _draw_bar_panels(group["layer"].data, names, (values, marks), total, title)
+        names, values = [*names, "one measurement"], np.concatenate([values, spread[..., None]], axis=2)
+        marks = np.concatenate([marks, outliers[..., None]], axis=2)
+    panels = _Panels(group["layer"].data, names, values, marks, group["total_median"].data[at])
+    return _draw_panels(panels, list(schemes.values()))
 
 
-def _find_scheme(last: ResultData, scheme: int | None) -> tuple[Group, int, str]:
-    """Return the ledger, a scheme of it and its name; absent, the one that the answer speaks of, and that it is."""
-    group, of_many = last["ledger"], ""
-    if scheme is None:
-        found, count = find_largest_cause(group), len(group["scheme"].data)
-        scheme = 0 if found is None else found.scheme
-        of_many = f" (smallest error of {count} schemes)" if count > 1 and found is not None else ""
-    return group, scheme, format_plain_text(group["scheme"].data[scheme]) + of_many
+def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
+    """Return the places of the schemes to draw, and their names: `scheme`, or the answer's and the best of others."""
+    group = last["ledger"]
+    names = [format_plain_text(name) for name in group["scheme"].data]
+    if scheme is not None:
+        return {scheme: names[scheme]}
+    worst = np.nan_to_num(group["total_median"].data, nan=np.inf).max(axis=1)
+    order, kinds = np.argsort(worst, kind="stable").tolist(), list_scheme_kinds(group["scheme"].data)
+    if (found := find_largest_cause(group)) is not None and len(names) > 1:
+        order.insert(0, found.scheme)
+        names[found.scheme] += f" (smallest error of {len(names)} schemes)"
+    # The first of every kind before the second of any.
+    shown = sorted(dict.fromkeys(order), key=lambda s: next(k for k in order if kinds[k] == kinds[s]) != s)
+    return {k: names[k] for k in sorted(shown[:_BLOCKS])}
 
 
 @figure(
@@ -181,56 +184,72 @@ def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Fig
     Connections that are not taught are left out. Ticks: how much a term differs between measurements or writes.
     """
     last = select_latest(result)
-    _, scheme, name = _find_scheme(last, scheme)
-    group = last["ledger/connections"]
-    total = group["total"].data[scheme]
-    taught = np.isfinite(total)
-    values = np.concatenate([group["relative"].data[scheme], total[:, None]], axis=1)[taught]
+    group, schemes = last["ledger/connections"], _name_schemes(last, scheme)
+    at = list(schemes)
+    total, relative = group["total"].data[at], group["relative"].data[at]
+    taught = np.isfinite(total).any(axis=0)
+    values = np.concatenate([relative, total[..., None]], axis=2)[:, taught]
     names = [*_name_terms(group, range(len(group["term"].data))), "total"]
-    spread = group["spread"].data[scheme] if "spread" in group else np.zeros_like(group["relative"].data[scheme])
-    marks = np.concatenate([spread, np.zeros((len(spread), 1))], axis=1)[taught]
-    labels, title = group["connection"].data[taught], f"mean gradient of the batch, {name}"
-    return _draw_bar_panels(labels, names, (values, marks), total[taught], title)
+    spread = group["spread"].data[at] if "spread" in group else np.zeros_like(relative)
+    marks = np.concatenate([spread, np.zeros((*total.shape, 1))], axis=2)[:, taught]
+    panels = _Panels(group["connection"].data[taught], names, values, marks, total[:, taught])
+    return _draw_panels(panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
 
 
 def _name_terms(group: Group, shown: Iterable[int]) -> list[str]:
     return [str(group["term"].data[k]).replace("_", " ") for k in shown]
 
 
-def _draw_bar_panels(
-    labels: NDArray[np.str_], names: list[str], sizes: tuple[Array, Array], total: Array, title: str
-) -> Figure:
-    """Draw one panel of dots per label.
+class _Panels(NamedTuple):
+    """What the panels of some schemes show."""
 
-    `sizes` are dots and ticks, (labels, names) each; `total` (labels,) is where the dashed line is.
-    """
-    values, marks = sizes
-    count = len(labels)
-    shown = [k for k in range(count) if count <= 2 * _ACROSS or k < _ACROSS or k >= count - _ACROSS]
+    labels: NDArray[np.str_]
+    """Layers or connections."""
+
+    names: list[str]
+    """Of the rows of a panel."""
+
+    values: Array
+    """Dots, (scheme, label, row)."""
+
+    marks: Array
+    """Ticks, likewise."""
+
+    total: Array
+    """Where the dashed line is, (scheme, label)."""
+
+
+def _draw_panels(panels: _Panels, titles: list[str]) -> Figure:
+    """Draw a block of panels per scheme, in each a panel of dots per label; all have the same axes."""
+    count, room = len(panels.labels), (2 if len(titles) == 1 else 1) * _ACROSS
+    shown = [k for k in range(count) if count <= room or k < room // 2 or k >= count - (room - room // 2)]
     rows, columns = -(-len(shown) // _ACROSS), min(len(shown), _ACROSS)
-    figure = Figure(figsize=(1.2 + 1.9 * columns, 0.5 + rows * (0.7 + 0.2 * len(names))), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    first, past = _find_axis_limits(np.concatenate([values[shown], marks[shown]]))
-    for axes, k in zip_longest(grid.flat, shown):
-        if k is None:
-            axes.set_axis_off()
-            continue
-        axes.axvline(total[k], color="black", linestyle="--", linewidth=0.8, zorder=0)
-        _dots(axes, values[k], marks[k], names, first)
-        axes.set_title(format_plain_text(labels[k], 16), fontsize=9)
-        axes.set_xlabel("error / exact gradient")
-        axes.tick_params(labelbottom=True)
-    grid[0, 0].set_xlim(first, past)
-    grid[0, 0].set_yticks(np.arange(len(names)), names)
-    grid[0, 0].set_ylim(len(names) - 0.4, -0.6)  # the first row above
-    figure.suptitle(title, fontsize=9)
+    height = 0.5 + rows * (0.7 + 0.2 * len(panels.names))
+    figure = Figure(figsize=(1.2 + 1.9 * columns, len(titles) * height), layout="constrained")
+    first, past = _find_axis_limits(np.concatenate([panels.values[:, shown], panels.marks[:, shown]]))
+    blocks = figure.subfigures(len(titles), 1, squeeze=False)[:, 0]
+    for s, (block, title) in enumerate(zip(blocks, titles, strict=True)):
+        grid = block.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, k in zip_longest(grid.flat, shown):
+            if k is None:
+                axes.set_axis_off()
+                continue
+            axes.axvline(panels.total[s, k], color="black", linestyle="--", linewidth=0.8, zorder=0)
+            _draw_dots(axes, panels.values[s, k], panels.marks[s, k], panels.names, first)
+            axes.set_title(format_plain_text(panels.labels[k], 16), fontsize=9)
+            axes.set_xlabel("error / exact gradient")
+            axes.tick_params(labelbottom=True)
+        grid[0, 0].set_xlim(first, past)
+        grid[0, 0].set_yticks(np.arange(len(panels.names)), panels.names)
+        grid[0, 0].set_ylim(len(panels.names) - 0.4, -0.6)  # the first row above
+        block.suptitle(title, fontsize=9)
     return figure
 
 
-def _compute_relative_noise(group: Group, name: str, scheme: int) -> Array:
-    """Return how single measurements scatter, over the exact gradient, (layer,)."""
+def _compute_relative_noise(group: Group, name: str) -> Array:
+    """Return how single measurements scatter, over the exact gradient, (scheme, layer)."""
     acting = group["term"].data == "noise"
-    return np.asarray(group[name].data[scheme][:, acting].sum(axis=1))
+    return np.asarray(group[name].data[..., acting].sum(axis=2))
 
 
 def _find_axis_limits(values: Array) -> tuple[float, float]:
@@ -242,7 +261,7 @@ def _find_axis_limits(values: Array) -> tuple[float, float]:
     return max(0.5 * float(shown.min()), float(shown.max()) * 10.0**-_DECADES), past
 
 
-def _dots(axes: Axes, values: Array, marks: Array, names: list[str], first: float) -> None:
+def _draw_dots(axes: Axes, values: Array, marks: Array, names: list[str], first: float) -> None:
     """Draw a dot, a tick and a number for every row; what is no cause but a sum or a part of them has other colours.
 
     No bars: on a logarithmic axis they would begin nowhere, and their lengths mean nothing. What lies below the axis
@@ -265,7 +284,8 @@ def _dots(axes: Axes, values: Array, marks: Array, names: list[str], first: floa
     for k, value in enumerate(values):
         text, colour = ("0", "0.5") if value == 0.0 else (format_percent(value), "black")
         beside = max(value if k in there else first, marks[k] if k in seen else first)
-        axes.text(1.35 * beside, k, text, va="center", fontsize=7, color=colour, bbox=behind)
+        style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": colour, "bbox": behind}
+        axes.annotate(text, (beside, k), xytext=(6.5, 0.0), textcoords="offset points", **style)
 
 
 @figure(
@@ -285,13 +305,14 @@ def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
     Below them the error with no cause, with all, and what no cause makes alone.
     """
     last = select_latest(result)
-    _, scheme, title = _find_scheme(last, scheme)
-    group = last["ledger/interactions"]
+    group, schemes = last["ledger/interactions"], _name_schemes(last, scheme)
+    at = list(schemes)
     names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "total"]
-    rest = np.stack([group[name].data[scheme] for name in ("base", "interaction", "full")], axis=1)
-    values = np.concatenate([group["alone"].data[scheme], rest], axis=1)
-    marks = np.concatenate([group["removed"].data[scheme], np.zeros_like(rest)], axis=1)
-    return _draw_bar_panels(group["layer"].data, names, (values, marks), group["full"].data[scheme], title)
+    rest = np.stack([group[name].data[at] for name in ("base", "interaction", "full")], axis=2)
+    values = np.concatenate([group["alone"].data[at], rest], axis=2)
+    marks = np.concatenate([group["removed"].data[at], np.zeros_like(rest)], axis=2)
+    panels = _Panels(group["layer"].data, names, values, marks, group["full"].data[at])
+    return _draw_panels(panels, list(schemes.values()))
 
 
 @figure(
@@ -306,19 +327,21 @@ def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
 )
 @styled
 def draw_waterfall(result: ResultData, scheme: int | None = None) -> Figure:
-    """Draw, per layer, the cosine to the exact gradient as one cause after the other begins to act."""
-    group, scheme, title = _find_scheme(select_latest(result), scheme)
+    """Draw, per scheme and layer, the cosine to the exact gradient as one cause after the other begins to act."""
+    last = select_latest(result)
+    group, schemes = last["ledger"], _name_schemes(last, scheme)
     acting = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
     names = ["exact", *_name_terms(group, acting)]
-    figure, (axes,) = make_panels(1, width=6.4)
-    for k, layer in enumerate(group["layer"].data):
-        cosine = np.append(1.0, group["cosine_after"].data[scheme, k][acting])
-        axes.plot(
-            np.arange(len(names)), cosine, drawstyle="steps-mid", label=format_plain_text(layer, 16), **choose_look(k)
-        )
-    axes.set_xticks(np.arange(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_xlabel("causes of error that act, from left to right")
-    axes.set_ylabel("cosine to the exact gradient")
-    axes.set_title(title, fontsize=9)
-    place_legend_below(figure, [axes])
+    figure = Figure(figsize=(6.4, 1.1 + 2.0 * len(schemes)), layout="constrained")
+    panels = list(figure.subplots(len(schemes), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
+    for axes, (s, title) in zip(panels, schemes.items(), strict=True):
+        for k, layer in enumerate(group["layer"].data):
+            cosine = np.append(1.0, group["cosine_after"].data[s, k][acting])
+            name = format_plain_text(layer, 16)
+            axes.plot(np.arange(len(names)), cosine, drawstyle="steps-mid", label=name, **choose_look(k))
+        axes.set_title(title, fontsize=9)
+        axes.set_ylabel("cosine to the\nexact gradient")
+    panels[-1].set_xticks(np.arange(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
+    panels[-1].set_xlabel("causes of error that act, from left to right")
+    place_legend_below(figure, panels[:1])
     return figure

@@ -12,7 +12,7 @@ from ...results.views import find_best_schemes, format_percent, list_scheme_kind
 def make_best_sizes_sheet(group: Group) -> Sheet:
     """Return the best size of every kind of scheme, in its worst layer."""
     rows = []
-    for s in find_best_schemes(group):
+    for s in find_best_schemes(group, np.nanmax(group["mse"].data, axis=1)):
         k = int(np.nanargmax(group["mse"].data[s]))
         bias, noise, error = (format_percent(np.sqrt(group[name].data[s, k])) for name in ("bias", "variance", "mse"))
         sizes = [f"{group['beta'].data[s]:g}", str(group["averaged"].data[s])]
@@ -41,7 +41,7 @@ def make_noise_gains_sheet(group: Group) -> Sheet:
     """Return what every kind of scheme asks of the chip, and its noise at equal reads."""
     columns = ["scheme", "order", "settlings", "real reads", "noise gain G", "G x reads"]
     rows = []
-    for s in find_best_schemes(group):
+    for s in find_best_schemes(group, np.nanmax(group["mse"].data, axis=1)):
         asked = [str(group[name].data[s]) for name in ("order", "settlings", "reads")]
         gain = float(group["gain"].data[s])
         name, at_equal_reads = str(list_scheme_kinds(group["scheme"].data)[s]), gain * float(group["reads"].data[s])

@@ -26,6 +26,11 @@ def drawn(figure):
     return canvas
 
 
+def named(figure):
+    """Return the axes that are there and whose ticks are named; of panels that share an axis, the last."""
+    return [axes for axes in figure.axes if axes.axison and any(tick.get_visible() for tick in axes.get_xticklabels())]
+
+
 def lines(figure, panel=0):
     """Return label and data of every line of a panel."""
     return {line.get_label(): line for line in figure.axes[panel].lines}
@@ -82,7 +87,7 @@ def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
 def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
     for name, figure in figures.draw_figures(RESULTS[kind]).items():
         renderer = drawn(figure).get_renderer()
-        for axes in figure.axes:
+        for axes in named(figure):
             assert axes.get_xlabel(), name
         # Where causes are named on the vertical axis, the horizontal one has the unit.
         numbers = figure.axes[0].get_ylabel() or figure.axes[0].get_xlabel()
@@ -90,7 +95,7 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
         box = figure.get_tightbbox(renderer)
         width, height = figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, name
-        assert min(axes.get_position().height for axes in figure.axes) > 0.25, name
+        assert min(axes.get_window_extent().height for axes in figure.axes) > 0.8 * figure.dpi, name
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path):
@@ -192,7 +197,7 @@ def test_curves_differ_without_colour():
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("l1", "l1"), ("$x$", r"\$x\$"), ("\u03b2\n\x1b", "???"), (50 * "a", 37 * "a" + "...")],
+    [("l1", "l1"), ("$x$", r"\$x\$"), ("\u03b2\n\x1b", "???"), (49 * "a" + "z", 24 * "a" + "..." + 12 * "a" + "z")],
 )
 def test_text_in_figures_is_plain(text, wanted):
     assert format_plain_text(text) == wanted

@@ -9,7 +9,7 @@ from scenarios.experiments.measure.ledger_figures import draw_causes, draw_conne
 from scenarios.experiments.measure.words import find_largest_cause
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
-from tests.scenarios.report.test_figures import drawn
+from tests.scenarios.report.test_figures import drawn, named
 
 TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "noise")
 SIZES = np.array([[0.16, 0.007, 0.001, 0.0, 0.09, 0.02], [0.08, 0.004, 0.0005, 0.0, 0.05, 0.01]])
@@ -47,6 +47,11 @@ def scattering(layers, size):
 def dots(axes):
     """Return the place of every dot by its row."""
     return {int(y): float(x) for line in axes.lines if line.get_marker() == "o" for x, y in line.get_xydata()}
+
+
+def titles(figure):
+    """Return what stands above every block of panels."""
+    return [block.get_suptitle() for block in figure.subfigs]
 
 
 def numbers(axes):
@@ -87,13 +92,49 @@ def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     group["median"].data[0, ..., 0] = 0.8
     found = find_largest_cause(group)
     figure = draw_causes(result)
-    assert figure.get_suptitle() == "centred, beta 0.2 (smallest error of 2 schemes)"
-    axes = figure.axes[found.layer]
+    assert titles(figure) == ["centred, beta 0.1", "centred, beta 0.2 (smallest error of 2 schemes)"]
+    axes = figure.subfigs[found.scheme].axes[found.layer]
     rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     full = {rows[row]: x for row, x in dots(axes).items() if not rows[row].startswith("- ")}
     longest = max((name for name in full if name != "total"), key=full.get)
     assert longest == (largest if largest == "one measurement" else TERMS[largest].replace("_", " "))
     assert found.terms == (("noise",) if largest == "one measurement" else (TERMS[largest],))
+
+
+def test_every_scheme_has_its_block_of_panels_on_the_same_axes():
+    result = ledger()
+    figure = draw_causes(result)
+    assert len({axes.get_xlim() for axes in figure.axes}) == len({axes.get_ylim() for axes in figure.axes}) == 1
+    for s, block in enumerate(figure.subfigs):
+        for k, axes in enumerate(block.axes):
+            assert axes.lines[0].get_xdata()[0] == result["ledger"]["total_median"].data[s, k]
+            assert dots(axes)[0] == result["ledger"]["median"].data[s, k, 0]
+    assert [axes.get_title() for axes in draw_waterfall(result).axes] == titles(figure)
+
+
+def test_of_many_schemes_the_best_of_each_kind_are_drawn_and_of_many_layers_the_ends():
+    kinds = [("one-sided", 0.2), ("one-sided", 0.1), ("centred", 0.2), ("centred", 0.1), ("circle 4", 0.4)]
+    labels = np.array([f"{kind}, beta {beta:g}" for kind, beta in kinds])
+    result = result_files.result(result_files.measured(tuple("abcdefg"), tuple(labels)))
+    group = result["ledger"]
+    for k, (_, beta) in enumerate(kinds):
+        for name in ("median", "relative", "total", "total_median"):
+            group[name].data[k] = beta
+    group["median"].data[2] = group["relative"].data[2] = 0.05  # of its kind not the one with the smallest total
+    figure = draw_causes(result)
+    assert titles(figure) == [labels[1], f"{labels[2]} (smallest error of 5 schemes)", labels[4]]
+    assert [axes.get_title() for axes in figure.subfigs[0].axes] == ["a", "f", "g"]
+    assert [axes.get_title() for axes in draw_causes(result, 2).axes] == ["a", "b", "c", "e", "f", "g"]
+
+
+def test_a_number_stands_beside_its_dot_and_not_on_it():
+    figure = draw_causes(ledger())
+    renderer = drawn(figure).get_renderer()
+    for axes in figure.axes:
+        reach = 0.5 * 6.5 / 72.0 * figure.dpi
+        for row, x in dots(axes).items():
+            place = axes.texts[row].get_window_extent(renderer).x0
+            assert place > axes.transData.transform((x, row))[0] + reach
 
 
 def test_what_only_connections_have_is_drawn_per_connection():
@@ -190,7 +231,7 @@ def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
 def test_axes_are_named_and_nothing_lies_outside(draw):
     figure = draw()
     canvas = drawn(figure)
-    assert all(axes.get_xlabel() for axes in figure.axes if axes.axison)
+    assert all(axes.get_xlabel() for axes in named(figure))
     box = figure.get_tightbbox(canvas.get_renderer())
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
