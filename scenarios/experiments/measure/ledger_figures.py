@@ -37,7 +37,7 @@ _BLOCKS = 3
 _ACROSS = 3
 """Panels side by side, so that their numbers can be read on a page."""
 
-_SUMS = {"total": "black", "one measurement": "0.6"}
+_SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
 
 _PARTS, _OF, _PALE = ("readout", "noise"), "- ", "#b8cbe0"
@@ -307,7 +307,7 @@ def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
     last = select_latest(result)
     group, schemes = last["ledger/interactions"], _name_schemes(last, scheme)
     at = list(schemes)
-    names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "total"]
+    names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "all causes"]
     rest = np.stack([group[name].data[at] for name in ("base", "interaction", "full")], axis=2)
     values = np.concatenate([group["alone"].data[at], rest], axis=2)
     marks = np.concatenate([group["removed"].data[at], np.zeros_like(rest)], axis=2)

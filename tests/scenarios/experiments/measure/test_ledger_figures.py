@@ -89,7 +89,7 @@ def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     result = ledger(median=sizes, dithered_median=np.full((2, 2), 0.02), spread_median=spread)
     group = result["ledger"]
     # The second scheme is the better one.
-    group["median"].data[0, ..., 0] = 0.8
+    group["total_median"].data[:] = [[0.8], [0.5]]
     found = find_largest_cause(group)
     figure = draw_causes(result)
     assert titles(figure) == ["centred, beta 0.1", "centred, beta 0.2 (smallest error of 2 schemes)"]
@@ -99,6 +99,16 @@ def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     longest = max((name for name in full if name != "total"), key=full.get)
     assert longest == (largest if largest == "one measurement" else TERMS[largest].replace("_", " "))
     assert found.terms == (("noise",) if largest == "one measurement" else (TERMS[largest],))
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_schemes_that_share_their_largest_cause_are_told_apart_by_their_whole_error(best):
+    sizes = np.stack([SIZES, SIZES])
+    sizes[1 - best, :, 1] *= 10.0
+    whole = {"median": sizes, "total_median": np.sqrt((sizes**2).sum(axis=2)), "dithered_median": np.zeros((2, 2))}
+    for noise, blamed in ((0.4, "noise"), (0.0, "asymmetry")):
+        found = find_largest_cause(ledger(**whole, spread_median=scattering(2, noise))["ledger"])
+        assert (found.scheme, found.terms) == (best, (blamed,))
 
 
 def test_every_scheme_has_its_block_of_panels_on_the_same_axes():
@@ -120,9 +130,9 @@ def test_of_many_schemes_the_best_of_each_kind_are_drawn_and_of_many_layers_the_
     for k, (_, beta) in enumerate(kinds):
         for name in ("median", "relative", "total", "total_median"):
             group[name].data[k] = beta
-    group["median"].data[2] = group["relative"].data[2] = 0.05  # of its kind not the one with the smallest total
+    group["total_median"].data[3] = 0.05
     figure = draw_causes(result)
-    assert titles(figure) == [labels[1], f"{labels[2]} (smallest error of 5 schemes)", labels[4]]
+    assert titles(figure) == [labels[1], f"{labels[3]} (smallest error of 5 schemes)", labels[4]]
     assert [axes.get_title() for axes in figure.subfigs[0].axes] == ["a", "f", "g"]
     assert [axes.get_title() for axes in draw_causes(result, 2).axes] == ["a", "b", "c", "e", "f", "g"]
 
