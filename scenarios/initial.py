@@ -50,8 +50,13 @@ def sample_initial_parameters(topology: Topology, angle: float, seed: int) -> di
     seed : int
         Seed of the scenario; every block has its own stream.
     """
+    inputs = {c.block: c.kind.fan_in for c in topology.connections} | {
+        "readout/weight": topology.layers[topology.output]
+    }
     blocks = {
-        name: np.zeros(shape) if len(shape) == 1 else _sample_lecun_normal(shape, Stream(seed, f"init/{name}"))
+        name: _sample_lecun_normal(shape, inputs[name], Stream(seed, f"init/{name}"))
+        if name in inputs
+        else np.zeros(shape)
         for name, shape in topology.shapes.items()
     }
     sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
@@ -60,11 +65,11 @@ def sample_initial_parameters(topology: Topology, angle: float, seed: int) -> di
     return blocks
 
 
-def _sample_lecun_normal(shape: tuple[int, ...], stream: Stream) -> Array:
-    """Return normal numbers cut at two standard deviations, scaled to variance 1/shape[0]."""
+def _sample_lecun_normal(shape: tuple[int, ...], fan_in: int, stream: Stream) -> Array:
+    """Return normal numbers cut at two standard deviations, scaled to variance 1/fan-in."""
     drawn, size = stream.normal(shape), math.prod(shape)
     attempt = 1
     while (outside := np.abs(drawn) > 2.0).any():
         drawn = np.where(outside, stream.normal(shape, first=attempt * size), drawn)
         attempt += 1
-    return drawn / (_CUT_SPREAD * math.sqrt(shape[0]))
+    return drawn / (_CUT_SPREAD * math.sqrt(fan_in))

@@ -111,7 +111,8 @@ def make_device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group
     biases: Group = {}
     for name in chip.topology.names:
         block = f"bias/{name}"
-        found = make_cell_variables(chip, block, (f"unit_{name}",)) | count_unreached_cells(start or chip, block)
+        found = make_cell_variables(chip, block, (chip.topology.name_bias_dim(name),))
+        found |= count_unreached_cells(start or chip, block)
         biases |= {f"{key}_{name}": variable for key, variable in found.items()}
     return groups | ({"devices/bias": biases} if biases else {})
 

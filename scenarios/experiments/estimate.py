@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -101,8 +100,8 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
     plan, kind = scenario.experiment, find_cost_estimate(scenario)
     counts = kind.count(plan, scenario, outline, topology)
     nudged = list_nudged_settlings(scenario, counts.schemes)
-    recurrent = sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
-    clamped = sum(math.prod(topology.shapes[c.block]) for c in topology.connections if c.pre == topology.input)
+    recurrent = sum(c.kind.products for c in topology.recurrent())
+    clamped = sum(c.kind.products for c in topology.connections if c.pre == topology.input)
     probes = counts.probes
     nudged_steps = sum(settling.planes * settling.steps for settling in nudged)
     nudged_steps += probes * count_phase_steps(dynamics.nudged, dynamics.dt)

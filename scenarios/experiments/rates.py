@@ -74,7 +74,7 @@ class TimedChip(NamedTuple):
     def step(self, phase: Phase, planes: int = 1) -> float:
         """Return the seconds of one step of a sample."""
         dynamics, topology = self.design.dynamics, self.topology
-        products = 2.0 * planes * sum(math.prod(topology.shapes[c.block]) for c in topology.recurrent())
+        products = 2.0 * planes * sum(c.kind.products for c in topology.recurrent())
         unit = UNIT + (NORMAL if self.design.devices.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
         unit += 0.0 if phase.fixed else RESIDUAL
         stages = 1 if dynamics.mode == "equilibrium" else len(TABLES[dynamics.method].b)
@@ -94,8 +94,7 @@ class TimedChip(NamedTuple):
 
     def free(self) -> float:
         """Return the seconds of the free settling of a sample."""
-        clamped = [math.prod(self.topology.shapes[c.block]) for c in self.topology.connections]
-        drive = 2.0 * sum(clamped) / PRODUCTS["double"]
+        drive = 2.0 * sum(c.kind.products for c in self.topology.connections) / PRODUCTS["double"]
         return drive + self.steps(self.design.dynamics.free) * self.step(self.design.dynamics.free)
 
     def nudged(self, schemes: Iterable[Scheme]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +10,8 @@ from pydantic import Field
 from devices.synapse.cell import FeedbackDevices
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
-from substrate.network.topology import Topology, find_wiring_faults
+from substrate.network.topology import Topology
+from substrate.network.wiring import LayerSizes, PathSpec, find_wiring_faults
 
 from .devices import Found
 
@@ -24,7 +26,7 @@ _TIED = {
 
 
 def find_homeostasis_faults(
-    how: Homeostasis | None, feedback: FeedbackDevices, layers: dict[str, int], connections: list[str]
+    how: Homeostasis | None, feedback: FeedbackDevices, layers: LayerSizes, connections: Sequence[PathSpec]
 ) -> Found:
     """Return why homeostasis cannot act on this hardware.
 
@@ -34,9 +36,7 @@ def find_homeostasis_faults(
         What is asked for.
     feedback : FeedbackDevices
         How feedback weights are stored.
-    layers : dict of name to units
-        As in ``[network]``.
-    connections : list of str
+    layers, connections : mapping, sequence
         As in ``[network]``; what is wrong with them is told elsewhere.
     """
     if how is None or find_wiring_faults(layers, connections):

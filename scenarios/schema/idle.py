@@ -12,7 +12,8 @@ from devices.quantities import get_magnitude
 from devices.synapse.cell import find_feedback_fault
 from learning.schemes.nodes import RandomSign
 from learning.schemes.scheme import Scheme, Swing
-from substrate.network.topology import Topology, find_wiring_faults
+from substrate.network.topology import Topology
+from substrate.network.wiring import find_wiring_faults
 
 from .devices import Found
 from .experiments import Experiment

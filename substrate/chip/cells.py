@@ -155,8 +155,11 @@ class FabricatedCells:
         return devices[0], devices[1] if len(devices) > 1 else None
 
     def _path(self, block: str) -> Array:
-        units = self._design.topology.layers[self._connections[block].post]
-        return sample_path_gains(units, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
+        kind = self._connections[block].kind
+        paths = kind.shape[kind.post_axis]
+        gains = sample_path_gains(paths, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
+        # The dimensions of the block behind the one that names the path.
+        return np.expand_dims(gains, tuple(range(1, -kind.post_axis)))
 
 
 def get_measured_cells(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:

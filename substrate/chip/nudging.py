@@ -22,6 +22,7 @@ from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import count_cycle_steps
 from ..engine.door import ENGINE
 from ..network.couplings import make_couplings
+from ..network.dense import Dense
 from ..network.topology import Topology
 from ..protocol import Nudge, State, Wave
 from .design import Design, Fabrication
@@ -150,7 +151,15 @@ def compute_adjoint_force(design: Design, machine: Machine, free: Array, target:
 
 
 def make_bidirectional_topology(topology: Topology) -> Topology:
-    """Return the same layers with a reverse connection beside every recurrent one, without readout."""
+    """Return the same layers with a reverse connection beside every recurrent one, without readout.
+
+    Raises
+    ------
+    ValueError
+        If a connection is not dense.
+    """
+    if odd := [c.name for c in topology.connections if not isinstance(c.kind, Dense)]:
+        raise ValueError(f'a correction of {odd[0]}: knows dense connections only, take learning.correction = "none"')
     wires = [c.name for c in topology.connections]
     wires += [f"{c.post}-{c.pre}" for c in topology.recurrent() if f"{c.post}-{c.pre}" not in wires]
     return Topology(topology.layers, wires)
@@ -188,4 +197,5 @@ def apply_correction(
     for c in wiring.recurrent():
         blocks[c.block][...] = total.weights[c.ends]
     constant: State = drive.constant + 2.0 * correction.product(free)
-    return machine._replace(edges=make_edges(wiring), weights=cells), drive._replace(constant=constant)
+    kinds = tuple(c.kind for c in wiring.recurrent())
+    return machine._replace(edges=make_edges(wiring), kinds=kinds, weights=cells), drive._replace(constant=constant)

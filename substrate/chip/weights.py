@@ -120,7 +120,8 @@ class ChipWeights:
 
     def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
         topology = self._design.topology
-        drive = np.tile(np.concatenate([blocks[f"bias/{n}"] for n in topology.names]) + self._offsets, (len(x), 1))
+        bias = np.concatenate([topology.spread_bias(n, blocks[f"bias/{n}"]) for n in topology.names])
+        drive = np.tile(bias + self._offsets, (len(x), 1))
         with limit_blas_threads():
             for c in topology.connections:
                 if c.pre == topology.input:
@@ -176,7 +177,7 @@ class ChipWeights:
             for c in self._design.topology.connections
             if c.pre in presynaptic and c.post in delta
         }
-        return found | {f"bias/{layer}": d.sum(axis=0) for layer, d in delta.items()}
+        return found | {f"bias/{n}": self._design.topology.sum_bias(n, d.sum(axis=0)) for n, d in delta.items()}
 
     def _decided(self, block: str, change: Array, name: str) -> Array:
         """Return what the comparators make of a requested change; without them, the request."""
@@ -249,6 +250,7 @@ class ChipWeights:
         readout = self.readout or Readout(np.zeros((topology.layers[topology.output], 0)), np.zeros(0))
         return Machine(
             edges=make_edges(topology),
+            kinds=tuple(c.kind for c in topology.recurrent()),
             weights=self.cells,
             layers=np.array([(columns[n].start, columns[n].stop, colours[n]) for n in topology.names]),
             circuit=Circuit(
@@ -284,7 +286,8 @@ def make_edges(topology: Topology) -> NDArray[np.int64]:
         (
             columns[c.pre].start,
             columns[c.post].start,
-            *topology.shapes[c.block],
+            topology.layers[c.pre],
+            topology.layers[c.post],
             topology.offsets[c.block],
             colours[c.post],
         )

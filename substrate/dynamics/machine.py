@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from devices.interface.cost_force import Circuit
 from devices.neuron.noise import Noise
 
+from ..network.connection import ConnectionKind
 from ..protocol import State
 from .methods import Dynamics
 from .slow_drive import SlowState
@@ -22,7 +23,13 @@ class Machine(NamedTuple):
     """What stays the same over all settlings of one chip."""
 
     edges: NDArray[np.int64]
-    """One row (first pre column, first post column, pre, post, offset, colour of post) per recurrent connection."""
+    """One row (first pre column, first post column, pre, post, offset, colour of post) per recurrent connection.
+
+    `pre` and `post` are units, and `offset` is where its block begins in `weights`.
+    """
+
+    kinds: tuple[ConnectionKind, ...]
+    """How the block of each of these connections holds its weights."""
 
     weights: Array
     """Effective weights, flat."""

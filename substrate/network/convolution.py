@@ -194,13 +194,18 @@ class ConvolutionFeedback(_Kernel):
         return self.reverse.matrix(w).T
 
 
+def count_places(low: Form, kernel: tuple[int, int], padding: Padding) -> tuple[int, int]:
+    """Return at how many rows and columns a kernel stands on a layer; below 1 where it is larger than the layer."""
+    rows, columns = (n - k + 1 if padding == "valid" else n for n, k in zip(low[:2], kernel, strict=True))
+    return rows, columns
+
+
 def compute_high_size(low: Form, kernel: tuple[int, int], padding: Padding, how: Pooling) -> tuple[int, int] | None:
     """Return rows and columns of the higher layer of a convolution; None where the kernel or the windows do not fit."""
-    places = [n - k + 1 if padding == "valid" else n for n, k in zip(low[:2], kernel, strict=True)]
-    rows, columns = get_window(how)
-    if min(places) < 1 or places[0] % rows or places[1] % columns:
+    places, window = count_places(low, kernel, padding), get_window(how)
+    if min(places) < 1 or places[0] % window[0] or places[1] % window[1]:
         return None
-    return places[0] // rows, places[1] // columns
+    return places[0] // window[0], places[1] // window[1]
 
 
 def _slide(x: Values, kernel: tuple[int, int], edges: list[tuple[int, int]]) -> Values:

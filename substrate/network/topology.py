@@ -8,8 +8,7 @@ one state vector; a layer is a range of its columns.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .connection import ConnectionKind
-from .dense import Dense
+from .wiring import LayerSizes, PathSpec, find_wiring_faults, list_forms, make_kind, split_path
 
 Array = NDArray[np.float64]
-
-_LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Connection(NamedTuple):
@@ -48,38 +45,37 @@ class Connection(NamedTuple):
         return self.pre, self.post
 
 
-class WiringFault(NamedTuple):
-    """One thing wrong with a wiring, and what to try."""
-
-    field: str
-    message: str
-    hint: str
-
-
 class Topology:
     """The wiring of one network.
 
     Parameters
     ----------
-    layers : mapping of name to number of units
-        In order; the first is the clamped input, the last the output.
-    connections : sequence of str
-        ``"pre-post"``. A connection whose pre layer comes after its post layer is *feedback*.
+    layers : mapping of name to int or (rows, columns, channels)
+        Units, in order; the first is the clamped input, the last the output. The units of a layer with a form are
+        counted along its channels, then columns, then rows.
+    connections : sequence of str or ConvolutionPath
+        ``"pre-post"``, or what is written of a convolution. A connection whose pre layer comes after its post layer is
+        *feedback*.
     classes : int, optional
         Width of the dense readout behind the output layer; absent: no readout.
 
     Raises
     ------
     ValueError
-        With every fault found by `faults`.
+        With every fault that `find_wiring_faults` finds.
     """
 
-    def __init__(self, layers: Mapping[str, int], connections: list[str], classes: int | None = None) -> None:
+    def __init__(self, layers: LayerSizes, connections: Sequence[PathSpec], classes: int | None = None) -> None:
         problems = find_wiring_faults(layers, connections)
         if problems:
-            raise ValueError("; ".join(f"{p.field}: {p.message}, {p.hint}" for p in problems))
-        self.layers = dict(layers)
-        self.connections = [_make_connection(self.layers, *_parse_connection(text)) for text in connections]
+            raise ValueError("; ".join(f"{'.'.join(map(str, p.field))}: {p.message}, {p.hint}" for p in problems))
+        self.forms = list_forms(layers)
+        """(units,) or (rows, columns, channels) of every layer."""
+        self.layers = {name: math.prod(form) for name, form in self.forms.items()}
+        """Units of every layer."""
+        self.connections = [
+            Connection(*split_path(path), make_kind(path, connections, self.forms)) for path in connections
+        ]
         self.classes = classes
         names = list(layers)
         self.input, self.output = names[0], names[-1]
@@ -99,9 +95,13 @@ class Topology:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter block, in the order of the flat vector."""
+        """Shape of every parameter block, in the order of the flat vector.
+
+        A layer with a form has one bias per channel, added to the drive. It does what a bias before pooling would,
+        since one number added to a channel commutes with pooling.
+        """
         shapes = {c.block: c.kind.shape for c in self.connections}
-        shapes |= {f"bias/{name}": (self.layers[name],) for name in self.names}
+        shapes |= {f"bias/{name}": self.forms[name][-1:] for name in self.names}
         if self.classes is not None:
             shapes |= {"readout/weight": (self.layers[self.output], self.classes), "readout/bias": (self.classes,)}
         return shapes
@@ -127,6 +127,18 @@ class Topology:
     def split(self, state: np.ndarray) -> dict[str, np.ndarray]:
         """Return the layers of a state or any other array (..., unit), as views."""
         return {name: state[..., columns] for name, columns in self.columns.items()}
+
+    def name_bias_dim(self, layer: str) -> str:
+        """Return the name of the dimension of a layer's bias in a result file."""
+        return f"{'unit' if len(self.forms[layer]) == 1 else 'channel'}_{layer}"
+
+    def spread_bias(self, layer: str, bias: Array) -> Array:
+        """Return the bias of every unit of a layer, (units,), from its block."""
+        return np.tile(bias, self.layers[layer] // len(bias))
+
+    def sum_bias(self, layer: str, values: np.ndarray) -> np.ndarray:
+        """Return the sums of values (units,) over all units with one bias, of the shape of its block."""
+        return np.asarray(values.reshape(-1, self.forms[layer][-1]).sum(axis=0))
 
     def recurrent(self) -> Iterator[Connection]:
         """Yield the connections between unclamped layers."""
@@ -179,68 +191,3 @@ class Topology:
             matrix = connection.kind.matrix(blocks[connection.block])
             dense[self.columns[connection.post], self.columns[connection.pre]] = matrix
         return dense
-
-
-def _parse_connection(text: str) -> tuple[str, str]:
-    pre, _, post = text.partition("-")
-    return pre, post
-
-
-def _make_connection(layers: Mapping[str, int], pre: str, post: str) -> Connection:
-    return Connection(pre, post, Dense(layers[pre], layers[post]))
-
-
-def find_wiring_faults(layers: Mapping[str, int], connections: list[str]) -> list[WiringFault]:
-    """Return everything wrong with a wiring; empty when it can be built."""
-    found = [
-        WiringFault(f"layers.{name}", "not a layer name", "use a small letter, then small letters, digits or '_'")
-        for name in layers
-        if not _LAYER_NAME.fullmatch(name)
-    ]
-    found += [
-        WiringFault(f"layers.{name}", f"{size} units", "a layer has at least 1 unit")
-        for name, size in layers.items()
-        if size < 1
-    ]
-    if len(layers) < 2:
-        return [
-            *found,
-            WiringFault("layers", f"{len(layers)} layer(s)", "give an input layer and an output layer at least"),
-        ]
-    names = list(layers)
-    good = []
-    seen: set[str] = set()
-    for i, text in enumerate(connections):
-        problem = _find_connection_fault(text, names, seen)
-        seen.add(text)
-        if problem is not None:
-            found.append(WiringFault(f"connections.{i}", *problem))
-        else:
-            good.append(_parse_connection(text))
-    fed, used = {post for _, post in good}, {pre for pre, _ in good}
-    if names[0] not in used:
-        found.append(
-            WiringFault("connections", f"nothing reads the input layer {names[0]!r}", f'add "{names[0]}-{names[1]}"')
-        )
-    found += [
-        WiringFault(
-            "connections", f"nothing feeds layer {name!r}", f'add a connection "<pre>-{name}" or remove the layer'
-        )
-        for name in names[1:]
-        if name not in fed
-    ]
-    return found
-
-
-def _find_connection_fault(text: str, names: list[str], earlier: set[str]) -> tuple[str, str] | None:
-    pre, dash, post = text.partition("-")
-    if not dash:
-        return f"{text!r} is not a connection", 'write "pre-post", such as "in-l1"'
-    unknown = [name for name in (pre, post) if name not in names]
-    if unknown:
-        return f"{text!r} names no layer {unknown[0]!r}", "layers are " + ", ".join(names)
-    if post == names[0]:
-        return f"{text!r} feeds the clamped input layer", "the first layer is the input; list it first and feed others"
-    if text in earlier:
-        return f"{text!r} stands twice", "remove one"
-    return None

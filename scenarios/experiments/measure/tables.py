@@ -187,7 +187,7 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
         }
     bias: Group = {"scheme": _make_scheme_labels(schemes)}
     for name in topology.names:
-        block, unit = f"bias/{name}", f"unit_{name}"
+        block, unit = f"bias/{name}", topology.name_bias_dim(name)
         bias[f"estimated_{name}"] = Variable(("scheme", unit), np.array([e[block] for e in estimated]))
         bias |= {f"{kind}_{name}": Variable((unit,), blocks[block]) for kind, blocks in kinds.items()}
     groups["gradient/bias"] = bias

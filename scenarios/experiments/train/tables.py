@@ -99,7 +99,8 @@ def make_parameter_groups(chip: Chip) -> dict[str, Group]:
         for c in chip.topology.connections
     }
     groups["weights/bias"] = {
-        name: Variable((f"unit_{name}",), blocks[f"bias/{name}"].copy()) for name in chip.topology.names
+        name: Variable((chip.topology.name_bias_dim(name),), blocks[f"bias/{name}"].copy())
+        for name in chip.topology.names
     }
     if chip.readout is not None:
         groups["weights/readout"] = {

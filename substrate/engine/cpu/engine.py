@@ -11,7 +11,7 @@ from ...protocol import State
 from ..protocol import Linear
 from .kernels import drift
 from .rest import find_rest_points
-from .tiles import make_unit_law, prepare_wiring, read_tile_rows, write_tile_rows
+from .tiles import make_unit_law, prepare_wiring, read_tile_rows, require_dense, write_tile_rows
 from .trajectory import relax_tiles
 
 Array = NDArray[np.float64]
@@ -65,6 +65,7 @@ class CpuEngine:
 
 def _list_weight_blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:
     """Return the columns of both ends and the weights (pre, post) of every recurrent connection."""
+    require_dense(machine)
     return [
         (
             slice(first_pre, first_pre + pre),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...dynamics.machine import Drive, Machine
 from ...laws.law import LAWS
+from ...network.dense import Dense
 from ...protocol import State
 from ..stopping import RUNNING
 from .kernels.callbacks import find_addresses
@@ -35,7 +36,14 @@ SMALLEST = 16
 
 
 def prepare_wiring(machine: Machine) -> Wiring:
-    """Return the connections in the precision of the simulation; kept until the weights change."""
+    """Return the connections in the precision of the simulation; kept until the weights change.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not dense.
+    """
+    require_dense(machine)
     kept: tuple[object, Wiring] | None = machine.prepared.get(machine.dtype)
     if kept is not None and kept[0] is machine.weights:
         return kept[1]
@@ -48,6 +56,12 @@ def prepare_wiring(machine: Machine) -> Wiring:
     wiring = Wiring(np.array(rows, dtype=np.int64), panels)
     machine.prepared[machine.dtype] = machine.weights, wiring
     return wiring
+
+
+def require_dense(machine: Machine) -> None:
+    """Raise ValueError if a connection is of a kind that this engine does not know."""
+    if odd := [kind for kind in machine.kinds if not isinstance(kind, Dense)]:
+        raise ValueError(f"the engine for processors settles dense connections only, not {odd[0]}: take another engine")
 
 
 def compute_tile_size(batch: int, largest: int) -> int:

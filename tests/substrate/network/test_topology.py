@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from substrate.network.topology import Topology, find_wiring_faults
+from substrate.network.topology import Topology
+from substrate.network.wiring import find_wiring_faults
 from tests.networks import LAYERS, WIRINGS, random_blocks
 
 
@@ -49,7 +50,7 @@ def test_feedback_is_pre_listed_after_post():
 )
 def test_every_wrong_wiring_is_named(layers, connections, field, text):
     found = find_wiring_faults(layers, connections)
-    assert any(f.field == field and text in f.message and f.hint for f in found), found
+    assert any(".".join(map(str, f.field)) == field and text in f.message and f.hint for f in found), found
     with pytest.raises(ValueError, match=r"connections|layers"):
         Topology(layers, connections)
 
