@@ -34,8 +34,9 @@ from .language.load import LoadedScenario, make_scenario_error
 from .language.named_files import FileKey, find_named_files
 from .schema.experiments import Experiment
 from .schema.learning import Learning
+from .schema.network import Network
 from .schema.records import find_record_faults
-from .schema.scenario import Network, ScenarioSpec
+from .schema.scenario import ScenarioSpec
 
 if TYPE_CHECKING:  # it needs compiled code
     from substrate.chip.chip import Chip
@@ -239,8 +240,7 @@ def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
 
 def _make_initial(loaded: LoadedScenario, topology: Topology, shelf: Shelf) -> InitialParameters:
     network, seed = loaded.scenario.network, loaded.scenario.seed
-    wiring = tuple(network.layers.items()), tuple(network.connections), topology.classes
-    key = (*wiring, network.asymmetry.angle, seed)
+    key = str(network.layers), str(network.connections), topology.classes, network.asymmetry.angle, seed
     angle = network.asymmetry.angle
     return shelf.get(
         key, lambda: InitialParameters(topology.shapes, cache(lambda: sample_initial_parameters(topology, angle, seed)))
@@ -273,13 +273,14 @@ def _are_distributions(y: Array) -> bool:
 def _find_shape_faults(topology: Topology, blocks: Mapping[str, Array]) -> Found:
     place = ("network", "parameters")
     found: Found = []
+    orders = {c.block: f", ({', '.join(c.kind.dims)})" for c in topology.connections}
     for name, shape in topology.shapes.items():
         if name not in blocks:
             found.append((place, f"the file lacks {name!r}", f"add an array of shape {shape}"))
         elif blocks[name].shape != shape:
             turned = ": transpose it" if blocks[name].shape == shape[::-1] else ""
             words = f"{name!r} has shape {blocks[name].shape}"
-            found.append((place, words, f"it must be {shape}, (pre, post) units{turned}"))
+            found.append((place, words, f"it must be {shape}{orders.get(name, '')}{turned}"))
         elif not np.isfinite(blocks[name]).all():
             found.append((place, f"{name!r} has entries that are not finite", "replace nan and inf"))
     found += [

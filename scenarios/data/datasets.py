@@ -64,6 +64,8 @@ class Outline(NamedTuple):
     """Largest label + 1, or the width of the targets."""
     test_samples: int
     """0 when the source has no test part."""
+    form: tuple[int, ...] = ()
+    """Rows, columns and channels of samples that are images; they count in this order, the channels fastest."""
 
 
 def load_task_data(task: Task, folder: Path, inputs: int, outputs: int | None) -> Data:
@@ -128,6 +130,7 @@ def load_source_data(source: TaskSource, inputs: int, outputs: int | None) -> Da
     task, parts, outline = source
     _check_layer_sizes(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
     raw = {name: part.read() for name, part in parts.items()}
+    raw |= {name: array.reshape(len(array), -1) for name, array in raw.items() if array.ndim == 4}
     scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
     width = outputs or outline.classes
     arrays = {
@@ -225,7 +228,8 @@ def _check_headers(parts: Mapping[str, LazyArray]) -> Outline:
     labels = [part for name, part in parts.items() if name[0] == "y" and len(part.shape) == 1]
     classes = max(_count_label_classes(part) for part in labels) if labels else parts["y"].shape[1]
     tests = parts["x_test"].shape[0] if "x_test" in parts else 0
-    return Outline(parts["x"].shape[0], parts["x"].shape[1], classes, tests)
+    samples, *sides = parts["x"].shape
+    return Outline(samples, math.prod(sides), classes, tests, tuple(sides) if len(sides) == 3 else ())
 
 
 def _check_header(name: str, part: LazyArray) -> None:
@@ -233,8 +237,10 @@ def _check_header(name: str, part: LazyArray) -> None:
     if part.dtype.kind not in ("iu" if labels else "biuf"):
         hint = "labels are integers: y.astype(int), if they are whole" if labels else "give real numbers"
         raise make_data_error(f"{part.where} has the type {part.dtype}", hint)
-    if len(part.shape) != 2 and not labels:
-        hint = "one row per sample, as in x.reshape(len(x), -1)" if name[0] == "x" else "(samples, classes), or labels"
+    images = name[0] == "x" and len(part.shape) == 4
+    if len(part.shape) != 2 and not labels and not images:
+        inputs = "one row per sample, as in x.reshape(len(x), -1), or images (samples, rows, columns, channels)"
+        hint = inputs if name[0] == "x" else "(samples, classes), or labels"
         raise make_data_error(f"{part.where} has the shape {part.shape}", hint)
     if min(part.shape) < 1:
         raise make_data_error(f"{part.where} is empty, shape {part.shape}", "give at least one sample and one column")

@@ -7,10 +7,13 @@ a code is that of the transition into it, so code 0 has none; the DNL of a code 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from substrate.network.wiring import list_forms
 
 from .arrays import OpenFile, FileContent, compute_digest, make_data_error, detect_file_type, describe_arrays, read_npz_headers, open_file, refuse_large
 from ..language.load import LoadedScenario
@@ -70,7 +73,7 @@ def read_converter_levels(loaded: LoadedScenario, name: str) -> FileContent:
 
 
 def _find_converter(loaded: LoadedScenario, name: str) -> _Converter:
-    sizes = list(loaded.scenario.network.layers.values())
+    sizes = [math.prod(form) for form in list_forms(loaded.scenario.network.layers).values()]
     converters = loaded.scenario.in_units().devices.converters
     if name == "readout" and (adc := converters.readout) is not None:
         ideal = np.arange(2.0**adc.bits - 1.0) + 0.5

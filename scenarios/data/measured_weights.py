@@ -97,7 +97,7 @@ def _read_weight_matrices(file: OpenFile, blocks: Mapping[str, tuple[int, ...]])
             raise make_data_error(words, "blocks are " + ", ".join(blocks))
         if part.dtype.kind not in "iuf" or part.shape != shape:
             turned = ": transpose it" if part.shape == shape[::-1] else ""
-            raise make_data_error(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, (pre, post) units{turned}")
+            raise make_data_error(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, as in network.parameters{turned}")
         refuse_large(part)
         found[name] = np.asarray(part.read(), dtype=np.float64)
         if not (np.abs(found[name]) <= _LARGEST).all():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from substrate.network.wiring import list_forms
 
 from .arrays import DataError, FileContent, compute_digest, make_data_error, find_path, detect_file_type, read_npz_headers, open_file, refuse_large
 from .datasets import Data, Outline, load_source_data, open_task_source
@@ -40,13 +43,25 @@ def read_task_data(loaded: LoadedScenario, shelf: Shelf) -> Data:
 
 def _load_network_data(loaded: LoadedScenario) -> Data:
     network, task = loaded.scenario.network, loaded.scenario.task
-    (first, inputs), *_, (_, last) = network.layers.items()
+    (first, form), *_, (_, last) = list_forms(network.layers).items()
+    inputs = math.prod(form)
     with open_task_source(task, loaded.folder(*DATA)) as source:
-        if source.outline.inputs != inputs:
-            found = source.outline.inputs
-            words = f"{inputs} units, but the samples of the task have {found} inputs"
-            raise DataError(f"network.layers.{first}", words, f"write {first} = {found}")
-        return load_source_data(source, inputs, last if network.cost == "mse" else None)
+        if fault := _describe_input_fault(first, form, source.outline):
+            raise DataError(f"network.layers.{first}", *fault)
+        return load_source_data(source, inputs, math.prod(last) if network.cost == "mse" else None)
+
+
+def _describe_input_fault(name: str, form: tuple[int, ...], outline: Outline) -> tuple[str, str] | None:
+    """Return why the samples do not fit the input layer, and what to try; None where they do."""
+    inputs, units, images = outline.inputs, math.prod(form), list(outline.form)
+    if images and len(form) > 1 and list(form) != images:
+        return f"{list(form)}, but the samples of the task are {images}", f"write {name} = {images}"
+    if inputs == units:
+        return None
+    hint = f"write {name} = {images or inputs}"
+    if len(form) > 1:
+        hint = f"give rows, columns and channels that make {inputs}"
+    return f"{units} units, but the samples of the task have {inputs} inputs", hint
 
 
 def read_parameters(loaded: LoadedScenario, shelf: Shelf) -> FileContent:
@@ -123,7 +138,7 @@ def _read_trained_blocks(path: Path) -> dict[str, Array]:
     found = {name.removeprefix("weights/"): group for name, group in groups.items() if name.startswith("weights/")}
     if not found:
         raise make_data_error(f"{path} holds no weights", "give the run.h5 of a training")
-    blocks = {f"bias/{name}": v.data for name, v in found.pop("bias").items() if not name.startswith("unit_")}
+    blocks = {f"bias/{name}": v.data for name, v in found.pop("bias").items() if v.dims != (name,)}
     blocks |= {f"readout/{name}": found["readout"][name].data for name in ("weight", "bias") if "readout" in found}
     found.pop("readout", None)
     return blocks | {f"weight/{name}": group["programmed"].data for name, group in found.items()}

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import tomlkit
 from pydantic import ValidationError
 
-from substrate.network import topology
+from substrate.network.topology import Topology
+from substrate.network.wiring import ConvolutionPath, LayerSizes, PathSpec, find_wiring_faults
 
 from ..schema.scenario import ScenarioSpec
 from .device_presets import apply_device_presets
@@ -29,7 +30,7 @@ from .files import FileReader, Origins, RefusalError, Tree, convert_to_toml, fin
 from .lines import Key
 from .messages import translate_errors
 
-_WEIGHTS_LIMIT = 4e9
+_WEIGHTS_LIMIT, _UNITS_LIMIT = 4e9, 1e8
 
 _NO_EDIT = "not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1"
 
@@ -259,25 +260,32 @@ def _find_network_faults(data: Tree, faulty: set[Key]) -> list[Finding]:
     if wiring is None:
         return []
     found: list[Finding] = []
-    for field, message, hint in topology.find_wiring_faults(*wiring):
-        group, _, item = field.partition(".")
-        last = (int(item) if group == "connections" else item,) if item else ()
-        found.append((("network", group, *last), message, hint))
+    for field, message, hint in find_wiring_faults(*wiring):
+        found.append((("network", *field), message, hint))
     if found or any(path[:2] == ("network", "layers") for path in faulty):
         return [finding for finding in found if finding[0] not in faulty]
-    size = 8 * topology.Topology(*wiring).size
+    whole = Topology(*wiring)
+    if (units := sum(whole.layers.values())) > _UNITS_LIMIT:
+        message = f"the layers have {units:.3g} units, more than {_UNITS_LIMIT:g}"
+        return [*found, (("network", "layers"), message, "use fewer rows, columns or channels")]
+    size = 8 * whole.size
     if size > _WEIGHTS_LIMIT:
         message = f"the weights need {size / 1e9:.3g} GB, more than {_WEIGHTS_LIMIT / 1e9:g} GB"
         found.append((("network", "layers"), message, "use fewer units or fewer connections"))
     return found
 
 
-def _read_wiring(network: object) -> tuple[dict[str, int], list[str]] | None:
+def _read_wiring(network: object) -> tuple[LayerSizes, list[PathSpec]] | None:
     """Return layers and connections where they have the right types, whatever else is wrong."""
     if not isinstance(network, dict):
         return None
     layers, connections = network.get("layers"), network.get("connections")
     if not isinstance(layers, dict) or not isinstance(connections, list):
         return None
-    good = all(type(size) is int for size in layers.values()) and all(isinstance(text, str) for text in connections)
-    return (layers, connections) if good else None
+    numbers = [size if isinstance(size, list) else [size] for size in layers.values()]
+    if not all(type(n) is int for form in numbers for n in form):
+        return None
+    try:
+        return layers, [path if isinstance(path, str) else ConvolutionPath.model_validate(path) for path in connections]
+    except ValidationError:
+        return None

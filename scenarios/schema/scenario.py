@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tomlkit
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron import curves
-from devices.neuron.activation import CODES, Named
-from devices.parameters import Degrees, FilePath, Parameters
+from devices.parameters import Parameters
 from learning.rules.contrastive import Contrastive
 from learning.rules.dyadic import Dyadic
 from learning.rules.error_vector import ErrorVector
@@ -21,7 +20,6 @@ from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.randomness import has_conjugate_answers, has_random_measurements, has_random_writes
 from substrate.dynamics.methods import Dynamics
 from substrate.dynamics.phases import Phases
-from substrate.laws.law import LAWS
 from substrate.units import conversion, times
 from substrate.units.physical import Physical
 
@@ -41,6 +39,7 @@ from .experiments import PLANS, Experiment
 from .homeostasis import find_homeostasis_faults
 from .idle import find_idle_faults
 from .learning import Learning
+from .network import Network, find_convolution_faults
 from .nudges import find_swing_faults
 from .optimiser import find_name_faults
 from .plan import NOISY_REPEATS, RepeatedMeasurement
@@ -52,72 +51,6 @@ SCHEMA = 1
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 """What the name of a scenario looks like."""
-
-
-class Init(Parameters):
-    """Where programmed weights come from when no file gives them."""
-
-    kind: Literal["lecun-normal"] = "lecun-normal"
-    """Truncated normal with variance 1/fan-in; biases zero."""
-
-
-class Asymmetry(Parameters):
-    """The nominal asymmetry of the initial weights (Laborieux & Zenke 2024)."""
-
-    angle: Annotated[Degrees, Field(ge=0.0, le=180.0)] = 0.0
-    """Feedback starts as ``sin(angle) W_back + cos(angle) W_fwd^T``; degree, 0 (symmetric) to 180; 90: independent."""
-
-
-def _check_activation(name: str) -> str:
-    """Refuse a name that no activation has in this process."""
-    if name not in curves.list_activations():
-        hint = "an activation of your own: nudgelab.register_activation before the scenario is loaded"
-        raise PydanticCustomError("unknown_name", "unknown", {"choices": curves.list_activations(), "hint": hint})
-    return name
-
-
-_ActivationName = Annotated[
-    str, AfterValidator(_check_activation), WithJsonSchema({"enum": list(CODES), "type": "string"})
-]
-Activation = Annotated[
-    Annotated[_ActivationName, Tag("<name>")] | Annotated[Named, Tag("<table>")],
-    Discriminator(lambda value: "<table>" if isinstance(value, dict | Named) else "<name>"),
-]
-
-
-if TYPE_CHECKING:  # the choices are the laws that there are
-    LawName = str
-else:
-    LawName = Literal[tuple(LAWS)]
-
-
-class Network(Parameters):
-    """Layers, connections, activation and cost."""
-
-    law: LawName = "additive"
-    """Drift of a unit: `additive`, ``F = -u + h``, or `hopfield`, ``F = -u + rho'(u) h``."""
-
-    activation: Activation = "sigmoid"
-    """``sigmoid(4u - 2)``, the double-sided SiLU of the seed paper, ..., a measured ``{ table = "neuron.csv" }``, or a
-    name of your own that Python registered."""
-
-    layers: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
-    """Units per layer, in order: the first is the clamped input, the last the output."""
-
-    connections: Annotated[list[str], Field(min_length=1)]
-    """Directed connections, each ``"pre-post"``."""
-
-    cost: Literal["cross-entropy", "mse"] = "cross-entropy"
-    """`cross-entropy` behind a dense softmax readout, or `mse`, half the squared distance of the outputs."""
-
-    init: Init = Init()
-    """Initial weights."""
-
-    parameters: FilePath | None = None
-    """npz file or run.h5 of a training: the weights to programme instead of `init`; relative to the scenario file."""
-
-    asymmetry: Asymmetry = Asymmetry()
-    """Nominal asymmetry, applied to `init` only."""
 
 
 class Chip(Parameters):
@@ -232,6 +165,7 @@ class ScenarioSpec(Parameters):
         found += find_cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
+        found += find_convolution_faults(network, self.dynamics, devices, self.physical, self.learning)
         found += find_hold_faults(devices.hold, self.phases.hold_time, self.physical)
         found += find_name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += find_comparator_faults(devices) + find_pair_faults(devices) + find_range_faults(devices, self.physical)

@@ -117,7 +117,7 @@ def test_reference_batch_is_read_as_it_is():
     assert data.labels is None
     assert data.x_test.shape == (0, 12)
     assert data.y_test.shape == (0, 3)
-    assert read_outline(task, BATCH.parent) == (4, 12, 3, 0)
+    assert read_outline(task, BATCH.parent) == (4, 12, 3, 0, ())
 
 
 def test_labels_become_targets(tmp_path):
@@ -232,7 +232,7 @@ def test_a_header_that_lies_is_refused(tmp_path, shape, dtype, version, words):
 
 def test_describe_needs_no_pixels(tmp_path):
     write_member(tmp_path, {"descr": "<f8", "fortran_order": False, "shape": (4, 3)})
-    assert read_outline(ARRAYS, tmp_path) == (4, 3, 3, 0)
+    assert read_outline(ARRAYS, tmp_path) == (4, 3, 3, 0, ())
 
 
 def test_a_member_without_suffix_does_not_stand_in(tmp_path):
@@ -258,7 +258,7 @@ def test_idx_files_are_flattened_and_scaled(tmp_path, packed):
     assert data.labels.tolist() == [0, 1, 2, 0, 1]
     assert data.x_test.shape == (2, 6)
     assert data.y_test.tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert read_outline(IDX, tmp_path) == (5, 6, 3, 2)
+    assert read_outline(IDX, tmp_path) == (5, 6, 3, 2, ())
 
 
 def test_packing_does_not_change_the_digest(tmp_path):

@@ -78,6 +78,8 @@ def path_of(key: str) -> str:
     """
     plain = re.sub(r"\[[^]]*\]", "", key.removesuffix("].kind"))
     plain = plain.partition("[")[0]
+    if plain.startswith("network.connections."):
+        return "network.connections.0"  # a table in place of a text
     return plain.replace("learning.schemes", "learning.schemes.0").replace("sweep.axis", "sweep.axis.0")
 
 
