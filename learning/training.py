@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,30 @@ class Samples(NamedTuple):
 
     epoch: int = 0
     """How often they have been presented before."""
+
+
+class Rows(Protocol):
+    """An array (samples, columns), or what makes its rows when they are asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def __getitem__(self, ids: NDArray[np.int64], /) -> Any:
+        """Return the rows (batch, columns) of some samples."""
+        ...
+
+
+class Batches(Protocol):
+    """The batches of an epoch: a list, or what makes each when it is asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        ...
+
+    def __getitem__(self, batch: int, /) -> Samples:
+        """Return a batch."""
+        ...
 
 
 Rule = Callable[[Samples], Gradient]
@@ -135,7 +159,7 @@ def make_scored_gradient(
 
 
 def evaluate(
-    bench: Bench, x: Array, target: Array, epoch: int = 0, rows: int = 256, pause: Callable[[], None] | None = None
+    bench: Bench, x: Rows, target: Rows, epoch: int = 0, rows: int = 256, pause: Callable[[], None] | None = None
 ) -> dict[str, float]:
     """Return mean loss, error and unsettled fraction of freely settled samples.
 
@@ -146,8 +170,8 @@ def evaluate(
     for first in range(0, len(x), rows):
         if pause is not None:
             pause()
-        part = slice(first, first + rows)
-        free = measure_free(bench, x[part], ids[part], epoch, waits=False, purpose=TEST)
+        part = ids[first : first + rows]
+        free = measure_free(bench, x[part], part, epoch, waits=False, purpose=TEST)
         output = list(free.activity.values())[-1]
         status = free.settled.status
         tally.add(make_scored_gradient(bench, output, target[part], {}, status, status != Status.DIVERGED))
@@ -158,7 +182,7 @@ def train(
     bench: Bench,
     rule: Rule,
     optimiser: AnyOptimiser,
-    batches: Callable[[int], list[Samples]],
+    batches: Callable[[int], Batches],
     epochs: int,
     trainee: TrainingState,
     record: Record | None = None,

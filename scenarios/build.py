@@ -175,12 +175,12 @@ def _read_files(
 def _find_target_faults(loaded: LoadedScenario, data: Data) -> Found:
     """Return why the targets are no probabilities of classes, where they must be."""
     task, network = loaded.scenario.task, loaded.scenario.network
-    if network.cost != "cross-entropy" or _are_distributions(data.y):
+    if network.cost != "cross-entropy" or data.labels is not None or _are_distributions(y := np.asarray(data.y)):
         return []
     place, hint = "path", "give integer labels, or rows that are not negative and sum to 1 within 1e-6"
     if task.kind == "teacher":
         place, hint = "targets", 'take "classes", or network.cost = "mse"'
-    return [(("task", place), _describe_target_fault(data.y), hint)]
+    return [(("task", place), _describe_target_fault(y), hint)]
 
 
 def make_design(scenario: ScenarioSpec, topology: Topology, activation: str | Curve) -> Design:

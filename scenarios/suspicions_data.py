@@ -11,6 +11,7 @@ from devices.quantities import get_magnitude
 from substrate.chip.design import Design
 
 from .build import Setup
+from .data.images.rows import LazyRows
 from .data.shelf import Shelf
 from .language.faults import Finding
 
@@ -34,7 +35,9 @@ def find_data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
     data, scenario = setup.data, setup.scenario
     task, activation = scenario.task, setup.design.activation
     where = ("task", "path" if hasattr(task, "path") else "kind")
-    low, high = shelf.get(("range", task.kind, data.sha256), lambda: (float(data.x.min()), float(data.x.max())))
+    # Pictures are scaled by their own mean and spread; to look for more would read all of them.
+    x = np.ones(1) if isinstance(data.x, LazyRows) else data.x
+    low, high = shelf.get(("range", task.kind, data.sha256), lambda: (float(x.min()), float(x.max())))
     if max(-low, high) > LARGE_INPUT:
         words = f"inputs go from {low:g} to {high:g} and are taken as they are"
         yield where, f"{words}: units saturate", "divide them, pixels by 255"
@@ -44,8 +47,9 @@ def find_data_suspicions(setup: Setup, shelf: Shelf) -> Iterator[Finding]:
         yield from _find_label_suspicions(where, data.labels)
     elif scenario.network.cost == "mse":
         low, high = _RANGE.get(activation if isinstance(activation, str) else "", (-np.inf, np.inf))
-        if data.y.min() < low or data.y.max() > high:
-            words = f"targets go from {data.y.min():g} to {data.y.max():g}, activities from {low:g} to {high:g}"
+        y = np.asarray(data.y)
+        if y.min() < low or y.max() > high:
+            words = f"targets go from {y.min():g} to {y.max():g}, activities from {low:g} to {high:g}"
             yield where, f"{words}: some cannot be reached", "scale the targets, or take another network.activation"
 
 

@@ -19,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import LARGEST, DataError, LazyArray, compute_digest, make_data_error, find_path, describe_arrays, read_npz_headers, open_file, convert_read_errors, refuse_large
-from .foreign import recognise_layout
+from .foreign import refuse_known_layout
 from .generated import generate_arrays
-from ..schema.tasks import BundledTask, IdxTask, MoonsTask, Task, TeacherTask
+from .images.augment import PictureRows
+from .images.rows import LazyRows, OneHotRows, encode_one_hot
+from .images.source import PictureSource, open_pictures
+from ..schema.tasks import BundledTask, CifarTask, IdxTask, ImageNetTask, MoonsTask, Task, TeacherTask
 
 _STEMS = {
     "x": "train-images-idx3-ubyte",
@@ -38,21 +41,40 @@ _TRAIN, _TEST = ("x", "y"), {"x_test", "y_test"}
 _BUNDLED = Path(__file__).parents[1] / "data"
 
 
-class Data(NamedTuple):
-    """Inputs and targets of a task, in the order of the source."""
+Rows = NDArray[np.float64] | LazyRows
 
-    x: NDArray[np.float64]
+
+class Data(NamedTuple):
+    """Inputs and targets of a task, in the order of the source; those of pictures are made when they are asked for."""
+
+    x: Rows
     """Training inputs, shape (samples, inputs)."""
-    y: NDArray[np.float64]
+    y: Rows
     """Training targets, shape (samples, classes); one-hot when the source holds labels."""
-    x_test: NDArray[np.float64]
+    x_test: Rows
     """Test inputs, shape (test samples, inputs); no rows when the source has no test part."""
-    y_test: NDArray[np.float64]
+    y_test: Rows
     """Test targets, shape (test samples, classes)."""
     labels: NDArray[np.int64] | None
     """Class of every training sample, shape (samples,); None when the source holds targets."""
     sha256: str
     """Digest of the arrays of the source, whatever their compression."""
+    note: str = ""
+    """What has to be said of how the source was read, begun by a semicolon."""
+
+    def present(self, ids: NDArray[np.int64], epoch: int, seed: int) -> NDArray[np.float64]:
+        """Return training inputs (batch, inputs) as one epoch of a training shows them.
+
+        Parameters
+        ----------
+        ids : int array (batch,)
+            Which samples.
+        epoch : int
+            How often they have been shown before.
+        seed : int
+            Of the scenario.
+        """
+        return self.x.present(ids, epoch, seed) if isinstance(self.x, PictureRows) else self.x[ids]
 
 
 class Outline(NamedTuple):
@@ -114,12 +136,17 @@ class TaskSource(NamedTuple):
 
     task: Task
     parts: dict[str, LazyArray]
+    """Of pictures the labels alone."""
     outline: Outline
+    pictures: PictureSource | None = None
 
 
 @contextmanager
 def open_task_source(task: Task, folder: Path) -> Iterator[TaskSource]:
     """Open the files of a task, each once; task, folder and errors are those of `describe`."""
+    if isinstance(task, CifarTask | ImageNetTask):
+        yield _make_picture_source(task, open_pictures(task, folder))
+        return
     with ExitStack() as stack:
         parts = _open_task_files(task, folder, stack)
         yield TaskSource(task, parts, _check_headers(parts))
@@ -127,19 +154,36 @@ def open_task_source(task: Task, folder: Path) -> Iterator[TaskSource]:
 
 def load_source_data(source: TaskSource, inputs: int, outputs: int | None) -> Data:
     """Load the data of an open source; the numbers of units and the errors are those of `load_task_data`."""
-    task, parts, outline = source
+    task, parts, outline = source[:3]
     _check_layer_sizes(outline, parts, _SOURCES.get(task.kind, "task.path"), inputs, outputs)
+    width = outputs or outline.classes
+    if source.pictures is not None:
+        return _select_pictures(source.pictures, width)
+    rows = max(part.shape[0] for part in parts.values())
+    if rows * width * 8 > LARGEST:
+        message = f"y has {rows} targets of {width} classes, above 8 GB"
+        raise DataError(_SOURCES.get(task.kind, "task.path"), message, "number the classes 0, 1, 2, ...")
     raw = {name: part.read() for name, part in parts.items()}
     raw |= {name: array.reshape(len(array), -1) for name, array in raw.items() if array.ndim == 4}
     scale = 255.0 if isinstance(task, BundledTask | IdxTask) else 1.0
-    width = outputs or outline.classes
     arrays = {
-        name: _encode_one_hot(array, width) if array.ndim == 1 else _convert_to_double(array, parts[name].where, scale)
+        name: encode_one_hot(array, width) if array.ndim == 1 else _convert_to_double(array, parts[name].where, scale)
         for name, array in raw.items()
     }
     x_test, y_test = arrays.get("x_test", np.zeros((0, inputs))), arrays.get("y_test", np.zeros((0, width)))
     labels = raw["y"].astype(np.int64) if raw["y"].ndim == 1 else None
     return Data(arrays["x"], arrays["y"], x_test, y_test, labels, compute_digest(raw))
+
+
+def _select_pictures(found: PictureSource, width: int) -> Data:
+    y, y_test = OneHotRows(found.labels, width), OneHotRows(found.labels_test, width)
+    return Data(found.x, y, found.x_test, y_test, found.labels, found.digest, found.note)
+
+
+def _make_picture_source(task: CifarTask | ImageNetTask, found: PictureSource) -> TaskSource:
+    y = LazyArray(f"the labels in {task.path}", found.labels.shape, found.labels.dtype, lambda: found.labels)
+    outline = Outline(len(found.x), found.x.columns, found.classes, len(found.x_test), found.x.form)
+    return TaskSource(task, {"y": y}, outline, found)
 
 
 def _open_task_files(task: Task, folder: Path, stack: ExitStack) -> dict[str, LazyArray]:
@@ -154,7 +198,7 @@ def _open_task_files(task: Task, folder: Path, stack: ExitStack) -> dict[str, La
 def _read_npz_task(path: Path, stack: ExitStack) -> dict[str, LazyArray]:
     with convert_read_errors(path, "an npz file"):
         if path.is_dir():
-            _refuse_known_layout(path, f"{path} is a folder, not an npz file")
+            refuse_known_layout(path, f"{path} is a folder, not an npz file")
     file = stack.enter_context(open_file(path))
     parts = read_npz_headers(file, _STEMS)
     for name in _STEMS if parts.keys() & _TEST else _TRAIN:
@@ -164,20 +208,13 @@ def _read_npz_task(path: Path, stack: ExitStack) -> dict[str, LazyArray]:
     return parts
 
 
-def _refuse_known_layout(folder: Path, message: str) -> None:
-    """Refuse a folder if it is laid out as some well-known data set is, saying what to do with that."""
-    with convert_read_errors(folder, "a folder"):
-        if (found := recognise_layout(folder)) is not None:
-            raise make_data_error(f"{message}: {found[0]}", found[1])
-
-
 def _read_idx_headers(folder: Path, stack: ExitStack) -> dict[str, LazyArray]:
     with convert_read_errors(folder, "a folder of IDX files"):
         find_path(folder, folder=True)
         candidates = ((name, folder / f"{stem}{end}") for name, stem in _STEMS.items() for end in (".gz", ""))
         files = {name: path for name, path in candidates if path.is_file()}
         if not files:
-            _refuse_known_layout(folder, f"no {_STEMS['x']} in {folder}")
+            refuse_known_layout(folder, f"no {_STEMS['x']} in {folder}")
         for name in _STEMS if files.keys() & _TEST else _TRAIN:
             if name not in files:
                 raise make_data_error(f"no {_STEMS[name]} in {folder}", f"copy it there, plain or as {_STEMS[name]}.gz")
@@ -266,10 +303,6 @@ def _check_layer_sizes(outline: Outline, parts: Mapping[str, LazyArray], field: 
         raise DataError(field, message, "cross-entropy needs at least 2; take cost mse for a single target")
     if outputs is not None and (outline.classes > outputs if labels else outline.classes != outputs):
         raise DataError(field, *_describe_width_fault(parts["y"], outline, outputs))
-    rows = max(part.shape[0] for part in parts.values())
-    if rows * (outputs or outline.classes) * 8 > LARGEST:
-        message = f"y has {rows} targets of {outputs or outline.classes} classes, above 8 GB"
-        raise DataError(field, message, "number the classes 0, 1, 2, ...")
 
 
 def _describe_width_fault(y: LazyArray, outline: Outline, outputs: int) -> tuple[str, str]:
@@ -283,12 +316,6 @@ def _describe_width_fault(y: LazyArray, outline: Outline, outputs: int) -> tuple
             return words, f"number the {len(found)} classes 0, 1, 2, ... without gaps"
     words = f"y has {outline.classes} classes, the output layer {outputs} units"
     return words, f"set the last of network.layers to {outline.classes}"
-
-
-def _encode_one_hot(labels: NDArray[Any], width: int) -> NDArray[np.float64]:
-    targets = np.zeros((len(labels), width))
-    targets[np.arange(len(labels)), labels] = 1.0
-    return targets
 
 
 def _convert_to_double(array: NDArray[Any], where: str, scale: float) -> NDArray[np.float64]:

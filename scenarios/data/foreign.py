@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from .arrays import convert_read_errors, make_data_error
+
 _LOOK = 2000
 """So many entries of a folder are looked at."""
 
@@ -14,9 +16,8 @@ _SAVE = (
     'numpy.savez("data.npz", x=images.reshape(len(images), -1) / 255, y=labels), with x_test and y_test likewise, '
     'and set task = { kind = "arrays", path = "data.npz" }'
 )
-_PICKLE = (
-    'pickle.load(open(FILE, "rb"), encoding="bytes") gives images under b"data" and labels under b"{}"; join them: '
-)
+_CIFAR = 'set task = {{ kind = "cifar", name = "{}", path = THE FOLDER }}'
+_BINARY = f"take the binary version of the same set, and {_CIFAR}"
 
 
 class KnownLayout(NamedTuple):
@@ -30,17 +31,14 @@ class KnownLayout(NamedTuple):
 
 
 KINDS = (
-    KnownLayout("CIFAR-10 as Python pickles", ("data_batch_1", "test_batch"), _PICKLE.format("labels") + _SAVE),
+    KnownLayout("CIFAR-10 as Python pickles", ("data_batch_1", "test_batch"), _BINARY.format("cifar-10")),
+    KnownLayout("CIFAR-10 in binary", ("data_batch_1.bin", "test_batch.bin"), _CIFAR.format("cifar-10")),
+    KnownLayout("CIFAR-100 as Python pickles", ("train", "test", "meta"), _BINARY.format("cifar-100")),
+    KnownLayout("CIFAR-100 in binary", ("train.bin", "test.bin"), _CIFAR.format("cifar-100")),
     KnownLayout(
-        "CIFAR-10 in binary",
-        ("data_batch_1.bin", "test_batch.bin"),
-        f"numpy.fromfile(FILE, numpy.uint8).reshape(-1, 3073) holds the label, then the image of each row: {_SAVE}",
-    ),
-    KnownLayout("CIFAR-100 as Python pickles", ("train", "test", "meta"), _PICKLE.format("fine_labels") + _SAVE),
-    KnownLayout(
-        "CIFAR-100 in binary",
-        ("train.bin", "test.bin"),
-        f"numpy.fromfile(FILE, numpy.uint8).reshape(-1, 3074) holds two labels, then the image of each row: {_SAVE}",
+        "ImageNet at 32 x 32 pixels",
+        ("train_data_batch_1*", "val_data*"),
+        'set task = { kind = "imagenet32", path = THE FOLDER }',
     ),
     KnownLayout("a packed archive", ("*.tar*",), "unpack it and give the folder that comes out"),
     KnownLayout("a packed archive", ("*.tgz",), "unpack it and give the folder that comes out"),
@@ -78,6 +76,19 @@ def recognise_layout(folder: Path) -> tuple[str, str] | None:
         if (found := _match_layout(below)) is not None:
             return f"in its folder {below.relative_to(folder)} {found[0]}", found[1]
     return None
+
+
+def refuse_known_layout(folder: Path, message: str) -> None:
+    """Refuse a folder if it is laid out as some well-known data set is, saying what to do with that.
+
+    Raises
+    ------
+    DataError
+        If it is; the words are `message` and what was found.
+    """
+    with convert_read_errors(folder, "a folder"):
+        if (found := recognise_layout(folder)) is not None:
+            raise make_data_error(f"{message}: {found[0]}", found[1])
 
 
 def _match_layout(folder: Path) -> tuple[str, str] | None:

@@ -90,7 +90,7 @@ def _make_data_key(loaded: LoadedScenario) -> Hashable:
 def _read_task_content(loaded: LoadedScenario, shelf: Shelf) -> FileContent:
     data = read_task_data(loaded, shelf)
     outline = Outline(len(data.x), data.x.shape[1], data.y.shape[1], len(data.x_test))
-    return FileContent(data, _describe_outline(outline), data.sha256)
+    return FileContent(data, _describe_outline(outline) + data.note, data.sha256)
 
 
 READERS: dict[FileKey, Callable[[LoadedScenario, Shelf], FileContent]] = {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from substrate.chip.chip import Chip
 
 from ..build import Setup
+from ..data.datasets import Data
 from ..drawing.sheet import Sheet
 from ..results.points import is_single
 from ..results.store import Group, ResultData
@@ -46,6 +47,11 @@ class Batch(NamedTuple):
 
     x: Array
     target: Array
+
+
+def select_batch(data: Data, samples: int | None) -> Batch:
+    """Return the first so many training samples, as they are; None: all."""
+    return Batch(np.asarray(data.x[:samples]), np.asarray(data.y[:samples]))
 
 
 class NoiseNames(NamedTuple):
@@ -86,9 +92,9 @@ class ExperimentWork(NamedTuple, Generic[P]):
         """Return a chip of the design; absent a number, that of the scenario."""
         return self.setup.chip(instance, threads=self.setting.threads)
 
-    def batch(self, samples: int | None = None) -> Batch:
-        """Return the first so many training samples; absent: all."""
-        return Batch(self.setup.data.x[:samples], self.setup.data.y[:samples])
+    def batch(self, samples: int | None) -> Batch:
+        """Return the first so many training samples; None: all."""
+        return select_batch(self.setup.data, samples)
 
 
 class Headline(NamedTuple):

@@ -18,6 +18,7 @@ from substrate.network.wiring import find_wiring_faults
 from .devices import Found
 from .experiments import Experiment
 from .sweep import Range, Sweep
+from .tasks import CifarTask, Task
 
 if TYPE_CHECKING:  # the scenario asks for its idle keys
     from .scenario import ScenarioSpec
@@ -57,6 +58,7 @@ def find_idle_faults(scenario: ScenarioSpec) -> Found:
         *_list_nudge_needs(scenario),
     ]
     needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
+    needs += [_need_two_labels(scenario.task)]
     needs += _list_sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
@@ -111,6 +113,11 @@ def _list_wiring_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
             feedback, cells, back, "there is no feedback connection", f'add one, from "{last}" to a layer before it'
         ),
     ]
+
+
+def _need_two_labels(task: Task) -> KeyNeed:
+    both = not isinstance(task, CifarTask) or task.name == "cifar-100"
+    return KeyNeed(("task",), ("labels",), both, "CIFAR-10 has one label a picture", 'write name = "cifar-100"')
 
 
 def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:

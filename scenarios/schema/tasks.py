@@ -51,6 +51,50 @@ class _GeneratedTask(_AnyTask):
     """Seed of the data, apart from that of the chip."""
 
 
+class _PictureTask(_AnyTask):
+    """Pictures of 32 x 32 pixels and three colours; inputs are ordered by row, column and colour."""
+
+    samples: Annotated[int, Field(ge=1, le=_MOST)] | None = None
+    """Training samples, the first so many; absent: all."""
+
+    test_samples: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    """Test samples, the first so many; absent: all."""
+
+    std_factor: Annotated[float, Field(ge=0.01, le=100.0)] = 1.0
+    """Inputs are ``(pixel - m)/(std_factor s)``, m and s over all pixels of its colour in all training pictures."""
+
+    shrink: Literal[1, 2] = 1
+    """2: an input is the mean over 2 x 2 pixels, 768 inputs in place of 3072."""
+
+    flip: bool = False
+    """Mirror half of the training pictures, left to right, drawn anew in every epoch; only used in training."""
+
+    crop: Annotated[int, Field(ge=0, le=16)] = 0
+    """Put so many black pixels around a training picture and cut 32 x 32 out at random; only used in training."""
+
+
+class CifarTask(_PictureTask):
+    """CIFAR-10 or CIFAR-100 in the binary version."""
+
+    kind: Literal["cifar"]
+    path: FilePath
+    """Folder with ``data_batch_1.bin`` and the five files beside it, or ``train.bin`` and ``test.bin``."""
+
+    name: Literal["cifar-10", "cifar-100"] = "cifar-10"
+    """Which of the two."""
+
+    labels: Literal["fine", "coarse"] = "fine"
+    """Of CIFAR-100, the 100 classes or the 20 groups of them."""
+
+
+class ImageNetTask(_PictureTask):
+    """ImageNet at 32 x 32 pixels, 1000 classes."""
+
+    kind: Literal["imagenet32"]
+    path: FilePath
+    """Folder with ``train_data_batch_1`` to ``10`` and ``val_data``, or the npz files of the same names."""
+
+
 class MoonsTask(_GeneratedTask):
     """Two half circles of radius 1 that reach into each other, two inputs, two classes.
 
@@ -82,4 +126,6 @@ class TeacherTask(_GeneratedTask):
     """Standard deviation of the noise on z, in training and test samples."""
 
 
-Task = Annotated[BundledTask | IdxTask | ArraysTask | MoonsTask | TeacherTask, Field(discriminator="kind")]
+Task = Annotated[
+    BundledTask | IdxTask | CifarTask | ImageNetTask | ArraysTask | MoonsTask | TeacherTask, Field(discriminator="kind")
+]

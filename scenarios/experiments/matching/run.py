@@ -18,7 +18,7 @@ from substrate.chip.design import Fabrication
 from ...build import make_setup
 from ...language.load import LoadedScenario
 from ...results.store import Group, Variable
-from ..kind import Batch
+from ..kind import Batch, select_batch
 from ..measure.tables import list_layer_names
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def study_matching(
     setup = make_setup(loaded)
     seed, first = setup.fabrication
     nominal = setup.chip(threads=threads).ideal()
-    batch = Batch(setup.data.x[:samples], setup.data.y[:samples])
+    batch = select_batch(setup.data, samples)
     designed = _compute_exact_gradients(nominal, batch)
     rules = [predict_matching_error(nominal, designed, _compute_spreads(nominal, sigma)).cosine for sigma in sigmas]
     reached = designed.equilibrium.reached

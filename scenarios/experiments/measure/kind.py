@@ -62,7 +62,7 @@ class MeasureKind(ExperimentKind[Measure]):
             groups["readout"] = make_readout_group(chip.clipped)
         if plan.record is not None:
             work.watch.say("settling curves")
-            groups |= record_settling(chip, work.batch(), schemes, plan.record)
+            groups |= record_settling(chip, work.batch(plan.record.samples), schemes, plan.record)
         return groups, COMPLETE
 
     def sentence(self, result: ResultData) -> str:

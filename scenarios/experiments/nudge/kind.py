@@ -33,7 +33,7 @@ class NudgeKind(ExperimentKind[StudyNudges]):
         """Measure every scheme."""
         chip = work.chip()
         try:
-            found = study_nudges(chip, work.batch(), work.plan, work.setup.schemes, work.watch)
+            found = study_nudges(chip, work.batch(work.plan.samples), work.plan, work.setup.schemes, work.watch)
         except StudyError as error:
             raise RunError(f"experiment: {error}") from error
         return make_device_groups(chip) | found, COMPLETE

@@ -30,7 +30,7 @@ class SettleKind(ExperimentKind[Settle]):
         chip, schemes = work.chip(), work.setup.learning.all_schemes()
         groups = make_device_groups(chip)
         work.watch.say("settling curves")
-        return groups | record_settling(chip, work.batch(), schemes, work.plan.record), COMPLETE
+        return groups | record_settling(chip, work.batch(work.plan.record.samples), schemes, work.plan.record), COMPLETE
 
     def sentence(self, result: ResultData) -> str:
         """Return how many recorded settlings settled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +23,10 @@ from substrate.chip.randomness import has_conjugate_answers
 from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
+from ...data.datasets import Data
 from ...results.store import Group, ResultData, StoreWriteError
 from ..device_tables import make_device_groups
-from ..kind import Batch, NoiseNames
+from ..kind import NoiseNames, select_batch
 from ..measure.run import measure_gradients
 from ..measure.tables import make_assessment_groups, make_symmetry_group
 from ..settle.run import record_settling
@@ -94,7 +96,7 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
         return TrainingOutcome(groups, "", failure)
     groups |= make_parameter_groups(chip) | make_device_groups(chip, job.setup.chip(threads=job.threads))
     if job.plan.record is not None:
-        batch = Batch(job.setup.data.x, job.setup.data.y)
+        batch = select_batch(job.setup.data, job.plan.record.samples)
         names = NoiseNames(log.trainee.epoch, CURVES)
         groups |= record_settling(chip.variant(), batch, job.setup.learning.all_schemes(), job.plan.record, names)
     if failure or not job.plan.reference:
@@ -155,12 +157,32 @@ def _save_checkpoint(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         job.watch.say(f"the training goes on without a new checkpoint: {error}")
 
 
-def _shuffle_batches(job: TrainingJob, epoch: int) -> list[Samples]:
-    x, y = job.setup.data.x[: job.plan.samples], job.setup.data.y[: job.plan.samples]
-    order = np.argsort(Stream(job.setup.fabrication.seed, f"shuffle/{epoch}").uniform((len(x),)), kind="stable")
-    size = job.setup.scenario.task.batch
-    parts = [order[i : i + size] for i in range(0, len(x), size)]
-    return [Samples(x[ids], y[ids], ids, epoch) for ids in parts]
+@dataclass(frozen=True)
+class EpochBatches:
+    """The batches of one epoch, each made when it is asked for, since pictures may be more than memory holds."""
+
+    data: Data
+    parts: list[NDArray[np.int64]]
+    """Samples of every batch."""
+
+    epoch: int
+    seed: int
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.parts)
+
+    def __getitem__(self, batch: int) -> Samples:
+        """Return a batch."""
+        ids = self.parts[batch]
+        return Samples(self.data.present(ids, self.epoch, self.seed), self.data.y[ids], ids, self.epoch)
+
+
+def _shuffle_batches(job: TrainingJob, epoch: int) -> EpochBatches:
+    data, seed, size = job.setup.data, job.setup.fabrication.seed, job.setup.scenario.task.batch
+    count = len(data.x[: job.plan.samples])
+    order = np.argsort(Stream(seed, f"shuffle/{epoch}").uniform((count,)), kind="stable")
+    return EpochBatches(data, [order[i : i + size] for i in range(0, count, size)], epoch, seed)
 
 
 def _report_progress(job: TrainingJob, log: TrainingLog, step: BatchResult) -> None:
@@ -187,7 +209,8 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     bystander = chip.variant(dynamics=job.setup.design.dynamics)
     x, y = data.x_test[: job.plan.test_samples], data.y_test[: job.plan.test_samples]
     test = evaluate(bystander, x, y, epoch, pause=pause)
-    measure_free(bystander, (data.x_test if len(data.x_test) else data.x)[:PROBE], None, epoch, purpose=TEST)
+    probe = np.asarray((data.x_test if len(data.x_test) else data.x)[:PROBE])
+    measure_free(bystander, probe, None, epoch, purpose=TEST)
     shares = chip.topology.split(find_saturated(bystander, bystander.state))
     numbers = {
         "epoch": epoch,
@@ -206,7 +229,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     ledger = job.plan.ledger
     if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == job.plan.epochs):
         schemes = job.setup.learning.all_schemes()
-        batch = Batch(data.x[: ledger.samples], data.y[: ledger.samples])
+        batch = select_batch(data, ledger.samples)
         repeats = job.setup.scenario.repeats(ledger)
         names = NoiseNames(epoch, LEDGER)
         found = measure_gradients(bystander, batch, job.setup.learning, lambda _: pause(), repeats, names=names)

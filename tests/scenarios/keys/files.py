@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.images.picture_files import write_cifar, write_cifar_100, write_imagenet
 from ..schema.generated_scenarios import write_files
 
 
@@ -27,6 +28,10 @@ def write_all(folder: Path) -> None:
     np.savetxt(folder / "cells.csv", cells, delimiter=",", header="target,measured", comments="")
     for name in ("idx", "idx2"):
         _write_idx(folder / name, rng)
+    for seed, name in enumerate(("cifar", "cifar2")):
+        write_cifar(folder / name, seed=seed)
+        write_cifar_100(folder / name, seed=seed)
+        write_imagenet(folder / name, seed=seed)
 
 
 def _write_idx(folder: Path, rng: np.random.Generator) -> None:

@@ -150,11 +150,28 @@ BUNDLED = {
     "experiment.samples": 6,
     "experiment.test_samples": 5,
 }
+PICTURES = {
+    "path": "cifar2",
+    "samples": 8,
+    "test_samples": 1,
+    "std_factor": 2.0,
+    "flip": True,
+    "crop": 2,
+    "shrink": refused(2, "inputs"),
+}
 TASKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bundled": (BUNDLED, {"name": refused("other", "fashion-small")}),
     "idx": (
         {"task": {"kind": "idx", "path": "idx"}, "network.layers": {"in": 4, "l1": 4, "out": 10}},
         {"path": "idx2"},
+    ),
+    "cifar": (
+        {"task": {"kind": "cifar", "path": "cifar"}, "network.layers": {"in": 3072, "l1": 4, "out": 10}},
+        {**PICTURES, "name": "cifar-100", "labels": at("coarse", task__name="cifar-100")},
+    ),
+    "imagenet32": (
+        {"task": {"kind": "imagenet32", "path": "cifar"}, "network.layers": {"in": 3072, "l1": 4, "out": 10}},
+        PICTURES,
     ),
     "arrays": ({}, {"path": "other.npz"}),
     "two-moons": (

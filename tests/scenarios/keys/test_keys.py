@@ -31,10 +31,12 @@ SOME = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder with every file that samples name."""
+    """Return a folder with every file that samples name; pictures are kept beside them."""
     made = tmp_path_factory.mktemp("keys")
     write_all(made)
-    return made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(made / "cache"))
+        yield made
 
 
 @pytest.fixture(scope="module")

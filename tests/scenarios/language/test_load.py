@@ -53,8 +53,8 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted(tmp_path):
         ("schema = 1", "shema = 1", "shema", "unknown key", "did you mean 'schema'?"),
         ("points = 4", "point = 4", "learning.schemes.1.point", "unknown key", "did you mean 'points'?"),
         ("beta = 0.2", "bta = 0.2", "learning.schemes.0.bta", "unknown key", "did you mean 'beta'?"),
-        ('"bundled"', '"ixd"', "task.kind", "must be 'bundled', 'idx', 'arrays', 'two-moons'", "did you mean 'idx'?"),
-        ('"bundled"', "[1]", "task.kind", "must be 'bundled', 'idx', 'arrays', 'two-moons'", None),
+        ('"bundled"', '"ixd"', "task.kind", "must be 'bundled', 'idx', 'cifar', 'imagenet32'", "did you mean 'idx'?"),
+        ('"bundled"', "[1]", "task.kind", "must be 'bundled', 'idx', 'cifar', 'imagenet32'", None),
         ('kind = "bundled"', 'knd = "idx"', "task.knd", "unknown key", "did you mean 'kind'?"),
         ("dt = 0.25", "dt = true", "dynamics.dt", "must be a number, is a boolean", "units of tau"),
         ("dt = 0.25", 'dt = "10 ns"', "dynamics.dt", "is in seconds, which needs [physical] tau", "add tau"),
@@ -99,7 +99,7 @@ def test_a_wrong_value_or_key_is_explained_with_its_line(tmp_path, old, new, pat
     [
         ("schema = 1\n", "schema", "missing", "Version of the scenario language", None),
         ('[task]\nkind = "bundled"', "task", "missing", "add a table [task] with kind = 'bundled', 'idx'", None),
-        ('kind = "bundled"', "task", "has no `kind`", "add kind = 'bundled', 'idx', 'arrays'", "[task]"),
+        ('kind = "bundled"', "task", "has no `kind`", "add kind = 'bundled', 'idx', 'cifar'", "[task]"),
         (", beta = 0.2", "learning.schemes.0.beta", "missing", "above 0", '{ kind = "centred" },'),
         ("layers = { in = 4, l1 = 8, out = 2 }", "network.layers", "missing", "Units per layer", "[network]"),
         (
