@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -93,8 +94,7 @@ def find_alarms(result: ResultData) -> list[Alarm]:
     elif metrics:
         shares.append(("saturated", last["metrics"]["layer"].data, metrics["saturation"]))
         shares.append(("unsettled", np.array([""]), np.array([metrics["unsettled_train"]])))
-    clipped = metrics.get("clipped", _compute_clipped_share(last.get("readout")))
-    shares.append(("clipped", np.array([""]), np.array([clipped])))
+    shares.append(("clipped", np.array([""]), np.array([compute_clipped_share(last)])))
     return [
         Alarm(kind, str(place), float(share))
         for kind, places, values in shares
@@ -103,12 +103,17 @@ def find_alarms(result: ResultData) -> list[Alarm]:
     ]
 
 
-def _compute_clipped_share(readout: Group | None) -> float:
-    return float(readout["clipped"].data) / max(1, int(readout["conversions"].data)) if readout else 0.0
+def compute_clipped_share(last: Mapping[str, Group]) -> float:
+    """Return which share of the conversions was outside the range of the converter, from the latest groups."""
+    if "clipped" in (metrics := last.get("metrics", {})):
+        return float(metrics["clipped"].data[-1])
+    counts = last.get("readout")
+    return float(counts["clipped"].data) / max(1, int(counts["conversions"].data)) if counts else 0.0
 
 
 def make_alarm_sheets(result: ResultData) -> list[Sheet]:
     """Return the table of alarms, if there are any."""
-    rows = [[a.kind, a.place or "-", format_percent(a.share), KINDS[a.kind].cure] for a in find_alarms(result)]
-    note = "figures are averages over what is left" if rows else ""
+    found = find_alarms(result)
+    rows = [[a.kind, a.place or "-", format_percent(a.share), KINDS[a.kind].cure] for a in found]
+    note = "figures are averages over what is left" if {a.kind for a in found} & {"dead", "unsettled"} else ""
     return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=4, note=note)] if rows else []

@@ -12,6 +12,7 @@ from substrate.protocol import Status, has_settled
 
 from ..results.store import ResultData
 from ..results.views import format_percent
+from .alarms import KINDS, compute_clipped_share
 
 
 def describe_unstable_rests(last: ResultData) -> list[str]:
@@ -39,14 +40,10 @@ def describe_audits(last: ResultData) -> list[str]:
 
 
 def describe_clipped_reads(last: ResultData) -> list[str]:
-    """Return how often the readout converter met a value outside its range, if it ever did."""
-    share, metrics = 0.0, last.groups.get("metrics", {})
-    if "readout" in last.groups:
-        share = float(last["readout"]["clipped"].data) / max(1, int(last["readout"]["conversions"].data))
-    elif "clipped" in metrics:
-        share = float(metrics["clipped"].data[-1])
+    """Return how often the readout converter met a value outside its range, if it did so too seldom for an alarm."""
+    share = compute_clipped_share(last.groups)
     words = f"Readout: {format_percent(share)} of the conversions were outside the range of the converter"
-    return [f"{words}: widen devices.converters.readout."] if share else []
+    return [f"{words}: widen devices.converters.readout."] if 0.0 < share <= KINDS["clipped"].above else []
 
 
 def describe_unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:

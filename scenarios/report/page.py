@@ -50,8 +50,8 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
     content: dict[str, Any] = {
         **head,
         "tone": "alarm" if head["status"] == "diverged" or is_void(result) else "",
-        "answer": make_answer(result),
-        "remarks": list_remarks(result),
+        "answer": _set_prose(make_answer(result)),
+        "remarks": [_set_prose(remark) for remark in list_remarks(result)],
         "plots": [make_plot(name, text, make_caption(result, name)) for name, text in drawn.items()],
         "sheets": make_sheets(result, _EPOCHS),
         "written": strip_paths(provenance.get("scenario_toml", "")),
@@ -67,6 +67,11 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
     shown["Provenance"] = "facts"
     content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
     return render_page(content)
+
+
+def _set_prose(text: str) -> str:
+    """Return sentences whose lines break neither before a % nor inside an arrow."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace(" -> ", " \N{RIGHTWARDS ARROW} ")
 
 
 def _describe_provenance(provenance: dict[str, str]) -> dict[str, str]:

@@ -115,6 +115,12 @@ def test_a_real_run_has_its_page(tmp_path, text, words):
     assert "layers = { in = 12, l1 = 8, l2 = 7, out = 5 }" in page.text
 
 
+def test_a_line_of_the_answer_ends_neither_before_a_percent_sign_nor_in_an_arrow():
+    reason = "an error of 3 % -> 2 %"
+    text = whole(result_files.trained(3, status="diverged", reason=reason, last_epoch=3)).partition("<nav")[0]
+    assert "an error of 3\u00a0% \u2192 2\u00a0%" in text
+
+
 def test_the_page_says_what_the_result_says():
     page = Page(whole(KINDS["train"]))
     for words in ("made-up", "complete", "12 epochs took the test error from 87 % to", "exact gradients reaches"):

@@ -101,6 +101,15 @@ def test_samples_that_were_not_counted_are_told():
     assert list_remarks(missed)[1] == "Not counted there: 7 samples that did not settle or have no rest point."
 
 
+@pytest.mark.parametrize(("clipped", "told"), [(0, (False, False)), (5, (False, True)), (50, (True, False))])
+def test_reads_outside_the_range_are_told_once(clipped, told):
+    counts = {"clipped": Variable((), np.int64(clipped)), "conversions": Variable((), np.int64(1000))}
+    result = result_files.result(result_files.measured() | {"readout": counts})
+    words = "of the conversions were outside the range"
+    assert (words in make_answer(result), any(words in line for line in list_remarks(result))) == told
+    assert "what is left" not in printed(result)  # none was left out
+
+
 def test_a_divergence_names_reason_and_knob():
     text = printed(result_files.trained(3, **DIVERGED))
     assert "Training diverged in epoch 3: every sample of a batch diverged." in text

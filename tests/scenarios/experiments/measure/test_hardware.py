@@ -6,7 +6,7 @@ import pytest
 from scenarios.build import make_setup
 from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
-from scenarios.report.answer import list_remarks
+from scenarios.report.answer import list_remarks, make_answer
 from scenarios.report.explain import explain_scenario
 from scenarios.report.sheets import make_sheets
 from scenarios.results import store
@@ -146,9 +146,8 @@ def test_a_measure_counts_what_the_converter_cut(tmp_path):
     result = computed(write_scenario(tmp_path), edit)
     group = result["readout"]
     assert 0 < int(group["clipped"].data) < int(group["conversions"].data)
-    assert any(
-        "outside the range of the converter: widen devices.converters.readout" in line for line in list_remarks(result)
-    )
+    told = "outside the range of the converter. What would help: a wider range of devices.converters.readout"
+    assert told in make_answer(result)
 
 
 def test_a_good_converter_is_not_remarked(tmp_path):
@@ -174,4 +173,4 @@ def test_a_training_reports_pulses_energy_seconds_and_clipping(tmp_path):
     assert 0.0 < metrics["clipped"].data[-1] < 1.0
     budget = next(sheet for sheet in make_sheets(result, 8) if sheet.title == "Budget of the training")
     assert "time spent settling (s)" in [row[0] for row in budget.rows]
-    assert any("outside the range of the converter" in line for line in list_remarks(result))
+    assert "outside the range of the converter" in make_answer(result)
