@@ -60,7 +60,7 @@ def test_a_network_is_read_with_its_parameters_and_flat_images(tmp_path, elsewhe
     topology, batch = setup.design.topology, np.load(DATA / "conv_dsilu_xent" / "batch.npz")
     assert topology.layers == {"in": 3072, "conv1": 1024, "conv2": 320, "conv3": 96, "out": 6}
     assert topology.connections[5].kind == Convolution((4, 4, 6), (1, 1, 6), (3, 3), "valid", "softmax")
-    np.testing.assert_array_equal(setup.data.x.reshape(3, 32, 32, 3), batch["x"])
+    np.testing.assert_array_equal(setup.data.x, batch["x"].reshape(3, 3072))
     given = np.load(DATA / "conv_dsilu_xent" / "parameters.npz")
     for name, block in setup.chip(threads=1).effective.items():
         np.testing.assert_array_equal(block, given[name])
