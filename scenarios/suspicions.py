@@ -25,6 +25,9 @@ FASTEST = {"euler": 2.0, "heun": 2.0, "rk4": 2.785}
 COARSE = 1.0
 """Step in tau beyond which an exact leak misses the way to the rest point."""
 
+STILL = 0.1
+"""A membrane that moves by less, in units of the state, hardly leaves where it starts."""
+
 WHOLE = 1.0
 """A spread, noise or offset above this is as large as what it acts on."""
 
@@ -72,6 +75,7 @@ def find_suspicions(loaded: LoadedScenario, setup: Setup | None, shelf: Shelf | 
         *_find_spread_suspicions(scenario),
         *_find_level_suspicions(plain),
         *_find_step_suspicions(plain),
+        *_find_speed_suspicions(plain),
         *_find_tolerance_suspicions(plain),
     ]
     found += [*_find_energy_suspicions(scenario), *_find_unreached_layers(scenario)]
@@ -159,6 +163,23 @@ def _find_step_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     elif fastest is None and dynamics.dt > COARSE:
         words = f"is a step of {dynamics.dt:g} tau, longer than the membranes take"
         yield ("dynamics", "dt"), words, "take 1 or less where the way to the rest point matters"
+
+
+def _find_speed_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
+    """Yield a synaptic pole too fast for the step, and membranes too slow for the time of a free settling."""
+    dynamics, neurons = scenario.dynamics, scenario.devices.neurons
+    if dynamics.mode == "equilibrium" or dynamics.method == "rk45":
+        return
+    fastest, pole, dt = FASTEST.get(dynamics.method), neurons.synapse_tau, dynamics.dt
+    if fastest is not None and 0.0 < fastest * pole <= dt:
+        words = f"is a pole of {pole:g} tau: with steps of {dt:g} tau, {dynamics.method} lets it grow"
+        hint = f'take steps below {fastest * pole:.3g} (dynamics.dt), or method = "exponential"; or leave the pole out'
+        yield ("devices", "neurons", "synapse_tau"), words, hint
+    free = dynamics.free
+    time = free.duration or (free.steps or free.max_steps) * dt
+    if neurons.slew is not None and neurons.slew * time < STILL:
+        words = f"moves a membrane by {neurons.slew * time:.2g} at most in the {time:g} tau of a free settling"
+        yield ("devices", "neurons", "slew"), words, "allow more time (dynamics.free)"
 
 
 def _find_energy_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:

@@ -90,6 +90,8 @@ def test_no_bundled_scenario_is_suspicious(name):
         ("dynamics.dt=2", "dynamics.dt", "lets even a bare leak grow", "exponential"),
         ('dynamics={dt=3,method="rk4"}', "dynamics.dt", "from 2.785 on, rk4", "0.5 or less"),
         ('dynamics={dt=5,method="exponential"}', "dynamics.dt", "longer than the membranes take", "1 or less"),
+        ("devices.neurons.synapse_tau=1e-6", "devices.neurons.synapse_tau", "euler lets it grow", "below 2e-06"),
+        ("devices.neurons.slew=1e-6", "devices.neurons.slew", "by 0.001 at most in the 1000 tau", "more time"),
         ("dynamics.nudged.tolerance=0.1", "dynamics.nudged.tolerance", "of the nudge 0.2", "at most 0.002"),
         ("devices.feedback.mismatch_sigma=5", "devices.feedback.mismatch_sigma", "500 %", '"5 %"'),
         ("devices.weights.mismatch_sigma=5", "devices.weights.mismatch_sigma", "500 %", '"5 %"'),
