@@ -1,0 +1,1 @@
+"""The engine in JAX, for accelerators; the same laws and rules as the engine for processors."""

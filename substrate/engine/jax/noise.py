@@ -1,0 +1,132 @@
+"""Noise on the membranes in JAX: the same draws and increments as in the compiled kernels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+
+from .spec import Spec
+from .words import draw_normals
+
+Array = Any
+
+
+class Noise(NamedTuple):
+    """Noise of one batch; sources are white, common-mode, then one per Ornstein-Uhlenbeck process."""
+
+    keys: Array
+    """Philox keys (planes, sources, 2)."""
+
+    ids: Array
+    """Names of the samples (batch,)."""
+
+    white: Array
+    """Standard deviation of the white draw per step and unit (units,)."""
+
+    common: Array
+    """The same for the draw that all units share."""
+
+    memory: Array
+    """Share of a slow process that survives a step, (processes,)."""
+
+    size: Array
+    """Standard deviation of a slow process, (processes,)."""
+
+
+class Draws(NamedTuple):
+    """What noise remembers from step to step."""
+
+    before: Array
+    """Draws of the step before: of all units, and of what they share (planes, batch, units + 1)."""
+
+    slow: Array
+    """Slow processes (processes, planes, batch, units)."""
+
+
+class Increment(NamedTuple):
+    """Noise of one step."""
+
+    kick: Array
+    """Added to the membranes (planes, batch, units)."""
+
+    push: Array
+    """Mean of the slow processes over the step, added to the drift."""
+
+
+def draw_increment(
+    spec: Spec, noise: Noise, draws: Draws, step: Array, last: Array, averaged: bool
+) -> tuple[Increment, Draws]:
+    """Return the noise of a step, and what is remembered; after the `last` step no kick, and the push of the moment.
+
+    Parameters
+    ----------
+    spec : Spec
+        Planes, units, processes.
+    noise, draws : Noise, Draws
+        Sources, and what they were.
+    step : array (batch,)
+        Step of every sample.
+    last : array of bool
+        Whether the settling is over.
+    averaged : bool
+        Whether a kick is the mean of the draws of two successive steps, as methods of one stage take it
+        (B. Leimkuhler, C. Matthews 2013, Appl. Math. Res. Express, 34).
+    """
+    if not spec.noisy:
+        none = jnp.zeros((), dtype=noise.white.dtype)
+        return Increment(none, none), draws
+    fresh, after = _draw_step(spec, noise, draws, step, averaged)
+    moment = Increment(jnp.zeros_like(fresh.kick), draws.slow.sum(axis=0))
+    return tuple(  # type: ignore[return-value]
+        type(now)(*(jnp.where(last, old, new) for old, new in zip(then, now, strict=True)))
+        for then, now in ((moment, fresh), (draws, after))
+    )
+
+
+def _draw_step(spec: Spec, noise: Noise, draws: Draws, step: Array, averaged: bool) -> tuple[Increment, Draws]:
+    real, units = noise.white.dtype, spec.units
+    kicks, befores, slows = [], [], []
+    for plane in range(spec.planes):
+        keys = noise.keys[plane]
+        processes = [draw_normals(keys[2 + k], step, noise.ids, units, real) for k in range(spec.processes)]
+        slows.append(_advance_slow(noise, draws.slow[:, plane], jnp.stack(processes) if processes else None))
+        before = draws.before[plane]
+        if not spec.white:
+            kicks.append(jnp.zeros_like(before[:, :units]))
+            befores.append(before)
+            continue
+        own, own_before = _draw_white(keys[0], noise, before[:, :units], step, averaged)
+        shared, shared_before = _draw_white(keys[1], noise, before[:, units:], step, averaged)
+        kicks.append(noise.white * own + noise.common * shared)
+        befores.append(jnp.concatenate([own_before, shared_before], axis=1))
+    slow = jnp.stack(slows, axis=1)
+    push = 0.5 * (draws.slow + slow).sum(axis=0)
+    return Increment(jnp.stack(kicks), push), Draws(jnp.stack(befores), slow)
+
+
+def _advance_slow(noise: Noise, slow: Array, numbers: Array | None) -> Array:
+    """Return the slow processes (processes, batch, units) a step later, exactly."""
+    if numbers is None:
+        return slow
+    keep = noise.memory.astype(slow.dtype)[:, None, None]
+    fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)).astype(slow.dtype)[:, None, None]
+    return keep * slow + fresh * numbers
+
+
+def _draw_white(key: Array, noise: Noise, before: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
+    """Return the white draw of a step (batch, count), and what the next one averages it with."""
+    count, real = before.shape[1], before.dtype
+    if not averaged:
+        return draw_normals(key, step, noise.ids, count, real), before
+    # Half of the first draw is missing: sqrt(3) of the other half makes up for its variance.
+    begin = jnp.any(step == 0)
+    first = lax.cond(
+        begin,
+        lambda: jnp.asarray(math.sqrt(3.0), dtype=real) * draw_normals(key, step, noise.ids, count, real),
+        lambda: before,
+    )
+    fresh = draw_normals(key, step + 1, noise.ids, count, real)
+    return 0.5 * (first + fresh), fresh
