@@ -22,7 +22,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.extending import intrinsic, register_jitable
 from numpy.typing import NDArray
 
-from .cache import add_checksum, find_folder, is_intact
+from ..folders import add_checksum, find_folder, is_intact
 from .sources import find_sources
 
 F = TypeVar("F", bound=Callable[..., Any])

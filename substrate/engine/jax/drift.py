@@ -10,7 +10,7 @@ from jax import lax
 from ...laws.law import LAWS
 from .connections import apply_connection
 from .law import compute_activity, compute_force, compute_slope, rotate
-from .spec import Cell, Inputs, Spec, cut
+from .spec import Cell, Columns, Inputs, Spec, cut
 
 Array = Any
 
@@ -25,26 +25,33 @@ class Motion(NamedTuple):
     """Of the membranes, then of the synaptic poles (planes, batch, width)."""
 
 
-def compute_drive(spec: Spec, cell: Cell, a: Array, constant: Array) -> Array:
-    """Return the drive ``W a + constant`` without the nudge, (planes, batch, units)."""
-    parts = {columns: cut(constant, columns) for columns, _ in spec.layers}
+def compute_drives(spec: Spec, cell: Cell, a: Array, constant: Array, colour: int | None = None) -> dict[Columns, Array]:
+    """Return the drives ``W a + constant`` without the nudge by layer; with a colour, of its layers alone."""
+    parts = {columns: cut(constant, columns) for columns, own in spec.layers if colour in {None, own}}
     for link, weight in zip(spec.links, cell.weights, strict=True):
-        parts[link.post] += apply_connection(link.kind, weight, cut(a, link.pre), cut(a, link.post), spec.products)
-    return jnp.concatenate(list(parts.values()), axis=-1)
+        if link.post in parts:
+            product = apply_connection(link.kind, weight, cut(a, link.pre), cut(a, link.post), spec.products)
+            parts[link.post] += product
+    return parts
 
 
-def compute_nudge(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array) -> Array:
-    """Return ``-beta e`` at the output activities (planes, batch, outputs); a nudge of 0 adds 0 whatever `e` is."""
+def join_layers(spec: Spec, parts: dict[Columns, Array]) -> Array:
+    """Return arrays of all layers as one, (planes, batch, units)."""
+    return jnp.concatenate([parts[columns] for columns, _ in spec.layers], axis=-1)
+
+
+def add_nudge(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: Array) -> Array:
+    """Return the drive `h` with ``-beta e`` at the outputs; a nudge of 0 adds 0, whatever `e` is."""
     beta = inputs.beta[step % len(inputs.beta)]
     force = compute_force(spec.cost, cell.readout, cut(a, spec.outputs), inputs.target)
     factors = beta[:, None, None] * inputs.sign[None, :, None]
-    return jnp.where(jnp.any(beta != 0.0), -rotate(factors, force), 0.0)
+    return h.at[..., spec.first_output :].add(jnp.where(jnp.any(beta != 0.0), -rotate(factors, force), 0.0))
 
 
 def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array) -> Array:
     """Return the whole drive (planes, batch, units)."""
-    h = compute_drive(spec, cell, a, inputs.constant)
-    return h.at[..., spec.first_output :].add(compute_nudge(spec, cell, inputs, a, step))
+    h = join_layers(spec, compute_drives(spec, cell, a, inputs.constant))
+    return add_nudge(spec, cell, inputs, a, step, h)
 
 
 def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:

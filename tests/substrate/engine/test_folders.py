@@ -12,7 +12,7 @@ import pytest
 from numba.core.caching import CompileResultCacheImpl, IndexDataCacheFile
 
 from substrate.engine.cpu import compile as compiling
-from substrate.engine.cpu.cache import CacheFolder, add_checksum, find_folder, is_intact
+from substrate.engine.folders import CacheFolder, add_checksum, find_folder, is_intact
 
 
 @pytest.fixture(autouse=True)
