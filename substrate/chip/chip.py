@@ -12,7 +12,7 @@ from devices.interface.converter import ClipCounts
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..engine.door import ENGINE
+from ..engine.door import choose_engine
 from ..engine.protocol import Average
 from ..engine.threads import count_available_threads
 from ..network.couplings import join_layers, make_couplings
@@ -299,7 +299,7 @@ class Chip:
         ValueError
             If a layer does not exist or its offsets do not fit.
         """
-        change = ENGINE.drive(self._machine, join_layers(self.topology, offsets, len(self._constant)))
+        change = choose_engine(self.design.dynamics).drive(self._machine, join_layers(self.topology, offsets, len(self._constant)))
         self._account.read(len(change))
         return self.topology.split(self._reader.read_signed(change))
 
@@ -363,7 +363,7 @@ class Chip:
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
-        return ENGINE.activate(self._machine, state)
+        return choose_engine(self.design.dynamics).activate(self._machine, state)
 
     def continue_free(self) -> State:
         """Return where the last free settling would come to rest, in double precision and without noise."""

@@ -16,7 +16,7 @@ from devices.programming.comparator import apply_comparator
 from devices.synapse.cell import sample_cell_gains
 
 from ..dynamics.machine import Machine
-from ..engine.door import ENGINE
+from ..engine.door import choose_engine
 from ..engine.threads import limit_blas_threads
 from ..network.connection import ConnectionKind
 from ..network.topology import Topology
@@ -170,8 +170,9 @@ class ChipWeights:
 
     def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
         """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
+        engine = choose_engine(self._design.dynamics)
         found = {
-            c.block: ENGINE.correlate(
+            c.block: engine.correlate(
                 c.kind, presynaptic[c.pre], delta[c.post], self.effective[c.block], presynaptic.get(c.post)
             )
             for c in self._design.topology.connections

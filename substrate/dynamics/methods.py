@@ -25,7 +25,9 @@ NOISY_STEP = {"euler": 0.25, "exponential": 0.08, "heun": 0.4}
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
-TOLERANCE = {"double": 1e-9, "single": 1e-5}
+INSTALL_JAX = "install JAX with: pip install 'nudgelab[jax]'"
+
+TOLERANCE = {"double": 1e-9, "single": 1e-5, "tf32": 1e-3}
 """Tolerance of a free settling when none is given."""
 
 NUDGED_TOLERANCE = 1e-3
@@ -115,8 +117,13 @@ class Dynamics(Parameters):
     start: Literal["zero", "previous"] = "zero"
     """State before the free settling: `zero`, all membranes at 0; `previous`, where the last settling ended."""
 
-    precision: Literal["double", "single"] = "double"
-    """Floating point format of the simulation."""
+    precision: Literal["double", "single", "tf32"] = "double"
+    """Floating point format of the simulation. `tf32`: numbers as in `single`, but products of 10-bit mantissas, as fast
+    accelerators take them; for engine `jax`. On other processors it is `single`."""
+
+    engine: Literal["cpu", "jax"] = "cpu"
+    """What computes: `cpu`, compiled for this processor; `jax`: an accelerator, or what JAX finds, with the extra
+    ``nudgelab[jax]``. Both judge and draw alike, and agree to rounding."""
 
     acceleration: Literal["anderson", "none"] = "anderson"
     """Acceleration of the sweeps of the equilibrium mode."""
@@ -134,6 +141,9 @@ class Dynamics(Parameters):
         if self.mode == "equilibrium" and fixed:
             words = 'mode "equilibrium" has no time: give {names} a tolerance and max_steps, not `steps` or `duration`'
             raise PydanticCustomError("phase", words, {"names": " and ".join(fixed)})
+        if self.precision == "tf32" and self.engine == "cpu":
+            words = '`tf32` is a format of accelerators: take precision "single", or engine = "jax"'
+            raise PydanticCustomError("precision", words)
         stepped = [name for name, phase in phases.items() if phase.steps is not None or phase.window]
         if self.method == "rk45" and stepped:
             words = "rk45 chooses its steps: give {names} a duration, no `steps` or `window`"

@@ -5,6 +5,9 @@ Writes are computed cell by cell on the processor, whatever engine settles.
 
 from __future__ import annotations
 
+import functools
+
+from ..dynamics.methods import INSTALL_JAX, Dynamics
 from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
 from .cpu.kernels.callbacks import compile_own
@@ -14,9 +17,9 @@ from .protocol import SettlingEngine
 
 __all__ = [
     "CACHE",
-    "ENGINE",
     "CellBlock",
     "apply_pulses",
+    "choose_engine",
     "compile_own",
     "explain_unkept",
     "is_compiling",
@@ -25,5 +28,25 @@ __all__ = [
     "raise_devices",
 ]
 
-ENGINE: SettlingEngine = CpuEngine()
-"""What computes the settlings of every chip."""
+_CPU: SettlingEngine = CpuEngine()
+
+
+def choose_engine(dynamics: Dynamics) -> SettlingEngine:
+    """Return what computes the settlings of a chip.
+
+    Raises
+    ------
+    ValueError
+        If it needs JAX, and JAX cannot be imported.
+    """
+    return _CPU if dynamics.engine == "cpu" else _load_jax()
+
+
+@functools.cache
+def _load_jax() -> SettlingEngine:
+    try:
+        # An extra that most installations lack, and that takes a second to import.
+        from .jax.engine import JaxEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise ValueError(f'dynamics.engine = "jax": {error}; {INSTALL_JAX}') from error
+    return JaxEngine()

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..engine.door import ENGINE
+from ..engine.door import choose_engine
 from ..engine.lengths import count_steps
 from ..engine.protocol import Relaxation
 from ..protocol import State
@@ -28,13 +28,13 @@ def relax_finely(
     """
     parts, dt = machine.substeps, machine.dynamics.dt
     if parts == 1:
-        return ENGINE.relax(machine, drive, start, phase, every, record)
+        return choose_engine(machine.dynamics).relax(machine, drive, start, phase, every, record)
     fine = machine._replace(substeps=1, dynamics=machine.dynamics.model_copy(update={"dt": dt / parts}))
     length = count_steps(machine, drive, phase)
     steps = {"steps": parts * length.first, "duration": None, "window": length.window * dt}
     cut = phase.model_copy(update=steps if phase.fixed else {"max_steps": parts * phase.max_steps})
     if drive.swings:
         drive = drive._replace(beta=np.repeat(np.asarray(drive.beta), parts))
-    found = ENGINE.relax(fine, drive, start, cut, None if every is None else parts * every, record)
+    found = choose_engine(machine.dynamics).relax(fine, drive, start, cut, None if every is None else parts * every, record)
     settled = found.settled._replace(steps=-(-found.settled.steps // parts))
     return found._replace(settled=settled, cycle=None if found.cycle is None else found.cycle[::parts])

@@ -1,37 +1,187 @@
-"""The products of every kind of connection in JAX, planes first."""
+"""The products of every kind of connection in JAX; activities have their planes first, (planes, batch, units).
+
+`substrate.network` is the specification. Derivatives are written out: a transposed convolution that JAX derives within
+the loop of a settling is three times slower on processors.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 
 from ...network.connection import ConnectionKind
+from ...network.convolution import Convolution, ConvolutionFeedback, Form
 from ...network.dense import Dense
+from ...network.pooling import get_window
 
 Array = Any
 
+Weight = tuple[Array, ...]
+"""A block as the products take it: itself; of feedback also the kernel that runs back."""
 
-def apply_connection(kind: ConnectionKind, weight: Array, a: Array, here: Array, precision: lax.Precision) -> Array:
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def pack_weight(kind: ConnectionKind, block: Array) -> Weight:
+    """Return a block as the products take it."""
+    if isinstance(kind, ConvolutionFeedback):
+        return block, jnp.transpose(block[::-1, ::-1], (0, 1, 3, 2))
+    return (block,)
+
+
+def apply_connection(kind: ConnectionKind, weight: Weight, a: Array, here: Array, precision: lax.Precision) -> Array:
     """Return the drive of a connection (planes, batch, post).
 
     Parameters
     ----------
     kind : ConnectionKind
         What holds the weights.
-    weight : array
+    weight : tuple of arrays
         The block as `pack_weight` left it.
     a, here : array (planes, batch, pre), (planes, batch, post)
         Activities of both ends.
     precision : Precision
         Of the products.
+
+    Raises
+    ------
+    NotImplementedError
+        For a kind that this engine does not know.
     """
     if isinstance(kind, Dense):
-        return jnp.matmul(a, weight, precision=precision)
-    raise NotImplementedError(kind)
+        return jnp.matmul(a, weight[0], precision=precision)
+    if isinstance(kind, Convolution):
+        z = _convolve(kind, weight[0], _shape(a, kind.low), precision)
+        return _pool(kind, z).reshape(*a.shape[:2], -1)
+    if isinstance(kind, ConvolutionFeedback):
+        z = _send_back(kind, weight[0], here, a, precision)
+        return _convolve_back(kind, weight[1], z, precision).reshape(*a.shape[:2], -1)
+    raise NotImplementedError(f"{type(kind).__name__} has no products in JAX")
 
 
-def pack_weight(kind: ConnectionKind, block: Array) -> Array:  # noqa: ARG001
-    """Return a block as the products take it."""
-    return block
+def correlate_ends(
+    kind: ConnectionKind, weight: Weight, a: Array, d: Array, here: Array, precision: lax.Precision
+) -> Array:
+    """Return what each weight multiplies, summed over the batch, (planes, *shape of the block).
+
+    With both ends complex it is the product of complex numbers; neither is conjugated. See
+    `substrate.network.connection.ConnectionKind.gradient`.
+    """
+    if isinstance(kind, Dense):
+        return _multiply_planes(a, d, lambda x, y: jnp.matmul(x.T, y, precision=precision))
+    if isinstance(kind, Convolution):
+        low, high = _shape(a, kind.low), _send_back(kind, weight[0], a, d, precision)
+    elif isinstance(kind, ConvolutionFeedback):
+        low, high = _shape(d, kind.low), _send_back(kind, weight[0], here, a, precision)
+    else:
+        raise NotImplementedError(f"{type(kind).__name__} has no products in JAX")
+    return _multiply_planes(low, high, lambda x, y: _correlate(kind, x, y, precision))
+
+
+def _multiply_planes(x: Array, y: Array, product: Any) -> Array:
+    """Return a bilinear product of two arrays with their planes first."""
+    if len(x) == 1 and len(y) == 1:
+        return product(x[0], y[0])[None]
+    x, y = (z if len(z) == 2 else jnp.concatenate([z, jnp.zeros_like(z)]) for z in (x, y))
+    real = product(x[0], y[0]) - product(x[1], y[1])
+    return jnp.stack([real, product(x[0], y[1]) + product(x[1], y[0])])
+
+
+def _shape(a: Array, form: Form) -> Array:
+    """Return units (planes, batch, units) as (planes, batch, row, column, channel)."""
+    return a.reshape(*a.shape[:2], *form)
+
+
+def _join(x: Array) -> Array:
+    """Return the planes as samples: real kernels treat them alike."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _find_edges(kind: Convolution | ConvolutionFeedback) -> list[tuple[int, int]]:
+    """Return zeros before and after the rows, and the columns."""
+    return [((k - 1) // 2, k // 2) if kind.padding == "same" else (0, 0) for k in kind.kernel]
+
+
+def _convolve(kind: Convolution | ConvolutionFeedback, kernel: Array, low: Array, precision: lax.Precision) -> Array:
+    """Return drives before pooling (planes, batch, row, column, channel)."""
+    z = lax.conv_general_dilated(
+        _join(low), kernel, (1, 1), _find_edges(kind), dimension_numbers=_LAYOUT, precision=precision
+    )
+    return z.reshape(*low.shape[:2], *z.shape[1:])
+
+
+def _convolve_back(kind: ConvolutionFeedback, turned: Array, z: Array, precision: lax.Precision) -> Array:
+    """Return the lower values that the transpose of `_convolve` makes of `z`."""
+    pairs = zip(kind.kernel, _find_edges(kind), strict=True)
+    edges = [(k - 1 - before, k - 1 - after) for k, (before, after) in pairs]
+    low = lax.conv_general_dilated(_join(z), turned, (1, 1), edges, dimension_numbers=_LAYOUT, precision=precision)
+    return low.reshape(*z.shape[:2], *low.shape[1:])
+
+
+def _correlate(kind: Convolution | ConvolutionFeedback, low: Array, z: Array, precision: lax.Precision) -> Array:
+    """Return the sum over samples and places of patches of `low` times `z`, as one product per place of the kernel.
+
+    What a library makes of the derivative by a kernel may add up in any order; these sums do not.
+    """
+    padded = jnp.pad(low, ((0, 0), *_find_edges(kind), (0, 0)))
+    rows, columns = z.shape[1:3]
+    z = z.reshape(-1, z.shape[-1])
+    places = [
+        jnp.matmul(padded[:, r : r + rows, c : c + columns].reshape(-1, low.shape[-1]).T, z, precision=precision)
+        for r in range(kind.kernel[0])
+        for c in range(kind.kernel[1])
+    ]
+    return jnp.stack(places).reshape(kind.shape)
+
+
+def _send_back(
+    kind: Convolution | ConvolutionFeedback, kernel: Array, low: Array, high: Array, precision: lax.Precision
+) -> Array:
+    """Return what higher values become before pooling, where the lower activities are `low`."""
+    rows, columns = get_window(kind.pool)
+    values = jnp.repeat(jnp.repeat(_shape(high, kind.high), rows, axis=2), columns, axis=3)
+    if kind.pool != "softmax":
+        return values / math.prod(get_window(kind.pool))
+    z = _merge(_convolve(kind, kernel, _shape(low, kind.low), precision))
+    windows = _split_windows(kind, z)
+    shares = _compute_shares(windows)
+    mean = (shares * windows).sum(axis=(-4, -2), keepdims=True)
+    slopes = (shares * (1.0 + windows - mean)).reshape(z.shape)
+    return _part(slopes * _merge(values), max(len(low), len(high)))
+
+
+def _pool(kind: Convolution, z: Array) -> Array:
+    """Return what pooling makes of drives (planes, batch, row, column, channel)."""
+    if kind.pool == "none":
+        return z
+    if kind.pool == "average":
+        return _split_windows(kind, z).mean(axis=(-4, -2))
+    windows = _split_windows(kind, _merge(z))
+    return _part((_compute_shares(windows) * windows).sum(axis=(-4, -2)), len(z))
+
+
+def _merge(planes: Array) -> Array:
+    """Return an array with its planes first as one array, complex if there are two."""
+    return planes[0] if len(planes) == 1 else lax.complex(planes[0], planes[1])
+
+
+def _part(values: Array, planes: int) -> Array:
+    """Return an array with its planes first."""
+    return values[None] if planes == 1 else jnp.stack([values.real, values.imag])
+
+
+def _split_windows(kind: Convolution | ConvolutionFeedback, z: Array) -> Array:
+    """Return a view (..., row, row in window, column, column in window, channel)."""
+    *batch, rows, columns, channels = z.shape
+    height, width = get_window(kind.pool)
+    return z.reshape(*batch, rows // height, height, columns // width, width, channels)
+
+
+def _compute_shares(windows: Array) -> Array:
+    """Return ``exp z/sum(exp z)`` of every window; one real number taken off all its values changes nothing."""
+    shift = lax.stop_gradient(windows.real.max(axis=(-4, -2), keepdims=True))
+    raised = jnp.exp(windows - shift)
+    return raised / raised.sum(axis=(-4, -2), keepdims=True)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ...laws.law import LAWS
-from .connections import apply_connection
+from .connections import Weight, apply_connection
 from .law import compute_activity, compute_force, compute_slope, rotate
 from .spec import Cell, Columns, Inputs, Spec, cut
 
@@ -25,10 +25,10 @@ class Motion(NamedTuple):
     """Of the membranes, then of the synaptic poles (planes, batch, width)."""
 
 
-def compute_drives(spec: Spec, cell: Cell, a: Array, constant: Array, colour: int | None = None) -> dict[Columns, Array]:
+def compute_drives(spec: Spec, weights: tuple[Weight, ...], a: Array, constant: Array, colour: int | None = None) -> dict[Columns, Array]:
     """Return the drives ``W a + constant`` without the nudge by layer; with a colour, of its layers alone."""
     parts = {columns: cut(constant, columns) for columns, own in spec.layers if colour in {None, own}}
-    for link, weight in zip(spec.links, cell.weights, strict=True):
+    for link, weight in zip(spec.links, weights, strict=True):
         if link.post in parts:
             product = apply_connection(link.kind, weight, cut(a, link.pre), cut(a, link.post), spec.products)
             parts[link.post] += product
@@ -50,7 +50,7 @@ def add_nudge(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: 
 
 def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array) -> Array:
     """Return the whole drive (planes, batch, units)."""
-    h = join_layers(spec, compute_drives(spec, cell, a, inputs.constant))
+    h = join_layers(spec, compute_drives(spec, cell.weights, a, inputs.constant))
     return add_nudge(spec, cell, inputs, a, step, h)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from numpy.typing import NDArray
 
-from ...dynamics.machine import Drive, Machine
+from ...dynamics.machine import Machine
 from ...network.connection import ConnectionKind
 from ...protocol import State
 from ..protocol import Linear
-from .batch import Tile, make_cell, make_inputs, make_planes, make_spec, prepare_weights, read_planes
+from . import linear
+from .batch import Tile, count_rows, make_cell, make_planes, make_spec, prepare_weights, read_planes
 from .compile import calculate_in_double
-from .drift import compute_drives, join_layers
+from .connections import pack_weight
 from .law import Readout, compute_activity, compute_force
-from .linear import linearise_drive
 from .settle import find_rest, relax
 
 Array = NDArray[np.float64]
@@ -26,3 +29,78 @@ class JaxEngine:
     prepare = staticmethod(calculate_in_double(prepare_weights))
     relax = staticmethod(relax)
     rest = staticmethod(find_rest)
+
+    @staticmethod
+    @calculate_in_double
+    def activate(machine: Machine, state: State) -> State:
+        """Return the activity of a state (batch, units), real or complex."""
+        machine, tile = _make_exact(machine), _make_tile(len(state))
+        u = make_planes(state, tile, 2 if np.iscomplexobj(state) else 1, np.float64)
+        return read_planes(compute_activity(int(machine.transfer.code), make_cell(machine).curve, u), tile)
+
+    @staticmethod
+    @calculate_in_double
+    def force(machine: Machine, activity: Array, target: Array) -> Array:
+        """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
+        circuit = machine.circuit
+        readout = Readout(jnp.asarray(circuit.weight), jnp.asarray(circuit.bias))
+        outputs = jnp.asarray(activity[None, :, circuit.first_output :])
+        return np.array(compute_force(int(circuit.cost), readout, outputs, jnp.asarray(target))[0])
+
+    @staticmethod
+    @calculate_in_double
+    def drive(machine: Machine, activity: Array) -> Array:
+        """Return the drive that the units get from each other's activities, (batch, units)."""
+        machine, tile = _make_exact(machine), _make_tile(len(activity))
+        a = make_planes(activity, tile, 1, np.float64)[0]
+        return read_planes(linear.compute_drive(make_spec(machine), prepare_weights(machine), a)[None], tile)
+
+    @staticmethod
+    def linear(machine: Machine, activity: Array) -> Linear:
+        """Return what the connections do to small changes around the activities (batch, units) of rest points."""
+        machine, tile = _make_exact(machine), _make_tile(len(activity))
+        spec = make_spec(machine)
+
+        def act(program: Any) -> Any:
+            @calculate_in_double
+            def change(v: Array) -> Array:
+                a, moved = (make_planes(x, tile, 1, np.float64)[0] for x in (activity, v))
+                return read_planes(program(spec, prepare_weights(machine), a, moved)[None], tile)
+
+            return change
+
+        return Linear(act(linear.compute_product), act(linear.compute_transposed))
+
+    @staticmethod
+    @calculate_in_double
+    def apply(kind: ConnectionKind, weight: Array, activity: State, here: State | None = None) -> State:
+        """Return the drives (batch, post) that a connection makes of activities (batch, pre), in double precision."""
+        tile = _make_tile(len(activity))
+        ends = (activity, np.zeros((len(activity), 0)) if here is None else here)
+        planes = 2 if any(map(np.iscomplexobj, ends)) else 1
+        a, there = (make_planes(x, tile, planes, np.float64) for x in ends)
+        packed = pack_weight(kind, jnp.asarray(weight))
+        return read_planes(linear.apply(kind, packed, a, there, lax.Precision.HIGHEST), tile)
+
+    @staticmethod
+    @calculate_in_double
+    def correlate(
+        kind: ConnectionKind, activity: State, delta: State, weight: Array | None = None, here: State | None = None
+    ) -> State:
+        """Return what the circuits beside the cells of one connection make of its two ends, of its block's shape."""
+        tile = _make_tile(len(activity))
+        ends = (activity, delta, np.zeros((len(activity), 0)) if here is None else here)
+        planes = 2 if any(map(np.iscomplexobj, ends)) else 1
+        a, d, there = (make_planes(x, tile, planes, np.float64) for x in ends)
+        packed = () if weight is None else pack_weight(kind, jnp.asarray(weight))
+        found = np.asarray(linear.correlate(kind, packed, a, d, there, lax.Precision.HIGHEST))
+        return found[0] if planes == 1 else found[0] + 1j * found[1]
+
+
+def _make_exact(machine: Machine) -> Machine:
+    """Return the machine in double precision."""
+    return machine._replace(dynamics=machine.dynamics.model_copy(update={"precision": "double"}))
+
+
+def _make_tile(samples: int) -> Tile:
+    return Tile(slice(0, samples), count_rows(samples))

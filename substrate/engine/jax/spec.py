@@ -85,7 +85,7 @@ class Spec(NamedTuple):
 class Cell(NamedTuple):
     """The network: what changes with a write at most."""
 
-    weights: tuple[Array, ...]
+    weights: tuple[tuple[Array, ...], ...]
     """Effective weights of every link."""
 
     curve: Curve

@@ -78,7 +78,7 @@ def begin_search(spec: Spec, cell: Cell, inputs: Inputs, y: Array, status: Array
     drives = {}
     if last == 1:
         a = compute_activity(spec.code, cell.curve, y)
-        drives = compute_drives(spec, cell, a, inputs.constant, last)
+        drives = compute_drives(spec, cell.weights, a, inputs.constant, last)
     history = make_history(_pack(spec, y))
     return SearchCarry(jnp.zeros((), dtype=jnp.int32), y, drives, status, counts, none, memory, history)
 
@@ -109,7 +109,7 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
     """Judge the running samples and sweep once over the layers of those that run on."""
     last, none = _find_last(spec), jnp.zeros((), dtype=jnp.int32)
     a = compute_activity(spec.code, cell.curve, now.y)
-    drives = now.drives | compute_drives(spec, cell, a, inputs.constant, 0)
+    drives = now.drives | compute_drives(spec, cell.weights, a, inputs.constant, 0)
     h = add_nudge(spec, cell, inputs, a, none, join_layers(spec, drives))
     drift = compute_law(spec, cell, now.y, h)
     judged = _judge(now, drift, options)
@@ -120,7 +120,7 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
     if last == 1:
         y = _move(spec, y, share * drift, 0, moving)
         a = compute_activity(spec.code, cell.curve, y)
-        drives = compute_drives(spec, cell, a, inputs.constant, 1)
+        drives = compute_drives(spec, cell.weights, a, inputs.constant, 1)
         rest = {columns: cut(h, columns) for columns, colour in spec.layers if colour == 0}
         drift = compute_law(spec, cell, y, add_nudge(spec, cell, inputs, a, none, join_layers(spec, rest | drives)))
     else:

@@ -1,0 +1,39 @@
+"""What connections do to small changes, in JAX: products with the couplings at given activities, without a matrix."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+
+from .connections import Weight, apply_connection, correlate_ends
+from .drift import compute_drives, join_layers
+from .spec import Spec
+
+Array = Any
+
+
+@partial(jax.jit, static_argnums=0)
+def compute_product(spec: Spec, weights: tuple[Weight, ...], activity: Array, v: Array) -> Array:
+    """Return ``W v``, the change of the drives with activities around `activity`, (batch, units)."""
+    return jax.jvp(lambda a: compute_plain_drive(spec, weights, a), (activity,), (v,))[1]
+
+
+@partial(jax.jit, static_argnums=0)
+def compute_transposed(spec: Spec, weights: tuple[Weight, ...], activity: Array, v: Array) -> Array:
+    """Return ``W^T v`` around `activity`, (batch, units)."""
+    return jax.vjp(lambda a: compute_plain_drive(spec, weights, a), activity)[1](v)[0]
+
+
+def compute_plain_drive(spec: Spec, weights: tuple[Weight, ...], activity: Array) -> Array:
+    """Return the drive that the units get from each other's activities (batch, units)."""
+    a = activity[None]
+    return join_layers(spec, compute_drives(spec, weights, a, 0.0 * a))[0]
+
+
+compute_drive = partial(jax.jit, static_argnums=0)(compute_plain_drive)
+"""The same, compiled."""
+
+apply = partial(jax.jit, static_argnums=(0, 4))(apply_connection)
+correlate = partial(jax.jit, static_argnums=(0, 5))(correlate_ends)
