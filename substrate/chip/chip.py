@@ -19,6 +19,7 @@ from ..network.couplings import join_layers, make_couplings
 from ..protocol import Budget, Nudge, Readout, SettlingResult, State
 from ..settling.adjoint import relax_adjoint
 from ..settling.equilibrium import Audit
+from ..settling.probing import evoke_drives
 from ..settling.recording import Recording
 from ..settling.settler import Record, Settler
 from .budget import Account, WriteCounts
@@ -291,15 +292,15 @@ class Chip:
         """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
 
         `a0` are the activities of the last free state, `offsets` are per unclamped layer in units of the activity.
-        The change ``W offsets`` passes the noise of the read, and the converter with its range centred at 0; a
-        unit of the state reads as one of the activity. The loop is open, so no noise of the membranes enters.
+        Half the difference to ``a0 - offsets`` passes the noise of the read, and the converter with its range centred
+        at 0; a unit of the state reads as one of the activity. The loop is open: no noise of the membranes enters.
 
         Raises
         ------
         ValueError
             If a layer does not exist or its offsets do not fit.
         """
-        change = choose_engine(self.design.dynamics).drive(self._machine, join_layers(self.topology, offsets, len(self._constant)))
+        change = evoke_drives(self._machine, self._free, join_layers(self.topology, offsets, len(self._constant)))
         self._account.read(len(change))
         return self.topology.split(self._reader.read_signed(change))
 

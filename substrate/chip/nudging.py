@@ -116,7 +116,9 @@ def add_nudge(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free
     if design.phases.nudge == "continuous":
         return drive._replace(constant=constant, beta=beta, target=nudge.target, signs=signs)
     held: State = constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
-    force = choose_engine(machine.dynamics).force(machine, free, nudge.target) * (1.0 if signs is None else signs[:, None])
+    force = choose_engine(machine.dynamics).force(machine, free, nudge.target) * (
+        1.0 if signs is None else signs[:, None]
+    )
     drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
     if circuit.shapes:
         levels = (design.measured_converters or {}).get("nudge") if circuit.bits is not None else None
@@ -146,7 +148,9 @@ def sample_nudge_cycle(beta: complex, wave: Wave, design: Design) -> NDArray[np.
 def compute_adjoint_force(design: Design, machine: Machine, free: Array, target: Array) -> Array:
     """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
     force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.devices.converters.nudge
-    force[:, first:] = circuit.applied(1.0).real * choose_engine(machine.dynamics).force(machine, free, target) - circuit.offset
+    force[:, first:] = (
+        circuit.applied(1.0).real * choose_engine(machine.dynamics).force(machine, free, target) - circuit.offset
+    )
     return force
 
 

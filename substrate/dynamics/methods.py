@@ -118,8 +118,8 @@ class Dynamics(Parameters):
     """State before the free settling: `zero`, all membranes at 0; `previous`, where the last settling ended."""
 
     precision: Literal["double", "single", "tf32"] = "double"
-    """Floating point format of the simulation. `tf32`: numbers as in `single`, but products of 10-bit mantissas, as fast
-    accelerators take them; for engine `jax`. On other processors it is `single`."""
+    """Floating point format of the simulation. `tf32`: numbers as in `single`, but products of 10-bit mantissas, as
+    fast accelerators take them; for engine `jax`. On other processors it is `single`."""
 
     engine: Literal["cpu", "jax"] = "cpu"
     """What computes: `cpu`, compiled for this processor; `jax`: an accelerator, or what JAX finds, with the extra

@@ -26,15 +26,15 @@ def relax_finely(
 
     The parameters are those of `substrate.engine.protocol.SettlingEngine.relax`; counts and cycles are of whole steps.
     """
-    parts, dt = machine.substeps, machine.dynamics.dt
+    engine, parts, dt = choose_engine(machine.dynamics), machine.substeps, machine.dynamics.dt
     if parts == 1:
-        return choose_engine(machine.dynamics).relax(machine, drive, start, phase, every, record)
+        return engine.relax(machine, drive, start, phase, every, record)
     fine = machine._replace(substeps=1, dynamics=machine.dynamics.model_copy(update={"dt": dt / parts}))
     length = count_steps(machine, drive, phase)
     steps = {"steps": parts * length.first, "duration": None, "window": length.window * dt}
     cut = phase.model_copy(update=steps if phase.fixed else {"max_steps": parts * phase.max_steps})
     if drive.swings:
         drive = drive._replace(beta=np.repeat(np.asarray(drive.beta), parts))
-    found = choose_engine(machine.dynamics).relax(fine, drive, start, cut, None if every is None else parts * every, record)
+    found = engine.relax(fine, drive, start, cut, None if every is None else parts * every, record)
     settled = found.settled._replace(steps=-(-found.settled.steps // parts))
     return found._replace(settled=settled, cycle=None if found.cycle is None else found.cycle[::parts])

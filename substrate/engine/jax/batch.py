@@ -18,9 +18,9 @@ from devices.neuron import activation
 from ...dynamics.machine import Drive, Machine
 from ...protocol import State, Status
 from ..stopping import RUNNING
-from .connections import pack_weight
-from .law import Curve, Readout
-from .spec import Cell, Inputs, Link, Spec
+from .programs.connections import pack_weight
+from .programs.law import Curve, Readout
+from .programs.spec import Cell, Inputs, Link, Spec
 
 Array = Any
 
@@ -118,7 +118,7 @@ def find_largest_tile(machine: Machine) -> int:
 
 def count_rows(samples: int) -> int:
     """Return the samples of a tile when it is filled up: one of `FINENESS` sizes between two powers of two."""
-    step = max(1, 2 ** (max(samples, 1) - 1).bit_length() // (2 * FINENESS))
+    step: int = max(1, 2 ** (max(samples, 1) - 1).bit_length() // (2 * FINENESS))
     return max(1, -(-samples // step) * step)
 
 
@@ -141,7 +141,7 @@ def make_planes(values: State, tile: Tile, planes: int, real: Any) -> Array:
 def read_planes(values: Array, tile: Tile) -> State:
     """Return what lies in planes (planes, rows, n) as samples (batch, n), in double precision."""
     found = np.asarray(values, dtype=np.float64)[:, : tile.samples.stop - tile.samples.start]
-    return found[0] if len(found) == 1 else found[0] + 1j * found[1]
+    return np.asarray(found[0] if len(found) == 1 else found[0] + 1j * found[1])
 
 
 def make_inputs(machine: Machine, drive: Drive, tile: Tile, planes: int) -> Inputs:

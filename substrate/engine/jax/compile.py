@@ -29,7 +29,7 @@ def calculate_in_double(function: F) -> F:
         with jax.enable_x64(True):
             return function(*arguments, **named)
 
-    return cast(F, inside)
+    return cast("F", inside)
 
 
 @functools.cache

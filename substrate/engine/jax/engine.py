@@ -13,11 +13,11 @@ from ...dynamics.machine import Machine
 from ...network.connection import ConnectionKind
 from ...protocol import State
 from ..protocol import Linear
-from . import linear
 from .batch import Tile, count_rows, make_cell, make_planes, make_spec, prepare_weights, read_planes
 from .compile import calculate_in_double
-from .connections import pack_weight
-from .law import Readout, compute_activity, compute_force
+from .programs import linear
+from .programs.connections import pack_weight
+from .programs.law import Readout, compute_activity, compute_force
 from .settle import find_rest, relax
 
 Array = NDArray[np.float64]
@@ -94,7 +94,7 @@ class JaxEngine:
         a, d, there = (make_planes(x, tile, planes, np.float64) for x in ends)
         packed = () if weight is None else pack_weight(kind, jnp.asarray(weight))
         found = np.asarray(linear.correlate(kind, packed, a, d, there, lax.Precision.HIGHEST))
-        return found[0] if planes == 1 else found[0] + 1j * found[1]
+        return np.asarray(found[0] if planes == 1 else found[0] + 1j * found[1])
 
 
 def _make_exact(machine: Machine) -> Machine:

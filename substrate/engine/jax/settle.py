@@ -35,11 +35,11 @@ from .batch import (
     split_batch,
 )
 from .compile import calculate_in_double
-from .noise import Draws, Noise
-from .spec import Spec
-from .stopping import Ends, Rates, Track
-from .sweeps import begin_search, search_rest
-from .trajectory import Carry, Run, Window, advance
+from .programs.noise import Draws, Noise
+from .programs.spec import Spec
+from .programs.stopping import Ends, Rates, Track
+from .programs.sweeps import begin_search, search_rest
+from .programs.trajectory import Carry, Run, Window, advance
 
 Array = Any
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from devices.neuron import activation, curves
-from substrate.engine.door import ENGINE
+from substrate.engine.cpu.engine import CpuEngine
 from tests.networks import WIRINGS, random_batch, random_chip
 
 
@@ -13,8 +13,8 @@ def test_drives_and_linear_products_are_those_of_the_effective_couplings(wiring)
     chip = random_chip(wiring, sigma=0.3)
     coupling = chip.topology.coupling(chip.effective)
     v = np.random.default_rng(1).normal(size=(3, chip.topology.units))
-    linear = ENGINE.linear(chip._machine, v)
-    np.testing.assert_allclose(ENGINE.drive(chip._machine, v), v @ coupling.T, rtol=0, atol=1e-14)
+    linear = CpuEngine.linear(chip._machine, v)
+    np.testing.assert_allclose(CpuEngine.drive(chip._machine, v), v @ coupling.T, rtol=0, atol=1e-14)
     np.testing.assert_allclose(linear.product(v), v @ coupling.T, rtol=0, atol=1e-14)
     np.testing.assert_allclose(linear.transposed(v), v @ coupling, rtol=0, atol=1e-14)
 
@@ -25,17 +25,17 @@ def test_activities_are_those_of_the_activation(planes):
     u = np.random.default_rng(2).normal(size=(4, chip.topology.units)) * (1.0 if planes == 1 else 1.0 + 0.1j)
     a = 1.0 / (1.0 + np.exp(-(4.0 * u - 2.0)))
     assert curves.find_activation_code(chip.design.activation) == activation.SIGMOID
-    np.testing.assert_allclose(ENGINE.activate(chip._machine, u), a, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(CpuEngine.activate(chip._machine, u), a, rtol=0, atol=1e-14)
 
 
 def test_weights_are_prepared_anew_after_a_write_and_for_other_cells_only():
     chip = random_chip()
-    first = ENGINE.prepare(chip._machine)
-    assert ENGINE.prepare(chip._machine) is first
-    assert ENGINE.prepare(chip._machine._replace(weights=chip._machine.weights.copy())) is not first
-    first = ENGINE.prepare(chip._machine)
+    first = CpuEngine.prepare(chip._machine)
+    assert CpuEngine.prepare(chip._machine) is first
+    assert CpuEngine.prepare(chip._machine._replace(weights=chip._machine.weights.copy())) is not first
+    first = CpuEngine.prepare(chip._machine)
     chip.write({"bias/l1": np.zeros(7)})
-    assert ENGINE.prepare(chip._machine) is not first
+    assert CpuEngine.prepare(chip._machine) is not first
 
 
 def test_a_block_is_correlated_as_its_kind_says():
@@ -43,4 +43,4 @@ def test_a_block_is_correlated_as_its_kind_says():
     x, _ = random_batch(chip)
     c = chip.topology.connections[0]
     delta = np.random.default_rng(3).normal(size=(len(x), chip.topology.layers[c.post]))
-    np.testing.assert_array_equal(ENGINE.correlate(c.kind, x, delta), x.T @ delta)
+    np.testing.assert_array_equal(CpuEngine.correlate(c.kind, x, delta), x.T @ delta)

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ...dynamics.methods import TABLES
-from ..stopping import RUNNING, StoppingOptions
+from ....dynamics.methods import TABLES
+from ...stopping import RUNNING, StoppingOptions
 from .drift import Motion, compute_motion
 from .noise import Draws, Increment, Noise, draw_increment
 from .spec import Cell, Inputs, Spec
@@ -72,7 +72,8 @@ def advance(spec: Spec, cell: Cell, run: Run, carry: Carry, until: Array) -> Car
     def goes_on(now: Carry) -> Array:
         return (now.k < until) & jnp.any(now.ends.status == RUNNING)
 
-    return lax.while_loop(goes_on, lambda now: _step(spec, cell, run, now), carry)
+    end: Carry = lax.while_loop(goes_on, lambda now: _step(spec, cell, run, now), carry)
+    return end
 
 
 def _step(spec: Spec, cell: Cell, run: Run, now: Carry) -> Carry:
@@ -130,7 +131,8 @@ def _take_step(
     drifts = [course.drift]
 
     def combine(weights: Any, kicks: bool) -> Array:
-        total = sum((weights[j] * course.dt).astype(real)[:, None] * drifts[j] for j in range(len(weights)) if weights[j])
+        shares = [(j, (weight * course.dt).astype(real)[:, None]) for j, weight in enumerate(weights) if weight]
+        total = sum(share * drifts[j] for j, share in shares)
         y = course.y + run.rates.gain * total
         return _add_kick(spec, y, increment) if kicks else y
 

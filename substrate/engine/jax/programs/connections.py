@@ -12,10 +12,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from ...network.connection import ConnectionKind
-from ...network.convolution import Convolution, ConvolutionFeedback, Form
-from ...network.dense import Dense
-from ...network.pooling import get_window
+from ....network.connection import ConnectionKind
+from ....network.convolution import Convolution, ConvolutionFeedback, Form
+from ....network.dense import Dense
+from ....network.pooling import get_window
 
 Array = Any
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ..stopping import DIVERGED, RUNAWAY, RUNNING, SETTLED, STALLED, STEP_LIMIT
-from ..sweeping import CONTRACTION, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, SearchOptions
+from ...stopping import DIVERGED, RUNAWAY, RUNNING, SETTLED, STALLED, STEP_LIMIT
+from ...sweeping import CONTRACTION, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, SearchOptions
 from .anderson import History, extrapolate_anderson, make_history
 from .drift import add_nudge, compute_drives, compute_law, join_layers
 from .law import compute_activity
@@ -60,13 +60,16 @@ class SearchCarry(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=4)
-def search_rest(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, carry: SearchCarry, until: Array) -> SearchCarry:
+def search_rest(
+    spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, carry: SearchCarry, until: Array
+) -> SearchCarry:
     """Sweep until `until`, or until no sample runs; the sweep behind the limit gives all that do their status."""
 
     def goes_on(now: SearchCarry) -> Array:
         return (now.sweep < until) & jnp.any(now.status == RUNNING)
 
-    return lax.while_loop(goes_on, lambda now: _sweep(spec, cell, inputs, options, now), carry)
+    end: SearchCarry = lax.while_loop(goes_on, lambda now: _sweep(spec, cell, inputs, options, now), carry)
+    return end
 
 
 def begin_search(spec: Spec, cell: Cell, inputs: Inputs, y: Array, status: Array, damping: float) -> SearchCarry:
@@ -147,7 +150,9 @@ def _keep_history(moving: Array, new: History, old: History) -> History:
         return jnp.where(moving.reshape(shape), getattr(new, name), getattr(old, name))
 
     states = {name: choose(name, (-1, 1)) for name in ("old_g", "old_f", "dg", "df")}
-    return History(**states, gram=choose("gram", (-1, 1, 1)), count=choose("count", (-1,)), place=choose("place", (-1,)))
+    return History(
+        **states, gram=choose("gram", (-1, 1, 1)), count=choose("count", (-1,)), place=choose("place", (-1,))
+    )
 
 
 def _make_shares(spec: Spec, damping: Array, options: SearchOptions, real: Any) -> Array:

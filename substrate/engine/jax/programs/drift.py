@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
-from ...laws.law import LAWS
+from ....laws.law import LAWS
 from .connections import Weight, apply_connection
 from .law import compute_activity, compute_force, compute_slope, rotate
 from .spec import Cell, Columns, Inputs, Spec, cut
@@ -25,7 +25,9 @@ class Motion(NamedTuple):
     """Of the membranes, then of the synaptic poles (planes, batch, width)."""
 
 
-def compute_drives(spec: Spec, weights: tuple[Weight, ...], a: Array, constant: Array, colour: int | None = None) -> dict[Columns, Array]:
+def compute_drives(
+    spec: Spec, weights: tuple[Weight, ...], a: Array, constant: Array, colour: int | None = None
+) -> dict[Columns, Array]:
     """Return the drives ``W a + constant`` without the nudge by layer; with a colour, of its layers alone."""
     parts = {columns: cut(constant, columns) for columns, own in spec.layers if colour in {None, own}}
     for link, weight in zip(spec.links, weights, strict=True):

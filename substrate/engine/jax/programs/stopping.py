@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ..stopping import (
+from ...stopping import (
     CYCLE,
     DIVERGED,
     FLOOR,
@@ -185,9 +185,7 @@ def _detect_stall(
     now = course.time if adaptive else course.steps.astype(jnp.float64)
     nearer = judged & (total < PROGRESS**2 * track.best)
     waits = judged & (nearer | _find_slew_limited(course.drift, rates))
-    track = track._replace(
-        best=jnp.where(nearer, total, track.best), best_at=jnp.where(waits, now, track.best_at)
-    )
+    track = track._replace(best=jnp.where(nearer, total, track.best), best_at=jnp.where(waits, now, track.best_at))
     idle = now - track.best_at
     stalled = (idle >= options.patience) | ((idle >= options.floor_patience) & floor)
     if not adaptive:

@@ -45,7 +45,7 @@ def compute_slope(code: int, curve: Curve, u: Array) -> Array:
     return curve.gain * curve.steep * found
 
 
-def _compute_real(code: int, table: Array, u: Array) -> Array:
+def _compute_real(code: int, table: Array, u: Array) -> Array:  # noqa: PLR0911  one line each
     if code == activation.SIGMOID:
         return jax.nn.sigmoid(4.0 * u - 2.0)
     if code == activation.DSILU:

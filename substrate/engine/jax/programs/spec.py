@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jax import lax
 
-from ...network.connection import ConnectionKind
+from ....network.connection import ConnectionKind
 from .law import Curve, Readout
 
 Array = Any

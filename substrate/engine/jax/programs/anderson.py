@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ..sweeping import DEPTH, RIDGE
+from ...sweeping import DEPTH, RIDGE
 
 Array = Any
 

@@ -1,0 +1,1 @@
+"""What JAX compiles: functions of arrays alone, by what is fixed in a `Spec`."""

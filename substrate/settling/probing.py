@@ -1,0 +1,25 @@
+"""What the drives of a chip change by when the outputs of its units are held elsewhere, with the loop open."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dynamics.machine import Machine
+from ..engine.door import choose_engine
+from ..protocol import State
+
+Array = NDArray[np.float64]
+
+
+def evoke_drives(machine: Machine, free: State, offsets: Array) -> Array:
+    """Return half the difference of the drives at the free activities plus and minus `offsets`, (batch, units).
+
+    It is ``W offsets`` of linear connections; of others `W` around those activities, to second order in the offsets.
+    """
+    engine = choose_engine(machine.dynamics)
+    if all(kind.linear for kind in machine.kinds):
+        return engine.drive(machine, offsets)
+    activity = engine.activate(machine, free[:, : offsets.shape[1]].real)
+    there, back = (engine.drive(machine, activity + sign * offsets) for sign in (1.0, -1.0))
+    return np.asarray(0.5 * (there - back))
