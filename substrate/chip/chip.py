@@ -291,9 +291,8 @@ class Chip:
     def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
 
-        `a0` are the activities of the last free state, `offsets` are per unclamped layer in units of the activity.
-        Half the difference to ``a0 - offsets`` passes the noise of the read, and the converter with its range centred
-        at 0; a unit of the state reads as one of the activity. The loop is open: no noise of the membranes enters.
+        `a0` are the activities of the last free state. Half the difference to ``a0 - offsets`` passes the noise of the
+        read, and the converter with its range centred at 0. The loop is open: no noise of the membranes enters.
 
         Raises
         ------
