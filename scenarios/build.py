@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from devices.programming.own import WriteLaw
 from learning.draws import combine_seeds
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
+from substrate.dynamics.methods import INSTALL_JAX
 from substrate.network.topology import Topology
 
 from .data.arrays import DataError, FileContent, compute_digest
@@ -119,6 +121,7 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
     """
     shelf, network, files = shelf or Shelf(), loaded.scenario.network, find_named_files(loaded)
     read, found = _read_files(loaded, files, shelf)
+    found += _find_engine_faults(loaded.scenario)
     values = {key: one.value for key, one in read.items()}
     topology = Topology(network.layers, network.connections, _count_readout_classes(network, values))
     if PARAMETERS in values:
@@ -170,6 +173,20 @@ def _read_files(
             place = tuple(error.field.split(".", 2)) if key == DATA else key
             found.append((place, error.message, error.hint))
     return read, found + (_find_target_faults(loaded, read[DATA].value) if DATA in read else [])
+
+
+def _find_engine_faults(scenario: ScenarioSpec) -> Found:
+    """Return what the engine that is asked for lacks on this machine, or cannot do."""
+    if scenario.dynamics.engine == "cpu":
+        return []
+    found: Found = []
+    if find_spec("jax") is None:
+        found.append((("dynamics", "engine"), "JAX is not installed here", INSTALL_JAX))
+    activation = scenario.network.activation
+    if isinstance(activation, str) and find_own_activation(activation) is not None:
+        words = f"{activation!r}, an activation of your own, is compiled for the processor"
+        found.append((("network", "activation"), words, 'set dynamics.engine = "cpu"'))
+    return found
 
 
 def _find_target_faults(loaded: LoadedScenario, data: Data) -> Found:

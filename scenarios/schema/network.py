@@ -12,7 +12,7 @@ from devices.neuron import curves
 from devices.neuron.activation import CODES, Named
 from devices.parameters import Degrees, FilePath, Parameters
 from devices.quantities import get_magnitude
-from substrate.dynamics.methods import Dynamics
+from substrate.dynamics.methods import INSTALL_JAX, Dynamics
 from substrate.laws.law import LAWS
 from substrate.network.wiring import ConvolutionPath
 from substrate.units.physical import Physical
@@ -108,8 +108,8 @@ def find_convolution_faults(
         return []
     found: Found = []
     dense = "or use dense connections"
-    if getattr(dynamics, "engine", "cpu") != "jax":
-        hint = "set dynamics.engine = \"jax\", after pip install 'nudgelab[jax]'"
+    if dynamics.engine != "jax":
+        hint = f'set dynamics.engine = "jax"; {INSTALL_JAX}'
         found.append((("dynamics", "engine"), f"this engine does not settle convolutions ({paths[0]})", hint))
     if get_magnitude(devices.wires.segment) > 0.0:
         words = f"a kernel ({paths[0]}) has no array of rows and columns"

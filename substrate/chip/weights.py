@@ -17,8 +17,6 @@ from devices.synapse.cell import sample_cell_gains
 
 from ..dynamics.machine import Machine
 from ..engine.door import choose_engine
-from ..engine.threads import limit_blas_threads
-from ..network.connection import ConnectionKind
 from ..network.topology import Topology
 from ..protocol import Readout, State
 from .budget import WriteCounts
@@ -28,10 +26,6 @@ from .membranes import Membranes
 from .programming import Writer
 
 Array = NDArray[np.float64]
-
-
-_ROWS = 32
-"""Rows of one product of inputs and weights."""
 
 
 class ChipWeights:
@@ -122,10 +116,10 @@ class ChipWeights:
         topology = self._design.topology
         bias = np.concatenate([topology.spread_bias(n, blocks[f"bias/{n}"]) for n in topology.names])
         drive = np.tile(bias + self._offsets, (len(x), 1))
-        with limit_blas_threads():
-            for c in topology.connections:
-                if c.pre == topology.input:
-                    drive[:, topology.columns[c.post]] += _apply_to_rows(c.kind, blocks[c.block], x)
+        engine = choose_engine(self._design.dynamics)
+        for c in topology.connections:
+            if c.pre == topology.input:
+                drive[:, topology.columns[c.post]] += engine.apply(c.kind, blocks[c.block], x)
         return drive
 
     def restart(self, name: str) -> None:
@@ -295,15 +289,3 @@ def make_edges(topology: Topology) -> NDArray[np.int64]:
         for c in topology.recurrent()
     ]
     return np.array(edges, dtype=np.int64).reshape(-1, 6)
-
-
-def _apply_to_rows(kind: ConnectionKind, w: Array, x: Array) -> Array:
-    """Return the drives that a connection makes, every row with the same bits whatever rows stand beside it.
-
-    Libraries choose the order of a sum by the number of rows, so that they always get the same number.
-    """
-    filled = np.zeros((-(-len(x) // _ROWS) * _ROWS, x.shape[1]))
-    filled[: len(x)] = x
-    # No rows make one part, too.
-    starts = range(0, max(len(filled), 1), _ROWS)
-    return np.concatenate([kind.apply(w, filled[first : first + _ROWS]) for first in starts])[: len(x)]

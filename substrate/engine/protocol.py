@@ -134,6 +134,10 @@ class SettlingEngine(Protocol):
         """Return the drive ``W a`` that the units get from each other's activities, (batch, units)."""
         ...
 
+    def apply(self, kind: ConnectionKind, weights: Array, activity: Array) -> Array:
+        """Return the drives (batch, post) that a connection from the clamped input makes of activities (batch, pre)."""
+        ...
+
     def linear(self, machine: Machine, activity: Array) -> Linear:
         """Return what the connections do to small changes around the activities (batch, units) of rest points."""
         ...

@@ -9,12 +9,16 @@ from ...dynamics.machine import Machine
 from ...network.connection import ConnectionKind
 from ...protocol import State
 from ..protocol import Linear
+from ..threads import limit_blas_threads
 from .kernels import drift
 from .rest import find_rest_points
 from .tiles import make_unit_law, prepare_wiring, read_tile_rows, require_dense, write_tile_rows
 from .trajectory import relax_tiles
 
 Array = NDArray[np.float64]
+
+_ROWS = 32
+"""Rows of one product of inputs and weights."""
 
 
 class CpuEngine:
@@ -45,6 +49,20 @@ class CpuEngine:
     def drive(machine: Machine, activity: Array) -> Array:
         """Return the drive ``W a`` that the units get from each other's activities, (batch, units)."""
         return CpuEngine.linear(machine, activity).product(activity)
+
+    @staticmethod
+    def apply(kind: ConnectionKind, weights: Array, activity: Array) -> Array:
+        """Return the drives of a connection (batch, post), every row with the same bits whatever rows are beside it.
+
+        Libraries choose the order of a sum by the number of rows, so that they always get the same number.
+        """
+        filled = np.zeros((-(-len(activity) // _ROWS) * _ROWS, activity.shape[1]))
+        filled[: len(activity)] = activity
+        # No rows make one part, too.
+        starts = range(0, max(len(filled), 1), _ROWS)
+        with limit_blas_threads():
+            parts = [kind.apply(weights, filled[first : first + _ROWS]) for first in starts]
+        return np.concatenate(parts)[: len(activity)]
 
     @staticmethod
     def linear(machine: Machine, activity: Array) -> Linear:  # noqa: ARG004

@@ -73,26 +73,24 @@ class JaxEngine:
 
     @staticmethod
     @calculate_in_double
-    def apply(kind: ConnectionKind, weight: Array, activity: State, here: State | None = None) -> State:
-        """Return the drives (batch, post) that a connection makes of activities (batch, pre), in double precision."""
+    def apply(kind: ConnectionKind, weights: Array, activity: Array) -> Array:
+        """Return the drives (batch, post) that a connection from the clamped input makes of activities (batch, pre)."""
         tile = _make_tile(len(activity))
-        ends = (activity, np.zeros((len(activity), 0)) if here is None else here)
-        planes = 2 if any(map(np.iscomplexobj, ends)) else 1
-        a, there = (make_planes(x, tile, planes, np.float64) for x in ends)
-        packed = pack_weight(kind, jnp.asarray(weight))
-        return read_planes(linear.apply(kind, packed, a, there, lax.Precision.HIGHEST), tile)
+        a = make_planes(activity, tile, 1, np.float64)
+        packed = pack_weight(kind, jnp.asarray(weights))
+        return read_planes(linear.apply(kind, packed, a, a[..., :0], lax.Precision.HIGHEST), tile)
 
     @staticmethod
     @calculate_in_double
     def correlate(
-        kind: ConnectionKind, activity: State, delta: State, weight: Array | None = None, here: State | None = None
+        kind: ConnectionKind, activity: State, delta: State, weights: Array | None = None, here: State | None = None
     ) -> State:
         """Return what the circuits beside the cells of one connection make of its two ends, of its block's shape."""
         tile = _make_tile(len(activity))
         ends = (activity, delta, np.zeros((len(activity), 0)) if here is None else here)
         planes = 2 if any(map(np.iscomplexobj, ends)) else 1
         a, d, there = (make_planes(x, tile, planes, np.float64) for x in ends)
-        packed = () if weight is None else pack_weight(kind, jnp.asarray(weight))
+        packed = () if weights is None else pack_weight(kind, jnp.asarray(weights))
         found = np.asarray(linear.correlate(kind, packed, a, d, there, lax.Precision.HIGHEST))
         return np.asarray(found[0] if planes == 1 else found[0] + 1j * found[1])
 

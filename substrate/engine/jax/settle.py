@@ -165,8 +165,8 @@ def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> Noise
 
 
 def _make_draws(spec: Spec, drive: Drive, tile: Tile, real: Any) -> Draws:
-    before = (spec.planes, tile.rows, spec.units + 1) if spec.white else (0, 0, 0)
-    slow = np.zeros((spec.processes, spec.planes, tile.rows, spec.units) if spec.processes else (0, 0, 0, 0))
+    before = spec.planes, tile.rows, (spec.units + 1) * spec.white
+    slow = np.zeros((spec.processes, spec.planes, tile.rows, spec.units))
     for plane, values in enumerate(() if drive.slow is None else drive.slow.values):
         for k, value in enumerate(values):
             slow[k, plane] = fill_rows(value, tile)

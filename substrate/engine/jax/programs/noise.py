@@ -88,31 +88,30 @@ def draw_increment(
 
 def _draw_step(spec: Spec, noise: Noise, draws: Draws, step: Array, averaged: bool) -> tuple[Increment, Draws]:
     real, units = noise.white.dtype, spec.units
-    kicks, befores, slows = [], [], []
-    for plane in range(spec.planes):
-        keys = noise.keys[plane]
-        processes = [draw_normals(keys[2 + k], step, noise.ids, units, real) for k in range(spec.processes)]
-        slows.append(_advance_slow(noise, draws.slow[:, plane], jnp.stack(processes) if processes else None))
-        before = draws.before[plane]
-        if not spec.white:
-            kicks.append(jnp.zeros_like(before[:, :units]))
-            befores.append(before)
-            continue
-        own, own_before = _draw_white(keys[0], noise, before[:, :units], step, averaged)
-        shared, shared_before = _draw_white(keys[1], noise, before[:, units:], step, averaged)
-        kicks.append(noise.white * own + noise.common * shared)
-        befores.append(jnp.concatenate([own_before, shared_before], axis=1))
-    slow = jnp.stack(slows, axis=1)
-    push = 0.5 * (draws.slow + slow).sum(axis=0)
-    return Increment(jnp.stack(kicks), push), Draws(jnp.stack(befores), slow)
+    kick, before, slow = jnp.zeros((), dtype=real), draws.before, draws.slow
+    if spec.white:
+        planes = [_draw_kick(noise, draws.before[p], noise.keys[p], step, averaged) for p in range(spec.planes)]
+        kick, before = (jnp.stack(parts) for parts in zip(*planes, strict=True))
+    if spec.processes:
+        numbers = [
+            [draw_normals(noise.keys[plane, 2 + k], step, noise.ids, units, real) for plane in range(spec.planes)]
+            for k in range(spec.processes)
+        ]
+        slow = _advance_slow(noise, draws.slow, jnp.array(numbers))
+    return Increment(kick, 0.5 * (draws.slow + slow).sum(axis=0)), Draws(before, slow)
 
 
-def _advance_slow(noise: Noise, slow: Array, numbers: Array | None) -> Array:
-    """Return the slow processes (processes, batch, units) a step later, exactly."""
-    if numbers is None:
-        return slow
-    keep = noise.memory.astype(slow.dtype)[:, None, None]
-    fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)).astype(slow.dtype)[:, None, None]
+def _draw_kick(noise: Noise, before: Array, keys: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
+    """Return the white kick of one plane (batch, units), and what the next one averages it with."""
+    own, own_before = _draw_white(keys[0], noise, before[:, :-1], step, averaged)
+    shared, shared_before = _draw_white(keys[1], noise, before[:, -1:], step, averaged)
+    return noise.white * own + noise.common * shared, jnp.concatenate([own_before, shared_before], axis=1)
+
+
+def _advance_slow(noise: Noise, slow: Array, numbers: Array) -> Array:
+    """Return the slow processes (processes, planes, batch, units) a step later, exactly."""
+    keep = noise.memory.astype(slow.dtype)[:, None, None, None]
+    fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)).astype(slow.dtype)[:, None, None, None]
     return keep * slow + fresh * numbers
 
 
