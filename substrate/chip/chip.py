@@ -12,7 +12,7 @@ from devices.interface.converter import ClipCounts
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..engine.protocol import Average
 from ..engine.threads import count_available_threads
 from ..network.couplings import join_layers, make_couplings
@@ -363,7 +363,7 @@ class Chip:
 
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
-        return choose_engine(self.design.dynamics).activate(self._machine, state)
+        return load_engine(self.design.dynamics).activate(self._machine, state)
 
     def continue_free(self) -> State:
         """Return where the last free settling would come to rest, in double precision and without noise."""

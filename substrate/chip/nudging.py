@@ -20,7 +20,7 @@ from devices.random import Stream
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import count_cycle_steps
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..network.couplings import make_couplings
 from ..network.dense import Dense
 from ..network.topology import Topology
@@ -116,7 +116,7 @@ def add_nudge(drive: Drive, nudge: Nudge, design: Design, machine: Machine, free
     if design.phases.nudge == "continuous":
         return drive._replace(constant=constant, beta=beta, target=nudge.target, signs=signs)
     held: State = constant.astype(np.complex128 if beta.imag != 0.0 else np.float64)
-    force = choose_engine(machine.dynamics).force(machine, free, nudge.target) * (
+    force = load_engine(machine.dynamics).force(machine, free, nudge.target) * (
         1.0 if signs is None else signs[:, None]
     )
     drift: State = -(beta if beta.imag != 0.0 else beta.real) * force
@@ -149,7 +149,7 @@ def compute_adjoint_force(design: Design, machine: Machine, free: Array, target:
     """Return what the nudge circuit applies to an adjoint state as the force, (batch, units): a nudge of 1."""
     force, first, circuit = np.zeros_like(free), machine.circuit.first_output, design.devices.converters.nudge
     force[:, first:] = (
-        circuit.applied(1.0).real * choose_engine(machine.dynamics).force(machine, free, target) - circuit.offset
+        circuit.applied(1.0).real * load_engine(machine.dynamics).force(machine, free, target) - circuit.offset
     )
     return force
 

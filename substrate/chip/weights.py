@@ -16,7 +16,7 @@ from devices.programming.comparator import apply_comparator
 from devices.synapse.cell import sample_cell_gains
 
 from ..dynamics.machine import Machine
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..network.topology import Topology
 from ..protocol import Readout, State
 from .budget import WriteCounts
@@ -116,7 +116,7 @@ class ChipWeights:
         topology = self._design.topology
         bias = np.concatenate([topology.spread_bias(n, blocks[f"bias/{n}"]) for n in topology.names])
         drive = np.tile(bias + self._offsets, (len(x), 1))
-        engine = choose_engine(self._design.dynamics)
+        engine = load_engine(self._design.dynamics)
         for c in topology.connections:
             if c.pre == topology.input:
                 drive[:, topology.columns[c.post]] += engine.apply(c.kind, blocks[c.block], x)
@@ -164,7 +164,7 @@ class ChipWeights:
 
     def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
         """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
-        engine = choose_engine(self._design.dynamics)
+        engine = load_engine(self._design.dynamics)
         found = {
             c.block: engine.correlate(
                 c.kind, presynaptic[c.pre], delta[c.post], self.effective[c.block], presynaptic.get(c.post)

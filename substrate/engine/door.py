@@ -19,7 +19,7 @@ __all__ = [
     "CACHE",
     "CellBlock",
     "apply_pulses",
-    "choose_engine",
+    "load_engine",
     "compile_own",
     "explain_unkept",
     "is_compiling",
@@ -31,7 +31,7 @@ __all__ = [
 _CPU: SettlingEngine = CpuEngine()
 
 
-def choose_engine(dynamics: Dynamics) -> SettlingEngine:
+def load_engine(dynamics: Dynamics) -> SettlingEngine:
     """Return what computes the settlings of a chip.
 
     Raises

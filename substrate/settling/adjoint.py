@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..dynamics.machine import Machine
 from ..dynamics.methods import Phase, count_whole_steps
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..engine.protocol import Linear
 from ..engine.stopping import RUNAWAY
 from ..laws.law import LAWS
@@ -99,7 +99,7 @@ class _AdjointMotion(NamedTuple):
 def _make_adjoint_motion(machine: Machine, state: Array, constant: Array) -> _AdjointMotion:
     law, slopes, leak = LAWS[machine.law], machine.transfer.slope(state), -np.ones(1)
     activity = machine.transfer.activity(state)
-    linear = choose_engine(machine.dynamics).linear(machine, activity)
+    linear = load_engine(machine.dynamics).linear(machine, activity)
     if law.SLOPED:
         leak = machine.transfer.curvature(state) * (linear.product(activity) + constant) - 1.0
     return _AdjointMotion(linear, slopes, law.respond(np.ones(1), slopes), leak)

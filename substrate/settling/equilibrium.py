@@ -14,7 +14,7 @@ from devices.random import Stream
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import MOST_STEPS, Phase
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..engine.protocol import Relaxation
 from ..protocol import State, has_settled
 from .completion import follow_with_retries
@@ -62,7 +62,7 @@ def settle_by_sweeps(machine: Machine, drive: Drive, start: State, phase: Phase)
     phase : Phase
         Tolerance, and how many sweeps at most.
     """
-    relaxed = choose_engine(machine.dynamics).rest(machine, drive, start, phase)
+    relaxed = load_engine(machine.dynamics).rest(machine, drive, start, phase)
     return RestSearch(relaxed, _audit_rest_points(machine, drive, start[:, : relaxed.state.shape[1]], phase, relaxed))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dynamics.machine import Machine
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..protocol import State
 
 Array = NDArray[np.float64]
@@ -17,7 +17,7 @@ def evoke_drives(machine: Machine, free: State, offsets: Array) -> Array:
 
     It is ``W offsets`` of linear connections; of others `W` around those activities, to second order in the offsets.
     """
-    engine = choose_engine(machine.dynamics)
+    engine = load_engine(machine.dynamics)
     if all(kind.linear for kind in machine.kinds):
         return engine.drive(machine, offsets)
     activity = engine.activate(machine, free[:, : offsets.shape[1]].real)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
-from ..engine.door import choose_engine
+from ..engine.door import load_engine
 from ..engine.lengths import count_steps
 from ..engine.protocol import Relaxation
 from ..protocol import State
@@ -26,7 +26,7 @@ def relax_finely(
 
     The parameters are those of `substrate.engine.protocol.SettlingEngine.relax`; counts and cycles are of whole steps.
     """
-    engine, parts, dt = choose_engine(machine.dynamics), machine.substeps, machine.dynamics.dt
+    engine, parts, dt = load_engine(machine.dynamics), machine.substeps, machine.dynamics.dt
     if parts == 1:
         return engine.relax(machine, drive, start, phase, every, record)
     fine = machine._replace(substeps=1, dynamics=machine.dynamics.model_copy(update={"dt": dt / parts}))

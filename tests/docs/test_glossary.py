@@ -163,6 +163,7 @@ COMMAND = "a command, and the function of the front door that it calls"
 WORK = "the same, and the function that does the work"
 PLAN = "a table of the scenario language, and what is made of it"
 TWIN = "the reference in NumPy, and its twin in the kernels"
+ENGINES = "the same thing on another engine"
 
 PLACES = {
     LAW: ("substrate/laws/",),
@@ -170,6 +171,7 @@ PLACES = {
     WORK: ("scenarios/cli/", "scenarios/front/", "scenarios/sweeps/sweep.py"),
     PLAN: ("scenarios/schema/", "scenarios/front/", "scenarios/experiments/", "scenarios/results/", "substrate/"),
     TWIN: ("devices/", "substrate/engine/cpu/kernels/"),
+    ENGINES: ("substrate/engine/cpu/", "substrate/engine/jax/"),
 }
 """Where a name may be defined more than once, by the reason."""
 
@@ -179,6 +181,8 @@ TWICE = {
     **dict.fromkeys(("merge", "sweep"), WORK),
     **dict.fromkeys(("Chip", "Sweep"), PLAN),
     **dict.fromkeys(("logistic",), TWIN),
+    **dict.fromkeys(("Course", "Tile", "Window", "add_nudge_force", "check_convergence", "extrapolate_anderson"), ENGINES),
+    **dict.fromkeys(("find_worst_drift", "limit_slew", "search_rest"), ENGINES),
 }
 """Public names that two modules define, each with its reason."""
 

@@ -19,7 +19,7 @@ from ...dynamics.machine import Drive, Machine
 from ...protocol import State, Status
 from ..stopping import RUNNING
 from .programs.connections import pack_weight
-from .programs.law import Curve, Readout
+from .programs.law import CurveArrays, ReadoutArrays
 from .programs.spec import Cell, Inputs, Link, Spec
 
 Array = Any
@@ -83,12 +83,12 @@ def make_cell(machine: Machine) -> Cell:
     """Return the network in the numbers of the simulation."""
     real, transfer, circuit = machine.dtype, machine.transfer, machine.circuit
     same = np.ones(1)
-    curve = Curve(
+    curve = CurveArrays(
         jnp.asarray(transfer.table),
         jnp.asarray(transfer.gain if len(transfer.gain) else same, dtype=real),
         jnp.asarray(transfer.steep if len(transfer.steep) else same, dtype=real),
     )
-    readout = Readout(jnp.asarray(circuit.weight, dtype=real), jnp.asarray(circuit.bias, dtype=real))
+    readout = ReadoutArrays(jnp.asarray(circuit.weight, dtype=real), jnp.asarray(circuit.bias, dtype=real))
     return Cell(prepare_weights(machine), curve, readout)
 
 

@@ -17,7 +17,7 @@ from .batch import Tile, count_rows, make_cell, make_planes, make_spec, prepare_
 from .compile import calculate_in_double
 from .programs import linear
 from .programs.connections import pack_weight
-from .programs.law import Readout, compute_activity, compute_force
+from .programs.law import ReadoutArrays, compute_unit_activity, compute_force
 from .settle import find_rest, relax
 
 Array = NDArray[np.float64]
@@ -36,14 +36,14 @@ class JaxEngine:
         """Return the activity of a state (batch, units), real or complex."""
         machine, tile = _make_exact(machine), _make_tile(len(state))
         u = make_planes(state, tile, 2 if np.iscomplexobj(state) else 1, np.float64)
-        return read_planes(compute_activity(int(machine.transfer.code), make_cell(machine).curve, u), tile)
+        return read_planes(compute_unit_activity(int(machine.transfer.code), make_cell(machine).curve, u), tile)
 
     @staticmethod
     @calculate_in_double
     def force(machine: Machine, activity: Array, target: Array) -> Array:
         """Return ``e = dC/da`` on the outputs (batch, outputs), at the activities (batch, units) of a real state."""
         circuit = machine.circuit
-        readout = Readout(jnp.asarray(circuit.weight), jnp.asarray(circuit.bias))
+        readout = ReadoutArrays(jnp.asarray(circuit.weight), jnp.asarray(circuit.bias))
         outputs = jnp.asarray(activity[None, :, circuit.first_output :])
         return np.array(compute_force(int(circuit.cost), readout, outputs, jnp.asarray(target))[0])
 

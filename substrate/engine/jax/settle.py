@@ -35,7 +35,7 @@ from .batch import (
     split_batch,
 )
 from .compile import calculate_in_double
-from .programs.noise import Draws, Noise
+from .programs.noise import Draws, NoiseSources
 from .programs.spec import Spec
 from .programs.stopping import Ends, Rates, Track
 from .programs.sweeps import begin_search, search_rest
@@ -147,14 +147,14 @@ def _begin(
     return _Part(tile, run, jax.tree.map(jnp.array, carry))
 
 
-def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> Noise:
+def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> NoiseSources:
     noise, real, dt, tau = machine.noise, machine.dtype, machine.dynamics.dt, machine.tau
     times, sizes = noise.processes()
     gain = -np.expm1(-dt / tau) if machine.dynamics.method == "exponential" else dt / tau
     ids = find_ids(drive, tile.samples, tile.samples.stop - tile.samples.start)
     named = np.zeros(tile.rows, dtype=np.int64)
     named[: len(ids)] = ids
-    return Noise(
+    return NoiseSources(
         jnp.asarray(make_keys(machine, drive, spec.planes).astype(np.uint32)),
         jnp.asarray(named),
         jnp.asarray(compute_white_increment(noise.thermal * machine.thermal, gain), dtype=real),

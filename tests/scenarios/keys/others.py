@@ -49,6 +49,7 @@ FOUND: dict[str, Sample | Silent] = {
         accuracy=at(1e-2, dynamics={"method": "rk45", "free": {"duration": 4.0}, "nudged": {"duration": 4.0}}),
         start=at("previous", **TRAINED),
         precision="single",
+        engine=Silent("both engines agree to rounding, and the one in JAX need not be installed"),
         acceleration=at("none", dynamics={"mode": "equilibrium"}),
         audit=at(0, dynamics={"mode": "equilibrium"}),
     ),

@@ -15,7 +15,7 @@ from substrate.chip.nudging import add_nudge, make_bidirectional_topology
 from substrate.dynamics.machine import Drive
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
-from substrate.engine.door import choose_engine
+from substrate.engine.door import load_engine
 from substrate.laws.law import LAWS
 from substrate.network.couplings import make_couplings
 from substrate.protocol import Nudge
@@ -80,7 +80,7 @@ def test_a_held_nudge_of_limited_drive_and_resolution(sign):
     x, y = random_batch(plain, 200)
     plain.set_input(x)
     plain.settle()
-    force = choose_engine(plain.design.dynamics).force(plain._machine, plain._free_activity(), y)
+    force = load_engine(plain.design.dynamics).force(plain._machine, plain._free_activity(), y)
     drive = Drive(plain.constant_drive, 0.0, y)
     real = add_nudge(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain._free_activity())
     added = (real.constant - plain.constant_drive)[:, -4:]

@@ -9,7 +9,7 @@ from jax import lax
 
 from ....laws.law import LAWS
 from .connections import Weight, apply_connection
-from .law import compute_activity, compute_force, compute_slope, rotate
+from .law import compute_unit_activity, compute_force, compute_unit_slope, rotate
 from .spec import Cell, Columns, Inputs, Spec, cut
 
 Array = Any
@@ -37,12 +37,12 @@ def compute_drives(
     return parts
 
 
-def join_layers(spec: Spec, parts: dict[Columns, Array]) -> Array:
+def join_layer_parts(spec: Spec, parts: dict[Columns, Array]) -> Array:
     """Return arrays of all layers as one, (planes, batch, units)."""
     return jnp.concatenate([parts[columns] for columns, _ in spec.layers], axis=-1)
 
 
-def add_nudge(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: Array) -> Array:
+def add_nudge_force(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: Array) -> Array:
     """Return the drive `h` with ``-beta e`` at the outputs; a nudge of 0 adds 0, whatever `e` is."""
     beta = inputs.beta[step % len(inputs.beta)]
     force = compute_force(spec.cost, cell.readout, cut(a, spec.outputs), inputs.target)
@@ -52,14 +52,14 @@ def add_nudge(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: 
 
 def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array) -> Array:
     """Return the whole drive (planes, batch, units)."""
-    h = join_layers(spec, compute_drives(spec, cell.weights, a, inputs.constant))
-    return add_nudge(spec, cell, inputs, a, step, h)
+    h = join_layer_parts(spec, compute_drives(spec, cell.weights, a, inputs.constant))
+    return add_nudge_force(spec, cell, inputs, a, step, h)
 
 
 def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:
     """Return the drift ``F(u, h)`` of the membranes (planes, batch, units)."""
     law = LAWS[spec.law]
-    slope = compute_slope(spec.code, cell.curve, u) if law.SLOPED else jnp.ones_like(u)
+    slope = compute_unit_slope(spec.code, cell.curve, u) if law.SLOPED else jnp.ones_like(u)
     if len(u) == 1 or not law.SLOPED:
         return law.drift(u, h, slope)
     found = law.drift(*(lax.complex(x[0], x[1]) for x in (u, h, slope)))
@@ -69,7 +69,7 @@ def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:
 def compute_motion(spec: Spec, cell: Cell, inputs: Inputs, y: Array, step: Array) -> Motion:
     """Return activity and drift of a state (planes, batch, width) at a step."""
     u = y[..., : spec.units]
-    a = compute_activity(spec.code, cell.curve, u)
+    a = compute_unit_activity(spec.code, cell.curve, u)
     h = compute_nudged_drive(spec, cell, inputs, a, step)
     if not spec.pole:
         return Motion(a, compute_law(spec, cell, u, h))

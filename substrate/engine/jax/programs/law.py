@@ -18,7 +18,7 @@ from devices.neuron import activation
 Array = Any
 
 
-class Curve(NamedTuple):
+class CurveArrays(NamedTuple):
     """The transfer curve ``a = g rho(s u)`` of every unit."""
 
     table: Array
@@ -31,14 +31,14 @@ class Curve(NamedTuple):
     """Factor `s` of the state, of the same shape."""
 
 
-def compute_activity(code: int, curve: Curve, u: Array) -> Array:
+def compute_unit_activity(code: int, curve: CurveArrays, u: Array) -> Array:
     """Return the activity of a state (planes, batch, units)."""
     x = curve.steep * u
     found = _compute_planes(code, x) if len(u) == 2 else _compute_real(code, curve.table, x[0])[None]
     return curve.gain * found
 
 
-def compute_slope(code: int, curve: Curve, u: Array) -> Array:
+def compute_unit_slope(code: int, curve: CurveArrays, u: Array) -> Array:
     """Return ``da/du`` of a state (planes, batch, units)."""
     x = curve.steep * u
     found = _compute_slope_planes(code, x) if len(u) == 2 else _compute_real_slope(code, curve.table, x[0])[None]
@@ -129,17 +129,17 @@ def _compute_slope_planes(code: int, u: Array) -> Array:
     return jnp.stack([real, 0.5 * (q - s) + 0.5 * (x * dq + y * dp - x * ds - y * dr) + ds])
 
 
-class Readout(NamedTuple):
+class ReadoutArrays(NamedTuple):
     """What the nudge circuit knows of the cost."""
 
     weight: Array
-    """Readout `V` (outputs, classes); no classes for the cost mse."""
+    """ReadoutArrays `V` (outputs, classes); no classes for the cost mse."""
 
     bias: Array
     """(classes,)."""
 
 
-def compute_force(cost: int, readout: Readout, a: Array, target: Array) -> Array:
+def compute_force(cost: int, readout: ReadoutArrays, a: Array, target: Array) -> Array:
     """Return ``e = dC/da`` of the output activities `a` (planes, batch, outputs); `target` (batch, ...) is real.
 
     The products are short and set the nudge, so that they are taken at full precision whatever the settling's.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from .connections import Weight, apply_connection, correlate_ends
-from .drift import compute_drives, join_layers
+from .drift import compute_drives, join_layer_parts
 from .spec import Spec
 
 Array = Any
@@ -29,7 +29,7 @@ def compute_transposed(spec: Spec, weights: tuple[Weight, ...], activity: Array,
 def compute_plain_drive(spec: Spec, weights: tuple[Weight, ...], activity: Array) -> Array:
     """Return the drive that the units get from each other's activities (batch, units)."""
     a = activity[None]
-    return join_layers(spec, compute_drives(spec, weights, a, 0.0 * a))[0]
+    return join_layer_parts(spec, compute_drives(spec, weights, a, 0.0 * a))[0]
 
 
 compute_drive = partial(jax.jit, static_argnums=0)(compute_plain_drive)

@@ -1,4 +1,4 @@
-"""Noise on the membranes in JAX: the same draws and increments as in the compiled kernels."""
+"""NoiseSources on the membranes in JAX: the same draws and increments as in the compiled kernels."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .words import draw_normals
 Array = Any
 
 
-class Noise(NamedTuple):
-    """Noise of one batch; sources are white, common-mode, then one per Ornstein-Uhlenbeck process."""
+class NoiseSources(NamedTuple):
+    """NoiseSources of one batch; sources are white, common-mode, then one per Ornstein-Uhlenbeck process."""
 
     keys: Array
     """Philox keys (planes, sources, 2)."""
@@ -47,7 +47,7 @@ class Draws(NamedTuple):
 
 
 class Increment(NamedTuple):
-    """Noise of one step."""
+    """NoiseSources of one step."""
 
     kick: Array
     """Added to the membranes (planes, batch, units)."""
@@ -57,7 +57,7 @@ class Increment(NamedTuple):
 
 
 def draw_increment(
-    spec: Spec, noise: Noise, draws: Draws, step: Array, last: Array, averaged: bool
+    spec: Spec, noise: NoiseSources, draws: Draws, step: Array, last: Array, averaged: bool
 ) -> tuple[Increment, Draws]:
     """Return the noise of a step, and what is remembered; after the `last` step no kick, and the push of the moment.
 
@@ -65,7 +65,7 @@ def draw_increment(
     ----------
     spec : Spec
         Planes, units, processes.
-    noise, draws : Noise, Draws
+    noise, draws : NoiseSources, Draws
         Sources, and what they were.
     step : array (batch,)
         Step of every sample.
@@ -86,7 +86,7 @@ def draw_increment(
     )
 
 
-def _draw_step(spec: Spec, noise: Noise, draws: Draws, step: Array, averaged: bool) -> tuple[Increment, Draws]:
+def _draw_step(spec: Spec, noise: NoiseSources, draws: Draws, step: Array, averaged: bool) -> tuple[Increment, Draws]:
     real, units = noise.white.dtype, spec.units
     kick, before, slow = jnp.zeros((), dtype=real), draws.before, draws.slow
     if spec.white:
@@ -101,21 +101,21 @@ def _draw_step(spec: Spec, noise: Noise, draws: Draws, step: Array, averaged: bo
     return Increment(kick, 0.5 * (draws.slow + slow).sum(axis=0)), Draws(before, slow)
 
 
-def _draw_kick(noise: Noise, before: Array, keys: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
+def _draw_kick(noise: NoiseSources, before: Array, keys: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
     """Return the white kick of one plane (batch, units), and what the next one averages it with."""
     own, own_before = _draw_white(keys[0], noise, before[:, :-1], step, averaged)
     shared, shared_before = _draw_white(keys[1], noise, before[:, -1:], step, averaged)
     return noise.white * own + noise.common * shared, jnp.concatenate([own_before, shared_before], axis=1)
 
 
-def _advance_slow(noise: Noise, slow: Array, numbers: Array) -> Array:
+def _advance_slow(noise: NoiseSources, slow: Array, numbers: Array) -> Array:
     """Return the slow processes (processes, planes, batch, units) a step later, exactly."""
     keep = noise.memory.astype(slow.dtype)[:, None, None, None]
     fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)).astype(slow.dtype)[:, None, None, None]
     return keep * slow + fresh * numbers
 
 
-def _draw_white(key: Array, noise: Noise, before: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
+def _draw_white(key: Array, noise: NoiseSources, before: Array, step: Array, averaged: bool) -> tuple[Array, Array]:
     """Return the white draw of a step (batch, count), and what the next one averages it with."""
     count, real = before.shape[1], before.dtype
     if not averaged:

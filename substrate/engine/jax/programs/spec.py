@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jax import lax
 
 from ....network.connection import ConnectionKind
-from .law import Curve, Readout
+from .law import CurveArrays, ReadoutArrays
 
 Array = Any
 
@@ -88,8 +88,8 @@ class Cell(NamedTuple):
     weights: tuple[tuple[Array, ...], ...]
     """Effective weights of every link."""
 
-    curve: Curve
-    readout: Readout
+    curve: CurveArrays
+    readout: ReadoutArrays
 
 
 class Inputs(NamedTuple):

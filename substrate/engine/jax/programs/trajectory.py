@@ -12,7 +12,7 @@ from jax import lax
 from ....dynamics.methods import TABLES
 from ...stopping import RUNNING, StoppingOptions
 from .drift import Motion, compute_motion
-from .noise import Draws, Increment, Noise, draw_increment
+from .noise import Draws, Increment, NoiseSources, draw_increment
 from .spec import Cell, Inputs, Spec
 from .stopping import Course, Ends, Rates, check_convergence, find_worst_drift, limit_slew
 
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     """What is applied to a batch, and how its settling is paced and judged."""
 
     inputs: Inputs
-    noise: Noise
+    noise: NoiseSources
     rates: Rates
     options: StoppingOptions
     limit: Array
