@@ -127,7 +127,7 @@ def read_checkpoint(saved: ResultData) -> tuple[TrainingLog, dict[str, Array]]:
 
 
 def _make_block_group(block: Array) -> Group:
-    return {"value": Variable(("row", "column")[: block.ndim], block)}
+    return {"value": Variable(tuple(f"axis_{k}" for k in range(block.ndim)), block)}
 
 
 def _find_groups_below(saved: ResultData, prefix: str) -> dict[str, Group]:

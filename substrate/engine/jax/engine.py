@@ -17,7 +17,7 @@ from .batch import Tile, count_rows, make_cell, make_planes, make_spec, prepare_
 from .compile import calculate_in_double
 from .programs import linear
 from .programs.connections import pack_weight
-from .programs.law import ReadoutArrays, compute_unit_activity, compute_force
+from .programs.law import ReadoutArrays, compute_force, compute_unit_activity
 from .settle import find_rest, relax
 
 Array = NDArray[np.float64]

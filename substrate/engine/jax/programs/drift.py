@@ -9,7 +9,7 @@ from jax import lax
 
 from ....laws.law import LAWS
 from .connections import Weight, apply_connection
-from .law import compute_unit_activity, compute_force, compute_unit_slope, rotate
+from .law import compute_force, compute_unit_activity, compute_unit_slope, rotate
 from .spec import Cell, Columns, Inputs, Spec, cut
 
 Array = Any

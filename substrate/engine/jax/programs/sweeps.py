@@ -125,7 +125,9 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
         a = compute_unit_activity(spec.code, cell.curve, y)
         drives = compute_drives(spec, cell.weights, a, inputs.constant, 1)
         rest = {columns: cut(h, columns) for columns, colour in spec.layers if colour == 0}
-        drift = compute_law(spec, cell, y, add_nudge_force(spec, cell, inputs, a, none, join_layer_parts(spec, rest | drives)))
+        drift = compute_law(
+            spec, cell, y, add_nudge_force(spec, cell, inputs, a, none, join_layer_parts(spec, rest | drives))
+        )
     else:
         drives = now.drives
     steps = now.steps + running
