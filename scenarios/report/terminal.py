@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from ..drawing.sheet import Sheet
 
@@ -23,8 +23,9 @@ def format_sheet(sheet: Sheet, width: int) -> list[str]:
     """Return a table as lines of at most `width` characters.
 
     A table that is too wide loses the columns that hold nothing but zeros, which are named below it. If it is
-    still too wide it is turned: its columns become rows, and its rows stand side by side, in as many blocks as
-    they need. A number is never broken, even where it is longer than the line.
+    still too wide, its second column of texts goes to lines of its own below the rows, or the table is turned: its
+    columns become rows, and its rows stand side by side, in as many blocks as they need. A number is never broken,
+    even where it is longer than the line.
 
     Parameters
     ----------
@@ -33,12 +34,12 @@ def format_sheet(sheet: Sheet, width: int) -> list[str]:
         Characters of a line.
     """
     if (upright := _format_upright(sheet.columns, sheet.rows, sheet.words, width)) is not None:
-        return upright
+        return list(chain(*upright))
     kept = [k for k in range(len(sheet.columns)) if k < sheet.words or not _is_all_zero([row[k] for row in sheet.rows])]
     zero = [name for k, name in enumerate(sheet.columns) if k not in kept]
     columns, rows = [sheet.columns[k] for k in kept], [[row[k] for k in kept] for row in sheet.rows]
-    lines = _format_upright(columns, rows, sheet.words, width) if zero else None
-    lines = lines or list(_format_turned(columns, rows, sheet.words, width))
+    upright = _format_upright(columns, rows, sheet.words, width) or _format_hanging(columns, rows, sheet.words, width)
+    lines = list(chain(*upright) if upright else _format_turned(columns, rows, sheet.words, width))
     return lines + wrap_text(f"nothing but zeros: {', '.join(zero)}", width) if zero else lines
 
 
@@ -61,20 +62,38 @@ def _parse_number(cell: str) -> float:
         return math.nan
 
 
-def _format_upright(columns: list[str], rows: list[list[str]], words: int, width: int) -> list[str] | None:
-    """Return the table as it is, its headings in as few lines as possible; None where there is no room.
+def _format_upright(columns: list[str], rows: list[list[str]], words: int, width: int) -> list[list[str]] | None:
+    """Return the lines of the headings, in as few as possible, and of every row; None where there is no room.
 
-    The widest column of texts, and no other, gives way to the rest.
+    Columns of texts give way to the rest, the widest one first, as far as their longest words let them.
     """
     longest = [max([len(row[k]) for row in rows], default=0) for k in range(len(columns))]
+    least = [
+        max([_NARROWEST, *(len(word) for text in (columns[k], *(row[k] for row in rows)) for word in text.split())])
+        for k in range(words)
+    ]
     for tallest in range(1, _TALLEST + 1):
         sizes = [max(size, _find_narrowest_width(name, tallest)) for name, size in zip(columns, longest, strict=True)]
         room = width - len(_GAP) * (len(sizes) - 1)
-        widest = max(range(words), key=sizes.__getitem__)
-        sizes[widest] = min(sizes[widest], max(room - sum(sizes) + sizes[widest], _NARROWEST))
+        for k in sorted(range(words), key=sizes.__getitem__, reverse=True):
+            sizes[k] = min(sizes[k], max(room - sum(sizes) + sizes[k], least[k]))
         if sum(sizes) <= room:
-            return [line for row in (columns, *rows) for line in _format_row(row, sizes, words, top=row is not columns)]
+            return [list(_format_row(row, sizes, words, top=row is not columns)) for row in (columns, *rows)]
     return None
+
+
+def _format_hanging(columns: list[str], rows: list[list[str]], words: int, width: int) -> list[list[str]] | None:
+    """Return the same with the second column of texts below every row; None where rows have no names of their own."""
+    if words != 2 or len(columns) == 2 or not all(name for name, *_ in rows):
+        return None
+    rest = _format_upright([columns[0], *columns[2:]], [[name, *cells] for name, _, *cells in rows], 1, width)
+    if rest is None:
+        return None
+    below = [wrap_text(f"{columns[1]}: {text}", width - len(_GAP)) if text else [] for _, text, *_ in rows]
+    return [
+        rest[0],
+        *([*lines, *(f"{_GAP}{line}" for line in more)] for lines, more in zip(rest[1:], below, strict=True)),
+    ]
 
 
 def _find_narrowest_width(text: str, tallest: int) -> int:
@@ -120,7 +139,11 @@ def _fill_in_rows(rows: list[list[str]], words: int) -> list[list[str]]:
 def _format_row_blocks(names: list[str], records: list[list[str]], width: int, numbers: bool) -> Iterator[str]:
     """Yield rows as columns beside the names of their cells, as many in a block as the line holds."""
     # Numbers are not broken; the texts above them are, and texts alone get what the names leave.
-    sizes = [max(_find_narrowest_width(head, 2), *map(len, rest)) if numbers else _NARROWEST for head, *rest in records]
+    heads = [head for head, *_ in _fill_in_rows([[record[0], ""] for record in records], 2)]
+    sizes = [
+        max(_find_narrowest_width(head, 2), *map(len, rest)) if numbers else _NARROWEST
+        for head, (_, *rest) in zip(heads, records, strict=True)
+    ]
     room = width - max(sizes, default=0) - len(_GAP)
     first = min(
         max(map(len, names)), max(_find_narrowest_width(" ".join(names), len(names) * _TALLEST), min(room, width // 2))
@@ -134,6 +157,7 @@ def _format_row_blocks(names: list[str], records: list[list[str]], width: int, n
             end += 1
         yield from [""] * (begin > 0)
         for k, name in enumerate(names):
-            cells = [name, *(record[k] for record in records[begin:end])]
+            # What stands above a row that the last block ended with is said again.
+            cells = [name, heads[begin] if k == 0 else records[begin][k], *(rec[k] for rec in records[begin + 1 : end])]
             yield from _format_row(cells, [first, *sizes[begin:end]], 1 if numbers else len(cells))
         begin = end

@@ -100,9 +100,14 @@ def describe_remedies(group: Group | None, layer: int) -> str:
 
 
 def find_main_part(group: Group | None, layer: int) -> str:
-    """Return what was taken away with the largest gain in a layer; empty if nothing was, or nothing helped."""
-    taken = [a.name for a in (list_attempts(group, layer) if group else []) if a.helps and a.name in PARTS]
-    return PARTS[taken[0]] if taken else ""
+    """Return what was taken away with the largest gain in a layer; empty if nothing was, or nothing helped.
+
+    Weights that are kept symmetric take the asymmetry of the programmed ones away: where they gain most, no part of
+    the devices is the main one.
+    """
+    attempts = list_attempts(group, layer) if group else []
+    taken = [a.name for a in attempts if a.helps and (a.name in PARTS or a.name == "symmetric-weights")]
+    return PARTS.get(taken[0], "") if taken else ""
 
 
 def _describe_attempts(attempts: list[RemedyAttempt]) -> str:

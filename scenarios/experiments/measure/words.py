@@ -76,8 +76,6 @@ def describe_largest_cause(result: ResultData) -> str:
         return f"No cause of error matters: with {scheme} all are below {format_percent(_NEGLIGIBLE)}."
     words = [*(NAMES[term] for term in VECTOR_TERMS), _name_readout_cause(ledger, best, k), SINGLE]
     name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
-    if t == VECTOR_TERMS.index("asymmetry") and programmed > 0.5 * found.relative[t]:
-        name = "Asymmetry of the programmed weights"
     shown = [
         f"{format_percent(a)} ({format_percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)
     ]
@@ -85,6 +83,8 @@ def describe_largest_cause(result: ResultData) -> str:
     against = f", against {', '.join(others)}" if others else ""
     tried = result.groups.get("ledger/remedies")
     part = find_main_part(tried, k)
+    if t == VECTOR_TERMS.index("asymmetry") and not part and programmed > 0.5 * found.relative[t]:
+        name = "Asymmetry of the programmed weights"
     name += f" dominates, above all {part}" if part else " dominates"
     return (
         f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "

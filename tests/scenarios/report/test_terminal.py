@@ -97,6 +97,28 @@ def test_layers_stand_side_by_side_under_their_scheme():
     assert below == ["layer", *result_files.LAYERS]
 
 
+def test_a_second_column_of_texts_hangs_below_rows_that_have_no_room_for_it():
+    rows = [["more bits", "devices.converters.readout.bits", "28.7 %"], ["as it is", "", "3 %"]]
+    sheet = Sheet("", ["change", "keys", "error"], rows, words=2)
+    assert format_sheet(sheet, 60)[1].split("  ")[:2] == ["more bits", "devices.converters.readout.bits"]
+    assert format_sheet(sheet, 42) == [
+        "change      error",
+        "more bits  28.7 %",
+        "  keys: devices.converters.readout.bits",
+        "as it is      3 %",
+    ]
+    rows[1][0] = ""  # a row that continues the one above has nothing to hang below
+    assert "keys: devices" not in "\n".join(format_sheet(sheet, 42))
+
+
+def test_a_block_that_begins_amid_the_rows_of_a_layer_names_it():
+    rows = [["centred", "l1", "1", "median"], ["", "", "", "rms"], ["", "out", "2", "median"], ["", "", "", "rms"]]
+    lines = format_sheet(Sheet("", ["scheme", "layer", "cosine", "sample"], rows, words=2), 28)
+    heads = [line.split() for line in lines if line.startswith("layer")]
+    assert [head[-1] for head in heads] == ["out", "out"]
+    assert len(heads[0]) == 3
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_prose_breaks_between_words_and_on_a_console_that_wraps_softly_not_at_all(width):
     result = RESULTS["training"]

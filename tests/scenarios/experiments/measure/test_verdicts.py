@@ -17,12 +17,13 @@ from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.schemes.nodes import Centred, OneSided
 from scenarios.experiments.kind import Batch
-from scenarios.experiments.measure.advice import PARTS, list_attempts
+from scenarios.experiments.measure.advice import PARTS, find_main_part, list_attempts
 from scenarios.experiments.measure.run import measure_gradients
 from scenarios.experiments.measure.tables import make_assessment_groups
 from scenarios.experiments.measure.words import find_largest_cause
 from scenarios.report.answer import make_answer
 from scenarios.report.sheets import make_sheets
+from scenarios.results.store import Variable
 from scenarios.schema.scenario import Learning
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
@@ -140,6 +141,16 @@ def test_the_finite_nudge_settling_precision_and_programmed_weights_are_named():
     assert "weights that are kept symmetric (learning.homeostasis): cosine" in verdict(turned)
     kept = verdict(turned, homeostasis={"kind": "exact", "strength": 0.5})
     assert "(learning.homeostasis.strength): cosine" in kept
+
+
+@pytest.mark.parametrize(("gains", "part"), [((0.9, 0.99), ""), ((0.99, 0.9), "the mismatch of cells")])
+def test_no_part_of_the_devices_is_the_main_one_where_symmetric_weights_gain_more(gains, part):
+    names = np.array(["mismatch", "symmetric-weights"])
+    cosine = np.array(gains)[:, None]
+    group = {"remedy": names, "keys": names, "cosine": cosine, "error": 1.0 - cosine}
+    group |= {"cosine_before": np.array([0.8]), "error_before": np.array([0.5])}
+    group = {name: Variable(("remedy", "layer")[: a.ndim], a) for name, a in group.items()}
+    assert find_main_part(group, 0) == part
 
 
 def verdict(chip, scheme=Centred(beta=0.1), **learning):  # noqa: B008  immutable
