@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from substrate.engine.cpu.kernels.product import describe_block
 from substrate.engine.threads import count_available_threads, describe_blas
 
 from . import cases, peers
@@ -122,7 +123,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=count_available_threads())
     parser.add_argument("--quick", action="store_true", help="the first two networks and the training step only")
     options = parser.parse_args()
-    print(f"linear algebra: {describe_blas()}\nthreads: {options.threads}\njax: {peers.jax_version()}")
+    print(f"linear algebra: {describe_blas()}\nour products: blocks of {describe_block()}")
+    print(f"threads: {options.threads}\njax: {peers.jax_version()}")
     begin = time.perf_counter()
     cases.Case((8, 4, 3), 2, options.precision, 1).warm()
     print(f"first settlings of this process, compilation or loading included: {time.perf_counter() - begin:.2f} s")

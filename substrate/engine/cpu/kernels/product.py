@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import config, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -21,17 +22,27 @@ from ..compile import elementwise
 Reals = NDArray[Any]
 Integers = NDArray[np.int64]
 
-VECTOR = 64 if binding.get_host_cpu_features().get("avx512f", False) else 32
-"""Bytes of a vector register."""
+_, PROCESSOR, _FEATURES = cpu_target.target_context.codegen().magic_tuple()
+_WIDE = "+avx512f" in _FEATURES.split(",")
+"""Whether there are 32 registers of 64 bytes. Numba keeps a kernel under these very features, so none is mistaken."""
+
+VECTOR = 64 if _WIDE else 32
+"""Bytes of a vector."""
 
 ROWS = 4
 """Arrays have a multiple of so many rows."""
 
-BLOCK = 8
-"""Rows that accumulate together: with two vectors each they hide the latency of a multiplication."""
+BLOCK = 8 if _WIDE else 6
+"""Rows that accumulate together. With two vectors each they hide the latency of a multiplication, and with two
+vectors of weights and one of an activity they fit the registers: AVX2 has 16."""
 
 DEPTH = 256
 """Inputs that are worked through before the next rows: their weights stay in the first-level cache."""
+
+
+def describe_block() -> str:
+    """Return the rows and vectors of a block, and the processor that kernels are compiled for."""
+    return f"{BLOCK} rows x 2 vectors of {VECTOR} bytes, compiled for {PROCESSOR}"
 
 
 def count_panel_columns(itemsize: int) -> int:
@@ -168,7 +179,7 @@ def _make_integer(value: int) -> Any:
     return _INTEGER(value)
 
 
-_eight_rows, _four_rows = _make_block_product(BLOCK), _make_block_product(ROWS)
+_multiply_block, _multiply_rows = _make_block_product(BLOCK), _make_block_product(ROWS)
 
 
 @elementwise
@@ -179,13 +190,17 @@ def _add_panel(c: Reals, b: Reals, c_first: int, a: Reals, a_first: int, panel: 
         depth = min(DEPTH, inputs - first)
         part = panel.ctypes.data + first * width * size
         before = (b if first == 0 else c).ctypes.data
-        for r in range(0, rows, BLOCK):
+        r = 0
+        while r < rows:
             place = (r * c.shape[1] + c_first) * size
             source = a.ctypes.data + (r * a.shape[1] + a_first + first) * size
-            if r + BLOCK <= rows:
-                _eight_rows(c.ctypes.data + place, before + place, c.shape[1], source, a.shape[1], part, depth, one)
+            # Never a block that would leave two rows: 8 are 4 + 4 where a block has 6.
+            if rows - r == BLOCK or rows - r >= BLOCK + ROWS:
+                _multiply_block(c.ctypes.data + place, before + place, c.shape[1], source, a.shape[1], part, depth, one)
+                r += BLOCK
             else:
-                _four_rows(c.ctypes.data + place, before + place, c.shape[1], source, a.shape[1], part, depth, one)
+                _multiply_rows(c.ctypes.data + place, before + place, c.shape[1], source, a.shape[1], part, depth, one)
+                r += ROWS
 
 
 def _add_panel_plainly(
