@@ -29,12 +29,13 @@ def list_presets() -> dict[str, dict[str, str]]:
 
 
 def report(path: str | Path) -> list[Path]:
-    """Write the report and the figures of a kept result again, or the card of a published device.
+    """Write the report and the figures of a kept run or sweep again, or the card of a published device.
 
     Parameters
     ----------
     path : str or Path
-        The folder of a run or its result file; or the name of a device, whose card goes into the working folder.
+        The folder of a run or its result file, or that of a sweep, whose points are put together again; or the name
+        of a device, whose card goes into the working folder.
 
     Returns
     -------
@@ -54,12 +55,16 @@ def report(path: str | Path) -> list[Path]:
     from ..report.page import write_report
     from ..results.store import StoreReadError, read_result_file
     from ..run.run import RESULT
+    from ..sweeps.folder import CUBE
+    from .sweep import merge
 
     device, path = DEVICE_PRESETS / f"{path}.toml", Path(path)
     if not path.exists() and device.exists():
         card = Path(f"{path}.html")
         write_card(read_device_preset(device), card)
         return [card]
+    if (path / CUBE).exists():
+        return merge(path).files
     file = path / RESULT if path.is_dir() else path
     try:
         return write_report(read_result_file(file), file.parent)

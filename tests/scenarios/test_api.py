@@ -171,6 +171,9 @@ def test_a_sweep_is_the_runs_of_its_points(tmp_path):
     scenario = nudgelab.load(TABLES)
     found = nudgelab.sweep(scenario, {"devices.feedback.mismatch_sigma": [0.05, 0.2]}, replicates=2).run(tmp_path / "s")
     alone = scenario.set({"devices.feedback.mismatch_sigma": 0.2, "chip.instance": 1}).run()
+    (tmp_path / "s/report.html").unlink()
+    assert tmp_path / "s/report.html" in nudgelab.report(tmp_path / "s")
+    assert (tmp_path / "s/report.html").exists()
     cosine = found["gradient"]["cosine"].isel({"devices.feedback.mismatch_sigma": 1, "replicate": 1})
     assert np.array_equal(cosine.values.ravel(), alone["gradient"]["cosine"].values.ravel())
     assert len(found.to_dataframe()) == 4

@@ -1,6 +1,7 @@
 """Figures exist for what a result holds, show its numbers, and can be read in print and in grey."""
 
 import re
+from pathlib import Path
 from xml.dom import minidom
 
 import numpy as np
@@ -81,6 +82,12 @@ def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
         assert path.stat().st_size < 200_000
         assert "Date" not in path.read_text()
     assert set(WANTED[kind]) <= list_registered_figures().keys()
+
+
+def test_the_guide_names_every_figure():
+    guide = (Path(__file__).parents[3] / "docs/guide.md").read_text(encoding="utf-8")
+    own = [name for name, one in list_registered_figures().items() if one.draw.__module__.startswith("scenarios.")]
+    assert [name for name in own if f"`{name}`" not in guide] == []
 
 
 @pytest.mark.parametrize("kind", RESULTS)
