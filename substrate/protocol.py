@@ -197,12 +197,20 @@ class Bench(Protocol):
         """
         ...
 
-    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> Mapping[str, State]:
+    def correlate(
+        self,
+        delta: Mapping[str, State],
+        presynaptic: Mapping[str, State],
+        samples: NDArray[np.int64] | None = None,
+    ) -> Mapping[str, State]:
         """Return what the circuits beside the cells make of error and activity, by block, summed over the samples.
 
         A connection multiplies `presynaptic` of its pre layer with `delta` of its post layer, (batch, units) each, and
         a bias adds up `delta`; what lacks a factor is left out. Nothing is conjugated: with errors ``dL/d drive`` and
-        the activities behind them it is the gradient of every block.
+        the activities behind them it is the gradient of every block, as far as local products give it.
+
+        Behind a pooling circuit the error is weighed as its values are. It stands at the presynaptic activities; or,
+        with `samples` (rows,), at the free state of the sample of the batch that each row belongs to.
         """
         ...
 

@@ -22,7 +22,7 @@ from tests.floors import PACKAGES, ROOT, cycle_of, files_of, folders_of, imports
 DOOR = "nudgelab.py"
 FOLDERS = (*PACKAGES, DOOR, "tests", "benchmarks")
 
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {"substrate/chip/chip.py": "one class, which is the whole port to a chip"}
 """Files and functions that may be longer, as ``path`` or ``path:function``, each with its reason."""
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 400, 500, 40, 60

@@ -13,7 +13,7 @@ sources, it rests where ``g_i W_ij = g_j W_ji``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,8 @@ class Probing(Pull):
 class OpenLoop(Probing):
     """Hold the outputs at ``a0 + size eps`` and ``a0 - size eps``, loop open, and read the drives: ``v = W eps``.
 
-    Two reads per draw and no settling; the mean over the signs is exact, whatever the size and the sample.
+    Two reads per draw and no settling; the mean over the signs is exact, whatever the size and the sample. Under
+    softmax pooling it is so to second order in the size, but for how kernels move their own pooling.
     """
 
     kind: Literal["open-loop"] = "open-loop"
@@ -76,8 +77,8 @@ class OpenLoop(Probing):
             ends = [bench.read_drives({name: sign * self.size * e for name, e in eps.items()}) for sign in (1.0, -1.0)]
             return {name: (ends[0][name] - ends[1][name]) / (2.0 * self.size) for name in eps}
 
-        eps, v = _probe_with_signs(self, bench, samples, answer)
-        return _scale_by_strength(self, bench, correlate_antisymmetrically(bench, self.pulled(bench), eps, v))
+        probes = _probe_with_signs(self, bench, samples, answer)
+        return _scale_by_strength(self, bench, correlate_antisymmetrically(bench, self.pulled(bench), *probes))
 
 
 class ClosedLoop(Probing):
@@ -113,12 +114,12 @@ class ClosedLoop(Probing):
             up, down = ({name: np.where(rested[:, None], np.real(end[name]), np.nan) for name in eps} for end in ends)
             return {name: (up[name] - down[name]) / (2.0 * self.size) for name in eps}
 
-        eps, r = _drop_nonfinite_rows(*_probe_with_signs(self, bench, samples, answer))
+        eps, r, rows = _drop_nonfinite_rows(_probe_with_signs(self, bench, samples, answer))
         rest = {name: r[name] - eps[name] * np.mean(eps[name] * r[name], axis=0) for name in eps}
         square = float(np.mean(np.concatenate(list(r.values()), axis=1) ** 2))
         # Without any response there is nothing to scale, and every block is 0.
         return _scale_by_strength(
-            self, bench, correlate_antisymmetrically(bench, self.pulled(bench), eps, rest), 1.0 / (square or 1.0)
+            self, bench, correlate_antisymmetrically(bench, self.pulled(bench), eps, rest, rows), 1.0 / (square or 1.0)
         )
 
 
@@ -148,8 +149,17 @@ def get_weight_block(ends: tuple[str, str]) -> str:
     return f"weight/{ends[0]}-{ends[1]}"
 
 
+class Probes(NamedTuple):
+    """What was put in and read, row by row."""
+
+    put: Layers
+    read: Layers
+    samples: NDArray[np.int64]
+    """Which sample of the batch was probed, (rows,)."""
+
+
 def correlate_antisymmetrically(
-    bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array]
+    bench: Bench, ends: Ends, eps: Mapping[str, Array], answer: Mapping[str, Array], samples: NDArray[np.int64]
 ) -> dict[str, Array]:
     """Return the mean of ``2 (v_i eps_j - eps_i v_j)`` over the batch, by block: `j` is the pre unit, `i` the post one.
 
@@ -163,15 +173,15 @@ def correlate_antisymmetrically(
         What was put in.
     answer : mapping of layer to array (batch, units)
         What was read, `v`.
+    samples : array (batch,)
+        Which sample of the batch was probed.
     """
-    there, back = bench.correlate(answer, eps), bench.correlate(eps, answer)
+    there, back = bench.correlate(answer, eps, samples), bench.correlate(eps, answer, samples)
     rows = len(next(iter(eps.values())))
     return {block: 2.0 * (there[block] - back[block]) / rows for block in map(get_weight_block, ends)}
 
 
-def _probe_with_signs(
-    how: Probing, bench: Bench, samples: Samples, answer: Callable[[Layers], Layers]
-) -> tuple[Layers, Layers]:
+def _probe_with_signs(how: Probing, bench: Bench, samples: Samples, answer: Callable[[Layers], Layers]) -> Probes:
     """Return the signs that were put in and what `answer` read for them, per unclamped layer (draws x batch, units)."""
     _, *names = bench.layers
     sizes = [bench.layers[name] for name in names]
@@ -182,16 +192,18 @@ def _probe_with_signs(
         put.append(dict(zip(names, np.split(whole, np.cumsum(sizes)[:-1], axis=1), strict=True)))
         read.append(answer(put[-1]))
     joined = [{name: np.concatenate([part[name] for part in parts]) for name in names} for parts in (put, read)]
-    return joined[0], joined[1]
+    return Probes(joined[0], joined[1], np.tile(np.arange(len(samples.x)), how.draws))
 
 
-def _drop_nonfinite_rows(eps: Layers, read: Layers) -> tuple[Layers, Layers]:
+def _drop_nonfinite_rows(probes: Probes) -> Probes:
     """Return the rows with finite readings; where none has, one row of zeros."""
+    eps, read, samples = probes
     keep = np.all([np.isfinite(part).all(axis=1) for part in read.values()], axis=0)
     if keep.any():
-        return {name: e[keep] for name, e in eps.items()}, {name: part[keep] for name, part in read.items()}
+        eps, read = ({name: part[keep] for name, part in layers.items()} for layers in (eps, read))
+        return Probes(eps, read, samples[keep])
     zeros = {name: np.zeros((1, e.shape[1])) for name, e in eps.items()}
-    return zeros, zeros
+    return Probes(zeros, zeros, samples[:1])
 
 
 def _scale_by_strength(how: Probing, bench: Bench, blocks: Layers, factor: float = 1.0) -> Layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.network.couplings import Couplings, make_couplings
+from substrate.settling.coupling import differentiate_drives
 from substrate.theory.linearisation import Equilibrium, Linearisation, find_equilibrium, linearise
 from substrate.theory.trims import find_trims
 
@@ -66,14 +68,18 @@ def compute_exact_errors(chip: Chip, target: Array) -> ExactErrors:
     rest, linear, error = _linearise_at_rest(chip, target)
     delta, correction = linear.adjoint(error), get_correction(chip)
     ep = linear.response(error, correction)
-    if correction is None:
+    if not isinstance(linear.couplings, Couplings):
+        # A cell of a kernel serves many pairs of units: what trims of units could mend is not known.
+        trimmed, first = np.full_like(ep, np.nan), linear.first_order(delta)
+    elif correction is None:
         ratio = find_trims(linear.couplings)
         trimmed, first = ratio * linear.response(error / ratio), linear.first_order(delta)
     else:
         # What the correction leaves, W - 2 A_hat instead of W^T, is no matter of gains.
         left = linear.couplings.antisymmetric().plus(correction.times(-1.0))
         trimmed, first = ep, linear.adjoint(2.0 * left.product(delta))
-    solved = np.isfinite(delta + ep + trimmed).all(axis=1)
+    known = delta + ep + (trimmed if isinstance(linear.couplings, Couplings) else first)
+    solved = np.isfinite(known).all(axis=1)
     return ExactErrors(delta, ep, first, trimmed, rest._replace(reached=rest.reached & solved), linear)
 
 
@@ -97,12 +103,34 @@ def make_exact_rule(chip: Chip) -> Rule:
         activity = {topology.input: x} | topology.split(rest.activity)
         delta = linear.adjoint(error)
         keep = rest.reached & np.isfinite(delta).all(axis=1)
-        blocks = compute_gradients(chip, activity, topology.split(delta), keep)
+        blocks = compute_exact_gradients(chip, activity, topology.split(delta), keep)
         blocks |= compute_readout_gradients(chip.readout, activity[topology.output], target, keep)
         output = free.activity[topology.output]
         return make_scored_gradient(chip, output, target, blocks, free.settled.status, keep)
 
     return gradient
+
+
+def compute_exact_gradients(
+    chip: Chip, activity: Mapping[str, Array], delta: Mapping[str, Array], keep: NDArray[np.bool_]
+) -> dict[str, Array]:
+    """Return batch-mean gradients by block, with what no product of the two ends of a connection gives.
+
+    Parameters
+    ----------
+    chip : Chip
+        Its weights and pooling.
+    activity, delta : mapping of layer to array (batch, units)
+        Activities at rest, the clamped input among them, and errors ``dL/d drive`` of the others.
+    keep : bool array (batch,)
+        Samples that count.
+    """
+    blocks = compute_gradients(chip, activity, delta, keep)
+    if all(kind.linear for kind in chip.machine.kinds):
+        return blocks
+    a, d = (np.concatenate([part[name][keep] for name in chip.topology.names], axis=1) for part in (activity, delta))
+    whole = differentiate_drives(chip.machine, chip.topology, a, d)
+    return blocks | {name: block / max(1, len(a)) for name, block in whole.items()}
 
 
 def _linearise_at_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:

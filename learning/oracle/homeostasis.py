@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from substrate.network.couplings import make_couplings
+from substrate.network.dense import Dense
 from substrate.network.topology import Topology
 
 from ..draws import draw_unit_normals
@@ -92,6 +93,46 @@ def estimate_homeostatic_loss(
     return HomeostaticLoss(float(loss) / len(eps), gradient)
 
 
+def estimate_local_loss(
+    chip: Chip, eps: Array, samples: NDArray[np.int64], terms: Literal["both", "norm", "trace"] = "both"
+) -> HomeostaticLoss:
+    """Return the sum of ``|J eps|^2 - eps^T J^2 eps`` over some vectors, and its gradient, the free state being fixed.
+
+    The couplings `W` are those around the free activity of each sample; so any connection can be asked, such as a
+    convolution. Over the unit vectors of a sample the sum is its loss; over normal vectors each has the loss as mean.
+
+    Parameters
+    ----------
+    chip : Chip
+        In its free state.
+    eps : array (rows, units)
+        Vectors.
+    samples : int array (rows,)
+        Which sample of the batch each belongs to.
+    terms : {"both", "norm", "trace"}
+        As `estimate_homeostatic_loss` takes them.
+    """
+    # It needs an engine.
+    from substrate.settling.coupling import differentiate_drives, find_couplings  # noqa: PLC0415
+
+    machine, topology, activity = chip.machine, chip.topology, chip.free_activity()[samples]
+    couplings = find_couplings(machine, topology, activity)
+    v, back = couplings.product(eps) - eps, couplings.transposed().product(eps) - eps
+    norm, trace = float(terms != "trace"), float(terms != "norm")
+    put = differentiate_drives(machine, topology, activity, 2.0 * norm * v - trace * back, eps)
+    turned = differentiate_drives(machine, topology, activity, eps, trace * v)
+    loss = norm * np.vdot(v, v) - trace * np.vdot(back, v)
+    return HomeostaticLoss(float(loss), {name: block - turned[name] for name, block in put.items()})
+
+
+def compute_local_loss(chip: Chip) -> HomeostaticLoss:
+    """Return the mean loss of a batch around its free states, and its gradient, from all unit vectors."""
+    batch, units = chip.free_activity().shape
+    found = [estimate_local_loss(chip, np.eye(units), np.full(units, sample)) for sample in range(batch)]
+    gradient = {name: np.mean([one.gradient[name] for one in found], axis=0) for name in found[0].gradient}
+    return HomeostaticLoss(float(np.mean([one.loss for one in found])), gradient)
+
+
 class ExactPull(Pull):
     """The gradient from the effective weights themselves, which no chip can know: what the measured kinds aim at."""
 
@@ -99,6 +140,8 @@ class ExactPull(Pull):
 
     def pull(self, chip: Chip, _: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the gradient, by block (pre, post)."""
+        if _has_kernels(chip):
+            return _select_scaled_gradient(self, chip, compute_local_loss(chip))
         return _select_scaled_gradient(self, chip, compute_homeostatic_loss(chip.topology, chip.effective))
 
 
@@ -121,9 +164,18 @@ class SampledPull(Pull):
         """Return ``strength / n`` times the estimated gradient, by block (pre, post)."""
         ids, units = np.arange(len(samples.x)) if samples.ids is None else samples.ids, chip.topology.units
         eps = np.concatenate([draw_unit_normals(self.seed, ids, samples.epoch, k, units) for k in range(self.draws)])
+        if _has_kernels(chip):
+            loss = estimate_local_loss(chip, eps, np.tile(np.arange(len(ids)), self.draws), self.terms)
+            share = {name: block / len(eps) for name, block in loss.gradient.items()}
+            return _select_scaled_gradient(self, chip, HomeostaticLoss(loss.loss / len(eps), share))
         return _select_scaled_gradient(
             self, chip, estimate_homeostatic_loss(chip.topology, chip.effective, eps, self.terms)
         )
+
+
+def _has_kernels(chip: Chip) -> bool:
+    """Tell whether any connection is no matrix."""
+    return not all(isinstance(c.kind, Dense) for c in chip.topology.recurrent())
 
 
 def _select_scaled_gradient(how: Pull, chip: Chip, found: HomeostaticLoss) -> dict[str, Array]:

@@ -15,9 +15,10 @@ from ..dynamics.methods import Phase
 from ..engine.door import load_engine
 from ..engine.protocol import Average
 from ..engine.threads import count_available_threads
-from ..network.couplings import join_layers, make_couplings
+from ..network.couplings import join_layers
 from ..protocol import Budget, Nudge, Readout, SettlingResult, State
 from ..settling.adjoint import relax_adjoint
+from ..settling.coupling import find_couplings
 from ..settling.equilibrium import Audit
 from ..settling.probing import evoke_drives
 from ..settling.recording import Recording
@@ -78,7 +79,7 @@ class Chip:
         self._machine = self._fabric.machine(threads or count_available_threads())
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
-        couplings = make_couplings(self.topology, self.effective)
+        couplings = find_couplings(self._machine, self.topology, np.zeros((1, self.topology.units)))
         self._settler = Settler(self._machine, couplings, design.paced_by, design.complete, fabrication.stream)
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
@@ -96,6 +97,11 @@ class Chip:
         self._at_free = False
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
+
+    @property
+    def machine(self) -> Machine:
+        """The chip as an engine takes it; its arrays follow the writes."""
+        return self._machine
 
     @property
     def connections(self) -> list[tuple[str, str]]:
@@ -209,7 +215,7 @@ class Chip:
             machine, constant = self._fabric.twin(machine, constant, self._input)
         drive = make_free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
-            free = self._free_activity()
+            free = self.free_activity()
             shown = free if self.design.phases.nudge == "continuous" else self._free_output()
             drive = add_nudge(drive, nudge, self.design, machine, shown)
             machine, drive = apply_correction(machine, drive, self.design, self.programmed, self.effective, free)
@@ -291,8 +297,9 @@ class Chip:
     def read_drives(self, offsets: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the drives change by, per layer (batch, units), when the outputs are held at ``a0 + offsets``.
 
-        `a0` are the activities of the last free state. Half the difference to ``a0 - offsets`` passes the noise of the
-        read, and the converter with its range centred at 0. The loop is open: no noise of the membranes enters.
+        `a0` are the activities of the last free state, `offsets` are per unclamped layer in units of the activity.
+        The change passes the noise of the read, and the converter with its range centred at 0; a unit of the state
+        reads as one of the activity. The loop is open, so no noise of the membranes enters.
 
         Raises
         ------
@@ -310,7 +317,7 @@ class Chip:
         of the free output as it was read if nudges are held.
         """
         free = self._free[:, : self.topology.units].real
-        shown = self._free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
+        shown = self.free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
         force = compute_adjoint_force(self.design, self._machine, shown, target)
         found = relax_adjoint(self._machine, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
@@ -334,13 +341,18 @@ class Chip:
         self._account.read(len(self._errors))
         return self.topology.split(self._reader.read_signed(self._errors))
 
-    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
-        """Return what the circuits beside the cells make of error and activity, by block, summed over the samples.
-
-        A connection multiplies `presynaptic` of its pre layer with `delta` of its post layer, (batch, units) each, and
-        a bias adds up `delta`; what lacks a factor is left out. Nothing is conjugated.
-        """
-        return self._fabric.correlate(delta, presynaptic)
+    def correlate(
+        self,
+        delta: Mapping[str, State],
+        presynaptic: Mapping[str, State],
+        samples: NDArray[np.int64] | None = None,
+    ) -> dict[str, State]:
+        """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
+        at = presynaptic
+        if samples is not None and not all(kind.linear for kind in self._machine.kinds):
+            free = self.topology.split(self.free_activity()[samples])
+            at = {self.topology.input: self._input[samples]} | free
+        return self._fabric.correlate(delta, presynaptic, at)
 
     def mirror(self, block: str, request: Array) -> Array:
         """Return a request for a connection, given by its block, as its reverse would be asked for the same."""
@@ -384,7 +396,7 @@ class Chip:
             return self._free
         return self._full.real if self.design.dynamics.start == "previous" else np.zeros_like(self._constant)
 
-    def _free_activity(self) -> Array:
+    def free_activity(self) -> Array:
         """Return the activities of the last free state, (batch, units)."""
         return np.ascontiguousarray(np.real(self.activity_of(self._free[:, : self.topology.units])))
 
@@ -395,6 +407,6 @@ class Chip:
         """
         if self._output is None:
             self._account.read(len(self._free))
-            shown = self._free_activity() if self._free_average is None else np.real(self._free_average.mean)
+            shown = self.free_activity() if self._free_average is None else np.real(self._free_average.mean)
             self._output = np.ascontiguousarray(np.real(self._reader.read(shown, waits=False)))
         return self._output

@@ -162,12 +162,17 @@ class ChipWeights:
         self._change(after)
         return pulses
 
-    def correlate(self, delta: Mapping[str, State], presynaptic: Mapping[str, State]) -> dict[str, State]:
-        """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`."""
+    def correlate(
+        self, delta: Mapping[str, State], presynaptic: Mapping[str, State], at: Mapping[str, State]
+    ) -> dict[str, State]:
+        """Return what the circuits beside the cells make of error and activity, see `substrate.protocol.Bench`.
+
+        Pooling stands at the activities `at`.
+        """
         engine = load_engine(self._design.dynamics)
         found = {
             c.block: engine.correlate(
-                c.kind, presynaptic[c.pre], delta[c.post], self.effective[c.block], presynaptic.get(c.post)
+                c.kind, presynaptic[c.pre], delta[c.post], self.effective[c.block], at.get(c.post), at.get(c.pre)
             )
             for c in self._design.topology.connections
             if c.pre in presynaptic and c.post in delta

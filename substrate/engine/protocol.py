@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..dynamics.machine import Drive, Machine
 from ..dynamics.methods import Phase
 from ..network.connection import ConnectionKind
+from ..network.local_couplings import CouplingProduct
 from ..protocol import SettlingResult, State
 
 Array = NDArray[np.float64]
@@ -60,11 +61,11 @@ class Relaxation(NamedTuple):
 class Linear(NamedTuple):
     """What the connections do to small changes of the activity; both take and return (batch, units)."""
 
-    product: Callable[[Array], Array]
-    """``W v`` of every sample."""
+    product: CouplingProduct
+    """``W v``."""
 
-    transposed: Callable[[Array], Array]
-    """``W^T v`` of every sample."""
+    transposed: CouplingProduct
+    """``W^T v``."""
 
 
 class SettlingEngine(Protocol):
@@ -149,6 +150,7 @@ class SettlingEngine(Protocol):
         delta: State,
         weights: Array | None = None,
         here: State | None = None,
+        there: State | None = None,
     ) -> State:
         """Return what the circuits beside the cells of one connection make of its two ends, of the shape of its block.
 
@@ -158,7 +160,25 @@ class SettlingEngine(Protocol):
             What holds the weights.
         activity, delta : array (batch, pre), (batch, post)
             Presynaptic activities and errors of the post layer; neither is conjugated.
-        weights, here : array, array (batch, post), optional
-            The block and the activities of the post layer, for kinds whose gradient depends on them.
+        weights : array, optional
+            The block, for kinds whose gradient depends on it.
+        here, there : array (batch, post), (batch, pre), optional
+            Activities of both layers at which pooling stands; absent: `activity` of the pre layer.
+        """
+        ...
+
+    def differentiate(
+        self, machine: Machine, activity: Array, delta: Array, change: Array | None = None
+    ) -> list[Array]:
+        """Return the derivative of ``sum delta h`` with respect to the block of every recurrent connection.
+
+        Parameters
+        ----------
+        machine : Machine
+            Holds the blocks.
+        activity, delta : array (batch, units)
+            Activities, which stay as they are, and errors of the drives `h`.
+        change : array (batch, units), optional
+            Of ``sum delta W change`` instead, with the couplings `W` around the activities.
         """
         ...

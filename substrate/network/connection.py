@@ -76,7 +76,14 @@ class ConnectionKind(Protocol):
         """Return the transpose of `apply`: errors of activities (batch, pre) of those of drives (batch, post)."""
         ...
 
-    def gradient(self, a: Values, d: Values, w: Array | None = None, here: Values | None = None) -> Values:
+    def gradient(
+        self,
+        a: Values,
+        d: Values,
+        w: Array | None = None,
+        here: Values | None = None,
+        there: Values | None = None,
+    ) -> Values:
         """Return what each weight multiplies, summed over the batch, of the shape of the block.
 
         It is the derivative of ``sum apply(w, a, here) d`` with respect to the block as far as products of what is
@@ -89,6 +96,8 @@ class ConnectionKind(Protocol):
         w, here : array, array (batch, post), optional
             The block and the activities of the post layer; kinds that are not linear may need them, and raise
             ValueError without.
+        there : array (batch, pre), optional
+            Activities of the pre layer at which pooling stands; absent: `a`.
         """
         ...
 

@@ -141,9 +141,10 @@ class Convolution(_Kernel):
         d: Values,
         w: Array | None = None,
         here: Values | None = None,  # noqa: ARG002
+        there: Values | None = None,
     ) -> Values:
         """Return the sum over samples and places of ``patch(a) pool'(z) d``, of the block's shape."""
-        return self._correlate(a, self._send_back(w, a, d))
+        return self._correlate(a, self._send_back(w, a if there is None else there, d))
 
     def matrix(self, w: Array) -> Array:
         """Return the map as a matrix ``W[post, pre]``, for linear pooling."""
@@ -182,7 +183,14 @@ class ConvolutionFeedback(_Kernel):
         self._refuse_softmax()
         return self.reverse.apply(w, d)
 
-    def gradient(self, a: Values, d: Values, w: Array | None = None, here: Values | None = None) -> Values:
+    def gradient(
+        self,
+        a: Values,
+        d: Values,
+        w: Array | None = None,
+        here: Values | None = None,
+        there: Values | None = None,  # noqa: ARG002
+    ) -> Values:
         """Return the sum over samples and places of ``patch(d) pool'(z) a``, of the block's shape.
 
         Under softmax pooling this leaves out how the kernel moves its own ``pool'(z)``, which no local product gives.

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .connection import ConnectionKind
+from .dense import Dense
 from .topology import Topology
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64] | None
 
 
 class Couplings(NamedTuple):
@@ -37,12 +39,16 @@ class Couplings(NamedTuple):
         """Number of units."""
         return int(max(columns.stop for columns in self.columns.values()))
 
-    def product(self, v: Array) -> Array:
+    def product(self, v: Array, rows: Rows = None) -> Array:  # noqa: ARG002  these couplings are those of every sample
         """Return ``W v`` of every row of `v`, (batch, units)."""
         result = np.zeros_like(v)
         for (pre, post), weight in self.weights.items():
             result[:, self.columns[post]] += self.kinds[pre, post].apply(weight, v[:, self.columns[pre]])
         return result
+
+    def only(self, rows: NDArray[np.int64]) -> Couplings:  # noqa: ARG002
+        """Return the couplings of the samples `rows`."""
+        return self
 
     def transposed(self) -> Couplings:
         """Return ``W^T``."""
@@ -77,7 +83,7 @@ class Couplings(NamedTuple):
         own = [ends for ends in self.weights if ends[0] == ends[1]]
         return float(sum(np.trace(self.kinds[ends].matrix(self.weights[ends])) for ends in own))
 
-    def dense(self) -> Array:
+    def dense(self, sample: int = 0) -> Array:  # noqa: ARG002
         """Return ``W[post, pre]`` as one matrix, (units, units)."""
         matrix = np.zeros((self.units, self.units))
         for (pre, post), weight in self.weights.items():
@@ -86,8 +92,16 @@ class Couplings(NamedTuple):
 
 
 def make_couplings(topology: Topology, blocks: Mapping[str, Array]) -> Couplings:
-    """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied."""
+    """Return the couplings of a wiring with the parameters `blocks`; the blocks are not copied.
+
+    Raises
+    ------
+    ValueError
+        If a connection is not dense: its block is no matrix.
+    """
     kinds = {c.ends: c.kind for c in topology.recurrent()}
+    if odd := [c.name for c in topology.recurrent() if not isinstance(c.kind, Dense)]:
+        raise ValueError(f"the couplings of {odd[0]} are no blocks of a matrix: only dense connections have them")
     return Couplings(topology.columns, {c.ends: blocks[c.block] for c in topology.recurrent()}, kinds)
 
 

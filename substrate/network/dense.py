@@ -67,6 +67,7 @@ class Dense(NamedTuple):
         d: Values,
         w: Array | None = None,  # noqa: ARG002
         here: Values | None = None,  # noqa: ARG002
+        there: Values | None = None,  # noqa: ARG002
     ) -> Values:
         """Return ``a^T d``, summed over the batch, (pre, post)."""
         return np.asarray(a.T @ d)

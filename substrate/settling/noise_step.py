@@ -32,7 +32,7 @@ from ..dynamics.machine import Machine
 from ..dynamics.methods import NOISY_STEP
 from ..engine.threads import limit_blas_threads
 from ..laws.law import LAWS
-from ..network.couplings import Couplings
+from .coupling import AnyCouplings
 
 Array = NDArray[np.float64]
 
@@ -43,21 +43,21 @@ _ROUNDS = 30
 """Products that estimate a norm, after which it is right within a few percent."""
 
 
-def count_substeps(machine: Machine, couplings: Couplings, noise: Noise) -> int:
+def count_substeps(machine: Machine, couplings: AnyCouplings, noise: Noise) -> int:
     """Return into how many equal steps each step ``dynamics.dt`` is cut under `noise`."""
     # One thread, so that the norms are the same bits for any number of them.
     with limit_blas_threads():
         return max(1, math.ceil(machine.dynamics.dt / compute_largest_step(machine, couplings, noise) * (1.0 - 1e-12)))
 
 
-def compute_largest_step(machine: Machine, couplings: Couplings, noise: Noise) -> float:
+def compute_largest_step(machine: Machine, couplings: AnyCouplings, noise: Noise) -> float:
     """Return the largest step with right fluctuations, in tau; see the table of the module.
 
     Parameters
     ----------
     machine : Machine
         Method, time constants, pole and curves.
-    couplings : Couplings
+    couplings : AnyCouplings
         Effective couplings `W`.
     noise : Noise
         What shakes the membranes.
@@ -79,7 +79,7 @@ def compute_largest_step(machine: Machine, couplings: Couplings, noise: Noise) -
     return min(limits)
 
 
-def compute_largest_drift(machine: Machine, couplings: Couplings, noise: Noise) -> float:
+def compute_largest_drift(machine: Machine, couplings: AnyCouplings, noise: Noise) -> float:
     """Return the drift that no unit of a sample at rest exceeds, but for a share `FALSE_ALARM` of the samples.
 
     White noise of size `sigma` gives the drift of linear units with symmetric couplings the covariance ``J S J^T =
@@ -101,7 +101,7 @@ def _compute_steepest_factor(machine: Machine) -> float:
     return float(LAWS[machine.law].respond(slope, slope))
 
 
-def _estimate_spectral_norm(couplings: Couplings) -> float:
+def _estimate_spectral_norm(couplings: AnyCouplings) -> float:
     """Return the largest singular value of the couplings, by power iteration."""
     v = np.random.default_rng(0).normal(size=(1, couplings.units))
     back, size = couplings.transposed(), 0.0

@@ -13,13 +13,12 @@ Array = NDArray[np.float64]
 
 
 def evoke_drives(machine: Machine, free: State, offsets: Array) -> Array:
-    """Return half the difference of the drives at the free activities plus and minus `offsets`, (batch, units).
+    """Return what the drives change by when `offsets` are added to the free activities, (batch, units).
 
-    It is ``W offsets`` of linear connections; of others `W` around those activities, to second order in the offsets.
+    It is ``W offsets`` of linear connections; of others that to first order.
     """
     engine = load_engine(machine.dynamics)
     if all(kind.linear for kind in machine.kinds):
         return engine.drive(machine, offsets)
     activity = engine.activate(machine, free[:, : offsets.shape[1]].real)
-    there, back = (engine.drive(machine, activity + sign * offsets) for sign in (1.0, -1.0))
-    return np.asarray(0.5 * (there - back))
+    return engine.drive(machine, activity + offsets) - engine.drive(machine, activity)

@@ -16,9 +16,9 @@ from ..dynamics.slow_drive import SlowDrive
 from ..dynamics.transfer import rescale_loaded_state
 from ..engine.lengths import compute_longest_time
 from ..engine.protocol import Relaxation
-from ..network.couplings import Couplings
 from ..protocol import State
 from .completion import make_dynamics_complete, settle_completely
+from .coupling import AnyCouplings
 from .equilibrium import Audit, settle_by_sweeps
 from .noise_step import compute_largest_drift, count_substeps
 from .trajectory import relax_finely
@@ -35,8 +35,8 @@ class Settler:
     ----------
     machine : Machine
         The chip; its arrays follow the writes.
-    couplings : Couplings
-        Its effective couplings, as views.
+    couplings : Couplings or LocalCouplings
+        Its effective couplings, as views; where they depend on the state, those at no activity.
     paced_by : Noise or None
         Noise that was taken away, whose steps are still taken.
     completely : bool
@@ -48,7 +48,7 @@ class Settler:
     def __init__(
         self,
         machine: Machine,
-        couplings: Couplings,
+        couplings: AnyCouplings,
         paced_by: Noise | None,
         completely: bool,
         stream: Callable[[str], Stream],

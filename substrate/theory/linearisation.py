@@ -26,8 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chip.chip import Chip
+from ..engine.door import load_engine
 from ..laws.law import LAWS, DriftLaw
 from ..network.couplings import Couplings, make_couplings
+from ..network.dense import Dense
+from ..settling.coupling import AnyCouplings, find_couplings
 from . import krylov
 
 Array = NDArray[np.float64]
@@ -59,7 +62,7 @@ LAST_RESORT = 3000
 class Linearisation(NamedTuple):
     """Linear responses around an equilibrium; every array of units is (batch, units)."""
 
-    couplings: Couplings
+    couplings: AnyCouplings
     """Effective couplings `W`."""
 
     slopes: Array
@@ -70,12 +73,7 @@ class Linearisation(NamedTuple):
 
     law: DriftLaw = LAWS["additive"]
 
-    @property
-    def coupling(self) -> Array:
-        """``W[post, pre]`` as one matrix (units, units), made on request."""
-        return self.couplings.dense()
-
-    def response(self, force: Array, correction: Couplings | None = None) -> Array:
+    def response(self, force: Array, correction: AnyCouplings | None = None) -> Array:
         """Return ``M e``: minus the derivative of the activities with respect to beta.
 
         Parameters
@@ -87,7 +85,10 @@ class Linearisation(NamedTuple):
             ``W - 2 A_hat``. It is `Couplings.antisymmetric` of the couplings the controller believes in;
             with that of `W` itself the response is the adjoint.
         """
-        return self._solve(self.couplings if correction is None else self.couplings.plus(correction, -2.0), force)
+        acting = self.couplings
+        if correction is not None:
+            acting = acting.plus(correction, -2.0)  # type: ignore[arg-type]  # both are of one kind
+        return self._solve(acting, force)
 
     def adjoint(self, force: Array) -> Array:
         """Return ``M^T e``: backpropagation through the equilibrium, ``dC/d drive``."""
@@ -119,7 +120,8 @@ class Linearisation(NamedTuple):
 
     def only(self, rows: NDArray[np.int64]) -> Linearisation:
         """Return the linearisation of the samples `rows`."""
-        return self._replace(slopes=self.slopes[rows], bend=None if self.bend is None else self.bend[rows])
+        bend = None if self.bend is None else self.bend[rows]
+        return self._replace(couplings=self.couplings.only(rows), slopes=self.slopes[rows], bend=bend)
 
     def inverse(self, sample: int) -> Array:
         """Return `M` of one sample, (units, units): response of the activities to the drives."""
@@ -129,21 +131,21 @@ class Linearisation(NamedTuple):
 
     def jacobian(self, sample: int) -> Array:
         """Return ``J_u = dF/du`` of one sample, (units, units)."""
-        return -self._matrix(self.coupling, sample)
+        return -self._matrix(self.couplings.dense(sample), sample)
 
     def _matrix(self, coupling: Array, sample: int) -> Array:
         bend = None if self.bend is None else self.bend[sample]
         return self.law.stiffness_matrix(coupling, self.slopes[sample], bend)
 
-    def _outward(self, couplings: Couplings, v: Array, rows: NDArray[np.int64]) -> Array:
+    def _outward(self, couplings: AnyCouplings, v: Array, rows: NDArray[np.int64]) -> Array:
         """Return ``-J_u v`` of the samples `rows`, with `couplings` as `W`."""
         slopes, bend = self.slopes[rows], None if self.bend is None else self.bend[rows]
-        return self.law.stiffness(v, couplings.product(slopes * v), slopes, bend)
+        return self.law.stiffness(v, couplings.product(slopes * v, rows), slopes, bend)
 
-    def _solve(self, couplings: Couplings, force: Array) -> Array:
+    def _solve(self, couplings: AnyCouplings, force: Array) -> Array:
         return self.slopes * self._inner_solve(couplings, self.law.respond(force, self.slopes))
 
-    def _inner_solve(self, couplings: Couplings, right: Array) -> Array:
+    def _inner_solve(self, couplings: AnyCouplings, right: Array) -> Array:
         units = right.shape[1]
         if units <= DIRECT:
             x = np.full_like(right, np.nan)
@@ -151,9 +153,10 @@ class Linearisation(NamedTuple):
             x = krylov.solve_krylov(lambda v, rows: self._outward(couplings, v, rows), right)
         missing = np.flatnonzero(np.isnan(x).any(axis=1))
         if units <= LAST_RESORT and len(missing):
-            matrix = couplings.dense()
+            shared = couplings.dense() if isinstance(couplings, Couplings) else None
             for i in missing:
-                x[i] = krylov.solve_by_factorisation(self._matrix(matrix, int(i)), right[i])
+                own = couplings.dense(int(i)) if shared is None else shared
+                x[i] = krylov.solve_by_factorisation(self._matrix(own, int(i)), right[i])
         return x
 
 
@@ -179,7 +182,8 @@ def find_equilibrium(chip: Chip) -> Equilibrium:
 
 def linearise(chip: Chip, state: Array) -> Linearisation:
     """Return the linear responses of `chip` around the membrane state (batch, units)."""
-    transfer, couplings = chip.membranes.transfer, make_couplings(chip.topology, chip.effective)
+    transfer = chip.membranes.transfer
+    couplings = find_couplings(chip.machine, chip.topology, np.asarray(chip.activity_of(state)))
     law, slopes = LAWS[chip.design.law], transfer.slope(state)
     bend = transfer.curvature(state) * _compute_net_drive(chip, state) if law.SLOPED else None
     return Linearisation(couplings, slopes, bend, law)
@@ -187,7 +191,9 @@ def linearise(chip: Chip, state: Array) -> Linearisation:
 
 def _compute_net_drive(chip: Chip, state: Array) -> Array:
     activity = np.asarray(chip.activity_of(state), dtype=np.float64)
-    return make_couplings(chip.topology, chip.effective).product(activity) + chip.constant_drive
+    if all(isinstance(kind, Dense) for kind in chip.machine.kinds):
+        return make_couplings(chip.topology, chip.effective).product(activity) + chip.constant_drive
+    return load_engine(chip.design.dynamics).drive(chip.machine, activity) + chip.constant_drive
 
 
 def _compute_net_drift(chip: Chip, state: Array) -> Array:
@@ -216,12 +222,12 @@ def compute_weight_angle(forward: Array, mirrored: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(product / size, -1.0, 1.0)))) if size > 0.0 else float("nan")
 
 
-def compute_symmetry(couplings: Couplings, leak: float = 0.0) -> float:
+def compute_symmetry(couplings: AnyCouplings, leak: float = 0.0) -> float:
     """Return ``|S| / (|S| + |A|)`` of ``W - leak`` (Frobenius norms); 1: symmetric, 0: antisymmetric.
 
     Parameters
     ----------
-    couplings : Couplings
+    couplings : Couplings or LocalCouplings
         Couplings `W`.
     leak : float
         Taken off every diagonal entry; 0: the couplings alone, 1: with the leak of the units.

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
-from learning.oracle.homeostasis import compute_homeostatic_loss
 from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
-from substrate.network.couplings import make_couplings
 from substrate.network.topology import Topology
 from substrate.protocol import Status
+from substrate.settling.coupling import find_couplings
 from substrate.theory.linearisation import compute_symmetry, compute_weight_angle
 from substrate.theory.spectrum import find_unstable
 
@@ -202,9 +201,9 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
 def make_symmetry_group(chip: Chip) -> Group:
     """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis."""
     topology = chip.topology
-    couplings = make_couplings(topology, chip.effective)
+    couplings = find_couplings(chip.machine, topology, chip.free_activity())
     pairs = topology.pairs()
-    loss = compute_homeostatic_loss(topology, chip.effective, per_unit=True).loss
+    loss = 2.0 * couplings.antisymmetric().square() / topology.units
     angles = [
         compute_weight_angle(chip.effective[f.block], chip.mirror(b.block, chip.effective[b.block])) for f, b in pairs
     ]

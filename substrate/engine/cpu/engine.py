@@ -69,16 +69,27 @@ class CpuEngine:
         """Return what the connections do to small changes; of dense ones that does not depend on the activity."""
         blocks = _list_weight_blocks(machine)
         return Linear(
-            lambda v: _add_columns(v, [(v[:, pre] @ weight, post) for pre, post, weight in blocks]),
-            lambda v: _add_columns(v, [(v[:, post] @ weight.T, pre) for pre, post, weight in blocks]),
+            lambda v, _=None: _add_columns(v, [(v[:, pre] @ weight, post) for pre, post, weight in blocks]),
+            lambda v, _=None: _add_columns(v, [(v[:, post] @ weight.T, pre) for pre, post, weight in blocks]),
         )
 
     @staticmethod
     def correlate(
-        kind: ConnectionKind, activity: State, delta: State, weights: Array | None = None, here: State | None = None
+        kind: ConnectionKind,
+        activity: State,
+        delta: State,
+        weights: Array | None = None,
+        here: State | None = None,
+        there: State | None = None,
     ) -> State:
         """Return the gradient of a block, of the shape it has, summed over the batch."""
-        return kind.gradient(activity, delta, weights, here)
+        return kind.gradient(activity, delta, weights, here, there)
+
+    @staticmethod
+    def differentiate(machine: Machine, activity: Array, delta: Array, change: Array | None = None) -> list[Array]:
+        """Return the derivative of ``sum delta W a``, or of ``sum delta W change``, with respect to every block."""
+        given = activity if change is None else change
+        return [given[:, pre].T @ delta[:, post] for pre, post, _ in _list_weight_blocks(machine)]
 
 
 def _list_weight_blocks(machine: Machine) -> list[tuple[slice, slice, Array]]:

@@ -7,6 +7,7 @@ compilation. Both depend on batch and network alone, and so do the last bits of 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -66,17 +67,16 @@ def prepare_weights(machine: Machine) -> tuple[Array, ...]:
     kept = machine.prepared.get(key)
     if kept is not None and kept[0] is machine.weights:
         return tuple(kept[1])
-    offsets = machine.edges[:, 4].tolist()
-    blocks = [
-        machine.weights[offset : offset + int(np.prod(kind.shape))].reshape(kind.shape)
-        for offset, kind in zip(offsets, machine.kinds, strict=True)
-    ]
-    weights = tuple(
-        pack_weight(kind, jnp.asarray(block, dtype=machine.dtype))
-        for kind, block in zip(machine.kinds, blocks, strict=True)
-    )
+    weights = tuple(pack_weight(kind, block) for kind, block in zip(machine.kinds, list_blocks(machine), strict=True))
     machine.prepared[key] = machine.weights, weights
     return weights
+
+
+def list_blocks(machine: Machine) -> tuple[Array, ...]:
+    """Return the block of every link in the numbers of the simulation."""
+    starts = zip(machine.edges[:, 4].tolist(), machine.kinds, strict=True)
+    blocks = [machine.weights[i : i + math.prod(kind.shape)].reshape(kind.shape) for i, kind in starts]
+    return tuple(jnp.asarray(block, dtype=machine.dtype) for block in blocks)
 
 
 def make_cell(machine: Machine) -> Cell:

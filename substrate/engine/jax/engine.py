@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from ...dynamics.machine import Machine
 from ...network.connection import ConnectionKind
+from ...network.convolution import ConvolutionFeedback
+from ...network.local_couplings import CouplingProduct, Rows
 from ...protocol import State
 from ..protocol import Linear
-from .batch import Tile, count_rows, make_cell, make_planes, make_spec, prepare_weights, read_planes
+from .batch import Tile, count_rows, list_blocks, make_cell, make_planes, make_spec, prepare_weights, read_planes
 from .compile import calculate_in_double
 from .programs import linear
 from .programs.connections import pack_weight
@@ -58,16 +60,18 @@ class JaxEngine:
     @staticmethod
     def linear(machine: Machine, activity: Array) -> Linear:
         """Return what the connections do to small changes around the activities (batch, units) of rest points."""
-        machine, tile = _make_exact(machine), _make_tile(len(activity))
+        machine = _make_exact(machine)
         spec = make_spec(machine)
 
-        def act(program: Any) -> Any:
+        def act(program: Any) -> CouplingProduct:
             @calculate_in_double
-            def change(v: Array) -> Array:
-                a, moved = (make_planes(x, tile, 1, np.float64)[0] for x in (activity, v))
+            def change(v: Array, rows: Rows = None) -> Array:
+                at = activity if rows is None else activity[rows]
+                tile = _make_tile(len(v))
+                a, moved = (make_planes(x, tile, 1, np.float64)[0] for x in (at, v))
                 return read_planes(program(spec, prepare_weights(machine), a, moved)[None], tile)
 
-            return change
+            return cast("CouplingProduct", change)
 
         return Linear(act(linear.compute_product), act(linear.compute_transposed))
 
@@ -83,16 +87,36 @@ class JaxEngine:
     @staticmethod
     @calculate_in_double
     def correlate(
-        kind: ConnectionKind, activity: State, delta: State, weights: Array | None = None, here: State | None = None
+        kind: ConnectionKind,
+        activity: State,
+        delta: State,
+        weights: Array | None = None,
+        here: State | None = None,
+        there: State | None = None,
     ) -> State:
         """Return what the circuits beside the cells of one connection make of its two ends, of its block's shape."""
         tile = _make_tile(len(activity))
-        ends = (activity, delta, np.zeros((len(activity), 0)) if here is None else here)
+        lower = here if isinstance(kind, ConvolutionFeedback) else activity if there is None else there
+        ends = (activity, delta, np.zeros((len(activity), 0)) if lower is None else lower)
         planes = 2 if any(map(np.iscomplexobj, ends)) else 1
-        a, d, there = (make_planes(x, tile, planes, np.float64) for x in ends)
+        a, d, low = (make_planes(x, tile, planes, np.float64) for x in ends)
         packed = () if weights is None else pack_weight(kind, jnp.asarray(weights))
-        found = np.asarray(linear.correlate(kind, packed, a, d, there, lax.Precision.HIGHEST))
+        found = np.asarray(linear.correlate(kind, packed, a, d, low, lax.Precision.HIGHEST))
         return np.asarray(found[0] if planes == 1 else found[0] + 1j * found[1])
+
+    @staticmethod
+    @calculate_in_double
+    def differentiate(machine: Machine, activity: Array, delta: Array, change: Array | None = None) -> list[Array]:
+        """Return the derivative of ``sum delta h``, or of ``sum delta W change``, with respect to every block."""
+        machine, tile = _make_exact(machine), _make_tile(len(activity))
+        spec, blocks = make_spec(machine), list_blocks(machine)
+        a, d = (make_planes(x, tile, 1, np.float64)[0] for x in (activity, delta))
+        if change is None:
+            found = linear.differentiate_drive(spec, blocks, a, d)
+        else:
+            moved = make_planes(change, tile, 1, np.float64)[0]
+            found = linear.differentiate_product(spec, blocks, a, d, moved)
+        return [np.array(block) for block in found]
 
 
 def _make_exact(machine: Machine) -> Machine:

@@ -63,22 +63,22 @@ def apply_connection(kind: ConnectionKind, weight: Weight, a: Array, here: Array
 
 
 def correlate_ends(
-    kind: ConnectionKind, weight: Weight, a: Array, d: Array, here: Array, precision: lax.Precision
+    kind: ConnectionKind, weight: Weight, a: Array, d: Array, low: Array, precision: lax.Precision
 ) -> Array:
     """Return what each weight multiplies, summed over the batch, (planes, *shape of the block).
 
-    With both ends complex it is the product of complex numbers; neither is conjugated. See
-    `substrate.network.connection.ConnectionKind.gradient`.
+    With both ends complex it is the product of complex numbers; neither is conjugated. Pooling stands at the activities
+    `low` of the lower layer. See `substrate.network.connection.ConnectionKind.gradient`.
     """
     if isinstance(kind, Dense):
         return _multiply_planes(a, d, lambda x, y: jnp.matmul(x.T, y, precision=precision))
     if isinstance(kind, Convolution):
-        low, high = _shape(a, kind.low), _send_back(kind, weight[0], a, d, precision)
+        ends = _shape(a, kind.low), _send_back(kind, weight[0], low, d, precision)
     elif isinstance(kind, ConvolutionFeedback):
-        low, high = _shape(d, kind.low), _send_back(kind, weight[0], here, a, precision)
+        ends = _shape(d, kind.low), _send_back(kind, weight[0], low, a, precision)
     else:
         raise NotImplementedError(f"{type(kind).__name__} has no products in JAX")
-    return _multiply_planes(low, high, lambda x, y: _correlate(kind, x, y, precision))
+    return _multiply_planes(*ends, lambda x, y: _correlate(kind, x, y, precision))
 
 
 def _multiply_planes(x: Array, y: Array, product: Any) -> Array:
