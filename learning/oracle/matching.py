@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from substrate.chip.cells import Spread
 from substrate.chip.chip import Chip
+from substrate.network.dense import Dense
 
 from .exact import ExactErrors
 
@@ -55,8 +56,16 @@ def predict_matching_error(nominal: Chip, exact: ExactErrors, spreads: Mapping[s
         Its exact error vectors.
     spreads : mapping of block name to Spread
         What cells and paths do to every weight over chips, see `substrate.chip.cells.compute_weight_spreads`.
+
+    Returns
+    -------
+    ExpectedError
+        NaN where a connection is not dense: the entries that one cell of a kernel stands for are not independent.
     """
     topology = nominal.topology
+    if not all(isinstance(kind, Dense) for kind in nominal.machine.kinds):
+        unknown = {name: np.full(len(exact.delta), np.nan) for name in topology.names}
+        return ExpectedError(unknown, dict(unknown))
     variance = topology.coupling({name: spread.variance for name, spread in spreads.items()})
     shift = topology.coupling({name: spread.shift for name, spread in spreads.items()})
     both, odd, paths, layers = (

@@ -1,6 +1,7 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
-The steps are those of `learning.oracle.ledger.vectors`. Up to the step `static` the error vector meets the presynaptic
+The steps are those of `learning.oracle.ledger.vectors`. What a feedback kernel does to its own softmax pooling is in the
+exact gradient and in no product of its two ends: that is the term `locality`. Up to the step `static` the error vector meets the presynaptic
 activity at rest; then the factor the chip takes; at the end what cells forget until the write, what a plain write keeps
 of the request, and what is felt around that. Forgetting has a term of its own, since no better write would help against
 it, and so has the noise of what is felt, since the next write draws it anew. The contrastive rule is compared with the
@@ -22,6 +23,7 @@ from ... import cost
 from ...rules.contrastive import Contrastive, contrast_readings
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
+from ..exact import compute_exact_gradients
 from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
 from .vectors import Ledger, compute_sample_moments
 
@@ -71,13 +73,16 @@ def make_connection_ledgers(
         return rule.limit(topology.split(delta), rest)
 
     exact = rule.reference(topology.split(reference.delta), rest)
+    whole = exact
+    if not all(kind.linear for kind in chip.machine.kinds):
+        whole = rule.reference(topology.split(reference.delta), rest, local=False)
     if isinstance(trial.rule, Dyadic):
         limit = trimmed = first = complete = at_rest(reference.delta)
     else:
         limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
         first = at_rest(reference.delta + reference.first_order)
         complete = rule.measured(runs.complete.taken[s], rest)
-    steps = [exact, limit, complete]
+    steps = [whole, exact, limit, complete]
     before: LedgerRun | None = None
     for run in (runs.settled, runs.precise, runs.static):
         steps.append(steps[-1] if run is before else rule.measured(run.taken[s], rest))
@@ -181,9 +186,11 @@ class _Products(NamedTuple):
     trial: Trial
     keep: Mask
 
-    def reference(self, delta: Layers, rest: Layers) -> Blocks:
-        """Return the gradient that the rule should find."""
+    def reference(self, delta: Layers, rest: Layers, local: bool = True) -> Blocks:
+        """Return the gradient that the rule should find, or all of it, which no local product gives."""
         blocks = self._plain(delta, rest)
+        if not local:
+            blocks = _select_weight_blocks(compute_exact_gradients(self.chip, rest, delta, self.keep))
         if isinstance(self.trial.rule, Contrastive):
             names = {f"weight/{pre}-{post}": (pre, post) for pre, post in self.chip.connections}
             blocks = {

@@ -6,6 +6,7 @@ The terms are vectors whose sum is the total error ``estimate - exact``:
 step         what is run                                                           term
 ============ ===================================================================== ==============
 exact        backpropagation through the equilibrium of the chip as it is
+local        the part of it that products of both ends of a connection give        locality
 limit        the rule for a vanishing nudge, settled completely                    asymmetry
 complete     the scheme's finite nudges, settled completely; a swinging nudge      finite nudge
              stopped at every point of its cycle
@@ -19,8 +20,8 @@ written      what the cells keep of the requested change                        
 felt         what is read of what they keep, drawn anew by every write             write noise
 ============ ===================================================================== ==============
 
-A cause that is off leaves an exact zero. Error vectors have no presynaptic factor, are not forgotten and not
-written: these four terms belong to `learning.oracle.ledger.connections`.
+A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten and
+not written: these five terms belong to `learning.oracle.ledger.connections`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .runs import LedgerRuns, Mask, Trial
 Array = NDArray[np.float64]
 
 TERMS = (
-    *("asymmetry", "finite_nudge", "settling", "precision", "readout"),
+    *("locality", "asymmetry", "finite_nudge", "settling", "precision", "readout"),
     *("presynaptic", "noise", "forgetting", "write", "write_noise"),
 )
 """The causes, in the order in which they act."""
@@ -116,7 +117,7 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     if runs.random:
         noisy, variance = compute_sample_moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
-    steps = (reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
+    steps = (reference.delta, reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
     if not runs.random:
         return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s))
     left = variance / len(runs.repeats)

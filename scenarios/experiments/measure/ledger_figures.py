@@ -43,7 +43,7 @@ _SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
 _PARTS, _OF, _PALE = ("readout", "noise"), "- ", "#b8cbe0"
 """Causes that count as one where both act, what their names begin with then, and their colour."""
 
-_ON_CONNECTIONS = ("presynaptic", "forgetting", "write", "write_noise")
+_ON_CONNECTIONS = ("locality", "presynaptic", "forgetting", "write", "write_noise")
 """Causes that error vectors do not have."""
 
 _DECADES = 4.0
@@ -188,10 +188,13 @@ def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Fig
     at = list(schemes)
     total, relative = group["total"].data[at], group["relative"].data[at]
     taught = np.isfinite(total).any(axis=0)
-    values = np.concatenate([relative, total[..., None]], axis=2)[:, taught]
-    names = [*_name_terms(group, range(len(group["term"].data))), "total"]
+    # What no local product gives is a matter of softmax pooling alone.
+    acts = [term != "locality" or np.nan_to_num(relative[..., k]).any() for k, term in enumerate(group["term"].data)]
+    shown = np.flatnonzero(acts)
+    values = np.concatenate([relative[..., shown], total[..., None]], axis=2)[:, taught]
+    names = [*_name_terms(group, shown), "total"]
     spread = group["spread"].data[at] if "spread" in group else np.zeros_like(relative)
-    marks = np.concatenate([spread, np.zeros((*total.shape, 1))], axis=2)[:, taught]
+    marks = np.concatenate([spread[..., shown], np.zeros((*total.shape, 1))], axis=2)[:, taught]
     panels = _Panels(group["connection"].data[taught], names, values, marks, total[:, taught])
     return _draw_panels(panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
 

@@ -13,6 +13,7 @@ from ...results.views import format_percent, select_latest
 from .advice import describe_remedies, find_main_part
 
 NAMES = {
+    "locality": "What no local product gives",
     "asymmetry": "Feedback asymmetry",
     "finite_nudge": "The finite nudge",
     "settling": "Settling",
@@ -33,7 +34,7 @@ SINGLE = "Noise of one measurement"
 """How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
 
 VECTOR_TERMS = ("asymmetry", "finite_nudge", "settling", "precision")
-_ON_THE_WAY = ("presynaptic", "forgetting", "write", "write_noise")
+_ON_THE_WAY = ("locality", "presynaptic", "forgetting", "write", "write_noise")
 _NEGLIGIBLE = 1e-6
 _FLOOR_TERMS = ("precision", "readout", "noise")
 """Causes whose size does not fall with the error signal while a training converges."""
@@ -162,8 +163,9 @@ def describe_write_errors(result: ResultData) -> list[str]:
     largest = np.nan_to_num(found.relative)[found.cause]
     if sizes[c, t] <= max(float(largest), _NEGLIGIBLE):
         return []
-    name, before = NAMES[terms[places[t]]], group["cosine_after"].data[scheme, c, places[t] - 1]
-    after = group["cosine_after"].data[scheme, c, places[t]]
+    name, cosines = NAMES[terms[places[t]]], group["cosine_after"].data[scheme, c]
+    # The first term acts on the exact gradient itself.
+    before, after = cosines[places[t] - 1] if places[t] else 1.0, cosines[places[t]]
     turned = f"; it turns the cosine there from {before:.4f} to {after:.4f}" if np.isfinite(before + after) else ""
     words = (
         f"{name} changes the batch gradient even more: by {format_percent(sizes[c, t])} in connection "
@@ -174,6 +176,8 @@ def describe_write_errors(result: ResultData) -> list[str]:
 
 def _describe_remedy(result: ResultData, term: str) -> str:
     """Return what makes a term between error vector and weight smaller, from what the scenario says."""
+    if term == "locality":
+        return 'pool = "average" in network.connections'
     if "provenance" not in result.groups:
         return "a larger learning.optimiser.rate"
     said = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
