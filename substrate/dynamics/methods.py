@@ -108,6 +108,10 @@ class Dynamics(Parameters):
     accuracy: Annotated[float, Field(ge=1e-12, le=1e-1)] = 1e-6
     """Error per step of `rk45`, relative to ``1 + |u|``."""
 
+    tile: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Samples that settle together on engine `jax`; tiles take turns on all accelerators there are. It decides the last
+    bits of a result, and the number of accelerators does not. Absent: as many as make 64 million units."""
+
     free: Phase = Phase()
     """End of the free settling."""
 
@@ -141,6 +145,8 @@ class Dynamics(Parameters):
         if self.mode == "equilibrium" and fixed:
             words = 'mode "equilibrium" has no time: give {names} a tolerance and max_steps, not `steps` or `duration`'
             raise PydanticCustomError("phase", words, {"names": " and ".join(fixed)})
+        if self.tile is not None and self.engine == "cpu":
+            raise PydanticCustomError("tile", '`tile` belongs to engine "jax": leave it out')
         if self.precision == "tf32" and self.engine == "cpu":
             words = '`tf32` is a format of accelerators: take precision "single", or engine = "jax"'
             raise PydanticCustomError("precision", words)

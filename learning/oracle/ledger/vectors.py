@@ -20,8 +20,8 @@ written      what the cells keep of the requested change                        
 felt         what is read of what they keep, drawn anew by every write             write noise
 ============ ===================================================================== ==============
 
-A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten and
-not written: these five terms belong to `learning.oracle.ledger.connections`.
+A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten
+and not written: these five terms belong to `learning.oracle.ledger.connections`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     if runs.random:
         noisy, variance = compute_sample_moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
-    steps = (reference.delta, reference.delta, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
+    exact = reference.delta, reference.delta
+    steps = (*exact, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
     if not runs.random:
         return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s))
     left = variance / len(runs.repeats)

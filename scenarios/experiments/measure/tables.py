@@ -199,9 +199,13 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
 
 
 def make_symmetry_group(chip: Chip) -> Group:
-    """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis."""
+    """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis.
+
+    Couplings that depend on the state are those around the last free one.
+    """
     topology = chip.topology
-    couplings = find_couplings(chip.machine, topology, chip.free_activity())
+    activity = chip.free_activity()
+    couplings = find_couplings(chip.machine, topology, activity if len(activity) else np.zeros((1, topology.units)))
     pairs = topology.pairs()
     loss = 2.0 * couplings.antisymmetric().square() / topology.units
     angles = [

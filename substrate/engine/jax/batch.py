@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,8 @@ def _make_links(machine: Machine) -> tuple[Link, ...]:
 
 
 def prepare_weights(machine: Machine) -> tuple[Array, ...]:
-    """Return the weights of every link on the device; kept until they change."""
-    key = "jax", machine.dtype
+    """Return the weights of every link on the device that is in use; kept until they change."""
+    key = "jax", machine.dtype, jax.config.jax_default_device
     kept = machine.prepared.get(key)
     if kept is not None and kept[0] is machine.weights:
         return tuple(kept[1])
@@ -92,6 +93,10 @@ def make_cell(machine: Machine) -> Cell:
     return Cell(prepare_weights(machine), curve, readout)
 
 
+LARGEST = 2**26
+"""Units of all samples of a tile, at most, if its size is not given."""
+
+
 class Tile(NamedTuple):
     """Samples that one program settles."""
 
@@ -99,21 +104,18 @@ class Tile(NamedTuple):
     rows: int
     """Samples with those that fill it up."""
 
+    device: Any = None
+    """Accelerator that settles them; absent: the first one."""
+
 
 def split_batch(machine: Machine, batch: int) -> list[Tile]:
-    """Return the tiles of a batch."""
-    most = find_largest_tile(machine)
-    firsts = range(0, max(batch, 1), most)
-    return [Tile(slice(first, min(first + most, batch)), count_rows(min(most, batch - first))) for first in firsts]
-
-
-LARGEST = 2**26
-"""Numbers of one state of a tile, at most, if its size is not given."""
-
-
-def find_largest_tile(machine: Machine) -> int:
-    """Return how many samples a tile has at most."""
-    return max(1, LARGEST // len(machine.tau))
+    """Return the tiles of a batch, which take turns on all devices there are."""
+    most = machine.dynamics.tile or max(1, LARGEST // len(machine.tau))
+    devices = jax.local_devices()
+    return [
+        Tile(slice(first, min(first + most, batch)), count_rows(min(most, batch - first)), devices[k % len(devices)])
+        for k, first in enumerate(range(0, max(batch, 1), most))
+    ]
 
 
 def count_rows(samples: int) -> int:

@@ -22,6 +22,7 @@ from ..lengths import SettlingLength, compute_gains, count_steps, make_options, 
 from ..names import find_ids, make_keys
 from ..protocol import Average, Relaxation
 from ..stopping import RUNNING
+from ..sweeping import SearchOptions
 from .batch import (
     Tile,
     fill_rows,
@@ -36,9 +37,9 @@ from .batch import (
 )
 from .compile import calculate_in_double
 from .programs.noise import Draws, NoiseSources
-from .programs.spec import Spec
+from .programs.spec import Cell, Inputs, Spec
 from .programs.stopping import Ends, Rates, Track
-from .programs.sweeps import begin_search, search_rest
+from .programs.sweeps import SearchCarry, begin_search, search_rest
 from .programs.trajectory import Carry, Run, Window, advance
 
 Array = Any
@@ -51,6 +52,7 @@ class _Part(NamedTuple):
     """One tile under way."""
 
     tile: Tile
+    cell: Cell
     run: Run
     carry: Carry
 
@@ -67,7 +69,6 @@ def relax(
     """Let every sample follow its trajectory, see `substrate.engine.protocol.SettlingEngine.relax`."""
     planes, length, units = count_planes(drive, start), count_steps(machine, drive, phase), len(machine.tau)
     spec, block = _make_trajectory_spec(machine, planes, length)
-    cell = make_cell(machine)
     parts = [
         _begin(machine, spec, drive, start, phase, length, block, tile) for tile in split_batch(machine, len(start))
     ]
@@ -79,7 +80,7 @@ def relax(
         if done in cycle_begins:
             before = _collect_state(parts)
         # The step behind the last one gives those that still run their status.
-        parts = _advance(spec, cell, parts, done, end + (end == length.limit))
+        parts = _advance(spec, parts, done, end + (end == length.limit))
         if not _any_runs(parts):
             break
     full = _collect_state(parts)
@@ -114,37 +115,38 @@ def _begin(
     block: int,
     tile: Tile,
 ) -> _Part:
-    real, method = machine.dtype, machine.dynamics.method
-    width = spec.units * (2 if spec.pole else 1)
-    begin = np.zeros((len(start), width), dtype=start.dtype)
-    begin[:, : start.shape[1]] = start
-    y = make_planes(begin, tile, spec.planes, real)
-    gain, bound = compute_gains(machine)
-    none, counts = jnp.zeros(tile.rows), jnp.zeros(tile.rows, dtype=jnp.int32)
-    track = Track(jnp.zeros_like(y), counts, none, jnp.full(tile.rows, jnp.inf), none, counts)
-    run = Run(
-        make_inputs(machine, drive, tile, spec.planes),
-        _make_noise(machine, spec, drive, tile),
-        Rates(jnp.asarray(gain, dtype=real), jnp.asarray(bound, dtype=real)),
-        make_options(machine, drive, phase, length),
-        jnp.asarray(length.limit, dtype=jnp.int32),
-        jnp.asarray(length.first, dtype=jnp.int32),
-        jnp.asarray(block, dtype=jnp.int32),
-    )
-    shape = (spec.planes, tile.rows, spec.units)
-    parts = jnp.zeros((spec.blocks, *(shape if spec.blocks else (0, 0, 0))))
-    carry = Carry(
-        k=jnp.zeros((), dtype=jnp.int32),
-        y=y,
-        steps=counts,
-        time=none,
-        dt=none + (1.0 if method == "exponential" else machine.dynamics.dt),
-        ends=Ends(make_status(tile), none, track),
-        draws=_make_draws(spec, drive, tile, real),
-        window=Window(parts, jnp.zeros(shape if spec.blocks else (0, 0, 0))),
-    )
-    # What is given away to the program must not be the same array twice.
-    return _Part(tile, run, jax.tree.map(jnp.array, carry))
+    with jax.default_device(tile.device):
+        real, method = machine.dtype, machine.dynamics.method
+        width = spec.units * (2 if spec.pole else 1)
+        begin = np.zeros((len(start), width), dtype=start.dtype)
+        begin[:, : start.shape[1]] = start
+        y = make_planes(begin, tile, spec.planes, real)
+        gain, bound = compute_gains(machine)
+        none, counts = jnp.zeros(tile.rows), jnp.zeros(tile.rows, dtype=jnp.int32)
+        track = Track(jnp.zeros_like(y), counts, none, jnp.full(tile.rows, jnp.inf), none, counts)
+        run = Run(
+            make_inputs(machine, drive, tile, spec.planes),
+            _make_noise(machine, spec, drive, tile),
+            Rates(jnp.asarray(gain, dtype=real), jnp.asarray(bound, dtype=real)),
+            make_options(machine, drive, phase, length),
+            jnp.asarray(length.limit, dtype=jnp.int32),
+            jnp.asarray(length.first, dtype=jnp.int32),
+            jnp.asarray(block, dtype=jnp.int32),
+        )
+        shape = (spec.planes, tile.rows, spec.units)
+        parts = jnp.zeros((spec.blocks, *(shape if spec.blocks else (0, 0, 0))))
+        carry = Carry(
+            k=jnp.zeros((), dtype=jnp.int32),
+            y=y,
+            steps=counts,
+            time=none,
+            dt=none + (1.0 if method == "exponential" else machine.dynamics.dt),
+            ends=Ends(make_status(tile), none, track),
+            draws=_make_draws(spec, drive, tile, real),
+            window=Window(parts, jnp.zeros(shape if spec.blocks else (0, 0, 0))),
+        )
+        # What is given away to the program must not be the same array twice.
+        return _Part(tile, make_cell(machine), run, jax.tree.map(jnp.array, carry))
 
 
 def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> NoiseSources:
@@ -173,15 +175,20 @@ def _make_draws(spec: Spec, drive: Drive, tile: Tile, real: Any) -> Draws:
     return Draws(jnp.zeros(before, dtype=real), jnp.asarray(slow, dtype=real))
 
 
-def _advance(spec: Spec, cell: Any, parts: list[_Part], begin: int, end: int) -> list[_Part]:
+def _advance(spec: Spec, parts: list[_Part], begin: int, end: int) -> list[_Part]:
     """Take the steps up to `end` in pieces; between two of them an interrupt is heard."""
     for until in _make_pieces(begin, end):
         # All tiles are on their way before the first one is waited for.
-        carries = [advance(spec, cell, part.run, part.carry, np.int32(until)) for part in parts]
-        parts = [part._replace(carry=carry) for part, carry in zip(parts, carries, strict=True)]
+        parts = [part._replace(carry=_advance_part(spec, part, until)) for part in parts]
         if not _any_runs(parts):
             break
     return parts
+
+
+def _advance_part(spec: Spec, part: _Part, until: int) -> Carry:
+    with jax.default_device(part.tile.device):
+        carry: Carry = advance(spec, part.cell, part.run, part.carry, np.int32(until))
+        return carry
 
 
 def _make_pieces(begin: int, end: int) -> Iterator[int]:
@@ -239,25 +246,27 @@ def _collect_settled(machine: Machine, parts: list[_Part]) -> SettlingResult:
     )
 
 
+class _Search(NamedTuple):
+    """One tile whose rest points are looked for."""
+
+    tile: Tile
+    cell: Cell
+    inputs: Inputs
+    carry: SearchCarry
+
+
 @calculate_in_double
 def find_rest(machine: Machine, drive: Drive, start: State, phase: Phase) -> Relaxation:
     """Find the rest point of every sample, see `substrate.engine.protocol.SettlingEngine.rest`."""
     planes, options = count_planes(drive, start), make_search_options(machine, drive, phase)
     spec = make_spec(machine)._replace(planes=planes, pole=False, slewed=False, method="euler")
-    cell, tiles = make_cell(machine), split_batch(machine, len(start))
-    begin, carries = start[:, : spec.units], []
-    inputs = [make_inputs(machine, drive, tile, planes) for tile in tiles]
-    for tile, given in zip(tiles, inputs, strict=True):
-        y = make_planes(begin, tile, planes, machine.dtype)
-        carry = begin_search(spec, cell, given, y, make_status(tile), options.damping)
-        carries.append(jax.tree.map(jnp.array, carry))
+    searches = [_begin_search(machine, spec, drive, start, options, tile) for tile in split_batch(machine, len(start))]
     for until in _make_pieces(0, options.max_sweeps + 1):
-        carries = [
-            search_rest(spec, cell, given, options, carry, np.int32(until))
-            for given, carry in zip(inputs, carries, strict=True)
-        ]
-        if not any(bool((np.asarray(carry.status) == RUNNING).any()) for carry in carries):
+        # All tiles are on their way before the first one is waited for.
+        searches = [one._replace(carry=_advance_search(spec, one, options, until)) for one in searches]
+        if not any(bool((np.asarray(one.carry.status) == RUNNING).any()) for one in searches):
             break
+    carries, tiles = [one.carry for one in searches], [one.tile for one in searches]
     state = np.concatenate([read_planes(carry.y, tile) for carry, tile in zip(carries, tiles, strict=True)])
     settled = SettlingResult(
         read_rows([carry.status for carry in carries], tiles, np.int64),
@@ -266,3 +275,19 @@ def find_rest(machine: Machine, drive: Drive, start: State, phase: Phase) -> Rel
         np.zeros(len(state)),
     )
     return Relaxation(state, settled, state)
+
+
+def _begin_search(
+    machine: Machine, spec: Spec, drive: Drive, start: State, options: SearchOptions, tile: Tile
+) -> _Search:
+    with jax.default_device(tile.device):
+        cell, inputs = make_cell(machine), make_inputs(machine, drive, tile, spec.planes)
+        y = make_planes(start[:, : spec.units], tile, spec.planes, machine.dtype)
+        carry = begin_search(spec, cell, inputs, y, make_status(tile), options.damping)
+        return _Search(tile, cell, inputs, jax.tree.map(jnp.array, carry))
+
+
+def _advance_search(spec: Spec, one: _Search, options: SearchOptions, until: int) -> SearchCarry:
+    with jax.default_device(one.tile.device):
+        carry: SearchCarry = search_rest(spec, one.cell, one.inputs, options, one.carry, np.int32(until))
+        return carry
