@@ -18,7 +18,6 @@ from ..engine.threads import count_available_threads
 from ..network.couplings import join_layers
 from ..protocol import Budget, Nudge, Readout, SettlingResult, State
 from ..settling.adjoint import relax_adjoint
-from ..settling.coupling import find_couplings
 from ..settling.equilibrium import Audit
 from ..settling.probing import evoke_drives
 from ..settling.recording import Recording
@@ -79,8 +78,7 @@ class Chip:
         self._machine = self._fabric.machine(threads or count_available_threads())
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
-        couplings = find_couplings(self._machine, self.topology, np.zeros((1, self.topology.units)))
-        self._settler = Settler(self._machine, couplings, design.paced_by, design.complete, fabrication.stream)
+        self._settler = Settler(self._machine, self.topology, design.paced_by, design.complete, fabrication.stream)
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))

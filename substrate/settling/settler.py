@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from ..dynamics.slow_drive import SlowDrive
 from ..dynamics.transfer import rescale_loaded_state
 from ..engine.lengths import compute_longest_time
 from ..engine.protocol import Relaxation
+from ..network.topology import Topology
 from ..protocol import State
 from .completion import make_dynamics_complete, settle_completely
-from .coupling import AnyCouplings
+from .coupling import AnyCouplings, find_couplings
 from .equilibrium import Audit, settle_by_sweeps
 from .noise_step import compute_largest_drift, count_substeps
 from .trajectory import relax_finely
@@ -35,8 +37,8 @@ class Settler:
     ----------
     machine : Machine
         The chip; its arrays follow the writes.
-    couplings : Couplings or LocalCouplings
-        Its effective couplings, as views; where they depend on the state, those at no activity.
+    topology : Topology
+        Its wiring.
     paced_by : Noise or None
         Noise that was taken away, whose steps are still taken.
     completely : bool
@@ -48,16 +50,21 @@ class Settler:
     def __init__(
         self,
         machine: Machine,
-        couplings: AnyCouplings,
+        topology: Topology,
         paced_by: Noise | None,
         completely: bool,
         stream: Callable[[str], Stream],
     ) -> None:
-        self._machine, self._couplings, self._completely = machine, couplings, completely
+        self._machine, self._topology, self._completely = machine, topology, completely
         self._pacing = machine.noise if machine.noise.on else paced_by
         self._slow = SlowDrive(machine.noise, len(machine.tau), stream)
         self.audit = Audit()
         """What audits of the equilibrium mode have found since the chip was made."""
+
+    @cached_property
+    def _couplings(self) -> AnyCouplings:
+        """Effective couplings, which follow the writes; where they depend on the state, those at no activity."""
+        return find_couplings(self._machine, self._topology, np.zeros((1, self._topology.units)))
 
     def restart(self, ids: NDArray[np.int64], name: str) -> None:
         """Begin with a new batch: `ids` (batch,) and `name` name the draws of its slow noise."""

@@ -1,7 +1,7 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
-The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: that part of the
-exact gradient no product of its two ends gives, and the term `locality` takes it off. Up to the step `static` the error
+The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: that part of
+the exact gradient no product of its two ends gives, and the term `locality` takes it off. Up to the step `static` the error
 vector meets the presynaptic activity at rest; then the factor the chip takes; at the end what cells forget until the
 write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own, since no
 better write would help against it, and so has the noise of what is felt, since the next write draws it anew. The

@@ -12,15 +12,15 @@ from ...results.views import find_extreme_nudges, format_percent
 from .advice import list_attempts
 from .words import DITHERED, find_largest_cause
 
-_ALWAYS = 3
-"""The first so many causes are shown even where they are off."""
+_ALWAYS = ("asymmetry", "finite_nudge", "settling")
+"""Causes that are shown even where they are off."""
 
 
 def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     """Return the error of every cause, median and rms, per scheme and layer; `after` says after which epoch."""
     ledger, gradient = result["ledger"], result["gradient"]
     terms = list(ledger["term"].data)
-    shown = [t for t in range(len(terms)) if t < _ALWAYS or (ledger["relative"].data[..., t] > 0.0).any()]
+    shown = [t for t, term in enumerate(terms) if term in _ALWAYS or (ledger["relative"].data[..., t] > 0.0).any()]
     columns = [str(terms[t]).replace("_", " ") for t in shown]
     both = {"readout", "noise"} <= set(columns)
     columns += [DITHERED.lower()] if both else []

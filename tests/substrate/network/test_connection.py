@@ -97,6 +97,8 @@ ALLOWED = {
     "substrate/network/dense.py": "the dense kind itself",
     "substrate/network/convolution.py": "the convolutions themselves",
     "substrate/engine/cpu": "code of the engine",
+    "substrate/engine/jax/programs": "code of the other engine",
+    "substrate/network/local_couplings.py:LocalCouplings.dense": "answers of unit vectors, side by side",
     "substrate/chip/wires.py:compute_wire_transfer": "an array of cells between its row and column lines",
     "substrate/dynamics/methods.py:_make_tableau": "tableaus of integration",
     "substrate/theory/krylov.py": "Krylov vectors",

@@ -27,7 +27,7 @@ def compute_transposed(spec: Spec, weights: tuple[Weight, ...], activity: Array,
     return jax.vjp(lambda a: compute_plain_drive(spec, weights, a), activity)[1](v)[0]
 
 
-def pack_weights(spec: Spec, blocks: tuple[Array, ...]) -> tuple[Weight, ...]:
+def pack_blocks(spec: Spec, blocks: tuple[Array, ...]) -> tuple[Weight, ...]:
     """Return the blocks of all links as the products take them."""
     return tuple(pack_weight(link.kind, block) for link, block in zip(spec.links, blocks, strict=True))
 
@@ -43,7 +43,7 @@ def differentiate_drive(spec: Spec, blocks: tuple[Array, ...], activity: Array, 
     """Return the derivative of ``sum delta h`` by every block, the activities (batch, units) being fixed."""
 
     def weigh(given: tuple[Array, ...]) -> Array:
-        return jnp.sum(delta * compute_plain_drive(spec, pack_weights(spec, given), activity))
+        return jnp.sum(delta * compute_plain_drive(spec, pack_blocks(spec, given), activity))
 
     found: tuple[Array, ...] = jax.grad(weigh)(blocks)
     return found
@@ -56,7 +56,7 @@ def differentiate_product(
     """Return the derivative of ``sum delta W change`` by every block, with `W` around the activities (batch, units)."""
 
     def weigh(given: tuple[Array, ...]) -> Array:
-        weights = pack_weights(spec, given)
+        weights = pack_blocks(spec, given)
         return jnp.sum(delta * jax.jvp(lambda a: compute_plain_drive(spec, weights, a), (activity,), (change,))[1])
 
     found: tuple[Array, ...] = jax.grad(weigh)(blocks)

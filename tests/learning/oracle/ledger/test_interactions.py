@@ -127,7 +127,7 @@ def test_without_a_cause_the_finite_nudge_is_left_and_the_chip_is_that_of_the_le
     np.testing.assert_allclose(found.full.value, book.steps[-1] - book.steps[0], rtol=0, atol=1e-13)
     bare = chip.ideal()
     ideal = make_ledger(run_without_causes(bare, trial), trial, 0)
-    np.testing.assert_allclose(found.base.value, ideal.steps[2] - ideal.steps[0], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(found.base.value, ideal.steps[3] - ideal.steps[0], rtol=0, atol=1e-10)
 
 
 def test_repeats_use_the_same_draws_so_that_noise_alone_is_noise_removed():

@@ -56,7 +56,7 @@ def test_terms_sum_to_the_total_error(scheme):
     total = book.steps[-1] - book.steps[0]
     assert tuple(terms) == TERMS
     np.testing.assert_allclose(sum(terms.values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
-    acting = set(TERMS) - {"presynaptic", "forgetting", "write", "write_noise"}
+    acting = set(TERMS) - {"locality", "presynaptic", "forgetting", "write", "write_noise"}
     assert all((np.abs(terms[name]).max() > 1e-9) == (name in acting) for name in TERMS)
     np.testing.assert_allclose(book.parts["gains"] + book.parts["irreducible"], terms["asymmetry"], rtol=0, atol=1e-15)
     assert book.parts.keys() == set(PARTS)
@@ -246,5 +246,5 @@ def test_the_ledger_compares_a_swing_with_its_stopped_nudges(kind):
     measured = estimate_error_vectors(chip, free, y, QuasiStaticSwing(scheme))
     trial = Trial(x, y, [scheme])
     book = make_ledger(run_without_causes(chip, trial), trial, 0)
-    np.testing.assert_allclose(book.steps[2], measured.flat, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(book.steps[3], measured.flat, rtol=0, atol=1e-10)
     assert book.keep.all()
