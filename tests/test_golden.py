@@ -37,7 +37,7 @@ def drop_new_terms(found, kept):
             axes = [k for k, n in enumerate(found[path].shape) if n == len(terms) and n != np.shape(kept[path])[k]]
             if len(axes) == 1:
                 added = np.take(found[path], new, axis=axes[0])
-                assert path.endswith("/term") or path.endswith("cosine_after") or not np.nan_to_num(added).any(), path
+                assert path.endswith(("/term", "cosine_after")) or not np.nan_to_num(added).any(), path
                 left[path] = np.delete(found[path], new, axis=axes[0])
     return left
 

@@ -1,11 +1,11 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
-The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: that part of
-the exact gradient no product of its two ends gives, and the term `locality` takes it off. Up to the step `static` the error
-vector meets the presynaptic activity at rest; then the factor the chip takes; at the end what cells forget until the
-write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own, since no
-better write would help against it, and so has the noise of what is felt, since the next write draws it anew. The
-contrastive rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] +
+The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: no product of
+its two ends gives that part of the exact gradient, and the term `locality` takes it off. Up to the step `static` the
+error vector meets the presynaptic activity at rest; then the factor the chip takes; at the end what cells forget until
+the write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own,
+since no better write would help against it, and so has the noise of what is felt, since the next write draws it anew.
+The contrastive rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] +
 exact[ji]``.
 """
 
