@@ -156,6 +156,13 @@ class Dynamics(Parameters):
             raise PydanticCustomError("phase", words, {"names": " and ".join(stepped)})
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_usual_engine(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what only says that nothing is asked of an engine: runs keep the names they had without these keys."""
+        fields: dict[str, Any] = dump(self)
+        usual = {"engine": "cpu", "tile": None}
+        return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
+
     @property
     def ends_by_clock(self) -> bool:
         """Whether the clock ends a phase, at rest or not; see `substrate.protocol.has_settled`."""
