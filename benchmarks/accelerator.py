@@ -1,7 +1,7 @@
 """What an accelerator gives: agreement, speed, memory and compilation of the engine in JAX, one JSON line per item.
 
-Run as a module, ``python -m benchmarks.accelerator``; ``--small`` runs the same items at sizes for a processor. It takes
-less than five minutes on one accelerator, and reads no file but those of the tests.
+Run as a module, ``python -m benchmarks.accelerator``; ``--small`` runs the same items at sizes for a processor. It
+takes less than five minutes on one accelerator, and reads no file but those of the tests.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ class Dynamics(Parameters):
 
     @model_serializer(mode="wrap")
     def _without_usual_engine(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what only says that nothing is asked of an engine: runs keep the names they had without these keys."""
+        """Leave out what asks nothing of an engine, so that runs keep the names they had before these keys."""
         fields: dict[str, Any] = dump(self)
         usual = {"engine": "cpu", "tile": None}
         return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}

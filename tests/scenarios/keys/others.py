@@ -50,6 +50,7 @@ FOUND: dict[str, Sample | Silent] = {
         start=at("previous", **TRAINED),
         precision="single",
         engine=Silent("both engines agree to rounding, and the one in JAX need not be installed"),
+        tile=refused(8, "belongs to engine"),
         acceleration=at("none", dynamics={"mode": "equilibrium"}),
         audit=at(0, dynamics={"mode": "equilibrium"}),
     ),
