@@ -26,7 +26,7 @@ from .programs.spec import Cell, Inputs, Link, Spec
 
 Array = Any
 
-FINENESS = 8
+FINENESS = 16
 """Sizes of a tile between a power of two and the next."""
 
 
@@ -80,17 +80,18 @@ def list_blocks(machine: Machine) -> tuple[Array, ...]:
     return tuple(jnp.asarray(block, dtype=machine.dtype) for block in blocks)
 
 
-def make_cell(machine: Machine) -> Cell:
-    """Return the network in the numbers of the simulation."""
+def make_cell(machine: Machine, device: Any = None) -> Cell:
+    """Return the network in the numbers of the simulation, its weights on a device; absent: the one in use."""
     real, transfer, circuit = machine.dtype, machine.transfer, machine.circuit
     same = np.ones(1)
     curve = CurveArrays(
-        jnp.asarray(transfer.table),
-        jnp.asarray(transfer.gain if len(transfer.gain) else same, dtype=real),
-        jnp.asarray(transfer.steep if len(transfer.steep) else same, dtype=real),
+        np.asarray(transfer.table),
+        np.asarray(transfer.gain if len(transfer.gain) else same, dtype=real),
+        np.asarray(transfer.steep if len(transfer.steep) else same, dtype=real),
     )
-    readout = ReadoutArrays(jnp.asarray(circuit.weight, dtype=real), jnp.asarray(circuit.bias, dtype=real))
-    return Cell(prepare_weights(machine), curve, readout)
+    readout = ReadoutArrays(np.asarray(circuit.weight, dtype=real), np.asarray(circuit.bias, dtype=real))
+    with jax.default_device(device):
+        return Cell(prepare_weights(machine), curve, readout)
 
 
 LARGEST = 2**26
@@ -137,7 +138,7 @@ def make_planes(values: State, tile: Tile, planes: int, real: Any) -> Array:
     part = fill_rows(values, tile)
     both = part[None] if planes == 1 else np.stack([part.real, part.imag])
     with np.errstate(over="ignore"):
-        return jnp.asarray(np.asarray(both, dtype=real))
+        return np.asarray(both, dtype=real)
 
 
 def read_planes(values: Array, tile: Tile) -> State:
@@ -158,9 +159,9 @@ def make_inputs(machine: Machine, drive: Drive, tile: Tile, planes: int) -> Inpu
     beta = np.ascontiguousarray(drive.beta, dtype=np.complex128).view(np.float64).reshape(-1, 2)
     return Inputs(
         make_planes(drive.constant, tile, planes, real),
-        jnp.asarray(target, dtype=real),
-        jnp.asarray(fill_rows(signs, tile), dtype=real),
-        jnp.asarray(beta, dtype=real),
+        np.asarray(target, dtype=real),
+        np.asarray(fill_rows(signs, tile), dtype=real),
+        np.asarray(beta, dtype=real),
     )
 
 
@@ -168,7 +169,7 @@ def make_status(tile: Tile) -> Array:
     """Return the statuses at the beginning: those that fill the tile up have ended."""
     status = np.full(tile.rows, int(Status.SETTLED), dtype=np.int32)
     status[: tile.samples.stop - tile.samples.start] = RUNNING
-    return jnp.asarray(status)
+    return np.asarray(status)
 
 
 def read_rows(values: list[Array], tiles: list[Tile], number: Any) -> NDArray[Any]:

@@ -115,38 +115,36 @@ def _begin(
     block: int,
     tile: Tile,
 ) -> _Part:
-    with jax.default_device(tile.device):
-        real, method = machine.dtype, machine.dynamics.method
-        width = spec.units * (2 if spec.pole else 1)
-        begin = np.zeros((len(start), width), dtype=start.dtype)
-        begin[:, : start.shape[1]] = start
-        y = make_planes(begin, tile, spec.planes, real)
-        gain, bound = compute_gains(machine)
-        none, counts = jnp.zeros(tile.rows), jnp.zeros(tile.rows, dtype=jnp.int32)
-        track = Track(jnp.zeros_like(y), counts, none, jnp.full(tile.rows, jnp.inf), none, counts)
-        run = Run(
-            make_inputs(machine, drive, tile, spec.planes),
-            _make_noise(machine, spec, drive, tile),
-            Rates(jnp.asarray(gain, dtype=real), jnp.asarray(bound, dtype=real)),
-            make_options(machine, drive, phase, length),
-            jnp.asarray(length.limit, dtype=jnp.int32),
-            jnp.asarray(length.first, dtype=jnp.int32),
-            jnp.asarray(block, dtype=jnp.int32),
-        )
-        shape = (spec.planes, tile.rows, spec.units)
-        parts = jnp.zeros((spec.blocks, *(shape if spec.blocks else (0, 0, 0))))
-        carry = Carry(
-            k=jnp.zeros((), dtype=jnp.int32),
-            y=y,
-            steps=counts,
-            time=none,
-            dt=none + (1.0 if method == "exponential" else machine.dynamics.dt),
-            ends=Ends(make_status(tile), none, track),
-            draws=_make_draws(spec, drive, tile, real),
-            window=Window(parts, jnp.zeros(shape if spec.blocks else (0, 0, 0))),
-        )
-        # What is given away to the program must not be the same array twice.
-        return _Part(tile, make_cell(machine), run, jax.tree.map(jnp.array, carry))
+    real, method = machine.dtype, machine.dynamics.method
+    width = spec.units * (2 if spec.pole else 1)
+    begin = np.zeros((len(start), width), dtype=start.dtype)
+    begin[:, : start.shape[1]] = start
+    y = make_planes(begin, tile, spec.planes, real)
+    gain, bound = compute_gains(machine)
+    none, counts = np.zeros(tile.rows), np.zeros(tile.rows, dtype=np.int32)
+    track = Track(np.zeros_like(y), counts, none, np.full(tile.rows, np.inf), none, counts)
+    run = Run(
+        make_inputs(machine, drive, tile, spec.planes),
+        _make_noise(machine, spec, drive, tile),
+        Rates(np.asarray(gain, dtype=real), np.asarray(bound, dtype=real)),
+        make_options(machine, drive, phase, length),
+        np.asarray(length.limit, dtype=np.int32),
+        np.asarray(length.first, dtype=np.int32),
+        np.asarray(block, dtype=np.int32),
+    )
+    shape = (spec.planes, tile.rows, spec.units)
+    parts = np.zeros((spec.blocks, *(shape if spec.blocks else (0, 0, 0))))
+    carry = Carry(
+        k=np.zeros((), dtype=np.int32),
+        y=y,
+        steps=counts,
+        time=none,
+        dt=none + (1.0 if method == "exponential" else machine.dynamics.dt),
+        ends=Ends(make_status(tile), none, track),
+        draws=_make_draws(spec, drive, tile, real),
+        window=Window(parts, np.zeros(shape if spec.blocks else (0, 0, 0))),
+    )
+    return _Part(tile, make_cell(machine, tile.device), run, carry)
 
 
 def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> NoiseSources:
@@ -157,12 +155,12 @@ def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> Noise
     named = np.zeros(tile.rows, dtype=np.int64)
     named[: len(ids)] = ids
     return NoiseSources(
-        jnp.asarray(make_keys(machine, drive, spec.planes).astype(np.uint32)),
-        jnp.asarray(named),
-        jnp.asarray(compute_white_increment(noise.thermal * machine.thermal, gain), dtype=real),
-        jnp.asarray(compute_white_increment(noise.common * machine.common, gain), dtype=real),
-        jnp.asarray(np.exp(-dt / times)),
-        jnp.asarray(sizes, dtype=np.float64),
+        np.asarray(make_keys(machine, drive, spec.planes).astype(np.uint32)),
+        np.asarray(named),
+        np.asarray(compute_white_increment(noise.thermal * machine.thermal, gain), dtype=real),
+        np.asarray(compute_white_increment(noise.common * machine.common, gain), dtype=real),
+        np.asarray(np.exp(-dt / times)),
+        np.asarray(sizes, dtype=np.float64),
     )
 
 
@@ -172,7 +170,7 @@ def _make_draws(spec: Spec, drive: Drive, tile: Tile, real: Any) -> Draws:
     for plane, values in enumerate(() if drive.slow is None else drive.slow.values):
         for k, value in enumerate(values):
             slow[k, plane] = fill_rows(value, tile)
-    return Draws(jnp.zeros(before, dtype=real), jnp.asarray(slow, dtype=real))
+    return Draws(np.zeros(before, dtype=real), np.asarray(slow, dtype=real))
 
 
 def _advance(spec: Spec, parts: list[_Part], begin: int, end: int) -> list[_Part]:
@@ -280,9 +278,10 @@ def find_rest(machine: Machine, drive: Drive, start: State, phase: Phase) -> Rel
 def _begin_search(
     machine: Machine, spec: Spec, drive: Drive, start: State, options: SearchOptions, tile: Tile
 ) -> _Search:
+    inputs = make_inputs(machine, drive, tile, spec.planes)
+    y = make_planes(start[:, : spec.units], tile, spec.planes, machine.dtype)
+    cell = make_cell(machine, tile.device)
     with jax.default_device(tile.device):
-        cell, inputs = make_cell(machine), make_inputs(machine, drive, tile, spec.planes)
-        y = make_planes(start[:, : spec.units], tile, spec.planes, machine.dtype)
         carry = begin_search(spec, cell, inputs, y, make_status(tile), options.damping)
         return _Search(tile, cell, inputs, jax.tree.map(jnp.array, carry))
 

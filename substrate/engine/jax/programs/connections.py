@@ -52,7 +52,7 @@ def apply_connection(kind: ConnectionKind, weight: Weight, a: Array, here: Array
         For a kind that this engine does not know.
     """
     if isinstance(kind, Dense):
-        return jnp.matmul(a, weight[0], precision=precision)
+        return jnp.matmul(_join(a), weight[0], precision=precision).reshape(*a.shape[:2], -1)
     if isinstance(kind, Convolution):
         z = _convolve(kind, weight[0], _shape(a, kind.low), precision)
         return _pool(kind, z).reshape(*a.shape[:2], -1)

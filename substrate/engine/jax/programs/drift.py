@@ -9,51 +9,71 @@ from jax import lax
 
 from ....laws.law import LAWS
 from .connections import Weight, apply_connection
-from .law import compute_force, compute_unit_activity, compute_unit_slope, rotate
+from .law import compute_force, compute_unit_activity, compute_unit_slope, cut_curve, rotate
 from .spec import Cell, Columns, Inputs, Spec, cut
 
 Array = Any
 
 
+Layers = dict[Columns, Array]
+"""Arrays (planes, batch, units of the layer) by columns of the layer: products read them where they are."""
+
+
 class Motion(NamedTuple):
     """What a state does."""
 
-    activity: Array
-    """(planes, batch, units)."""
+    activity: Layers
+    """(planes, batch, units of the layer)."""
 
     drift: Array
     """Of the membranes, then of the synaptic poles (planes, batch, width)."""
 
 
+def compute_activities(spec: Spec, cell: Cell, u: Array) -> Layers:
+    """Return the activities of all layers of a state (planes, batch, units)."""
+    return {
+        columns: compute_unit_activity(spec.code, cut_curve(cell.curve, *columns), cut(u, columns))
+        for columns, _ in spec.layers
+    }
+
+
+def split_layers(spec: Spec, x: Array) -> Layers:
+    """Return an array of units (planes, batch, units) by layer."""
+    return {columns: cut(x, columns) for columns, _ in spec.layers}
+
+
 def compute_drives(
-    spec: Spec, weights: tuple[Weight, ...], a: Array, constant: Array, colour: int | None = None
-) -> dict[Columns, Array]:
+    spec: Spec, weights: tuple[Weight, ...], a: Layers, constant: Array, colour: int | None = None
+) -> Layers:
     """Return the drives ``W a + constant`` without the nudge by layer; with a colour, of its layers alone."""
     parts = {columns: cut(constant, columns) for columns, own in spec.layers if colour in {None, own}}
     for link, weight in zip(spec.links, weights, strict=True):
         if link.post in parts:
-            product = apply_connection(link.kind, weight, cut(a, link.pre), cut(a, link.post), spec.products)
-            parts[link.post] += product
+            parts[link.post] += apply_connection(link.kind, weight, a[link.pre], a[link.post], spec.products)
     return parts
 
 
-def join_layer_parts(spec: Spec, parts: dict[Columns, Array]) -> Array:
+def join_layer_parts(spec: Spec, parts: Layers) -> Array:
     """Return arrays of all layers as one, (planes, batch, units)."""
     return jnp.concatenate([parts[columns] for columns, _ in spec.layers], axis=-1)
 
 
-def add_nudge_force(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array, h: Array) -> Array:
-    """Return the drive `h` with ``-beta e`` at the outputs; a nudge of 0 adds 0, whatever `e` is."""
+def join_drives(spec: Spec, cell: Cell, inputs: Inputs, a: Layers, step: Array, parts: Layers) -> Array:
+    """Return the drives of all layers as one array, that of the outputs with ``-beta e``; a nudge of 0 adds nothing."""
     beta = inputs.beta[step % len(inputs.beta)]
-    force = compute_force(spec.cost, cell.readout, cut(a, spec.outputs), inputs.target)
     factors = beta[:, None, None] * inputs.sign[None, :, None]
-    return h.at[..., spec.first_output :].add(jnp.where(jnp.any(beta != 0.0), -rotate(factors, force), 0.0))
+    plain = parts[spec.outputs]
+
+    def pull() -> Array:
+        force = compute_force(spec.cost, cell.readout, a[spec.outputs], inputs.target)
+        return plain - rotate(factors, force)
+
+    return join_layer_parts(spec, parts | {spec.outputs: lax.cond(jnp.any(beta != 0.0), pull, lambda: plain)})
 
 
-def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Array, step: Array) -> Array:
+def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Layers, step: Array) -> Array:
     """Return the whole drive (planes, batch, units)."""
-    h = join_layer_parts(spec, compute_drives(spec, cell.weights, a, inputs.constant))
-    return add_nudge_force(spec, cell, inputs, a, step, h)
+    return join_drives(spec, cell, inputs, a, step, compute_drives(spec, cell.weights, a, inputs.constant))
 
 
 def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:
@@ -69,7 +89,7 @@ def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:
 def compute_motion(spec: Spec, cell: Cell, inputs: Inputs, y: Array, step: Array) -> Motion:
     """Return activity and drift of a state (planes, batch, width) at a step."""
     u = y[..., : spec.units]
-    a = compute_unit_activity(spec.code, cell.curve, u)
+    a = compute_activities(spec, cell, u)
     h = compute_nudged_drive(spec, cell, inputs, a, step)
     if not spec.pole:
         return Motion(a, compute_law(spec, cell, u, h))

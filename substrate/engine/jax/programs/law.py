@@ -31,6 +31,13 @@ class CurveArrays(NamedTuple):
     """Factor `s` of the state, of the same shape."""
 
 
+def cut_curve(curve: CurveArrays, first: int, stop: int) -> CurveArrays:
+    """Return the curve of some units."""
+    if len(curve.gain) == 1:
+        return curve
+    return curve._replace(gain=curve.gain[first:stop], steep=curve.steep[first:stop])
+
+
 def compute_unit_activity(code: int, curve: CurveArrays, u: Array) -> Array:
     """Return the activity of a state (planes, batch, units)."""
     x = curve.steep * u

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from .connections import Weight, apply_connection, correlate_ends, pack_weight
-from .drift import compute_drives, join_layer_parts
+from .drift import compute_drives, join_layer_parts, split_layers
 from .spec import Spec
 
 Array = Any
@@ -35,7 +35,7 @@ def pack_blocks(spec: Spec, blocks: tuple[Array, ...]) -> tuple[Weight, ...]:
 def compute_plain_drive(spec: Spec, weights: tuple[Weight, ...], activity: Array) -> Array:
     """Return the drive that the units get from each other's activities (batch, units)."""
     a = activity[None]
-    return join_layer_parts(spec, compute_drives(spec, weights, a, 0.0 * a))[0]
+    return join_layer_parts(spec, compute_drives(spec, weights, split_layers(spec, a), 0.0 * a))[0]
 
 
 @partial(jax.jit, static_argnums=0)

@@ -12,8 +12,7 @@ from jax import lax
 from ...stopping import DIVERGED, RUNAWAY, RUNNING, SETTLED, STALLED, STEP_LIMIT
 from ...sweeping import CONTRACTION, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, SearchOptions
 from .anderson import History, extrapolate_anderson, make_history
-from .drift import add_nudge_force, compute_drives, compute_law, join_layer_parts
-from .law import compute_unit_activity
+from .drift import compute_activities, compute_drives, compute_law, join_drives, join_layer_parts
 from .spec import Cell, Columns, Inputs, Spec, cut
 from .stopping import find_worst_drift, sum_squares
 
@@ -80,7 +79,7 @@ def begin_search(spec: Spec, cell: Cell, inputs: Inputs, y: Array, status: Array
     memory = Memory(none + damping, none, far, far, counts, counts, none + 1.0, none > 0.0)
     drives = {}
     if last == 1:
-        a = compute_unit_activity(spec.code, cell.curve, y)
+        a = compute_activities(spec, cell, y)
         drives = compute_drives(spec, cell.weights, a, inputs.constant, last)
     history = make_history(_pack(spec, y))
     return SearchCarry(jnp.zeros((), dtype=jnp.int32), y, drives, status, counts, none, memory, history)
@@ -111,9 +110,9 @@ def _unpack(spec: Spec, y: Array, packed: Array) -> Array:
 def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: SearchCarry) -> SearchCarry:
     """Judge the running samples and sweep once over the layers of those that run on."""
     last, none = _find_last(spec), jnp.zeros((), dtype=jnp.int32)
-    a = compute_unit_activity(spec.code, cell.curve, now.y)
+    a = compute_activities(spec, cell, now.y)
     drives = now.drives | compute_drives(spec, cell.weights, a, inputs.constant, 0)
-    h = add_nudge_force(spec, cell, inputs, a, none, join_layer_parts(spec, drives))
+    h = join_drives(spec, cell, inputs, a, none, drives)
     drift = compute_law(spec, cell, now.y, h)
     judged = _judge(now, drift, options)
     running = judged.status == RUNNING
@@ -122,12 +121,10 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
     share = _make_shares(spec, memory.damping, options, y.dtype)
     if last == 1:
         y = _move(spec, y, share * drift, 0, moving)
-        a = compute_unit_activity(spec.code, cell.curve, y)
+        a = compute_activities(spec, cell, y)
         drives = compute_drives(spec, cell.weights, a, inputs.constant, 1)
         rest = {columns: cut(h, columns) for columns, colour in spec.layers if colour == 0}
-        drift = compute_law(
-            spec, cell, y, add_nudge_force(spec, cell, inputs, a, none, join_layer_parts(spec, rest | drives))
-        )
+        drift = compute_law(spec, cell, y, join_drives(spec, cell, inputs, a, none, rest | drives))
     else:
         drives = now.drives
     steps = now.steps + running

@@ -11,7 +11,7 @@ from jax import lax
 
 from ....dynamics.methods import TABLES
 from ...stopping import RUNNING, StoppingOptions
-from .drift import Motion, compute_motion
+from .drift import Layers, Motion, compute_motion, join_layer_parts
 from .noise import Draws, Increment, NoiseSources, draw_increment
 from .spec import Cell, Inputs, Spec
 from .stopping import Course, Ends, Rates, check_convergence, find_worst_drift, limit_slew
@@ -69,15 +69,21 @@ class Carry(NamedTuple):
 def advance(spec: Spec, cell: Cell, run: Run, carry: Carry, until: Array) -> Carry:
     """Take steps until `until`, or until no sample runs; the one behind the limit gives all that do their status."""
 
-    def goes_on(now: Carry) -> Array:
-        return (now.k < until) & jnp.any(now.ends.status == RUNNING)
+    def walk(carry: Carry, end: Array, judged: bool) -> Carry:
+        def goes_on(now: Carry) -> Array:
+            return (now.k < end) & jnp.any(now.ends.status == RUNNING)
 
-    end: Carry = lax.while_loop(goes_on, lambda now: _step(spec, cell, run, now), carry)
-    return end
+        done: Carry = lax.while_loop(goes_on, lambda now: _step(spec, cell, run, now, judged), carry)
+        return done
+
+    if len(TABLES[spec.method].b) == 1:
+        # A phase of fixed length is judged at its end alone: before, a step has nothing but its arithmetic.
+        carry = walk(carry, jnp.minimum(until, run.options.watch), judged=False)
+    return walk(carry, until, judged=True)
 
 
-def _step(spec: Spec, cell: Cell, run: Run, now: Carry) -> Carry:
-    """Judge the running samples and take one step with those that run on."""
+def _step(spec: Spec, cell: Cell, run: Run, now: Carry, judged: bool) -> Carry:
+    """Judge the running samples, if it is time, and take one step with those that run on."""
     table, last = TABLES[spec.method], now.k >= run.limit
     one_stage, adaptive = len(table.b) == 1, bool(table.error.any())
     increment, draws = draw_increment(spec, run.noise, now.draws, now.steps, last, averaged=one_stage)
@@ -89,8 +95,7 @@ def _step(spec: Spec, cell: Cell, run: Run, now: Carry) -> Carry:
     def judge() -> Ends:
         return check_convergence(course, now.ends, run.rates, run.options, spec.noisy, adaptive, last)
 
-    watched = last | (now.k >= run.options.watch)
-    ends = lax.cond(watched, judge, lambda: now.ends) if one_stage else judge()
+    ends = judge() if judged else now.ends
     course = course._replace(drift=limit_slew(run.rates, begin.drift))
     moving = ends.status == RUNNING
     y, time, dt = _take_step(spec, cell, run, course, now.k, increment)
@@ -166,11 +171,12 @@ def _adapt_step(spec: Spec, run: Run, course: Course, drifts: list[Array], y: Ar
     )
 
 
-def _gather(spec: Spec, run: Run, now: Carry, activity: Array, counted: Array) -> Window:
+def _gather(spec: Spec, run: Run, now: Carry, activity: Layers, counted: Array) -> Window:
     """Add the present activity of samples to their part of the window, if it is open."""
     if spec.blocks == 0:
         return now.window
     since = now.k - run.opens
     place = jnp.clip(since // run.block, 0, spec.blocks - 1)
-    shown = jnp.where((counted & (since >= 0))[:, None], activity.astype(jnp.float64), 0.0)
+    whole = join_layer_parts(spec, activity).astype(jnp.float64)
+    shown = jnp.where((counted & (since >= 0))[:, None], whole, 0.0)
     return Window(now.window.sums.at[place].add(shown), now.window.squares + shown * shown)
