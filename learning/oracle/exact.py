@@ -123,14 +123,15 @@ def compute_exact_gradients(
     activity, delta : mapping of layer to array (batch, units)
         Activities at rest, the clamped input among them, and errors ``dL/d drive`` of the others.
     keep : bool array (batch,)
-        Samples that count.
+        Samples that count; NaN everywhere if none does.
     """
     blocks = compute_gradients(chip, activity, delta, keep)
-    if all(kind.linear for kind in chip.machine.kinds):
+    lacking = [c.block for c in chip.topology.recurrent() if not c.kind.local]
+    if not lacking or not keep.any():
         return blocks
     a, d = (np.concatenate([part[name][keep] for name in chip.topology.names], axis=1) for part in (activity, delta))
     whole = differentiate_drives(chip.machine, chip.topology, a, d)
-    return blocks | {name: block / max(1, len(a)) for name, block in whole.items()}
+    return blocks | {name: whole[name] / len(a) for name in lacking}
 
 
 def _linearise_at_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # a scenario names these pulls, and is checked without any en
 
 Array = NDArray[np.float64]
 
+MOST_UNITS = 2000
+"""Unclamped units up to which `ExactPull` asks for the couplings of kernels, which depend on the state."""
+
 
 class HomeostaticLoss(NamedTuple):
     """Loss of Jacobian homeostasis and its gradient."""
@@ -140,7 +143,7 @@ class ExactPull(Pull):
 
     def pull(self, chip: Chip, _: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the gradient, by block (pre, post)."""
-        if _has_kernels(chip):
+        if has_kernels(chip.topology):
             return _select_scaled_gradient(self, chip, compute_local_loss(chip))
         return _select_scaled_gradient(self, chip, compute_homeostatic_loss(chip.topology, chip.effective))
 
@@ -164,7 +167,7 @@ class SampledPull(Pull):
         """Return ``strength / n`` times the estimated gradient, by block (pre, post)."""
         ids, units = np.arange(len(samples.x)) if samples.ids is None else samples.ids, chip.topology.units
         eps = np.concatenate([draw_unit_normals(self.seed, ids, samples.epoch, k, units) for k in range(self.draws)])
-        if _has_kernels(chip):
+        if has_kernels(chip.topology):
             loss = estimate_local_loss(chip, eps, np.tile(np.arange(len(ids)), self.draws), self.terms)
             share = {name: block / len(eps) for name, block in loss.gradient.items()}
             return _select_scaled_gradient(self, chip, HomeostaticLoss(loss.loss / len(eps), share))
@@ -173,9 +176,9 @@ class SampledPull(Pull):
         )
 
 
-def _has_kernels(chip: Chip) -> bool:
-    """Tell whether any connection is no matrix."""
-    return not all(isinstance(c.kind, Dense) for c in chip.topology.recurrent())
+def has_kernels(topology: Topology) -> bool:
+    """Tell whether any connection between unclamped layers is no matrix."""
+    return not all(isinstance(c.kind, Dense) for c in topology.recurrent())
 
 
 def _select_scaled_gradient(how: Pull, chip: Chip, found: HomeostaticLoss) -> dict[str, Array]:

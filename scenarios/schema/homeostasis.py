@@ -9,7 +9,7 @@ from pydantic import Field
 
 from devices.synapse.cell import FeedbackDevices
 from learning.homeostasis.measured import ClosedLoop, OpenLoop
-from learning.oracle.homeostasis import ExactPull, SampledPull
+from learning.oracle.homeostasis import MOST_UNITS, ExactPull, SampledPull, has_kernels
 from substrate.network.topology import Topology
 from substrate.network.wiring import LayerSizes, PathSpec, find_wiring_faults
 
@@ -51,4 +51,7 @@ def find_homeostasis_faults(
     if how.connections == "reciprocal" and not any(f"{c.post}-{c.pre}" in names for c in topology.recurrent()):
         hint = 'take connections = "all", which pulls a connection without reverse to 0'
         return [((*place, "connections"), "no connection has a reverse", hint)]
+    if isinstance(how, ExactPull) and topology.units > MOST_UNITS and has_kernels(topology):
+        message = f"{topology.units} unclamped units: around a state it takes as many products for every sample"
+        return [((*place, "kind"), message, f'take kind = "sampled", or {MOST_UNITS} units or fewer')]
     return []

@@ -54,6 +54,11 @@ class ConnectionKind(Protocol):
         ...
 
     @property
+    def local(self) -> bool:
+        """Whether `gradient` gives the whole derivative by the block."""
+        ...
+
+    @property
     def reverse(self) -> ConnectionKind:
         """The connection the other way, whose blocks `mirror` gives."""
         ...
@@ -87,7 +92,7 @@ class ConnectionKind(Protocol):
         """Return what each weight multiplies, summed over the batch, of the shape of the block.
 
         It is the derivative of ``sum apply(w, a, here) d`` with respect to the block as far as products of what is
-        known at both ends of a weight give it: all of it, but for `ConvolutionFeedback` under softmax pooling.
+        known at both ends of a weight give it, see `local`.
 
         Parameters
         ----------

@@ -122,6 +122,11 @@ class Convolution(_Kernel):
         return -1
 
     @property
+    def local(self) -> bool:
+        """Whether `gradient` gives the whole derivative by the block."""
+        return True
+
+    @property
     def reverse(self) -> ConvolutionFeedback:
         """The feedback through this convolution."""
         return ConvolutionFeedback(*astuple(self))
@@ -162,6 +167,11 @@ class ConvolutionFeedback(_Kernel):
     def post_axis(self) -> int:
         """Dimension of the block, counted from its end: the channels of the lower layer."""
         return -2
+
+    @property
+    def local(self) -> bool:
+        """Whether `gradient` gives the whole derivative by the block."""
+        return self.linear
 
     @property
     def reverse(self) -> Convolution:

@@ -44,6 +44,11 @@ class Dense(NamedTuple):
         return True
 
     @property
+    def local(self) -> bool:
+        """Whether `gradient` gives the whole derivative by the block."""
+        return True
+
+    @property
     def reverse(self) -> Dense:
         """The connection the other way."""
         return Dense(self.post, self.pre)

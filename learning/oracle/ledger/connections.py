@@ -74,9 +74,7 @@ def make_connection_ledgers(
         return rule.limit(topology.split(delta), rest)
 
     exact = rule.reference(topology.split(reference.delta), rest)
-    whole = exact
-    if not all(kind.linear for kind in chip.machine.kinds):
-        whole = rule.reference(topology.split(reference.delta), rest, local=False)
+    whole = rule.reference(topology.split(reference.delta), rest, local=False)
     if isinstance(trial.rule, Dyadic):
         limit = trimmed = first = complete = at_rest(reference.delta)
     else:

@@ -1,0 +1,156 @@
+"""Scenarios with convolutions from the file to the result: reference numbers, ledgers, trainings and sweeps."""
+
+import csv
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax", reason="needs the extra jax")
+
+from scenarios.experiments.watch import Interrupted
+from scenarios.front.progress import Progress
+from scenarios.language.load import load_scenario
+from scenarios.report.answer import format_answer
+from scenarios.report.figures import draw_figures
+from scenarios.results import store
+from scenarios.run.run import RunOptions, run_scenario
+from scenarios.sweeps.sweep import SweepOptions, run_sweep
+from tests.scenarios.experiments.train.test_run import Watch, assert_same
+from tests.scenarios.files import DATA
+from tests.scenarios.scenario_files import write
+from tests.scenarios.schema.test_convolution import CONV
+
+pytestmark = pytest.mark.jax
+
+SMALL = """\
+schema = 1
+name = "kernels"
+seed = 3
+
+[network]
+layers = { in = [4, 4, 2], l1 = [4, 4, 2], l2 = [2, 2, 3], out = 4 }
+connections = [
+    { path = "in-l1", kind = "conv", pool = "none" },
+    { path = "l1-l2", kind = "conv" },
+    { path = "l2-l1", kind = "conv" },
+    "l2-out",
+    "out-l2",
+]
+activation = "dsilu"
+
+[dynamics]
+engine = "jax"
+dt = 0.9
+free = { max_steps = 100, tolerance = 1e-6 }
+nudged = { max_steps = 100, tolerance = 1e-6 }
+
+[devices]
+weights = { mismatch_sigma = 0.05 }
+feedback = { mismatch_sigma = 0.2 }
+
+[task]
+kind = "teacher"
+inputs = 32
+outputs = 3
+samples = 10
+test_samples = 6
+batch = 4
+
+[learning]
+scheme = { kind = "centred", beta = 0.1 }
+"""
+
+MEASURE = SMALL + '[experiment]\nkind = "measure"\nsamples = 4\n'
+TRAIN = SMALL + '[experiment]\nkind = "train"\nepochs = 3\nledger = { every_epochs = 2, samples = 3 }\n'
+HOMEOSTASIS = 'homeostasis = { kind = "open-loop", strength = 20.0, draws = 2 }\n'
+
+
+def compute(folder, text, edits=(), watch=None):
+    folder.mkdir(exist_ok=True)
+    loaded = load_scenario(write(folder, text), edits)
+    return run_scenario(loaded, RunOptions(folder / "out", 1), watch or Progress(quiet=True)).folder / "run.h5"
+
+
+def test_a_measure_of_the_reference_network_gives_its_numbers(tmp_path):
+    end = "{ max_steps = 2000, tolerance = 1e-14 }"
+    edits = ["dynamics.engine=jax", "dynamics.dt=1.0", f"dynamics.free={end}", f"dynamics.nudged={end}"]
+    edits += ["learning.scheme={ kind = 'circle', points = 2, beta = 0.5 }"]
+    result = store.read_result_file(compute(tmp_path, CONV, edits))
+    expected = np.load(DATA / "conv_dsilu_xent" / "expected.npz")
+    found = {}
+    for layer in ("conv1", "conv2", "conv3", "out"):
+        for kind in ("exact", "ep"):
+            found[f"delta/{kind}/{layer}"] = result["gradient"][f"delta_{kind}_{layer}"].data
+        found[f"delta/circle/beta_0.5/N_2/{layer}"] = result["gradient"][f"delta_estimated_{layer}"].data[0]
+    for path in ("in-conv1", "conv1-conv2", "conv2-conv1", "conv3-out", "out-conv3"):
+        found[f"gradient/exact/weight/{path}"] = result[f"gradient/{path}"]["exact"].data
+    for name, values in found.items():
+        wanted = expected[name]
+        difference = np.abs(values.reshape(wanted.shape) - wanted).max()
+        assert difference < 1e-9 * np.abs(wanted).max(), name
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    return store.read_result_file(compute(tmp_path_factory.mktemp("measured"), MEASURE))
+
+
+def test_a_measure_tells_what_no_local_product_gives(measured):
+    group = measured["ledger/connections"]
+    at = list(group["term"].data).index("locality")
+    sizes = dict(zip(group["connection"].data, group["relative"].data[0, :, at], strict=True))
+    assert sizes.pop("l2-l1") > 0.01
+    assert set(sizes.values()) == {0.0}
+    assert np.isnan(measured["gradient"]["cosine_matching_rule"].data).all()
+    assert (measured["gradient"]["cosine"].data > 0.0).any()
+    answer = format_answer(measured)
+    assert "asymmetry" in answer.lower() or "kernel" in answer.lower(), answer
+
+
+def test_its_figures_are_drawn_without_a_warning(measured):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = draw_figures(measured)
+        for figure in figures.values():
+            figure.canvas.draw()
+    assert {"causes", "causes-connections"} <= figures.keys()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return compute(tmp_path_factory.mktemp("trained"), TRAIN)
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 7])
+def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, trained, stop_after):
+    """Ten samples in batches of four: the third of every epoch has two."""
+    with pytest.raises(Interrupted):
+        compute(tmp_path, TRAIN, watch=Watch(stop_after))
+    watch = Watch()
+    again = compute(tmp_path, TRAIN, watch=watch)
+    assert watch.batches == 9 - stop_after
+    assert_same(trained, again)
+
+
+def test_homeostasis_in_a_training_lowers_its_loss(tmp_path, trained):
+    taught = store.read_result_file(compute(tmp_path, TRAIN.replace("[experiment]", f"{HOMEOSTASIS}[experiment]")))
+    plain, loss = store.read_result_file(trained)["metrics"], taught["metrics"]["homeostasis_loss"].data
+    assert loss[0] == plain["homeostasis_loss"].data[0]
+    assert loss[-1] < 0.8 * loss[0]
+    assert plain["homeostasis_loss"].data[-1] > 0.9 * loss[0]
+
+
+def test_a_sweep_by_two_workers_is_that_of_one(tmp_path):
+    text = MEASURE + '[[sweep.axis]]\npath = "devices.feedback.mismatch_sigma"\nvalues = [0, 0.1]\n'
+    tables = []
+    for workers in (1, 2):
+        (folder := tmp_path / str(workers)).mkdir()
+        loaded = load_scenario(write(folder, text))
+        swept = run_sweep(loaded, SweepOptions(folder / "out", workers=workers), Progress(quiet=True))
+        assert swept.computed == 2
+        with (swept.folder / "points.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        tables.append([{key: value for key, value in row.items() if "wall" not in key} for row in rows])
+    assert [row["status"] for row in tables[0]] == ["ok", "ok"]
+    assert tables[0] == tables[1]

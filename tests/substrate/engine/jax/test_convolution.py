@@ -1,0 +1,66 @@
+"""Chips with kernels settle as dense chips whose entries repeat, and their devices act on the kernels."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax", reason="needs the extra jax")
+
+from devices.synapse.cell import FeedbackDevices, WeightDevices
+from substrate.chip.chip import Chip
+from substrate.protocol import Nudge
+from tests.kernel_chips import FEEDBACK, make_dense_twin, make_kernel_chip
+from tests.networks import random_batch
+
+pytestmark = pytest.mark.jax
+
+NUDGES = {
+    "free": lambda _: None,
+    "real": lambda y: Nudge(0.3, y, np.array([1.0, -1.0, 1.0, -1.0])),
+    "complex": lambda y: Nudge(0.2 + 0.3j, y),
+}
+
+
+def follow(chip, names=NUDGES):
+    """Return status, steps and states of settlings from rest, free and then nudged."""
+    x, y = random_batch(chip, 4)
+    chip.set_input(x)
+    found = []
+    for name in names:
+        settled = chip.settle(NUDGES[name](y), "zero" if name == "free" else "free")
+        found.append((settled.status, settled.steps, chip.state))
+    return found
+
+
+@pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
+def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode):
+    chip = make_kernel_chip("average", dynamics={"mode": mode})
+    found = follow(chip)
+    for engine in ("jax", "cpu"):
+        for (status, steps, state), (_, counted, other) in zip(found, follow(make_dense_twin(chip, engine)), strict=True):
+            assert (status == 0).all()
+            # A residual at the edge of a tolerance of 1e-14 may count as one or the other.
+            assert np.abs(steps - counted).max() <= 3
+            np.testing.assert_allclose(state, other, rtol=0, atol=1e-12)
+
+
+def test_an_ideal_chip_is_the_chip_without_devices_bit_for_bit():
+    plain = make_kernel_chip()
+    rough = make_kernel_chip(
+        weights=WeightDevices(mismatch_sigma=0.1), feedback=FeedbackDevices(mismatch_sigma=0.1, gain_sigma=0.1)
+    )
+    for name, block in plain.effective.items():
+        np.testing.assert_array_equal(block, plain.programmed[name])
+        np.testing.assert_array_equal(rough.ideal().effective[name], block)
+    for (_, _, state), (_, _, again), (_, _, other) in zip(follow(plain), follow(rough.ideal()), follow(rough)):
+        np.testing.assert_array_equal(state, again)
+        assert np.abs(state - other).max() > 0.01
+
+
+def test_all_places_feel_the_one_gain_of_their_cell():
+    chip = make_kernel_chip(feedback=FeedbackDevices(mismatch_sigma=0.2))
+    gain = chip.effective[FEEDBACK] / chip.programmed[FEEDBACK]
+    assert gain.shape == (3, 3, 2, 3)
+    assert len(np.unique(gain)) == gain.size
+    known = Chip(make_kernel_chip().design, chip.effective)
+    for (_, _, state), (_, _, other) in zip(follow(chip), follow(known), strict=True):
+        np.testing.assert_array_equal(state, other)
