@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
+from learning.oracle.exact import compute_exact_gradients
 from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
@@ -169,7 +170,7 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
     rest = {topology.input: batch.x} | topology.split(reference.equilibrium.activity)
     reached = found.keep
     kinds = {
-        "exact": cost.compute_gradients(chip, rest, topology.split(reference.delta), reached),
+        "exact": compute_exact_gradients(chip, rest, topology.split(reference.delta), reached),
         "ep": cost.compute_gradients(chip, rest, topology.split(reference.ep), reached),
     }
     output = cost.compute_readout_gradients(chip.readout, activity[topology.output], batch.target, reached)
@@ -201,11 +202,10 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
 def make_symmetry_group(chip: Chip) -> Group:
     """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis.
 
-    Couplings that depend on the state are those around the last free one.
+    Couplings that depend on the state are those around the free states of a batch that has settled on `chip`.
     """
     topology = chip.topology
-    activity = chip.free_activity()
-    couplings = find_couplings(chip.machine, topology, activity if len(activity) else np.zeros((1, topology.units)))
+    couplings = find_couplings(chip.machine, topology, chip.free_activity())
     pairs = topology.pairs()
     loss = 2.0 * couplings.antisymmetric().square() / topology.units
     angles = [

@@ -217,7 +217,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         **{f"{name}_train": value for name, value in log.means.items()},
         **{f"{name}_test": value for name, value in test.items()},
         "saturation": [float(share.mean()) for share in shares.values()],
-        **{name: variable.data for name, variable in make_symmetry_group(chip).items() if name != "pair"},
+        **{name: variable.data for name, variable in make_symmetry_group(bystander).items() if name != "pair"},
         **log.trainee.budget._asdict(),
         **count_writes(chip, log.written(chip)),
         "wall_s": log.wall,
