@@ -24,7 +24,9 @@ def make_kernel_chip(pool: str = "softmax", symmetric: bool = False, seed: int =
     """
     more = {"dt": 0.9, "engine": "jax"} | devices.pop("dynamics", {})
     paths = [ConvolutionPath(kind="conv", path=path, pool=pool) for path in ("l1-l2", "l2-l1")]
-    topology = Topology(LAYERS, [ConvolutionPath(kind="conv", path="in-l1", pool="none"), *paths, "l2-out", "out-l2"], 3)
+    topology = Topology(
+        LAYERS, [ConvolutionPath(kind="conv", path="in-l1", pool="none"), *paths, "l2-out", "out-l2"], 3
+    )
     rng = np.random.default_rng(seed)
     blocks = {
         name: (0.3 if len(shape) == 4 else 0.5) * rng.normal(size=shape) for name, shape in topology.shapes.items()
@@ -32,7 +34,9 @@ def make_kernel_chip(pool: str = "softmax", symmetric: bool = False, seed: int =
     if symmetric:
         for forward, back in topology.pairs():
             blocks[back.block] = topology.mirror(forward.block, blocks[forward.block]).copy()
-    return Chip(Design(topology, "dsilu", "cross-entropy", dynamics(**more), Devices(**devices)), blocks, Fabrication(seed))
+    return Chip(
+        Design(topology, "dsilu", "cross-entropy", dynamics(**more), Devices(**devices)), blocks, Fabrication(seed)
+    )
 
 
 def make_dense_twin(chip: Chip, engine: str) -> Chip:

@@ -81,7 +81,8 @@ def draw_cosine(result: ResultData) -> Figure:
         ("cosine_ep", "vanishing nudge", {"color": "black", "linestyle": "--"}),
     )
     for name, text, style in theory:
-        axes.plot(place, group[name].data, label=text, zorder=1, **style)
+        if np.isfinite(group[name].data).any():
+            axes.plot(place, group[name].data, label=text, zorder=1, **style)
     chosen = _choose_schemes(group)
     for i, s in enumerate(chosen):
         shift = 0.3 * ((i + 0.5) / len(chosen) - 0.5)

@@ -28,7 +28,8 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     for s, k in product(range(len(ledger["scheme"].data)), range(len(ledger["layer"].data))):
         head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
         head += [f"{gradient['cosine'].data[s, k]:.4f}", f"{gradient['norm_ratio'].data[s, k]:.3f}"]
-        rule = f"{gradient['cosine_matching_rule'].data[k]:.4f}"
+        expected = gradient["cosine_matching_rule"].data[k]
+        rule = f"{expected:.4f}" if np.isfinite(expected) else "-"
         for words, name, dithered, total in (
             ("median", "median", "dithered_median", "total_median"),
             ("rms", "relative", "dithered", "total"),

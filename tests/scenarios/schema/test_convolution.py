@@ -115,6 +115,29 @@ def test_what_has_no_meaning_for_kernels_is_refused(tmp_path, edits, path, messa
 
 
 @pytest.mark.parametrize(
+    ("kind", "size", "refused"), [("exact", 20, True), ("exact", 16, False), ("sampled", 20, False)]
+)
+def test_exact_homeostasis_of_many_units_is_refused_with_the_cure(tmp_path, elsewhere, kind, size, refused):
+    """Of dense connections it takes the weights alone, however many."""
+    sizes = f"in = [{2 * size}, {2 * size}, 3], conv1 = [{size}, {size}, 4], conv2 = [{size // 2}, {size // 2}, 5]"
+    connections = ['{ path = "in-conv1", kind = "conv" }', '{ path = "conv1-conv2", kind = "conv" }', '"conv2-out"']
+    edits = [
+        f"network.layers={{ {sizes}, out = 6 }}",
+        f"network.connections=[{', '.join(connections)}]",
+        f"learning.homeostasis={{ kind = '{kind}' }}",
+        "experiment={ kind = 'train', epochs = 1 }",
+    ]
+    path = write(tmp_path, without_parameters(CONV))
+    dense = '[{ path = "in-conv1", kind = "conv" }, "conv1-conv2", "conv2-out"]'
+    load_scenario(path, [*edits, f"network.connections={dense}"])
+    if not refused:
+        load_scenario(path, edits)
+        return
+    message = "2106 unclamped units: around a state it takes as many products for every sample"
+    assert_tells(only_fault(path, *edits), "learning.homeostasis.kind", message, 'kind = "sampled"')
+
+
+@pytest.mark.parametrize(
     ("edit", "path", "message", "hint"),
     [
         ("network.layers.in=[32, 32]", "network.layers.in", "at least 3", "[rows, columns, channels]"),

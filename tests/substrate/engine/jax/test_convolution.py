@@ -36,7 +36,9 @@ def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode):
     chip = make_kernel_chip("average", dynamics={"mode": mode})
     found = follow(chip)
     for engine in ("jax", "cpu"):
-        for (status, steps, state), (_, counted, other) in zip(found, follow(make_dense_twin(chip, engine)), strict=True):
+        for (status, steps, state), (_, counted, other) in zip(
+            found, follow(make_dense_twin(chip, engine)), strict=True
+        ):
             assert (status == 0).all()
             # A residual at the edge of a tolerance of 1e-14 may count as one or the other.
             assert np.abs(steps - counted).max() <= 3
@@ -51,7 +53,8 @@ def test_an_ideal_chip_is_the_chip_without_devices_bit_for_bit():
     for name, block in plain.effective.items():
         np.testing.assert_array_equal(block, plain.programmed[name])
         np.testing.assert_array_equal(rough.ideal().effective[name], block)
-    for (_, _, state), (_, _, again), (_, _, other) in zip(follow(plain), follow(rough.ideal()), follow(rough)):
+    chips = plain, rough.ideal(), rough
+    for (_, _, state), (_, _, again), (_, _, other) in zip(*map(follow, chips), strict=True):
         np.testing.assert_array_equal(state, again)
         assert np.abs(state - other).max() > 0.01
 
