@@ -31,9 +31,9 @@ from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.topology import Topology
 from substrate.network.wiring import ConvolutionPath
 from substrate.settling.coupling import find_couplings
-from tests.kernel_chips import FEEDBACK, POOLS, differentiate, make_dense_twin, make_kernel_chip, settle
 from tests.learning.test_estimator import OnlyBench
 from tests.networks import slope_of
+from tests.substrate.kernel_chips import FEEDBACK, POOLS, differentiate, make_dense_twin, make_kernel_chip, settle
 
 pytestmark = pytest.mark.jax
 

@@ -8,7 +8,7 @@ pytest.importorskip("jax", reason="needs the extra jax")
 from substrate.engine.door import load_engine
 from substrate.network.couplings import Couplings
 from substrate.settling.coupling import differentiate_drives, find_couplings
-from tests.kernel_chips import FEEDBACK, POOLS, differentiate, make_dense_twin, make_kernel_chip
+from tests.substrate.kernel_chips import FEEDBACK, POOLS, differentiate, make_dense_twin, make_kernel_chip
 
 pytestmark = pytest.mark.jax
 

@@ -18,8 +18,8 @@ from learning.rules.dyadic import Dyadic
 from learning.rules.error_vector import ErrorVector
 from learning.schemes.nodes import OneSided
 from substrate.dynamics.methods import Phase
-from tests.kernel_chips import FEEDBACK, POOLS, make_dense_twin, make_kernel_chip
 from tests.networks import random_batch
+from tests.substrate.kernel_chips import FEEDBACK, POOLS, make_dense_twin, make_kernel_chip
 
 pytestmark = pytest.mark.jax
 

@@ -8,8 +8,8 @@ pytest.importorskip("jax", reason="needs the extra jax")
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from substrate.chip.chip import Chip
 from substrate.protocol import Nudge
-from tests.kernel_chips import FEEDBACK, make_dense_twin, make_kernel_chip
 from tests.networks import random_batch
+from tests.substrate.kernel_chips import FEEDBACK, make_dense_twin, make_kernel_chip
 
 pytestmark = pytest.mark.jax
 
