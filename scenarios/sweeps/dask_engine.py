@@ -21,6 +21,7 @@ from ..experiments.watch import Watch
 from ..extensions import list_own_parts
 from ..results.disk import StoreWriteError
 from ..run.run import compute_groups
+from .accelerators import OneAccelerator, list_accelerators
 from .engine import Engine, ask_to_stop
 from .point import Outcome, PointTask, PointWatch, run_point, shelf, write_failure
 
@@ -91,6 +92,7 @@ def make_local_engine(workers: int, work: Work = run_point) -> Engine:
             Client(cluster) as client,
         ):
             client.register_plugin(_Steady())
+            client.register_plugin(OneAccelerator(list_accelerators()))
             yield from _run_on_workers(client, work, itertools.chain([first], tasks), watch)
 
     return run
