@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 Record = Callable[[], Mapping[str, Array]]
 
 Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
+Decay = Annotated[float, Field(ge=0.0, le=10.0)]
 
 
 class _Optimiser(Parameters):
@@ -38,12 +39,15 @@ class _Optimiser(Parameters):
     warm_up: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
     """Epochs before that, over which rates rise in equal steps up to their full size."""
 
-    weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    weight_decay: Decay = 0.0
     """Share of every weight, times its rate, that each write takes away; biases keep theirs. 0 to 10.
 
     It passes no momentum or moments (decoupled: Loshchilov & Hutter 2019). A number that both directions share is
     asked by both, and decays twice.
     """
+
+    weight_decays: dict[str, Decay] = Field(default_factory=dict)
+    """Decays in place of `weight_decay`, by connection or block, named as in `rates`; 0: it keeps what it has."""
 
     clip: Annotated[float, Field(gt=0.0)] | None = None
     """Largest length of the gradient of all blocks together; a longer one is scaled down. Absent: no limit."""
@@ -58,11 +62,22 @@ class _Optimiser(Parameters):
     @property
     def needs_record(self) -> bool:
         """Whether it needs the controller's own record of what is programmed."""
-        return self.weight_decay > 0.0 or bool(self.spectral_caps)
+        return any(decay > 0.0 for decay in (self.weight_decay, *self.weight_decays.values())) or bool(
+            self.spectral_caps
+        )
 
     def rate_of(self, block: str) -> float:
         """Return the full rate of a block such as ``weight/l1-l2``."""
-        return self.rates.get(block, self.rates.get(block.removeprefix("weight/"), self.rate))
+        return _find_value(self.rates, block, self.rate)
+
+    def decay_of(self, block: str) -> float:
+        """Return the decay of a block; biases have none."""
+        return 0.0 if "bias" in block.split("/") else _find_value(self.weight_decays, block, self.weight_decay)
+
+
+def _find_value(table: Mapping[str, float], block: str, otherwise: float) -> float:
+    """Return what a table says of a block such as ``weight/l1-l2``, by that name or its connection's."""
+    return table.get(block, table.get(block.removeprefix("weight/"), otherwise))
 
 
 class Sgd(_Optimiser):
@@ -95,7 +110,7 @@ class AdamW(_Optimiser):
     rate: Annotated[float, Field(gt=0.0, le=1000.0)] = 0.001
     """Learning rate; above 0."""
 
-    weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 0.01
+    weight_decay: Decay = 0.01
     """As that of sgd."""
 
     beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
@@ -178,8 +193,8 @@ def compute_requested_changes(
     for name, g in gradient.items():
         direction, rate = optimiser.direction(name, g, scale, memory, moment.step + 1), now * optimiser.rate_of(name)
         changes[name] = direction * -rate
-        if optimiser.weight_decay > 0.0 and "bias" not in name.split("/"):
-            changes[name] -= rate * optimiser.weight_decay * programmed[name]
+        if (decay := optimiser.decay_of(name)) > 0.0:
+            changes[name] -= rate * decay * programmed[name]
     for connection, cap in optimiser.spectral_caps.items():
         name = f"weight/{connection}"
         if name in changes:

@@ -25,7 +25,8 @@ def find_name_faults(optimiser: AnyOptimiser, layers: LayerSizes, connections: S
     paths = [name_path(path) for path in connections]
     blocks = [*(f"weight/{path}" for path in paths), *(f"bias/{name}" for name in list(layers)[1:])]
     blocks += ["readout/weight", "readout/bias"] if cost == "cross-entropy" else []
-    known = {"rates": [*paths, *blocks], "spectral_caps": paths}
+    decaying = [*paths, *(block for block in blocks if "bias" not in block)]
+    known = {"rates": [*paths, *blocks], "weight_decays": decaying, "spectral_caps": paths}
     return [
         (("learning", "optimiser", key, name), "is nothing in this network", "take one of " + ", ".join(names))
         for key, names in known.items()

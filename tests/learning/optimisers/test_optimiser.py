@@ -53,6 +53,16 @@ def test_weight_decay_shrinks_weights_by_rate_times_decay_and_passes_no_momentum
         np.testing.assert_array_equal(change["bias/b"], 0.0)
 
 
+def test_a_decay_of_its_own_replaces_the_common_one():
+    still = {k: 0.0 * g for k, g in G.items()}
+    for own, share in ({"weight/a-b": 0.2}, 0.2), ({"a-b": 0.0}, 0.0):
+        change = changed(Sgd(rate=0.1, weight_decay=0.5, weight_decays=own), still)
+        np.testing.assert_allclose(change["weight/a-b"], -0.1 * share * W["weight/a-b"], rtol=1e-14)
+    change = changed(Sgd(rate=0.1, weight_decays={"a-b": 0.2}), still)
+    np.testing.assert_allclose(change["weight/a-b"], -0.02 * W["weight/a-b"], rtol=1e-14)
+    assert all(not change[name].any() for name in G if name != "weight/a-b")
+
+
 def test_cosine_starts_at_one_halves_in_the_middle_and_ends_near_zero():
     shares = [compute_rate_share("cosine", 0.0, TrainingMoment(t, 100, 10)) for t in range(100)]
     assert shares[0] == 1.0
@@ -127,7 +137,10 @@ def test_capped_writes_bring_every_singular_value_below_the_cap():
     assert np.linalg.norm(weight["weight/a-b"], 2) == pytest.approx(1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("optimiser", [Sgd(weight_decay=0.1), Sgd(spectral_caps={"a-b": 1.0}), AdamW(kind="adamw")])
+@pytest.mark.parametrize(
+    "optimiser",
+    [Sgd(weight_decay=0.1), Sgd(weight_decays={"a-b": 0.1}), Sgd(spectral_caps={"a-b": 1.0}), AdamW(kind="adamw")],
+)
 def test_what_needs_the_record_asks_for_it(optimiser):
     with pytest.raises(ValueError, match="need the record of programmed weights"):
         compute_requested_changes(optimiser, G, {})

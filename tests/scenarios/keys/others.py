@@ -120,6 +120,7 @@ for _kind, _own in OPTIMISERS.items():
         schedule="cosine",
         warm_up=1.0,
         weight_decay=0.1,
+        weight_decays={"in-l1": 0.3},
         clip=0.01,
         spectral_caps={"in-l1": 0.3},
         **_own,
