@@ -11,6 +11,7 @@ from scenarios.run.run import RunOptions, run_scenario
 from scenarios.sweeps.design import list_points
 from scenarios.sweeps.point import PointTask, run_point
 from scenarios.sweeps.points import check_design, make_point_scenario
+from tests.scenarios.data.images.picture_files import write_cifar
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
@@ -33,13 +34,19 @@ SHORT = [
 ]
 
 PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
-SMALL = [path for path in PAPERS if path.stem.endswith("small")]
+SMALL = [path for path in PAPERS if load_scenario(path).scenario.task.kind == "bundled"]
 BUNDLED = [*sorted(CATALOGUE.glob("*.toml")), *SMALL]
 SWEEPS = [path for path in BUNDLED if load_scenario(path).scenario.sweep is not None]
 
 
 def name_of(path):
     return path.relative_to(CATALOGUE).with_suffix("").as_posix()
+
+
+def mark_engine(path):
+    """Return a path as a parameter; what needs JAX takes minutes to compile, and runs where that is asked for."""
+    jax = load_scenario(path).scenario.dynamics.engine == "jax"
+    return pytest.param(path, marks=[pytest.mark.jax] if jax else [], id=name_of(path))
 
 
 @pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
@@ -72,9 +79,17 @@ def test_the_last_point_of_a_sweep_runs(path, tmp_path):
     assert not training or np.isfinite(result["metrics"]["loss_test"].data).all()
 
 
-@pytest.mark.parametrize("path", [path for path in BUNDLED if path not in SWEEPS], ids=name_of)
+@pytest.mark.parametrize("path", [*BUNDLED, *PAPERS], ids=name_of)
+def test_a_scenario_that_needs_jax_says_so(path):
+    text = path.read_text(encoding="utf-8")
+    assert 'engine = "jax"' not in text or "nudgelab[jax]" in text
+
+
+@pytest.mark.parametrize("path", [mark_engine(path) for path in BUNDLED if path not in SWEEPS])
 def test_scenario_runs(path, tmp_path):
     kind = load_scenario(path).scenario.experiment.kind
+    if load_scenario(path).scenario.dynamics.engine == "jax":
+        pytest.importorskip("jax")
     done = run_scenario(load_scenario(path, REDUCED[kind]), RunOptions(tmp_path / "out"), Progress(quiet=True))
     result = store.read_result_file(done.folder / "run.h5")
     assert result.attributes["status"] == "complete"
@@ -92,6 +107,20 @@ def test_scenario_runs(path, tmp_path):
         assert int(ledger["unsettled"].data.sum()) == 0
     else:
         assert np.isfinite(result["metrics"]["loss_train"].data[1:]).all()
+
+
+@pytest.mark.jax
+def test_cifar_in_small_runs_on_the_images_of_a_user(tmp_path, monkeypatch):
+    pytest.importorskip("jax")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_cifar(tmp_path / "cifar", per_file=4)
+    data = [f"task.path={tmp_path / 'cifar'}", "task.samples=16", "task.test_samples=4", "task.batch=8"]
+    edits = [*data, "experiment.epochs=1", "experiment.ledger.samples=2"]
+    scenario = load_scenario(CATALOGUE / "laborieux2024" / "cifar10-small.toml", edits)
+    done = run_scenario(scenario, RunOptions(tmp_path / "out"), Progress(quiet=True))
+    metrics = store.read_result_file(done.folder / "run.h5")["metrics"]
+    assert np.isfinite(metrics["loss_test"].data).all()
+    assert (metrics["homeostasis_loss"].data > 0.0).all(), "also before the trained chip has settled"
 
 
 def test_nudge_size_shows_the_orders(tmp_path):
