@@ -127,7 +127,9 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
 
 
 def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]:
-    """Return the seconds of processor time that a run takes on one thread, by part; only parts that are done.
+    """Return the seconds that a run takes, by part; only parts that are done.
+
+    They are processor time on one thread, or, where the engine is JAX, time by the clock, from steps measured now.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]
         What was counted in it.
     """
     scenario = scenario.in_units()
-    chip, kind = TimedChip.of(scenario, load.topology), find_cost_estimate(scenario)
+    chip, kind = TimedChip.of(scenario, load.topology, load.counts.rows), find_cost_estimate(scenario)
     found = {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(scenario.tried())}
     found |= kind.times(scenario.experiment, chip, load.counts)
     return {name: seconds for name, seconds in found.items() if seconds > 0.0}

@@ -1,5 +1,6 @@
 """How long a chip takes to simulate on one thread: a model, which `benchmarks/estimates.py` compares with runs.
 
+On another engine than that of our own kernels, steps are measured (`step_clock.py`), and times are those of a clock.
 The rates are seconds of processor time, fitted to bundled scenarios on a virtual core of an AMD EPYC (AVX-512, double
 precision, kernels compiled, `--threads 1`, beside other work); see `docs/performance.md` for what is left.
 """
@@ -20,6 +21,7 @@ from substrate.network.topology import Topology
 from ..build import make_design
 from ..schema.scenario import ScenarioSpec
 from .counts import count_phase_steps, list_nudged_settlings
+from .step_clock import StepClock, make_step_clock
 
 COMPILING = 25.0
 """To compile all kernels, the first time."""
@@ -42,6 +44,10 @@ FABRICATED, CELL, WRITTEN = 5e-9, 1.5e-7, 6e-8
 RESPONSE = 2e-3 / 202
 """Of one unit and sample, for the linear responses at a rest point."""
 
+LINEAR, PULL = 200.0, 16.0
+"""Steps in double precision that take as long, on an engine whose steps are measured, as the linear responses of a
+sample, and as one draw of homeostasis around its state."""
+
 DECADE = 25.0
 """Time in which the drift of a sample falls to a tenth, in tau: near a bifurcation longer, without loops 2.3."""
 
@@ -60,11 +66,14 @@ class TimedChip(NamedTuple):
     pace: float
     """Steps in one step of the scenario, as fine as the noise of the scenario needs."""
 
+    clock: StepClock | None = None
+    """What a step takes, where it is measured; absent: as the rates of this module say."""
+
     @classmethod
-    def of(cls, scenario: ScenarioSpec, topology: Topology) -> TimedChip:
-        """Return the chip of a scenario whose numbers are plain."""
+    def of(cls, scenario: ScenarioSpec, topology: Topology, rows: int) -> TimedChip:
+        """Return the chip of a scenario whose numbers are plain, which settles so many samples together."""
         design = make_design(scenario, topology, "identity")
-        return cls(design, scenario, _compute_noise_substeps(design))
+        return cls(design, scenario, _compute_noise_substeps(design), make_step_clock(design, rows))
 
     @property
     def topology(self) -> Topology:
@@ -74,10 +83,12 @@ class TimedChip(NamedTuple):
     def step(self, phase: Phase, planes: int = 1) -> float:
         """Return the seconds of one step of a sample."""
         dynamics, topology = self.design.dynamics, self.topology
+        stages = 1 if dynamics.mode == "equilibrium" else len(TABLES[dynamics.method].b)
+        if self.clock is not None:
+            return stages * self.pace * planes * self.clock(dynamics.precision)
         products = 2.0 * planes * sum(c.kind.products for c in topology.recurrent())
         unit = UNIT + (NORMAL if self.design.devices.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
         unit += 0.0 if phase.fixed else RESIDUAL
-        stages = 1 if dynamics.mode == "equilibrium" else len(TABLES[dynamics.method].b)
         return stages * self.pace * (products / PRODUCTS[dynamics.precision] + topology.units * unit)
 
     def steps(self, phase: Phase, beta: complex = 0.0) -> float:
@@ -144,7 +155,8 @@ class TimedChip(NamedTuple):
 
 def estimate_exact_time(chip: TimedChip, samples: int) -> float:
     """Return the seconds in which exact gradients are found, with the rest points around which they hold."""
-    return samples * (RESPONSE * chip.topology.units + chip.complete().free())
+    linear = RESPONSE * chip.topology.units if chip.clock is None else LINEAR * chip.clock("double")
+    return samples * (linear + chip.complete().free())
 
 
 def _compute_noise_substeps(design: Design) -> float:

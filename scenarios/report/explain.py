@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devices.parameters import Span
+from substrate.dynamics.methods import Dynamics
 from substrate.units.physical import (
     compute_thermal_noise,
     convert_activity_to_volts,
@@ -18,6 +19,7 @@ from ..data.arrays import DataError
 from ..data.datasets import read_outline
 from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
 from ..experiments.rates import COMPILING
+from ..experiments.step_clock import STEPS
 from ..language.device_presets import DEVICE_PRESETS
 from ..language.faults import Origin, ScenarioError, get_value_at
 from ..language.files import PRESETS
@@ -110,14 +112,31 @@ def _describe_workload(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
 
 def _describe_times(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
     """Yield how long a run takes, in all and by part."""
+    jax = scenario.dynamics.engine == "jax"
+    if jax and (fault := _find_engine_fault(scenario.dynamics)):
+        yield f"time        not known: {fault}"
+        return
     parts = estimate_seconds(scenario, load)
     once = "one run without its sweep takes " if scenario.sweep is not None else ""
-    yield f"time        {once}about {_format_duration(sum(parts.values()))} of processor time, on one thread"
+    where = f"here, by {STEPS} steps measured just now" if jax else "of processor time, on one thread"
+    yield f"time        {once}about {_format_duration(sum(parts.values()))} {where}"
     for name, seconds in parts.items():
         yield f"            {name:20s} {_format_duration(seconds)}"
-    yield f"            {'compiling':20s} {_format_duration(COMPILING)} on top, the first time"
+    once = "a minute or less" if jax else _format_duration(COMPILING)
+    yield f"            {'compiling':20s} {once} on top, the first time"
     if load.bounded:
         yield "            phases that end at a tolerance count with a usual length; a slow network takes longer"
+
+
+def _find_engine_fault(dynamics: Dynamics) -> str:
+    """Return why the engine cannot be had here; empty if it can."""
+    from substrate.engine.door import load_engine  # noqa: PLC0415  it loads compiled code
+
+    try:
+        load_engine(dynamics)
+    except ValueError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def _describe_scales(scenario: ScenarioSpec) -> Iterator[str]:

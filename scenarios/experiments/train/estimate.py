@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from learning.homeostasis.measured import ClosedLoop
+from learning.oracle.homeostasis import ExactPull, SampledPull
+from substrate.network.dense import Dense
 from substrate.network.topology import Topology
 
 from ...data.datasets import Outline
@@ -12,7 +14,7 @@ from ...schema.scenario import ScenarioSpec
 from ..counts import SampleCounts
 from ..estimate import CostEstimate
 from ..measure.estimate import estimate_measure_times
-from ..rates import FABRICATED, PRODUCTS, WRITTEN, TimedChip, estimate_exact_time
+from ..rates import FABRICATED, PRODUCTS, PULL, WRITTEN, TimedChip, estimate_exact_time
 from .plan import Train
 
 
@@ -35,9 +37,11 @@ class TrainEstimate(CostEstimate[Train]):
         nudged = chip.design.dynamics.nudged
         probes = counts.probes * chip.steps(nudged, 1.0) * chip.step(nudged)
         step = chip.run(schemes[:1], batch) + batch * probes
-        update = 2.0 * batch * size / PRODUCTS["double"] + size * (FABRICATED + (WRITTEN if chip.stores else 0.0))
+        products = sum(c.kind.products for c in chip.topology.connections)
+        update = 2.0 * batch * products / PRODUCTS["double"] + size * (FABRICATED + (WRITTEN if chip.stores else 0.0))
         found = {
             "settling": batches * step,
+            "homeostasis": _estimate_pull_time(chip, counts.estimates),
             "writes": batches * update,
             "tests": chip.run([], counts.free),
         }
@@ -53,3 +57,12 @@ class TrainEstimate(CostEstimate[Train]):
 
 
 ESTIMATE = TrainEstimate()
+
+
+def _estimate_pull_time(chip: TimedChip, samples: int) -> float:
+    """Return the seconds of all draws around the states of samples; those on matrices alone take next to nothing."""
+    how, topology = chip.scenario.learning.homeostasis, chip.topology
+    if chip.clock is None or all(isinstance(c.kind, Dense) for c in topology.recurrent()):
+        return 0.0
+    draws = how.draws if isinstance(how, SampledPull) else topology.units if isinstance(how, ExactPull) else 0
+    return samples * draws * PULL * chip.clock("double")

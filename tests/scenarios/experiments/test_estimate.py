@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from scenarios.data.datasets import Outline
+from scenarios.experiments import rates
 from scenarios.experiments.estimate import estimate_seconds, estimate_workload
 from scenarios.schema.scenario import ScenarioSpec
 from tests.scenarios.files import MEASURE
@@ -102,3 +103,59 @@ def test_interactions_cost_as_many_measurements_as_chips_are_random():
     experiment = {"kind": "measure", "samples": 1000, "interactions": True}
     one, many = (foretold(experiment=experiment | {"repeats": n}, **tables) for n in (1, 5))
     assert many["interactions"] - one["interactions"] == pytest.approx(3 * (many["settling"] - one["settling"]))
+
+
+SECONDS = {"single": 1e-3, "double": 3e-3}
+FIXED_STEPS = {"engine": "jax", "precision": "single", "free": {"steps": 30}, "nudged": {"steps": 15}}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Let steps on another engine take what `SECONDS` says."""
+    monkeypatch.setattr(rates, "make_step_clock", lambda *_: SECONDS.__getitem__)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("scheme", "planes"), [({"kind": "centred"}, 2), ({"kind": "circle", "points": 4}, 4)])
+def test_steps_of_another_engine_take_what_was_measured(scheme, planes):
+    """A circle of four nodes has two real ones and one pair, of which one node settles in two planes."""
+    learning = {"schemes": [scheme | {"beta": 0.2}]}
+    told = foretold(dynamics=FIXED_STEPS, learning=learning, experiment=TRAINED | {"epochs": 1, "ledger": None})
+    assert told["settling"] == pytest.approx(100 * (30 + planes * 15) * SECONDS["single"], rel=1e-2)
+
+
+@pytest.mark.usefixtures("clock")
+def test_draws_around_the_states_of_kernels_are_counted():
+    pull = {"learning.homeostasis": {"kind": "sampled", "draws": 3}}
+    network = {
+        "layers": {"in": [4, 3, 1], "l1": [2, 2, 3], "l2": [1, 1, 3], "out": 3},
+        "connections": [
+            "in-l1",
+            {"path": "l1-l2", "kind": "conv"},
+            {"path": "l2-l1", "kind": "conv"},
+            "l2-out",
+        ],
+    }
+    told = {
+        dense: foretold(pull, dynamics=FIXED_STEPS, experiment=TRAINED, **({} if dense else {"network": network}))
+        for dense in (True, False)
+    }
+    assert "homeostasis" not in told[True]
+    assert told[False]["homeostasis"] == pytest.approx(300 * 3 * rates.PULL * SECONDS["double"])
+
+
+def test_the_engine_of_this_processor_has_rates_and_needs_no_clock():
+    scenario = ScenarioSpec.model_validate(tomllib.loads(MEASURE))
+    topology = estimate_workload(scenario, OUTLINE).topology
+    assert rates.TimedChip.of(scenario, topology, 50).clock is None
+
+
+@pytest.mark.jax
+def test_a_step_in_double_precision_is_measured_apart():
+    pytest.importorskip("jax")
+    data = tomllib.loads(MEASURE)
+    data["dynamics"] = FIXED_STEPS
+    scenario = ScenarioSpec.model_validate(data)
+    clock = rates.TimedChip.of(scenario, estimate_workload(scenario, OUTLINE).topology, 20).clock
+    assert 0.0 < clock("single") < 1.0
+    assert clock("single") == clock("single") != clock("double")

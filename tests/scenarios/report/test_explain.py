@@ -1,4 +1,5 @@
 import re
+import sys
 import tomllib
 
 import numpy as np
@@ -10,16 +11,18 @@ from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
 from scenarios.report.explain import explain_scenario
 from scenarios.schema.scenario import ScenarioSpec
+from substrate.engine import door
 
 from ..files import MEASURE, write_scenario
 from ..scenario_files import GOOD, changed, line_of, write
 
-EDITS = [[], ["seed=3", "network.layers.l1=17"]]
+EDITS = [[], ["seed=3", "task.batch=17"]]
 
 
 @pytest.mark.parametrize("edits", EDITS, ids=["as it is", "edited"])
 @pytest.mark.parametrize("path", sorted(CATALOGUE.glob("*.toml")), ids=lambda path: path.stem)
-def test_the_text_loads_as_the_same_scenario(path, edits, tmp_path):
+def test_the_text_loads_as_the_same_scenario(path, edits, tmp_path, monkeypatch):
+    monkeypatch.setattr("scenarios.report.explain._find_engine_fault", lambda _: "left out")  # it compiles
     loaded = load_scenario(path, edits)
     text = explain_scenario(loaded)
     assert load_scenario(write(tmp_path, text)).scenario == loaded.scenario
@@ -63,6 +66,24 @@ def test_what_it_will_cost_is_told(tmp_path):
     for part in ("loading", "settling", "reference runs", "exact gradients", "remedies", "compiling"):
         assert re.search(rf"^# {' ' * 12}{part} +\S", text, re.MULTILINE)
     assert "tau   " not in text
+
+
+def test_steps_measured_here_tell_the_time_on_another_engine(tmp_path, monkeypatch):
+    monkeypatch.setattr("scenarios.report.explain._find_engine_fault", lambda _: "")
+    monkeypatch.setattr("scenarios.experiments.rates.make_step_clock", lambda *_: lambda _: 0.01)
+    steps = ["dynamics.free.steps=100", "dynamics.nudged.steps=50", "experiment.repeats=1"]
+    text = explain_scenario(load_scenario(write_scenario(tmp_path), ["dynamics.engine=jax", *steps]))
+    assert re.search(r"^# time +about .+ here, by 32 steps measured just now$", text, re.MULTILINE)
+    assert "on one thread" not in text
+    assert re.search(r"^# +settling +16 s$", text, re.MULTILINE), "4 samples, 100 steps and 6 times 50"
+
+
+def test_the_time_is_not_known_where_the_engine_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "substrate.engine.jax.engine", None)
+    monkeypatch.setattr(door, "_load_jax", door._load_jax.__wrapped__)
+    text = explain_scenario(load_scenario(write_scenario(tmp_path), ["dynamics.engine=jax"]))
+    assert re.search(r"^# time +not known: .*pip install 'nudgelab\[jax\]'$", text, re.MULTILINE)
+    assert "# memory" in text
 
 
 def test_unreadable_data_leave_the_scenario_readable(tmp_path):
