@@ -110,5 +110,5 @@ def _estimate_spectral_norm(couplings: AnyCouplings) -> float:
         size = float(np.linalg.norm(v))
         if size == 0.0:
             return 0.0
-        v /= size
+        v = v / size  # a new array: that of an engine cannot be written
     return math.sqrt(size)
