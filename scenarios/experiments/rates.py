@@ -44,7 +44,7 @@ FABRICATED, CELL, WRITTEN = 5e-9, 1.5e-7, 6e-8
 RESPONSE = 2e-3 / 202
 """Of one unit and sample, for the linear responses at a rest point."""
 
-LINEAR, PULL = 200.0, 16.0
+LINEAR, PULL = 200.0, 20.0
 """Steps in double precision that take as long, on an engine whose steps are measured, as the linear responses of a
 sample, and as one draw of homeostasis around its state."""
 
