@@ -158,7 +158,7 @@ def test_exact_gradients_are_differences_of_the_loss_at_rest(pool):
         def loss(t, name=name, unit=unit):
             return loss_at_rest(chip.reprogrammed({name: chip.programmed[name] + t * unit}), x, y)
 
-        assert block[index] == pytest.approx(differentiate(loss), rel=1e-6, abs=1e-9), name
+        assert block[index] == pytest.approx(differentiate(loss), rel=1e-7, abs=1e-10), name
 
 
 def loss_around(chip, activity):
