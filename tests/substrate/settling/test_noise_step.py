@@ -9,9 +9,11 @@ from devices.neuron.noise import Noise
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design
 from substrate.dynamics.methods import Dynamics, Phase
+from substrate.network.couplings import make_couplings
+from substrate.network.local_couplings import LocalCouplings
 from substrate.network.topology import Topology
 from substrate.protocol import Nudge, Status, Wave
-from substrate.settling.noise_step import FALSE_ALARM
+from substrate.settling.noise_step import FALSE_ALARM, compute_largest_step
 
 SAMPLES = 5_000
 """Independent draws of every unit; a variance is then known to 2 % (one standard deviation)."""
@@ -171,3 +173,21 @@ def test_a_swing_under_noise_closes_within_what_the_noise_explains():
     short = Nudge(3.0, np.ones((64, 3)), wave=Wave("cosine", 1.0, 0))
     chip.set_input(np.full((64, 1), 0.5))
     assert (chip.settle(short).status == Status.STEP_LIMIT).all()
+
+
+def test_couplings_known_by_read_only_products_alone_ask_for_the_same_step():
+    """An engine may keep the arrays it returns to itself."""
+    noise, chip = Noise(thermal=0.1), network(SYMMETRIC + SKEW, Noise(thermal=0.1))
+    blocks = make_couplings(chip.topology, chip.effective)
+
+    def keep(product):
+        def multiply(v, _=None):
+            found = product(v)
+            found.flags.writeable = False
+            return found
+
+        return multiply
+
+    local = LocalCouplings(1, 3, keep(blocks.product), keep(blocks.transposed().product))
+    expected = compute_largest_step(chip.machine, blocks, noise)
+    assert compute_largest_step(chip.machine, local, noise) == pytest.approx(expected, rel=1e-12)
