@@ -50,6 +50,7 @@ def test_a_run_in_memory_is_the_run_in_a_folder(tmp_path):
     assert (kept.computed, again.computed) == (True, False)
 
 
+@pytest.mark.figures
 def test_a_result_in_memory_can_be_saved_and_run_again_from_there(tmp_path):
     result = nudgelab.load(TABLES).run()
     files = {path.name for path in result.save(tmp_path / "saved")}

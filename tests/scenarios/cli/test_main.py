@@ -62,6 +62,7 @@ def test_a_file_that_is_no_scenario_is_explained(tmp_path, content):
         assert result.stderr
 
 
+@pytest.mark.figures
 def test_run_prints_the_answer_and_leaves_its_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = call("run", write_scenario(tmp_path))
@@ -91,9 +92,11 @@ def test_run_refuses_another_folder_and_a_damaged_result(tmp_path):
     assert call("run", path, "--out", out, "--force").exit_code == 0
 
 
-@pytest.mark.parametrize("name", ["run.h5", "report.html", "cosine.svg", "scenario.toml"])
+@pytest.mark.parametrize(
+    "name", ["run.h5", "report.html", pytest.param("settling.svg", marks=pytest.mark.figures), "scenario.toml"]
+)
 def test_a_full_disk_is_a_failure_in_words(tmp_path, monkeypatch, name):
-    path, out = write_scenario(tmp_path), tmp_path / "out"
+    path, out = write_scenario(tmp_path, SETTLE), tmp_path / "out"
     replace = os.replace
 
     def refuse(source, target):
@@ -109,7 +112,7 @@ def test_a_full_disk_is_a_failure_in_words(tmp_path, monkeypatch, name):
     assert (out / "run.h5").exists() == (name != "run.h5")
     found = json.loads(call("run", path, "--out", out, "--json").stdout)
     assert found["status"] == "failed"
-    if name in ("report.html", "cosine.svg"):
+    if name in ("report.html", "settling.svg"):
         assert call("report", out).exit_code == 1
 
 
@@ -255,7 +258,7 @@ def test_names_that_a_terminal_cannot_show_do_no_harm(tmp_path):
         "-m",
         "scenarios.cli.main",
         "run",
-        str(write_scenario(tmp_path)),
+        str(write_scenario(tmp_path, SETTLE)),
         "--out",
         str(tmp_path / "trüb"),
     ]

@@ -11,6 +11,8 @@ from scenarios.front.result import Result
 from scenarios.report.page import write_report
 from tests.scenarios import result_files
 
+pytestmark = pytest.mark.figures
+
 CAPTION = "Mine. The sizes of the gradients."
 
 

@@ -12,12 +12,13 @@ from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
 from scenarios.report.figures import draw_svgs
 from scenarios.report.page import render_report, write_report
-from scenarios.results import store
 from scenarios.results.store import ResultData, StoreError, Variable
-from scenarios.run.run import RESULT, RunOptions, run_scenario
+from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios import result_files
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 from tests.scenarios.report.browser import CHROMIUM, MISSING, visit
+
+pytestmark = pytest.mark.figures
 
 HOSTILE = (
     """<script>alert(1)</script>"><img src=x onerror=alert(1)> --> ]]> {{ 7*7 }} {% raw %} $\\frac{1}$ & ' \x1b[31m"""
@@ -89,7 +90,7 @@ def hostile(result):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_result_has_a_whole_page(kind):
-    page = Page(whole(KINDS[kind]))
+    page = Page(rendered(kind))
     assert page.elements[:3] == ["html", "head", "meta"]
     assert page.elements.count("h1") == 1
     links = [link.removeprefix("#") for link in page.all("href") if link.startswith("#") and link[1:] in page.sections]
@@ -108,7 +109,7 @@ def test_a_real_run_has_its_page(tmp_path, text, words):
     done = run_scenario(
         load_scenario(write_scenario(tmp_path, text)), RunOptions(tmp_path / "out", threads=2), Progress(quiet=True)
     )
-    page = Page(whole(store.read_result_file(done.folder / RESULT)))
+    page = Page((done.folder / "report.html").read_text(encoding="utf-8"))
     assert words in page.text
     assert "Largest distance of any unit" in page.text
     assert str(tmp_path) not in page.text
@@ -117,12 +118,14 @@ def test_a_real_run_has_its_page(tmp_path, text, words):
 
 def test_a_line_of_the_answer_ends_neither_before_a_percent_sign_nor_in_an_arrow():
     reason = "an error of 3 % -> 2 %"
-    text = whole(result_files.trained(3, status="diverged", reason=reason, last_epoch=3)).partition("<nav")[0]
+    text = render_report(result_files.trained(3, status="diverged", reason=reason, last_epoch=3), {}).partition("<nav")[
+        0
+    ]
     assert "an error of 3\u00a0% \u2192 2\u00a0%" in text
 
 
 def test_the_page_says_what_the_result_says():
-    page = Page(whole(KINDS["train"]))
+    page = Page(rendered("train"))
     for words in ("made-up", "complete", "12 epochs took the test error from 87 % to", "exact gradients reaches"):
         assert words in page.text, words
     for words in ("Training by epoch", "Signal levels after epoch 12", "Error of each cause", "numpy"):
@@ -131,7 +134,7 @@ def test_the_page_says_what_the_result_says():
     drawn = ("training", "angles", "cosine_by_epoch", "cosine", "causes", "waterfall", "signal")
     assert figures == [f"figure-{name}" for name in drawn]
     assert "diverged" not in page.text
-    diverged = Page(whole(KINDS["diverged"])).text
+    diverged = Page(rendered("diverged")).text
     assert "Training diverged in epoch 3: a gradient is not finite. What would help: a smaller learning" in diverged
 
 
@@ -214,7 +217,7 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_the_same_result_gives_the_same_page():
-    assert whole(KINDS["train"]) == whole(KINDS["train"])
+    assert whole(KINDS["train"]) == rendered("train")
 
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)

@@ -23,6 +23,8 @@ from tests.scenarios.files import SETTLE, write_scenario
 from tests.scenarios.run.test_run import compute
 from tests.scenarios.sweeps.test_report import merged
 
+pytestmark = pytest.mark.figures
+
 
 @settings(max_examples=50, deadline=None)
 @given(some.floats(0.02, 2.0), some.floats(0.05, 0.5), some.integers(40, 400))

@@ -121,6 +121,7 @@ def test_the_ideal_chip_gives_the_reference_numbers(tmp_path):
             np.testing.assert_allclose(measured, wanted, rtol=0, atol=1e-9 * np.abs(wanted).max())
 
 
+@pytest.mark.figures
 def test_a_settle_keeps_only_curves(tmp_path):
     folder = compute(write_scenario(tmp_path, SETTLE)).folder
     result = store.read_result_file(folder / "run.h5")
@@ -203,9 +204,9 @@ def test_the_curve_of_an_activation_belongs_to_the_identity_and_its_path_does_no
     assert names[0] == names[1] != names[2]
 
 
-@pytest.mark.parametrize("lost", ["report.html", "scenario.toml", "figures"])
+@pytest.mark.parametrize("lost", ["report.html", "scenario.toml", pytest.param("figures", marks=pytest.mark.figures)])
 def test_what_a_killed_run_did_not_write_is_made_again(tmp_path, lost):
-    path = write_scenario(tmp_path)
+    path = write_scenario(tmp_path, SETTLE)
     out = compute(path).folder
     files, stamp = sorted(out.rglob("*")), (out / "run.h5").stat().st_mtime_ns
     (out / "report.html").unlink()
@@ -227,6 +228,7 @@ def test_an_old_report_is_gone_before_a_new_result_is_there(tmp_path, monkeypatc
     assert not (out / "report.html").exists()
 
 
+@pytest.mark.figures
 def test_force_leaves_no_figure_of_the_earlier_result(tmp_path):
     path = write_scenario(tmp_path)
     assert len(compute(path).files) > 4
@@ -234,6 +236,7 @@ def test_force_leaves_no_figure_of_the_earlier_result(tmp_path):
     assert [file.name for file in done.files if file.suffix == ".svg"] == ["settling.svg"]
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("name", ["scenario.toml", "settling.svg", "report.html"])
 def test_a_disk_that_fills_up_after_the_result_keeps_it(tmp_path, monkeypatch, name):
     replace = os.replace

@@ -11,6 +11,8 @@ from scenarios.results.store import Variable
 from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import drawn, named
 
+pytestmark = pytest.mark.figures
+
 TERMS = ("asymmetry", "finite_nudge", "settling", "precision", "readout", "noise")
 SIZES = np.array([[0.16, 0.007, 0.001, 0.0, 0.09, 0.02], [0.08, 0.004, 0.0005, 0.0, 0.05, 0.01]])
 

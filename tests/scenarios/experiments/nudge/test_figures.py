@@ -15,6 +15,8 @@ from scenarios.results import store
 from tests.scenarios import result_files
 from tests.scenarios.report.test_figures import lines
 
+pytestmark = pytest.mark.figures
+
 BETAS = np.array([0.1, 0.2, 0.4])
 
 

@@ -39,6 +39,7 @@ def study(folder, *edits):
     )
 
 
+@pytest.mark.figures
 def test_a_study_keeps_what_the_chip_shows(tmp_path):
     done = study(tmp_path)
     loaded = load_scenario(write_scenario(tmp_path, STUDY))
