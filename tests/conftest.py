@@ -1,10 +1,37 @@
 """What all tests share."""
 
+from functools import partial
+
 import pytest
 
 from scenarios.report import figures
+from tests.substrate.engine.cpu.small_runs import CHIPS, LAWS, settle, write
 
 DRAW = figures.draw_figures
+
+COMPILED = [
+    partial(settle, CHIPS["euler"], "double"),
+    partial(settle, CHIPS["heun"], "double"),
+    partial(settle, CHIPS["sweeps"], "double"),
+    partial(settle, CHIPS["euler"], "single"),
+    partial(settle, CHIPS["sweeps"], "single"),
+    partial(write, LAWS["nearest"]),
+]
+"""Small runs that compile one kernel each, and what is small beside it."""
+
+MANY = 1000
+"""Tests from which on it pays to compile them first."""
+
+
+def pytest_collection_finish(session):
+    """Share the kernels to compile among processes: each test needs them, so that all would compile the same one.
+
+    The first test is given out when all have done their part.
+    """
+    ours = getattr(session.config, "workerinput", None)  # of pytest-xdist
+    if ours and len(session.items) > MANY:
+        for run in COMPILED[int(ours["workerid"].removeprefix("gw")) :: ours["workercount"]]:
+            run()
 
 
 @pytest.fixture(autouse=True, scope="module")
