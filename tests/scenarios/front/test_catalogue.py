@@ -1,5 +1,7 @@
 """Every bundled scenario runs, at reduced size."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,12 @@ SHORT = [
     "experiment.ledger.samples=2",
     "experiment.ledger.repeats=1",
 ]
+
+OF_SIZES = pytest.mark.parametrize(
+    "hidden",
+    [{"l1": 16, "l2": 12}, pytest.param({}, marks=[pytest.mark.slow, pytest.mark.figures])],
+    ids=["few units", "its own units"],
+)
 
 PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
 SMALL = [path for path in PAPERS if load_scenario(path).scenario.task.kind == "bundled"]
@@ -85,12 +93,29 @@ def test_a_scenario_that_needs_jax_says_so(path):
     assert 'engine = "jax"' not in text or "nudgelab[jax]" in text
 
 
+@pytest.fixture(scope="module")
+def reduced(tmp_path_factory):
+    """Return what a scenario leaves at reduced size, by its file and by units of its hidden layers; run once."""
+
+    @cache
+    def run(path, *edits):
+        loaded = load_scenario(path, [*REDUCED[load_scenario(path).scenario.experiment.kind], *edits])
+        return run_scenario(loaded, RunOptions(tmp_path_factory.mktemp("reduced") / "out"), Progress(quiet=True))
+
+    def find(path, hidden):
+        layers = load_scenario(path).scenario.network.layers  # a layer of an image keeps its size
+        return run(path, *(f"network.layers.{k}={n}" for k, n in hidden.items() if isinstance(layers.get(k), int)))
+
+    return find
+
+
+@OF_SIZES
 @pytest.mark.parametrize("path", [mark_engine(path) for path in BUNDLED if path not in SWEEPS])
-def test_scenario_runs(path, tmp_path):
+def test_scenario_runs(path, hidden, reduced):
     kind = load_scenario(path).scenario.experiment.kind
     if load_scenario(path).scenario.dynamics.engine == "jax":
         pytest.importorskip("jax")
-    done = run_scenario(load_scenario(path, REDUCED[kind]), RunOptions(tmp_path / "out"), Progress(quiet=True))
+    done = reduced(path, hidden)
     result = store.read_result_file(done.folder / "run.h5")
     assert result.attributes["status"] == "complete"
     assert all(file.stat().st_size > 100 for file in done.files)
@@ -123,12 +148,11 @@ def test_cifar_in_small_runs_on_the_images_of_a_user(tmp_path, monkeypatch):
     assert (metrics["homeostasis_loss"].data > 0.0).all(), "also before the trained chip has settled"
 
 
-def test_nudge_size_shows_the_orders(tmp_path):
-    scenario = load_scenario(CATALOGUE / "nudge-size.toml", ["experiment.samples=4"])
-    done = run_scenario(scenario, RunOptions(tmp_path / "out"), Progress(quiet=True))
-    result = store.read_result_file(done.folder / "run.h5")
+@OF_SIZES
+def test_nudge_size_shows_the_orders(hidden, reduced):
+    result = store.read_result_file(reduced(CATALOGUE / "nudge-size.toml", hidden).folder / "run.h5")
     beta, kinds = result["signal"]["beta"].data, [text.split(",")[0] for text in result["ledger"]["scheme"].data]
-    finite = result["ledger"]["relative"].data[..., 1]
+    finite = result["ledger"]["relative"].data[..., list(result["ledger"]["term"].data).index("finite_nudge")]
     for kind, order in {"one-sided": 1, "centred": 2, "circle 4": 4, "circle 6": 6}.items():
         rows = [s for s, other in enumerate(kinds) if other == kind and beta[s] <= 0.1]
         slopes = np.polyfit(np.log(beta[rows]), np.log(finite[rows]), 1)[0]
