@@ -92,6 +92,7 @@ def test_an_example_finds_what_it_says(path, tmp_path, monkeypatch):
         FINDINGS[path.stem](run_example(path, "__main__"))
 
 
+@pytest.mark.slow
 def test_a_sweep_on_two_workers_is_one_page_too(capsys):
     path = next(p for p in EXAMPLES if p.stem == "07_sweep_on_two_workers")
     run_example(path, "example")["main"]()

@@ -36,10 +36,15 @@ LINES = [
     ("nudgelab check - < small.toml", 2, "", "-: is a pipe or device, not a scenario file"),
     ('mkdir a; cd a; rmdir "$PWD"; nudgelab check quickstart', 1, "", "the working folder is gone: change to a folder"),
 ]
+SELDOM = {LINES[k][0] for k in (1, 3, 5, 6)}
+"""Lines of which the default suite has a sibling: a pipe that is closed, a full device, a device to read."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell")
-@pytest.mark.parametrize(("line", "code", "output", "error"), LINES, ids=[line[0] for line in LINES])
+@pytest.mark.parametrize(
+    ("line", "code", "output", "error"),
+    [pytest.param(*line, marks=[pytest.mark.slow] if line[0] in SELDOM else [], id=line[0]) for line in LINES],
+)
 def test_no_state_of_the_outputs_ends_a_command_with_a_traceback(tmp_path, line, code, output, error):
     write_scenario(tmp_path)
     done = shell(tmp_path, line)

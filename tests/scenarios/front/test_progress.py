@@ -68,10 +68,10 @@ def on_a_terminal(**changes):
     "changes",
     [
         {},
-        {"PYTHONIOENCODING": "ascii"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow),
         {"PYTHONIOENCODING": "ascii", "FORCE_COLOR": "1"},
-        {"NO_COLOR": "1"},
-        {"TERM": "dumb"},
+        pytest.param({"NO_COLOR": "1"}, marks=pytest.mark.slow),
+        pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow),
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
 )
@@ -85,7 +85,7 @@ def test_without_a_terminal_plain_lines_appear(changes):
     assert "\x1b" not in done.stderr.decode()
 
 
-@pytest.mark.parametrize("changes", [{}, {"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1"}])
+@pytest.mark.parametrize("changes", [{"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1"}])
 def test_a_terminal_shows_a_bar_and_is_left_clean(changes):
     seen = on_a_terminal(TERM="xterm-256color", **changes)
     assert "training, test error" in seen
