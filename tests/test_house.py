@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 
+parse = cache(ast.parse)
+"""One tree of each text; nobody changes it."""
+
+
+@cache
 def sources(folders):
     return {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -71,7 +77,7 @@ def too_long(path, text):
     if len(text.splitlines()) > allowed:
         found[path] = f"{len(text.splitlines())} lines, at most {allowed}"
     allowed = KERNEL_LINES if path.startswith(KERNELS) else FUNCTION_LINES
-    for name, node in definitions(ast.parse(text)):
+    for name, node in definitions(parse(text)):
         if isinstance(node, FUNCTIONS) and body_lines(node) > allowed:
             found[f"{path}:{name}"] = f"{body_lines(node)} lines, at most {allowed}"
     return found
@@ -157,7 +163,7 @@ def documented(docstring):
 
 def badly_documented(path, text):
     found = {}
-    for name, node in definitions(ast.parse(text)):
+    for name, node in definitions(parse(text)):
         docstring = ast.get_docstring(node)
         if not public(name):
             continue
@@ -274,7 +280,7 @@ def forbidden_node(node):
 
 
 def forbidden(path, text):
-    found = {f"{path}:{node.lineno}": words for node in ast.walk(ast.parse(text)) for words in forbidden_node(node)}
+    found = {f"{path}:{node.lineno}": words for node in ast.walk(parse(text)) for words in forbidden_node(node)}
     for number, line in enumerate(text.splitlines(), 1):
         for pattern in (UNFINISHED, MACHINE_PATH):
             if match := pattern.search(line):
@@ -429,7 +435,7 @@ OTHER_MEANINGS = {
 
 def named_kinds(text):
     """Return the kinds of experiments that a source names in a text of its own."""
-    return {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)} & KINDS
+    return {node.value for node in ast.walk(parse(text)) if isinstance(node, ast.Constant)} & KINDS
 
 
 def test_only_experiments_name_a_kind_of_experiment():
