@@ -96,15 +96,23 @@ def test_estimates_have_the_predicted_variance(scheme):
         assert_normal_variance(delta, variance)
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [
-        Noise(coloured=QUIET, tau_c=40.0, thermal=0.2 * QUIET),
-        Noise(flicker=QUIET, flicker_shortest=20.0, flicker_octaves=3),
-    ],
-    ids=["with white", "flicker"],
-)
-@pytest.mark.parametrize("scheme", [OneSided(beta=0.05), Centred(beta=0.05), Circle(beta=0.05, points=4)])
+RUNS_ON = {
+    "with white": Noise(coloured=QUIET, tau_c=40.0, thermal=0.2 * QUIET),
+    "flicker": Noise(flicker=QUIET, flicker_shortest=20.0, flicker_octaves=3),
+}
+OFTEN = {("one-sided", "with white"), ("centred", "flicker")}
+"""Pairs that the default suite takes."""
+
+PAIRS = [
+    pytest.param(
+        scheme, noise, id=f"{scheme.kind}, {name}", marks=[] if (scheme.kind, name) in OFTEN else pytest.mark.slow
+    )
+    for scheme in (OneSided(beta=0.05), Centred(beta=0.05), Circle(beta=0.05, points=4))
+    for name, noise in RUNS_ON.items()
+]
+
+
+@pytest.mark.parametrize(("scheme", "noise"), PAIRS)
 def test_estimates_have_the_predicted_variance_under_noise_that_runs_on(scheme, noise):
     """Every layer, false alarms 1e-6 each at least; windows, a wait in the hold and all pairs of nodes."""
     chip, x, y = noisy_chip(300, noise, phases=Phases(hold_time=12.0), scale=0.3)

@@ -17,6 +17,8 @@ from scenarios.report import figures
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
 
+pytestmark = pytest.mark.figures
+
 MANY = tuple(f"{kind}, beta {beta:g}" for kind in ("one-sided", "centred", "circle 4") for beta in (0.4, 0.2, 0.1))
 
 
@@ -73,7 +75,13 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize("kind", RESULTS)
+WIDE = {"many", "deep"}
+"""Larger cases of the figures of `measure`; the default suite looks at them on a screen alone."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in WIDE else []) for kind in RESULTS]
+)
 def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
     paths = figures.write_svgs(figures.draw_svgs(RESULTS[kind]), tmp_path / "figures")
     assert [path.stem for path in paths] == WANTED[kind]

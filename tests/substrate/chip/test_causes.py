@@ -276,7 +276,9 @@ def test_a_cause_is_listed_if_and_only_if_it_changes_something(parts):
     whole = seen(chip_with(**parts))
     for cause in CAUSES:
         gone = chip.without(cause)
-        assert same(seen(gone), whole) == (cause not in chip.causes), cause
+        # Chips of one design and one piece of silicon are one chip.
+        alike = gone.design == chip.design or same(seen(gone), whole)
+        assert alike == (cause not in chip.causes), cause
 
 
 @pytest.mark.parametrize("value", [v for values in KEYS[FeedbackDevices][1].values() for v in values])

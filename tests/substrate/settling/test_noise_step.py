@@ -98,7 +98,9 @@ def test_stationary_variances_are_those_of_lyapunov(case, method):
     np.testing.assert_allclose(chip.state.var(axis=0) / exact, 1.0, rtol=0, atol=ALLOWED)
 
 
-@pytest.mark.parametrize("method", ["euler", "exponential", pytest.param("heun", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method", ["euler", *(pytest.param(method, marks=pytest.mark.slow) for method in ("exponential", "heun"))]
+)
 def test_a_long_average_varies_as_the_exact_one(method):
     """Mean over a window `T` of an Ornstein-Uhlenbeck process of rate `r`: ``2 S/(r T) (1 - (1 - exp(-rT))/(rT))``."""
     for weight in (0.5, -2.0):

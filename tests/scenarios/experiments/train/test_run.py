@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 
@@ -121,7 +122,13 @@ def test_both_trainings_start_from_the_same_chip(undisturbed):
     assert result["metrics"]["loss_train"].data[1] != result["metrics_exact"]["loss_train"].data[1]
 
 
-@pytest.mark.parametrize("stop_after", [1, 4, 11, 12, 13, 18, 23])
+def usual_and_slow(usual, *others):
+    """Return parameters of which the default suite takes the usual ones."""
+    return [*usual, *(pytest.param(value, marks=pytest.mark.slow) for value in others)]
+
+
+# Amid the first training, at its end, amid the second.
+@pytest.mark.parametrize("stop_after", usual_and_slow([4, 12, 18], 1, 11, 13, 23))
 def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, undisturbed, stop_after):
     watch = Watch(stop_after)
     with pytest.raises(Interrupted, match="the same command goes on"):
@@ -136,6 +143,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path, undisturbed, stop_afte
 
 def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
     edits = ["devices.update.preset=reram-sb", "devices.retention.preset=pcm-joshi", "experiment.reference=false"]
+    edits += ["experiment.epochs=3"]
     whole = compute(tmp_path, edits, out="whole").folder / "run.h5"
     with pytest.raises(Interrupted):
         compute(tmp_path, edits, watch=Watch(4))
@@ -177,7 +185,7 @@ def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lo
     assert f"({100.0 * share:.1f} %)" in lost
 
 
-@pytest.mark.parametrize("looks", [0, 1, 3, 6, 7, 14, 29])
+@pytest.mark.parametrize("looks", usual_and_slow([0, 6, 14], 1, 3, 7, 29))
 def test_a_training_stopped_amid_its_tests_goes_on_bit_for_bit(tmp_path, undisturbed, looks):
     """The first seven looks come between the steps of the measurement before the first batch."""
     with pytest.raises(Interrupted):
@@ -235,7 +243,7 @@ def test_the_checkpoint_of_another_scenario_is_not_overwritten(tmp_path):
 
 
 def test_a_forced_training_goes_on_too(tmp_path, undisturbed):
-    compute(tmp_path)
+    shutil.copytree(undisturbed.parent, tmp_path / "out")
     with pytest.raises(Interrupted):
         compute(tmp_path, watch=Watch(5), force=True)
     assert not (tmp_path / "out" / "run.h5").exists()
@@ -262,13 +270,13 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, undisturb
         compute(tmp_path, watch=Watch(3), out="other")
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [("60", [12, 24]), ("1e-9", list(range(1, 25)))])
+@pytest.mark.parametrize(("seconds", "expected"), [("60", [4, 8]), ("1e-9", list(range(1, 9)))])
 def test_a_checkpoint_is_kept_at_the_end_of_each_training_and_when_time_has_passed(
     tmp_path, monkeypatch, seconds, expected
 ):
     watch, kept, save = Watch(), [], checkpoint.write_checkpoint
     monkeypatch.setattr(checkpoint, "write_checkpoint", lambda *what: (kept.append(watch.batches), save(*what)))
-    compute(tmp_path, [f"experiment.checkpoint_seconds={seconds}"], watch=watch)
+    compute(tmp_path, [f"experiment.checkpoint_seconds={seconds}", "experiment.epochs=2"], watch=watch)
     assert kept == expected
 
 

@@ -90,7 +90,8 @@ def test_common_noise_is_shared_by_the_units_of_a_sample():
     assert_mean(both.state[:, 0] * both.state[:, 1], 0.04, np.sqrt(0.13**2 + 0.04**2))
 
 
-def test_coupled_units_have_the_covariance_of_lyapunov():
+@pytest.mark.parametrize("samples", [2500, pytest.param(8000, marks=pytest.mark.slow)])
+def test_coupled_units_have_the_covariance_of_lyapunov(samples):
     """Linear units: ``J S + S J^T + 2 sigma^2 = 0``; every entry of S, false alarms 1e-6 in all."""
     weight = np.array([[0.0, 0.6, -0.4], [0.3, 0.0, 0.5], [-0.5, 0.2, 0.0]])
     topology = Topology({"in": 1, "out": 3}, ["in-out", "out-out"])
@@ -98,7 +99,7 @@ def test_coupled_units_have_the_covariance_of_lyapunov():
     design = Design(topology, "identity", "mse", Dynamics(method="heun", dt=0.05, free=phase, nudged=phase))
     blocks = {"weight/in-out": np.zeros((1, 3)), "weight/out-out": weight.T, "bias/out": np.zeros(3)}
     chip = Chip(design.replace(noise=Noise(thermal=0.5)), blocks)
-    chip.set_input(np.zeros((8000, 1)))
+    chip.set_input(np.zeros((samples, 1)))
     chip.settle()
     covariance = solve_continuous_lyapunov(weight - np.eye(3), -0.5 * np.eye(3))
     found = chip.state.T @ chip.state / len(chip.state)
@@ -108,7 +109,8 @@ def test_coupled_units_have_the_covariance_of_lyapunov():
     assert np.abs(covariance[0, 1]) > 5 * error[0, 1]
 
 
-def test_symmetric_hopfield_units_follow_boltzmann():
+@pytest.mark.parametrize("samples", [2000, pytest.param(6000, marks=pytest.mark.slow)])
+def test_symmetric_hopfield_units_follow_boltzmann(samples):
     """Two coupled tanh units: moments of ``exp(-E/sigma^2)`` by quadrature; false alarms 1e-6 each."""
     topology = Topology({"in": 1, "out": 2}, ["in-out", "out-out"])
     weight, drive, sigma = 0.8, np.array([0.3, -0.1]), 0.4
@@ -116,7 +118,7 @@ def test_symmetric_hopfield_units_follow_boltzmann():
     design = Design(topology, "tanh", "mse", Dynamics(method="heun", dt=0.05, free=phase, nudged=phase), law="hopfield")
     blocks = {"weight/in-out": drive[None], "weight/out-out": weight * (1.0 - np.eye(2)), "bias/out": np.zeros(2)}
     chip = Chip(design.replace(noise=Noise(thermal=sigma)), blocks)
-    chip.set_input(np.ones((6000, 1)))
+    chip.set_input(np.ones((samples, 1)))
     chip.settle()
     u = np.linspace(-4.0, 4.0, 801)
     x, y = np.meshgrid(u, u, indexing="ij")
