@@ -181,9 +181,7 @@ TWICE = {
     **dict.fromkeys(("merge", "sweep"), WORK),
     **dict.fromkeys(("Chip", "Sweep"), PLAN),
     **dict.fromkeys(("logistic",), TWIN),
-    **dict.fromkeys(
-        ("Course", "Tile", "Window", "add_nudge_force", "check_convergence", "extrapolate_anderson"), ENGINES
-    ),
+    **dict.fromkeys(("Course", "Tile", "Window", "check_convergence", "extrapolate_anderson"), ENGINES),
     **dict.fromkeys(("find_worst_drift", "limit_slew", "search_rest"), ENGINES),
 }
 """Public names that two modules define, each with its reason."""
