@@ -120,8 +120,9 @@ def _draw_white(key: Array, noise: NoiseSources, before: Array, step: Array, ave
     count, real = before.shape[1], before.dtype
     if not averaged:
         return draw_normals(key, step, noise.ids, count, real), before
-    # Half of the first draw is missing: sqrt(3) of the other half makes up for its variance.
-    begin = jnp.any(step == 0)
+    # Half of the first draw is missing: sqrt(3) of the other half makes up for its variance. All samples begin at once,
+    # and what fills up a tile never takes a step.
+    begin = jnp.max(step) == 0
     first = lax.cond(
         begin,
         lambda: jnp.asarray(math.sqrt(3.0), dtype=real) * draw_normals(key, step, noise.ids, count, real),
