@@ -64,6 +64,9 @@ def run_command(name: str, edits: Sequence[str], flags: RunFlags) -> int:
     except (RunError, StoreReadError, StoreWriteError, Interrupted) as error:
         status, code = _FAILURES[type(error)]
         return _print_run_failure(flags, status, str(error), code)
+    except MemoryError as error:
+        text = f"too little memory: {error}; lower task.batch or experiment.samples"
+        return _print_run_failure(flags, "failed", text, FAILED)
     except KeyboardInterrupt:
         return _print_run_failure(flags, "interrupted", "broken off", BROKEN_OFF)
     if flags.as_json:

@@ -8,9 +8,7 @@ code in JAX goes on as it was.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import jax
@@ -21,13 +19,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def calculate_in_double(function: F) -> F:
-    """Let `function` see numbers of double precision; what it returns must not hold arrays of JAX."""
+    """Let `function` see numbers of double precision; what it returns must not hold arrays of JAX.
+
+    The function raises MemoryError, in words, where the device has too little memory for what it is given.
+    """
 
     @functools.wraps(function)
     def inside(*arguments: Any, **named: Any) -> Any:
         _keep_programs()
         with jax.enable_x64(True):
-            return function(*arguments, **named)
+            try:
+                return function(*arguments, **named)
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                words = "the device has no room for the samples of a tile, dynamics.tile makes it smaller"
+                raise MemoryError(f"{words} ({error})") from error
 
     return cast("F", inside)
 
@@ -40,9 +47,8 @@ def _keep_programs() -> None:
     """
     if jax.config.jax_compilation_cache_dir is not None:
         return
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=8).hexdigest()
-    found = find_folder(f"jax-{jax.__version__}-{digest}")
+    # JAX names what it keeps by the whole program.
+    found = find_folder(f"jax-{jax.__version__}")
     if found.folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(found.folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
