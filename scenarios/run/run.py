@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from substrate.engine.door import load_engine
 from substrate.engine.threads import limit_blas_threads
 
 from ..build import Setup, make_setup
@@ -113,7 +114,7 @@ def run_in_memory(loaded: LoadedScenario, threads: int | None, watch: Watch) -> 
     ScenarioError
         If a file of the scenario does not fit.
     RunError
-        If a study of nudges has nothing to compare.
+        If a study of nudges has nothing to compare, or the engine cannot be loaded.
     Interrupted
         If the watch asked to stop.
     """
@@ -132,6 +133,10 @@ def _prepare_scenario(loaded: LoadedScenario, watch: Watch) -> tuple[LoadedScena
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
         loaded = replace_values(loaded, [])
     setup = make_setup(loaded)
+    try:
+        load_engine(setup.design.dynamics)
+    except ValueError as error:
+        raise RunError(str(error)) from error
     for line in setup.taken:
         watch.say(line)
     warnings = find_suspicions(loaded, setup)
