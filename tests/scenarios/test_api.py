@@ -36,9 +36,15 @@ def assert_same(found, kept, left_out=("provenance",)):
             assert np.array_equal(other.data, variable.data, equal_nan=variable.data.dtype.kind in "fc"), (path, name)
 
 
-def test_a_run_in_memory_is_the_run_in_a_folder(tmp_path):
+@pytest.fixture(scope="module")
+def memory():
+    """Return a result in memory."""
+    return nudgelab.load(TABLES).run()
+
+
+def test_a_run_in_memory_is_the_run_in_a_folder(tmp_path, memory):
     scenario = nudgelab.load(TABLES)
-    memory, kept = scenario.run(), scenario.run(tmp_path / "kept")
+    kept = scenario.run(tmp_path / "kept")
     assert_same(memory.stored, kept.stored)
     assert memory.folder is None
     assert memory.files == []
@@ -51,13 +57,12 @@ def test_a_run_in_memory_is_the_run_in_a_folder(tmp_path):
 
 
 @pytest.mark.figures
-def test_a_result_in_memory_can_be_saved_and_run_again_from_there(tmp_path):
-    result = nudgelab.load(TABLES).run()
-    files = {path.name for path in result.save(tmp_path / "saved")}
+def test_a_result_in_memory_can_be_saved_and_run_again_from_there(tmp_path, memory):
+    files = {path.name for path in memory.save(tmp_path / "saved")}
     assert {"run.h5", "report.html", "scenario.toml", "causes.svg"} <= files
-    assert_same(nudgelab.open(tmp_path / "saved").stored, result.stored)
+    assert_same(nudgelab.open(tmp_path / "saved").stored, memory.stored)
     again = nudgelab.load(tmp_path / "saved" / "scenario.toml").run()
-    assert_same(again.stored, result.stored)
+    assert_same(again.stored, memory.stored)
 
 
 def test_a_file_and_its_tables_are_the_same_scenario(tmp_path):
@@ -112,11 +117,11 @@ class Impatient(Progress):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_leaves_everything_as_it_was():
+def test_an_interrupted_run_leaves_everything_as_it_was(memory):
     scenario = nudgelab.load(TABLES)
     with pytest.raises(KeyboardInterrupt):
         scenario.run(watch=Impatient(quiet=True))
-    assert_same(scenario.run().stored, nudgelab.load(TABLES).run().stored)
+    assert_same(scenario.run().stored, memory.stored)
 
 
 class Leaving(Progress):
@@ -183,17 +188,16 @@ def test_a_sweep_is_the_runs_of_its_points(tmp_path):
     assert nudgelab.merge(tmp_path / "s").answer == found.answer
 
 
-def test_a_chip_by_hand_is_the_chip_of_the_run():
+def test_a_chip_by_hand_is_the_chip_of_the_run(memory):
     scenario = nudgelab.load(TABLES)
-    chip, result = scenario.chip(), scenario.run()
+    chip = scenario.chip()
     chip.set_input(scenario.data.x[:8])
     chip.settle()
-    assert np.array_equal(chip.read()["out"], result["free"]["activity_out"].values)
+    assert np.array_equal(chip.read()["out"], memory["free"]["activity_out"].values)
 
 
-def test_everything_shows_itself_in_a_notebook():
-    scenario = nudgelab.load(TABLES)
-    result = scenario.run()
+def test_everything_shows_itself_in_a_notebook(memory):
+    scenario, result = nudgelab.load(TABLES), memory
     assert escape(result.answer) in result._repr_html_()
     assert result._repr_html_().count("<table>") >= 1
     assert "kind = " in scenario._repr_html_()
@@ -252,7 +256,6 @@ def test_the_front_door_has_one_list():
     assert read == {name: place.removeprefix("..") if ".." in place else f".{place}" for name, place in loaded.items()}
 
 
-def test_in_memory_content_is_what_a_file_gives(tmp_path):
-    result = nudgelab.load(TABLES).run()
-    store.write_result_file(tmp_path / "run.h5", result.stored.groups, result.stored.attributes)
-    assert_same(store.read_result_file(tmp_path / "run.h5"), result.stored, left_out=())
+def test_in_memory_content_is_what_a_file_gives(tmp_path, memory):
+    store.write_result_file(tmp_path / "run.h5", memory.stored.groups, memory.stored.attributes)
+    assert_same(store.read_result_file(tmp_path / "run.h5"), memory.stored, left_out=())

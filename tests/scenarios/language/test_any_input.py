@@ -86,9 +86,7 @@ def _inside(node, key):
         return None
 
 
-@settings(PATIENT, max_examples=500)
-@given(st.dictionaries(st.sampled_from(PLACES), TREES, min_size=1, max_size=3))
-def test_no_values_break_the_report(values):
+def assert_values_break_no_report(values):
     data = copy.deepcopy(tomlkit.parse(GOOD).unwrap())
     for place, value in values.items():
         *outer, last = [int(key) if key.isdecimal() else key for key in place.split(".")]
@@ -96,6 +94,22 @@ def test_no_values_break_the_report(values):
         if (isinstance(node, dict) and isinstance(last, str)) or (isinstance(node, list) and last in range(len(node))):
             node[last] = value
     loads_or_tells(tomlkit.dumps(data))
+
+
+VALUES = given(st.dictionaries(st.sampled_from(PLACES), TREES, min_size=1, max_size=3))
+
+
+@settings(PATIENT, max_examples=200)
+@VALUES
+def test_no_values_break_the_report(values):
+    assert_values_break_no_report(values)
+
+
+@pytest.mark.slow
+@settings(PATIENT, max_examples=500)
+@VALUES
+def test_no_values_of_many_break_the_report(values):
+    assert_values_break_no_report(values)
 
 
 @settings(PATIENT)
