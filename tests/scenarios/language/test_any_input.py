@@ -99,7 +99,7 @@ def assert_values_break_no_report(values):
 VALUES = given(st.dictionaries(st.sampled_from(PLACES), TREES, min_size=1, max_size=3))
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=300)
 @VALUES
 def test_no_values_break_the_report(values):
     assert_values_break_no_report(values)
