@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from devices.parameters import Parameters
 
@@ -58,6 +58,14 @@ class _Optimiser(Parameters):
     The controller finds it in its own record of what it programmed, not on the chip: spread of the cells comes on
     top. What a cell itself cannot exceed is `devices.weights.window`.
     """
+
+    @model_serializer(mode="wrap")
+    def _without_usual_decays(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out decays of blocks where there are none, so that runs keep the names they had before this key."""
+        fields: dict[str, Any] = dump(self)
+        if not self.weight_decays:
+            fields.pop("weight_decays", None)
+        return fields
 
     @property
     def needs_record(self) -> bool:

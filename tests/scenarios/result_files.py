@@ -61,7 +61,7 @@ def measured(layers: tuple[str, ...] = LAYERS, schemes: tuple[str, ...] = SCHEME
     cosine = 1.0 - 0.01 * np.outer(1.0 / s, depth)
     beta = np.array([float(text.rpartition(" ")[2]) for text in schemes])
     relative = np.zeros((len(schemes), len(layers), len(TERMS)))
-    relative[..., :3] = np.stack(
+    relative[..., [TERMS.index(term) for term in ("asymmetry", "finite_nudge", "settling")]] = np.stack(
         [np.outer(0.0 * s + 0.1, depth), np.outer(0.03 / s, depth), np.outer(1e-6 / s, depth)], axis=2
     )
     axes: Group = {"scheme": Variable(("scheme",), np.array(schemes)), "layer": Variable(("layer",), np.array(layers))}

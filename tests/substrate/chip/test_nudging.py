@@ -80,9 +80,9 @@ def test_a_held_nudge_of_limited_drive_and_resolution(sign):
     x, y = random_batch(plain, 200)
     plain.set_input(x)
     plain.settle()
-    force = load_engine(plain.design.dynamics).force(plain._machine, plain._free_activity(), y)
+    force = load_engine(plain.design.dynamics).force(plain._machine, plain.free_activity(), y)
     drive = Drive(plain.constant_drive, 0.0, y)
-    real = add_nudge(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain._free_activity())
+    real = add_nudge(drive, Nudge(sign * 0.3, y), chip.design, chip._machine, plain.free_activity())
     added = (real.constant - plain.constant_drive)[:, -4:]
     expected = np.clip(0.025 * np.rint(-sign * 0.3 * force / 0.025), -0.1, 0.1)
     np.testing.assert_allclose(added, expected, rtol=0, atol=1e-14)
