@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from substrate.network.couplings import make_couplings
-from substrate.network.dense import Dense
+from substrate.network.dense import are_dense
 from substrate.network.topology import Topology
 
 from ..draws import draw_unit_normals
@@ -178,7 +178,7 @@ class SampledPull(Pull):
 
 def has_kernels(topology: Topology) -> bool:
     """Tell whether any connection between unclamped layers is no matrix."""
-    return not all(isinstance(c.kind, Dense) for c in topology.recurrent())
+    return not are_dense(c.kind for c in topology.recurrent())
 
 
 def _select_scaled_gradient(how: Pull, chip: Chip, found: HomeostaticLoss) -> dict[str, Array]:

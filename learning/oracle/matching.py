@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from substrate.chip.cells import Spread
 from substrate.chip.chip import Chip
-from substrate.network.dense import Dense
+from substrate.network.dense import are_dense
 
 from .exact import ExactErrors
 
@@ -63,7 +63,7 @@ def predict_matching_error(nominal: Chip, exact: ExactErrors, spreads: Mapping[s
         NaN where a connection is not dense: the entries that one cell of a kernel stands for are not independent.
     """
     topology = nominal.topology
-    if not all(isinstance(kind, Dense) for kind in nominal.machine.kinds):
+    if not are_dense(nominal.machine.kinds):
         unknown = {name: np.full(len(exact.delta), np.nan) for name in topology.names}
         return ExpectedError(unknown, dict(unknown))
     variance = topology.coupling({name: spread.variance for name, spread in spreads.items()})

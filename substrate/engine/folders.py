@@ -1,8 +1,8 @@
-"""Where compiled kernels are kept: in a folder that only this user can write, every file with a checksum.
+"""Where compiled kernels and programs are kept: in a folder that only this user can write.
 
-What is loaded from the folder runs as machine code. A folder that somebody else owns or may write in is
-therefore never used, and a file that was damaged is compiled again. Where no folder can be used, kernels are
-compiled in every process, and nothing else changes.
+What is loaded from the folder runs as machine code. A folder that somebody else owns or may write in is therefore
+never used, and a kernel, whose file has a checksum, is compiled again where it was damaged. Where no folder can be
+used, kernels are compiled in every process, and nothing else changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DIGEST = 32
 
 
 class CacheFolder(NamedTuple):
-    """The folder of compiled kernels, and the folders that could not be used in its place."""
+    """The folder of what was compiled, and the folders that could not be used in its place."""
 
     folder: Path | None
     """Absent: kernels are compiled in every process."""
@@ -44,7 +44,7 @@ def find_folder(name: str) -> CacheFolder:
         try:
             folder = folder.absolute()  # noqa: PLW2901  the working folder may change later, or be gone already
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not _is_private(folder):
+            if not is_private(folder):
                 refused[folder] = "somebody else owns it or may write in it"
                 continue
             with tempfile.TemporaryFile(dir=folder):
@@ -56,7 +56,7 @@ def find_folder(name: str) -> CacheFolder:
 
 def _iterate_cache_folders(name: str) -> Iterator[Path]:
     """Yield folders in which kernels may be kept, the best one first; those with no known place are left out."""
-    given, user_cache = os.environ.get("NUMBA_CACHE_DIR"), _find_user_cache()
+    given, user_cache = os.environ.get("NUMBA_CACHE_DIR"), find_user_cache()
     if given:
         yield Path(given) / name
     elif user_cache:
@@ -69,7 +69,7 @@ def _iterate_cache_folders(name: str) -> Iterator[Path]:
     yield temporary / f"nudgelab-{_get_user_id()}-{name}"
 
 
-def _find_user_cache() -> Path | None:
+def find_user_cache() -> Path | None:
     """Return the folder that the user's programs keep caches in; relative paths are none, as the XDG rules say."""
     try:
         home = Path.home() / ".cache"
@@ -83,7 +83,7 @@ def _get_user_id() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
-def _is_private(folder: Path) -> bool:
+def is_private(folder: Path) -> bool:
     """Return whether the folder belongs to this user and nobody else may write in it; systems without users say yes."""
     if not hasattr(os, "getuid"):
         return True

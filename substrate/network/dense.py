@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .connection import Values
+from .connection import ConnectionKind, Values
 
 Array = NDArray[np.float64]
 
@@ -84,3 +85,8 @@ class Dense(NamedTuple):
     def matrix(self, w: Array) -> Array:
         """Return the map as a matrix ``W[post, pre]``, a view."""
         return w.T
+
+
+def are_dense(kinds: Iterable[ConnectionKind]) -> bool:
+    """Tell whether all connections are dense, so that their blocks are those of one matrix."""
+    return all(isinstance(kind, Dense) for kind in kinds)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..dynamics.machine import Machine
 from ..engine.door import load_engine
 from ..network.couplings import Couplings, make_couplings
-from ..network.dense import Dense
+from ..network.dense import are_dense
 from ..network.local_couplings import LocalCouplings
 from ..network.topology import Topology
 
@@ -19,7 +19,7 @@ AnyCouplings = Couplings | LocalCouplings
 
 def find_couplings(machine: Machine, topology: Topology, activity: Array) -> AnyCouplings:
     """Return the couplings ``W = dh/da`` of a machine at the activities (batch, units)."""
-    if all(isinstance(kind, Dense) for kind in machine.kinds):
+    if are_dense(machine.kinds):
         return make_couplings(topology, topology.blocks(machine.weights))
     linear = load_engine(machine.dynamics).linear(machine, activity)
     samples, units = activity.shape

@@ -29,7 +29,7 @@ from ..chip.chip import Chip
 from ..engine.door import load_engine
 from ..laws.law import LAWS, DriftLaw
 from ..network.couplings import Couplings, make_couplings
-from ..network.dense import Dense
+from ..network.dense import are_dense
 from ..settling.coupling import AnyCouplings, find_couplings
 from . import krylov
 
@@ -191,7 +191,7 @@ def linearise(chip: Chip, state: Array) -> Linearisation:
 
 def _compute_net_drive(chip: Chip, state: Array) -> Array:
     activity = np.asarray(chip.activity_of(state), dtype=np.float64)
-    if all(isinstance(kind, Dense) for kind in chip.machine.kinds):
+    if are_dense(chip.machine.kinds):
         return make_couplings(chip.topology, chip.effective).product(activity) + chip.constant_drive
     return load_engine(chip.design.dynamics).drive(chip.machine, activity) + chip.constant_drive
 

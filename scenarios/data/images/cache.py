@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -18,6 +17,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from substrate.engine.folders import find_user_cache, is_private
 
 from ..arrays import convert_read_errors, find_path
 from .records import RECORD, Records, sum_colours
@@ -86,18 +87,12 @@ def find_cache_folder() -> Path:
     OSError
         When there is none that belongs to this user alone.
     """
-    try:
-        home = Path.home() / ".cache"
-    except RuntimeError:  # neither HOME nor an entry of the user
-        home = Path()
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    above = next((folder for folder in (given, home) if folder.is_absolute()), None)
+    above = find_user_cache()
     if above is None:
         raise OSError("there is no cache folder of this user")
     folder = above / "nudgelab" / "images"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.stat()
-    if hasattr(os, "getuid") and (found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+    if not is_private(folder):
         raise OSError("somebody else owns the cache folder or may write in it")
     return folder
 

@@ -6,7 +6,7 @@ import math
 
 from learning.homeostasis.measured import ClosedLoop
 from learning.oracle.homeostasis import ExactPull, SampledPull
-from substrate.network.dense import Dense
+from substrate.network.dense import are_dense
 from substrate.network.topology import Topology
 
 from ...data.datasets import Outline
@@ -62,7 +62,7 @@ ESTIMATE = TrainEstimate()
 def _estimate_pull_time(chip: TimedChip, samples: int) -> float:
     """Return the seconds of all draws around the states of samples; those on matrices alone take next to nothing."""
     how, topology = chip.scenario.learning.homeostasis, chip.topology
-    if chip.clock is None or all(isinstance(c.kind, Dense) for c in topology.recurrent()):
+    if chip.clock is None or are_dense(c.kind for c in topology.recurrent()):
         return 0.0
     draws = how.draws if isinstance(how, SampledPull) else topology.units if isinstance(how, ExactPull) else 0
     return samples * draws * PULL * chip.clock("double")
