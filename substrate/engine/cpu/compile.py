@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,19 +32,23 @@ Reals = NDArray[Any]
 
 _HERE = Path(__file__).resolve()
 
-SOURCES = [
-    source
-    for source in find_sources([_HERE, *(_HERE.parent / "kernels").glob("*.py")], _HERE.parents[3])
-    if source.name != "parameters.py"  # classes that kernels cannot use
-]
-"""Sources that can end up in a kernel, or in the files that keep it."""
+
+def _find_kernel_sources(folder: Path) -> list[Path]:
+    """Return the sources that can end up in a kernel of a folder, or in the files that keep it."""
+    found = find_sources([_HERE, *folder.glob("*.py")], _HERE.parents[3])
+    return [source for source in found if source.name != "parameters.py"]  # classes that kernels cannot use
 
 
-def _compute_source_digest() -> str:
-    return hashlib.blake2b(b"".join(source.read_bytes() for source in SOURCES), digest_size=8).hexdigest()
+SOURCES = {name: _find_kernel_sources(_HERE.parent / name) for name in ("kernels", "circuits")}
+"""Sources that can end up in a kernel, by its folder."""
 
 
-CACHE = find_folder(f"kernels-{_compute_source_digest()}")
+@cache
+def _compute_source_digest(folder: str) -> str:
+    return hashlib.blake2b(b"".join(source.read_bytes() for source in SOURCES[folder]), digest_size=8).hexdigest()
+
+
+CACHE = find_folder(f"kernels-{_compute_source_digest('kernels')}")
 
 _unkept: list[str] = []
 
@@ -83,10 +88,12 @@ class _KernelFiles(IndexDataCacheFile):  # type: ignore[misc]
 class _KernelLocator(_CacheLocator):  # type: ignore[misc]
     """The place of one kernel in the folder: by module and line, wherever its source lies and whenever it was copied.
 
-    The folder's own name says what the sources are, so every installation of the same sources shares it.
+    The folder's own name says what the sources of most kernels are, so every installation of the same sources shares
+    it; those of circuits are known by a stamp, so that an edit of one of them compiles no other kernel anew.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        self._folder = function.__module__.rpartition(".")[0].rpartition(".")[2]
         self._path = Path(CACHE.folder or "", function.__module__)
         self._line = function.__code__.co_firstlineno
 
@@ -94,7 +101,7 @@ class _KernelLocator(_CacheLocator):  # type: ignore[misc]
         return str(self._path)
 
     def get_source_stamp(self) -> str:
-        return ""
+        return _compute_source_digest(self._folder) if self._folder in SOURCES else ""
 
     def get_disambiguator(self) -> str:
         return str(self._line)
