@@ -27,8 +27,7 @@ EXCEPTIONS: dict[str, str] = {"substrate/chip/chip.py": "one class, which is the
 """Files and functions that may be longer, as ``path`` or ``path:function``, each with its reason."""
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 400, 500, 40, 60
-KERNELS = "substrate/engine/cpu/kernels/"
-CIRCUITS = "substrate/engine/cpu/circuits/"
+KERNELS, CIRCUITS = "substrate/engine/cpu/kernels/", "substrate/engine/cpu/circuits/"
 """Folders of what is compiled."""
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
