@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 
 from ..dynamics.methods import INSTALL_JAX, Dynamics
+from .cpu.circuits.newton import CircuitEquations, NonlinearElements, solve_rest_points
 from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
 from .cpu.kernels.callbacks import compile_own
@@ -18,6 +19,8 @@ from .protocol import SettlingEngine
 __all__ = [
     "CACHE",
     "CellBlock",
+    "CircuitEquations",
+    "NonlinearElements",
     "apply_pulses",
     "compile_own",
     "explain_unkept",
@@ -26,6 +29,7 @@ __all__ = [
     "make_cell_block",
     "make_pulse_train",
     "raise_devices",
+    "solve_rest_points",
 ]
 
 _CPU: SettlingEngine = CpuEngine()

@@ -1,0 +1,1 @@
+"""Kirchhoff networks: nodes joined by resistors, diodes, transistors and amplifiers."""

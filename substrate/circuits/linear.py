@@ -1,0 +1,104 @@
+"""The oracle side of a circuit: its conductance matrix at rest, and what follows from it.
+
+Around a rest point ``J du = -P^T di`` with ``J = P^T (df/dV) T`` and currents `di` that leave the nodes. Nodes that an
+ideal diode holds do not move: their rows and columns are left out. With ``e = dC/dV`` of the outputs
+
+- the error vector ``dL/dI`` of a current out of a node solves ``J^T lambda = T^T e``; exactly the adjoint method;
+- what EP finds for a vanishing nudge solves ``J x = P^T e``;
+- a nudge of ``-b`` is stable as long as ``b < b_crit``, the smallest positive b at which ``J - b N`` is singular.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .circuit import Array, Circuit, Nodes
+from .nodes import NodeMap
+from .rest import CircuitRest
+from .system import CircuitSystem
+
+
+class CircuitLinearisation(NamedTuple):
+    """Conductance matrices at the rest points of a batch."""
+
+    system: CircuitSystem
+    jacobian: Array
+    """``J`` without nudge, (batch, unknowns, unknowns), in siemens; identity rows and columns where nodes are held."""
+
+    clamped: NDArray[np.bool_]
+    """Whether a diode holds the node, (batch, unknowns)."""
+
+    def respond(self, error: Array) -> Array:
+        """Return ``J^-1 P^T e`` (batch, unknowns) for `error` at the outputs (batch, outputs)."""
+        return self._solve(self.jacobian, self._place(error, self.system.nodes.backward))
+
+    def solve_adjoint(self, error: Array) -> Array:
+        """Return ``lambda = J^-T T^T e`` (batch, unknowns): ``dC`` by a current out of every free node."""
+        return self._solve(self.jacobian.transpose(0, 2, 1), self._place(error, self.system.nodes.forward))
+
+    def _place(self, error: Array, factor: Array) -> Array:
+        right = np.zeros(self.clamped.shape)
+        outputs = self.system.circuit.outputs
+        right[:, self.system.nodes.unknown[outputs]] = factor[outputs] * error
+        return np.where(self.clamped, 0.0, right)
+
+    @staticmethod
+    def _solve(matrix: Array, right: Array) -> Array:
+        return np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0])
+
+    def compute_output_impedance(self) -> Array:
+        """Return how output voltages follow currents into outputs, (batch, outputs, outputs), in ohm.
+
+        Its inverse is the Schur complement of J on the outputs.
+        """
+        outputs = self.system.outputs
+        right = np.zeros((*self.clamped.shape, len(outputs)))
+        right[:, outputs, np.arange(len(outputs))] = 1.0
+        right[self.clamped] = 0.0
+        return np.asarray(np.linalg.solve(self.jacobian, right)[:, outputs, :])
+
+    def find_critical_nudge(self) -> Array:
+        """Return the smallest ``b > 0`` for which a nudge of ``-b`` has no stable rest point, (batch,), in siemens.
+
+        ``J - b N`` is singular where ``1/b`` is an eigenvalue of the impedance of the outputs.
+        """
+        roots = np.linalg.eigvals(self.compute_output_impedance())
+        real = np.where(np.abs(roots.imag) <= 1e-9 * np.abs(roots), roots.real, 0.0)
+        most = real.max(axis=1)
+        return np.where(most > 0.0, 1.0 / np.where(most > 0.0, most, 1.0), np.inf)
+
+
+def linearise_circuit(system: CircuitSystem, rest: CircuitRest) -> CircuitLinearisation:
+    """Return the conductance matrices at rest points."""
+    circuit, nodes = system.circuit, system.nodes
+    batch, count = rest.unknowns.shape
+    jacobian = np.repeat(system.linear[None], batch, axis=0)
+    for a, b, by_a, by_b in _differentiate_currents(circuit, rest.voltages):
+        _add_partials(jacobian, nodes, a, b, by_a, by_b)
+    held = rest.clamped
+    jacobian[held[:, :, None] | held[:, None, :]] = 0.0
+    jacobian[np.broadcast_to(np.eye(count, dtype=bool), jacobian.shape) & held[:, :, None]] = 1.0
+    return CircuitLinearisation(system, jacobian, held)
+
+
+def _differentiate_currents(circuit: Circuit, voltages: Array) -> list[tuple[Nodes, Nodes, Array, Array]]:
+    """Return ends, ``dI/dVa`` and ``-dI/dVb`` of all nonlinear elements; partials (batch, elements)."""
+    diodes, mos = circuit.diodes, circuit.transistors
+    slope = diodes.saturation / diodes.slope * np.exp((voltages[:, diodes.a] - voltages[:, diodes.b]) / diodes.slope)
+    over = mos.gate - mos.threshold
+    by_a, by_b = (mos.transconductance * np.maximum(over - voltages[:, end], 0.0) for end in (mos.a, mos.b))
+    return [(diodes.a, diodes.b, slope, slope), (mos.a, mos.b, by_a, by_b)]
+
+
+def _add_partials(jacobian: Array, nodes: NodeMap, a: Nodes, b: Nodes, by_a: Array, by_b: Array) -> None:
+    """Add the partial derivatives of some elements to Jacobians, in place."""
+    for row, sign in ((a, 1.0), (b, -1.0)):
+        for column, partial in ((a, by_a), (b, -by_b)):
+            live = (nodes.unknown[row] >= 0) & (nodes.unknown[column] >= 0)
+            i, j = row[live], column[live]
+            part = sign * nodes.backward[i] * nodes.forward[j] * partial[:, live]
+            for e, (m, n) in enumerate(zip(nodes.unknown[i], nodes.unknown[j], strict=True)):
+                jacobian[:, m, n] += part[:, e]
