@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
-from substrate.network.couplings import Couplings, make_couplings
-from substrate.settling.coupling import differentiate_drives
+from substrate.network.couplings import Couplings
+from substrate.settling.coupling import AnyCouplings, differentiate_drives, find_couplings
 from substrate.theory.linearisation import Equilibrium, Linearisation, find_equilibrium, linearise
 from substrate.theory.trims import find_trims
 
@@ -66,27 +66,34 @@ def compute_exact_errors(chip: Chip, target: Array) -> ExactErrors:
         Targets of the cost.
     """
     rest, linear, error = _linearise_at_rest(chip, target)
-    delta, correction = linear.adjoint(error), get_correction(chip)
+    delta, correction = linear.adjoint(error), find_correction(chip, rest.activity)
     ep = linear.response(error, correction)
+    if correction is None:
+        first = linear.first_order(delta)
+    else:
+        left = linear.couplings.antisymmetric().plus(correction, -1.0)  # type: ignore[arg-type]  # both are of one kind
+        first = linear.adjoint(2.0 * left.product(delta))
     if not isinstance(linear.couplings, Couplings):
         # A cell of a kernel serves many pairs of units: what trims of units could mend is not known.
-        trimmed, first = np.full_like(ep, np.nan), linear.first_order(delta)
+        trimmed = np.full_like(ep, np.nan)
     elif correction is None:
         ratio = find_trims(linear.couplings)
-        trimmed, first = ratio * linear.response(error / ratio), linear.first_order(delta)
+        trimmed = ratio * linear.response(error / ratio)
     else:
         # What the correction leaves, W - 2 A_hat instead of W^T, is no matter of gains.
-        left = linear.couplings.antisymmetric().plus(correction.times(-1.0))
-        trimmed, first = ep, linear.adjoint(2.0 * left.product(delta))
+        trimmed = ep
     known = delta + ep + (trimmed if isinstance(linear.couplings, Couplings) else first)
     solved = np.isfinite(known).all(axis=1)
     return ExactErrors(delta, ep, first, trimmed, rest._replace(reached=rest.reached & solved), linear)
 
 
-def get_correction(chip: Chip) -> Couplings | None:
-    """Return the correction ``A_hat`` that a chip applies in nudged settlings, see `substrate.chip.nudging`."""
+def find_correction(chip: Chip, activity: Array) -> AnyCouplings | None:
+    """Return the correction ``A_hat`` of a chip around free activities (batch, units), see `substrate.chip.nudging`."""
     known = {"programmed": chip.programmed, "exact": chip.effective}.get(chip.design.correction)
-    return None if known is None else make_couplings(chip.topology, known).antisymmetric()
+    if known is None:
+        return None
+    machine = chip.machine._replace(weights=chip.topology.join(known), prepared={})
+    return find_couplings(machine, chip.topology, activity).antisymmetric()
 
 
 def make_exact_rule(chip: Chip) -> Rule:

@@ -117,9 +117,6 @@ def find_convolution_faults(
     if physical is not None and physical.synapse != "virtual-ground":
         words = f"the cells of a kernel ({paths[0]}) serve all places, so none of them loads one unit"
         found.append((("physical", "synapse"), words, f'take "virtual-ground", {dense}'))
-    if learning.correction != "none":
-        words = f"its correction knows dense couplings only, not {paths[0]}"
-        found.append((("learning", "rule"), words, f"take another rule, {dense}"))
     capped = ("learning", "optimiser", "spectral_caps")
     caps = learning.optimiser.spectral_caps
     return found + [((*capped, path), "a kernel is no matrix", "leave it out") for path in paths if path in caps]

@@ -2,9 +2,11 @@
 
 The correction makes EP exact on asymmetric couplings: an extra drive in nudged settlings. With
 ``A_hat = (W_hat - W_hat^T) / 2`` of the couplings `W_hat` that the controller knows, and the free activities `a0`, the
-drive gets ``-2 A_hat (a - a0)`` (AsymEP: Scurria, Vanden Abeele, Mognetti, Massar, arXiv 2602.03670, 2026). That is an
-ordinary settling with the couplings ``W - 2 A_hat`` and the constant drive ``+ 2 A_hat a0``: with exact knowledge the
-couplings are ``W^T``, the free rest point stays where it is, and the response to the nudge is that of the adjoint.
+drive gets ``-2 A_hat (a - a0)`` (AsymEP: Scurria, Vanden Abeele, Mognetti, Massar, arXiv 2602.03670, 2026). Of dense
+couplings that is an ordinary settling with the couplings ``W - 2 A_hat`` and the constant drive ``+ 2 A_hat a0``: with
+exact knowledge the couplings are ``W^T``, the free rest point stays where it is, and the response to the nudge is that
+of the adjoint. Of kernels the engine adds the drive, with `W_hat` around `a0`: under softmax pooling the couplings
+move with the nudge, so the response is that of the adjoint to first order in the nudge.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from devices.interface.converter import SHAPED, convert_nudge
 from devices.neuron import curves
 from devices.random import Stream
 
-from ..dynamics.machine import Drive, Machine
+from ..dynamics.machine import Correction, Drive, Machine
 from ..dynamics.methods import count_cycle_steps
 from ..engine.door import load_engine
 from ..network.couplings import make_couplings
-from ..network.dense import Dense
+from ..network.dense import are_dense
 from ..network.topology import Topology
 from ..protocol import Nudge, State, Wave
 from .design import Design, Fabrication
@@ -155,18 +157,10 @@ def compute_adjoint_force(design: Design, machine: Machine, free: Array, target:
 
 
 def make_bidirectional_topology(topology: Topology) -> Topology:
-    """Return the same layers with a reverse connection beside every recurrent one, without readout.
-
-    Raises
-    ------
-    ValueError
-        If a connection is not dense.
-    """
-    if odd := [c.name for c in topology.connections if not isinstance(c.kind, Dense)]:
-        raise ValueError(f'a correction of {odd[0]}: knows dense connections only, take learning.correction = "none"')
+    """Return the unclamped layers with a dense reverse connection beside every recurrent one, behind one input."""
     wires = [c.name for c in topology.connections]
     wires += [f"{c.post}-{c.pre}" for c in topology.recurrent() if f"{c.post}-{c.pre}" not in wires]
-    return Topology(topology.layers, wires)
+    return Topology({**topology.layers, topology.input: 1}, wires)
 
 
 def apply_correction(
@@ -193,6 +187,8 @@ def apply_correction(
     if design.correction == "none":
         return machine, drive
     topology, known = design.topology, programmed if design.correction == "programmed" else effective
+    if not are_dense(machine.kinds):
+        return machine, drive._replace(correction=Correction(topology.join(known), free))
     acting = make_couplings(topology, topology.blocks(machine.weights))
     correction = make_couplings(topology, known).antisymmetric()
     wiring, total = make_bidirectional_topology(topology), acting.plus(correction.times(-2.0))

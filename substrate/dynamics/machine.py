@@ -80,6 +80,16 @@ class Machine(NamedTuple):
         return max(float(self.tau.max()), self.synapse_tau)
 
 
+class Correction(NamedTuple):
+    """Extra drive ``(W^T - W) (a - a0)``: `W` are couplings that are known, around the free activities `a0`."""
+
+    weights: Array
+    """Of the known couplings, flat, as `Machine.weights` are."""
+
+    free: Array
+    """``a0`` (batch, units)."""
+
+
 class Drive(NamedTuple):
     """What is applied to a batch during one settling."""
 
@@ -107,11 +117,16 @@ class Drive(NamedTuple):
     slow: SlowState | None = None
     """Where the slow noise of the membranes begins; absent: there is none."""
 
+    correction: Correction | None = None
+    """Of couplings that are no matrices; absent: none."""
+
     def only(self, rows: NDArray[np.int64]) -> Drive:
         """Return what is applied to the samples `rows`, but for slow noise."""
         ids = rows if self.ids is None else self.ids[rows]
         signs = None if self.signs is None else self.signs[rows]
-        return self._replace(constant=self.constant[rows], target=self.target[rows], ids=ids, signs=signs, slow=None)
+        known = None if self.correction is None else self.correction._replace(free=self.correction.free[rows])
+        rest = self._replace(constant=self.constant[rows], target=self.target[rows], ids=ids, signs=signs, slow=None)
+        return rest._replace(correction=known)
 
     @property
     def swings(self) -> bool:

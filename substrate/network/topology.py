@@ -124,6 +124,10 @@ class Topology:
             for name, shape in self.shapes.items()
         }
 
+    def join(self, blocks: Mapping[str, Array]) -> Array:
+        """Return the flat parameter vector of named blocks."""
+        return np.concatenate([blocks[name].ravel() for name in self.shapes])
+
     def split(self, state: np.ndarray) -> dict[str, np.ndarray]:
         """Return the layers of a state or any other array (..., unit), as views."""
         return {name: state[..., columns] for name, columns in self.columns.items()}

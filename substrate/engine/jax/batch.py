@@ -22,7 +22,7 @@ from ...protocol import State, Status
 from ..stopping import RUNNING
 from .programs.connections import pack_weight
 from .programs.law import CurveArrays, ReadoutArrays
-from .programs.spec import Cell, Inputs, Link, Spec
+from .programs.spec import Cell, Inputs, KnownCouplings, Link, Spec
 
 Array = Any
 
@@ -162,7 +162,19 @@ def make_inputs(machine: Machine, drive: Drive, tile: Tile, planes: int) -> Inpu
         np.asarray(target, dtype=real),
         np.asarray(fill_rows(signs, tile), dtype=real),
         np.asarray(beta, dtype=real),
+        _make_known(machine, drive, tile),
     )
+
+
+def _make_known(machine: Machine, drive: Drive, tile: Tile) -> KnownCouplings | None:
+    if drive.correction is None:
+        return None
+    weights, free = drive.correction
+    with jax.default_device(tile.device):
+        blocks = list(zip(machine.kinds, list_blocks(machine._replace(weights=weights)), strict=True))
+        forward = tuple(pack_weight(kind, block) for kind, block in blocks)
+        reverse = tuple(pack_weight(kind.reverse, kind.mirror(block)) for kind, block in blocks)
+    return KnownCouplings(forward, reverse, make_planes(free, tile, 1, machine.dtype)[0])
 
 
 def make_status(tile: Tile) -> Array:

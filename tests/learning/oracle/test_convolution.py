@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("jax", reason="needs the extra jax")
 
+from devices.synapse.cell import FeedbackDevices
 from learning import cost
 from learning.draws import draw_unit_normals
 from learning.estimator import estimate_error_vectors, measure_free
@@ -32,7 +33,7 @@ from substrate.network.topology import Topology
 from substrate.network.wiring import ConvolutionPath
 from substrate.settling.coupling import find_couplings
 from tests.learning.test_estimator import OnlyBench
-from tests.networks import slope_of
+from tests.networks import random_batch, slope_of
 from tests.substrate.kernel_chips import FEEDBACK, POOLS, differentiate, make_dense_twin, make_kernel_chip, settle
 
 pytestmark = pytest.mark.jax
@@ -126,6 +127,44 @@ def test_the_error_of_ep_is_made_of_the_antisymmetric_part(pool):
         wanted = delta + r @ np.linalg.solve(one - w @ r, (w - w.T) @ delta)
         np.testing.assert_allclose(found.ep[sample], wanted, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.linear.identity(found.delta), found.ep, rtol=0, atol=1e-12)
+
+
+def measure_errors(chip, scheme):
+    """Return error vectors (batch, units) of settlings to rest, and the exact side."""
+    x, y = random_batch(chip, 4)
+    found = estimate_error_vectors(chip, measure_free(chip, x), y, scheme)
+    assert (found.status == 0).all()
+    measure_free(chip, x)
+    return found.flat, compute_exact_errors(chip, y)
+
+
+@pytest.mark.parametrize("scheme", [Centred(beta=1e-3), Circle(beta=0.05, points=4)], ids=["real", "complex"])
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_correction_that_knows_the_kernels_makes_ep_exact_for_a_small_nudge(pool, scheme):
+    chip = make_kernel_chip(pool, feedback=FeedbackDevices(mismatch_sigma=0.2)).variant(correction="exact")
+    found, exact = measure_errors(chip, scheme)
+    cosine = np.vdot(found, exact.delta) / np.linalg.norm(found) / np.linalg.norm(exact.delta)
+    assert 1.0 - cosine < 1e-8
+    np.testing.assert_allclose(found, exact.delta, rtol=0, atol=1e-5 * np.abs(exact.delta).max())
+    np.testing.assert_allclose(exact.ep, exact.delta, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_correction_leaves_what_it_does_not_know(pool):
+    """The limit of a chip whose feedback devices spread, and its part of first order in the spread."""
+    chip = make_kernel_chip(pool, feedback=FeedbackDevices(mismatch_sigma=0.1)).variant(correction="programmed")
+    found, exact = measure_errors(chip, Centred(beta=1e-3))
+    np.testing.assert_allclose(found, exact.ep, rtol=0, atol=1e-5 * np.abs(exact.ep).max())
+    left = exact.ep - exact.delta
+    assert np.linalg.norm(left) > 0.01 * np.linalg.norm(exact.delta)
+    assert np.linalg.norm(left - exact.first_order) < 0.3 * np.linalg.norm(left)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_correction_of_equal_kernels_changes_nothing(pool):
+    plain = make_kernel_chip(pool, symmetric=True)
+    (found, _), (wanted, _) = (measure_errors(c, Centred(beta=0.3)) for c in (plain.variant(correction="exact"), plain))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("pool", POOLS)

@@ -100,7 +100,6 @@ def test_the_engine_for_processors_is_refused_with_the_way_out(tmp_path):
         (["devices.wires.segment=0.01", "devices.weights.cell=pair"], "devices.wires.segment", "no array of rows"),
         ([VOLTS, "physical.synapse=passive"], "physical.synapse", "serve all places"),
         ([VOLTS, "physical.synapse=transconductor"], "physical.synapse", "serve all places"),
-        (['learning.rule="asym-ep"'], "learning.rule", "dense couplings only, not in-conv1"),
         (
             ["learning.optimiser={ spectral_caps = { conv1-conv2 = 1.0 } }"],
             "learning.optimiser.spectral_caps.conv1-conv2",

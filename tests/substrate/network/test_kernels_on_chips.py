@@ -10,7 +10,6 @@ from devices.synapse.cell import FeedbackDevices, WeightDevices
 from scenarios.initial import sample_initial_parameters
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
-from substrate.chip.nudging import make_bidirectional_topology
 from substrate.network.topology import Topology
 from tests.networks import dynamics
 from tests.statistics import assert_normal_variance
@@ -20,9 +19,9 @@ from .test_wiring import LAYERS, PATHS, conv
 FORWARD, BACK = "weight/conv1-conv2", "weight/conv2-conv1"
 
 
-def make_chip(angle=90.0, correction="none", paths=PATHS, **devices):
+def make_chip(angle=90.0, paths=PATHS, **devices):
     topology = Topology(LAYERS, paths, 3)
-    design = Design(topology, "dsilu", "cross-entropy", dynamics(), Devices(**devices), correction=correction)
+    design = Design(topology, "dsilu", "cross-entropy", dynamics(), Devices(**devices))
     return Chip(design, sample_initial_parameters(topology, angle, 1), Fabrication(3), threads=1)
 
 
@@ -120,8 +119,6 @@ def test_correlate_gives_the_gradient_of_every_block_of_its_shape():
 
 
 def test_what_knows_dense_connections_alone_refuses_kernels():
-    chip = make_chip(correction="exact")
+    chip = make_chip()
     with pytest.raises(ValueError, match="dense connections only, not Convolution"):
         chip.settle()
-    with pytest.raises(ValueError, match="a correction of in-conv1"):
-        make_bidirectional_topology(chip.topology)

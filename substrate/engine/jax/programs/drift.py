@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from ....laws.law import LAWS
+from ....network.connection import ConnectionKind
 from .connections import Weight, apply_connection
 from .law import compute_force, compute_unit_activity, compute_unit_slope, cut_curve, rotate
-from .spec import Cell, Columns, Inputs, Spec, cut
+from .spec import Cell, Columns, Inputs, KnownCouplings, Spec, cut
 
 Array = Any
 
@@ -53,6 +55,40 @@ def compute_drives(
     return parts
 
 
+def compute_unnudged_drives(spec: Spec, cell: Cell, inputs: Inputs, a: Layers, colour: int | None = None) -> Layers:
+    """Return the drives without the nudge but with a correction, by layer; with a colour, of its layers alone."""
+    parts = compute_drives(spec, cell.weights, a, inputs.constant, colour)
+    if inputs.known is None:
+        return parts
+    extra = compute_correction(spec, inputs.known, join_layer_parts(spec, a))
+    return {columns: part + cut(extra, columns) for columns, part in parts.items()}
+
+
+def compute_correction(spec: Spec, known: KnownCouplings, a: Array) -> Array:
+    """Return ``(W^T - W) (a - a0)`` (planes, batch, units) with the known couplings `W` around the free activities.
+
+    The free activities `a0` are real. What the drive of a feedback connection has of its own layer is a second
+    derivative, so it is the same in ``W^T`` and `W`.
+    """
+    return jnp.concatenate([_correct_plane(spec, known, v[None]) for v in a.at[0].add(-known.free)])
+
+
+def _correct_plane(spec: Spec, known: KnownCouplings, v: Array) -> Array:
+    changes, free = split_layers(spec, v), split_layers(spec, known.free[None])
+    total = split_layers(spec, jnp.zeros_like(v))
+
+    def multiply(kind: ConnectionKind, weight: Weight, pre: Columns, post: Columns) -> Array:
+        def drive(a: Array) -> Array:
+            return apply_connection(kind, weight, a, free[post], spec.products)
+
+        return jax.jvp(drive, (free[pre],), (changes[pre],))[1]
+
+    for link, weight, back in zip(spec.links, known.weights, known.reverse, strict=True):
+        total[link.post] -= multiply(link.kind, weight, link.pre, link.post)
+        total[link.pre] += multiply(link.kind.reverse, back, link.post, link.pre)
+    return join_layer_parts(spec, total)
+
+
 def join_layer_parts(spec: Spec, parts: Layers) -> Array:
     """Return arrays of all layers as one, (planes, batch, units)."""
     return jnp.concatenate([parts[columns] for columns, _ in spec.layers], axis=-1)
@@ -73,7 +109,7 @@ def join_drives(spec: Spec, cell: Cell, inputs: Inputs, a: Layers, step: Array, 
 
 def compute_nudged_drive(spec: Spec, cell: Cell, inputs: Inputs, a: Layers, step: Array) -> Array:
     """Return the whole drive (planes, batch, units)."""
-    return join_drives(spec, cell, inputs, a, step, compute_drives(spec, cell.weights, a, inputs.constant))
+    return join_drives(spec, cell, inputs, a, step, compute_unnudged_drives(spec, cell, inputs, a))
 
 
 def compute_law(spec: Spec, cell: Cell, u: Array, h: Array) -> Array:

@@ -92,6 +92,19 @@ class Cell(NamedTuple):
     readout: ReadoutArrays
 
 
+class KnownCouplings(NamedTuple):
+    """What a correction is made from, see `substrate.dynamics.machine.Correction`."""
+
+    weights: tuple[tuple[Array, ...], ...]
+    """Known weights of every link."""
+
+    reverse: tuple[tuple[Array, ...], ...]
+    """The same as the reverse of every link holds them."""
+
+    free: Array
+    """Free activities (batch, units)."""
+
+
 class Inputs(NamedTuple):
     """What is applied to a batch."""
 
@@ -106,3 +119,6 @@ class Inputs(NamedTuple):
 
     beta: Array
     """Nudge, real and imaginary part, of every step of a cycle (steps, 2); a constant nudge has one."""
+
+    known: KnownCouplings | None = None
+    """What the drive is corrected with; absent: it is not."""

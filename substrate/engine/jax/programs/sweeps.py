@@ -12,7 +12,7 @@ from jax import lax
 from ...stopping import DIVERGED, RUNAWAY, RUNNING, SETTLED, STALLED, STEP_LIMIT
 from ...sweeping import CONTRACTION, LEAST_DAMPING, NEARER, PATIENCE, REST, STALL, SWITCH, WORSE, SearchOptions
 from .anderson import History, extrapolate_anderson, make_history
-from .drift import compute_activities, compute_drives, compute_law, join_drives, join_layer_parts
+from .drift import compute_activities, compute_law, compute_unnudged_drives, join_drives, join_layer_parts
 from .spec import Cell, Columns, Inputs, Spec, cut
 from .stopping import find_worst_drift, sum_squares
 
@@ -80,7 +80,7 @@ def begin_search(spec: Spec, cell: Cell, inputs: Inputs, y: Array, status: Array
     drives = {}
     if last == 1:
         a = compute_activities(spec, cell, y)
-        drives = compute_drives(spec, cell.weights, a, inputs.constant, last)
+        drives = compute_unnudged_drives(spec, cell, inputs, a, last)
     history = make_history(_pack(spec, y))
     return SearchCarry(jnp.zeros((), dtype=jnp.int32), y, drives, status, counts, none, memory, history)
 
@@ -111,7 +111,7 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
     """Judge the running samples and sweep once over the layers of those that run on."""
     last, none = _find_last(spec), jnp.zeros((), dtype=jnp.int32)
     a = compute_activities(spec, cell, now.y)
-    drives = now.drives | compute_drives(spec, cell.weights, a, inputs.constant, 0)
+    drives = now.drives | compute_unnudged_drives(spec, cell, inputs, a, 0)
     h = join_drives(spec, cell, inputs, a, none, drives)
     drift = compute_law(spec, cell, now.y, h)
     judged = _judge(now, drift, options)
@@ -122,7 +122,7 @@ def _sweep(spec: Spec, cell: Cell, inputs: Inputs, options: SearchOptions, now: 
     if last == 1:
         y = _move(spec, y, share * drift, 0, moving)
         a = compute_activities(spec, cell, y)
-        drives = compute_drives(spec, cell.weights, a, inputs.constant, 1)
+        drives = compute_unnudged_drives(spec, cell, inputs, a, 1)
         rest = {columns: cut(h, columns) for columns, colour in spec.layers if colour == 0}
         drift = compute_law(spec, cell, y, join_drives(spec, cell, inputs, a, none, rest | drives))
     else:

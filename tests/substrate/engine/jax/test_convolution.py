@@ -31,9 +31,11 @@ def follow(chip, names=NUDGES):
     return found
 
 
+@pytest.mark.parametrize("correction", ["none", "exact"])
 @pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
-def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode):
-    chip = make_kernel_chip("average", dynamics={"mode": mode})
+def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode, correction):
+    """Two tiles, whose samples have free activities of their own; audits follow some samples alone."""
+    chip = make_kernel_chip("average", dynamics={"mode": mode, "tile": 2}).variant(correction=correction)
     found = follow(chip)
     for engine in ("jax", "cpu"):
         for (status, steps, state), (_, counted, other) in zip(
@@ -43,6 +45,7 @@ def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode):
             # A residual at the edge of a tolerance of 1e-14 may count as one or the other.
             assert np.abs(steps - counted).max() <= 3
             np.testing.assert_allclose(state, other, rtol=0, atol=1e-12)
+    assert (chip.audit.checked, chip.audit.elsewhere) == (6 if mode == "equilibrium" else 0, 0)
 
 
 def test_an_ideal_chip_is_the_chip_without_devices_bit_for_bit():
