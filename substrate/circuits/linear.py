@@ -73,15 +73,18 @@ class CircuitLinearisation(NamedTuple):
 
 def linearise_circuit(system: CircuitSystem, rest: CircuitRest) -> CircuitLinearisation:
     """Return the conductance matrices at rest points."""
-    circuit, nodes = system.circuit, system.nodes
-    batch, count = rest.unknowns.shape
-    jacobian = np.repeat(system.linear[None], batch, axis=0)
-    for a, b, by_a, by_b in _differentiate_currents(circuit, rest.voltages):
-        _add_partials(jacobian, nodes, a, b, by_a, by_b)
-    held = rest.clamped
+    jacobian, held = compute_jacobians(system, rest.voltages), rest.clamped
     jacobian[held[:, :, None] | held[:, None, :]] = 0.0
-    jacobian[np.broadcast_to(np.eye(count, dtype=bool), jacobian.shape) & held[:, :, None]] = 1.0
+    jacobian[np.broadcast_to(np.eye(held.shape[1], dtype=bool), jacobian.shape) & held[:, :, None]] = 1.0
     return CircuitLinearisation(system, jacobian, held)
+
+
+def compute_jacobians(system: CircuitSystem, voltages: Array) -> Array:
+    """Return ``J`` without nudge, (batch, unknowns, unknowns), in siemens, at voltages of all nodes (batch, nodes)."""
+    jacobian = np.repeat(system.linear[None], len(voltages), axis=0)
+    for a, b, by_a, by_b in _differentiate_currents(system.circuit, voltages):
+        _add_partials(jacobian, system.nodes, a, b, by_a, by_b)
+    return jacobian
 
 
 def _differentiate_currents(circuit: Circuit, voltages: Array) -> list[tuple[Nodes, Nodes, Array, Array]]:

@@ -1,0 +1,156 @@
+"""How a circuit moves: ``C du/dt = -F(u)`` from given voltages on, with a nudge that is switched on at a time.
+
+``C = P^T Lc T`` with the Laplacian Lc of the capacitors, F as in `substrate.circuits.system`. Time constants of one
+circuit differ by orders of magnitude, and diodes make them depend on the state, so steps are implicit: Radau IIA of
+order 5 with the exact Jacobian (Hairer & Wanner, Solving Ordinary Differential Equations II, IV.8). BDF takes half the
+evaluations for the same error, but damps no oscillation that an amplifier may cause. In circuits without amplifiers and
+transistors the co-content falls along every path.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from ..status import Status
+from .circuit import Array
+from .linear import compute_jacobians
+from .system import CircuitDrive, CircuitSystem, compute_net_currents
+
+TOLERANCE = 1e-8
+"""Error of a step, relative to the voltages."""
+
+REST = 1e-6
+"""Largest net current of a free node over the largest sum of magnitudes at a node, at which a circuit is at rest."""
+
+FAR = 1e6
+"""Voltages this many times larger than all that is applied are those of a circuit that has diverged."""
+
+
+class Transient(NamedTuple):
+    """Paths of a batch."""
+
+    time: Array
+    """In seconds, (times,)."""
+
+    voltages: Array
+    """Of all nodes, (batch, times, nodes); not a number after a sample has diverged."""
+
+    status: NDArray[np.int64]
+    """Values of `Status`, (batch,): settled if the last state is at rest."""
+
+
+def compute_capacitance(system: CircuitSystem) -> Array:
+    """Return the capacitance matrix ``P^T Lc T`` of the free nodes, (unknowns, unknowns), in farad.
+
+    Raises
+    ------
+    ValueError
+        If it is singular: the voltages of some free nodes could jump.
+    """
+    nodes, parts = system.nodes, system.circuit.capacitors
+    unit, nothing = np.eye(nodes.unknowns), np.zeros((nodes.unknowns, len(system.circuit.held)))
+    forward, backward = nodes.expand(unit, nothing) - nodes.offset, nodes.spread(unit)
+    loads, drops = (part[:, parts.a] - part[:, parts.b] for part in (backward, forward))
+    matrix = (loads * parts.c) @ drops.T
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    scale = np.where(scale > 0.0, scale, 1.0)
+    _, values, vectors = np.linalg.svd(matrix / np.outer(scale, scale))
+    if len(values) and values[-1] <= 1e-12:
+        loose = np.abs(vectors[values <= 1e-12]).max(axis=0) > 1e-3
+        names = ", ".join(system.circuit.nodes[node] for node in nodes.free[loose])
+        raise ValueError(f"no capacitor holds the voltage of {names}: add one from there to a held node")
+    return np.asarray(matrix)
+
+
+def follow_transient(
+    system: CircuitSystem, drive: CircuitDrive, start: Array, times: Array, switch: float = 0.0
+) -> Transient:
+    """Return the path of every sample.
+
+    Parameters
+    ----------
+    system : CircuitSystem
+        The circuit, a path of capacitors from every free node to a held one.
+    drive : CircuitDrive
+        What is applied; its nudge from the time `switch` on.
+    start : array (batch, unknowns)
+        Voltages of the free nodes at time 0.
+    times : array (times,)
+        When voltages are wanted, in seconds, from 0 on and increasing.
+    switch : float
+        In seconds.
+
+    Raises
+    ------
+    ValueError
+        If a free node lacks a capacitor, times do not increase from 0 on, or ideal diodes or clamps bound voltages.
+    """
+    if len(system.circuit.ideal.a) or drive.clamped is not None:
+        what = "a clamp" if drive.clamped is not None else "an ideal diode"
+        raise ValueError(f"{what} makes voltages jump: no transient; use exponential diodes and a nudge")
+    if not len(times) or times[0] < 0.0 or (np.diff(times) <= 0.0).any():
+        raise ValueError("the times of a transient must increase, from 0 on")
+    inverse = np.asarray(np.linalg.inv(compute_capacitance(system)), dtype=np.float64)
+    voltages = np.full((len(start), len(times), len(system.circuit.nodes)), np.nan)
+    status = np.full(len(start), Status.DIVERGED.value)
+    for row in range(len(start)):
+        one = drive.select(np.array([row]))
+        path = _follow_sample(system, inverse, one, start[row], times, switch)
+        held = np.broadcast_to(one.held, (len(path), one.held.shape[1]))
+        voltages[row, : len(path)] = system.nodes.expand(path, held)
+        if len(path) == len(times):
+            after = one if times[-1] > switch else _without_nudge(one)
+            net, through = compute_net_currents(system, after, voltages[row, -1:])
+            at_rest = np.abs(net).max(initial=0.0) <= REST * through[0]
+            status[row] = Status.SETTLED if at_rest else Status.STEP_LIMIT
+    return Transient(times, voltages, status)
+
+
+def _follow_sample(
+    system: CircuitSystem, inverse: Array, drive: CircuitDrive, start: Array, times: Array, switch: float
+) -> Array:
+    """Return the voltages of the free nodes, (times, unknowns); fewer times if they ran away."""
+    scale = max(np.abs(part).max(initial=0.0) for part in (system.nodes.constant(drive.held), start, drive.target))
+    switch = float(np.clip(switch, 0.0, times[-1]))
+    grid, states = np.union1d(times, [0.0, switch]), start[None]
+    for phase, part in ((_without_nudge(drive), grid[grid <= switch]), (drive, grid[grid >= switch])):
+        if len(part) > 1:
+            found = _integrate(system, inverse, phase, states[-1], part, scale or 1.0)
+            states = np.concatenate([states, found[1:]])
+            if len(found) < len(part):
+                break
+    places = np.searchsorted(grid, times)
+    return states[places[places < len(states)]]
+
+
+def _without_nudge(drive: CircuitDrive) -> CircuitDrive:
+    return drive._replace(beta=np.zeros_like(drive.beta), current=None)
+
+
+def _integrate(
+    system: CircuitSystem, inverse: Array, drive: CircuitDrive, u: Array, times: Array, scale: float
+) -> Array:
+    """Return the voltages of the free nodes at times, `u` at the first of them; fewer rows if they ran away."""
+    nudge = np.zeros((len(u), len(u)))
+    nudge[system.outputs, system.outputs] = drive.beta[0]
+
+    def expand(u: Array) -> Array:
+        return system.nodes.expand(u[None], drive.held)
+
+    def move(_: float, u: Array) -> Array:
+        return np.asarray(-inverse @ compute_net_currents(system, drive, expand(u))[0][0])
+
+    def differentiate(_: float, u: Array) -> Array:
+        return np.asarray(-inverse @ (compute_jacobians(system, expand(u))[0] + nudge))
+
+    def leave(_: float, u: Array) -> float:
+        return float(FAR * scale - np.abs(u).max(initial=0.0))
+
+    leave.terminal = True  # type: ignore[attr-defined]
+    tolerances = {"rtol": TOLERANCE, "atol": 1e-3 * TOLERANCE * scale}
+    found = solve_ivp(move, times[[0, -1]], u, "Radau", t_eval=times, events=leave, jac=differentiate, **tolerances)
+    return np.asarray(found.y.T)
