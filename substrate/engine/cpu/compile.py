@@ -88,20 +88,21 @@ class _KernelFiles(IndexDataCacheFile):  # type: ignore[misc]
 class _KernelLocator(_CacheLocator):  # type: ignore[misc]
     """The place of one kernel in the folder: by module and line, wherever its source lies and whenever it was copied.
 
-    The folder's own name says what the sources of most kernels are, so every installation of the same sources shares
-    it; those of circuits are known by a stamp, so that an edit of one of them compiles no other kernel anew.
+    Names say what the sources are, so every installation of the same sources shares it; those of each folder of kernels
+    have a name of their own, so that an edit of one circuit's kernel compiles no other kernel anew.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._folder = function.__module__.rpartition(".")[0].rpartition(".")[2]
-        self._path = Path(CACHE.folder or "", function.__module__)
+        folder = function.__module__.rpartition(".")[0].rpartition(".")[2]
+        digest = _compute_source_digest(folder) if folder in SOURCES else ""
+        self._path = Path(CACHE.folder or "", digest, function.__module__)
         self._line = function.__code__.co_firstlineno
 
     def get_cache_path(self) -> str:
         return str(self._path)
 
     def get_source_stamp(self) -> str:
-        return _compute_source_digest(self._folder) if self._folder in SOURCES else ""
+        return ""
 
     def get_disambiguator(self) -> str:
         return str(self._line)
