@@ -20,6 +20,7 @@ from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge, Wave
 from tests.networks import random_batch, random_chip
+from tests.substrate.circuits.layered.circuits import DEEP, draw_batch, make_chip
 
 FEW = Phase(steps=12)
 REST = Phase(max_steps=60)
@@ -69,6 +70,13 @@ LAWS = {
 }
 
 
+LAYERED = {
+    "layered": {"sweeps": 5},
+    "layered with one rail": {"rails": "single", "nudge": "held", "window": (2e-5, 8e-5)},
+}
+"""Keywords of `make_chip`."""
+
+
 def settle(keys: dict[str, object], precision: str) -> list[np.ndarray]:
     """Return what a chip shows, free and under every kind of nudge that its dynamics allow."""
     keys = dict(keys)
@@ -103,9 +111,25 @@ def write(law: ConstantStep) -> list[np.ndarray]:
     return found
 
 
+def settle_layers(keys: dict[str, object], precision: str) -> list[np.ndarray]:
+    """Return what a layered circuit shows, free and nudged, and the blocks that it leaves, in 10 uS and 10 uA."""
+    chip = make_chip(DEEP, precision=precision, tolerance=1e-5, **keys)
+    x, y = draw_batch(chip, 6)
+    chip.set_input(x)
+    found, reads = [], []
+    for beta in (0.0, 1e-6, -1e-6):
+        settled = chip.settle(Nudge(beta, y) if beta else None, "free" if beta else "zero")
+        reads.append(chip.read())
+        found += [settled.status, settled.steps, *reads[-1].values()]
+    chip.imprint(reads[1], reads[2], 1e-3)
+    chip.set_input(x)
+    return found + [1e5 * values for values in chip.programmed.values()]
+
+
 def compute(precisions: tuple[str, ...] = ("double", "single")) -> dict[str, np.ndarray]:
     """Return the arrays of all runs by name."""
     runs = {f"{name}, {p}": settle(keys, p) for name, keys in CHIPS.items() for p in precisions}
+    runs |= {f"{name}, {p}": settle_layers(keys, p) for name, keys in LAYERED.items() for p in precisions}
     runs |= {name: write(law) for name, law in LAWS.items()}
     return {f"{name} {k}": array for name, arrays in runs.items() for k, array in enumerate(arrays)}
 

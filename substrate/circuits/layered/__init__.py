@@ -1,0 +1,1 @@
+"""Layers of nodes between conductors: deep resistive networks with ideal diodes."""

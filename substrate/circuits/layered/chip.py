@@ -1,0 +1,307 @@
+"""A layered circuit on the bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.door import FULL, DescentOptions, Imprint, LayeredCircuit, LayeredWiring
+from ...engine.threads import count_available_threads
+from ...protocol import Budget, Nudge, SettlingResult
+from .design import LayeredDesign, check_layered_design
+
+Array = NDArray[np.float64]
+Voltages = Mapping[str, Array]
+
+MOST_SWEEPS = 1000
+"""Sweeps of a settling that goes by its tolerance."""
+
+
+class LayeredChip:
+    """One piece of hardware: sources, conductors, ideal diodes and current sources between layers of nodes.
+
+    Voltages are in V, conductances and nudges in S, currents in A; the cost is ``|V_out - y|^2 / 2``.
+
+    Parameters
+    ----------
+    design : LayeredDesign
+        What it is made of.
+    programmed : mapping of array
+        Every block of ``design.blocks``; conductances within the window.
+    threads : int, optional
+        Threads that may work at once, as many as cores if absent; no number depends on it.
+
+    Raises
+    ------
+    ValueError
+        If the design describes no circuit, a block is missing or unknown, has another shape, or leaves the window.
+    """
+
+    readout = None
+    """There is none: the output voltages are what is learnt."""
+
+    def __init__(self, design: LayeredDesign, programmed: Mapping[str, Array], threads: int | None = None) -> None:
+        check_layered_design(design)
+        _check_programmed(design, programmed)
+        self.design = design
+        self.budget = Budget()
+        """What has been asked of the chip so far; `pulses` counts the parameters that a write reached."""
+        sizes = tuple(design.layers.values())
+        starts = np.cumsum([0, *sizes[1:]]).tolist()
+        self._input, *names = design.layers
+        self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
+        low, high = _find_bounds(design)
+        wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, design.window, design.dtype)
+        self._circuit = LayeredCircuit(wiring, threads or count_available_threads())
+        self._currents = np.zeros(starts[-1])
+        for name, values in programmed.items():
+            self._get_block(name)[...] = values
+        self._circuit.add_up()
+        self._pending: Imprint | None = None
+        self.set_input(np.zeros((0, sizes[0])))
+
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """Both layers of every connection."""
+        return self.design.connections
+
+    @property
+    def layers(self) -> Mapping[str, int]:
+        """Nodes of every layer, the input first."""
+        return self.design.layers
+
+    def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, purpose: str = "") -> None:  # noqa: ARG002  ideal sources have no noise
+        """Hold the sources at `x` volts, (batch, inputs), until the next call; what is held back is done on the way."""
+        if x.ndim != 2 or x.shape[1] != self.layers[self._input]:
+            raise ValueError(f"x has shape {x.shape}: give (batch, {self.layers[self._input]}) volts")
+        self._batch = len(x)
+        self._x = self._fill(x)
+        self._drive: NDArray[Any] | None = None
+        self._prepare_drive()
+        self._v = np.zeros((len(self._x), len(self._currents)), dtype=self.design.dtype)
+        self._free: NDArray[Any] | None = None
+
+    def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
+        """Let the circuit settle from 0 V or from the last free state, nudged or not.
+
+        A sample has settled if its residual is within the tolerance of the design: what is left of Kirchhoff's current
+        law over the currents into the nodes, both as sums of magnitudes over the layers that move first; those that
+        move last are at rest. Its `steps` are sweeps over all layers, and its `time` is 0: an equilibrium has none.
+        Where a negative nudge leaves no stable equilibrium, a sample diverges.
+
+        Raises
+        ------
+        ValueError
+            If the nudge is complex, swings or does not fit the outputs, or there is no free state.
+        """
+        held = nudge is not None and self.design.nudge == "held"
+        if self._free is None and (held or start == "free"):
+            raise ValueError("there is no free state: settle without a nudge after each new input")
+        drive, total = self._prepare_drive(), np.tile(self._circuit.total, (len(self._x), 1))
+        if nudge is not None:
+            drive = drive.copy()
+            self._add_nudge(nudge, drive[: self._batch], total[: self._batch])
+        v = np.zeros_like(drive) if self._free is None or start == "zero" else self._free.copy()
+        sweeps = self.design.sweeps
+        options = DescentOptions(self.design.tolerance, sweeps or MOST_SWEEPS, sweeps is not None)
+        status, steps, residual = self._circuit.settle(v, drive, total, options, self._batch)
+        self._v = v
+        if nudge is None:
+            self._free = v
+        self._count(settlings=self._batch)
+        return SettlingResult(status, steps, residual, np.zeros(self._batch))
+
+    def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  an ideal read has no hold
+        """Return the voltages now, per layer (batch, nodes), the input included."""
+        self._count(reads=self._batch)
+        return {self._input: self._x[: self._batch].astype(np.float64), **self.state}
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """Voltages now of every layer that is not held, (batch, nodes)."""
+        return {name: self._v[: self._batch, part].astype(np.float64) for name, part in self._columns.items()}
+
+    @property
+    def clamped(self) -> Array:
+        """Share of conducting diodes now, (batch,); 0 without diodes."""
+        nodes = [self._v[: self._batch, self._columns[name]] for name in self.design.diodes]
+        return np.asarray((np.concatenate(nodes, axis=1) == 0.0).mean(axis=1)) if nodes else np.zeros(self._batch)
+
+    @property
+    def floored(self) -> float:
+        """Share of the conductances that are as low as the window lets them be."""
+        self._flush()
+        return self._circuit.count_floored() / self._circuit.cells
+
+    @property
+    def programmed(self) -> dict[str, Array]:
+        """All parameters by block, S and A."""
+        self._flush()
+        return {name: self._get_block(name).astype(np.float64) for name in self.design.blocks}
+
+    def contrast(self, after: Voltages, before: Voltages, share: float = 1.0) -> dict[str, Array]:
+        """Return by how much two settlings of one batch differ in the slopes of the co-content, by block, twice.
+
+        A conductance gets ``share`` times the square of its voltage after less that before, V^2, and a bias current
+        ``-2 share`` times the voltage of its node after less that before, V; both are summed over the samples. With
+        nudges of `beta` after and ``-beta`` before and ``share = 1 / (4 beta)`` these are ``dL/dg`` and ``dL/di``.
+
+        Parameters
+        ----------
+        after, before : mapping of array
+            What `read` returned.
+        share : float
+            Factor of the result.
+
+        Raises
+        ------
+        ValueError
+            If the inputs of both differ.
+        """
+        changes, sums = _compare(after, before, self._input)
+        found, bias = {}, {}
+        for pre, post in self.connections:
+            d, s = changes[post], sums[post]
+            own = np.einsum("bj,bj->j", d, s)
+            if pre == self._input:
+                mixed = 2.0 * (before[pre].T @ d)
+                whole = np.stack([own - mixed, own + mixed]) if self.design.rails == "both" else own - mixed
+            else:
+                other, both = changes[pre], sums[pre]
+                whole = np.einsum("bi,bi->i", other, both)[:, None] + own - (other.T @ s + both.T @ d)
+            found[f"conductance/{pre}-{post}"] = share * whole
+            bias[f"current/{post}"] = -2.0 * share * d.sum(axis=0)
+        return found | (bias if self.design.bias == "current" else {})
+
+    def imprint(self, after: Voltages, before: Voltages, share: float) -> None:
+        """Change every parameter in its place by what `contrast` returns, within the window.
+
+        It is held back, and done with the next input in one walk over the conductances, or when these are needed.
+
+        Parameters
+        ----------
+        after, before : mapping of array
+            What `read` returned for one batch.
+        share : float
+            Change of a conductance per squared volt, S/V^2.
+
+        Raises
+        ------
+        ValueError
+            If the inputs of both differ.
+        """
+        self._flush()
+        d, s = (np.concatenate(list(part.values()), axis=1) for part in _compare(after, before, self._input))
+        self._pending = Imprint(self._fill(before[self._input]), self._fill(d), self._fill(s), share)
+        self._drive = None
+        if self.design.bias == "current":
+            self._currents -= 2.0 * share * d.sum(axis=0)
+        self._count(writes=1, pulses=self._circuit.cells + len(self._currents) * (self.design.bias == "current"))
+
+    def write(self, changes: Mapping[str, Array]) -> None:
+        """Add changes to parameters, by block, within the window.
+
+        Raises
+        ------
+        ValueError
+            If a block is unknown or has another shape.
+        """
+        self._flush()
+        _check_shapes(self.design, changes)
+        for name, change in changes.items():
+            self._get_block(name)[...] += change
+        self._circuit.add_up()
+        self._drive = None
+        self._count(writes=1, pulses=sum(int(np.count_nonzero(change)) for change in changes.values()))
+
+    def _count(self, **spent: int) -> None:
+        self.budget = self.budget.plus(Budget(**spent))
+
+    def _fill(self, rows: Array) -> NDArray[Any]:
+        """Return samples in the precision of the simulation, filled up with samples at 0 V."""
+        filled = np.zeros((-(-len(rows) // FULL) * FULL, rows.shape[1]), dtype=self.design.dtype)
+        filled[: len(rows)] = rows
+        return filled
+
+    def _get_block(self, name: str) -> NDArray[Any]:
+        """Return a block of parameters, to be changed in place."""
+        kind, _, rest = name.partition("/")
+        if kind == "current":
+            return self._currents[self._columns[rest]]
+        k = [f"{pre}-{post}" for pre, post in self.connections].index(rest)
+        block = self._circuit.get_block(k)
+        return block[0] if k == 0 and self.design.rails == "single" else block
+
+    def _flush(self) -> None:
+        """Do what is held back."""
+        if self._pending is not None:
+            self._circuit.imprint(self._pending)
+            self._pending = None
+
+    def _prepare_drive(self) -> NDArray[Any]:
+        """Return the currents from all sources, (samples, nodes); what is held back is done on the way."""
+        if self._drive is None:
+            pending, self._pending = self._pending, None
+            first = self._columns[self.connections[0][1]]
+            self._drive = np.empty((len(self._x), len(self._currents)), dtype=self.design.dtype)
+            self._drive[:] = self._currents
+            circuit, x = self._circuit, self._x
+            self._drive[:, first] += circuit.drive(x) if pending is None else circuit.imprint(pending, x)
+        return self._drive
+
+    def _add_nudge(self, nudge: Nudge, drive: NDArray[Any], total: NDArray[Any]) -> None:
+        """Add the nudge to the currents into the outputs, and to their conductances if it follows them."""
+        outputs = self._columns[self.connections[-1][1]]
+        if nudge.wave is not None or complex(nudge.beta).imag != 0.0:
+            raise ValueError(f"beta = {nudge.beta}, wave = {nudge.wave}: give a real beta in S, and no wave")
+        shape = (self._batch, outputs.stop - outputs.start)
+        if nudge.target.shape != shape:
+            raise ValueError(f"the target has shape {nudge.target.shape}: give {shape} volts")
+        beta = complex(nudge.beta).real * np.ones((self._batch, 1))
+        if nudge.signs is not None:
+            beta *= nudge.signs[:, None]
+        if self.design.nudge == "held" and self._free is not None:
+            drive[:, outputs] += beta * (nudge.target - self._free[: self._batch, outputs])
+        else:
+            drive[:, outputs] += beta * nudge.target
+            total[:, outputs] += beta
+
+
+def _compare(after: Voltages, before: Voltages, inputs: str) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return differences and sums of the voltages of two reads, by layer that is not held."""
+    if not np.array_equal(after[inputs], before[inputs]):
+        raise ValueError("the inputs of both reads differ: compare settlings of one batch")
+    names = [name for name in after if name != inputs]
+    return {n: after[n] - before[n] for n in names}, {n: after[n] + before[n] for n in names}
+
+
+def _check_shapes(design: LayeredDesign, blocks: Mapping[str, Array]) -> None:
+    shapes = design.blocks
+    for name, values in blocks.items():
+        if shapes.get(name) != np.shape(values):
+            raise ValueError(f"{name} has shape {np.shape(values)}: the blocks are {shapes}")
+
+
+def _check_programmed(design: LayeredDesign, programmed: Mapping[str, Array]) -> None:
+    _check_shapes(design, programmed)
+    if missing := design.blocks.keys() - programmed.keys():
+        raise ValueError(f"{sorted(missing)}: give every block, as `draw_parameters` does")
+    low, high = design.window
+    for name, values in programmed.items():
+        if name.startswith("conductance/") and not np.all((values >= low) & (values <= high)):
+            least, most = np.min(values), np.max(values)
+            raise ValueError(f"{name} reaches from {least} to {most} S: the window is {low} to {high} S")
+
+
+def _find_bounds(design: LayeredDesign) -> tuple[Array, Array]:
+    """Return the least and the largest voltage that diodes let a node have, (nodes,)."""
+    low, high = [], []
+    for _, name in design.connections:
+        width, diodes = design.layers[name], name in design.diodes
+        upper = np.arange(width) < -(-width // 2)
+        low.append(np.where(diodes & upper, 0.0, -np.inf))
+        high.append(np.where(diodes & ~upper, 0.0, np.inf))
+    return np.concatenate(low), np.concatenate(high)
