@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Bench, Nudge, SettlingResult, State
+from substrate.protocol import Bench, Nudge, SettlingBench, SettlingResult, State
 
 from .draws import draw_sample_signs
 from .schemes.nodes import RandomSign
@@ -80,7 +80,7 @@ class Estimate(NamedTuple):
 
 
 def measure_free(
-    bench: Bench,
+    bench: SettlingBench,
     x: Array,
     ids: NDArray[np.int64] | None = None,
     epoch: int = 0,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Bench, Budget, Status, has_settled
+from substrate.protocol import Budget, SettlingBench, Status, has_settled
 
 from . import cost
 from .estimator import measure_free
@@ -144,7 +144,7 @@ class BatchResult(NamedTuple):
 
 
 def make_scored_gradient(
-    bench: Bench,
+    bench: SettlingBench,
     output: Array,
     target: Array,
     blocks: dict[str, Array],
@@ -153,13 +153,19 @@ def make_scored_gradient(
 ) -> Gradient:
     """Return a gradient with loss and class of every sample, from the output activities (batch, outputs)."""
     answer = cost.compute_logits(bench.readout, output).argmax(axis=1)
-    classes = target.shape[1] > 1 and bool((np.isin(target, (0.0, 1.0)) & (target.sum(axis=1) == 1.0)[:, None]).all())
+    one = target.max(initial=0.0)  # of a class: 1, or the voltage that stands for it
+    classes = target.shape[1] > 1 and bool((np.isin(target, (0.0, one)) & (target.sum(axis=1) == one)[:, None]).all())
     wrong = np.where(answer != target.argmax(axis=1), 1.0, 0.0) if classes else np.full(len(target), np.nan)
     return Gradient(blocks, cost.compute_loss(bench.readout, output, target), wrong, status, used)
 
 
 def evaluate(
-    bench: Bench, x: Rows, target: Rows, epoch: int = 0, rows: int = 256, pause: Callable[[], None] | None = None
+    bench: SettlingBench,
+    x: Rows,
+    target: Rows,
+    epoch: int = 0,
+    rows: int = 256,
+    pause: Callable[[], None] | None = None,
 ) -> dict[str, float]:
     """Return mean loss, error and unsettled fraction of freely settled samples.
 
@@ -179,7 +185,7 @@ def evaluate(
 
 
 def train(
-    bench: Bench,
+    bench: SettlingBench,
     rule: Rule,
     optimiser: AnyOptimiser,
     batches: Callable[[int], Batches],
@@ -191,7 +197,7 @@ def train(
 
     Parameters
     ----------
-    bench : Bench
+    bench : SettlingBench
         Chip to be written.
     rule : callable
         Gives the gradient of a batch.

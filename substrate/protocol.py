@@ -122,20 +122,12 @@ class Readout(NamedTuple):
     """Shape (classes,)."""
 
 
-class Bench(Protocol):
-    """A chip on the bench: inputs, settlings, reads and writes, nothing else.
-
-    No programmed or effective weight can be seen through it.
-    """
-
-    @property
-    def connections(self) -> list[tuple[str, str]]:
-        """(pre, post) layer of every connection: the floor plan is public, the weights are not."""
-        ...
+class SettlingBench(Protocol):
+    """What every machine on the bench offers that settles, whatever it is made of."""
 
     @property
     def layers(self) -> Mapping[str, int]:
-        """Units of every layer, the clamped input first; public like the connections."""
+        """Units of every layer, the clamped input first and the output last; public."""
         ...
 
     @property
@@ -160,6 +152,61 @@ class Bench(Protocol):
         Complex after a complex nudge. `waits`: the read is held to be compared with a later one, as all
         reads of an estimate are but the last.
         """
+        ...
+
+    def write(self, changes: Mapping[str, Array]) -> None:
+        """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """What has been asked of the chip so far."""
+        ...
+
+
+class CircuitBench(SettlingBench, Protocol):
+    """A Kirchhoff network on the bench: what is read are voltages, and elements compare their own drops.
+
+    Volts, siemens and amperes throughout: the nudge is a conductance ``beta`` in siemens, and the activities are the
+    voltages of the nodes. No conductance can be seen through it.
+    """
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Factor by which the squared drops of a block are weighed, from the nominal gains of amplifiers."""
+        ...
+
+    def clamp(self, eta: float, target: Array) -> SettlingResult:
+        """Let the circuit settle with its outputs held at ``V0 + eta (target - V0)``, `V0` of the last free state."""
+        ...
+
+    def contrast(
+        self, after: Mapping[str, Array], before: Mapping[str, Array], keep: NDArray[np.bool_]
+    ) -> Mapping[str, Array]:
+        """Return what elements measure of two reads, by block: ``sum (dV_after^2 - dV_before^2)`` over kept samples.
+
+        `dV` is the drop of an element. A transistor has it times its transconductance, for its gate; a current source
+        ``2 (dV_after - dV_before)``, `dV` from the node it leaves to the one it enters.
+        """
+        ...
+
+    def imprint(self, after: Mapping[str, Array], before: Mapping[str, Array], shares: Mapping[str, float]) -> None:
+        """Change every parameter by a share, by block, of what its element measures of two reads, where it stands.
+
+        As `write` of ``share * contrast``, without the detour through a controller.
+        """
+        ...
+
+
+class Bench(SettlingBench, Protocol):
+    """A chip on the bench: inputs, settlings, reads and writes, nothing else.
+
+    No programmed or effective weight can be seen through it.
+    """
+
+    @property
+    def connections(self) -> list[tuple[str, str]]:
+        """(pre, post) layer of every connection: the floor plan is public, the weights are not."""
         ...
 
     def read_cycle(self) -> Mapping[str, State]:
@@ -216,13 +263,4 @@ class Bench(Protocol):
 
     def mirror(self, block: str, request: Array) -> Array:
         """Return a request for a connection, by block, as its reverse would be asked for the same change."""
-        ...
-
-    def write(self, changes: Mapping[str, Array]) -> None:
-        """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
-        ...
-
-    @property
-    def budget(self) -> Budget:
-        """What has been asked of the chip so far."""
         ...

@@ -3,8 +3,8 @@
 Around a rest point ``J du = -P^T di`` with ``J = P^T (df/dV) T`` and currents `di` that leave the nodes. Nodes that an
 ideal diode holds do not move: their rows and columns are left out. With ``e = dC/dV`` of the outputs
 
-- the error vector ``dL/dI`` of a current out of a node solves ``J^T lambda = T^T e``; exactly the adjoint method;
-- what EP finds for a vanishing nudge solves ``J x = P^T e``;
+- the error vector ``lambda = dL/dI`` of a current into a free node solves ``J^T lambda = T^T e`` (adjoint method);
+- what EP finds for a vanishing nudge, ``-dV/dbeta``, solves ``J x = P^T e``;
 - a nudge of ``-b`` is stable as long as ``b < b_crit``, the smallest positive b at which ``J - b N`` is singular.
 """
 
@@ -36,7 +36,7 @@ class CircuitLinearisation(NamedTuple):
         return self._solve(self.jacobian, self._place(error, self.system.nodes.backward))
 
     def solve_adjoint(self, error: Array) -> Array:
-        """Return ``lambda = J^-T T^T e`` (batch, unknowns): ``dC`` by a current out of every free node."""
+        """Return ``lambda = J^-T T^T e`` (batch, unknowns): how C follows a current into every free node."""
         return self._solve(self.jacobian.transpose(0, 2, 1), self._place(error, self.system.nodes.forward))
 
     def _place(self, error: Array, factor: Array) -> Array:
@@ -71,9 +71,11 @@ class CircuitLinearisation(NamedTuple):
         return np.where(most > 0.0, 1.0 / np.where(most > 0.0, most, 1.0), np.inf)
 
 
-def linearise_circuit(system: CircuitSystem, rest: CircuitRest) -> CircuitLinearisation:
-    """Return the conductance matrices at rest points."""
+def linearise_circuit(system: CircuitSystem, rest: CircuitRest, beta: Array | None = None) -> CircuitLinearisation:
+    """Return the conductance matrices at rest points, with the conductance of a nudge (batch,) at the outputs."""
     jacobian, held = compute_jacobians(system, rest.voltages), rest.clamped
+    if beta is not None:
+        jacobian[:, system.outputs, system.outputs] += beta[:, None]
     jacobian[held[:, :, None] | held[:, None, :]] = 0.0
     jacobian[np.broadcast_to(np.eye(held.shape[1], dtype=bool), jacobian.shape) & held[:, :, None]] = 1.0
     return CircuitLinearisation(system, jacobian, held)

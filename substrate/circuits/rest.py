@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..status import Status
+from ..protocol import Status, has_settled
 from .circuit import Array
 from .solve import Ending, solve_circuit
 from .system import CircuitDrive, CircuitSystem, RestProblem, compute_constant, compute_net_currents, find_bounds
@@ -98,7 +98,7 @@ def find_rest(
     status, steps = np.full(batch, Status.STEP_LIMIT.value), np.zeros(batch, dtype=np.int64)
     method, unknowns = np.zeros(batch, dtype=np.int64), begin.copy()
     for k, solve in enumerate(METHODS.values()):
-        left = np.flatnonzero(status != Status.SETTLED)
+        left = np.flatnonzero(~has_settled(status))
         if not len(left):
             break
         u = np.clip(begin[left], whole.low[left], whole.high[left])

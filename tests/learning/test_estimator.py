@@ -12,7 +12,7 @@ from substrate.protocol import Bench, Nudge, Status
 from tests.networks import random_batch, random_chip
 from tests.statistics import assert_normal_variance, assert_variance_ratio
 
-PORTS = {name for name in vars(Bench) if not name.startswith("_")}
+PORTS = {name for name in dir(Bench) if not name.startswith("_")}
 
 
 class OnlyBench:

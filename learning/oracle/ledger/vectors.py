@@ -74,11 +74,14 @@ class Ledger(NamedTuple):
     cut: int = 0
     """Requests of a connection, in the worst of the writes that were tried, for more pulses than one write gives."""
 
+    names: tuple[str, ...] = TERMS
+    """The causes, in the order in which they act."""
+
     def terms(self) -> dict[str, Array]:
         """Return the error of each cause."""
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [after - before for before, after in zip(self.steps, self.steps[1:], strict=False)]
-        return dict(zip(TERMS, errors, strict=True))
+        return dict(zip(self.names, errors, strict=True))
 
     def spread_of(self, term: str) -> Array:
         """Return the variance of a term from one measurement or write to the next, like a step."""

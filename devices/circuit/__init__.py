@@ -1,0 +1,1 @@
+"""What the components of a circuit really do: spreads, reads and writes."""

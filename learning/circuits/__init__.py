@@ -1,0 +1,1 @@
+"""Learning rules of Kirchhoff networks: elements compare their own squared drops."""

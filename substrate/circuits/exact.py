@@ -1,0 +1,141 @@
+"""The oracle side of a circuit: rest points to the last digit, exact gradients, limits of what rules measure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..protocol import has_settled
+from .chip import CircuitChip
+from .circuit import Array
+from .contrast import contrast_drops, differentiate_parameters
+from .linear import linearise_circuit
+from .rest import find_rest
+from .system import apply_nothing
+
+Mask = NDArray[np.bool_]
+Blocks = dict[str, Array]
+
+
+class CircuitPoint(NamedTuple):
+    """A rest point of a batch and what is linear around it; vectors (batch, nodes) in the order of the layers."""
+
+    x: Array
+    """Inputs (batch, inputs), in volts."""
+
+    reached: Mask
+    """Whether the sample came to rest, (batch,)."""
+
+    voltages: Array
+    """Of the nodes of all layers but the input."""
+
+    error: Array
+    """``e = dC/dV`` of the outputs, (batch, outputs), in volts."""
+
+    adjoint: Array
+    """Error vector ``lambda = dL/dI`` in V^2/A."""
+
+    response: Array
+    """What EP finds for a vanishing nudge, ``x = -dV/dbeta`` in V^2/A."""
+
+    clamped_response: Array
+    """What clamping finds for a vanishing step, ``-dV/deta`` in volts: the response to ``S e`` in place of e."""
+
+    output_conductance: Array
+    """``S`` (batch, outputs, outputs) in siemens: inverse of how output voltages follow currents into outputs."""
+
+    critical: Array
+    """``b_crit`` (batch,) in siemens: a nudge of minus that size has no stable rest point."""
+
+    clamped: Mask
+    """Nodes that a diode holds."""
+
+
+class CircuitOracle(Protocol):
+    """What the exact side of every form of circuit offers; all of the circuit that is there, with ideal reads."""
+
+    @property
+    def metrics(self) -> Array:
+        """Factor by which ``-dV/dbeta`` of every node is weighed, (nodes,), from the nominal gains of amplifiers."""
+        ...
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether nudges follow the outputs."""
+        ...
+
+    def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
+        """Return the rest point of inputs (batch, inputs) under a continuous nudge `beta`, a number or (batch,)."""
+        ...
+
+    def compute_gradients(self, point: CircuitPoint, keep: Mask) -> Blocks:
+        """Return the exact gradients by block, means over the samples that count."""
+        ...
+
+    def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
+        """Return ``dV d(dV)/dbeta`` by block, what squared drops tend to, where ``dV/dbeta`` is minus a response."""
+        ...
+
+
+class GraphOracle:
+    """The exact side of a circuit on a graph; implements `CircuitOracle`."""
+
+    def __init__(self, chip: CircuitChip) -> None:
+        self._chip, self._system = chip, chip.system()
+        self.is_continuous = chip.design.nudge == "continuous"
+        members = np.concatenate(list(chip.design.layers.values()))
+        self._order = self._system.nodes.unknown[members]
+        self.metrics = np.concatenate(
+            [np.full(len(nodes), chip.design.node_metrics.get(name, 1.0)) for name, nodes in chip.design.layers.items()]
+        )
+
+    def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
+        """Return a rest point, see `CircuitOracle`."""
+        system, held = self._system, self._chip.design.feeds.apply(x)
+        drive = apply_nothing(held, target.shape[1])
+        drive = drive._replace(beta=drive.beta + beta, target=target)
+        rest = find_rest(system, drive)
+        linear = linearise_circuit(system, rest, drive.beta)
+        error = rest.voltages[:, system.circuit.outputs] - target
+        conductance = np.asarray(np.linalg.inv(linear.compute_output_impedance()), dtype=np.float64)
+        through = (conductance @ error[..., None])[..., 0]
+        adjoint, response = linear.solve_adjoint(error), linear.respond(error)
+        order = self._order
+        return CircuitPoint(
+            x,
+            has_settled(rest.status) & np.isfinite(adjoint + response).all(axis=1),
+            rest.unknowns[:, order],
+            error,
+            adjoint[:, order],
+            response[:, order],
+            linear.respond(through)[:, order],
+            conductance,
+            linear.find_critical_nudge(),
+            rest.clamped[:, order],
+        )
+
+    def compute_gradients(self, point: CircuitPoint, keep: Mask) -> Blocks:
+        """Return the exact gradients by block, means over the samples that count."""
+        return self._take_means(differentiate_parameters(self._system, *self._unfold(point, point.adjoint, keep)))
+
+    def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
+        """Return what squared drops tend to, by block."""
+        volts, moved = self._unfold(point, -response, keep)
+        nodes, circuit = self._system.nodes, self._chip.design.circuit
+        change = nodes.expand(moved, np.zeros((len(moved), len(circuit.held)))) - nodes.offset
+        # Along a small change the squared drops change by ``2 dV d(dV)``.
+        parts = contrast_drops(circuit, volts + 0.5 * change, volts - 0.5 * change)
+        return self._take_means({kind: 0.5 * part for kind, part in parts.items()})
+
+    def _unfold(self, point: CircuitPoint, vector: Array, keep: Mask) -> tuple[Array, Array]:
+        """Return the voltages of all nodes, and a vector in the order of the unknowns, of the samples that count."""
+        unknowns, turned = (np.zeros((np.count_nonzero(keep), self._system.nodes.unknowns)) for _ in range(2))
+        unknowns[:, self._order], turned[:, self._order] = point.voltages[keep], vector[keep]
+        return self._system.nodes.expand(unknowns, self._chip.design.feeds.apply(point.x[keep])), turned
+
+    def _take_means(self, parts: Blocks) -> Blocks:
+        with np.errstate(invalid="ignore"):  # no sample counts
+            means = {kind: part.sum(axis=0) / np.float64(len(part)) for kind, part in parts.items()}
+        return {name: means[block.kind][block.elements] for name, block in self._chip.design.blocks.items()}

@@ -1,0 +1,126 @@
+"""The ledger of circuits: terms that add up, causes that are planted and found."""
+
+import numpy as np
+import pytest
+
+from devices.circuit.components import (
+    CircuitDevices,
+    DropReading,
+    OutputCircuit,
+    ResistorSpread,
+)
+from learning.circuits.coupled import Coupled
+from learning.circuits.squared import SquaredDrops
+from learning.oracle.circuits.ledger import TERMS, CircuitTrial, measure_circuit
+from learning.schemes.nodes import Centred, OneSided
+from tests.substrate.circuits.circuits import KINDS, draw_batch, make_chip
+
+RATE = 1e-12
+CENTRED = (Centred(beta=1e-5),)
+
+
+def measure(kind, devices=None, schemes=CENTRED, rule=None, repeats=1, **parts):
+    chip = make_chip(kind, 0, devices, **parts)
+    x, target = draw_batch(kind)
+    trial = CircuitTrial(
+        x, target, rule or SquaredDrops(), list(schemes), True, dict.fromkeys(chip.design.blocks, RATE)
+    )
+    return measure_circuit(chip, trial, repeats, lambda _: None)
+
+
+def sizes(book):
+    scale = np.linalg.norm(book.steps[0])
+    return {name: float(np.linalg.norm(term) / scale) for name, term in book.terms().items()}
+
+
+def all_books(found):
+    return [*found.vectors, *(book for books in found.blocks for book in books.values())]
+
+
+DEVICES = CircuitDevices(
+    weights=ResistorSpread(mismatch_sigma=0.1, window=(1e-5, 3e-4), levels=256),
+    nudge=OutputCircuit(offset_sigma=0.01, gain=1.1),
+    drops=DropReading(offset_sigma=0.01, noise=1e-3, twin_sigma=1e-4),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rule", [SquaredDrops(), Coupled(clamp=0.5)])
+def test_the_terms_add_up_to_the_error(kind, rule):
+    schemes = [None] if isinstance(rule, Coupled) else [Centred(beta=1e-5), OneSided(beta=1e-5)]
+    found = measure(kind, DEVICES, schemes, rule, repeats=3)
+    assert found.keep.all()
+    for book in all_books(found):
+        assert tuple(book.terms()) == TERMS
+        total = sum(book.terms().values())
+        assert np.abs(total - (book.steps[-1] - book.steps[0])).max() < 1e-12 * np.abs(book.steps[-1]).max()
+        for whole, parts in (("asymmetry", ("metric", "irreducible")), ("finite_nudge", ("goal", "nudge_bias"))):
+            gap = sum(book.parts[part] for part in parts) - book.terms()[whole]
+            assert np.abs(gap).max() <= 1e-9 * np.abs(book.steps[0]).max()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mos"])
+def test_a_finite_nudge_on_a_reciprocal_circuit_is_a_change_of_goal_alone(kind):
+    for book in measure(kind).blocks[0].values():
+        scale = np.linalg.norm(book.steps[0])
+        assert np.linalg.norm(book.parts["nudge_bias"]) < 1e-10 * scale
+        assert np.linalg.norm(book.parts["goal"]) > 1e-5 * scale
+        assert sizes(book)["asymmetry"] < 1e-12
+
+
+def test_transistors_show_as_asymmetry():
+    (book,) = measure("mos").blocks[0].values()
+    assert 1e-4 < sizes(book)["asymmetry"] < 0.05
+    assert np.linalg.norm(book.parts["metric"]) == 0.0
+
+
+PLANTED = {
+    "readout": CircuitDevices(drops=DropReading(offset_sigma=0.5)),
+    "noise": CircuitDevices(drops=DropReading(noise=1e-3)),
+    "write": CircuitDevices(weights=ResistorSpread(window=(1e-5, 3e-4), levels=16)),
+}
+
+
+@pytest.mark.parametrize("cause", PLANTED)
+def test_a_planted_cause_is_found_and_no_other(cause):
+    (book,) = measure("linear", PLANTED[cause], [Centred(beta=1e-6)], repeats=4).blocks[0].values()
+    found = sizes(book)
+    assert max(found, key=found.get) == cause
+    for other in {"clamp", "settling", "precision", "readout", "noise", "write"} - {cause}:
+        assert found[other] < 1e-12 or (cause, other) == ("noise", "write")
+
+
+def test_mismatch_common_to_both_phases_is_no_error():
+    (book,) = measure("linear", CircuitDevices(weights=ResistorSpread(mismatch_sigma=0.2))).blocks[0].values()
+    assert sizes(book)["asymmetry"] < 1e-12
+    assert sizes(book)["readout"] == 0.0
+
+
+def test_a_twin_circuit_is_an_error_over_beta():
+    def readout(beta):
+        twin = CircuitDevices(drops=DropReading(twin_sigma=1e-3))
+        (book,) = measure("linear", twin, [OneSided(beta=beta)]).blocks[0].values()
+        return sizes(book)["readout"]
+
+    assert readout(1e-7) / readout(1e-6) == pytest.approx(10.0, rel=0.1)
+
+
+def test_clamping_several_outputs_turns_the_gradient():
+    (book,) = measure("linear", None, [None], Coupled(clamp=1e-5)).blocks[0].values()
+    assert 0.01 < sizes(book)["clamp"] < 1.0
+    assert sizes(book)["finite_nudge"] < 1e-4
+
+
+def test_a_held_nudge_takes_the_finite_nudge_away():
+    held, moving = (
+        measure("linear", None, [Centred(beta=5e-5)], nudge=nudge).blocks[0]["conductance/elements"]
+        for nudge in ("held", "continuous")
+    )
+    assert sizes(held)["finite_nudge"] < 1e-12
+    assert sizes(moving)["finite_nudge"] > 0.01
+
+
+def test_an_unsettled_sample_is_left_out():
+    found = measure("exponential", None, tolerance=1e-300)
+    assert not found.keep.any()
+    assert np.isnan(found.blocks[0]["conductance/elements"].steps[-1]).all()
