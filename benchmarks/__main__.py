@@ -71,6 +71,8 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
         "numpy": peers.numpy_loop(case, steps),
         **peers.jax_loops(case, steps),
     }
+    if "jax euler" in entries:
+        entries["jax engine"] = case.steps("euler", steps, engine="jax")
     if max(widths) < 100:
         entries["solve_ivp"] = peers.solve_ivp(case, steps)
         entries |= peers.brian2_steps(case, steps)
@@ -85,7 +87,20 @@ def measure(widths: tuple[int, ...], batch: int, precision: str, rounds: int, th
             print(f"   {peer}/own {found[peer] / found[own]:.2f}", end="")
     if "jax euler" in found:
         print(f"   jax euler/equilibrium {found['jax euler'] / found['equilibrium to 1e-6']:.2f}", end="")
+        print(f"   jax engine/jax euler {found['jax engine'] / found['jax euler']:.2f}", end="")
     print(f"\n  peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def convolution(rounds: int) -> None:
+    """Print what the engine in JAX takes for a convolutional network beside a loop written by hand, if there is JAX."""
+    try:  # the module needs JAX
+        from .convolution import BATCH, LAYERS, make_settlings
+    except ImportError:
+        return
+    found = medians(make_settlings(), rounds)
+    print(f"\nconvolution {LAYERS}, batch {BATCH}, single, {cases.STEPS} steps")
+    for name, value in found.items():
+        print(f"  {name:24s} {value:10.3f} ms   {value / found['jax euler']:7.2f} x jax euler")
 
 
 def training(rounds: int, threads: int) -> None:
@@ -121,7 +136,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["single", "double"], default="single")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--threads", type=int, default=count_available_threads())
-    parser.add_argument("--quick", action="store_true", help="the first two networks and the training step only")
+    parser.add_argument("--quick", action="store_true", help="two networks, the convolution, the training step")
     options = parser.parse_args()
     print(f"linear algebra: {describe_blas()}\nour products: blocks of {describe_block()}")
     print(f"threads: {options.threads}\njax: {peers.jax_version()}")
@@ -130,6 +145,7 @@ def main() -> None:
     print(f"first settlings of this process, compilation or loading included: {time.perf_counter() - begin:.2f} s")
     for widths, batch in NETWORKS[: 2 if options.quick else None]:
         measure(widths, batch, options.precision, max(options.rounds, 1), options.threads)
+    convolution(max(options.rounds, 1))
     training(max(options.rounds, 1), options.threads)
     if not options.quick:
         growth(options.threads)

@@ -7,7 +7,6 @@ takes less than five minutes on one accelerator, and reads no file but those of 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Callable
@@ -25,13 +24,14 @@ from learning.rules.rule import RuleContext, make_rule
 from learning.schemes.nodes import Centred
 from learning.training import Samples
 from substrate.chip.chip import Chip
-from substrate.chip.design import Design
-from substrate.dynamics.methods import Dynamics, Phase
+from substrate.dynamics.methods import Phase
 from substrate.engine.jax.programs.words import draw_normals, draw_words
 from substrate.network.topology import Topology
 from substrate.network.wiring import ConvolutionPath
 
-from .cases import DT, Case
+from .cases import Case
+from .convolution import make_convolution, make_hand_loop
+from .peers import jax_loops
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "data" / "conv_dsilu_xent"
 """A convolution whose rest point an independent program found."""
@@ -96,7 +96,7 @@ def time_dense(widths: tuple[int, ...], batches: tuple[int, ...], steps: int) ->
         case = Case(widths, batch, "single", 2)
         fixed = Phase(steps=steps)
         calls: dict[str, Callable[[], object]] = {
-            "hand": _make_hand_loop(case, steps, jax.lax.Precision.HIGHEST),
+            "hand": jax_loops(case, steps)["jax euler"],
             "engine": case.chip(engine="jax", free=fixed).settle,
             "tf32": case.chip(engine="jax", precision="tf32", free=fixed).settle,
             "to 1e-5": case.chip(engine="jax", free=Phase(tolerance=1e-5)).settle,
@@ -106,45 +106,6 @@ def time_dense(widths: tuple[int, ...], batches: tuple[int, ...], steps: int) ->
         }
         for name, call in calls.items():
             report("dense", batch=batch, steps=steps, what=name, **measure(call))
-
-
-def _make_hand_loop(case: Case, steps: int, precision: jax.lax.Precision) -> Callable[[], object]:
-    """Return a compiled loop of Euler steps as one would write it."""
-    chip = case.chip()
-    order = list(case.topology.names)
-    edges = [(order.index(c.pre), order.index(c.post)) for c in case.topology.recurrent()]
-    weights = [jnp.asarray(chip.effective[c.block], dtype=jnp.float32) for c in case.topology.recurrent()]
-    constant = [jnp.asarray(part, dtype=jnp.float32) for part in case.topology.split(chip.constant_drive).values()]
-
-    def step(_: int, u: Any) -> Any:
-        a, h = [jax.nn.sigmoid(4 * v - 2) for v in u], list(constant)
-        for (pre, post), weight in zip(edges, weights, strict=True):
-            h[post] = h[post] + jnp.matmul(a[pre], weight, precision=precision)
-        return [v + jnp.float32(DT) * (g - v) for v, g in zip(u, h, strict=True)]
-
-    loop = jax.jit(lambda u: jax.lax.fori_loop(0, steps, step, u))
-    return lambda: loop([jnp.zeros_like(part) for part in constant])
-
-
-def make_convolution(layers: dict[str, list[int]], **dynamics: Any) -> Chip:
-    """Return a chip with the published convolution, or one with fewer channels."""
-    names = list(layers)
-    ends = [(names[0], names[1])]
-    for pre, post in itertools.pairwise(names[1:]):
-        ends += [(pre, post), (post, pre)]
-    paths = [
-        ConvolutionPath(kind="conv", path=f"{a}-{b}", padding="valid" if names[-1] in {a, b} else "same")
-        for a, b in ends
-    ]
-    topology = Topology(layers, paths, classes=10)
-    blocks = {
-        name: Stream(0, name).normal(shape) / np.sqrt(np.prod(shape[:-1])) if len(shape) > 1 else np.zeros(shape)
-        for name, shape in topology.shapes.items()
-    }
-    # Feedback kernels equal to forward ones, as the recipe begins.
-    blocks |= {back.block: blocks[forward.block].copy() for forward, back in topology.pairs()}
-    settings = Dynamics.model_validate({"engine": "jax", "dt": 1.0, **dynamics})
-    return Chip(Design(topology, "dsilu", "cross-entropy", settings), blocks)
 
 
 def check_reference() -> None:
@@ -183,6 +144,8 @@ def time_convolution(layers: dict[str, list[int]], batch: int, steps: int) -> No
         chip.set_input(images)
         found = measure(chip.settle, 3)
         report("convolution", precision=precision, batch=batch, step_ms=round(found["ms"] / steps, 4), **found)
+        if precision == "single":
+            report("convolution", precision="single, by hand", batch=batch, **measure(make_hand_loop(chip, steps), 3))
         rule = make_rule(ErrorVector(), chip, RuleContext(Centred(beta=1.0)))
         samples = Samples(images, target)
         report("gradient", precision=precision, free_steps=steps, **measure(lambda r=rule, s=samples: r(s).blocks, 2))

@@ -61,12 +61,12 @@ class Case:
         chip.set_input(self.x)
         return chip
 
-    def steps(self, method: str, steps: int, noisy: bool = False) -> Callable[[], object]:
+    def steps(self, method: str, steps: int, noisy: bool = False, engine: str = "cpu") -> Callable[[], object]:
         """Return a settling of a fixed number of steps."""
         phase = Phase(steps=steps)
         if noisy:
             return self.chip(Noise(thermal=NOISE), method=method, dt=FINE, free=phase, nudged=phase).settle
-        return self.chip(method=method, free=phase, nudged=phase).settle
+        return self.chip(method=method, engine=engine, free=phase, nudged=phase).settle
 
     def equilibrium(self, tolerance: float = 1e-6) -> Callable[[], object]:
         """Return a settling by sweeps."""
