@@ -1,0 +1,1 @@
+"""Circuits as netlists of SPICE: written, run by ngspice where it is installed, and read."""
