@@ -10,6 +10,7 @@ from learning.oracle.exact import compute_exact_gradients
 from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
+from substrate.network.local_couplings import DRAWS, LocalCouplings
 from substrate.network.topology import Topology
 from substrate.protocol import Status
 from substrate.settling.coupling import find_couplings
@@ -23,6 +24,8 @@ from .found import Measurement
 from .ledger_tables import make_ledger_groups, make_remedy_group
 
 Array = NDArray[np.float64]
+
+SYMMETRY_DRAWS = "normal vectors per sample that the symmetry figures and the loss of homeostasis are estimated from"
 
 
 def make_measure_groups(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measurement) -> dict[str, Group]:
@@ -202,7 +205,8 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
 def make_symmetry_group(chip: Chip) -> Group:
     """Return the angle of every reciprocal pair, both symmetry figures and the loss of Jacobian homeostasis.
 
-    Couplings that depend on the state are those around the free states of a batch that has settled on `chip`.
+    Couplings that depend on the state are those around the free states of a batch that has settled on `chip`. Their
+    figures are estimates, and ``symmetry_draws`` is there to say so.
     """
     topology = chip.topology
     couplings = find_couplings(chip.machine, topology, chip.free_activity())
@@ -216,6 +220,8 @@ def make_symmetry_group(chip: Chip) -> Group:
         "symmetry_reference": Variable((), compute_symmetry(couplings, leak=1.0), long_name="|S|/(|S| + |A|) of W - 1"),
         "homeostasis_loss": Variable((), loss, long_name="2 |A|^2 / n, the loss of Jacobian homeostasis per unit"),
     }
+    if isinstance(couplings, LocalCouplings):
+        group["symmetry_draws"] = Variable((), DRAWS, long_name=SYMMETRY_DRAWS)
     if pairs:
         group["pair"] = list_pair_names(topology)
         group["angle_weights"] = Variable(

@@ -10,6 +10,7 @@ from ...drawing.style import draw_epoch_curve, format_plain_text, make_panels, p
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs
 from ..figures import figure
+from .sheets import get_symmetry_mark
 
 _SCHEMES = 3
 
@@ -85,11 +86,12 @@ def draw_angles(result: ResultData) -> Figure:
         axes_list[0].set_ylabel("angle between forward\nand feedback weights (degree)")
         start_at_zero(axes_list[0])
     middle, first = axes_list[int(paired)], len(group["pair"].data) if paired else 0
+    about = get_symmetry_mark(group)
     for k, (name, words) in enumerate((("couplings", "symmetry of W"), ("reference", "symmetry of W - 1")), first):
-        draw_epoch_curve(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words)
+        draw_epoch_curve(middle, group["epoch"].data, group[f"symmetry_{name}"].data, k, words + about)
     middle.set_ylabel("symmetry |S| / (|S| + |A|)\n(1: symmetric)")
     if known:
-        value, words = group["homeostasis_loss"].data, "loss of homeostasis"
+        value, words = group["homeostasis_loss"].data, "loss of homeostasis" + about
         draw_epoch_curve(axes_list[-1], group["epoch"].data, value, first + 2, words)
         axes_list[-1].set_ylabel("loss of homeostasis per unit\n2 |A|$^2$ / n (0: symmetric)")
         _set_log_if_wide(axes_list[-1])

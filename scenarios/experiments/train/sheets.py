@@ -11,12 +11,18 @@ from ...results.store import Group, ResultData
 from ...results.views import format_fixed, format_share
 
 
+def get_symmetry_mark(group: Group) -> str:
+    """Return what labels of the symmetry and of the loss of homeostasis end with: nothing where these are exact."""
+    return " (estimate)" if "symmetry_draws" in group else ""
+
+
 def make_epoch_sheet(group: Group, limit: int) -> Sheet:
     """Return the first, some and the last epochs of a training."""
     count = len(group["epoch"].data)
     shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
-    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated", "symmetry W"]
-    columns += ["L_homeo/n"] if "homeostasis_loss" in group else []
+    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated"]
+    about = get_symmetry_mark(group)
+    columns += [f"symmetry W{about}"] + [f"L_homeo/n{about}"] * ("homeostasis_loss" in group)
     pairs = group["pair"].data if "pair" in group else []
     rows = [
         [
@@ -33,6 +39,8 @@ def make_epoch_sheet(group: Group, limit: int) -> Sheet:
     note = "unsettled: training samples that did not settle; saturated: units without slope, worst layer"
     if "homeostasis_loss" in group:
         note += "; L_homeo/n: loss of Jacobian homeostasis, 2 |A|^2 per unit"
+    if about:
+        note += f"; estimate: from {group['symmetry_draws'].data[-1]} normal vectors per sample"
     if len(pairs):
         note += "; angle: between forward and feedback weights, degree"
     if len(shown) < count:

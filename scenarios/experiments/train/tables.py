@@ -10,7 +10,7 @@ from substrate.chip.chip import Chip
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
-from ..measure.tables import list_layer_names, list_pair_names
+from ..measure.tables import SYMMETRY_DRAWS, list_layer_names, list_pair_names
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,7 @@ _EPOCH_NAMES = {
     "unsettled_test": "share of test samples that did not settle",
     "saturation": "share of units with less than 5 % of the largest slope",
     "homeostasis_loss": "2 |A|^2 / n, the loss of Jacobian homeostasis per unit",
+    "symmetry_draws": SYMMETRY_DRAWS,
     "clipped": "share of the conversions of the tests outside the range of the readout converter",
     "settlings": "settlings so far, per sample",
     "settled_time": "time spent settling so far, over all samples",

@@ -152,6 +152,8 @@ def test_homeostasis_in_a_training_lowers_its_loss(tmp_path, trained):
     taught = store.read_result_file(compute(tmp_path, TRAIN.replace("[experiment]", f"{HOMEOSTASIS}[experiment]")))
     plain, loss = store.read_result_file(trained)["metrics"], taught["metrics"]["homeostasis_loss"].data
     assert loss[0] == plain["homeostasis_loss"].data[0]
+    np.testing.assert_array_equal(plain["symmetry_draws"].data, 16)
+    assert "estimated" in plain["symmetry_draws"].long_name
     assert loss[-1] < 0.8 * loss[0]
     assert plain["homeostasis_loss"].data[-1] > 0.9 * loss[0]
 

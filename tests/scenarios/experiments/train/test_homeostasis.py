@@ -13,6 +13,7 @@ from scenarios.language.load import load_scenario
 from scenarios.report.sheets import make_sheets
 from scenarios.report.summary import list_metrics
 from scenarios.results import store
+from scenarios.results.store import Variable
 from scenarios.schema.scenario import Learning
 from tests.scenarios import result_files
 from tests.scenarios.experiments.train.test_run import TRAIN, Watch, assert_same, compute
@@ -161,3 +162,14 @@ def test_table_and_figure_show_the_loss_where_it_is_known():
     assert shown.rows[0][shown.columns.index("L_homeo/n")] == "0.51"
     assert "L_homeo/n" not in without.columns
     assert [len(row) for row in without.rows] == [len(without.columns)] * 6
+
+
+def test_table_and_figure_say_which_numbers_are_estimates():
+    exact = result_files.metrics(5)
+    for group, about in ((exact, ""), (exact | {"symmetry_draws": Variable(("epoch",), [16] * 6)}, " (estimate)")):
+        result = result_files.result({"metrics": group})
+        sheet, panels = make_sheets(result, 8)[0], draw_angles(result).axes[-2:]
+        assert {f"symmetry W{about}", f"L_homeo/n{about}"} <= set(sheet.columns)
+        assert ("from 16 normal vectors per sample" in sheet.note) == bool(about)
+        words = ["symmetry of W", "symmetry of W - 1", "loss of homeostasis"]
+        assert [line.get_label() for panel in panels for line in panel.lines] == [word + about for word in words]
