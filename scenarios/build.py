@@ -180,8 +180,8 @@ def _find_engine_faults(scenario: ScenarioSpec) -> Found:
     if scenario.dynamics.engine == "cpu":
         return []
     found: Found = []
-    if find_spec("jax") is None:
-        found.append((("dynamics", "engine"), "JAX is not installed here", INSTALL_JAX))
+    if lacking := [name for name in ("jax", "jaxlib") if find_spec(name) is None]:
+        found.append((("dynamics", "engine"), f"not installed here: {', '.join(lacking)}", INSTALL_JAX))
     activation = scenario.network.activation
     if isinstance(activation, str) and find_own_activation(activation) is not None:
         words = f"{activation!r}, an activation of your own, is compiled for the processor"

@@ -57,8 +57,14 @@ def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
     return Scenario(find_scenario(source), edits)
 
 
+_UNTRIED = "dynamics.engine = jax: installed here; whether it loads, `nudgelab show` or a run tells"
+
+
 class CheckResult:
-    """What `Scenario.check` found: `taken`, what every file is taken for, and `warnings`, what is suspicious."""
+    """What `Scenario.check` found.
+
+    `taken` says what every file is taken for and what is not known of the engine, `warnings` what is suspicious.
+    """
 
     def __init__(self, taken: list[str], warnings: list[str], points: int | None) -> None:
         self.taken, self.warnings, self.points = taken, warnings, points
@@ -132,6 +138,8 @@ class Scenario:
             points = len(design.ids)
             lines += [format_suspicion(warning) for warning in design.warnings]
         taken = [*setup.taken, *describe_unreached_cells(setup)]
+        if self.loaded.scenario.dynamics.engine == "jax":
+            taken.append(_UNTRIED)
         return CheckResult(taken, list(dict.fromkeys(lines)), points)
 
     def show(self) -> str:

@@ -7,15 +7,17 @@ import sys
 
 import pytest
 
+from scenarios.front.scenario import Scenario
+from scenarios.language.faults import ScenarioError
 from tests.floors import ROOT
 from tests.scenarios.files import SETTLE, write_scenario
 
 ASKED = SETTLE.replace("[devices]", '[dynamics]\nengine = "jax"\n\n[devices]')
 SURROUNDINGS = {
-    "missing": ("sitecustomize.py", "import sys\nsys.modules['jax'] = None\n"),
-    "broken": ("jax.py", "raise ImportError('jaxlib is too old')\n"),
+    "missing": {"sitecustomize.py": "import sys\nsys.modules['jax'] = None\n"},
+    "broken": {"jax.py": "raise ImportError('jaxlib is too old')\n", "jaxlib.py": ""},
 }
-"""A file on Python's path, and what stands in it."""
+"""Files on Python's path, and what stands in them."""
 
 COMMANDS = ["--help", "info", "check small.toml", "show small.toml", "check asked.toml", "show asked.toml"]
 COMMANDS += ["run asked.toml --quiet"]
@@ -32,8 +34,8 @@ print(json.dumps([(one.exit_code, isinstance(one.exception, (SystemExit, type(No
 def told(request, tmp_path_factory):
     """Return the surroundings, and by command its exit code, whether it ended by itself, and what it said."""
     folder = tmp_path_factory.mktemp(request.param)
-    name, content = SURROUNDINGS[request.param]
-    (folder / name).write_text(content, encoding="utf-8")
+    for name, content in SURROUNDINGS[request.param].items():
+        (folder / name).write_text(content, encoding="utf-8")
     for name, text in (("small.toml", SETTLE), ("asked.toml", ASKED)):
         write_scenario(folder, text, name)
     done = subprocess.run(
@@ -63,6 +65,21 @@ def test_check_names_the_key_of_an_engine_that_is_missing(told):
     code, ended, said = found["check asked.toml"]
     assert (code, ended) == (2 if how == "missing" else 0, True), said
     assert how != "missing" or ("dynamics.engine" in said and "pip install 'nudgelab[jax]'" in said)
+
+
+def test_check_does_not_claim_that_an_installed_engine_loads(told):
+    how, found = told
+    untried = "dynamics.engine = jax: installed here; whether it loads, `nudgelab show` or a run tells\n"
+    assert (untried in found["check asked.toml"][2]) == (how == "broken")
+    assert untried not in found["check small.toml"][2]
+    assert how != "broken" or "not known: " in found["show asked.toml"][2]
+
+
+def test_half_an_installation_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr("scenarios.build.find_spec", lambda name: None if name == "jaxlib" else True)
+    path = write_scenario(tmp_path, ASKED, "asked.toml")
+    with pytest.raises(ScenarioError, match=r'dynamics.engine = "jax": not installed here: jaxlib'):
+        Scenario(path).check()
 
 
 def test_nothing_else_needs_jax(told):
