@@ -9,12 +9,13 @@ import functools
 
 from ..dynamics.methods import INSTALL_JAX, Dynamics
 from .cpu.circuits.layered_sweeps import DescentOptions
+from .cpu.circuits.layered_writes import FULL
 from .cpu.circuits.newton import CircuitEquations, NonlinearElements, solve_rest_points
 from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
 from .cpu.kernels.callbacks import compile_own
 from .cpu.kernels.pulses import CellBlock, apply_pulses, raise_devices
-from .cpu.layered import FULL, Imprint, LayeredCircuit, LayeredWiring
+from .cpu.layered import Imprint, LayeredCircuit, LayeredWiring
 from .cpu.writing import make_cell_block, make_pulse_train
 from .protocol import SettlingEngine
 

@@ -51,6 +51,8 @@ class LayeredChip:
         """What has been asked of the chip so far; `pulses` counts the parameters that a write reached."""
         sizes = tuple(design.layers.values())
         starts = np.cumsum([0, *sizes[1:]]).tolist()
+        self.connections = design.connections
+        """Both layers of every connection."""
         self._input, *names = design.layers
         self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
         low, high = _find_bounds(design)
@@ -62,11 +64,6 @@ class LayeredChip:
         self._circuit.add_up()
         self._pending: Imprint | None = None
         self.set_input(np.zeros((0, sizes[0])))
-
-    @property
-    def connections(self) -> list[tuple[str, str]]:
-        """Both layers of every connection."""
-        return self.design.connections
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -100,7 +97,9 @@ class LayeredChip:
         held = nudge is not None and self.design.nudge == "held"
         if self._free is None and (held or start == "free"):
             raise ValueError("there is no free state: settle without a nudge after each new input")
-        drive, total = self._prepare_drive(), np.tile(self._circuit.total, (len(self._x), 1))
+        drive = self._prepare_drive()
+        total = np.empty_like(drive)
+        total[:] = self._circuit.total
         if nudge is not None:
             drive = drive.copy()
             self._add_nudge(nudge, drive[: self._batch], total[: self._batch])
@@ -111,12 +110,12 @@ class LayeredChip:
         self._v = v
         if nudge is None:
             self._free = v
-        self._count(settlings=self._batch)
+        self.budget = self.budget._replace(settlings=self.budget.settlings + self._batch)
         return SettlingResult(status, steps, residual, np.zeros(self._batch))
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  an ideal read has no hold
         """Return the voltages now, per layer (batch, nodes), the input included."""
-        self._count(reads=self._batch)
+        self.budget = self.budget._replace(reads=self.budget.reads + self._batch)
         return {self._input: self._x[: self._batch].astype(np.float64), **self.state}
 
     @property
@@ -199,7 +198,7 @@ class LayeredChip:
         self._drive = None
         if self.design.bias == "current":
             self._currents -= 2.0 * share * d.sum(axis=0)
-        self._count(writes=1, pulses=self._circuit.cells + len(self._currents) * (self.design.bias == "current"))
+        self._count_write(self._circuit.cells + len(self._currents) * (self.design.bias == "current"))
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Add changes to parameters, by block, within the window.
@@ -215,10 +214,10 @@ class LayeredChip:
             self._get_block(name)[...] += change
         self._circuit.add_up()
         self._drive = None
-        self._count(writes=1, pulses=sum(int(np.count_nonzero(change)) for change in changes.values()))
+        self._count_write(sum(int(np.count_nonzero(change)) for change in changes.values()))
 
-    def _count(self, **spent: int) -> None:
-        self.budget = self.budget.plus(Budget(**spent))
+    def _count_write(self, cells: int) -> None:
+        self.budget = self.budget._replace(writes=self.budget.writes + 1, pulses=self.budget.pulses + cells)
 
     def _fill(self, rows: Array) -> NDArray[Any]:
         """Return samples in the precision of the simulation, filled up with samples at 0 V."""
@@ -260,9 +259,9 @@ class LayeredChip:
         shape = (self._batch, outputs.stop - outputs.start)
         if nudge.target.shape != shape:
             raise ValueError(f"the target has shape {nudge.target.shape}: give {shape} volts")
-        beta = complex(nudge.beta).real * np.ones((self._batch, 1))
+        beta: float | Array = complex(nudge.beta).real
         if nudge.signs is not None:
-            beta *= nudge.signs[:, None]
+            beta = beta * nudge.signs[:, None]
         if self.design.nudge == "held" and self._free is not None:
             drive[:, outputs] += beta * (nudge.target - self._free[: self._batch, outputs])
         else:

@@ -16,14 +16,11 @@ from .tiles import run_in_threads
 Array = NDArray[np.float64]
 Reals = NDArray[Any]
 
-FULL = 4
-"""Batches are filled up to a multiple of so many samples, with samples at 0 V."""
-
 TILE = 8
-"""Samples that settle together."""
+"""Samples that settle together, a multiple of `FULL`."""
 
 CHUNK, LARGE = 64, 2**17
-"""Columns of an input block are shared between threads in multiples of 64 if it has so many conductances."""
+"""Threads share an input block of so many conductances by columns, in multiples of 64: no two write one cache line."""
 
 
 class Imprint(NamedTuple):
@@ -78,22 +75,13 @@ class LayeredCircuit:
         self._low, self._high = (_convert_number(value, dtype) for value in wiring.window)
         self._inputs: Reals = np.full((wiring.rails, sizes[0], sizes[1]), self._low, dtype=dtype)
         self._conductors = _make_conductors(wiring)
-        self._behind = np.zeros(sum(sizes[1:]), dtype=dtype)
-        self._before = np.zeros(sizes[1], dtype=dtype)
+        self._sources = np.zeros(sizes[1], dtype=dtype)
         self._differences: Reals | None = None
-        self.add_up()
-
-    @property
-    def total(self) -> Reals:
+        self.total: Reals = np.zeros(sum(sizes[1:]), dtype=dtype)
         """The sum of all conductances of every node, (units,), S."""
-        total = self._behind.copy()
-        total[: len(self._before)] += self._before
-        return total
-
-    @property
-    def cells(self) -> int:
+        self.cells = int(self._inputs.size + self._conductors.conductance.size)
         """Number of conductances."""
-        return int(self._inputs.size + self._conductors.conductance.size)
+        self.add_up()
 
     def count_floored(self) -> int:
         """Return how many conductances are as low as the window lets them be."""
@@ -113,8 +101,8 @@ class LayeredCircuit:
 
     def add_up(self) -> None:
         """Bring conductances that were changed from outside into the window, and sum them up by node."""
-        none = np.zeros((0, len(self._behind)), dtype=self._behind.dtype)
-        self.imprint(Imprint(np.zeros((0, self._wiring.sizes[0]), dtype=self._behind.dtype), none, none, 0.0))
+        none = np.zeros((0, len(self.total)), dtype=self.total.dtype)
+        self.imprint(Imprint(np.zeros((0, self._wiring.sizes[0]), dtype=self.total.dtype), none, none, 0.0))
 
     def drive(self, x: Reals) -> Reals:
         """Return the currents from the sources into the first layer were it at 0 V, (batch, units), A."""
@@ -125,11 +113,11 @@ class LayeredCircuit:
 
     def imprint(self, change: Imprint, x: Reals | None = None) -> Reals:
         """Change all conductances within the window; return the drive of the voltages `x` afterwards."""
-        dtype, units = self._behind.dtype.type, len(self._before)
+        dtype, units = self.total.dtype.type, len(self._sources)
         x = np.zeros((0, self._wiring.sizes[0]), dtype=dtype) if x is None else x
         d, s = change.difference[:, :units], change.sum[:, :units]
         slope, constant = dtype(2.0 * change.share) * d, dtype(change.share) * np.einsum("bh,bh->h", d, s)
-        write = InputWrite(self._inputs, change.x, slope, constant, self._before, self._low, self._high)
+        write = InputWrite(self._inputs, change.x, slope, constant, self._sources, self._low, self._high)
         drive = np.empty((len(x), units), dtype=dtype)
 
         def work(columns: slice) -> None:
@@ -138,12 +126,13 @@ class LayeredCircuit:
         run_in_threads(work, self._share_columns(), self._threads)
         share = _convert_number(change.share, dtype)
         window = self._low, self._high
-        write_conductors(self._conductors, change.difference, change.sum, share, self._behind, *window)
+        write_conductors(self._conductors, change.difference, change.sum, share, self.total, *window)
+        self.total[:units] += self._sources
         self._differences = None
         return drive
 
     def _share_columns(self) -> list[slice]:
-        units = len(self._before)
+        units = len(self._sources)
         parts = self._threads if self._inputs.size >= LARGE else 1
         step = -(-units // (parts * CHUNK)) * CHUNK
         return [slice(first, min(first + step, units)) for first in range(0, units, step)]

@@ -20,9 +20,6 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Reals = NDArray[Any]
 
-TOGETHER = 2
-"""Samples and rows that a product takes at once; tiles are filled up with samples at 0 V."""
-
 
 class LayerConductors(NamedTuple):
     """The conductors between layers behind the first, and what their nodes may do."""
@@ -43,7 +40,7 @@ class LayerConductors(NamedTuple):
 
 
 class SweepTile(NamedTuple):
-    """Some samples, arrays (samples, units) or (samples,)."""
+    """An even number of samples, arrays (samples, units) or (samples,)."""
 
     v: Reals
     """Voltages; changed in place."""
@@ -79,38 +76,35 @@ class DescentOptions(NamedTuple):
 
 
 @elementwise
-def _copy(source: Reals, target: Reals) -> None:
-    for i in range(source.shape[0]):
-        target[i] = source[i]
+def _get_voltage(tile: SweepTile, s: int, first: int, n: int, rows: int) -> Any:
+    """Return the voltage of a node, 0 V for one behind the last row."""
+    return tile.v[s, first + n] if n < rows else tile.v.dtype.type(0.0)
 
 
 @elementwise
 def _add_to_columns(tile: SweepTile, block: Reals, first_row: int, first: int) -> None:
     """Add the currents from the rows of a block into the nodes of its columns."""
     rows, columns = block.shape
-    for n in range(0, rows, TOGETHER):
-        more = min(n + 1, rows - 1)
-        g0, g1 = block[n], block[more]
-        for s in range(0, tile.v.shape[0], TOGETHER):
-            a0, a1 = tile.v[s, first_row + n], tile.v[s + 1, first_row + n]
-            b0, b1 = tile.v[s, first_row + more], tile.v[s + 1, first_row + more]
-            if more == n:
-                b0 = b1 = tile.v.dtype.type(0.0)
-            i0, i1 = tile.current[s, first : first + columns], tile.current[s + 1, first : first + columns]
+    for n in range(0, rows, 4):
+        g0, g1, g2, g3 = block[n], block[min(n + 1, rows - 1)], block[min(n + 2, rows - 1)], block[min(n + 3, rows - 1)]
+        for s in range(tile.v.shape[0]):
+            current, v0 = tile.current[s, first : first + columns], tile.v[s, first_row + n]
+            v1 = _get_voltage(tile, s, first_row, n + 1, rows)
+            v2 = _get_voltage(tile, s, first_row, n + 2, rows)
+            v3 = _get_voltage(tile, s, first_row, n + 3, rows)
             for h in range(columns):
-                i0[h] += g0[h] * a0 + g1[h] * b0
-                i1[h] += g0[h] * a1 + g1[h] * b1
+                current[h] += g0[h] * v0 + g1[h] * v1 + g2[h] * v2 + g3[h] * v3
 
 
 @elementwise
 def _add_to_rows(tile: SweepTile, block: Reals, first_row: int, first: int) -> None:
-    """Add the currents from the columns of a block into the nodes of its rows."""
+    """Add the currents from the columns of a block into the nodes of its rows, two rows and two samples at once."""
     rows, columns = block.shape
     zero = tile.v.dtype.type(0.0)
-    for n in range(0, rows, TOGETHER):
+    for n in range(0, rows, 2):
         more = min(n + 1, rows - 1)
         g0, g1 = block[n], block[more]
-        for s in range(0, tile.v.shape[0], TOGETHER):
+        for s in range(0, tile.v.shape[0], 2):
             v0, v1 = tile.v[s, first : first + columns], tile.v[s + 1, first : first + columns]
             a0, a1, b0, b1 = zero, zero, zero, zero
             for h in range(columns):
@@ -128,11 +122,15 @@ def _add_to_rows(tile: SweepTile, block: Reals, first_row: int, first: int) -> N
 @elementwise
 def _collect_currents(tile: SweepTile, conductors: LayerConductors, colour: int) -> None:
     """Write the current into every node of the layers of one colour, were it at 0 V."""
-    for first, stop, own in conductors.layers:
+    for k in range(conductors.layers.shape[0]):
+        first, stop, own = conductors.layers[k]
         if own == colour:
             for s in range(tile.v.shape[0]):
-                _copy(tile.drive[s, first:stop], tile.current[s, first:stop])
-    for offset, rows, columns, first_row, first_column, own in conductors.blocks:
+                drive, current = tile.drive[s, first:stop], tile.current[s, first:stop]
+                for i in range(stop - first):
+                    current[i] = drive[i]
+    for k in range(conductors.blocks.shape[0]):
+        offset, rows, columns, first_row, first_column, own = conductors.blocks[k]
         block = conductors.conductance[offset : offset + rows * columns].reshape(rows, columns)
         if own == colour:
             _add_to_rows(tile, block, first_row, first_column)
@@ -141,33 +139,21 @@ def _collect_currents(tile: SweepTile, conductors: LayerConductors, colour: int)
 
 
 @elementwise
-def _find_rest(tile: SweepTile, conductors: LayerConductors, colour: int, s: int) -> tuple[float, float]:
-    """Put the voltages at which the layers of one colour are at rest in the place of the currents of a sample.
+def _find_rest(current: Reals, v: Reals, total: Reals, low: Reals, high: Reals) -> tuple[float, float]:
+    """Put the voltages at which a layer is at rest in the place of its currents.
 
     Returns what is left of Kirchhoff's current law and the current at 0 V, A, both as sums of magnitudes. What a
     conducting diode carries is not left over; a node that nothing conducts to stays at 0 V.
     """
-    zero = tile.v.dtype.type(0.0)
+    zero = v.dtype.type(0.0)
     left, whole = zero, zero
-    for first, stop, own in conductors.layers:
-        if own == colour:
-            current, v, total = tile.current[s, first:stop], tile.v[s, first:stop], tile.total[s, first:stop]
-            low, high = conductors.low[first:stop], conductors.high[first:stop]
-            for i in range(stop - first):
-                rest = current[i] / total[i] if total[i] > zero else zero
-                rest = min(max(rest, low[i]), high[i])
-                left += abs(total[i] * (rest - v[i]))
-                whole += abs(current[i])
-                current[i] = rest
+    for i in range(v.shape[0]):
+        rest = current[i] / total[i] if total[i] > zero else zero
+        rest = min(max(rest, low[i]), high[i])
+        left += abs(total[i] * (rest - v[i]))
+        whole += abs(current[i])
+        current[i] = rest
     return left, whole
-
-
-@elementwise
-def _move(tile: SweepTile, conductors: LayerConductors, colour: int, s: int) -> None:
-    """Give the layers of one colour of a sample the voltages at which they are at rest."""
-    for first, stop, own in conductors.layers:
-        if own == colour:
-            _copy(tile.current[s, first:stop], tile.v[s, first:stop])
 
 
 @elementwise
@@ -182,6 +168,39 @@ def _judge(tile: SweepTile, options: DescentOptions, s: int, left: float, whole:
     return STEP_LIMIT if last else RUNNING
 
 
+@elementwise
+def _move_layers(tile: SweepTile, conductors: LayerConductors, options: DescentOptions, colour: int, last: bool) -> int:
+    """Bring the layers of one colour to rest, of all samples that run; before colour 0 moves, judge these.
+
+    Returns how many still run. One call for all samples: each would count all arrays of the tile.
+    """
+    running = 0
+    for s in range(tile.v.shape[0]):
+        if tile.status[s] != RUNNING:
+            continue
+        left, whole = 0.0, 0.0
+        for k in range(conductors.layers.shape[0]):
+            first, stop, own = conductors.layers[k]
+            if own == colour:
+                low, high = conductors.low[first:stop], conductors.high[first:stop]
+                v, total = tile.v[s, first:stop], tile.total[s, first:stop]
+                lack, most = _find_rest(tile.current[s, first:stop], v, total, low, high)
+                left, whole = left + lack, whole + most
+        if colour == 0:
+            tile.status[s] = _judge(tile, options, s, left, whole, last)
+            if tile.status[s] != RUNNING:
+                continue
+            tile.steps[s] += 1
+        running += 1
+        for k in range(conductors.layers.shape[0]):
+            first, stop, own = conductors.layers[k]
+            if own == colour:
+                rest, v = tile.current[s, first:stop], tile.v[s, first:stop]
+                for i in range(stop - first):
+                    v[i] = rest[i]
+    return running
+
+
 @kernel
 def sweep_tile(tile: SweepTile, conductors: LayerConductors, options: DescentOptions) -> None:
     """Sweep until every sample has a status.
@@ -192,20 +211,8 @@ def sweep_tile(tile: SweepTile, conductors: LayerConductors, options: DescentOpt
         if tile.total[s].min() < 0.0:
             tile.status[s] = DIVERGED
     for sweep in range(options.sweeps + 1):
-        running = 0
         _collect_currents(tile, conductors, 0)
-        for s in range(tile.v.shape[0]):
-            if tile.status[s] == RUNNING:
-                left, whole = _find_rest(tile, conductors, 0, s)
-                tile.status[s] = _judge(tile, options, s, left, whole, sweep == options.sweeps)
-                if tile.status[s] == RUNNING:
-                    _move(tile, conductors, 0, s)
-                    tile.steps[s] += 1
-                    running += 1
-        if running == 0:
+        if _move_layers(tile, conductors, options, 0, sweep == options.sweeps) == 0:
             return
         _collect_currents(tile, conductors, 1)
-        for s in range(tile.v.shape[0]):
-            if tile.status[s] == RUNNING:
-                _find_rest(tile, conductors, 1, s)
-                _move(tile, conductors, 1, s)
+        _move_layers(tile, conductors, options, 1, False)

@@ -17,10 +17,9 @@ from ..compile import elementwise, kernel
 from .layered_sweeps import LayerConductors
 
 Reals = NDArray[Any]
-Integers = NDArray[np.int64]
 
-TOGETHER = 4
-"""Samples that are summed up in one walk over a row; batches are filled up with samples at 0 V."""
+FULL = 4
+"""Samples that are summed up in one walk over a row: batches are filled up to a multiple, with samples at 0 V."""
 
 
 class InputWrite(NamedTuple):
@@ -50,7 +49,7 @@ class InputWrite(NamedTuple):
 @elementwise
 def _add_samples(x: Reals, i: int, rows: Reals, first: int, stop: int, total: Reals) -> None:
     """Add to `total` the rows of the samples, each times its voltage of input `i`."""
-    for b in range(0, x.shape[0], TOGETHER):
+    for b in range(0, x.shape[0], FULL):
         w0, w1, w2, w3 = x[b, i], x[b + 1, i], x[b + 2, i], x[b + 3, i]
         if w0 != 0.0 or w1 != 0.0 or w2 != 0.0 or w3 != 0.0:
             r0, r1 = rows[b, first:stop], rows[b + 1, first:stop]
@@ -62,7 +61,7 @@ def _add_samples(x: Reals, i: int, rows: Reals, first: int, stop: int, total: Re
 @elementwise
 def _add_to_samples(x: Reals, i: int, part: Reals, rows: Reals, first: int, stop: int) -> None:
     """Add `part` to the rows of the samples, each times its voltage of input `i`."""
-    for b in range(0, x.shape[0], TOGETHER):
+    for b in range(0, x.shape[0], FULL):
         w0, w1, w2, w3 = x[b, i], x[b + 1, i], x[b + 2, i], x[b + 3, i]
         if w0 != 0.0 or w1 != 0.0 or w2 != 0.0 or w3 != 0.0:
             r0, r1 = rows[b, first:stop], rows[b + 1, first:stop]

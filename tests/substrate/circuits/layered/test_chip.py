@@ -252,8 +252,9 @@ def test_an_imprint_is_a_write_of_the_contrast(kind, precision):
     assert max(v.max() for name, v in chip.programmed.items() if "conductance" in name) == pytest.approx(8e-5)
 
 
-def test_what_is_imprinted_takes_effect_with_the_next_settling():
-    chip, other = make_chip(), make_chip()
+@pytest.mark.parametrize("rails", ["both", "single"])
+def test_what_is_imprinted_takes_effect_with_the_next_settling(rails):
+    chip, other = make_chip(rails=rails), make_chip(rails=rails)
     _, _, _, after, before = settle_phases(chip)
     x, _ = draw_batch(chip, 5, seed=7)
     chip.imprint(after, before, 1e-4)
@@ -269,7 +270,7 @@ def test_what_is_imprinted_takes_effect_with_the_next_settling():
     for one in (chip, other):
         one.settle()
     np.testing.assert_allclose(join(chip.read()), join(other.read()), rtol=0.0, atol=1e-13)
-    assert np.abs(join(chip.read()) - solve_all(make_chip(), x)).max() > 1e-3
+    assert np.abs(join(chip.read()) - solve_all(make_chip(rails=rails), x)).max() > 1e-3
 
 
 def solve_all(chip, x):
