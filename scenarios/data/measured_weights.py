@@ -78,14 +78,14 @@ def assign_measured_weights(
 
 
 def _list_cell_blocks(loaded: LoadedScenario, table: str) -> dict[str, tuple[int, ...]]:
-    """Return the blocks whose cells a table describes, with their shapes."""
+    """Return the blocks whose cells a table describes, with the shapes of these cells."""
     network, feedback = loaded.scenario.network, loaded.scenario.devices.feedback
     topology = Topology(network.layers, network.connections)
     shared = {b.block for _, b in topology.pairs()} if feedback.storage == "shared-device" else set()
     own = {c.block for c in topology.connections if topology.is_feedback(c)} if feedback.measured else set()
     blocks = {c.block for c in topology.connections}
     chosen = own if table == "feedback" else blocks - own - shared
-    return {name: shape for name, shape in topology.shapes.items() if name in chosen}
+    return {name: shape for name, shape in topology.cells.items() if name in chosen}
 
 
 def _read_weight_matrices(file: OpenFile, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
@@ -97,7 +97,7 @@ def _read_weight_matrices(file: OpenFile, blocks: Mapping[str, tuple[int, ...]])
             raise make_data_error(words, "blocks are " + ", ".join(blocks))
         if part.dtype.kind not in "iuf" or part.shape != shape:
             turned = ": transpose it" if part.shape == shape[::-1] else ""
-            raise make_data_error(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, as in network.parameters{turned}")
+            raise make_data_error(f"{name!r} is {part.dtype} {part.shape}", f"give numbers {shape}, one per cell{turned}")
         refuse_large(part)
         found[name] = np.asarray(part.read(), dtype=np.float64)
         if not (np.abs(found[name]) <= _LARGEST).all():

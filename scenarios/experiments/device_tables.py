@@ -102,7 +102,7 @@ def make_device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group
     groups |= {
         f"devices/{c.name}": {
             "programmed": Variable(c.kind.dims, chip.programmed[c.block].copy(), long_name="requested weight"),
-            "effective": Variable(c.kind.dims, chip.effective[c.block].copy(), long_name="weight as fabricated"),
+            "effective": Variable(c.kind.cell_dims, chip.effective[c.block].copy(), long_name="weight as fabricated"),
             **make_cell_variables(chip, c.block, c.kind.dims),
             **count_unreached_cells(start or chip, c.block),
         }

@@ -119,7 +119,7 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
         probes=probes,
         settlings=free + counts.estimates * (len(nudged) + probes) + counts.again * max(map(len, again)),
         operations=2.0 * (steps * recurrent + free * clamped),
-        memory=BYTES * (3 * topology.size + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
+        memory=BYTES * (3 * topology.cell_count + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_estimate_stored_bytes(scenario, topology, counts, nudged),
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
         counts=counts,
@@ -149,7 +149,7 @@ def _estimate_stored_bytes(
 ) -> int:
     """Return the bytes of the large arrays of the result file."""
     dynamics, copies = scenario.dynamics, counts.copies
-    total = BYTES * (3 + copies) * topology.size
+    total = BYTES * ((2 + copies) * topology.size + topology.cell_count)
     if copies:
         total += BYTES * (copies + 2) * counts.rows * topology.units
     record = getattr(scenario.experiment, "record", None)

@@ -145,7 +145,7 @@ class TimedChip(NamedTuple):
 
     def made(self) -> float:
         """Return the seconds in which a chip is made."""
-        return self.topology.size * (FABRICATED + (CELL if self.stores else 0.0))
+        return self.topology.cell_count * (FABRICATED + (CELL if self.stores else 0.0))
 
     @property
     def stores(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from devices.hardware import Devices
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import Phase
 
@@ -31,7 +32,7 @@ def make_step_clock(design: Design, batch: int) -> StepClock | None:
     Parameters
     ----------
     design : Design
-        Its imperfections are left out.
+        Its imperfections are left out but for those of its weights: copies of a kernel take longer once they differ.
     batch : int
         Samples that settle together.
     """
@@ -55,9 +56,10 @@ def _measure_settling(design: Design, precision: str, rows: int) -> float:
     """Return the seconds in which some samples take `STEPS` steps, once the program is compiled."""
     from substrate.chip.chip import Chip  # noqa: PLC0415  it needs an engine
 
-    topology, own = design.topology, design.dynamics
+    topology, own, devices = design.topology, design.dynamics, design.devices
+    cells = Devices(weights=devices.weights, feedback=devices.feedback)
     pace = {"mode": "trajectory", "method": "euler", "precision": precision, "free": Phase(steps=STEPS)}
-    plain = Design(topology, design.activation, design.cost, own.model_copy(update=pace), law=design.law)
+    plain = Design(topology, design.activation, design.cost, own.model_copy(update=pace), cells, design.law)
     chip = Chip(plain, sample_initial_parameters(topology, 0.0, 0), Fabrication())
     chip.set_input(np.zeros((rows, topology.layers[topology.input])))
     chip.settle()

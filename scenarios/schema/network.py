@@ -115,8 +115,22 @@ def find_convolution_faults(
         words = f"a kernel ({paths[0]}) has no array of rows and columns"
         found.append((("devices", "wires", "segment"), words, f"leave devices.wires out, {dense}"))
     if physical is not None and physical.synapse != "virtual-ground":
-        words = f"the cells of a kernel ({paths[0]}) serve all places, so none of them loads one unit"
+        words = f"which units the cells of a kernel ({paths[0]}) load is not modelled"
         found.append((("physical", "synapse"), words, f'take "virtual-ground", {dense}'))
     capped = ("learning", "optimiser", "spectral_caps")
     caps = learning.optimiser.spectral_caps
-    return found + [((*capped, path), "a kernel is no matrix", "leave it out") for path in paths if path in caps]
+    found += [((*capped, path), "a kernel is no matrix", "leave it out") for path in paths if path in caps]
+    copied = [p.path for p in network.connections if not isinstance(p, str) and p.cells == "per-position"]
+    return found + (_find_copy_faults(copied[0], devices) if copied else [])
+
+
+def _find_copy_faults(path: str, devices: Devices) -> Found:
+    """Return the blocks of devices by which the copies of a kernel would come to hold different numbers."""
+    acting = {
+        "update": devices.update is not None,
+        "comparator": devices.comparator is not None,
+        "retention": devices.retention.on,
+    }
+    words = f"is drawn cell by cell, and the copies of a kernel ({path}) are written as one number"
+    hint = 'leave devices.{} out, or take cells = "shared"'
+    return [(("devices", name), words, hint.format(name)) for name, on in acting.items() if on]

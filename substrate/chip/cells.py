@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 
 class FabricatedCells:
-    """The cells as they were fabricated, one array per connection.
+    """The cells as they were fabricated, one array per connection; a weight that is copied has many.
 
     Parameters
     ----------
@@ -99,7 +99,10 @@ class FabricatedCells:
         return plus + minus
 
     def effective(self, block: str, weight: Array) -> Array:
-        """Return the weights of a block that the units feel when its cells are programmed to `weight`."""
+        """Return the weights that the units feel when the cells of a block are programmed to `weight`.
+
+        They broadcast to the cells.
+        """
         if block not in self._kinds:
             return weight
         kind, (positive, negative) = self._kinds[block], self._devices[block]
@@ -120,7 +123,7 @@ class FabricatedCells:
             return found.effective if cell == block else found.read_backwards(turn).effective
         if found is None:
             return None
-        rank = self._stream(f"measured/{cell}").uniform(self._design.topology.shapes[cell])
+        rank = self._stream(f"measured/{cell}").uniform(self._connections[cell].kind.cells)
         return partial(found.effective, rank=rank if cell == block else turn(rank))
 
     def _wired(self, block: str, conductance: Array) -> Array:
@@ -141,7 +144,7 @@ class FabricatedCells:
         return self._parts.weights.model_copy(update=path)
 
     def _made(self, block: str) -> tuple[PolarityDevices, PolarityDevices | None]:
-        kind, shape = self._kinds[block], self._design.topology.shapes[block]
+        kind, shape = self._kinds[block], self._connections[block].kind.cells
         signs = ("", "-minus") if kind.cell == "pair" else ("",)
         devices = [
             sample_polarity_devices(
@@ -156,10 +159,8 @@ class FabricatedCells:
 
     def _path(self, block: str) -> Array:
         kind = self._connections[block].kind
-        paths = kind.shape[kind.post_axis]
-        gains = sample_path_gains(paths, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
-        # The dimensions of the block behind the one that names the path.
-        return np.expand_dims(gains, tuple(range(1, -kind.post_axis)))
+        gains = sample_path_gains(kind.paths, self._kinds[block].path_sigma, self._stream(f"path-gain/{block}"))
+        return kind.spread_paths(gains)
 
 
 def get_measured_cells(design: Design, cells: WeightDevices, block: str) -> MeasuredMap | CellSample | None:

@@ -50,10 +50,10 @@ class ChipWeights:
     def __init__(self, design: Design, programmed: Mapping[str, Array], fabrication: Fabrication) -> None:
         topology = design.topology
         self._design, self._fabrication, self._stream = design, fabrication, fabrication.stream
-        self.programmed = topology.blocks(np.empty(topology.size))
+        self.programmed = {block: np.empty(shape) for block, shape in topology.shapes.items()}
         """Requested parameters by block."""
-        self.cells = np.empty(topology.size)
-        """Parameters the units really feel, flat."""
+        self.cells = np.empty(topology.cell_count)
+        """Parameters the units really feel, flat: one per cell."""
         self.effective = topology.blocks(self.cells)
         """The same by block, as views."""
         self.tally = WriteCounts.of(len(topology.shapes))
@@ -230,18 +230,19 @@ class ChipWeights:
             self.programmed[name][...] = block
             self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
             felt = self.writer.felt(name, held)
-            self.effective[name][...] = self._felt(name, self._cells.effective(name, felt))
+            self.effective[name][...] = self._cells.effective(name, felt)
+            self._feel(name)
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)
         self._prepared.clear()
         self.membranes.follow(self._conductances)
 
-    def _felt(self, name: str, weights: Array) -> Array:
-        """Return what blocks of devices make of the effective weights of a block; biases and the readout are spared."""
-        if name.startswith("weight/"):
-            for part, block in self._feeling.items():
-                weights = apply_block(block, "feel", weights, self._stream(f"own/{part}/{name}").normal(weights.shape))
-        return weights
+    def _feel(self, name: str) -> None:
+        """Let blocks of devices act on the effective weights of a block; biases and the readout are spared."""
+        weights = self.effective[name]
+        for part, block in self._feeling.items() if name.startswith("weight/") else ():
+            own = self._stream(f"own/{part}/{name}").normal(weights.shape)
+            weights[...] = apply_block(block, "feel", weights, own)
 
     def machine(self, threads: int) -> Machine:
         """Return the chip as the kernels take it; a write changes its weights, and what they load, too."""

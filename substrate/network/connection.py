@@ -1,7 +1,8 @@
 """What a kind of connection is: a map from the activities of one layer to the drives of another.
 
 Nobody but a kind knows how its parameter block holds the map. Everywhere else a block is an array whose entries are
-cells: it is scaled, cut, written and compared entry by entry.
+scaled, cut, written and compared one by one. Each is held by one cell, or copied to many; arrays of cells have the
+copies before all other dimensions, so that a block broadcasts to them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ class ConnectionKind(Protocol):
         ...
 
     @property
+    def cells(self) -> tuple[int, ...]:
+        """Shape of the cells that hold the block: its own, behind that of its copies if there are any."""
+        ...
+
+    @property
+    def cell_dims(self) -> tuple[str, ...]:
+        """Names of the dimensions of the cells in a result file."""
+        ...
+
+    @property
     def fan_in(self) -> int:
         """Weights whose products with activities one drive sums up: initial ones have the variance 1/fan-in."""
         ...
@@ -41,8 +52,8 @@ class ConnectionKind(Protocol):
         ...
 
     @property
-    def post_axis(self) -> int:
-        """Dimension of the block, counted from its end, that names the post unit, or its channel."""
+    def paths(self) -> int:
+        """Paths from the cells to the post units: one per unit, or per channel of units that share their cells."""
         ...
 
     @property
@@ -63,13 +74,17 @@ class ConnectionKind(Protocol):
         """The connection the other way, whose blocks `mirror` gives."""
         ...
 
+    def spread_paths(self, gains: Array) -> Array:
+        """Return one number per path, (paths,), as each cell finds its own: an array that broadcasts to the cells."""
+        ...
+
     def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:
         """Return the drives (batch, post) that activities (batch, pre) make.
 
         Parameters
         ----------
         w : array
-            The block.
+            The block, or its cells; so everywhere.
         a : array (batch, pre)
             Presynaptic activities.
         here : array (batch, post), optional

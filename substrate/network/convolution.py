@@ -4,6 +4,10 @@ The block of both is a kernel (kernel row, kernel column, channel of the lower l
 slides with stride 1 and is not turned: ``z[p] = sum_k x[p + k - before] w[k]``, with zeros beyond the edge of the
 layer.
 
+All places share one set of cells, or each has a copy of its own: an array of cells has the row and the column of the
+place before the dimensions of the kernel. Whatever takes a kernel takes its copies as well. What is learned is the
+kernel alone, so a gradient is summed over the copies.
+
 Forward, from the lower to the higher layer, the drive is ``pool(z)`` at the lower activities. Back, with a kernel of
 its own in the same orientation, it is the derivative of ``sum pool(z) a_high`` by the lower activities (Laborieux &
 Zenke 2024). Under softmax pooling it depends on the activity of the lower layer, where it arrives, too. With equal
@@ -43,6 +47,8 @@ class _Kernel:
     kernel: tuple[int, int]
     padding: Padding
     pool: Pooling
+    copied: bool = False
+    """Whether every place has cells of its own."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -55,6 +61,22 @@ class _Kernel:
         return "kernel_row", "kernel_column", "low_channel", "high_channel"
 
     @property
+    def places(self) -> tuple[int, int]:
+        """Rows and columns at which the kernel stands."""
+        rows, columns = (n * by for n, by in zip(self.high[:2], get_window(self.pool), strict=True))
+        return rows, columns
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Shape of the cells: the kernel's, behind that of the places if each has its own."""
+        return (*self.places, *self.shape) if self.copied else self.shape
+
+    @property
+    def cell_dims(self) -> tuple[str, ...]:
+        """Names of the dimensions of the cells in a result file."""
+        return ("place_row", "place_column", *self.dims) if self.copied else self.dims
+
+    @property
     def fan_in(self) -> int:
         """Weights into one place before pooling; for both directions, whose kernels start with one scale."""
         return self.kernel[0] * self.kernel[1] * self.low[2]
@@ -62,7 +84,7 @@ class _Kernel:
     @property
     def products(self) -> int:
         """Products of a weight and an activity that the drives of one sample take."""
-        return self.fan_in * math.prod(self.high) * math.prod(get_window(self.pool))
+        return self.fan_in * math.prod(self.places) * self.high[2]
 
     @property
     def linear(self) -> bool:
@@ -75,14 +97,28 @@ class _Kernel:
 
     def _convolve(self, w: Array, low: Values) -> Values:
         """Return the drives before pooling (batch, row, column, channel) of lower values (batch, units)."""
-        return np.asarray(np.tensordot(self._view_patches(low), w, axes=((4, 5, 3), (0, 1, 2))))
+        patches = self._view_patches(low)
+        if w.ndim > len(self.shape):
+            return np.asarray(np.einsum("brcikl,rcklio->brco", patches, w, optimize=True))
+        return np.asarray(np.tensordot(patches, w, axes=((4, 5, 3), (0, 1, 2))))
 
     def _convolve_back(self, w: Array, z: Values) -> Values:
         """Return the lower values (batch, units) that the transpose of `_convolve` makes of `z`."""
+        if w.ndim > len(self.shape):
+            return self._add_patches(np.einsum("brco,rcklio->brcikl", z, w, optimize=True))
         edges = [(k - 1 - before, k - 1 - after) for k, (before, after) in zip(self.kernel, self._edges, strict=True)]
         patches = _slide(z, self.kernel, edges)
         found = np.tensordot(patches, w[::-1, ::-1], axes=((4, 5, 3), (0, 1, 3)))
         return found.reshape(len(z), math.prod(self.low))
+
+    def _add_patches(self, patches: Values) -> Values:
+        """Return the lower values (batch, units) that the transpose of `_view_patches` makes."""
+        (before, after), (left, right) = self._edges
+        rows, columns, channels = self.low
+        padded = np.zeros((len(patches), before + rows + after, left + columns + right, channels), dtype=patches.dtype)
+        for i, k in np.ndindex(*self.kernel):
+            padded[:, i : i + self.places[0], k : k + self.places[1]] += patches[..., i, k]
+        return padded[:, before : before + rows, left : left + columns].reshape(len(patches), math.prod(self.low))
 
     def _correlate(self, low: Values, z: Values) -> Values:
         """Return the sum over samples and places of lower values (batch, units) times `z`, of the block's shape."""
@@ -117,9 +153,9 @@ class Convolution(_Kernel):
     """
 
     @property
-    def post_axis(self) -> int:
-        """Dimension of the block, counted from its end: the channels of the higher layer."""
-        return -1
+    def paths(self) -> int:
+        """Paths from the cells: one per channel of the higher layer, before pooling; of copies one per place, too."""
+        return self.high[2] * (math.prod(self.places) if self.copied else 1)
 
     @property
     def local(self) -> bool:
@@ -130,6 +166,10 @@ class Convolution(_Kernel):
     def reverse(self) -> ConvolutionFeedback:
         """The feedback through this convolution."""
         return ConvolutionFeedback(*astuple(self))
+
+    def spread_paths(self, gains: Array) -> Array:
+        """Return one number per path, (paths,), as each cell finds its own."""
+        return gains.reshape(*self.places, 1, 1, 1, -1) if self.copied else gains
 
     def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:  # noqa: ARG002
         """Return ``pool(z)``, the drives (batch, post) of activities (batch, pre)."""
@@ -164,9 +204,9 @@ class ConvolutionFeedback(_Kernel):
     """
 
     @property
-    def post_axis(self) -> int:
-        """Dimension of the block, counted from its end: the channels of the lower layer."""
-        return -2
+    def paths(self) -> int:
+        """Paths from the cells: one per channel of the lower layer; of copies one per unit."""
+        return math.prod(self.low) if self.copied else self.low[2]
 
     @property
     def local(self) -> bool:
@@ -177,6 +217,13 @@ class ConvolutionFeedback(_Kernel):
     def reverse(self) -> Convolution:
         """The convolution that this is the feedback of."""
         return Convolution(*astuple(self))
+
+    def spread_paths(self, gains: Array) -> Array:
+        """Return one number per path, (paths,), as each cell finds its own; 1 where it feeds nothing."""
+        if not self.copied:
+            return gains[:, None]
+        padded = np.pad(gains.reshape(self.low), (*self._edges, (0, 0)), constant_values=1.0)
+        return np.moveaxis(sliding_window_view(padded, self.kernel, axis=(0, 1)), 2, -1)[..., None]
 
     def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:
         """Return the derivative of ``sum pool(z) a`` by the lower activities `here`, (batch, post).

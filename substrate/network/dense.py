@@ -25,6 +25,11 @@ class Dense(NamedTuple):
         return self.pre, self.post
 
     @property
+    def cells(self) -> tuple[int, ...]:
+        """Shape of the cells: one per weight."""
+        return self.shape
+
+    @property
     def fan_in(self) -> int:
         """Weights whose products with activities one drive sums up."""
         return self.pre
@@ -35,9 +40,9 @@ class Dense(NamedTuple):
         return self.pre * self.post
 
     @property
-    def post_axis(self) -> int:
-        """Dimension of the block, counted from its end, along which cells share the path into a post unit."""
-        return -1
+    def paths(self) -> int:
+        """Paths from the cells to the post units: one each."""
+        return self.post
 
     @property
     def linear(self) -> bool:
@@ -58,6 +63,15 @@ class Dense(NamedTuple):
     def dims(self) -> tuple[str, ...]:
         """Names of the block's dimensions in a result file."""
         return "pre", "post"
+
+    @property
+    def cell_dims(self) -> tuple[str, ...]:
+        """Names of the dimensions of the cells in a result file."""
+        return self.dims
+
+    def spread_paths(self, gains: Array) -> Array:
+        """Return one number per path, (post,), as each cell finds its own."""
+        return gains
 
     def apply(self, w: Array, a: Values, here: Values | None = None) -> Values:  # noqa: ARG002
         """Return ``a w``: drives (batch, post) of activities (batch, pre)."""

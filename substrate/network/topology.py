@@ -1,4 +1,4 @@
-"""Layers, connections and the flat parameter vector they share.
+"""Layers, connections, their parameters, and the flat vector of the cells that hold these.
 
 The first layer is the clamped input, the last one the output that is nudged. Any directed
 connection between layers is allowed: reciprocal, loop, skip, lateral. All unclamped units form
@@ -95,7 +95,7 @@ class Topology:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter block, in the order of the flat vector.
+        """Shape of every parameter block.
 
         A layer with a form has one bias per channel, added to the drive. It does what a bias before pooling would,
         since one number added to a channel commutes with pooling.
@@ -107,26 +107,36 @@ class Topology:
         return shapes
 
     @cached_property
+    def cells(self) -> dict[str, tuple[int, ...]]:
+        """Shape of the cells of every block, in the order of their flat vector: its own, unless it is copied."""
+        return self.shapes | {c.block: c.kind.cells for c in self.connections}
+
+    @cached_property
     def offsets(self) -> dict[str, int]:
-        """Position of every block in the flat vector."""
-        sizes = [math.prod(shape) for shape in self.shapes.values()]
-        return dict(zip(self.shapes, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+        """Position of every block in the flat vector of cells."""
+        sizes = [math.prod(shape) for shape in self.cells.values()]
+        return dict(zip(self.cells, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
 
     @property
     def size(self) -> int:
-        """Length of the flat parameter vector."""
+        """Number of parameters."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
+    @property
+    def cell_count(self) -> int:
+        """Length of the flat vector of cells."""
+        return sum(math.prod(shape) for shape in self.cells.values())
+
     def blocks(self, flat: Array) -> dict[str, Array]:
-        """Return the named blocks of a flat parameter vector, as views."""
+        """Return the named blocks of a flat vector of cells, as views."""
         return {
             name: flat[self.offsets[name] : self.offsets[name] + math.prod(shape)].reshape(shape)
-            for name, shape in self.shapes.items()
+            for name, shape in self.cells.items()
         }
 
     def join(self, blocks: Mapping[str, Array]) -> Array:
-        """Return the flat parameter vector of named blocks."""
-        return np.concatenate([blocks[name].ravel() for name in self.shapes])
+        """Return the flat vector of cells that hold named blocks, or of named cells."""
+        return np.concatenate([np.broadcast_to(blocks[name], shape).ravel() for name, shape in self.cells.items()])
 
     def split(self, state: np.ndarray) -> dict[str, np.ndarray]:
         """Return the layers of a state or any other array (..., unit), as views."""

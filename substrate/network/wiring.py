@@ -48,6 +48,10 @@ class ConvolutionPath(Parameters):
     pool: Pooling | None = None
     """`softmax`, ``sum(z exp z)/sum(exp z)`` over 2 x 2 places, `average` over the same, or `none`; absent: softmax."""
 
+    cells: Literal["shared", "per-position"] | None = None
+    """`shared`: one set of cells per kernel serves all places; `per-position`: every place has a copy with cells of its
+    own, whose errors are drawn one by one. One kernel is learned, and written to all copies; absent: shared."""
+
 
 LayerSizes = Mapping[str, int | Sequence[int]]
 """Units of each layer, or its rows, columns and channels."""
@@ -55,7 +59,7 @@ LayerSizes = Mapping[str, int | Sequence[int]]
 PathSpec = str | ConvolutionPath
 """A connection as it is written: text if it is dense."""
 
-_DEFAULTS: dict[str, Any] = {"kernel": (3, 3), "padding": "same", "pool": "softmax"}
+_DEFAULTS: dict[str, Any] = {"kernel": (3, 3), "padding": "same", "pool": "softmax", "cells": "shared"}
 
 
 class WiringFault(NamedTuple):
@@ -181,7 +185,7 @@ def _find_size_faults(
     low: str, high: str, path: ConvolutionPath, paths: Sequence[PathSpec], forms: Mapping[str, tuple[int, ...]]
 ) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield whether a layer has not the rows and columns that a convolution makes."""
-    below, above, (kernel, padding, how) = _as_form(forms[low]), forms[high], _complete_keys(path, paths)
+    below, above, (kernel, padding, how, _) = _as_form(forms[low]), forms[high], _complete_keys(path, paths)
     places, window = count_places(below, kernel, padding), get_window(how)
     size = compute_high_size(below, kernel, padding, how)
     words = f"a {kernel[0]}x{kernel[1]} kernel with padding {padding} on {low}, {_write_form(below)},"
@@ -215,15 +219,15 @@ def _read_key(table: ConvolutionPath, key: str) -> Any:
     return (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list) else value
 
 
-def _complete_keys(path: ConvolutionPath, paths: Sequence[PathSpec]) -> tuple[tuple[int, int], Padding, Pooling]:
-    """Return kernel, padding and pool of a table: its own, else those of the reverse connection, else the defaults."""
+def _complete_keys(path: ConvolutionPath, paths: Sequence[PathSpec]) -> tuple[tuple[int, int], Padding, Pooling, bool]:
+    """Return kernel, padding, pool and whether cells are copied: own keys, else those of the reverse, else defaults."""
     reverse = _find_reverse(path, paths)
     tables = [table for table in (path, reverse) if isinstance(table, ConvolutionPath)]
-    kernel, padding, how = (
+    kernel, padding, how, cells = (
         next((value for table in tables if (value := _read_key(table, key)) is not None), default)
         for key, default in _DEFAULTS.items()
     )
-    return kernel, padding, how
+    return kernel, padding, how, cells == "per-position"
 
 
 def _as_form(form: tuple[int, ...]) -> Form:

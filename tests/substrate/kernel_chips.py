@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from devices.hardware import Devices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
 from substrate.network.dense import Dense
@@ -17,16 +18,17 @@ POOLS = ["softmax", "average"]
 FEEDBACK = "weight/l2-l1"
 
 
-def make_kernel_chip(pool: str = "softmax", symmetric: bool = False, seed: int = 0, **devices: object) -> Chip:
+def make_kernel_chip(
+    pool: str = "softmax", symmetric: bool = False, seed: int = 0, cells: str = "shared", **devices: object
+) -> Chip:
     """Return in-l1 without pooling, l1-l2 pooled and back, and dense connections from there, settled by JAX.
 
     Keywords: blocks of devices, and `dynamics`, keywords of `Dynamics`.
     """
     more = {"dt": 0.9, "engine": "jax"} | devices.pop("dynamics", {})
-    paths = [ConvolutionPath(kind="conv", path=path, pool=pool) for path in ("l1-l2", "l2-l1")]
-    topology = Topology(
-        LAYERS, [ConvolutionPath(kind="conv", path="in-l1", pool="none"), *paths, "l2-out", "out-l2"], 3
-    )
+    kernels = {"in-l1": "none", "l1-l2": pool, "l2-l1": pool}
+    paths = [ConvolutionPath(kind="conv", path=path, pool=how, cells=cells) for path, how in kernels.items()]
+    topology = Topology(LAYERS, [*paths, "l2-out", "out-l2"], 3)
     rng = np.random.default_rng(seed)
     blocks = {
         name: (0.3 if len(shape) == 4 else 0.5) * rng.normal(size=shape) for name, shape in topology.shapes.items()
@@ -40,7 +42,7 @@ def make_kernel_chip(pool: str = "softmax", symmetric: bool = False, seed: int =
 
 
 def make_dense_twin(chip: Chip, engine: str) -> Chip:
-    """Return the chip with a matrix in place of each kernel, whose entries repeat its numbers."""
+    """Return the chip with a matrix in place of each kernel, whose entries repeat its numbers or are its copies."""
     topology = Topology(chip.topology.layers, WIRINGS["reciprocal"], chip.topology.classes)
     blocks = dict(chip.effective)
     for c in chip.topology.connections:
@@ -49,7 +51,8 @@ def make_dense_twin(chip: Chip, engine: str) -> Chip:
     for name in topology.names:
         blocks[f"bias/{name}"] = chip.topology.spread_bias(name, blocks[f"bias/{name}"])
     how = chip.design.dynamics.model_copy(update={"engine": engine})
-    return Chip(chip.design.replace(topology=topology, dynamics=how), blocks)
+    ideal = {"weights": WeightDevices(), "feedback": FeedbackDevices()}
+    return Chip(chip.design.replace(topology=topology, dynamics=how, **ideal), blocks)
 
 
 def settle(chip: Chip, samples: int = 4) -> tuple[np.ndarray, np.ndarray]:

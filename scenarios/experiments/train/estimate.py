@@ -32,7 +32,7 @@ class TrainEstimate(CostEstimate[Train]):
 
     def times(self, plan: Train, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds by part."""
-        schemes, batch, size = chip.scenario.tried(), counts.rows, chip.topology.size
+        schemes, batch, size = chip.scenario.tried(), counts.rows, chip.topology.cell_count
         batches = counts.estimates / batch
         nudged = chip.design.dynamics.nudged
         probes = counts.probes * chip.steps(nudged, 1.0) * chip.step(nudged)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from devices.neuron import activation
 
 from ...dynamics.machine import Drive, Machine
+from ...network.connection import ConnectionKind
 from ...protocol import State, Status
 from ..stopping import RUNNING
 from .programs.connections import pack_weight
@@ -74,10 +75,22 @@ def prepare_weights(machine: Machine) -> tuple[Array, ...]:
 
 
 def list_blocks(machine: Machine) -> tuple[Array, ...]:
-    """Return the block of every link in the numbers of the simulation."""
+    """Return the block of every link in the numbers of the simulation; its copies where they differ."""
     starts = zip(machine.edges[:, 4].tolist(), machine.kinds, strict=True)
-    blocks = [machine.weights[i : i + math.prod(kind.shape)].reshape(kind.shape) for i, kind in starts]
-    return tuple(jnp.asarray(block, dtype=machine.dtype) for block in blocks)
+    blocks = [machine.weights[i : i + math.prod(kind.cells)].reshape(kind.cells) for i, kind in starts]
+    return tuple(
+        jnp.asarray(merge_equal_copies(kind, block), dtype=machine.dtype)
+        for kind, block in zip(machine.kinds, blocks, strict=True)
+    )
+
+
+def merge_equal_copies(kind: ConnectionKind, cells: Array) -> Array:
+    """Return the cells of a block as one kernel if all its copies are equal, else as they are.
+
+    So a chip without errors takes the time of a shared kernel, and gives its bits.
+    """
+    first, *others = cells.reshape(-1, *kind.shape)
+    return first if all(np.array_equal(first, other) for other in others) else cells
 
 
 def make_cell(machine: Machine, device: Any = None) -> Cell:

@@ -15,7 +15,17 @@ from ...network.convolution import ConvolutionFeedback
 from ...network.local_couplings import CouplingProduct, Rows
 from ...protocol import State
 from ..protocol import Linear
-from .batch import Tile, count_rows, list_blocks, make_cell, make_planes, make_spec, prepare_weights, read_planes
+from .batch import (
+    Tile,
+    count_rows,
+    list_blocks,
+    make_cell,
+    make_planes,
+    make_spec,
+    merge_equal_copies,
+    prepare_weights,
+    read_planes,
+)
 from .compile import calculate_in_double
 from .programs import linear
 from .programs.connections import pack_weight
@@ -81,7 +91,7 @@ class JaxEngine:
         """Return the drives (batch, post) that a connection from the clamped input makes of activities (batch, pre)."""
         tile = _make_tile(len(activity))
         a = make_planes(activity, tile, 1, np.float64)
-        packed = pack_weight(kind, jnp.asarray(weights))
+        packed = pack_weight(kind, jnp.asarray(merge_equal_copies(kind, weights)))
         return read_planes(linear.apply(kind, packed, a, a[..., :0], lax.Precision.HIGHEST), tile)
 
     @staticmethod
@@ -100,7 +110,7 @@ class JaxEngine:
         ends = (activity, delta, np.zeros((len(activity), 0)) if lower is None else lower)
         planes = 2 if any(map(np.iscomplexobj, ends)) else 1
         a, d, low = (make_planes(x, tile, planes, np.float64) for x in ends)
-        packed = () if weights is None else pack_weight(kind, jnp.asarray(weights))
+        packed = () if weights is None else pack_weight(kind, jnp.asarray(merge_equal_copies(kind, weights)))
         found = np.asarray(linear.correlate(kind, packed, a, d, low, lax.Precision.HIGHEST))
         return np.asarray(found[0] if planes == 1 else found[0] + 1j * found[1])
 
@@ -116,7 +126,10 @@ class JaxEngine:
         else:
             moved = make_planes(change, tile, 1, np.float64)[0]
             found = linear.differentiate_product(spec, blocks, a, d, moved)
-        return [np.array(block) for block in found]
+        return [
+            np.array(cells).reshape(-1, *kind.shape).sum(axis=0)
+            for kind, cells in zip(machine.kinds, found, strict=True)
+        ]
 
 
 def _make_exact(machine: Machine) -> Machine:

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("jax", reason="needs the extra jax")
 
-from devices.synapse.cell import FeedbackDevices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from learning import cost
 from learning.draws import draw_unit_normals
 from learning.estimator import estimate_error_vectors, measure_free
@@ -75,9 +75,18 @@ def test_states_errors_and_gradients_are_those_of_an_independent_program():
             assert_reference(block, expected[f"gradient/{kind}/{name}"], f"{kind} {name}")
 
 
-def test_average_pooling_is_a_dense_network_whose_entries_repeat():
+COPIED = {
+    "cells": "per-position",
+    "weights": WeightDevices(mismatch="additive", mismatch_sigma=0.05),
+    "feedback": FeedbackDevices(mismatch_sigma=0.1),
+}
+"""Copies whose errors do not depend on the weight, so a change of the kernel is that of all its cells."""
+
+
+@pytest.mark.parametrize("devices", [{}, COPIED], ids=["shared", "copied"])
+def test_average_pooling_is_a_dense_network_whose_entries_repeat(devices):
     """Exact errors and their gradients, EP limits and the loss of homeostasis, on both engines."""
-    chip = make_kernel_chip("average")
+    chip = make_kernel_chip("average", **devices)
     x, y = settle(chip)
     errors, loss = compute_exact_errors(chip, y), compute_local_loss(chip)
     for engine in ("jax", "cpu"):
@@ -139,9 +148,10 @@ def measure_errors(chip, scheme):
 
 
 @pytest.mark.parametrize("scheme", [Centred(beta=1e-3), Circle(beta=0.05, points=4)], ids=["real", "complex"])
+@pytest.mark.parametrize("cells", ["shared", "per-position"])
 @pytest.mark.parametrize("pool", POOLS)
-def test_a_correction_that_knows_the_kernels_makes_ep_exact_for_a_small_nudge(pool, scheme):
-    chip = make_kernel_chip(pool, feedback=FeedbackDevices(mismatch_sigma=0.2)).variant(correction="exact")
+def test_a_correction_that_knows_the_kernels_makes_ep_exact_for_a_small_nudge(pool, cells, scheme):
+    chip = make_kernel_chip(pool, cells=cells, feedback=FeedbackDevices(mismatch_sigma=0.2)).variant(correction="exact")
     found, exact = measure_errors(chip, scheme)
     cosine = np.vdot(found, exact.delta) / np.linalg.norm(found) / np.linalg.norm(exact.delta)
     assert 1.0 - cosine < 1e-8
@@ -149,10 +159,12 @@ def test_a_correction_that_knows_the_kernels_makes_ep_exact_for_a_small_nudge(po
     np.testing.assert_allclose(exact.ep, exact.delta, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("cells", ["shared", "per-position"])
 @pytest.mark.parametrize("pool", POOLS)
-def test_a_correction_leaves_what_it_does_not_know(pool):
+def test_a_correction_leaves_what_it_does_not_know(pool, cells):
     """The limit of a chip whose feedback devices spread, and its part of first order in the spread."""
-    chip = make_kernel_chip(pool, feedback=FeedbackDevices(mismatch_sigma=0.1)).variant(correction="programmed")
+    devices = {"cells": cells, "feedback": FeedbackDevices(mismatch_sigma=0.1)}
+    chip = make_kernel_chip(pool, **devices).variant(correction="programmed")
     found, exact = measure_errors(chip, Centred(beta=1e-3))
     np.testing.assert_allclose(found, exact.ep, rtol=0, atol=1e-5 * np.abs(exact.ep).max())
     left = exact.ep - exact.delta
@@ -183,9 +195,10 @@ def loss_at_rest(chip, x, y):
     return cost.compute_loss(chip.readout, free.activity["out"], y).mean()
 
 
+@pytest.mark.parametrize("devices", [{}, COPIED], ids=["shared", "copied"])
 @pytest.mark.parametrize("pool", POOLS)
-def test_exact_gradients_are_differences_of_the_loss_at_rest(pool):
-    chip = make_kernel_chip(pool)
+def test_exact_gradients_are_differences_of_the_loss_at_rest(pool, devices):
+    chip = make_kernel_chip(pool, **devices)
     x, y = settle(chip)
     blocks, rng = make_exact_rule(chip)(Samples(x, y)).blocks, np.random.default_rng(3)
     assert blocks.keys() == chip.programmed.keys()
@@ -200,6 +213,22 @@ def test_exact_gradients_are_differences_of_the_loss_at_rest(pool):
         assert block[index] == pytest.approx(differentiate(loss), rel=1e-7, abs=1e-10), name
 
 
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_training_of_copies_lowers_the_loss_and_keeps_one_kernel(pool):
+    """The requests are measured; every write goes to all copies, whose errors stay."""
+    chip = make_kernel_chip(pool, **COPIED)
+    x, y = settle(chip)
+    errors = {name: chip.effective[name] - block for name, block in chip.programmed.items() if name != FEEDBACK}
+    before, programmed = loss_at_rest(chip, x, y), chip.programmed["weight/l1-l2"].copy()
+    rule = make_rule(ErrorVector(), OnlyBench(chip), RuleContext(Centred(beta=0.05), "mean"))
+    list(train(chip, rule, Sgd(rate=0.2, momentum=0.0), lambda epoch: [Samples(x, y, epoch=epoch)], 8, TrainingState()))
+    assert loss_at_rest(chip, x, y) < 0.8 * before
+    assert np.abs(chip.programmed["weight/l1-l2"] - programmed).max() > 1e-3
+    assert errors["weight/l1-l2"].shape == (4, 4, *programmed.shape)
+    for name, error in errors.items():
+        np.testing.assert_allclose(chip.effective[name] - chip.programmed[name], error, rtol=0, atol=1e-14)
+
+
 def loss_around(chip, activity):
     """Return the mean of ``2 |A|^2`` from the matrix of every sample around its activity."""
     couplings = find_couplings(chip.machine, chip.topology, activity)
@@ -207,9 +236,10 @@ def loss_around(chip, activity):
     return np.mean([0.5 * np.sum((w - w.T) ** 2) for w in matrices])
 
 
+@pytest.mark.parametrize("devices", [{}, COPIED], ids=["shared", "copied"])
 @pytest.mark.parametrize("pool", POOLS)
-def test_the_gradient_of_homeostasis_is_that_of_its_loss_at_fixed_activities(pool):
-    chip = make_kernel_chip(pool)
+def test_the_gradient_of_homeostasis_is_that_of_its_loss_at_fixed_activities(pool, devices):
+    chip = make_kernel_chip(pool, **devices)
     settle(chip)
     activity, found, rng = chip.free_activity(), compute_local_loss(chip), np.random.default_rng(3)
     assert found.loss == pytest.approx(loss_around(chip, activity), rel=1e-12)

@@ -5,10 +5,15 @@ import tomllib
 
 import pytest
 
+from devices.hardware import Devices
 from scenarios.data.datasets import Outline
 from scenarios.experiments import rates
 from scenarios.experiments.estimate import estimate_seconds, estimate_workload
+from scenarios.experiments.step_clock import make_step_clock
 from scenarios.schema.scenario import ScenarioSpec
+from substrate.chip.design import Design
+from substrate.dynamics.methods import Dynamics
+from substrate.network.topology import Topology
 from tests.scenarios.files import MEASURE
 
 OUTLINE = Outline(samples=4000, inputs=12, classes=5, test_samples=40)
@@ -159,3 +164,46 @@ def test_a_step_in_double_precision_is_measured_apart():
     clock = rates.TimedChip.of(scenario, estimate_workload(scenario, OUTLINE).topology, 20).clock
     assert 0.0 < clock("single") < 1.0
     assert clock("single") == clock("single") != clock("double")
+
+
+def test_the_copies_of_kernels_are_counted_in_memory_and_writes(monkeypatch):
+    monkeypatch.setattr(rates, "make_step_clock", lambda *_: SECONDS.__getitem__)
+    kernel = {"path": "in-l1", "kind": "conv", "pool": "none"}
+    found = []
+    for cells in ("shared", "per-position"):
+        network = {
+            "layers": {"in": [4, 3, 1], "l1": [4, 3, 5], "out": 3},
+            "connections": [kernel | {"cells": cells}, "l1-out", "out-l1"],
+        }
+        data = tomllib.loads(MEASURE) | {"dynamics": FIXED_STEPS, "experiment": TRAINED | {"ledger": None}}
+        data["network"] = {k: v for k, v in data["network"].items() if k != "parameters"} | network
+        scenario = ScenarioSpec.model_validate(data)
+        load = estimate_workload(scenario, OUTLINE)
+        made = rates.TimedChip.of(scenario, load.topology, 1).made()
+        found.append((load, estimate_seconds(scenario, load)["writes"], made))
+    (shared, fast, few), (copied, slow, many) = found
+    more = 11 * 3 * 3 * 5
+    assert copied.topology.size == shared.topology.size
+    assert copied.memory - shared.memory == 3 * 8 * more
+    assert copied.result - shared.result == 8 * more
+    assert copied.operations == shared.operations
+    assert slow > fast
+    assert many / few == copied.topology.cell_count / shared.topology.size
+
+
+def test_steps_are_measured_with_the_cells_of_the_scenario(monkeypatch):
+    """Copies of a kernel that differ take longer; nothing else of the devices does."""
+    made = []
+
+    def make(design, *_):
+        made.append(design)
+        raise RuntimeError
+
+    monkeypatch.setattr("substrate.chip.chip.Chip", make)
+    devices = Devices(weights={"mismatch_sigma": 0.1}, feedback={"mismatch_sigma": 0.2}, noise={"thermal": 0.1})
+    design = Design(
+        Topology({"in": 2, "out": 2}, ["in-out", "out-out"]), "dsilu", "mse", Dynamics(engine="jax"), devices
+    )
+    with pytest.raises(RuntimeError):
+        make_step_clock(design, 1)("double")
+    assert made[0].devices == Devices(weights=devices.weights, feedback=devices.feedback)

@@ -36,6 +36,7 @@ FOUND: dict[str, Sample | Silent] = {
         kernel=refused({"kind": "conv", "path": "in-l1", "kernel": [2, 1], "padding": "valid"}, "has no place"),
         padding=refused({"kind": "conv", "path": "in-l1", "padding": "valid"}, "has no place"),
         pool=refused({"kind": "conv", "path": "in-l1", "pool": "none"}, "does not settle convolutions"),
+        cells=refused({"kind": "conv", "path": "in-l1", "cells": "own"}, "must be 'shared' or 'per-position'"),
     ),
     **table("network.activation", CURVE, table="other.csv", units="model", zero_in=0.2, zero_out=0.2),
     **table("network.init", kind=refused("other", "lecun-normal")),

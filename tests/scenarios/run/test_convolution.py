@@ -24,6 +24,7 @@ from tests.scenarios.experiments.train.test_run import Watch, assert_same
 from tests.scenarios.files import DATA
 from tests.scenarios.scenario_files import write
 from tests.scenarios.schema.test_convolution import CONV
+from tests.statistics import assert_normal_variance
 
 pytestmark = pytest.mark.jax
 
@@ -156,6 +157,25 @@ def test_homeostasis_in_a_training_lowers_its_loss(tmp_path, trained):
     assert "estimated" in plain["symmetry_draws"].long_name
     assert loss[-1] < 0.8 * loss[0]
     assert plain["homeostasis_loss"].data[-1] > 0.9 * loss[0]
+
+
+COPIED = [f"network.connections.{k}.cells=per-position" for k in range(3)]
+
+
+def test_a_training_writes_one_kernel_to_all_places(tmp_path):
+    """Its cells begin with errors of their own and keep them; it goes on bit for bit."""
+    text = TRAIN.partition("ledger")[0]
+    whole = compute(tmp_path / "whole", text, COPIED)
+    with pytest.raises(Interrupted):
+        compute(tmp_path / "stopped", text, COPIED, Watch(4))
+    assert_same(whole, compute(tmp_path / "stopped", text, COPIED))
+    result = store.read_result_file(whole)
+    group = result["devices/l1-l2"]
+    cells = group["effective"]
+    assert cells.dims == ("place_row", "place_column", *group["programmed"].dims)
+    gains = cells.data / group["programmed"].data
+    assert gains.shape == (4, 4, 3, 3, 2, 3)
+    assert_normal_variance(gains, 0.05**2)
 
 
 def test_a_sweep_by_two_workers_is_that_of_one(tmp_path):

@@ -42,6 +42,7 @@ kind = "measure"
 """
 
 
+PER_POSITION = '{ path = "in-conv1", kind = "conv" }', '{ path = "in-conv1", kind = "conv", cells = "per-position" }'
 VOLTS = "physical={ volt_scale = 0.5, activity_volts = 0.5 }"
 
 
@@ -64,6 +65,17 @@ def test_a_network_is_read_with_its_parameters_and_flat_images(tmp_path, elsewhe
     given = np.load(DATA / "conv_dsilu_xent" / "parameters.npz")
     for name, block in setup.chip(threads=1).effective.items():
         np.testing.assert_array_equal(block, given[name])
+
+
+def test_measured_weights_are_those_of_all_copies(tmp_path, elsewhere):
+    path = write(tmp_path, CONV.replace(*PER_POSITION))
+    measured = np.random.default_rng(0).normal(size=(32, 32, 3, 3, 3, 4))
+    np.savez(tmp_path / "w.npz", **{"weight/in-conv1": measured})
+    loaded = load_scenario(path, [f"devices.weights.measured={tmp_path}/w.npz"])
+    np.testing.assert_array_equal(make_setup(loaded).chip(threads=1).effective["weight/in-conv1"], measured)
+    np.savez(tmp_path / "w.npz", **{"weight/in-conv1": measured[0, 0]})
+    (fault,) = faults_of_files(load_scenario(path, [f"devices.weights.measured={tmp_path}/w.npz"]))
+    assert "(32, 32, 3, 3, 3, 4)" in fault.hint
 
 
 def test_a_resolved_scenario_is_the_same(tmp_path, elsewhere):
@@ -98,8 +110,8 @@ def test_the_engine_for_processors_is_refused_with_the_way_out(tmp_path):
     ("edits", "path", "message"),
     [
         (["devices.wires.segment=0.01", "devices.weights.cell=pair"], "devices.wires.segment", "no array of rows"),
-        ([VOLTS, "physical.synapse=passive"], "physical.synapse", "serve all places"),
-        ([VOLTS, "physical.synapse=transconductor"], "physical.synapse", "serve all places"),
+        ([VOLTS, "physical.synapse=passive"], "physical.synapse", "not modelled"),
+        ([VOLTS, "physical.synapse=transconductor"], "physical.synapse", "not modelled"),
         (
             ["learning.optimiser={ spectral_caps = { conv1-conv2 = 1.0 } }"],
             "learning.optimiser.spectral_caps.conv1-conv2",
@@ -111,6 +123,25 @@ def test_what_has_no_meaning_for_kernels_is_refused(tmp_path, edits, path, messa
     found = {".".join(map(str, fault.path)): fault for fault in faults_of(write(tmp_path, CONV), *edits)}
     assert message in found[path].message
     assert "leave" in found[path].hint or "dense connections" in found[path].hint
+
+
+@pytest.mark.parametrize(
+    ("edit", "path"),
+    [
+        ("devices.update={ kind = 'constant-step', step = 0.01 }", "devices.update"),
+        ("devices.update={ kind = 'verified', w_max = 1, error = [0.01] }", "devices.update"),
+        ("devices.comparator={ change = 0.01 }", "devices.comparator"),
+        ("devices.retention={ leak_tau = 1e6 }", "devices.retention"),
+    ],
+)
+def test_what_would_let_copies_of_a_kernel_drift_apart_is_refused(tmp_path, edit, path):
+    edits, found = ["experiment={ kind = 'train', epochs = 1 }", edit], []
+    for text in (CONV, CONV.replace(*PER_POSITION)):
+        faults = faults_of(write(tmp_path, text), *edits)
+        found.append({".".join(map(str, fault.path)): fault for fault in faults})
+    assert path not in found[0]
+    words = "the copies of a kernel (in-conv1) are written as one number"
+    assert_tells(found[1][path], path, words, 'cells = "shared"')
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from substrate.network.dense import Dense
 ROOT = Path(__file__).parents[3]
 AVERAGED = Convolution((4, 6, 2), (2, 3, 3), (3, 3), "same", "average")
 INSIDE = Convolution((5, 4, 2), (3, 3, 3), (3, 2), "valid", "none")
+COPIED = replace(AVERAGED, copied=True)
+COPIED_INSIDE = replace(INSIDE, copied=True)
 SIZES = {
     Dense(5, 3): (5, 3),
     Dense(4, 4): (4, 4),
@@ -20,6 +23,10 @@ SIZES = {
     AVERAGED.reverse: (18, 48),
     INSIDE: (40, 27),
     INSIDE.reverse: (27, 40),
+    COPIED: (48, 18),
+    COPIED.reverse: (18, 48),
+    COPIED_INSIDE: (40, 27),
+    COPIED_INSIDE.reverse: (27, 40),
 }
 """Units of both layers, by kind whose map is linear; see `test_convolution` for others."""
 
@@ -30,10 +37,10 @@ def kind(request):
 
 
 def arrays(kind, batch=6):
-    """Return a block, activities and errors."""
+    """Return a block, of copies the cells of all, activities and errors."""
     rng, (pre, post) = np.random.default_rng(1), SIZES[kind]
     assert kind.linear
-    return rng.normal(size=kind.shape), rng.normal(size=(batch, pre)), rng.normal(size=(batch, post))
+    return rng.normal(size=kind.cells), rng.normal(size=(batch, pre)), rng.normal(size=(batch, post))
 
 
 def test_the_adjoint_is_the_transpose(kind):
@@ -42,9 +49,9 @@ def test_the_adjoint_is_the_transpose(kind):
 
 
 def test_the_gradient_is_the_derivative_of_the_map(kind):
-    """The map is linear in the block, so a difference of any size is the derivative."""
+    """The map is linear in the block, so a difference of any size is the derivative; a block changes all its copies."""
     w, a, d = arrays(kind)
-    other = arrays(kind)[0][::-1] + 0.3
+    other = np.random.default_rng(2).normal(size=kind.shape)
     change = np.vdot(kind.apply(w + other, a), d) - np.vdot(kind.apply(w, a), d)
     np.testing.assert_allclose(np.vdot(kind.gradient(a, d), other), change, rtol=1e-12)
 
@@ -59,7 +66,7 @@ def test_the_mirror_is_the_transpose_as_a_map_of_its_own(kind):
     w, _, d = arrays(kind)
     np.testing.assert_allclose(kind.reverse.apply(kind.mirror(w), d), kind.adjoint(w, d), rtol=1e-13)
     np.testing.assert_array_equal(kind.reverse.mirror(kind.mirror(w)), w)
-    assert kind.reverse.shape == kind.mirror(w).shape
+    assert kind.reverse.cells == kind.mirror(w).shape
     assert kind.reverse.reverse == kind
 
 
@@ -75,14 +82,35 @@ def test_a_drive_sums_as_many_products_as_it_says(forward):
     np.testing.assert_allclose(forward.apply(np.ones(forward.shape), ones), forward.fan_in, rtol=1e-14)
 
 
-def test_a_block_names_its_dimensions_and_the_paths_into_its_post_units(kind):
-    """A weight acts on those post units alone whose path its place in the block names."""
+def test_a_block_and_its_cells_name_their_dimensions(kind):
     assert len(kind.dims) == len(kind.shape) == len(set(kind.dims))
+    assert len(kind.cell_dims) == len(kind.cells) == len(set(kind.cell_dims))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SIZES if kind != COPIED], ids=str)
+def test_a_cell_acts_on_those_post_units_alone_whose_path_it_finds(kind):
     w, a, _ = arrays(kind)
-    paths = kind.shape[kind.post_axis]
-    gains = 1.0 + np.arange(paths)
-    scaled = kind.apply(w * np.expand_dims(gains, tuple(range(1, -kind.post_axis))), a)
-    np.testing.assert_allclose(scaled, kind.apply(w, a) * np.tile(gains, SIZES[kind][1] // paths), rtol=1e-12)
+    gains = 1.0 + np.arange(kind.paths)
+    scaled = kind.apply(w * kind.spread_paths(gains), a)
+    np.testing.assert_allclose(scaled, kind.apply(w, a) * np.tile(gains, SIZES[kind][1] // kind.paths), rtol=1e-12)
+    assert (kind.spread_paths(np.ones(kind.paths)) == 1.0).all(), "nor does a path without error change any cell"
+
+
+def test_copies_have_a_path_for_each_of_their_places_before_pooling():
+    w, a, _ = arrays(COPIED)
+    gains, plain = 1.0 + np.arange(4 * 6 * 3), replace(COPIED, high=(4, 6, 3), pool="none")
+    drives = (gains * plain.apply(w, a)).reshape(-1, 4, 6, 3)
+    pooled = drives.reshape(-1, 2, 2, 3, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(COPIED.apply(w * COPIED.spread_paths(gains), a), pooled.reshape(-1, 18), rtol=1e-12)
+
+
+@pytest.mark.parametrize("one", [COPIED, COPIED_INSIDE, COPIED.reverse, COPIED_INSIDE.reverse], ids=str)
+def test_equal_copies_are_one_kernel(one):
+    kernel, (_, a, d) = np.random.default_rng(2).normal(size=one.shape), arrays(one)
+    copies = np.broadcast_to(kernel, one.cells)
+    assert copies.ndim == 6
+    np.testing.assert_allclose(one.apply(copies, a), one.apply(kernel, a), rtol=0, atol=1e-13)
+    np.testing.assert_array_equal(one.gradient(a, d, copies), one.gradient(a, d, kernel))
 
 
 def test_products_are_counted():

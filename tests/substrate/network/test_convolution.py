@@ -19,6 +19,7 @@ CASES = {
     "valid": Convolution((6, 4, 2), (2, 1, 3), (3, 3), "valid", "softmax"),
     "even kernel": Convolution((4, 6, 2), (2, 3, 3), (2, 4), "same", "softmax"),
     "average": Convolution((4, 6, 2), (2, 3, 3), (3, 1), "same", "average"),
+    "copied": Convolution((4, 6, 2), (2, 3, 3), (3, 2), "same", "softmax", copied=True),
     "unpooled": Convolution((5, 4, 3), (3, 2, 2), (3, 3), "valid", "none"),
 }
 
@@ -29,10 +30,15 @@ def kind(request):
 
 
 def draw(kind, batch=3, seed=1):
-    """Return a kernel and activities of both layers."""
+    """Return a kernel, or copies of it, and activities of both layers."""
     rng = np.random.default_rng(seed)
     low, high = (rng.normal(size=(batch, np.prod(form))) for form in (kind.low, kind.high))
-    return rng.normal(size=kind.shape), low, high
+    return rng.normal(size=kind.cells), low, high
+
+
+def draw_change(kind):
+    """Return a change of the kernel, which is that of all copies."""
+    return np.random.default_rng(3).normal(size=kind.shape)
 
 
 def convolve_slowly(kind, w, low):
@@ -41,11 +47,12 @@ def convolve_slowly(kind, w, low):
     size = [n * w for n, w in zip(kind.high[:2], get_window(kind.pool), strict=True)]
     before = [(k - 1) // 2 if kind.padding == "same" else 0 for k in kind.kernel]
     z = np.zeros((*size, kind.high[2]))
+    copies = np.broadcast_to(w, (*size, *kind.shape))
     for i, j in np.ndindex(*size):
         for p, q in np.ndindex(*kind.kernel):
             row, column = i + p - before[0], j + q - before[1]
             if 0 <= row < rows and 0 <= column < columns:
-                z[i, j] += low.reshape(kind.low)[row, column] @ w[p, q]
+                z[i, j] += low.reshape(kind.low)[row, column] @ copies[i, j, p, q]
     return z
 
 
@@ -81,7 +88,7 @@ def test_feedback_is_the_derivative_by_the_lower_activities(kind):
 
 def test_the_gradient_forward_is_the_derivative_by_the_kernel(kind):
     w, low, high = draw(kind)
-    along = draw(kind, seed=2)[0]
+    along = draw_change(kind)
     expected = differentiate(lambda k: np.vdot(kind.apply(k, low), high), w, along)
     np.testing.assert_allclose(np.vdot(kind.gradient(low, high, w), along), expected, rtol=1e-9)
 
@@ -89,7 +96,7 @@ def test_the_gradient_forward_is_the_derivative_by_the_kernel(kind):
 def test_the_gradient_back_is_the_derivative_at_the_slopes_of_pooling(kind):
     """All of it for linear pooling; under softmax pooling the slopes stay those of the kernel as it is."""
     w, low, high = draw(kind)
-    other, delta, _ = draw(kind, seed=2)
+    other, delta = draw_change(kind), draw(kind, seed=2)[1]
     back = kind.reverse
     slopes = pool_slopes(kind._convolve(w, low), kind.pool) * spread(high.reshape(-1, *kind.high), kind.pool)
     expected = np.vdot(kind._convolve(other, delta), slopes)
@@ -173,7 +180,7 @@ def kinds(draw):
     size = draw(st.tuples(*2 * [st.integers(1, 2)]))
     places = [n * w for n, w in zip(size, get_window(how), strict=True)]
     low = [n + k - 1 if padding == "valid" else n for n, k in zip(places, kernel, strict=True)]
-    return Convolution((*low, channels[0]), (*size, channels[1]), kernel, padding, how)
+    return Convolution((*low, channels[0]), (*size, channels[1]), kernel, padding, how, draw(st.booleans()))
 
 
 @settings(max_examples=60, deadline=None)

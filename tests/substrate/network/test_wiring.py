@@ -23,6 +23,8 @@ PATHS = [
     "out-conv2",
 ]
 
+COPIED = conv("conv2-conv1", cells="per-position")
+
 
 def changed(*changes):
     """Return the connections with some exchanged by number."""
@@ -46,6 +48,20 @@ def test_a_table_is_completed_from_its_reverse_and_then_by_defaults():
         ("conv1-conv2", "conv2-conv1"),
         ("conv2-out", "out-conv2"),
     ]
+
+
+def test_a_pair_copies_its_kernels_together_and_their_cells_alone():
+    topology, shared = Topology(LAYERS, changed((2, COPIED)), 3), Topology(LAYERS, PATHS, 3)
+    assert [c.kind.copied for c in topology.connections[:3]] == [False, True, True]
+    assert topology.shapes == shared.shapes == shared.cells
+    assert {name: shape for name, shape in topology.cells.items() if shape != topology.shapes[name]} == {
+        "weight/conv1-conv2": (2, 4, 3, 3, 3, 4),
+        "weight/conv2-conv1": (2, 4, 3, 3, 3, 4),
+    }
+    assert topology.size == shared.size == shared.cell_count == topology.cell_count - 2 * 7 * 108
+    blocks = topology.blocks(np.arange(topology.cell_count))
+    assert {name: block.shape for name, block in blocks.items()} == topology.cells
+    assert np.concatenate([block.ravel() for block in blocks.values()]).tolist() == list(range(topology.cell_count))
 
 
 def test_a_layer_of_channels_has_flat_units_and_a_bias_per_channel():
@@ -124,6 +140,13 @@ def test_a_layer_of_channels_has_flat_units_and_a_bias_per_channel():
         ),
         ({}, changed((2, conv("conv2-conv1", padding="same"))), "connections.2.padding", "has valid", "one of both"),
         ({}, changed((2, conv("conv2-conv1", pool="none"))), "connections.2.pool", "has average", "one of both"),
+        (
+            {},
+            changed((1, conv("conv1-conv2", padding="valid", pool="average", cells="shared")), (2, COPIED)),
+            "connections.2.cells",
+            "conv1-conv2 has shared",
+            "one of both",
+        ),
         ({}, changed((2, "conv2-conv1")), "connections.1", "its reverse 'conv2-conv1' is dense", "both text"),
         ({}, changed((1, "conv1-conv2")), "connections.2", "its reverse 'conv1-conv2' is dense", "both text"),
         ({}, [*PATHS, conv("conv1-conv1")], "connections.5.path", "joins a layer with itself", "another layer"),

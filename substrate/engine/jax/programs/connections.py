@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from ....network.connection import ConnectionKind
@@ -20,14 +21,14 @@ from ....network.pooling import get_window
 Array = Any
 
 Weight = tuple[Array, ...]
-"""A block as the products take it: itself; of feedback also the kernel that runs back."""
+"""A block as the products take it: itself, or its copies; of a feedback kernel also the one that runs back."""
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def pack_weight(kind: ConnectionKind, block: Array) -> Weight:
-    """Return a block as the products take it."""
-    if isinstance(kind, ConvolutionFeedback):
+    """Return a block, or its copies, as the products take it."""
+    if isinstance(kind, ConvolutionFeedback) and block.ndim == len(kind.shape):
         return block, jnp.transpose(block[::-1, ::-1], (0, 1, 3, 2))
     return (block,)
 
@@ -40,7 +41,7 @@ def apply_connection(kind: ConnectionKind, weight: Weight, a: Array, here: Array
     kind : ConnectionKind
         What holds the weights.
     weight : tuple of arrays
-        The block as `pack_weight` left it.
+        The block, or its copies, as `pack_weight` left it.
     a, here : array (planes, batch, pre), (planes, batch, post)
         Activities of both ends.
     precision : Precision
@@ -58,7 +59,7 @@ def apply_connection(kind: ConnectionKind, weight: Weight, a: Array, here: Array
         return _pool(kind, z).reshape(*a.shape[:2], -1)
     if isinstance(kind, ConvolutionFeedback):
         z = _send_back(kind, weight[0], here, a, precision)
-        return _convolve_back(kind, weight[1], z, precision).reshape(*a.shape[:2], -1)
+        return _convolve_back(kind, weight[-1], z, precision).reshape(*a.shape[:2], -1)
     raise NotImplementedError(f"{type(kind).__name__} has no products in JAX")
 
 
@@ -107,6 +108,10 @@ def _find_edges(kind: Convolution | ConvolutionFeedback) -> list[tuple[int, int]
 
 def _convolve(kind: Convolution | ConvolutionFeedback, kernel: Array, low: Array, precision: lax.Precision) -> Array:
     """Return drives before pooling (planes, batch, row, column, channel)."""
+    if kernel.ndim > len(kind.shape):
+        patches = jnp.stack(_cut_patches(kind, _join(low)), axis=3)
+        z = jnp.einsum("brcki,rckio->brco", patches, _line_up(kind, kernel), precision=precision)
+        return z.reshape(*low.shape[:2], *z.shape[1:])
     z = lax.conv_general_dilated(
         _join(low), kernel, (1, 1), _find_edges(kind), dimension_numbers=_LAYOUT, precision=precision
     )
@@ -114,7 +119,9 @@ def _convolve(kind: Convolution | ConvolutionFeedback, kernel: Array, low: Array
 
 
 def _convolve_back(kind: ConvolutionFeedback, turned: Array, z: Array, precision: lax.Precision) -> Array:
-    """Return the lower values that the transpose of `_convolve` makes of `z`."""
+    """Return the lower values that the transpose of `_convolve` makes of `z`; `turned` as `pack_weight` left it."""
+    if turned.ndim > len(kind.shape):
+        return _add_patches(kind, jnp.einsum("pbrco,rckio->kpbrci", z, _line_up(kind, turned), precision=precision))
     pairs = zip(kind.kernel, _find_edges(kind), strict=True)
     edges = [(k - 1 - before, k - 1 - after) for k, (before, after) in pairs]
     low = lax.conv_general_dilated(_join(z), turned, (1, 1), edges, dimension_numbers=_LAYOUT, precision=precision)
@@ -126,15 +133,35 @@ def _correlate(kind: Convolution | ConvolutionFeedback, low: Array, z: Array, pr
 
     What a library makes of the derivative by a kernel may add up in any order; these sums do not.
     """
-    padded = jnp.pad(low, ((0, 0), *_find_edges(kind), (0, 0)))
-    rows, columns = z.shape[1:3]
     z = z.reshape(-1, z.shape[-1])
     places = [
-        jnp.matmul(padded[:, r : r + rows, c : c + columns].reshape(-1, low.shape[-1]).T, z, precision=precision)
-        for r in range(kind.kernel[0])
-        for c in range(kind.kernel[1])
+        jnp.matmul(patch.reshape(-1, low.shape[-1]).T, z, precision=precision) for patch in _cut_patches(kind, low)
     ]
     return jnp.stack(places).reshape(kind.shape)
+
+
+def _cut_patches(kind: Convolution | ConvolutionFeedback, low: Array) -> list[Array]:
+    """Return what of the lower values (..., row, column, channel) meets each place of the kernel, its rows first."""
+    padded = jnp.pad(low, ((0, 0), *_find_edges(kind), (0, 0)))
+    rows, columns = kind.places
+    return [padded[:, r : r + rows, c : c + columns] for r, c in np.ndindex(*kind.kernel)]
+
+
+def _add_patches(kind: ConvolutionFeedback, patches: Array) -> Array:
+    """Return the lower values that the transpose of `_cut_patches` makes of its patches, side by side in front."""
+    edges, (rows, columns) = _find_edges(kind), kind.places
+    sizes = [n + sum(edge) for n, edge in zip(kind.low[:2], edges, strict=True)]
+    padded = sum(
+        jnp.pad(patch, [(0, 0), (0, 0), (r, sizes[0] - r - rows), (c, sizes[1] - c - columns), (0, 0)])
+        for (r, c), patch in zip(np.ndindex(*kind.kernel), patches, strict=True)
+    )
+    (before, _), (left, _) = edges
+    return padded[:, :, before : before + kind.low[0], left : left + kind.low[1]]
+
+
+def _line_up(kind: Convolution | ConvolutionFeedback, copies: Array) -> Array:
+    """Return copies of a kernel with its places in one dimension (row, column, place of the kernel, low, high)."""
+    return copies.reshape(*kind.places, -1, *kind.shape[2:])
 
 
 def _send_back(

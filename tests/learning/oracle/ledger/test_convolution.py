@@ -48,7 +48,14 @@ def make_books(chip, rule=RULES[0], repeats=2):
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_terms_sum_to_the_total_error_and_every_device_has_one(rule, pool):
-    chip = make_kernel_chip(pool, **BAD)
+    check_terms(make_kernel_chip(pool, **BAD), rule, {"write"})
+
+
+def test_terms_of_copies_sum_to_the_total_error_too():
+    check_terms(make_kernel_chip(cells="per-position", **BAD | {"update": None}), RULES[0])
+
+
+def check_terms(chip, rule, more=frozenset()):
     book, books, _, _ = make_books(chip, rule)
     assert books.keys() == {c.block for c in chip.topology.connections}
     for name, one in {"vectors": book, **books}.items():
@@ -57,7 +64,7 @@ def test_terms_sum_to_the_total_error_and_every_device_has_one(rule, pool):
         np.testing.assert_allclose(sum(terms.values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
         if name in books:
             assert one.steps[0].shape == chip.topology.shapes[name]
-            acting = {"settling", "precision", "readout", "noise", "write"}
+            acting = {"settling", "precision", "readout", "noise", *more}
             acting |= set() if rule.kind == "dyadic" else {"asymmetry", "finite_nudge"}
             assert {term for term in acting if np.abs(terms[term]).max() == 0.0} == set(), name
 

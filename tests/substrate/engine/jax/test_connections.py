@@ -33,7 +33,9 @@ def make_kinds():
         low = (8, 10, 3) if padding == "same" else (7 + kernel[0], 5 + kernel[1], 3)
         high = (*compute_high_size(low, kernel, padding, pool), 4)
         for kind in (Convolution, ConvolutionFeedback):
-            kinds[f"{kind.__name__} {pool} {padding}"] = kind(low, high, kernel, padding, pool)
+            for copied in (False, True):
+                name = f"{kind.__name__} {pool} {padding}{copied * ' copied'}"
+                kinds[name] = kind(low, high, kernel, padding, pool, copied)
     return kinds
 
 
@@ -53,7 +55,7 @@ def apply(kind, w, a, here):
 @pytest.mark.parametrize("name", KINDS)
 def test_products_and_gradients_are_those_of_the_kind(name, planes):
     kind, rng = KINDS[name], np.random.default_rng(1)
-    w = rng.normal(size=kind.shape)
+    w = rng.normal(size=kind.cells)
     sizes = w.shape if name == "dense" else (int(np.prod(kind.low)), int(np.prod(kind.high)))
     pre, post = sizes[::-1] if isinstance(kind, ConvolutionFeedback) else sizes
     a, d, here = (rng.normal(size=(5, n)) + 1j * (planes - 1) * rng.normal(size=(5, n)) for n in (pre, post, post))

@@ -6,10 +6,15 @@ import pytest
 pytest.importorskip("jax", reason="needs the extra jax")
 
 from devices.synapse.cell import FeedbackDevices, WeightDevices
+from learning.oracle.exact import make_exact_rule
+from learning.rules.error_vector import ErrorVector
+from learning.rules.rule import RuleContext, make_rule
+from learning.schemes.nodes import Centred
+from learning.training import Samples
 from substrate.chip.chip import Chip
 from substrate.protocol import Nudge
 from tests.networks import random_batch
-from tests.substrate.kernel_chips import FEEDBACK, make_dense_twin, make_kernel_chip
+from tests.substrate.kernel_chips import FEEDBACK, POOLS, make_dense_twin, make_kernel_chip
 
 pytestmark = pytest.mark.jax
 
@@ -31,11 +36,16 @@ def follow(chip, names=NUDGES):
     return found
 
 
+ROUGH = {"weights": WeightDevices(mismatch_sigma=0.1), "feedback": FeedbackDevices(gain_sigma=0.1)}
+
+
+@pytest.mark.parametrize("cells", ["shared", "per-position"])
 @pytest.mark.parametrize("correction", ["none", "exact"])
 @pytest.mark.parametrize("mode", ["trajectory", "equilibrium"])
-def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode, correction):
+def test_average_pooling_settles_as_a_dense_network_on_both_engines(mode, correction, cells):
     """Two tiles, whose samples have free activities of their own; audits follow some samples alone."""
-    chip = make_kernel_chip("average", dynamics={"mode": mode, "tile": 2}).variant(correction=correction)
+    chip = make_kernel_chip("average", cells=cells, dynamics={"mode": mode, "tile": 2}, **ROUGH)
+    chip = chip.variant(correction=correction)
     found = follow(chip)
     for engine in ("jax", "cpu"):
         for (status, steps, state), (_, counted, other) in zip(
@@ -60,6 +70,36 @@ def test_an_ideal_chip_is_the_chip_without_devices_bit_for_bit():
     for (_, _, state), (_, _, again), (_, _, other) in zip(*map(follow, chips), strict=True):
         np.testing.assert_array_equal(state, again)
         assert np.abs(state - other).max() > 0.01
+
+
+def make_estimating_rule(chip):
+    return make_rule(ErrorVector(), chip, RuleContext(Centred(beta=0.05), "mean"))
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("pool", POOLS)
+def test_copies_without_spread_are_the_shared_kernel_bit_for_bit(pool, precision):
+    how = {"precision": precision}
+    shared = make_kernel_chip(pool, dynamics=how)
+    copied = make_kernel_chip(pool, dynamics=how, cells="per-position", weights=WeightDevices(mismatch_sigma=0.0))
+    assert copied.effective[FEEDBACK].shape == (4, 4, *shared.effective[FEEDBACK].shape)
+    for (_, steps, state), (_, counted, other) in zip(follow(shared), follow(copied), strict=True):
+        np.testing.assert_array_equal(steps, counted)
+        np.testing.assert_array_equal(state, other)
+    samples = Samples(*random_batch(shared, 4))
+    for rule in (make_estimating_rule, make_exact_rule):
+        one, other = (rule(chip)(samples).blocks for chip in (shared, copied))
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_copies_that_hardly_differ_settle_as_the_shared_kernel():
+    """Their products are others: to rounding the numbers are the same."""
+    for pool in POOLS:
+        rough = make_kernel_chip(pool, cells="per-position", weights=WeightDevices(mismatch_sigma=1e-15))
+        for (_, _, state), (_, _, other) in zip(follow(make_kernel_chip(pool)), follow(rough), strict=True):
+            np.testing.assert_allclose(state, other, rtol=0, atol=1e-12)
 
 
 def test_all_places_feel_the_one_gain_of_their_cell():
