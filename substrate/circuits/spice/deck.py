@@ -2,21 +2,23 @@
 
 What ngspice finds is what the laws of `substrate.circuits.circuit` say, to rounding:
 
-================ ============================================================= =========================================
-element          cards                                                         note
-================ ============================================================= =========================================
-held node        ``V n 0 v``                                                   a node called 0 or gnd is the ground
-conductor        ``R a b 1/g``                                                 one of 0 S is left out
-current source   ``I a b i``
-exponential      ``B a b I=Is*(exp((V(a)-V(b))/nVt)-1)``                       ngspice's own diode leaves Shockley's law
-diode                                                                          in reverse, below -3 nVt, by up to 1e-7 V
-ideal diode      ``A a b`` with an XSPICE model ``sidiode``                    1e-5 ohm in forward direction
-MOS transistor   ``M a gate b bulk``, level 1, and ``V gate 0 G``              bulk 5 V below every source
-amplifier        ``E x 0 entry 0 A``, ``V exit x offset``, ``F entry 0 V -B``
-capacitor        ``C a b c IC=v``
-nudge            ``B n 0 I=beta*(V(n)-y)``; held: ``I n 0 i``                  switched on by ``V(nudge.on)`` in a
-clamped output   ``V n 0 v``                                                   transient
-================ ============================================================= =========================================
+================= ============================================================= ============================
+element           cards                                                         note
+================= ============================================================= ============================
+held node         ``V n 0 v``                                                   0 and gnd are the ground
+conductor         ``R a b 1/g``                                                 one of 0 S is left out
+current source    ``I a b i``
+exponential diode ``B a b I=Is*(exp((V(a)-V(b))/nVt)-1)``                       or ``D a b`` with a model
+ideal diode       ``A a b`` with an XSPICE model ``sidiode``                    1e-5 ohm forward
+MOS transistor    ``M a gate b bulk`` of level 1, ``V gate 0 G``                bulk 5 V below every source
+amplifier         ``E x 0 entry 0 A``, ``V exit x offset``, ``F entry 0 V -B``
+capacitor         ``C a b c IC=v``
+nudge             ``B n 0 I=beta*(V(n)-y)``; held: ``I n 0 i``                  in a transient, switched on
+clamped output    ``V n 0 v``
+================= ============================================================= ============================
+
+The diode of ngspice leaves Shockley's law in reverse, below ``-3 nVt``: node voltages of a reference circuit with 1 nA
+diodes move by 4e-8 V. Therefore a B source is written unless `device_models` are asked for.
 
 SPICE tells no capitals from small letters. Nodes keep their names in small letters, as far as ngspice takes them
 (`name_nodes`); nodes of the deck itself have a dot in theirs.
