@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..parameters import Parameters, Ratio, Siemens, Volts
+from ..parameters import Parameters, Ratio
+from .units import Conductance, Volt
 
 Sigma = Annotated[Ratio, Field(ge=0.0, le=1.0)]
-Spread = Annotated[Volts, Field(ge=0.0, le=100.0)]
+Spread = Annotated[Volt, Field(ge=0.0, le=100.0)]
 
 
 class ResistorSpread(Parameters):
@@ -22,7 +23,7 @@ class ResistorSpread(Parameters):
     mismatch_sigma: Sigma = 0.0
     """Relative spread of the conductance of every resistor: ``g (1 + sigma xi)``; both phases have the same."""
 
-    window: Annotated[tuple[Siemens, Siemens], Field(strict=False)] | None = None
+    window: Annotated[list[Conductance], Field(min_length=2, max_length=2)] | None = None
     """Lowest and highest conductance a learned resistor can have; absent: from 0 on. The lowest one loads all nodes."""
 
     levels: Annotated[int, Field(ge=2, le=2**24)] | None = None
@@ -38,7 +39,7 @@ class TransistorSpread(Parameters):
     gain_sigma: Sigma = 0.0
     """Relative spread of the transconductance; what an element measures scales with the nominal one."""
 
-    gate: Annotated[tuple[Volts, Volts], Field(strict=False)] | None = None
+    gate: Annotated[list[Volt], Field(min_length=2, max_length=2)] | None = None
     """Lowest and highest gate voltage; absent: any."""
 
 

@@ -83,7 +83,8 @@ class CircuitDesign(NamedTuple):
         """Return the lowest and highest value of a learned parameter."""
         weights, gate = self.devices.weights.window, self.devices.transistors.gate
         free = (0.0, np.inf) if kind == "conductance" else (-np.inf, np.inf)
-        return {"conductance": weights, "gate": gate}.get(kind) or free
+        own = {"conductance": weights, "gate": gate}.get(kind)
+        return (own[0], own[1]) if own else free
 
 
 def place_blocks(design: CircuitDesign, programmed: Mapping[str, Array]) -> Circuit:

@@ -38,9 +38,9 @@ def all_books(found):
 
 
 DEVICES = CircuitDevices(
-    weights=ResistorSpread(mismatch_sigma=0.1, window=(1e-5, 3e-4), levels=256),
-    nudge=OutputCircuit(offset_sigma=0.01, gain=1.1),
-    drops=DropReading(offset_sigma=0.01, noise=1e-3, twin_sigma=1e-4),
+    weights=ResistorSpread(mismatch_sigma=0.1, window=["10 uS", "300 uS"], levels=256),
+    nudge=OutputCircuit(offset_sigma="10 mV", gain=1.1),
+    drops=DropReading(offset_sigma="10 mV", noise="1 mV", twin_sigma=1e-4),
 )
 
 
@@ -75,9 +75,9 @@ def test_transistors_show_as_asymmetry():
 
 
 PLANTED = {
-    "readout": CircuitDevices(drops=DropReading(offset_sigma=0.5)),
-    "noise": CircuitDevices(drops=DropReading(noise=1e-3)),
-    "write": CircuitDevices(weights=ResistorSpread(window=(1e-5, 3e-4), levels=16)),
+    "readout": CircuitDevices(drops=DropReading(offset_sigma="0.5 V")),
+    "noise": CircuitDevices(drops=DropReading(noise="1 mV")),
+    "write": CircuitDevices(weights=ResistorSpread(window=["10 uS", "300 uS"], levels=16)),
 }
 
 

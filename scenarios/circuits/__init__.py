@@ -1,0 +1,1 @@
+"""From the scenario of a circuit to the circuit and its data."""

@@ -1,0 +1,169 @@
+"""From named nodes and elements to a circuit and what is learned of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+from substrate.circuits.circuit import (
+    Amplifiers,
+    Capacitors,
+    Circuit,
+    Conductors,
+    Diodes,
+    IdealDiodes,
+    Sources,
+    Transistors,
+    compute_thermal_voltage,
+)
+from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
+
+from ..schema.circuit.network import Element, GraphNetwork, HeldNode, TransistorElement
+
+Array = NDArray[np.float64]
+GROUND = "0"
+
+
+class BuiltCircuit(NamedTuple):
+    """A circuit as a scenario describes it."""
+
+    design: CircuitDesign
+    programmed: dict[str, Array]
+    names: dict[str, list[str]]
+    """Names of the learned elements of every block, of circuits on graphs."""
+
+
+def build_graph(
+    network: GraphNetwork, elements: Sequence[Element], capacitance: float | None, seed: int
+) -> BuiltCircuit:
+    """Return the circuit of named nodes and elements.
+
+    Parameters
+    ----------
+    network : GraphNetwork
+        Its nodes and models.
+    elements : sequence of Element
+        Its elements, those of a lattice included.
+    capacitance : float or None
+        Of every free node to ground, in farad.
+    seed : int
+        Not used but by lattices, whose elements are drawn before.
+    """
+    del seed
+    roles = find_roles(network)
+    order = [GROUND, *roles, *(node for element in elements for node in element.between)]
+    nodes = {name: k for k, name in enumerate(dict.fromkeys(order))}
+    held = [GROUND, *(name for name, role in roles.items() if role == "input" or isinstance(role, HeldNode))]
+    inputs = [name for name, role in roles.items() if role == "input"]
+    outputs = [name for name, role in roles.items() if role == "output"]
+
+    def gather(kind: str, *values: Callable[[Any], float]) -> list[Any]:
+        found = [element for element in elements if element.kind == kind]
+        return _gather_elements(found, nodes, *values)
+
+    volt = compute_thermal_voltage(network.temperature)
+    models: Any = network.models
+    shockley = [element for element in elements if element.kind == "diode" and element.model is not None]
+    ideal = [element for element in elements if element.kind == "diode" and element.model is None]
+    circuit = Circuit(
+        tuple(nodes),
+        np.array([nodes[name] for name in held], dtype=np.int64),
+        np.array([nodes[name] for name in outputs], dtype=np.int64),
+        Conductors(*gather("conductor", lambda e: e.conductance if e.resistance is None else 1.0 / e.resistance)),
+        Sources(*gather("current", lambda e: e.current)),
+        Diodes(
+            *_gather_elements(
+                shockley, nodes, lambda e: models[e.model].saturation, lambda e: models[e.model].ideality * volt
+            )
+        ),
+        IdealDiodes(*_gather_elements(ideal, nodes)),
+        Transistors(
+            *gather(
+                "mos", lambda e: models[e.model].transconductance, lambda e: models[e.model].threshold, lambda e: e.gate
+            )
+        ),
+        Amplifiers(*gather("amplifier", lambda e: e.forward, lambda e: e.backward, lambda e: e.offset)),
+        Capacitors(*gather("capacitor", lambda e: e.capacitance)),
+    )
+    circuit = add_capacitance(circuit, capacitance)
+    fixed = [0.0, *(role.held if isinstance(role, HeldNode) else 0.0 for role in roles.values() if role != "output")]
+    column = np.array([inputs.index(name) if name in inputs else -1 for name in held], dtype=np.int64)
+    free = [node for node in circuit.free if node not in circuit.outputs]
+    layers = ({"nodes": np.array(free, dtype=np.int64)} if free else {}) | {"out": circuit.outputs}
+    blocks, programmed, names = _find_learned(elements, circuit)
+    feeds = Feeds(np.array(fixed), column, np.ones(len(held)))
+    return BuiltCircuit(CircuitDesign(circuit, feeds, ("in", len(inputs)), layers, blocks), programmed, names)
+
+
+def find_roles(network: GraphNetwork) -> dict[str, Any]:
+    """Return what the named nodes are: held, inputs or outputs, in the order in which they are written."""
+    if network.lattice is None:
+        return dict(network.nodes)
+    lattice = network.lattice
+    roles: dict[str, Any] = {name: HeldNode.model_construct(held=volts) for name, volts in lattice.held.items()}
+    return roles | dict.fromkeys(lattice.input, "input") | dict.fromkeys(lattice.output, "output")
+
+
+def list_lattice_elements(network: GraphNetwork, seed: int) -> list[Element]:
+    """Return the transistors of a lattice, with gate voltages drawn by the seed."""
+    lattice = network.lattice
+    if lattice is None:
+        return list(network.elements)
+    rows, columns = lattice.rows, lattice.columns
+    edges = []
+    for r in range(rows):
+        for c in range(columns):
+            for down, right in ((1, 0), (0, 1)):
+                wraps = r + down == rows or c + right == columns
+                if not wraps or lattice.periodic:
+                    edges.append((f"r{r}c{c}", f"r{(r + down) % rows}c{(c + right) % columns}"))
+    low, high = lattice.gate
+    gates = low + (high - low) * Stream(seed, "circuit/lattice").uniform((len(edges),))
+    return [
+        TransistorElement.model_construct(
+            name=f"{a}-{b}", between=[a, b], kind="mos", model=lattice.model, gate=float(gate), learn=True
+        )
+        for (a, b), gate in zip(edges, gates, strict=True)
+    ]
+
+
+def add_capacitance(circuit: Circuit, capacitance: float | None) -> Circuit:
+    """Return the circuit with a capacitor from every free node to ground."""
+    if capacitance is None:
+        return circuit
+    free, own = circuit.free, circuit.capacitors
+    ground = np.full(len(free), circuit.nodes.index(GROUND), dtype=np.int64)
+    more = Capacitors(
+        *(np.concatenate(both) for both in zip(own, (free, ground, np.full(len(free), capacitance)), strict=True))
+    )
+    return circuit._replace(capacitors=more)
+
+
+def _gather_elements(found: Sequence[Element], nodes: dict[str, int], *values: Callable[[Any], float]) -> list[Any]:
+    """Return both ends and some numbers of elements, as arrays."""
+    ends = [np.array([nodes[e.between[k]] for e in found], dtype=np.int64) for k in range(2)]
+    return ends + [np.array([value(e) for e in found], dtype=np.float64) for value in values]
+
+
+def _find_learned(
+    elements: Sequence[Element], circuit: Circuit
+) -> tuple[dict[str, LearnedBlock], dict[str, Array], dict[str, list[str]]]:
+    """Return the blocks of learned elements, their first values and names."""
+    values = {
+        "conductance": ("conductor", circuit.conductors.g),
+        "gate": ("mos", circuit.transistors.gate),
+        "current": ("current", circuit.sources.current),
+    }
+    blocks, programmed, names = {}, {}, {}
+    for kind, (element_kind, numbers) in values.items():
+        own = [element for element in elements if element.kind == element_kind]
+        learned = np.array([k for k, element in enumerate(own) if getattr(element, "learn", False)], dtype=np.int64)
+        if len(learned):
+            block = f"{kind}/elements"
+            blocks[block] = LearnedBlock(kind, learned)  # type: ignore[arg-type]  # a key of `values`
+            programmed[block], names[block] = numbers[learned], [own[k].name for k in learned]
+    return blocks, programmed, names

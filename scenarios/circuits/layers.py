@@ -1,0 +1,140 @@
+"""From the layers of a deep resistive network to a circuit on a graph, for whatever elements it has."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.circuits.circuit import (
+    Amplifiers,
+    Circuit,
+    Conductors,
+    Diodes,
+    IdealDiodes,
+    Sources,
+    compute_thermal_voltage,
+)
+from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
+
+from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
+from .elements import add_capacitance
+
+Whole = NDArray[np.int64]
+
+
+def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitDesign:
+    """Return the circuit of a deep resistive network; its blocks are those of its connections and layers.
+
+    The first half of a layer with diodes (and the middle node) is held up by them, the other half down. Behind an
+    amplified layer the squared drops of the conductors are weighed by ``m``, with ``m_l = m_l+1 A_l / B_l`` from the
+    output back: that makes the linearised circuit symmetric (`substrate.circuits.exact`).
+
+    Parameters
+    ----------
+    network : LayeredNetwork
+        Layers, diodes, amplifiers.
+    capacitance : float or None
+        Of every free node to ground, in farad.
+    """
+    first, *others = network.layers
+    rails = 2 if network.rails == "both" else 1
+    names = ["0", *(f"{first}{sign}{k}" for sign in "+-"[:rails] for k in range(network.layers[first]))]
+    layers: dict[str, Whole] = {}
+    exits: dict[str, Whole] = {first: np.arange(1, len(names))}
+    for name in others:
+        layers[name] = _add_nodes(names, name, network.layers[name])
+        exits[name] = layers[name]
+        if name in network.amplifiers:
+            exits[name] = _add_nodes(names, f"{name}-exit", network.layers[name])
+    metrics = _find_metrics(network)
+    blocks, ends = {}, []
+    for pre, post in pairwise(network.layers):
+        shape = (rails,) * (pre == first and rails == 2) + (network.layers[pre], network.layers[post])
+        numbers = sum(len(a) for a, _ in ends) + np.arange(int(np.prod(shape))).reshape(shape)
+        ends.append((np.repeat(exits[pre], len(layers[post])), np.tile(layers[post], len(exits[pre]))))
+        dims = ("rail",) * (len(shape) == 3) + (pre, post)
+        blocks[f"conductance/{pre}-{post}"] = LearnedBlock("conductance", numbers, metrics[post], dims)
+    free = np.concatenate(list(layers.values()))
+    sources = Sources()
+    if network.bias == "current":
+        sources = Sources(np.zeros_like(free), free, np.zeros(len(free)))
+        for name, nodes in layers.items():
+            place = int(np.flatnonzero(free == nodes[0])[0])
+            numbers = place + np.arange(len(nodes))
+            blocks[f"current/{name}"] = LearnedBlock("current", numbers, metrics[name], (name,))
+    a, b = (np.concatenate(side) for side in zip(*ends, strict=True))
+    held, fixed, ideal, diodes = _add_diodes(network, names, layers, 1 + rails * network.layers[first])
+    circuit = Circuit(
+        tuple(names),
+        held,
+        layers[others[-1]],
+        Conductors(a, b, np.zeros(len(a))),
+        sources,
+        diodes,
+        ideal,
+        amplifiers=_add_amplifiers(network, layers, exits),
+    )
+    inputs = network.layers[first]
+    column, sign = np.full(len(held), -1), np.ones(len(held))
+    column[1 : 1 + rails * inputs] = np.tile(np.arange(inputs), rails)
+    sign[1 + inputs : 1 + rails * inputs] = -1.0
+    return CircuitDesign(
+        add_capacitance(circuit, capacitance),
+        Feeds(fixed, column, sign),
+        (first, inputs),
+        layers,
+        blocks,
+        node_metrics=metrics,
+    )
+
+
+def _add_nodes(names: list[str], prefix: str, count: int) -> Whole:
+    names += [f"{prefix}_{k}" for k in range(count)]
+    return np.arange(len(names) - count, len(names))
+
+
+def _find_metrics(network: LayeredNetwork) -> dict[str, float]:
+    """Return ``m`` of every layer but the input, 1 at the output."""
+    names, m = list(network.layers), 1.0
+    metrics = {names[-1]: m}
+    for name in reversed(names[1:-1]):
+        if name in network.amplifiers:
+            m *= network.amplifiers[name].forward / network.amplifiers[name].backward
+        metrics[name] = m
+    return metrics
+
+
+def _add_amplifiers(network: LayeredNetwork, layers: dict[str, Whole], exits: dict[str, Whole]) -> Amplifiers:
+    parts = []
+    for name, one in network.amplifiers.items():
+        count = len(layers[name])
+        parts.append(
+            (layers[name], exits[name], np.full(count, one.forward), np.full(count, one.backward), np.zeros(count))
+        )
+    return Amplifiers(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Amplifiers()
+
+
+def _add_diodes(
+    network: LayeredNetwork, names: list[str], layers: dict[str, Whole], sources: int
+) -> tuple[Whole, NDArray[np.float64], IdealDiodes, Diodes]:
+    """Return the held nodes with those behind diodes, their fixed voltages, and the diodes."""
+    held, fixed = list(range(sources)), [0.0] * sources
+    ideal: list[tuple[int, int]] = []
+    own: list[tuple[int, int, float, float]] = []
+    for name, diode in network.diodes.items():
+        half = -(-len(layers[name]) // 2)
+        up, down = layers[name][:half].tolist(), layers[name][half:].tolist()
+        if not isinstance(diode, ExponentialDiodes):
+            ideal += [(0, node) for node in up] + [(node, 0) for node in down]
+            continue
+        rails = [len(names), len(names) + 1]
+        names += [f"{name}-up", f"{name}-down"]
+        held, fixed = held + rails, fixed + list(diode.bias)
+        slope = diode.ideality * compute_thermal_voltage()
+        pairs = [(rails[0], node) for node in up] + [(node, rails[1]) for node in down]
+        own += [(a, b, diode.saturation, slope) for a, b in pairs]
+    whole = Diodes(*(np.array(column) for column in zip(*own, strict=True))) if own else Diodes()
+    plain = IdealDiodes(*(np.array(column) for column in zip(*ideal, strict=True))) if ideal else IdealDiodes()
+    return np.array(held), np.array(fixed), plain, whole

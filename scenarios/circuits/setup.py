@@ -1,0 +1,241 @@
+"""Everything that the scenario of a circuit describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.schemes.scheme import SCHEMES, Scheme
+from substrate.circuits.chip import CircuitChip
+from substrate.circuits.design import CircuitDesign
+from substrate.circuits.exact import CircuitOracle
+from substrate.circuits.faults import find_circuit_faults
+from substrate.circuits.forms import AnyCircuitChip, make_oracle
+from substrate.circuits.layered.chip import LayeredChip
+from substrate.circuits.layered.design import LayeredDesign, draw_parameters
+
+from ..data.arrays import DataError, FileContent, compute_digest
+from ..data.datasets import Data
+from ..data.readers import PARAMETERS, read_parameters
+from ..data.shelf import Shelf
+from ..language.faults import Finding, format_dotted_key
+from ..language.load import LoadedScenario, make_scenario_error
+from ..language.named_files import find_named_files
+from ..schema.circuit.faults import is_fast
+from ..schema.circuit.learning import CircuitScheme, CriticalShare
+from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
+from ..schema.circuit.plans import CircuitExperiment
+from ..schema.circuit.scenario import CircuitSpec
+from .data import read_circuit_data
+from .elements import BuiltCircuit, build_graph, list_lattice_elements
+from .layers import build_layers
+from .netlists import read_netlist_circuit
+
+Array = NDArray[np.float64]
+
+_FIRST_BATCH = 16
+"""Samples by which the critical nudge is judged."""
+
+
+class CircuitFabrication(NamedTuple):
+    """Which piece of hardware."""
+
+    seed: int
+    instance: int
+
+
+class CircuitSetup(NamedTuple):
+    """Everything that the scenario of a circuit describes, in SI units; the counterpart of `scenarios.build.Setup`."""
+
+    scenario: CircuitSpec
+    design: CircuitDesign | LayeredDesign
+    graph: CircuitDesign
+    """The same circuit on a graph, whatever form it is simulated in."""
+
+    programmed: Mapping[str, Array]
+    """Parameters to programme, by block; siemens, volts and amperes."""
+
+    names: Mapping[str, list[str]]
+    """Names of learned elements by block, of circuits on graphs."""
+
+    data: Data
+    fabrication: CircuitFabrication
+    content: dict[str, str]
+    """Digest of what every file holds that the scenario names, by key."""
+
+    taken: list[str]
+    """What every file was taken for, one line each."""
+
+    @property
+    def plan(self) -> CircuitExperiment:
+        """What is done with the circuit."""
+        return self.scenario.experiment
+
+    def chip(
+        self,
+        instance: int | None = None,
+        programmed: Mapping[str, Array] | None = None,
+        threads: int | None = None,
+    ) -> AnyCircuitChip:
+        """Return a circuit of this design; absent a number, the piece of hardware of the scenario."""
+        seed, own = self.fabrication
+        blocks = programmed or self.programmed
+        if isinstance(self.design, LayeredDesign):
+            return LayeredChip(self.design, blocks, threads)
+        return CircuitChip(self.design, blocks, seed, own if instance is None else instance)
+
+    def schemes(self) -> list[Scheme | None]:
+        """Return the nudge schemes with their sizes in siemens; one None for a rule that does not nudge."""
+        given = self.scenario.learning.all_schemes()
+        return [make_scheme(one, self._find_critical_nudge, self.scenario.seed) for one in given] or [None]
+
+    def _find_critical_nudge(self) -> float:
+        """Return the smallest critical nudge of the first samples, of the circuit as it is programmed."""
+        rows = slice(_FIRST_BATCH)
+        x, y = np.asarray(self.data.x[rows]), np.asarray(self.data.y[rows])
+        oracle: CircuitOracle = make_oracle(self.chip())
+        return float(oracle.find_point(x, y).critical.min())
+
+
+def make_scheme(given: CircuitScheme, critical: Any, seed: int) -> Scheme:
+    """Return a nudge scheme whose size is a conductance in siemens; `critical` gives the critical one where needed."""
+    beta = given.beta.fraction * critical() if isinstance(given.beta, CriticalShare) else given.beta
+    keys: dict[str, Any] = {"kind": given.kind, "beta": beta}
+    if given.points is not None:
+        keys["points"] = given.points
+    if given.kind == "random-sign":
+        keys["seed"] = seed + (given.seed or 0)
+    made: Scheme = next(kind for kind in SCHEMES.kinds if kind.model_fields["kind"].default == given.kind)(**keys)
+    return made
+
+
+def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf | None = None) -> CircuitSetup:
+    """Return what the scenario of a circuit describes: each of its files is read, once.
+
+    Raises
+    ------
+    ScenarioError
+        With everything that is wrong with its elements, its files, and how they fit.
+    """
+    files = find_named_files(loaded)
+    built, content, taken, found = _build_circuit(loaded, spec, files)
+    if found or built is None:
+        raise make_scenario_error(loaded, found)
+    found += _find_element_faults(spec, built.design)
+    if found:
+        raise make_scenario_error(loaded, found)
+    programmed, more, words, faults = _find_parameters(loaded, spec, built, shelf or Shelf())
+    data, wrong = _read_data(loaded, spec, built.design)
+    if data is None or faults or wrong:
+        raise make_scenario_error(loaded, [*faults, *wrong])
+    path = files.get(("task", "path"))
+    digests = content | more | ({"task.path": data.sha256} if path else {})
+    lines = taken + words + ([_describe_data(data, path)] if path else [])
+    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.tolerance)
+    design = _make_layered_design(spec) if is_fast(spec) else graph
+    fabrication = CircuitFabrication(spec.seed, spec.chip.instance)
+    return CircuitSetup(spec, design, graph, programmed, built.names, data, fabrication, digests, lines)
+
+
+def _build_circuit(
+    loaded: LoadedScenario, spec: CircuitSpec, files: Mapping[tuple[str, ...], Path]
+) -> tuple[BuiltCircuit | None, dict[str, str], list[str], list[Finding]]:
+    """Return the circuit, digests and words of the files that describe it, and what is wrong with them."""
+    network, capacitance = spec.network, spec.physical.capacitance
+    if isinstance(network, LayeredNetwork):
+        return BuiltCircuit(build_layers(network, capacitance), {}, {}), {}, [], []
+    if network.netlist is not None:
+        return read_netlist_circuit(network, files[("network", "netlist")], capacitance)
+    elements = list_lattice_elements(network, spec.seed)
+    del loaded
+    return build_graph(network, elements, capacitance), {}, [], []
+
+
+def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
+    place = ("network",)
+    found: list[Finding] = []
+    if not design.inputs[1]:
+        found.append((place, "has no input node", 'write a node such as x = "input"'))
+    if not len(design.circuit.outputs):
+        found.append((place, "has no output node", 'write a node such as out = "output"'))
+    if not isinstance(spec.network, LayeredNetwork):
+        faults = find_circuit_faults(design.circuit)
+        found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
+    if not found and not is_fast(spec) and len(design.circuit.free) > _most_free_nodes():
+        words = f"{len(design.circuit.free)} free nodes, more than {_most_free_nodes()} that such a circuit may have"
+        found.append((place, words, "use fewer nodes; layers with ideal diodes and no spreads have no limit"))
+    return found
+
+
+def _most_free_nodes() -> int:
+    from substrate.circuits.system import LIMIT
+
+    return LIMIT
+
+
+def _find_parameters(
+    loaded: LoadedScenario, spec: CircuitSpec, built: BuiltCircuit, shelf: Shelf
+) -> tuple[dict[str, Array], dict[str, str], list[str], list[Finding]]:
+    """Return the parameters to programme, with digest and words of their file, and what is wrong with it."""
+    network = spec.network
+    if not isinstance(network, LayeredNetwork):
+        return built.programmed, {}, [], []
+    if network.init is not None:
+        design = _make_layered_design(spec)
+        return draw_parameters(design, network.init.unit, spec.seed, 0, network.init.scale), {}, [], []
+    try:
+        read: FileContent = read_parameters(loaded, shelf)
+    except DataError as error:
+        return {}, {}, [], [(("network", "parameters"), error.message, error.hint)]
+    found: list[Finding] = []
+    for name, block in built.design.blocks.items():
+        shape = block.elements.shape
+        values = read.value.get(name)
+        if values is None or values.shape != shape or not np.isfinite(values).all():
+            words = "lacks" if values is None else "does not hold finite numbers of this shape in"
+            found.append((PARAMETERS, f"the file {words} {name!r}", f"add an array of shape {shape}"))
+    digest = {format_dotted_key(PARAMETERS): compute_digest(read.value)}
+    words = f"{format_dotted_key(PARAMETERS)} = {network.parameters}: {len(read.value)} blocks in siemens and amperes"
+    return {name: read.value[name] for name in built.design.blocks if name in read.value}, digest, [words], found
+
+
+def _make_layered_design(spec: CircuitSpec) -> LayeredDesign:
+    network, dynamics = spec.network, spec.dynamics
+    if not isinstance(network, LayeredNetwork):
+        raise TypeError("only layers have a layered design")
+    window = spec.devices.weights.window
+    ideal = tuple(name for name, diode in network.diodes.items() if not isinstance(diode, ExponentialDiodes))
+    return LayeredDesign(
+        network.layers,
+        network.rails,
+        ideal,
+        network.bias,
+        (window[0], window[1]) if window else (0.0, np.inf),
+        spec.phases.nudge,
+        dynamics.sweeps,
+        dynamics.tolerance,
+        dynamics.precision,
+    )
+
+
+def _read_data(
+    loaded: LoadedScenario, spec: CircuitSpec, design: CircuitDesign
+) -> tuple[Data | None, list[Finding]]:
+    try:
+        return read_circuit_data(loaded, spec, design.inputs[1], len(design.circuit.outputs)), []
+    except DataError as error:
+        return None, [(tuple(error.field.split(".", 2)), error.message, error.hint)]
+
+
+def _describe_data(data: Data, path: Path | None) -> str:
+    name = path.name if path else ""
+    return f"task.path = {name}: {len(data.x)} training and {len(data.x_test)} test samples"
+
+
+def list_design_names(found: Iterable[str]) -> list[str]:
+    """Return names once, in order."""
+    return list(dict.fromkeys(found))

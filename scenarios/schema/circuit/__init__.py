@@ -1,0 +1,1 @@
+"""What a scenario file can say of Kirchhoff networks: ``network.law = "resistive"``."""

@@ -1,0 +1,210 @@
+"""What of a circuit's scenario has no meaning, or no effect, together with the rest; each fault at a key to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from devices.parameters import Parameters
+from learning.circuits.coupled import Coupled
+
+from ..devices import Found
+from .network import ExponentialDiodes, GraphNetwork, LayeredNetwork
+
+if TYPE_CHECKING:  # the scenario asks for its faults
+    from .scenario import CircuitSpec
+
+Fault = tuple[tuple[str | int, ...], str, str | None]
+
+
+def find_circuit_scenario_faults(scenario: CircuitSpec) -> Found:
+    """Return what does not fit together, or changes nothing."""
+    network = scenario.network
+    found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
+    if not found:
+        found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
+    return found
+
+
+def _find_layer_faults(network: LayeredNetwork) -> Iterator[Fault]:
+    names, place = list(network.layers), ("network", "connections")
+    if len(names) < 2:
+        yield ("network", "layers"), f"has {len(names)} layer", "give an input and an output at least"
+        return
+    usual = [f"{pre}-{post}" for pre, post in pairwise(names)]
+    back = {f"{post}-{pre}": f"{pre}-{post}" for pre, post in pairwise(names)}
+    for k, name in enumerate(network.connections):
+        if name in back:
+            words = f"{name!r} is the conductors {back[name]!r} seen from the other end"
+            yield (*place, k), words, f"conductors have no direction: write {back[name]!r} once, or leave it out"
+        elif name not in usual:
+            words = f"{name!r} joins no layers that follow each other"
+            yield (*place, k), words, "write " + ", ".join(map(repr, usual))
+        elif name in network.connections[:k]:
+            yield (*place, k), f"{name!r} stands there twice", "leave it out"
+    for name in usual:
+        if name not in network.connections and back.get(name) is None and name not in network.connections:
+            yield place, f"nothing joins {name.replace('-', ' and ')}", f"add {name!r}"
+    for key in ("diodes", "amplifiers"):
+        for name in getattr(network, key):
+            if name not in names[1:-1]:
+                hint = f"hidden layers are {', '.join(names[1:-1]) or 'none'}"
+                yield ("network", key, name), f"{name!r} is no hidden layer", hint
+    if network.init is None and network.parameters is None:
+        hint = 'add init = { kind = "cut-uniform", unit = "10 uS" }'
+        yield ("network",), "says no first conductances", hint
+    if network.init is not None and network.parameters is not None:
+        yield ("network", "init"), "changes nothing: network.parameters gives the conductances", "leave one of them out"
+
+
+def _find_graph_faults(network: GraphNetwork) -> Iterator[Fault]:
+    given = [key for key in ("elements", "lattice", "netlist") if getattr(network, key)]
+    if len(given) != 1:
+        words = "has no elements" if not given else f"{' and '.join(given)} exclude each other"
+        yield ("network",), words, "give one of elements, lattice and netlist"
+    for key in ("inputs", "outputs", "learn"):
+        if getattr(network, key) and not network.netlist:
+            yield ("network", key), "changes nothing: there is no netlist", "mark nodes and elements themselves"
+    if network.nodes and not network.elements:
+        yield ("network", "nodes"), "changes nothing without elements", "leave it out"
+    names = [element.name for element in network.elements]
+    used = {getattr(element, "model", None) for element in network.elements}
+    used |= {network.lattice.model} if network.lattice else set()
+    for k, element in enumerate(network.elements):
+        place = ("network", "elements", k)
+        if element.name in names[:k]:
+            yield (*place, "name"), f"{element.name!r} stands there twice", "give every element a name of its own"
+        if element.between[0] == element.between[1]:
+            yield (*place, "between"), "both ends are one node", "name two nodes"
+        if element.kind == "conductor" and (element.resistance is None) == (element.conductance is None):
+            yield place, "needs one of resistance and conductance", 'write resistance = "500 ohm"'
+        model = getattr(element, "model", None)
+        if model is not None and getattr(network.models.get(model), "kind", None) != element.kind:
+            kinds = [name for name, one in network.models.items() if one.kind == element.kind]
+            yield (*place, "model"), f"no {element.kind} model {model!r}", f"models are {', '.join(kinds) or 'none'}"
+    if network.lattice and getattr(network.models.get(network.lattice.model), "kind", None) != "mos":
+        yield ("network", "lattice", "model"), f"no mos model {network.lattice.model!r}", "add it to network.models"
+    for name in network.models:
+        if name not in used:
+            yield ("network", "models", name), "changes nothing: no element has this model", "leave it out"
+
+
+def _find_learning_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    learning, plan = scenario.learning, scenario.experiment
+    schemes, clamps = learning.all_schemes(), isinstance(learning.rule, Coupled)
+    one = ("scheme",) if learning.scheme is not None else ("schemes",)
+    if clamps and schemes:
+        yield ("learning", *one), "changes nothing: coupled learning clamps the outputs", "leave it out"
+    if not clamps and not schemes and plan.kind != "evaluate":
+        hint = 'add [learning] scheme = { kind = "centred", beta = { fraction = 0.1 } }'
+        yield ("learning",), "squared drops need a nudge scheme", hint
+    for k, scheme in enumerate(schemes):
+        place = ("learning", *one) if learning.scheme is not None else ("learning", *one, k)
+        if scheme.points is not None and scheme.kind != "chebyshev":
+            yield (*place, "points"), f"changes nothing: {scheme.kind} has points of its own", "leave it out"
+        if scheme.seed is not None and scheme.kind != "random-sign":
+            yield (*place, "seed"), f"changes nothing: {scheme.kind} draws no signs", "leave it out"
+    if learning.metric == "none" and not _has_amplifiers(scenario):
+        yield ("learning", "metric"), "changes nothing: there are no amplifiers", "leave it out"
+    yield from _find_rate_faults(scenario, clamps)
+    if scenario.phases.nudge == "held" and clamps:
+        yield ("phases", "nudge"), "changes nothing: coupled learning does not nudge", "leave it out"
+
+
+def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
+    rates, place, kinds = scenario.learning.optimiser, ("learning", "optimiser"), list_learned_kinds(scenario)
+    right, wrong = ("coupled_rate", "rate") if clamps else ("rate", "coupled_rate")
+    example = '"5 uS/V^2"' if clamps else '"0.6 uS^2/V^2"'
+    if getattr(rates, wrong) is not None:
+        rule = scenario.learning.rule.kind
+        yield (*place, wrong), f"changes nothing under the rule {rule}", f"give {right} = {example}"
+    linear = bool(kinds & {"conductance", "current"})
+    if getattr(rates, right) is not None and not linear:
+        yield (*place, right), "changes nothing: no conductance is learned", "give gate_rate"
+    if rates.gate_rate is not None and "gate" not in kinds:
+        yield (*place, "gate_rate"), "changes nothing: no gate is learned", f"give {right}"
+    if scenario.experiment.kind == "train":
+        if linear and getattr(rates, right) is None:
+            yield place, "says no learning rate of conductances", f"add {right} = {example}"
+        if "gate" in kinds and rates.gate_rate is None:
+            yield place, "says no learning rate of gates", "add gate_rate = 1.0"
+        if not kinds:
+            yield ("network",), "has nothing to learn", "write learn = true at elements"
+    elif rates.decay != 1.0:
+        yield (*place, "decay"), "changes nothing: nothing is trained", "leave it out"
+
+
+def list_learned_kinds(scenario: CircuitSpec) -> set[str]:
+    """Return the kinds of parameters that are learned; of a netlist, all that it may have."""
+    network = scenario.network
+    if isinstance(network, LayeredNetwork):
+        return {"conductance", "current"} if network.bias == "current" else {"conductance"}
+    if network.lattice:
+        return {"gate"}
+    if network.netlist:
+        return {"conductance", "gate"} if network.learn else set()
+    names = {"conductor": "conductance", "mos": "gate", "current": "current"}
+    return {names[e.kind] for e in network.elements if getattr(e, "learn", False)}
+
+
+def _has_amplifiers(scenario: CircuitSpec) -> bool:
+    network = scenario.network
+    if isinstance(network, LayeredNetwork):
+        return bool(network.amplifiers)
+    return bool(network.netlist) or any(element.kind == "amplifier" for element in network.elements)
+
+
+def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    network, devices = scenario.network, scenario.devices
+    graph = isinstance(network, GraphNetwork)
+    kinds = {element.kind for element in network.elements} if isinstance(network, GraphNetwork) else {"conductor"}
+    mos = graph and (bool(network.netlist or network.lattice) or "mos" in kinds)
+    if isinstance(network, LayeredNetwork):
+        exponential = any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
+    else:
+        exponential = bool(network.netlist) or any(e.kind == "diode" and e.model for e in network.elements)
+    needs = {
+        "transistors": (mos, "there are no transistors"),
+        "amplifiers": (_has_amplifiers(scenario), "there are no amplifiers"),
+        "diodes": (exponential, "there are no exponential diodes"),
+    }
+    for block, (met, why) in needs.items():
+        for key in () if met else _list_given(getattr(devices, block)):
+            yield ("devices", block, key), f"changes nothing: {why}", "leave it out"
+    window, levels = devices.weights.window, devices.weights.levels
+    if levels is not None and window is None:
+        yield ("devices", "weights", "levels"), "changes nothing without a window", 'give window = ["1 uS", "100 uS"]'
+    for place, bounds in ((("weights", "window"), window), (("transistors", "gate"), devices.transistors.gate)):
+        if bounds is not None and not bounds[0] < bounds[1]:
+            yield ("devices", *place), "the first value is not below the second", "give the lower one first"
+    if window is not None and window[0] < 0.0:
+        yield ("devices", "weights", "window"), "begins below 0 S", "conductances are 0 or more"
+
+
+def _list_given(table: Parameters) -> list[str]:
+    """Return the keys of a table that have another value than the default."""
+    fields = type(table).model_fields
+    return [key for key in fields if getattr(table, key) != fields[key].get_default()]
+
+
+def is_fast(scenario: CircuitSpec) -> bool:
+    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, and nothing that spreads."""
+    network, devices = scenario.network, scenario.devices
+    if isinstance(network, GraphNetwork) or network.amplifiers:
+        return False
+    plain = devices.model_copy(update={"weights": devices.weights.model_copy(update={"window": None})})
+    ideal = not any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
+    return ideal and plain == type(devices)()
+
+
+def _find_settling_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    dynamics = scenario.dynamics
+    if is_fast(scenario):
+        if dynamics.sweeps is not None and "tolerance" in dynamics.model_fields_set and dynamics.tolerance != 1e-12:
+            yield ("dynamics", "tolerance"), "ends nothing: `sweeps` does", "leave one of them out"
+        return
+    why = "layers with ideal diodes and without spreads alone are settled by sweeps"
+    for key in _list_given(dynamics):
+        if key != "tolerance":
+            yield ("dynamics", key), f"changes nothing: {why}", "leave it out"

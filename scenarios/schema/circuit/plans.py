@@ -1,0 +1,78 @@
+"""What is done with a circuit."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from devices.parameters import Parameters, Unit
+
+from ..plan import ExperimentPlan, Repeats
+
+
+class CircuitMeasure(ExperimentPlan):
+    """Measure gradients on the circuit and compare them with the exact ones; nothing is learned."""
+
+    compares_gradients: ClassVar = True
+
+    kind: Literal["measure"]
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """The first so many training samples."""
+
+    repeats: Repeats | None = None
+    """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
+
+
+class CircuitLedgerPlan(Parameters):
+    """When a training stops to measure where its gradient error comes from."""
+
+    every_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Measure before training, then every so many epochs and after the last."""
+
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 8
+    """The first so many training samples."""
+
+    repeats: Repeats | None = None
+    """Measurements with noise of their own; absent: 8 with noise, else 1."""
+
+
+class CircuitTrain(ExperimentPlan):
+    """Train the circuit through its own measurements."""
+
+    resumes: ClassVar = True
+
+    kind: Literal["train"]
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Passes over the training samples."""
+
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Train on the first so many samples; absent: all."""
+
+    test_samples: Annotated[int, Field(ge=1)] | None = None
+    """Test on the first so many samples; absent: all."""
+
+    ledger: CircuitLedgerPlan | None = None
+    """Measurements along the way; absent: none."""
+
+    reference: bool = False
+    """Train the same circuit once more with its exact gradients, from the same start, to compare with."""
+
+    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0), Unit("s")] = 60.0
+    """Keep a checkpoint after the first batch that ends so long after the last one, and at the end; seconds."""
+
+
+class CircuitEvaluate(ExperimentPlan):
+    """Accuracy of the given parameters over many pieces of hardware; nothing is learned."""
+
+    nudges: ClassVar = False
+
+    kind: Literal["evaluate"]
+    chips: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Number of chips, from `chip.instance` on."""
+
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Test on the first so many samples; absent: all."""
+
+
+CircuitExperiment = Annotated[CircuitMeasure | CircuitTrain | CircuitEvaluate, Field(discriminator="kind")]

@@ -1,0 +1,151 @@
+"""A scenario of a Kirchhoff network: one experiment on one circuit, completely described."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import tomlkit
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from devices.circuit.components import CircuitDevices
+from devices.circuit.units import Capacitance, Volt
+from devices.parameters import Parameters
+
+from ..devices import Found
+from ..plan import NOISY_REPEATS, RepeatedMeasurement
+from ..scenario import NAME, Chip
+from ..sweep import Sweep
+from ..tasks import ArraysTask, BundledTask, IdxTask
+from .faults import find_circuit_scenario_faults
+from .learning import CircuitLearning, CircuitScheme
+from .network import CircuitNetwork
+from .plans import CircuitExperiment
+
+
+class CircuitPhysical(Parameters):
+    """Volts and farads of what the data and the nodes are."""
+
+    input_volts: Annotated[Volt, Field(gt=0.0)] = 1.0
+    """Voltage of an input of 1."""
+
+    target_volts: Annotated[Volt, Field(gt=0.0)] = 1.0
+    """Voltage of a target of 1."""
+
+    capacitance: Annotated[Capacitance, Field(gt=0.0)] | None = None
+    """Capacitance of every free node to ground; absent: those of the elements alone. It matters in time only."""
+
+
+class CircuitDynamics(Parameters):
+    """How far a circuit settles."""
+
+    tolerance: Annotated[float, Field(ge=1e-14, le=0.1)] = 1e-12
+    """Net current of a node at which it counts as at rest, over the largest sum of magnitudes of currents at a node."""
+
+    sweeps: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Of layers with ideal diodes: take exactly so many sweeps over all layers; absent: until the tolerance is met."""
+
+    precision: Literal["single", "double"] = "double"
+    """Of layers with ideal diodes."""
+
+
+class CircuitPhases(Parameters):
+    """How nudges act."""
+
+    nudge: Literal["continuous", "held"] = "continuous"
+    """`continuous`: the current follows the output, ``beta (V - y)``; `held`: it keeps what it is at the free state."""
+
+
+class VoltagesTask(Parameters):
+    """A few samples, written out in volts."""
+
+    kind: Literal["voltages"]
+
+    inputs: Annotated[list[list[Volt]], Field(min_length=1, max_length=10_000)]
+    """One row a sample, one voltage an input."""
+
+    targets: Annotated[list[list[Volt]], Field(min_length=1, max_length=10_000)]
+    """One row a sample, one voltage an output."""
+
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Samples per batch of a training."""
+
+
+CircuitTask = Annotated[VoltagesTask | BundledTask | IdxTask | ArraysTask, Field(discriminator="kind")]
+
+
+class CircuitSpec(Parameters):
+    """One experiment on one circuit, completely described; in volts, siemens, amperes and seconds."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    """Version of the scenario language; 1."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    """Name of the run; letters, digits, ``_ . -``."""
+
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """Seed of everything random; 0 to 2^63 - 1."""
+
+    network: CircuitNetwork
+    """Layers, or nodes and elements."""
+
+    physical: CircuitPhysical = CircuitPhysical()
+    """Volts and farads."""
+
+    chip: Chip = Chip()
+    """Which piece of hardware."""
+
+    dynamics: CircuitDynamics = CircuitDynamics()
+    """How far the circuit settles."""
+
+    phases: CircuitPhases = CircuitPhases()
+    """How nudges act."""
+
+    devices: CircuitDevices = CircuitDevices()
+    """Imperfections; absent: an ideal circuit."""
+
+    learning: CircuitLearning = CircuitLearning()
+    """How gradients are measured, and what is done with them."""
+
+    task: CircuitTask
+    """Data."""
+
+    experiment: CircuitExperiment
+    """What is done with the circuit."""
+
+    sweep: Sweep | None = None
+    """Values of keys that are varied; absent: none."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> CircuitSpec:
+        """Refuse combinations that have no meaning; each at the key that can be changed."""
+        _refuse_faults(find_circuit_scenario_faults(self))
+        return self
+
+    def in_units(self) -> CircuitSpec:
+        """Return the scenario itself: circuits are in SI units throughout."""
+        return self
+
+    def tried(self) -> list[CircuitScheme]:
+        """Return every scheme that is measured."""
+        return self.learning.all_schemes()
+
+    def repeats(self, plan: RepeatedMeasurement) -> int:
+        """Return how often a batch is measured; once where nothing is random."""
+        return (plan.repeats or NOISY_REPEATS) if self.devices.random else 1
+
+    def to_toml(self) -> str:
+        """Return the scenario with every default filled in, as TOML."""
+        return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _refuse_faults(found: Found) -> None:
+    """Raise one error for (place, message, hint) of everything found."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("fit", "{words}", {"words": words, "hint": hint}), loc=place, input=None
+        )
+        for place, words, hint in found
+    ]
+    if details:
+        raise ValidationError.from_exception_data("Scenario", details)
