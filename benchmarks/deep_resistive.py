@@ -49,7 +49,7 @@ def train_batch(chip: LayeredChip, x: Array, y: Array, rate: float) -> Array:
     chip.settle(Nudge(UNIT, y), "free")
     after = chip.read()
     chip.settle(Nudge(-UNIT, y), "free")
-    chip.imprint(after, chip.read(), -rate * UNIT / (4.0 * len(x)))
+    chip.imprint(after, chip.read(), dict.fromkeys(chip.design.blocks, -rate * UNIT / (4.0 * len(x))))
     return outputs
 
 
@@ -118,7 +118,7 @@ def measure(layers: dict[str, int], batch: int, threads: int) -> None:
     before = few.read()
 
     def write() -> None:
-        few.imprint(after, before, 0.0)
+        few.imprint(after, before, dict.fromkeys(few.design.blocks, 0.0))
         few.set_input(x)
 
     sweeps = find_least(many.settle) - find_least(few.settle)

@@ -20,6 +20,7 @@ from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import INSTALL_JAX
 from substrate.network.topology import Topology
 
+from .circuits.setup import CircuitSetup, make_circuit_setup
 from .data.arrays import DataError, FileContent, compute_digest
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
@@ -34,6 +35,7 @@ from .initial import InitialParameters, sample_initial_parameters
 from .language.faults import format_dotted_key
 from .language.load import LoadedScenario, make_scenario_error
 from .language.named_files import FileKey, find_named_files
+from .schema.circuit.scenario import CircuitSpec
 from .schema.experiments import Experiment
 from .schema.learning import Learning
 from .schema.network import Network
@@ -102,6 +104,17 @@ class Setup(NamedTuple):
         seed, own = self.fabrication
         made = Fabrication(seed, own if instance is None else instance)
         return Chip(self.design, programmed or self.programmed, made, threads)
+
+
+AnySetup = Setup | CircuitSetup
+"""What a scenario describes: a rate network or a circuit."""
+
+
+def make_any_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> AnySetup:
+    """Return what a scenario describes, whatever it is; errors as those of `make_setup`."""
+    if isinstance(loaded.spec, CircuitSpec):
+        return make_circuit_setup(loaded, loaded.spec, shelf)
+    return make_setup(loaded, shelf)
 
 
 def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:

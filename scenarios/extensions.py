@@ -20,6 +20,7 @@ from learning.rules.rule import RULES
 from learning.schemes.scheme import SCHEMES
 from substrate.chip.causes import collect_causes
 
+from .language.load import AnySpec
 from .schema.learning import Learning, list_kind_types
 from .schema.scenario import ScenarioSpec
 
@@ -106,8 +107,10 @@ def register_activation(name: str, value: curves.Function, slope: curves.Functio
     curves.add_activation(law)
 
 
-def list_own_parts(scenario: ScenarioSpec) -> dict[str, str]:
+def list_own_parts(scenario: AnySpec) -> dict[str, str]:
     """Return what a scenario uses that is no part of this package: its name and the module that registers it."""
+    if not isinstance(scenario, ScenarioSpec):
+        return {}  # circuits know the kinds of this package alone
     learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
     used = map(type, (*learning.all_schemes(), learning.rule, devices.update, *acting))

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from devices.parameters import Level, is_ratio
 from substrate.network.topology import Topology
 
-from .build import Setup
+from .build import AnySetup, Setup
+from .circuits.suspicions import find_circuit_suspicions
 from .data.shelf import Shelf
 from .language.faults import Finding, ScenarioFault, format_dotted_key, locate_findings
 from .language.load import LoadedScenario
@@ -56,7 +57,7 @@ MEMBRANES = ("thermal", "common", "coloured", "flicker")
 """Noise of membranes, in units of the state."""
 
 
-def find_suspicions(loaded: LoadedScenario, setup: Setup | None, shelf: Shelf | None = None) -> list[ScenarioFault]:
+def find_suspicions(loaded: LoadedScenario, setup: AnySetup | None, shelf: Shelf | None = None) -> list[ScenarioFault]:
     """Return what is suspicious about a valid scenario, each with its place; see `told` for its words.
 
     Parameters
@@ -68,6 +69,8 @@ def find_suspicions(loaded: LoadedScenario, setup: Setup | None, shelf: Shelf | 
     shelf : Shelf, optional
         What other points of a sweep have found before.
     """
+    if not isinstance(setup, Setup | None):
+        return locate_findings(find_circuit_suspicions(setup), loaded.data, loaded.origins, loaded.path).faults
     scenario = loaded.scenario
     plain = scenario.in_units()
     found = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,10 +176,6 @@ class CircuitBench(SettlingBench, Protocol):
         """Factor by which the squared drops of a block are weighed, from the nominal gains of amplifiers."""
         ...
 
-    def clamp(self, eta: float, target: Array) -> SettlingResult:
-        """Let the circuit settle with its outputs held at ``V0 + eta (target - V0)``, `V0` of the last free state."""
-        ...
-
     def contrast(
         self, after: Mapping[str, Array], before: Mapping[str, Array], keep: NDArray[np.bool_]
     ) -> Mapping[str, Array]:
@@ -195,6 +191,15 @@ class CircuitBench(SettlingBench, Protocol):
 
         As `write` of ``share * contrast``, without the detour through a controller.
         """
+        ...
+
+
+@runtime_checkable
+class ClampingBench(CircuitBench, Protocol):
+    """A circuit whose outputs can be held at a voltage."""
+
+    def clamp(self, eta: float, target: Array) -> SettlingResult:
+        """Let the circuit settle with its outputs held at ``V0 + eta (target - V0)``, `V0` of the last free state."""
         ...
 
 

@@ -33,7 +33,7 @@ class ResistorSpread(Parameters):
 class TransistorSpread(Parameters):
     """MOS channels whose gate voltages are learned."""
 
-    threshold_sigma: Spread = 0.0
+    threshold_sigma: Spread = Field(default=0.0, validate_default=False)
     """Spread of the threshold voltage, in volts."""
 
     gain_sigma: Sigma = 0.0
@@ -52,7 +52,7 @@ class AmplifierSpread(Parameters):
     backward_sigma: Sigma = 0.0
     """Relative spread of B, current drawn from the entry per current at the exit."""
 
-    offset_sigma: Spread = 0.0
+    offset_sigma: Spread = Field(default=0.0, validate_default=False)
     """Spread of the offset at the exit, in volts."""
 
 
@@ -69,7 +69,7 @@ class DiodeSpread(Parameters):
 class OutputCircuit(Parameters):
     """What nudges or clamps the outputs."""
 
-    offset_sigma: Spread = 0.0
+    offset_sigma: Spread = Field(default=0.0, validate_default=False)
     """Spread of the offset of every target, in volts; the same in every settling."""
 
     gain: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
@@ -79,10 +79,10 @@ class OutputCircuit(Parameters):
 class DropReading(Parameters):
     """How elements measure their own drops."""
 
-    offset_sigma: Spread = 0.0
+    offset_sigma: Spread = Field(default=0.0, validate_default=False)
     """Spread of the offset of every element's comparator, the same in both phases: ``(dV + o)^2``, in volts."""
 
-    noise: Spread = 0.0
+    noise: Spread = Field(default=0.0, validate_default=False)
     """Standard deviation of one read of a node voltage, fresh in every read, in volts."""
 
     twin_sigma: Sigma = 0.0

@@ -1,4 +1,4 @@
-"""Quantities of circuits: text with a unit, such as ``"10 uS"``; a bare number is refused, for no unit is the usual one."""
+"""Quantities of circuits: text with a unit, such as ``"10 uS"``. A bare number is refused: no unit is the usual one."""
 
 from __future__ import annotations
 

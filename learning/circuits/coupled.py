@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from substrate.protocol import CircuitBench
+from substrate.protocol import CircuitBench, ClampingBench
 
 from ..schemes.scheme import Scheme
 from ..training import Samples
@@ -37,7 +37,15 @@ class Coupled(CircuitRule):
         return False
 
     def measure(self, bench: CircuitBench, samples: Samples, scheme: Scheme | None) -> CircuitReading:  # noqa: ARG002
-        """Settle freely, then clamped; the scheme is not used."""
+        """Settle freely, then clamped; the scheme is not used.
+
+        Raises
+        ------
+        TypeError
+            If the outputs of the circuit cannot be held.
+        """
+        if not isinstance(bench, ClampingBench):
+            raise TypeError("the outputs of this circuit cannot be held at a voltage")
         free = measure_free_circuit(bench, samples)
         settled = bench.clamp(self.clamp, samples.target)
         read = bench.read()

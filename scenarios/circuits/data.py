@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arrays import DataError, compute_digest
-from ..data.datasets import Data, Rows, open_task_source, load_source_data
+from ..data.datasets import Data, load_source_data, open_task_source
+from ..data.images.rows import LazyRows
 from ..language.load import LoadedScenario
 from ..schema.circuit.scenario import CircuitSpec, VoltagesTask
 
@@ -16,30 +18,19 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ScaledRows:
-    """Rows in volts, each made when it is asked for."""
+class ScaledRows(LazyRows):
+    """Rows in volts."""
 
-    rows: Rows
     volts: float
 
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.rows)
-
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Samples and columns."""
-        return self.rows.shape
+    def columns(self) -> int:
+        """Numbers of a row."""
+        return int(self.raw.shape[1])
 
-    def __getitem__(self, ids: slice | NDArray[np.int64]) -> ScaledRows | Array:
-        """Return rows by number; of a slice the same lazy rows."""
-        part = self.rows[ids]
-        return ScaledRows(part, self.volts) if isinstance(ids, slice) else self.volts * np.asarray(part)
-
-    def __array__(self, dtype: object = None, copy: object = None) -> Array:
-        """Return all rows."""
-        del dtype, copy
-        return self.volts * np.asarray(self.rows)
+    def make(self, raw: NDArray[Any]) -> Array:
+        """Return rows in volts."""
+        return np.asarray(self.volts * raw, dtype=np.float64)
 
 
 def read_circuit_data(loaded: LoadedScenario, spec: CircuitSpec, inputs: int, outputs: int) -> Data:
@@ -55,9 +46,9 @@ def read_circuit_data(loaded: LoadedScenario, spec: CircuitSpec, inputs: int, ou
         return _make_voltages(task, inputs, outputs)
     with open_task_source(task, loaded.folder("task", "path")) as source:
         data = load_source_data(source, inputs, outputs)
-    scaled = [ScaledRows(data.x, physical.input_volts), ScaledRows(data.y, physical.target_volts)]
-    tests = [ScaledRows(data.x_test, physical.input_volts), ScaledRows(data.y_test, physical.target_volts)]
-    return data._replace(x=scaled[0], y=scaled[1], x_test=tests[0], y_test=tests[1])
+    x, x_test = (ScaledRows(np.asarray(rows), physical.input_volts) for rows in (data.x, data.x_test))
+    y, y_test = (ScaledRows(np.asarray(rows), physical.target_volts) for rows in (data.y, data.y_test))
+    return data._replace(x=x, y=y, x_test=x_test, y_test=y_test)
 
 
 def _make_voltages(task: VoltagesTask, inputs: int, outputs: int) -> Data:

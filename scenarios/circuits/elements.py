@@ -37,9 +37,7 @@ class BuiltCircuit(NamedTuple):
     """Names of the learned elements of every block, of circuits on graphs."""
 
 
-def build_graph(
-    network: GraphNetwork, elements: Sequence[Element], capacitance: float | None, seed: int
-) -> BuiltCircuit:
+def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance: float | None) -> BuiltCircuit:
     """Return the circuit of named nodes and elements.
 
     Parameters
@@ -50,10 +48,7 @@ def build_graph(
         Its elements, those of a lattice included.
     capacitance : float or None
         Of every free node to ground, in farad.
-    seed : int
-        Not used but by lattices, whose elements are drawn before.
     """
-    del seed
     roles = find_roles(network)
     order = [GROUND, *roles, *(node for element in elements for node in element.between)]
     nodes = {name: k for k, name in enumerate(dict.fromkeys(order))}

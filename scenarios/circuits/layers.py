@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -49,10 +50,13 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
         if name in network.amplifiers:
             exits[name] = _add_nodes(names, f"{name}-exit", network.layers[name])
     metrics = _find_metrics(network)
-    blocks, ends = {}, []
+    blocks: dict[str, LearnedBlock] = {}
+    ends: list[tuple[Whole, Whole]] = []
     for pre, post in pairwise(network.layers):
-        shape = (rails,) * (pre == first and rails == 2) + (network.layers[pre], network.layers[post])
-        numbers = sum(len(a) for a, _ in ends) + np.arange(int(np.prod(shape))).reshape(shape)
+        shape: tuple[int, ...] = (network.layers[pre], network.layers[post])
+        if pre == first and rails == 2:
+            shape = (2, *shape)
+        numbers = sum(len(a) for a, _ in ends) + np.arange(math.prod(shape)).reshape(shape)
         ends.append((np.repeat(exits[pre], len(layers[post])), np.tile(layers[post], len(exits[pre]))))
         dims = ("rail",) * (len(shape) == 3) + (pre, post)
         blocks[f"conductance/{pre}-{post}"] = LearnedBlock("conductance", numbers, metrics[post], dims)

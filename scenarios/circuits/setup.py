@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from substrate.circuits.faults import find_circuit_faults
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
+from substrate.circuits.system import LIMIT
 
 from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
@@ -109,7 +110,7 @@ def make_scheme(given: CircuitScheme, critical: Any, seed: int) -> Scheme:
         keys["points"] = given.points
     if given.kind == "random-sign":
         keys["seed"] = seed + (given.seed or 0)
-    made: Scheme = next(kind for kind in SCHEMES.kinds if kind.model_fields["kind"].default == given.kind)(**keys)
+    made: Scheme = next(kind for kind in SCHEMES if kind.model_fields["kind"].default == given.kind)(**keys)
     return made
 
 
@@ -122,7 +123,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
         With everything that is wrong with its elements, its files, and how they fit.
     """
     files = find_named_files(loaded)
-    built, content, taken, found = _build_circuit(loaded, spec, files)
+    built, content, taken, found = _build_circuit(spec, files)
     if found or built is None:
         raise make_scenario_error(loaded, found)
     found += _find_element_faults(spec, built.design)
@@ -142,7 +143,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
 
 
 def _build_circuit(
-    loaded: LoadedScenario, spec: CircuitSpec, files: Mapping[tuple[str, ...], Path]
+    spec: CircuitSpec, files: Mapping[tuple[str, ...], Path]
 ) -> tuple[BuiltCircuit | None, dict[str, str], list[str], list[Finding]]:
     """Return the circuit, digests and words of the files that describe it, and what is wrong with them."""
     network, capacitance = spec.network, spec.physical.capacitance
@@ -151,7 +152,6 @@ def _build_circuit(
     if network.netlist is not None:
         return read_netlist_circuit(network, files[("network", "netlist")], capacitance)
     elements = list_lattice_elements(network, spec.seed)
-    del loaded
     return build_graph(network, elements, capacitance), {}, [], []
 
 
@@ -165,16 +165,10 @@ def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Findi
     if not isinstance(spec.network, LayeredNetwork):
         faults = find_circuit_faults(design.circuit)
         found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
-    if not found and not is_fast(spec) and len(design.circuit.free) > _most_free_nodes():
-        words = f"{len(design.circuit.free)} free nodes, more than {_most_free_nodes()} that such a circuit may have"
+    if not found and not is_fast(spec) and len(design.circuit.free) > LIMIT:
+        words = f"{len(design.circuit.free)} free nodes, more than {LIMIT} that such a circuit may have"
         found.append((place, words, "use fewer nodes; layers with ideal diodes and no spreads have no limit"))
     return found
-
-
-def _most_free_nodes() -> int:
-    from substrate.circuits.system import LIMIT
-
-    return LIMIT
 
 
 def _find_parameters(
@@ -222,9 +216,7 @@ def _make_layered_design(spec: CircuitSpec) -> LayeredDesign:
     )
 
 
-def _read_data(
-    loaded: LoadedScenario, spec: CircuitSpec, design: CircuitDesign
-) -> tuple[Data | None, list[Finding]]:
+def _read_data(loaded: LoadedScenario, spec: CircuitSpec, design: CircuitDesign) -> tuple[Data | None, list[Finding]]:
     try:
         return read_circuit_data(loaded, spec, design.inputs[1], len(design.circuit.outputs)), []
     except DataError as error:
@@ -234,8 +226,3 @@ def _read_data(
 def _describe_data(data: Data, path: Path | None) -> str:
     name = path.name if path else ""
     return f"task.path = {name}: {len(data.x)} training and {len(data.x_test)} test samples"
-
-
-def list_design_names(found: Iterable[str]) -> list[str]:
-    """Return names once, in order."""
-    return list(dict.fromkeys(found))

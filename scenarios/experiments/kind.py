@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 
-from ..build import Setup
+from ..build import AnySetup, Setup
+from ..circuits.setup import CircuitSetup
 from ..data.datasets import Data
 from ..drawing.sheet import Sheet
 from ..results.points import is_single
@@ -95,6 +96,35 @@ class ExperimentWork(NamedTuple, Generic[P]):
     def batch(self, samples: int | None) -> Batch:
         """Return the first so many training samples; None: all."""
         return select_batch(self.setup.data, samples)
+
+
+class CircuitWork(NamedTuple):
+    """One experiment with a circuit."""
+
+    setup: CircuitSetup
+    setting: RunSetting
+    watch: Watch
+
+    def batch(self, samples: int | None) -> Batch:
+        """Return the first so many training samples; None: all."""
+        return select_batch(self.setup.data, samples)
+
+
+def run_experiment(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+    """Do the experiment of a scenario; return the groups of its result and how it ended.
+
+    Raises
+    ------
+    RunError
+        If there is nothing to find out.
+    Interrupted
+        If the watch asked to stop; a training has left a checkpoint.
+    """
+    if isinstance(setup, Setup):
+        return find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
+    module = import_module(f".circuits.{setup.plan.kind}", __package__)
+    found: tuple[dict[str, Group], Ending] = module.run(CircuitWork(setup, setting, watch))
+    return found
 
 
 class Headline(NamedTuple):

@@ -15,8 +15,9 @@ from ..language.load import load_scenario as read_scenario
 
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip
+    from substrate.circuits.forms import AnyCircuitChip
 
-    from ..build import Setup
+    from ..build import AnySetup
     from ..experiments.watch import Watch
     from .result import Result
 
@@ -101,12 +102,12 @@ class Scenario:
     @property
     def name(self) -> str:
         """Name of the run."""
-        return self.loaded.scenario.name
+        return self.loaded.spec.name
 
     @property
     def resumes(self) -> bool:
         """Whether a run that is stopped leaves a checkpoint, from which the same call goes on."""
-        return self.loaded.scenario.experiment.resumes
+        return self.loaded.spec.experiment.resumes
 
     def set(self, edits: Edits) -> Scenario:
         """Return the scenario with some values replaced; this one stays as it is.
@@ -126,19 +127,20 @@ class Scenario:
         ScenarioError
             With everything that is wrong.
         """
+        from ..build import Setup
         from ..reach import describe_unreached_cells
         from ..suspicions import find_suspicions, format_suspicion
 
         setup = self._setup()
         lines, points = [format_suspicion(warning) for warning in find_suspicions(self.loaded, setup)], None
-        if self.loaded.scenario.sweep is not None:
+        if self.loaded.spec.sweep is not None:
             from ..sweeps.points import check_design
 
             design = check_design(self.loaded)
             points = len(design.ids)
             lines += [format_suspicion(warning) for warning in design.warnings]
-        taken = [*setup.taken, *describe_unreached_cells(setup)]
-        if self.loaded.scenario.dynamics.engine == "jax":
+        taken = [*setup.taken, *(describe_unreached_cells(setup) if isinstance(setup, Setup) else [])]
+        if isinstance(setup, Setup) and setup.design.dynamics.engine == "jax":
             taken.append(_UNTRIED)
         return CheckResult(taken, list(dict.fromkeys(lines)), points)
 
@@ -202,7 +204,7 @@ class Scenario:
             finished = run_scenario(loaded, RunOptions(folder, threads, force), told)
         return Result.of_folder(finished, loaded)
 
-    def chip(self, instance: int | None = None, threads: int | None = None) -> Chip:
+    def chip(self, instance: int | None = None, threads: int | None = None) -> Chip | AnyCircuitChip:
         """Return the chip of the scenario, to be measured by hand; see `substrate.protocol.Bench`.
 
         Parameters
@@ -221,21 +223,21 @@ class Scenario:
 
     def to_toml(self) -> str:
         """Return the scenario with every default filled in, as TOML."""
-        return self.loaded.scenario.to_toml()
+        return self.loaded.spec.to_toml()
 
     def __repr__(self) -> str:
         """Return the name and the kind of experiment."""
-        return f"<Scenario {self.name!r}: {self.loaded.scenario.experiment.kind}>"
+        return f"<Scenario {self.name!r}: {self.loaded.spec.experiment.kind}>"
 
     def _repr_html_(self) -> str:
         from html import escape
 
         return f"<b>{escape(self.name)}</b><pre>{escape(self.show())}</pre>"
 
-    def _setup(self) -> Setup:
-        from ..build import make_setup
+    def _setup(self) -> AnySetup:
+        from ..build import make_any_setup
 
-        return make_setup(self.loaded)
+        return make_any_setup(self.loaded)
 
     def _keep_arrays(self, folder: Path) -> dict[str, str]:
         """Write the arrays that were given in memory into a folder; return the edits that name the files."""

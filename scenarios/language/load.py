@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from substrate.network.topology import Topology
 from substrate.network.wiring import ConvolutionPath, LayerSizes, PathSpec, find_wiring_faults
 
+from ..schema.circuit.scenario import CIRCUIT, CircuitSpec
 from ..schema.scenario import ScenarioSpec
 from .device_presets import apply_device_presets
 from .faults import (
@@ -34,6 +35,9 @@ _WEIGHTS_LIMIT, _UNITS_LIMIT = 4e9, 1e8
 
 _NO_EDIT = "not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1"
 
+AnySpec = ScenarioSpec | CircuitSpec
+"""What a scenario file describes: a rate network or a circuit."""
+
 TABLES = "<tables>"
 """Stands for the file of a scenario that was given as dictionaries."""
 
@@ -41,7 +45,7 @@ TABLES = "<tables>"
 class LoadedScenario(NamedTuple):
     """A valid scenario and where every part of it was written."""
 
-    scenario: ScenarioSpec
+    spec: AnySpec
     data: dict[str, Any]
     """What was written: bases and overrides applied, defaults not filled in."""
 
@@ -53,6 +57,19 @@ class LoadedScenario(NamedTuple):
 
     text: str
     """What it held when it was read."""
+
+    @property
+    def scenario(self) -> ScenarioSpec:
+        """The scenario of a rate network.
+
+        Raises
+        ------
+        TypeError
+            If it is that of a circuit.
+        """
+        if not isinstance(self.spec, ScenarioSpec):
+            raise TypeError(f"{self.spec.name} is the scenario of a circuit")
+        return self.spec
 
     def folder(self, *keys: str | int) -> Path:
         """Return the folder that a relative path written at `keys` starts from."""
@@ -239,18 +256,23 @@ def _find_slot(node: object, key: str, path: list[str | int]) -> str | int:
     return int(key)
 
 
-def _validate_tree(data: Tree) -> tuple[ScenarioSpec | None, list[Finding]]:
+def _validate_tree(data: Tree) -> tuple[AnySpec | None, list[Finding]]:
     """Return the scenario, if `data` is one, and everything found wrong."""
     findings: list[Finding] = []
-    scenario = None
+    scenario: AnySpec | None = None
+    network = data.get("network")
+    circuit = isinstance(network, dict) and network.get("law") == CIRCUIT
+    spec: type[AnySpec] = CircuitSpec if circuit else ScenarioSpec
     try:
-        scenario = ScenarioSpec.model_validate(data)
+        scenario = spec.model_validate(data)
     except ValidationError as error:
-        findings = translate_errors(error, ScenarioSpec, data, ("extends",))
+        findings = translate_errors(error, spec, data, ("extends",))
     schema = data.get("schema")
     if schema == 1 and type(schema) is not int:  # true and 1.0 are equal to 1, and pydantic may take them
         findings = [finding for finding in findings if finding[0] != ("schema",)]
         findings.append((("schema",), f"must be a whole number, is {name_toml_type(schema)}", "write schema = 1"))
+    if circuit:
+        return scenario, findings
     return scenario, findings + _find_network_faults(data, {path for path, *_ in findings})
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from devices.parameters import NamesFile
 
+from ..schema.circuit.scenario import CircuitSpec
 from ..schema.scenario import ScenarioSpec
 from .load import LoadedScenario
 
@@ -43,13 +44,13 @@ def _inspect_annotation(annotation: Any) -> tuple[bool, list[type[BaseModel]]]:
     return marked, [table for _, tables in inside for table in tables]
 
 
-FILE_KEYS: tuple[FileKey, ...] = tuple(dict.fromkeys(list_file_keys(ScenarioSpec)))
+FILE_KEYS: tuple[FileKey, ...] = tuple(dict.fromkeys([*list_file_keys(ScenarioSpec), *list_file_keys(CircuitSpec)]))
 """Every key of a scenario that names a file."""
 
 
 def find_named_files(loaded: LoadedScenario) -> dict[FileKey, Path]:
     """Return where the files of a scenario lie, by the keys that name them; they need not exist."""
-    found = {key: _get_text_at(loaded.scenario, key) for key in FILE_KEYS}
+    found = {key: _get_text_at(loaded.spec, key) for key in FILE_KEYS}
     return {key: loaded.folder(*key) / text for key, text in found.items() if text is not None}
 
 

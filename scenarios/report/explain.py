@@ -14,7 +14,8 @@ from substrate.units.physical import (
     convert_weight_to_siemens,
 )
 
-from ..build import make_setup
+from ..build import make_any_setup
+from ..circuits.estimates import describe_circuit_estimates
 from ..data.arrays import DataError
 from ..data.datasets import read_outline
 from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
@@ -35,7 +36,7 @@ def explain_scenario(loaded: LoadedScenario) -> str:
     Each value that was written carries its place as a comment. Estimates follow in comment lines:
     parameters, settlings, time, memory, and the physical scales where they are known.
     """
-    text = loaded.scenario.to_toml()
+    text = loaded.spec.to_toml()
     lines, rows = map_lines(text), text.rstrip("\n").split("\n")
     for row, places in _find_line_places(loaded, lines).items():
         rows[row - 1] += "    # " + ", ".join(places)
@@ -52,7 +53,7 @@ def explain_scenario(loaded: LoadedScenario) -> str:
 def _describe_suspicions(loaded: LoadedScenario) -> list[str]:
     """Return what is suspicious, as far as the files of the scenario can be read."""
     try:
-        setup = make_setup(loaded)
+        setup = make_any_setup(loaded)
     except ScenarioError:
         return [format_suspicion(warning) for warning in find_suspicions(loaded, None)]
     return [format_suspicion(warning) for warning in find_suspicions(loaded, setup)]
@@ -82,6 +83,9 @@ def _format_origin(origin: Origin) -> str:
 
 
 def _describe_estimates(loaded: LoadedScenario) -> Iterator[str]:
+    if not isinstance(loaded.spec, ScenarioSpec):
+        yield from describe_circuit_estimates(loaded)
+        return
     scenario = loaded.scenario
     try:
         load = estimate_workload(scenario, read_outline(scenario.task, loaded.folder("task", "path")))

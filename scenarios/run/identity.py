@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from ..language.load import AnySpec
 from ..language.named_files import strip_file_paths
 from ..results.store import FORMAT
-from ..schema.scenario import ScenarioSpec
 
 _LEFT_OUT: dict[str, Any] = {"experiment": {"checkpoint_seconds"}, "sweep": True}
 """What a result does not depend on: how often a checkpoint is kept, the sweep around a run."""
 
 
-def compute_run_id(scenario: ScenarioSpec, content: Mapping[str, str]) -> str:
+def compute_run_id(scenario: AnySpec, content: Mapping[str, str]) -> str:
     """Return eight hex digits that name everything the result depends on.
 
     Parameters
@@ -32,12 +32,12 @@ def compute_run_id(scenario: ScenarioSpec, content: Mapping[str, str]) -> str:
     return _hash_scenario(scenario, content, _LEFT_OUT)[:8]
 
 
-def compute_point_id(scenario: ScenarioSpec, content: Mapping[str, str]) -> str:
+def compute_point_id(scenario: AnySpec, content: Mapping[str, str]) -> str:
     """Return twelve hex digits that name everything the result of a point depends on; its name is not among it."""
     return _hash_scenario(scenario, content, _LEFT_OUT | {"name": True})[:12]
 
 
-def compute_sweep_id(scenario: ScenarioSpec, content: Mapping[str, str]) -> str:
+def compute_sweep_id(scenario: AnySpec, content: Mapping[str, str]) -> str:
     """Return eight hex digits of what is swept, whatever the values: more of them go on in the same folder.
 
     Parameters
@@ -50,7 +50,7 @@ def compute_sweep_id(scenario: ScenarioSpec, content: Mapping[str, str]) -> str:
     return _hash_scenario(scenario, content, {"sweep": True})[:8]
 
 
-def _hash_scenario(scenario: ScenarioSpec, content: Mapping[str, str], left_out: dict[str, Any]) -> str:
+def _hash_scenario(scenario: AnySpec, content: Mapping[str, str], left_out: dict[str, Any]) -> str:
     told = strip_file_paths(scenario.in_units().model_dump(by_alias=True, mode="json", exclude=left_out))
     release = version("nudgelab").split(".")[:2]
     text = json.dumps([told, dict(content), FORMAT, release], sort_keys=True)

@@ -12,12 +12,12 @@ from typing import Any
 
 from substrate.engine.threads import describe_blas
 
-from ..build import Setup
+from ..build import AnySetup
 from ..language.load import LoadedScenario
 from ..results.store import Group, Variable
 
 
-def make_provenance_group(loaded: LoadedScenario, setup: Setup) -> Group:
+def make_provenance_group(loaded: LoadedScenario, setup: AnySetup) -> Group:
     """Return where a result comes from, as a group of texts."""
     packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
     environment = {
@@ -28,7 +28,7 @@ def make_provenance_group(loaded: LoadedScenario, setup: Setup) -> Group:
     }
     texts = {
         "scenario_toml": loaded.text,
-        "resolved_toml": loaded.scenario.to_toml(),
+        "resolved_toml": loaded.spec.to_toml(),
         "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "environment_json": json.dumps(environment),
         "data_sha256": setup.data.sha256,
@@ -38,7 +38,7 @@ def make_provenance_group(loaded: LoadedScenario, setup: Setup) -> Group:
     return {name: Variable((), text) for name, text in texts.items()} | _counts(setup)
 
 
-def _counts(setup: Setup) -> Group:
+def _counts(setup: AnySetup) -> Group:
     """Return how many samples a plan that learns uses, and is tested with."""
     plan: Any = setup.plan
     if "test_samples" not in type(plan).model_fields:

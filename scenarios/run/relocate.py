@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..language.load import LoadedScenario
+from ..language.load import AnySpec, LoadedScenario
 from ..language.named_files import FILE_KEYS, FileKey, find_named_files, rename_file
-from ..schema.scenario import ScenarioSpec
 from ..schema.sweep import Axis, Range, is_labelled
 
 
-def relocate_paths(loaded: LoadedScenario, folder: Path) -> ScenarioSpec:
+def relocate_paths(loaded: LoadedScenario, folder: Path) -> AnySpec:
     """Return the scenario with its paths relative to `folder`, so that its copy there can be run.
 
     The values of a sweep that name files are paths, too.
@@ -25,7 +24,7 @@ def relocate_paths(loaded: LoadedScenario, folder: Path) -> ScenarioSpec:
     folder : Path
         Where the copy will be.
     """
-    scenario = loaded.scenario
+    scenario = loaded.spec
     for key in find_named_files(loaded):
         scenario = rename_file(scenario, key, _make_mover(loaded.folder(*key), folder))
     if scenario.sweep is None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from substrate.engine.door import load_engine
 from substrate.engine.threads import limit_blas_threads
 
-from ..build import Setup, make_setup
+from ..build import AnySetup, Setup, make_any_setup
 from ..experiments.device_tables import add_physical_units
-from ..experiments.kind import Ending, ExperimentWork, RunError, RunSetting, find_kind
+from ..experiments.kind import Ending, RunError, RunSetting, run_experiment
 from ..experiments.watch import Watch
 from ..language.faults import ScenarioFault
 from ..language.load import LoadedScenario, replace_values
@@ -85,8 +85,8 @@ def run_scenario(loaded: LoadedScenario, options: RunOptions, watch: Watch) -> F
         If the watch asked to stop; a training has left a checkpoint.
     """
     loaded, setup, warnings = _prepare_scenario(loaded, watch)
-    identity = compute_run_id(loaded.scenario, setup.content)
-    folder = options.out or Path(f"{loaded.scenario.name}-{identity}")
+    identity = compute_run_id(loaded.spec, setup.content)
+    folder = options.out or Path(f"{loaded.spec.name}-{identity}")
     path, kept = folder / RESULT, folder / CHECKPOINT
     if path.exists() and not options.force:
         _refuse_other_scenario(path, store.read_result_file(path), identity)
@@ -119,7 +119,7 @@ def run_in_memory(loaded: LoadedScenario, threads: int | None, watch: Watch) -> 
         If the watch asked to stop.
     """
     loaded, setup, warnings = _prepare_scenario(loaded, watch)
-    identity = compute_run_id(loaded.scenario, setup.content)
+    identity = compute_run_id(loaded.spec, setup.content)
     with TemporaryDirectory(prefix="nudgelab-") as folder:
         setting = RunSetting(threads, Path(folder) / CHECKPOINT, None, identity)
         groups, ending = compute_groups(setup, setting, watch)
@@ -127,16 +127,17 @@ def run_in_memory(loaded: LoadedScenario, threads: int | None, watch: Watch) -> 
     return store.make_result_data(groups, _make_head(loaded, {"id": identity, **ending})), warnings
 
 
-def _prepare_scenario(loaded: LoadedScenario, watch: Watch) -> tuple[LoadedScenario, Setup, list[ScenarioFault]]:
+def _prepare_scenario(loaded: LoadedScenario, watch: Watch) -> tuple[LoadedScenario, AnySetup, list[ScenarioFault]]:
     """Return the scenario without its sweep, what it describes, and what is suspicious; tell the last two."""
-    if loaded.scenario.sweep is not None:
+    if loaded.spec.sweep is not None:
         watch.say("the scenario has a [sweep], which `run` leaves out: `nudgelab sweep` does it")
         loaded = replace_values(loaded, [])
-    setup = make_setup(loaded)
-    try:
-        load_engine(setup.design.dynamics)
-    except ValueError as error:
-        raise RunError(str(error)) from error
+    setup = make_any_setup(loaded)
+    if isinstance(setup, Setup):
+        try:
+            load_engine(setup.design.dynamics)
+        except ValueError as error:
+            raise RunError(str(error)) from error
     for line in setup.taken:
         watch.say(line)
     warnings = find_suspicions(loaded, setup)
@@ -145,7 +146,7 @@ def _prepare_scenario(loaded: LoadedScenario, watch: Watch) -> tuple[LoadedScena
     return loaded, setup, warnings
 
 
-def compute_groups(setup: Setup, setting: RunSetting, watch: Watch) -> tuple[dict[str, Group], Ending]:
+def compute_groups(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[dict[str, Group], Ending]:
     """Return all groups of the experiment of a scenario, and how it ended.
 
     Products of matrices stay on one thread: the other threads of the library go on spinning for a while after
@@ -159,8 +160,9 @@ def compute_groups(setup: Setup, setting: RunSetting, watch: Watch) -> tuple[dic
         If the watch asked to stop; a training has left a checkpoint.
     """
     with limit_blas_threads():
-        groups, ending = find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
-    add_physical_units(groups, setup.scenario)
+        groups, ending = run_experiment(setup, setting, watch)
+    if isinstance(setup, Setup):
+        add_physical_units(groups, setup.scenario)
     return groups, ending
 
 
@@ -213,7 +215,7 @@ def write_result_folder(loaded: LoadedScenario, folder: Path, groups: Mapping[st
 
 
 def _make_head(loaded: LoadedScenario, ending: Ending) -> Ending:
-    return ending | {"title": loaded.scenario.name, "software": f"nudgelab {version('nudgelab')}"}
+    return ending | {"title": loaded.spec.name, "software": f"nudgelab {version('nudgelab')}"}
 
 
 def _write_views(loaded: LoadedScenario, folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, wait
 
-from ..build import make_setup
+from ..build import Setup, make_any_setup
 from ..experiments.kind import RunError, RunSetting
 from ..experiments.rehearsal import make_rehearsal
 from ..experiments.watch import Watch
@@ -135,7 +135,7 @@ def make_importable(task: PointTask) -> PointTask:
     RunError
         If one is defined in a notebook, or in the script that is run.
     """
-    parts = list_own_parts(task.loaded.scenario)
+    parts = list_own_parts(task.loaded.spec)
     for name, module in parts.items():
         if module == "__main__":
             raise RunError(
@@ -148,8 +148,9 @@ def make_importable(task: PointTask) -> PointTask:
 def _compile_kernels(task: PointTask, watch: Watch) -> None:
     """Compile the kernels here, once, by measuring one sample; the workers find them in the cache."""
     try:
-        setup = make_setup(task.loaded, shelf)
-        setup = setup._replace(scenario=make_rehearsal(setup.scenario))
+        setup = make_any_setup(task.loaded, shelf)
+        if isinstance(setup, Setup):
+            setup = setup._replace(scenario=make_rehearsal(setup.scenario))
         setting = RunSetting(1, task.folder / "none", None, task.id)
         compute_groups(setup, setting, PointWatch(task.stop.exists))
     except Exception as error:  # noqa: BLE001  the point itself will say what is wrong with it
@@ -164,7 +165,7 @@ def _run_on_workers(client: Client, work: Work, tasks: Iterator[PointTask], watc
     room, looked, stop_at = 1, 0.0, float("inf")
     while waiting is not None or running:
         if watch.stopped() and stop_at == float("inf"):
-            keeps = any(task.loaded.scenario.experiment.resumes for task in running.values())
+            keeps = any(task.loaded.spec.experiment.resumes for task in running.values())
             waiting, stop_at = None, monotonic() + (GRACE if keeps else 1.0)
             ask_to_stop(stop)
         if monotonic() - looked > 1.0:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..build import make_setup
+from ..build import make_any_setup
 from ..data.shelf import Shelf
 from ..experiments.kind import COMPLETE, Ending, RunSetting, list_kinds
 from ..experiments.watch import Interrupted
@@ -114,7 +114,7 @@ def run_point(task: PointTask, asked: Callable[[], bool] | None = None) -> Outco
     try:
         for module in task.modules:
             import_module(module)
-        keeps = task.loaded.scenario.experiment.resumes
+        keeps = task.loaded.spec.experiment.resumes
         status, reason = _compute_point(task, PointWatch(asked or task.stop.exists, keeps), begin)
     except Interrupted as stop:
         status, reason = "interrupted", str(stop)
@@ -143,8 +143,8 @@ def write_failure(folder: Path, name: str, status: str, reason: str, values: str
 
 def _compute_point(task: PointTask, watch: PointWatch, begin: float) -> tuple[str, str]:
     """Compute a point, write its result file, and return status and reason."""
-    setup = make_setup(task.loaded, shelf)
-    if compute_point_id(task.loaded.scenario, setup.content) != task.id:
+    setup = make_any_setup(task.loaded, shelf)
+    if compute_point_id(task.loaded.spec, setup.content) != task.id:
         raise FilesChangedError("a file of this point has changed since the sweep began: start the sweep again")
     kept = task.folder / f"{task.id}.ckpt.h5"
     saved = find_checkpoint(kept, task.id, False, watch)
@@ -158,7 +158,7 @@ def _compute_point(task: PointTask, watch: PointWatch, begin: float) -> tuple[st
     else:
         groups = short
     head: dict[str, str | int | float] = {
-        "title": task.loaded.scenario.name,
+        "title": task.loaded.spec.name,
         "software": f"nudgelab {version('nudgelab')}",
         "id": task.id,
         "values": task.values,

@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..build import make_setup
+from ..build import make_any_setup
 from ..data.shelf import Shelf
 from ..language.faults import Finding, Origin, ScenarioError, ScenarioFault, get_value_at
-from ..language.load import KeyChange, LoadedScenario, make_scenario_error, replace_values
+from ..language.load import AnySpec, KeyChange, LoadedScenario, make_scenario_error, replace_values
 from ..run.identity import compute_point_id
-from ..schema.scenario import ScenarioSpec
 from ..schema.sweep import Sweep
 from ..suspicions import find_suspicions, format_suspicion
 from .design import Dimension, Point, list_dimensions, list_points
@@ -25,7 +24,7 @@ def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Po
     ScenarioError
         If it is none, at the places where its values were written.
     """
-    sweep = loaded.scenario.sweep
+    sweep = loaded.spec.sweep
     levels = [
         (path, levels[index])
         for dim, index in zip(dims, point.place, strict=False)
@@ -38,11 +37,11 @@ def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Po
     ]
     found = replace_values(loaded, changes)
     replicate = point.place[-1] if sweep is None or sweep.common_random_numbers else point.number
-    scenario = found.scenario
+    scenario = found.spec
     if sweep is not None and sweep.replicate == "seed":
-        return found._replace(scenario=scenario.model_copy(update={"seed": scenario.seed + replicate}))
+        return found._replace(spec=scenario.model_copy(update={"seed": scenario.seed + replicate}))
     chip = scenario.chip.model_copy(update={"instance": scenario.chip.instance + replicate})
-    return found._replace(scenario=scenario.model_copy(update={"chip": chip}))
+    return found._replace(spec=scenario.model_copy(update={"chip": chip}))
 
 
 class CheckedDesign(NamedTuple):
@@ -72,7 +71,7 @@ def check_design(loaded: LoadedScenario) -> CheckedDesign:
     ScenarioError
         With every fault of every point, each once.
     """
-    sweep = loaded.scenario.sweep
+    sweep = loaded.spec.sweep
     if sweep is None:
         hint = 'add [[sweep.axis]] with path = "devices.feedback.mismatch_sigma" and values = [0, 0.1]'
         raise ScenarioError([ScenarioFault((), "has no [sweep]", hint, str(loaded.path))])
@@ -89,20 +88,20 @@ def check_design(loaded: LoadedScenario) -> CheckedDesign:
     for point in list_points(dims, sweep.replicates):
         try:
             found = make_point_scenario(loaded, dims, point)
-            setup = make_setup(found, shelf)
+            setup = make_any_setup(found, shelf)
             content = setup.content
             warnings |= {
                 format_suspicion(one): one
                 for one in find_suspicions(found, setup, shelf)
                 if format_suspicion(one) not in warnings
             }
-            ids.append(compute_point_id(found.scenario, content))
+            ids.append(compute_point_id(found.spec, content))
         except ScenarioError as error:
             for fault in error.faults:
                 faults.setdefault(fault.path if fault.message == "unknown key" else fault, fault)
             continue
         if point.place[-1] == 0:
-            _record_values(values, found.scenario, dims, point)
+            _record_values(values, found.spec, dims, point)
     if faults:
         raise ScenarioError(faults.values())
     if equal := list(_find_equal_levels(sweep, dims, values)):
@@ -134,9 +133,7 @@ def _find_equal_levels(sweep: Sweep, dims: list[Dimension], values: dict[str, di
                 yield ("sweep", "axis", numbers[path], "values", index), message, hint
 
 
-def _record_values(
-    values: dict[str, dict[int, Any]], scenario: ScenarioSpec, dims: list[Dimension], point: Point
-) -> None:
+def _record_values(values: dict[str, dict[int, Any]], scenario: AnySpec, dims: list[Dimension], point: Point) -> None:
     """Keep what the values of a point are in the units of their keys."""
     told: Any = None
     for dim, index in zip(dims, point.place, strict=False):

@@ -112,7 +112,7 @@ def run_sweep(loaded: LoadedScenario, options: SweepOptions, watch: Watch) -> Fi
     """
     design = check_design(loaded)
     plan = _make_plan(loaded, design)
-    folder = options.out or Path(f"{plan.name}-{compute_sweep_id(loaded.scenario, design.content)}")
+    folder = options.out or Path(f"{plan.name}-{compute_sweep_id(loaded.spec, design.content)}")
     _begin_sweep(loaded, folder, plan, watch)
     outcomes = list_outcomes(folder, plan)
     todo = _choose_points(plan, outcomes, options)
@@ -173,7 +173,7 @@ def list_outcomes(folder: Path, plan: SweepPlan) -> list[Outcome | None]:
 
 
 def _make_plan(loaded: LoadedScenario, design: CheckedDesign) -> SweepPlan:
-    scenario = loaded.scenario
+    scenario = loaded.spec
     return SweepPlan(
         scenario.name,
         f"nudgelab {version('nudgelab')}",

@@ -1,13 +1,15 @@
-"""Both forms of circuits: on a graph, and in layers; where they differ for those who ask the exact side."""
+"""Both forms of circuits: on a graph, and in layers with ideal diodes."""
 
 from __future__ import annotations
 
 from .chip import CircuitChip
 from .exact import CircuitOracle, GraphOracle
+from .layered.chip import LayeredChip
+from .layered.exact import LayeredOracle
 
-AnyCircuitChip = CircuitChip
+AnyCircuitChip = CircuitChip | LayeredChip
 
 
 def make_oracle(chip: AnyCircuitChip) -> CircuitOracle:
     """Return the exact side of a circuit."""
-    return GraphOracle(chip)
+    return GraphOracle(chip) if isinstance(chip, CircuitChip) else LayeredOracle(chip)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,9 @@ _WORDS = {
     "gains": "part of the asymmetry that trims of every unit would cure, rms norm",
     "irreducible": "part of the asymmetry that only devices of single connections can cause, rms norm",
     "first_order": "asymmetry to first order in the antisymmetric couplings, rms norm",
+    "metric": "part of the asymmetry that the nominal gains of amplifiers explain, rms norm",
+    "goal": "part of the finite nudge that is the gradient of another goal, rms norm",
+    "nudge_bias": "rest of the finite nudge, rms norm",
 }
 _OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median")
 """Figures that need samples, which the batch mean of a connection has not."""
@@ -71,6 +74,8 @@ class _Cut(NamedTuple):
     """Variance of the mean that the step after every term holds."""
 
     variance: Array
+    names: tuple[str, ...]
+    """The causes, in the order of the terms."""
 
 
 _Cuts = list[list[_Cut | None]]
@@ -110,8 +115,8 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
         "ledger/connections": {
             "scheme": labels["scheme"],
             "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
-            "term": _make_term_labels(),
-            **_make_ledger_tables(blocks, "connection"),
+            "term": _make_term_labels(TERMS),
+            **_make_ledger_tables(blocks, "connection", TERMS),
             "cut": Variable(
                 ("scheme", "connection"),
                 np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),
@@ -124,7 +129,16 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
     return groups
 
 
-def make_vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group) -> Group:
+class LayerColumns(Protocol):
+    """What says where the units of every layer stand among all of a vector, such as a topology."""
+
+    @property
+    def columns(self) -> Mapping[str, slice]:
+        """Columns by layer."""
+        ...
+
+
+def make_vector_tables(topology: LayerColumns, ledgers: list[Ledger], labels: Group) -> Group:
     """Return the figures of the error vectors over samples whose exact gradient is not zero, and how many are dead."""
     columns = list(topology.columns.values())
     cuts = [[_cut_ledger(book, partial(_cut_columns, book.keep, c)) for c in columns] for book in ledgers]
@@ -137,7 +151,8 @@ def make_vector_tables(topology: Topology, ledgers: list[Ledger], labels: Group)
         live.append([_select_rows(cut, rows) for cut, rows in zip(row, alive, strict=True)])
     words = "samples that are counted, but whose exact gradient is zero in this layer"
     counted = Variable(("scheme", "layer"), dead, long_name=words)
-    return {**labels, "term": _make_term_labels(), **_make_ledger_tables(live, "layer"), "dead": counted}
+    names = ledgers[0].names
+    return {**labels, "term": _make_term_labels(names), **_make_ledger_tables(live, "layer", names), "dead": counted}
 
 
 def compute_silence_level(gradients: Iterable[Array]) -> float:
@@ -145,14 +160,23 @@ def compute_silence_level(gradients: Iterable[Array]) -> float:
     return _SILENT * max((compute_rms_norm(a) for a in gradients if len(a)), default=0.0)
 
 
-def _make_term_labels() -> Variable:
-    return Variable(("term",), np.array(TERMS), long_name="cause of error")
+def make_block_tables(books: list[dict[str, Ledger]], names: list[str], labels: Group) -> Group:
+    """Return the figures of the gradients of some blocks of a circuit, by their names."""
+    terms = next(iter(books[0].values())).names
+    cuts: _Cuts = [[_cut_ledger(book[name], _flatten_to_row) for name in names] for book in books]
+    head = {"scheme": labels["scheme"], "connection": Variable(("connection",), np.array(names))}
+    return {**head, "term": _make_term_labels(terms), **_make_ledger_tables(cuts, "connection", terms)}
+
+
+def _make_term_labels(names: tuple[str, ...]) -> Variable:
+    return Variable(("term",), np.array(names), long_name="cause of error")
 
 
 def _select_rows(cut: _Cut, rows: NDArray[np.bool_]) -> _Cut:
     """Return some rows of a cut."""
     lists = {name: [a[rows] for a in getattr(cut, name)] for name in ("steps", "terms", "noise", "single", "after")}
-    return _Cut(**lists, parts={n: a[rows] for n, a in cut.parts.items()}, variance=cut.variance[rows])
+    parts = {n: a[rows] for n, a in cut.parts.items()}
+    return _Cut(**lists, parts=parts, variance=cut.variance[rows], names=cut.names)
 
 
 def _cut_columns(keep: NDArray[np.bool_], columns: slice, a: Array) -> Array:
@@ -167,20 +191,22 @@ def _cut_ledger(book: Ledger, rows: Callable[[Array], Array]) -> _Cut:
     return _Cut(
         steps=[rows(step) for step in book.steps],
         terms=[rows(term) for term in book.terms().values()],
-        parts={name: rows(book.parts[name]) for name in PARTS},
-        noise=[rows(book.noise_of(term)) for term in TERMS],
-        single=[rows(book.spread_of(term)) for term in TERMS],
-        after=[rows(book.noise_after(term)) for term in TERMS],
+        parts={name: rows(part) for name, part in book.parts.items()},
+        noise=[rows(book.noise_of(term)) for term in book.names],
+        single=[rows(book.spread_of(term)) for term in book.names],
+        after=[rows(book.noise_after(term)) for term in book.names],
         variance=rows(book.variance),
+        names=book.names,
     )
 
 
-def _make_ledger_tables(cuts: _Cuts, place: str) -> Group:
+def _make_ledger_tables(cuts: _Cuts, place: str, names: tuple[str, ...]) -> Group:
     """Return every figure over (scheme, `place`, term) or (scheme, `place`); NaN where there is no ledger."""
     shape = (len(cuts), len(cuts[0]))
     per_term = [*TermSize._fields, "relative", "spread", "spread_median", "cosine_after"]
-    alone = ["total", "total_median", "variance", "dithered", "dithered_median", *PARTS]
-    data = {name: np.full((*shape, len(TERMS)), np.nan) for name in per_term}
+    parts = next((cut.parts for row in cuts for cut in row if cut is not None), dict.fromkeys(PARTS))
+    alone = ["total", "total_median", "variance", "dithered", "dithered_median", *parts]
+    data = {name: np.full((*shape, len(names)), np.nan) for name in per_term}
     data |= {name: np.full(shape, np.nan) for name in alone}
     for s, row in enumerate(cuts):
         silent = compute_silence_level(cut.steps[0] for cut in row if cut is not None)
@@ -209,7 +235,7 @@ def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float
     found["cosine_after"] = np.array(
         [average_defined(compute_cosines(a, true, n))[0] for a, n in zip(cut.steps[1:], cut.after, strict=True)]
     )
-    readout, noise = TERMS.index("readout"), TERMS.index("noise")
+    readout, noise = cut.names.index("readout"), cut.names.index("noise")
     both = compute_term_size(cut.terms[readout] + cut.terms[noise], true, cut.noise[noise])
     whole = compute_term_size(cut.steps[-1] - true, true, cut.after[-1])
     found |= {"dithered": both.rms / unit, "dithered_median": both.median}

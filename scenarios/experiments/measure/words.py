@@ -15,6 +15,7 @@ from .advice import describe_remedies, find_main_part
 NAMES = {
     "locality": "What no local product gives",
     "asymmetry": "Feedback asymmetry",
+    "clamp": "Clamping the outputs",
     "finite_nudge": "The finite nudge",
     "settling": "Settling",
     "precision": "The precision",
@@ -33,7 +34,9 @@ DITHERED = "Readout + noise"
 SINGLE = "Noise of one measurement"
 """How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
 
-VECTOR_TERMS = ("asymmetry", "finite_nudge", "settling", "precision")
+VECTOR_TERMS = ("asymmetry", "clamp", "finite_nudge", "settling", "precision")
+"""Terms of error vectors; a result has those that its machine can have."""
+
 _ON_THE_WAY = ("locality", "presynaptic", "forgetting", "write", "write_noise")
 _NEGLIGIBLE = 1e-6
 _FLOOR_TERMS = ("precision", "readout", "noise")
@@ -49,7 +52,10 @@ class LargestCause(NamedTuple):
     scheme: int
     layer: int
     cause: int
-    """Place in `VECTOR_TERMS`, or beyond: readout and noise together, noise of one measurement."""
+    """Place in `names`, or beyond: readout and noise together, noise of one measurement."""
+
+    names: tuple[str, ...]
+    """Those of `VECTOR_TERMS` that there are."""
 
     typical: NDArray[np.float64]
     """Error of every cause for the median sample, relative, (causes,)."""
@@ -60,7 +66,7 @@ class LargestCause(NamedTuple):
     @property
     def terms(self) -> tuple[str, ...]:
         """Terms of the ledger that the cause is made of."""
-        return (*((term,) for term in VECTOR_TERMS), ("readout", "noise"), ("noise",))[self.cause]
+        return (*((term,) for term in self.names), ("readout", "noise"), ("noise",))[self.cause]
 
 
 def describe_largest_cause(result: ResultData) -> str:
@@ -75,7 +81,7 @@ def describe_largest_cause(result: ResultData) -> str:
     if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
         scheme = ledger["scheme"].data[best]
         return f"No cause of error matters: with {scheme} all are below {format_percent(_NEGLIGIBLE)}."
-    words = [*(NAMES[term] for term in VECTOR_TERMS), _name_readout_cause(ledger, best, k), SINGLE]
+    words = [*(NAMES[term] for term in found.names), _name_readout_cause(ledger, best, k), SINGLE]
     name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
     shown = [
         f"{format_percent(a)} ({format_percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)
@@ -84,7 +90,7 @@ def describe_largest_cause(result: ResultData) -> str:
     against = f", against {', '.join(others)}" if others else ""
     tried = result.groups.get("ledger/remedies")
     part = find_main_part(tried, k)
-    if t == VECTOR_TERMS.index("asymmetry") and not part and programmed > 0.5 * found.relative[t]:
+    if found.terms == ("asymmetry",) and not part and programmed > 0.5 * found.relative[t]:
         name = "Asymmetry of the programmed weights"
     name += f" dominates, above all {part}" if part else " dominates"
     return (
@@ -102,7 +108,8 @@ def find_largest_cause(ledger: Group) -> LargestCause | None:
     counts beside, where more than one was taken.
     """
     terms = list(ledger["term"].data)
-    places = [terms.index(term) for term in VECTOR_TERMS]
+    names = tuple(term for term in VECTOR_TERMS if term in terms)
+    places = [terms.index(term) for term in names]
 
     def merged(name: str, dithered: str, spread: str) -> NDArray[np.float64]:
         both = ledger[dithered].data[..., None]
@@ -121,7 +128,7 @@ def find_largest_cause(ledger: Group) -> LargestCause | None:
     best = int(np.argmin(np.where(alive, whole, np.inf)))
     decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
     k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
-    return LargestCause(best, k, t, typical[best, k], relative[best, k])
+    return LargestCause(best, k, t, names, typical[best, k], relative[best, k])
 
 
 def describe_training_floor(ledger: Group) -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from devices.parameters import Parameters
 from learning.circuits.coupled import Coupled
 
-from ..devices import Found
 from .network import ExponentialDiodes, GraphNetwork, LayeredNetwork
 
 if TYPE_CHECKING:  # the scenario asks for its faults
@@ -18,7 +17,7 @@ if TYPE_CHECKING:  # the scenario asks for its faults
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
 
-def find_circuit_scenario_faults(scenario: CircuitSpec) -> Found:
+def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     """Return what does not fit together, or changes nothing."""
     network = scenario.network
     found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
@@ -44,8 +43,13 @@ def _find_layer_faults(network: LayeredNetwork) -> Iterator[Fault]:
         elif name in network.connections[:k]:
             yield (*place, k), f"{name!r} stands there twice", "leave it out"
     for name in usual:
-        if name not in network.connections and back.get(name) is None and name not in network.connections:
+        if name not in network.connections:
             yield place, f"nothing joins {name.replace('-', ' and ')}", f"add {name!r}"
+    yield from _find_hidden_faults(network)
+
+
+def _find_hidden_faults(network: LayeredNetwork) -> Iterator[Fault]:
+    names = list(network.layers)
     for key in ("diodes", "amplifiers"):
         for name in getattr(network, key):
             if name not in names[1:-1]:
@@ -68,6 +72,11 @@ def _find_graph_faults(network: GraphNetwork) -> Iterator[Fault]:
             yield ("network", key), "changes nothing: there is no netlist", "mark nodes and elements themselves"
     if network.nodes and not network.elements:
         yield ("network", "nodes"), "changes nothing without elements", "leave it out"
+    yield from _find_named_faults(network)
+
+
+def _find_named_faults(network: GraphNetwork) -> Iterator[Fault]:
+    """Yield what is wrong with elements and models by themselves."""
     names = [element.name for element in network.elements]
     used = {getattr(element, "model", None) for element in network.elements}
     used |= {network.lattice.model} if network.lattice else set()
@@ -157,12 +166,11 @@ def _has_amplifiers(scenario: CircuitSpec) -> bool:
 
 def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     network, devices = scenario.network, scenario.devices
-    graph = isinstance(network, GraphNetwork)
-    kinds = {element.kind for element in network.elements} if isinstance(network, GraphNetwork) else {"conductor"}
-    mos = graph and (bool(network.netlist or network.lattice) or "mos" in kinds)
     if isinstance(network, LayeredNetwork):
+        mos = False
         exponential = any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
     else:
+        mos = bool(network.netlist or network.lattice) or any(e.kind == "mos" for e in network.elements)
         exponential = bool(network.netlist) or any(e.kind == "diode" and e.model for e in network.elements)
     needs = {
         "transistors": (mos, "there are no transistors"),
@@ -189,9 +197,9 @@ def _list_given(table: Parameters) -> list[str]:
 
 
 def is_fast(scenario: CircuitSpec) -> bool:
-    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, and nothing that spreads."""
+    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, no clamps, no spreads."""
     network, devices = scenario.network, scenario.devices
-    if isinstance(network, GraphNetwork) or network.amplifiers:
+    if isinstance(network, GraphNetwork) or network.amplifiers or isinstance(scenario.learning.rule, Coupled):
         return False
     plain = devices.model_copy(update={"weights": devices.weights.model_copy(update={"window": None})})
     ideal = not any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())

@@ -66,7 +66,8 @@ class CircuitSgd(Parameters):
     """Learning rate of conductances for coupled learning, which measures V^2, such as ``"5 uS/V^2"``."""
 
     gate_rate: Annotated[float, Field(gt=0.0, le=1e12)] | None = None
-    """Learning rate of gate voltages: volts per measured ``dL/dG`` in V for squared drops, in S V for coupled learning."""
+    """Learning rate of gate voltages: volts per measured ``dL/dG`` in V for squared drops, in S V for coupled
+    learning."""
 
     decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Factor of all rates after every epoch."""

@@ -25,7 +25,7 @@ class CutUniform(Parameters):
 
 
 class IdealDiodes(Parameters):
-    """Diodes that conduct without a drop: the first half of a layer stays at 0 V or above, the others at 0 V or below."""
+    """Diodes that conduct without a drop: the first half of a layer stays at 0 V or above."""
 
     kind: Literal["ideal"] = "ideal"
 
@@ -41,8 +41,9 @@ class ExponentialDiodes(Parameters):
     ideality: Annotated[float, Field(ge=0.5, le=10.0)] = 1.0
     """Ideality factor n."""
 
-    bias: Annotated[list[Volt], Field(min_length=2, max_length=2)] = [0.0, 0.0]
-    """Voltages of the sources behind the diodes: of the first half of the layer, which they hold up, and of the others."""
+    bias: Annotated[list[Volt], Field(min_length=2, max_length=2)] = Field(default=[0.0, 0.0], validate_default=False)
+    """Voltages of the sources behind the diodes: of the first half of the layer, which they hold up, and of the
+    others."""
 
 
 class LayerAmplifier(Parameters):
@@ -74,7 +75,8 @@ class LayeredNetwork(Parameters):
     """Nodes per layer, in order: the first is the input, held by sources, the last the output."""
 
     connections: Annotated[list[str], Field(min_length=1)]
-    """Conductors between layers that follow each other, ``"in-h1"``; they have no direction, so that each is named once."""
+    """Conductors between layers that follow each other, ``"in-h1"``; they have no direction, so that each is named
+    once."""
 
     rails: Literal["both", "single"] = "both"
     """`both`: a source of +x and one of -x for every input, since conductances are not negative; `single`: of +x."""
@@ -208,7 +210,7 @@ class AmplifierElement(_Element):
     backward: Annotated[float, Field(ge=-1e6, le=1e6)]
     """B: current drawn from the entry per current that the exit delivers."""
 
-    offset: Volt = 0.0
+    offset: Volt = Field(default=0.0, validate_default=False)
     """Voltage of the exit at an entry of 0 V."""
 
 
@@ -280,7 +282,7 @@ class GraphNetwork(Parameters):
     learn: list[str] = Field(default_factory=list)
     """Of a netlist: elements that are learned; ``"R*"`` names all that begin so."""
 
-    temperature: Annotated[Temperature, Field(gt=0.0, le=1000.0)] = 300.15
+    temperature: Annotated[Temperature, Field(gt=0.0, le=1000.0)] = Field(default=300.15, validate_default=False)
     """Of junctions."""
 
     cost: Literal["mse"] = "mse"

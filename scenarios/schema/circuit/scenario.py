@@ -12,24 +12,26 @@ from devices.circuit.components import CircuitDevices
 from devices.circuit.units import Capacitance, Volt
 from devices.parameters import Parameters
 
-from ..devices import Found
 from ..plan import NOISY_REPEATS, RepeatedMeasurement
 from ..scenario import NAME, Chip
 from ..sweep import Sweep
 from ..tasks import ArraysTask, BundledTask, IdxTask
-from .faults import find_circuit_scenario_faults
+from .faults import Fault, find_circuit_scenario_faults
 from .learning import CircuitLearning, CircuitScheme
 from .network import CircuitNetwork
 from .plans import CircuitExperiment
+
+CIRCUIT = "resistive"
+"""``network.law`` of circuits, by which their scenarios are known."""
 
 
 class CircuitPhysical(Parameters):
     """Volts and farads of what the data and the nodes are."""
 
-    input_volts: Annotated[Volt, Field(gt=0.0)] = 1.0
+    input_volts: Annotated[Volt, Field(gt=0.0)] = Field(default=1.0, validate_default=False)
     """Voltage of an input of 1."""
 
-    target_volts: Annotated[Volt, Field(gt=0.0)] = 1.0
+    target_volts: Annotated[Volt, Field(gt=0.0)] = Field(default=1.0, validate_default=False)
     """Voltage of a target of 1."""
 
     capacitance: Annotated[Capacitance, Field(gt=0.0)] | None = None
@@ -139,7 +141,7 @@ class CircuitSpec(Parameters):
         return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
 
-def _refuse_faults(found: Found) -> None:
+def _refuse_faults(found: list[Fault]) -> None:
     """Raise one error for (place, message, hint) of everything found."""
     details = [
         InitErrorDetails(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ Voltages = Mapping[str, Array]
 
 MOST_SWEEPS = 1000
 """Sweeps of a settling that goes by its tolerance."""
+
+COMPLETE = 1e-13
+"""Tolerance of a circuit that is settled to the last digits."""
 
 
 class LayeredChip:
@@ -43,6 +46,9 @@ class LayeredChip:
     readout = None
     """There is none: the output voltages are what is learnt."""
 
+    is_random = False
+    """Two measurements of one batch are the same."""
+
     def __init__(self, design: LayeredDesign, programmed: Mapping[str, Array], threads: int | None = None) -> None:
         check_layered_design(design)
         _check_programmed(design, programmed)
@@ -57,6 +63,7 @@ class LayeredChip:
         self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
         low, high = _find_bounds(design)
         wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, design.window, design.dtype)
+        self._threads = threads
         self._circuit = LayeredCircuit(wiring, threads or count_available_threads())
         self._currents = np.zeros(starts[-1])
         for name, values in programmed.items():
@@ -64,6 +71,36 @@ class LayeredChip:
         self._circuit.add_up()
         self._pending: Imprint | None = None
         self.set_input(np.zeros((0, sizes[0])))
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Factor of the squared drops by block: 1, since there are no amplifiers."""
+        return dict.fromkeys(self.design.blocks, 1.0)
+
+    def variant(self, **parts: Any) -> Self:
+        """Return the same parameters in a circuit with other parts of the design."""
+        return type(self)(self.design._replace(**parts), self.programmed, self._threads)
+
+    def make_quiet(self) -> Self:
+        """Return the circuit itself: it has no noise."""
+        return self
+
+    def make_ideal(self, precision: Literal["double"] | None = None) -> Self:
+        """Return the same circuit, in double precision if that is asked for."""
+        return self if precision in (None, self.design.precision) else self.variant(precision=precision)
+
+    def make_complete(self) -> Self:
+        """Return the same circuit in double precision, which settles to the last digits."""
+        return self.variant(precision="double", sweeps=None, tolerance=min(COMPLETE, self.design.tolerance))
+
+    def try_write(self, block: str, change: Array) -> Array:
+        """Return what the window would leave of a change, which is not written."""
+        if block.startswith("current/"):
+            return change
+        now = self.programmed[block]
+        asked = now + change
+        kept = np.clip(asked, *self.design.window)
+        return np.where(kept == asked, change, kept - now)
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -141,25 +178,27 @@ class LayeredChip:
         self._flush()
         return {name: self._get_block(name).astype(np.float64) for name in self.design.blocks}
 
-    def contrast(self, after: Voltages, before: Voltages, share: float = 1.0) -> dict[str, Array]:
+    def contrast(self, after: Voltages, before: Voltages, keep: NDArray[np.bool_] | None = None) -> dict[str, Array]:
         """Return by how much two settlings of one batch differ in the slopes of the co-content, by block, twice.
 
-        A conductance gets ``share`` times the square of its voltage after less that before, V^2, and a bias current
-        ``-2 share`` times the voltage of its node after less that before, V; both are summed over the samples. With
-        nudges of `beta` after and ``-beta`` before and ``share = 1 / (4 beta)`` these are ``dL/dg`` and ``dL/di``.
+        A conductance gets the square of its voltage after less that before, V^2, and a bias current -2 times the
+        voltage of its node after less that before, V; both are summed over the samples. With nudges of `beta` after
+        and ``-beta`` before they are ``4 beta dL/dg`` and ``4 beta dL/di``.
 
         Parameters
         ----------
         after, before : mapping of array
             What `read` returned.
-        share : float
-            Factor of the result.
+        keep : bool array (batch,), optional
+            Samples that count; absent: all.
 
         Raises
         ------
         ValueError
             If the inputs of both differ.
         """
+        if keep is not None and not keep.all():
+            after, before = ({name: v[keep] for name, v in read.items()} for read in (after, before))
         changes, sums = _compare(after, before, self._input)
         found, bias = {}, {}
         for pre, post in self.connections:
@@ -171,27 +210,32 @@ class LayeredChip:
             else:
                 other, both = changes[pre], sums[pre]
                 whole = np.einsum("bi,bi->i", other, both)[:, None] + own - (other.T @ s + both.T @ d)
-            found[f"conductance/{pre}-{post}"] = share * whole
-            bias[f"current/{post}"] = -2.0 * share * d.sum(axis=0)
+            found[f"conductance/{pre}-{post}"] = whole
+            bias[f"current/{post}"] = -2.0 * d.sum(axis=0)
         return found | (bias if self.design.bias == "current" else {})
 
-    def imprint(self, after: Voltages, before: Voltages, share: float) -> None:
-        """Change every parameter in its place by what `contrast` returns, within the window.
+    def imprint(self, after: Voltages, before: Voltages, shares: Mapping[str, float]) -> None:
+        """Change every parameter in its place by a share, by block, of what `contrast` returns, within the window.
 
-        It is held back, and done with the next input in one walk over the conductances, or when these are needed.
+        Where all shares are equal it is held back, and done with the next input in one walk over the conductances, or
+        when these are needed.
 
         Parameters
         ----------
         after, before : mapping of array
             What `read` returned for one batch.
-        share : float
-            Change of a conductance per squared volt, S/V^2.
+        shares : mapping of float
+            Change of a conductance per squared volt, S/V^2, and of a current per volt, by block.
 
         Raises
         ------
         ValueError
             If the inputs of both differ.
         """
+        if len(set(shares.values())) != 1 or shares.keys() != self.design.blocks.keys():
+            self.write({name: shares.get(name, 0.0) * block for name, block in self.contrast(after, before).items()})
+            return
+        share = next(iter(shares.values()))
         self._flush()
         d, s = (np.concatenate(list(part.values()), axis=1) for part in _compare(after, before, self._input))
         self._pending = Imprint(self._fill(before[self._input]), self._fill(d), self._fill(s), share)

@@ -1,0 +1,60 @@
+"""What is valid in the scenario of a circuit and probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from substrate.circuits.faults import find_doubtful_nodes
+
+from ..language.faults import Finding
+from ..schema.circuit.network import LayeredNetwork
+from .setup import CircuitSetup
+
+WHOLE = 1.0
+"""A relative spread from which on some conductances would be negative."""
+
+OFTEN = 0.25
+"""Spread at which one conductance in 30,000 would be negative, and is cut off at 0."""
+
+STEEP = 10.0
+"""Voltage of inputs over that of targets from which on ideal diodes stand for real ones."""
+
+
+def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
+    """Yield what is suspicious, each with its place."""
+    spec, network = setup.scenario, setup.scenario.network
+    if not isinstance(network, LayeredNetwork):
+        doubtful = find_doubtful_nodes(setup.graph.circuit)
+        if doubtful:
+            words = f"{', '.join(doubtful[:8])}: only diodes and transistors join them to sources; cut off, they float"
+            yield ("network",), words, "keep gates above threshold, or add a large resistor to a source"
+    elif "ideal" in {str(getattr(diode, "kind", diode)) for diode in network.diodes.values()}:
+        gain = spec.physical.input_volts
+        if gain < STEEP:
+            words = f"is {gain:g} V: behind real diodes, which drop 0.6 V, the answer would be another"
+            yield ("physical", "input_volts"), words, "take hundreds of volts, or exponential diodes"
+    sigma = spec.devices.weights.mismatch_sigma
+    if sigma > OFTEN:
+        yield (
+            ("devices", "weights", "mismatch_sigma"),
+            f"is {sigma:.0%}: some conductances are cut off at 0",
+            "take less",
+        )
+    yield from _find_target_suspicions(setup)
+
+
+def _find_target_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
+    """Yield targets that no voltage between the sources reaches, in circuits without current sources and amplifiers."""
+    circuit, data = setup.graph.circuit, setup.data
+    if len(circuit.sources.a) or len(circuit.amplifiers.entry) or not len(data.x):
+        return
+    rows = slice(100)
+    held = setup.graph.feeds.apply(np.asarray(data.x[rows]))
+    target = np.asarray(data.y[rows])
+    low, high = held.min(axis=1, keepdims=True), held.max(axis=1, keepdims=True)
+    share = float(((target < low) | (target > high)).any(axis=1).mean())
+    if share > 0.0:
+        words = f"{share:.0%} of the first samples have targets beyond all sources, which no output can reach"
+        yield ("task",), words, "raise physical.input_volts, lower physical.target_volts, or hold a node higher"

@@ -1,0 +1,96 @@
+"""The exact side of a layered circuit: rest points to the last digits, and the conductance matrix around them.
+
+The matrix J couples neighbouring layers by minus their conductances and has the sum of all conductances of a node on
+its diagonal; nodes that a diode holds are left out. It is symmetric, so the error vector and what EP finds for a
+vanishing nudge are one vector.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from ...protocol import Nudge, has_settled
+from ..exact import Blocks, CircuitPoint, Mask
+from .chip import LayeredChip
+
+Array = NDArray[np.float64]
+
+
+class LayeredOracle:
+    """The exact side of a layered circuit; implements `substrate.circuits.exact.CircuitOracle`."""
+
+    def __init__(self, chip: LayeredChip) -> None:
+        self._chip = chip.make_complete().variant(nudge="continuous")
+        self.is_continuous = chip.design.nudge == "continuous"
+        self._names = list(chip.layers)
+        sizes = list(chip.layers.values())[1:]
+        self._stops = np.cumsum([0, *sizes])
+        self.metrics = np.ones(self._stops[-1])
+        self._matrix = self._assemble()
+
+    def _assemble(self) -> Array:
+        """Return J without nudge, all nodes free."""
+        blocks, count = self._chip.programmed, int(self._stops[-1])
+        matrix, total = np.zeros((count, count)), np.zeros(count)
+        for k, (pre, post) in enumerate(self._chip.design.connections):
+            g, after = blocks[f"conductance/{pre}-{post}"], slice(*self._stops[k : k + 2])
+            total[after] += g.sum(axis=tuple(range(g.ndim - 1)))
+            if k:
+                before = slice(*self._stops[k - 1 : k + 1])
+                total[before] += g.sum(axis=1)
+                matrix[before, after], matrix[after, before] = -g, -g.T
+        matrix[np.arange(count), np.arange(count)] = total
+        return matrix
+
+    def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
+        """Return a rest point, see `CircuitOracle`."""
+        chip, size = self._chip, np.zeros(len(x)) + beta
+        chip.set_input(x)
+        settled = chip.settle()
+        if size.any():
+            settled = chip.settle(Nudge(1.0, target, size), start="free")
+        voltages = np.concatenate(list(chip.state.values()), axis=1)
+        clamped = self._find_clamped(voltages)
+        outputs = np.arange(self._stops[-2], self._stops[-1])
+        error = voltages[:, outputs] - target
+        vector, through = np.zeros_like(voltages), np.zeros_like(voltages)
+        conductance = np.empty((len(x), len(outputs), len(outputs)))
+        for k, held in enumerate(clamped):
+            free = np.flatnonzero(~held)
+            matrix = self._matrix[np.ix_(free, free)]
+            own = np.searchsorted(free, outputs)
+            matrix[own, own] += size[k]
+            right = np.zeros((len(free), len(outputs)))
+            right[own, np.arange(len(outputs))] = 1.0
+            impedance = linalg.solve(matrix, right, assume_a="sym")
+            conductance[k] = np.linalg.inv(impedance[own])
+            vector[k, free] = impedance @ error[k]
+            through[k, free] = impedance @ (conductance[k] @ error[k])
+        critical = np.linalg.eigvalsh(conductance)[:, 0]
+        reached = has_settled(settled.status) & np.isfinite(vector).all(axis=1)
+        return CircuitPoint(
+            x, reached, voltages, error, vector, vector, through, conductance, np.asarray(critical), clamped
+        )
+
+    def _find_clamped(self, voltages: Array) -> Mask:
+        clamped = np.zeros(voltages.shape, dtype=bool)
+        for k, name in enumerate(self._names[1:]):
+            part = slice(*self._stops[k : k + 2])
+            clamped[:, part] = (name in self._chip.design.diodes) & (voltages[:, part] == 0.0)
+        return clamped
+
+    def compute_gradients(self, point: CircuitPoint, keep: Mask) -> Blocks:
+        """Return the exact gradients by block, means over the samples that count."""
+        return self.compute_limits(point, point.adjoint, keep)
+
+    def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
+        """Return what squared drops tend to, by block: ``dV d(dV)/dbeta`` with ``dV/dbeta`` of minus the response."""
+        after, before = (
+            dict(zip(self._names, [point.x, *np.split(volts, self._stops[1:-1], axis=1)], strict=True))
+            for volts in (point.voltages - 0.5 * response, point.voltages + 0.5 * response)
+        )
+        count = np.float64(np.count_nonzero(keep))
+        with np.errstate(invalid="ignore", divide="ignore"):  # no sample counts
+            return {name: 0.5 * block / count for name, block in self._chip.contrast(after, before, keep).items()}
