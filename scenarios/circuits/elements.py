@@ -52,46 +52,45 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
     roles = find_roles(network)
     order = [GROUND, *roles, *(node for element in elements for node in element.between)]
     nodes = {name: k for k, name in enumerate(dict.fromkeys(order))}
-    held = [GROUND, *(name for name, role in roles.items() if role == "input" or isinstance(role, HeldNode))]
-    inputs = [name for name, role in roles.items() if role == "input"]
-    outputs = [name for name, role in roles.items() if role == "output"]
-
-    def gather(kind: str, *values: Callable[[Any], float]) -> list[Any]:
-        found = [element for element in elements if element.kind == kind]
-        return _gather_elements(found, nodes, *values)
-
-    volt = compute_thermal_voltage(network.temperature)
-    models: Any = network.models
-    shockley = [element for element in elements if element.kind == "diode" and element.model is not None]
-    ideal = [element for element in elements if element.kind == "diode" and element.model is None]
-    circuit = Circuit(
-        tuple(nodes),
-        np.array([nodes[name] for name in held], dtype=np.int64),
-        np.array([nodes[name] for name in outputs], dtype=np.int64),
-        Conductors(*gather("conductor", lambda e: e.conductance if e.resistance is None else 1.0 / e.resistance)),
-        Sources(*gather("current", lambda e: e.current)),
-        Diodes(
-            *_gather_elements(
-                shockley, nodes, lambda e: models[e.model].saturation, lambda e: models[e.model].ideality * volt
-            )
-        ),
-        IdealDiodes(*_gather_elements(ideal, nodes)),
-        Transistors(
-            *gather(
-                "mos", lambda e: models[e.model].transconductance, lambda e: models[e.model].threshold, lambda e: e.gate
-            )
-        ),
-        Amplifiers(*gather("amplifier", lambda e: e.forward, lambda e: e.backward, lambda e: e.offset)),
-        Capacitors(*gather("capacitor", lambda e: e.capacitance)),
-    )
+    held = [GROUND, *(name for name, role in roles.items() if role != "output")]
+    inputs, outputs = ([name for name, role in roles.items() if role == kind] for kind in ("input", "output"))
+    held_nodes, answers = (np.array([nodes[name] for name in names], dtype=np.int64) for names in (held, outputs))
+    circuit = Circuit(tuple(nodes), held_nodes, answers, **_make_elements(network, elements, nodes))
     circuit = add_capacitance(circuit, capacitance)
-    fixed = [0.0, *(role.held if isinstance(role, HeldNode) else 0.0 for role in roles.values() if role != "output")]
+    fixed = [getattr(roles.get(name), "held", 0.0) for name in held]
     column = np.array([inputs.index(name) if name in inputs else -1 for name in held], dtype=np.int64)
-    free = [node for node in circuit.free if node not in circuit.outputs]
-    layers = ({"nodes": np.array(free, dtype=np.int64)} if free else {}) | {"out": circuit.outputs}
+    free = np.setdiff1d(circuit.free, circuit.outputs)
+    layers = ({"nodes": free} if len(free) else {}) | {"out": circuit.outputs}
     blocks, programmed, names = _find_learned(elements, circuit)
     feeds = Feeds(np.array(fixed), column, np.ones(len(held)))
     return BuiltCircuit(CircuitDesign(circuit, feeds, ("in", len(inputs)), layers, blocks), programmed, names)
+
+
+def _make_elements(network: GraphNetwork, elements: Sequence[Element], nodes: dict[str, int]) -> dict[str, Any]:
+    """Return the elements of every kind, by the names of `Circuit`."""
+    volt, models = compute_thermal_voltage(network.temperature), dict[str, Any](network.models)
+
+    def gather(kind: str, *values: Callable[[Any], float], ideal: bool = False) -> list[Any]:
+        found = [
+            e for e in elements if e.kind == kind and (kind != "diode" or (getattr(e, "model", None) is None) == ideal)
+        ]
+        ends = [np.array([nodes[e.between[k]] for e in found], dtype=np.int64) for k in range(2)]
+        return ends + [np.array([value(e) for e in found], dtype=np.float64) for value in values]
+
+    mos = (lambda e: models[e.model].transconductance, lambda e: models[e.model].threshold, lambda e: e.gate)
+    junction = (lambda e: models[e.model].saturation, lambda e: models[e.model].ideality * volt)
+    amplifier = (lambda e: e.forward, lambda e: e.backward, lambda e: e.offset)
+    return {
+        "conductors": Conductors(
+            *gather("conductor", lambda e: e.conductance if e.resistance is None else 1.0 / e.resistance)
+        ),
+        "sources": Sources(*gather("current", lambda e: e.current)),
+        "diodes": Diodes(*gather("diode", *junction)),
+        "ideal": IdealDiodes(*gather("diode", ideal=True)),
+        "transistors": Transistors(*gather("mos", *mos)),
+        "amplifiers": Amplifiers(*gather("amplifier", *amplifier)),
+        "capacitors": Capacitors(*gather("capacitor", lambda e: e.capacitance)),
+    }
 
 
 def find_roles(network: GraphNetwork) -> dict[str, Any]:
@@ -136,12 +135,6 @@ def add_capacitance(circuit: Circuit, capacitance: float | None) -> Circuit:
         *(np.concatenate(both) for both in zip(own, (free, ground, np.full(len(free), capacitance)), strict=True))
     )
     return circuit._replace(capacitors=more)
-
-
-def _gather_elements(found: Sequence[Element], nodes: dict[str, int], *values: Callable[[Any], float]) -> list[Any]:
-    """Return both ends and some numbers of elements, as arrays."""
-    ends = [np.array([nodes[e.between[k]] for e in found], dtype=np.int64) for k in range(2)]
-    return ends + [np.array([value(e) for e in found], dtype=np.float64) for value in values]
 
 
 def _find_learned(

@@ -40,8 +40,8 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
         Of every free node to ground, in farad.
     """
     first, *others = network.layers
-    rails = 2 if network.rails == "both" else 1
-    names = ["0", *(f"{first}{sign}{k}" for sign in "+-"[:rails] for k in range(network.layers[first]))]
+    inputs, rails = network.layers[first], 2 if network.rails == "both" else 1
+    names = ["0", *(f"{first}{sign}{k}" for sign in "+-"[:rails] for k in range(inputs))]
     layers: dict[str, Whole] = {}
     exits: dict[str, Whole] = {first: np.arange(1, len(names))}
     for name in others:
@@ -50,48 +50,48 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
         if name in network.amplifiers:
             exits[name] = _add_nodes(names, f"{name}-exit", network.layers[name])
     metrics = _find_metrics(network)
+    conductors, blocks = _add_conductors(network, layers, exits, metrics)
+    sources = Sources()
+    if network.bias == "current":
+        sources, more = _add_sources(layers, metrics)
+        blocks |= more
+    held, fixed, ideal, diodes = _add_diodes(network, names, layers, 1 + rails * inputs)
+    amplifiers, outputs = _add_amplifiers(network, layers, exits), layers[others[-1]]
+    circuit = Circuit(tuple(names), held, outputs, conductors, sources, diodes, ideal, amplifiers=amplifiers)
+    column, sign = np.full(len(held), -1), np.ones(len(held))
+    column[1 : 1 + rails * inputs] = np.tile(np.arange(inputs), rails)
+    sign[1 + inputs : 1 + rails * inputs] = -1.0
+    feeds, whole = Feeds(fixed, column, sign), add_capacitance(circuit, capacitance)
+    return CircuitDesign(whole, feeds, (first, inputs), layers, blocks, node_metrics=metrics)
+
+
+def _add_conductors(
+    network: LayeredNetwork, layers: dict[str, Whole], exits: dict[str, Whole], metrics: dict[str, float]
+) -> tuple[Conductors, dict[str, LearnedBlock]]:
+    """Return the conductors between all neighbouring layers, of 0 S, and their blocks."""
     blocks: dict[str, LearnedBlock] = {}
     ends: list[tuple[Whole, Whole]] = []
     for pre, post in pairwise(network.layers):
         shape: tuple[int, ...] = (network.layers[pre], network.layers[post])
-        if pre == first and rails == 2:
+        if not ends and network.rails == "both":
             shape = (2, *shape)
         numbers = sum(len(a) for a, _ in ends) + np.arange(math.prod(shape)).reshape(shape)
         ends.append((np.repeat(exits[pre], len(layers[post])), np.tile(layers[post], len(exits[pre]))))
         dims = ("rail",) * (len(shape) == 3) + (pre, post)
         blocks[f"conductance/{pre}-{post}"] = LearnedBlock("conductance", numbers, metrics[post], dims)
-    free = np.concatenate(list(layers.values()))
-    sources = Sources()
-    if network.bias == "current":
-        sources = Sources(np.zeros_like(free), free, np.zeros(len(free)))
-        for name, nodes in layers.items():
-            place = int(np.flatnonzero(free == nodes[0])[0])
-            numbers = place + np.arange(len(nodes))
-            blocks[f"current/{name}"] = LearnedBlock("current", numbers, metrics[name], (name,))
     a, b = (np.concatenate(side) for side in zip(*ends, strict=True))
-    held, fixed, ideal, diodes = _add_diodes(network, names, layers, 1 + rails * network.layers[first])
-    circuit = Circuit(
-        tuple(names),
-        held,
-        layers[others[-1]],
-        Conductors(a, b, np.zeros(len(a))),
-        sources,
-        diodes,
-        ideal,
-        amplifiers=_add_amplifiers(network, layers, exits),
-    )
-    inputs = network.layers[first]
-    column, sign = np.full(len(held), -1), np.ones(len(held))
-    column[1 : 1 + rails * inputs] = np.tile(np.arange(inputs), rails)
-    sign[1 + inputs : 1 + rails * inputs] = -1.0
-    return CircuitDesign(
-        add_capacitance(circuit, capacitance),
-        Feeds(fixed, column, sign),
-        (first, inputs),
-        layers,
-        blocks,
-        node_metrics=metrics,
-    )
+    return Conductors(a, b, np.zeros(len(a))), blocks
+
+
+def _add_sources(layers: dict[str, Whole], metrics: dict[str, float]) -> tuple[Sources, dict[str, LearnedBlock]]:
+    """Return a current source from ground into every free node, of 0 A, and their blocks."""
+    blocks: dict[str, LearnedBlock] = {}
+    first = 0
+    for name, nodes in layers.items():
+        blocks[f"current/{name}"] = LearnedBlock("current", first + np.arange(len(nodes)), metrics[name], (name,))
+        first += len(nodes)
+    free = np.concatenate(list(layers.values()))
+    return Sources(np.zeros_like(free), free, np.zeros(len(free))), blocks
 
 
 def _add_nodes(names: list[str], prefix: str, count: int) -> Whole:

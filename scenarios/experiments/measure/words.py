@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,12 +184,12 @@ def describe_write_errors(result: ResultData) -> list[str]:
 
 def _describe_remedy(result: ResultData, term: str) -> str:
     """Return what makes a term between error vector and weight smaller, from what the scenario says."""
-    if term == "locality":
-        return 'pool = "average" in network.connections'
-    if "provenance" not in result.groups:
-        return "a larger learning.optimiser.rate"
+    if term == "locality" or "provenance" not in result.groups:
+        return 'pool = "average" in network.connections' if term == "locality" else "a larger learning.optimiser.rate"
     said = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
     learning, devices = said.get("learning", {}), said.get("devices", {})
+    if said.get("network", {}).get("law") == "resistive":
+        return _describe_circuit_remedy(devices)
     if term == "presynaptic":
         other = "mean" if learning.get("presynaptic") == "free" else "free"
         return f'a smaller beta, or learning.presynaptic = "{other}"'
@@ -201,7 +202,13 @@ def _describe_remedy(result: ResultData, term: str) -> str:
     cures = ["smaller steps (devices.update.step)"] if "step" in law else []
     cures += ['devices.update.rounding = "stochastic"'] if law.get("rounding") == "nearest" else []
     cures += ["a smaller devices.update.error"] if law.get("kind") == "verified" else []
-    return ", ".join([*cures, "or a larger learning.optimiser.rate"])
+    return ", ".join([*cures, f"{'or ' if cures else ''}a larger learning.optimiser.rate"])
+
+
+def _describe_circuit_remedy(devices: Mapping[str, Any]) -> str:
+    """Return what lets the elements of a circuit keep more of a requested change."""
+    floor = "first conductances above the lowest one (network.init), or a lower devices.weights.window"
+    return f"more devices.weights.levels, or {floor}" if "levels" in devices.get("weights", {}) else floor
 
 
 def _name_readout_cause(ledger: Group, scheme: int, layer: int) -> str:
