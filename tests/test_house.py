@@ -426,6 +426,7 @@ KINDS = {path.parent.name for path in (ROOT / "scenarios/experiments").glob("*/p
 OTHER_MEANINGS = {
     "scenarios/schema/idle.py": "keys of devices: the circuit of the nudge, the train of coincidences",
     "scenarios/schema/devices.py": "a key of devices: the circuit of the nudge",
+    "scenarios/schema/circuit/faults.py": "a key of phases",
     "scenarios/data/measured_converters.py": "a key of devices: the circuit of the nudge",
     "scenarios/data/readers.py": "a key of devices: the circuit of the nudge",
     "scenarios/data/foreign.py": "a part of a published data set",

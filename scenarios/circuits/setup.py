@@ -29,8 +29,8 @@ from ..language.named_files import find_named_files
 from ..schema.circuit.faults import is_fast
 from ..schema.circuit.learning import CircuitScheme, CriticalShare
 from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
-from ..schema.circuit.plans import CircuitExperiment
 from ..schema.circuit.scenario import CircuitSpec
+from ..schema.plan import ExperimentPlan
 from .data import read_circuit_data
 from .elements import BuiltCircuit, build_graph, list_lattice_elements
 from .layers import build_layers
@@ -72,7 +72,7 @@ class CircuitSetup(NamedTuple):
     """What every file was taken for, one line each."""
 
     @property
-    def plan(self) -> CircuitExperiment:
+    def plan(self) -> ExperimentPlan:
         """What is done with the circuit."""
         return self.scenario.experiment
 

@@ -7,8 +7,8 @@ import numpy as np
 from learning.training import evaluate
 
 from ...results.store import Group, Variable
-from ...schema.circuit.plans import CircuitEvaluate
 from ..kind import COMPLETE, CircuitWork, Ending
+from .plans import CircuitEvaluate
 
 
 def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:

@@ -10,15 +10,17 @@ from substrate.circuits.forms import AnyCircuitChip
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
+from .plans import CircuitMeasure
 from .tables import make_measure_groups
 
 
 def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     """Measure every scheme and its ledger."""
-    setup, plan = work.setup, work.setup.scenario.experiment
-    chip = setup.chip(threads=work.setting.threads)
-    batch = work.batch(getattr(plan, "samples", None))
-    found = measure_batch(setup, chip, batch, setup.scenario.repeats(plan), work.watch.say)  # type: ignore[arg-type]
+    setup, plan = work.setup, work.setup.plan
+    if not isinstance(plan, CircuitMeasure):
+        raise TypeError(f"{plan.kind} is no measurement")
+    chip, batch = setup.chip(threads=work.setting.threads), work.batch(plan.samples)
+    found = measure_batch(setup, chip, batch, setup.scenario.repeats(plan), work.watch.say)
     return make_measure_groups(setup, chip, batch, found), COMPLETE
 
 

@@ -105,7 +105,7 @@ def _find_learning_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     one = ("scheme",) if learning.scheme is not None else ("schemes",)
     if clamps and schemes:
         yield ("learning", *one), "changes nothing: coupled learning clamps the outputs", "leave it out"
-    if not clamps and not schemes and plan.kind != "evaluate":
+    if not clamps and not schemes and plan.nudges:
         hint = 'add [learning] scheme = { kind = "centred", beta = { fraction = 0.1 } }'
         yield ("learning",), "squared drops need a nudge scheme", hint
     for k, scheme in enumerate(schemes):
@@ -133,7 +133,7 @@ def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
         yield (*place, right), "changes nothing: no conductance is learned", "give gate_rate"
     if rates.gate_rate is not None and "gate" not in kinds:
         yield (*place, "gate_rate"), "changes nothing: no gate is learned", f"give {right}"
-    if scenario.experiment.kind == "train":
+    if scenario.experiment.resumes:
         if linear and getattr(rates, right) is None:
             yield place, "says no learning rate of conductances", f"add {right} = {example}"
         if "gate" in kinds and rates.gate_rate is None:

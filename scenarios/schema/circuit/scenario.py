@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tomlkit
 from pydantic import Field, ValidationError, model_validator
@@ -12,14 +13,18 @@ from devices.circuit.components import CircuitDevices
 from devices.circuit.units import Capacitance, Volt
 from devices.parameters import Parameters
 
-from ..plan import NOISY_REPEATS, RepeatedMeasurement
+from ..plan import NOISY_REPEATS, ExperimentPlan, RepeatedMeasurement
 from ..scenario import NAME, Chip
 from ..sweep import Sweep
 from ..tasks import ArraysTask, BundledTask, IdxTask
 from .faults import Fault, find_circuit_scenario_faults
 from .learning import CircuitLearning, CircuitScheme
 from .network import CircuitNetwork
-from .plans import CircuitExperiment
+
+if TYPE_CHECKING:
+    CircuitExperiment = ExperimentPlan
+else:  # kinds of experiments are known by their own folder
+    CircuitExperiment = import_module("scenarios.experiments.circuits.plans").PLANS
 
 CIRCUIT = "resistive"
 """``network.law`` of circuits, by which their scenarios are known."""

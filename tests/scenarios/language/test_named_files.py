@@ -24,6 +24,7 @@ from scenarios.results import store
 from scenarios.run.identity import compute_point_id, compute_run_id, compute_sweep_id
 from scenarios.run.relocate import relocate_paths
 from scenarios.run.run import RunOptions, run_scenario
+from scenarios.schema.circuit.scenario import CircuitSpec
 from scenarios.schema.scenario import ScenarioSpec
 from scenarios.sweeps.design import list_points
 from scenarios.sweeps.point import run_point
@@ -109,7 +110,9 @@ def _marks_of(parts, here):
 
 
 def test_every_field_that_names_a_file_is_known_read_and_tested():
-    assert set(_all_marks(ScenarioSpec)) == set(FILE_KEYS) == set(READERS) == set(WRITERS) - OTHER_FORMS
+    rates, circuits = (set(_all_marks(spec)) for spec in (ScenarioSpec, CircuitSpec))
+    assert rates | circuits == set(FILE_KEYS)
+    assert rates == set(READERS) == set(WRITERS) - OTHER_FORMS
     assert len(FILE_KEYS) >= 6
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from devices.parameters import Parameters, Unit
 
-from ..plan import ExperimentPlan, Repeats
+from ...schema.plan import ExperimentPlan, Repeats
 
 
 class CircuitMeasure(ExperimentPlan):
@@ -75,4 +75,5 @@ class CircuitEvaluate(ExperimentPlan):
     """Test on the first so many samples; absent: all."""
 
 
-CircuitExperiment = Annotated[CircuitMeasure | CircuitTrain | CircuitEvaluate, Field(discriminator="kind")]
+PLANS = Annotated[CircuitMeasure | CircuitTrain | CircuitEvaluate, Field(discriminator="kind")]
+"""What a scenario may do with a circuit."""
