@@ -30,8 +30,7 @@ FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES, KERNEL_LINES = 400, 500, 40, 60
 KERNELS, CIRCUITS = "substrate/engine/cpu/kernels/", "substrate/engine/cpu/circuits/"
 """Folders of what is compiled."""
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+DEFINITIONS = (*(FUNCTIONS := (ast.FunctionDef, ast.AsyncFunctionDef)), ast.ClassDef)
 
 
 parse = cache(ast.parse)

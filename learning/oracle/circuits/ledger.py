@@ -190,7 +190,8 @@ def _make_ledgers(
         drawn = [step.blocks[name] for step in quiet]
         written = None
         if name in trial.rates and np.isfinite(drawn[0]).all():
-            written = chip.try_write(name, -trial.rates[name] * drawn[0]) / -trial.rates[name]
+            rate = trial.rates[name] * unit
+            written = chip.try_write(name, -rate * drawn[0]) / -rate
         shares = {part: blocks[name] for part, blocks in parts.blocks.items()}
         everything = np.ones(1, dtype=bool)
         books[name] = _make_ledger([step.blocks[name] for step in steps], drawn, shares, everything, written)
