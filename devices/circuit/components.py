@@ -95,11 +95,22 @@ class CircuitDevices(Parameters):
     """Imperfections of one circuit."""
 
     weights: ResistorSpread = ResistorSpread()
+    """Resistors."""
+
     transistors: TransistorSpread = TransistorSpread()
+    """MOS channels."""
+
     amplifiers: AmplifierSpread = AmplifierSpread()
+    """Amplifiers."""
+
     diodes: DiodeSpread = DiodeSpread()
+    """Junctions of exponential diodes."""
+
     nudge: OutputCircuit = OutputCircuit()
+    """The circuit at the outputs."""
+
     drops: DropReading = DropReading()
+    """How drops are measured."""
 
     @property
     def random(self) -> bool:

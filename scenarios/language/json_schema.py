@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
+from ..schema.circuit.scenario import CIRCUIT, CircuitSpec
 from ..schema.scenario import ScenarioSpec
 
 FILE = "nudgelab.schema.json"
@@ -31,17 +34,47 @@ _HEAD = {
 
 
 def make_json_schema() -> Node:
-    """Return the JSON Schema of scenario files.
+    """Return the JSON Schema of scenario files, for rate networks and circuits.
 
-    Only the top level asks for keys, and not from a file with ``extends``: a table may complete
-    that of a base, so what it lacks is no fault by itself.
+    What a key holds at the top level depends on the kind of scenario, which ``network.law`` tells. A file with
+    ``extends`` may leave that to its base, and a table may complete that of the base: only the top level asks for keys,
+    and not from such a file.
     """
-    schema = ScenarioSpec.model_json_schema(by_alias=True)
-    root = _describe_table_schema(schema)
-    root["$defs"] = {name: _describe_table_schema(table) for name, table in schema["$defs"].items()}
-    root["properties"] = {"extends": _EXTENDS, **root["properties"]}
-    root["anyOf"] = [{"required": schema["required"]}, {"required": ["extends"]}]
-    return root | _HEAD
+    kinds = (ScenarioSpec, CircuitSpec)
+    _, whole = models_json_schema([(kind, "validation") for kind in kinds], by_alias=True)
+    tables = {name: _describe_table_schema(table) for name, table in whole["$defs"].items()}
+    rates, circuits = (tables[kind.__name__] for kind in kinds)
+    for table in (rates, circuits):
+        table["properties"] = {"extends": _EXTENDS, **table["properties"]}
+    needed = [set(whole["$defs"][kind.__name__]["required"]) for kind in kinds]
+    law = {"properties": {"law": {"const": CIRCUIT}}, "required": ["law"]}
+    root: Node = {
+        "type": "object",
+        "properties": _join_properties(rates["properties"], circuits["properties"]),
+        "additionalProperties": False,
+        "anyOf": [{"required": sorted(set.intersection(*needed))}, {"required": ["extends"]}],
+        "if": {"properties": {"network": law}, "required": ["network"]},
+        "then": {"$ref": f"#/$defs/{CircuitSpec.__name__}"},
+        "else": {"if": {"not": {"required": ["extends"]}}, "then": {"$ref": f"#/$defs/{ScenarioSpec.__name__}"}},
+    }
+    return root | {"$defs": tables} | _HEAD
+
+
+def _join_properties(one: Node, other: Node) -> Node:
+    """Return the keys of two kinds of tables; editors complete from these, and do not follow conditions."""
+    joined = one | other
+    for key in one.keys() & other.keys():
+        if one[key] != other[key]:
+            words = {word: text for word, text in one[key].items() if word == "description"}
+            joined[key] = words | {"anyOf": _list_options(one[key], other[key])}
+    return joined
+
+
+def _list_options(*fields: Node) -> list[Node]:
+    """Return the choices of several keys, each once."""
+    plain = [{word: value for word, value in field.items() if word != "description"} for field in fields]
+    options = [option for field in plain for option in field.get("anyOf", [field])]
+    return [option for k, option in enumerate(options) if option not in options[:k]]
 
 
 def format_json_schema() -> str:

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import MaxLen, MinLen
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, TypeAdapter, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from devices.parameters import NamesFile
 
+from ..schema.circuit.scenario import CIRCUIT, CircuitSpec
 from ..schema.scenario import ScenarioSpec
 
 FILE = Path(__file__).parents[2] / "docs" / "keys.md"
@@ -24,11 +27,18 @@ _HEAD = """\
 # Scenario keys
 
 Every key of a scenario file, table by table: what it takes, the unit of a plain number, the default, and what it means,
-how it is measured or what devices have. Where two units stand, text such as `"2 mV"` is in the second, or in one that
-becomes it; a number without a unit is plain. Levels in volts and times in seconds need the scales of `[physical]`. A
-key that has no effect is a fault.
+how it is measured or what devices have; first those of rate networks, then those of [circuits](#circuits). Where two
+units stand, text such as `"2 mV"` is in the second, or in one that becomes it; a number without a unit is plain. Levels
+in volts and times in seconds need the scales of `[physical]`. A key that has no effect is a fault.
 
 This page is written from the declarations in the code: `python -m scenarios.language.key_reference`.
+"""
+
+_CIRCUITS = f"""\
+# Circuits
+
+With `network.law = "{CIRCUIT}"` a scenario describes a Kirchhoff network, and has these keys. Quantities are text with
+a unit, such as `"10 uS"`; a number without one is a fault. What is not here is as above: {{}}.
 """
 
 Model = type[BaseModel]
@@ -43,9 +53,17 @@ class _Table(NamedTuple):
 
 def write_key_reference() -> str:
     """Return the whole page."""
+    rates, circuits = (_find_tables(kind) for kind in (ScenarioSpec, CircuitSpec))
+    shared = {f"`{circuits.pop(kinds).places[0].partition('.')[0]}`" for kinds in rates.keys() & circuits.keys()}
+    parts = [[_HEAD], chain(*map(_write_section, rates.values()))]
+    parts += [[_CIRCUITS.format(", ".join(sorted(shared)))], chain(*map(_write_section, circuits.values()))]
+    return "\n".join(chain(*parts))
+
+
+def _find_tables(kind: Model) -> dict[tuple[Model, ...], _Table]:
     tables: dict[tuple[Model, ...], _Table] = {}
-    _collect_tables((ScenarioSpec,), "", tables)
-    return "\n".join([_HEAD, *(line for table in tables.values() for line in _write_section(table))])
+    _collect_tables((kind,), "", tables)
+    return tables
 
 
 def _collect_tables(kinds: tuple[Model, ...], place: str, tables: dict[tuple[Model, ...], _Table]) -> None:
@@ -85,7 +103,7 @@ def _write_section(table: _Table) -> Iterator[str]:
             {f: kind.model_fields[f] for f, (kind, _) in shared.items()}, {f: w for f, (_, w) in shared.items()}
         )
     for kind in table.kinds:
-        yield f'### `kind = "{_name_kind(kind)}"`\n'
+        yield f'### `kind = "{_name_kind(kind)}"`\n' if "kind" in kind.model_fields else f"### {_name_kind(kind)}\n"
         own = {name: field for name, field in kind.model_fields.items() if name not in shared and name != "kind"}
         yield from [*_write_intro(kind), *_write_rows(own)]
 
@@ -115,7 +133,7 @@ def _is_alike(one: FieldInfo | None, other: FieldInfo) -> bool:
 
 def _name_kind(kind: Model) -> str:
     field = kind.model_fields.get("kind")
-    return str(get_args(field.annotation)[0]) if field is not None else kind.__name__
+    return str(get_args(field.annotation)[0]) if field else re.sub(r"\B([A-Z])", r" \1", kind.__name__).lower()
 
 
 def _write_intro(kind: Model) -> list[str]:
@@ -207,12 +225,18 @@ def _describe_default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "absent"
-    return "" if isinstance(value, BaseModel) else f"`{_format_toml(value)}`"
+    if isinstance(value, BaseModel):
+        return ""
+    kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    written = TypeAdapter(kind).dump_python(value, mode="json")
+    return f"`{_format_toml(written)}`"
 
 
 def _format_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_format_toml, value))}]"
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from devices.kinds import KindRegistry
 from devices.parameters import Parameters
 from learning.optimisers.optimiser import Optimiser, Sgd
 from learning.rules.asym_ep import AsymEP
@@ -19,14 +20,19 @@ from .homeostasis import Homeostasis
 
 
 class _Name:
-    """Lets a plain name stand for a rule with its usual parameters."""
+    """Lets a plain name stand for a rule with its usual parameters, in the schema for editors."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [*handler(schema)["oneOf"], {"type": "string", "enum": RULES.names}]}
+    def __init__(self, rules: KindRegistry[Any]) -> None:
+        self.rules = rules
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*handler(schema)["oneOf"], {"type": "string", "enum": self.rules.names}]}
 
 
-_PLAIN_NAME = BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)
+def take_names(rules: KindRegistry[Any]) -> Any:
+    """Return the type of a field that holds a rule of a registry, or its name alone."""
+    plain = BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)
+    return Annotated[rules.union, plain, _Name(rules)]
 
 
 def list_kind_types() -> dict[str, Any]:
@@ -35,7 +41,7 @@ def list_kind_types() -> dict[str, Any]:
     return {
         "scheme": scheme | None,
         "schemes": Annotated[list[scheme], Field(min_length=1, max_length=64)] | None,
-        "rule": Annotated[RULES.union, _PLAIN_NAME, _Name()],
+        "rule": take_names(RULES),
     }
 
 

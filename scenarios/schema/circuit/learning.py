@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from devices.circuit.units import Conductance, WithUnit
 from devices.parameters import Parameters, Ratio
 from learning.circuits.coupled import Coupled
+from learning.circuits.rule import CIRCUIT_RULES
 from learning.circuits.squared import SquaredDrops
+
+from ..learning import take_names
 
 _Share = Annotated[Ratio, Field(gt=0.0, le=0.5)]
 
@@ -29,6 +32,7 @@ class CircuitScheme(Parameters):
     """Nudges and weights: as `Scheme`, but a nudge is a conductance."""
 
     kind: Literal["one-sided", "backward", "random-sign", "centred", "chebyshev"]
+    """Which nudges: at `beta`, at ``-beta``, at one of them drawn by sample, at both, at Chebyshev points."""
 
     beta: _Beta
     """Size of the nudge: a conductance such as ``"10 uS"``, or ``{ fraction = 0.2 }`` of the critical one."""
@@ -40,24 +44,17 @@ class CircuitScheme(Parameters):
     """Seed of the signs of `random-sign`; absent: 0."""
 
 
-_RULES = {"contrastive": SquaredDrops, "coupled": Coupled}
-
-
-def _name_rule(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) and value in _RULES else value
-
-
-Rule = Annotated[
-    SquaredDrops | Coupled,
-    Field(discriminator="kind"),
-    BeforeValidator(_name_rule),
-]
+if TYPE_CHECKING:
+    Rule = SquaredDrops | Coupled
+else:
+    Rule = take_names(CIRCUIT_RULES)
 
 
 class CircuitSgd(Parameters):
     """Gradient descent in which every element changes itself: ``dg = -rate dL/dg``, without memory."""
 
     kind: Literal["sgd"] = "sgd"
+    """Plain gradient descent."""
 
     rate: Annotated[float, Field(gt=0.0), WithUnit("S^2/V^2")] | None = None
     """Learning rate of conductances, such as ``"0.6 uS^2/V^2"``, and of currents, in A^2/V^2, for squared drops."""

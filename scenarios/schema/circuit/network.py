@@ -16,6 +16,7 @@ class CutUniform(Parameters):
     """First conductances: uniform in -s to s, those below zero cut off, so that half of them are 0."""
 
     kind: Literal["cut-uniform"] = "cut-uniform"
+    """How they are drawn."""
 
     unit: Annotated[Conductance, Field(gt=0.0)]
     """Conductance that counts as 1."""
@@ -70,6 +71,7 @@ class LayeredNetwork(Parameters):
     """A deep resistive network: conductors between neighbouring layers, nonlinear elements at hidden nodes."""
 
     law: Literal["resistive"]
+    """`resistive`: Kirchhoff's laws; makes the scenario that of a circuit."""
 
     layers: dict[str, _Count]
     """Nodes per layer, in order: the first is the input, held by sources, the last the output."""
@@ -233,7 +235,11 @@ class Lattice(Parameters):
     """Transistors along the edges of a square lattice, all of one model, all learned."""
 
     rows: Annotated[int, Field(ge=2, le=64)]
+    """Number of rows."""
+
     columns: Annotated[int, Field(ge=2, le=64)]
+    """Number of columns."""
+
     periodic: bool = False
     """Whether edges lead from the last row and column to the first."""
 
@@ -257,6 +263,7 @@ class GraphNetwork(Parameters):
     """A circuit of named nodes and elements."""
 
     law: Literal["resistive"]
+    """`resistive`: Kirchhoff's laws; makes the scenario that of a circuit."""
 
     nodes: dict[str, _Node] = Field(default_factory=dict)
     """``"input"``, ``"output"`` or ``{ held = "0.4 V" }`` by node; any other node that an element names is free."""

@@ -42,7 +42,7 @@ def test_every_key_is_explained_and_no_key_is_generated_prose():
     assert explained == set(tables)
     for name, table in tables.items():
         for key, field in table["properties"].items():
-            assert field.get("description") or key == "kind", f"{name}.{key}"
+            assert field.get("description") or key == "kind" or "$ref" in field, f"{name}.{key}"
             assert "\n" not in field.get("description", "")
     assert not any("title" in node for node in nodes([tables, schema["properties"]]))
 
@@ -77,6 +77,42 @@ def test_an_editor_accepts_every_packaged_file(path, tmp_path):
         path = write(tmp_path, f'extends = "x.toml"\n{path.read_text(encoding="utf-8")}')
     result = lint(path)
     assert result.returncode == 0, result.stderr
+
+
+CIRCUIT = """\
+schema = 1
+name = "circuit"
+network = { law = "resistive", layers = { in = 3, h1 = 4, out = 2 }, connections = ["in-h1", "h1-out"], \
+init = { unit = "10 uS" } }
+learning = { rule = "contrastive", scheme = { kind = "centred", beta = { fraction = 0.1 } } }
+task = { kind = "voltages", inputs = [["1 V", "0 V", "1 V"]], targets = [["1 V", "0 V"]] }
+experiment = { kind = "measure" }
+"""
+
+
+@needs_taplo
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 7", "seed = -7"),
+        ('"10 uS"', "1e-5"),
+        ('"resistive"', '"additive"'),
+        ('law = "resistive", ', ""),
+        ('rule = "contrastive"', 'rule = "error-vector"'),
+        ("fraction", "share"),
+        ('kind = "voltages"', 'kind = "two-moons"'),
+        ('kind = "measure"', 'kind = "settle"'),
+        ("\nexperiment", "\ndynamics = { dt = 0.5 }\nexperiment"),
+        ("\nexperiment", "\nenergy = { per_read = 1.0 }\nexperiment"),
+        ('experiment = { kind = "measure" }\n', ""),
+    ],
+)
+def test_an_editor_knows_circuits_by_their_law(tmp_path, old, new):
+    text = CIRCUIT.replace("schema = 1\n", "schema = 1\nseed = 7\n")
+    result = lint(write(tmp_path, text))
+    assert result.returncode == 0, result.stderr
+    assert text.count(old) == 1
+    assert lint(write(tmp_path, text.replace(old, new))).returncode != 0
 
 
 @needs_taplo
@@ -123,6 +159,7 @@ def test_an_editor_marks_what_is_wrong(tmp_path, old, new):
     [
         'extends = "base.toml"\n[network]\nactivation = "dsilu"\n[learning.scheme]\nbeta = 0.1\n',
         'extends = ["a.toml", "preset:rate-mlp"]\n[experiment]\nsamples = 4\n',
+        'extends = "circuit.toml"\n[learning]\nrule = { kind = "coupled" }\n[physical]\ninput_volts = "3 V"\n',
         changed("dt = 0.25", 'dt = "50 ns"') + '\n[physical]\ntau = "1 us"\nleak = 1e-6\n',
     ],
 )

@@ -38,6 +38,8 @@ def test_every_key_is_on_it_with_a_meaning():
         ("instance", "whole number, 0 to 2^31", "", "`0`"),
         ("parameters", "file", "", "absent"),
         ("stochastic", "`true`, `false`", "", "`false`"),
+        ("input_volts", "number, above 0", "text in V", '`"1 V"`'),
+        ("bias", "array of 2 of: number", "text in V", '`["0 V", "0 V"]`'),
         ("storage", '`"independent"`, `"copied"`, `"shared-device"`', "", '`"independent"`'),
     ],
 )
@@ -49,3 +51,12 @@ def test_what_several_kinds_share_stands_once():
     page = write_key_reference()
     assert page.count("| `cycle_sigma` |") == 1
     assert page.count("## `devices.weights.pelgrom`, `devices.weights.mirror`") == 1
+
+
+def test_circuits_have_a_part_of_their_own_without_what_stands_above():
+    rates, circuits = write_key_reference().split("\n# Circuits\n")
+    assert "`target_volts`" in circuits
+    assert "`target_volts`" not in rates
+    assert "## `sweep" in rates
+    assert "## `sweep" not in circuits
+    assert "is as above: `chip`, `sweep`." in circuits

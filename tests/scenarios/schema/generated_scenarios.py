@@ -13,6 +13,7 @@ import scenarios
 from scenarios.schema.scenario import ScenarioSpec
 
 SCHEMA = json.loads((Path(scenarios.__file__).parent / "nudgelab.schema.json").read_text())
+RATES = SCHEMA["$defs"]["ScenarioSpec"]["properties"]
 REQUIRED = {name: table.get("required", []) for name, table in ScenarioSpec.model_json_schema()["$defs"].items()}
 """Keys that a table needs, by its name; the schema of the files leaves them to presets and bases."""
 
@@ -88,7 +89,7 @@ class Drawer:
 
     def scenario(self, kind: str | None = None) -> dict[str, Any]:
         """Return a scenario; no optional table is left out for sure, and most are."""
-        tables = {name: part for name, part in SCHEMA["properties"].items() if name not in ("sweep", "extends")}
+        tables = {name: part for name, part in RATES.items() if name not in ("sweep", "extends")}
         drawn = self.table({"properties": tables}, "")
         drawn |= {"schema": 1, "name": "drawn", "seed": self.rng.choice([0, 3])}
         wiring = {"layers": dict(LAYERS), "connections": list(self.rng.choice(WIRINGS))}
@@ -102,7 +103,7 @@ class Drawer:
 
     def kinds(self, key: str) -> dict[str, dict[str, Any]]:
         """Return the tables that a key of a scenario can be, by kind."""
-        tables = [self.resolved(choice) for choice in SCHEMA["properties"][key]["anyOf"]]
+        tables = [self.resolved(choice) for choice in RATES[key]["anyOf"]]
         return {table["properties"]["kind"]["const"]: table for table in tables}
 
     def made(self) -> dict[str, Any]:
