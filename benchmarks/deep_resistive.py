@@ -77,7 +77,7 @@ def train(chip: LayeredChip, data: Data, epochs: int) -> Iterator[str]:
         error, lost = measure_error(chip, data.x_test, data.y_test)
         yield (
             f"epoch {epoch + 1}: test error {100 * error:.2f} %, training error {100 * wrong / len(order):.2f} %, "
-            f"not settled {100 * lost:.2f} %, at the floor {100 * chip.floored:.1f} %, "
+            f"not settled {100 * lost:.2f} %, at the floor {100 * chip.limited_share:.1f} %, "
             f"{wall:.1f} s, {spent:.1f} s of processor"
         )
 

@@ -127,6 +127,19 @@ def make_imprinting_rule(
     return gradient
 
 
+def make_writing_rule(rule: Rule, bench: CircuitBench, rates: Callable[[], Mapping[str, float]]) -> Rule:
+    """Return a rule that writes the gradients of another itself, at the rates of all blocks for the batch to come."""
+
+    def gradient(samples: Samples) -> Gradient:
+        found = rule(samples)
+        if found.used.any():
+            now = rates()
+            bench.write({name: -now[name] * block for name, block in found.blocks.items() if now.get(name)})
+        return found._replace(blocks={})
+
+    return gradient
+
+
 def _score(
     bench: CircuitBench, reading: CircuitReading, samples: Samples, blocks: dict[str, Array], used: NDArray[np.bool_]
 ) -> Gradient:

@@ -136,7 +136,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     path = files.get(("task", "path"))
     digests = content | more | ({"task.path": data.sha256} if path else {})
     lines = taken + words + ([_describe_data(data, path)] if path else [])
-    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.tolerance)
+    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.limit)
     design = _make_layered_design(spec) if is_fast(spec) else graph
     fabrication = CircuitFabrication(spec.seed, spec.chip.instance)
     return CircuitSetup(spec, design, graph, programmed, built.names, data, fabrication, digests, lines)
@@ -211,7 +211,7 @@ def _make_layered_design(spec: CircuitSpec) -> LayeredDesign:
         (window[0], window[1]) if window else (0.0, np.inf),
         spec.phases.nudge,
         dynamics.sweeps,
-        dynamics.tolerance,
+        dynamics.limit,
         dynamics.precision,
     )
 

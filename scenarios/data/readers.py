@@ -138,6 +138,8 @@ def _read_trained_blocks(path: Path) -> dict[str, Array]:
     found = {name.removeprefix("weights/"): group for name, group in groups.items() if name.startswith("weights/")}
     if not found:
         raise make_data_error(f"{path} holds no weights", "give the run.h5 of a training")
+    if "bias" not in found:  # of a circuit
+        return {name: group["programmed"].data for name, group in found.items()}
     blocks = {f"bias/{name}": v.data for name, v in found.pop("bias").items() if v.dims != (name,)}
     blocks |= {f"readout/{name}": found["readout"][name].data for name in ("weight", "bias") if "readout" in found}
     found.pop("readout", None)

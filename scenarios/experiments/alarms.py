@@ -92,7 +92,8 @@ def find_alarms(result: ResultData) -> list[Alarm]:
         shares += [(kind, group["layer"].data, group[kind].data) for kind in ("dead", "saturated")]
         shares.append(("unsettled", group["scheme"].data, group["unsettled"].data))
     elif metrics:
-        shares.append(("saturated", last["metrics"]["layer"].data, metrics["saturation"]))
+        if "saturation" in metrics:
+            shares.append(("saturated", last["metrics"]["layer"].data, metrics["saturation"]))
         shares.append(("unsettled", np.array([""]), np.array([metrics["unsettled_train"]])))
     shares.append(("clipped", np.array([""]), np.array([compute_clipped_share(last)])))
     return [

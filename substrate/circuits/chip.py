@@ -92,6 +92,16 @@ class CircuitChip:
         return type(self)(self.design._replace(**parts), self.programmed, self.seed, self.instance)
 
     @property
+    def limited_share(self) -> float:
+        """Share of the learned parameters that stand at a bound of their own."""
+        return sum(self.limited.values()) / max(1, sum(values.size for values in self.programmed.values()))
+
+    @property
+    def clamped_share(self) -> Array:
+        """Share of the free nodes that diodes or clamps hold, at the last settling, (batch,)."""
+        return np.zeros(0) if self.rest is None else np.asarray(self.rest.clamped.mean(axis=1))
+
+    @property
     def is_random(self) -> bool:
         """Whether two measurements of one batch differ."""
         return self.design.devices.random

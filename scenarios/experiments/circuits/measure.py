@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from learning.oracle.circuits.ledger import CircuitMeasurement, CircuitTrial, measure_circuit
 from substrate.circuits.forms import AnyCircuitChip
@@ -11,7 +12,7 @@ from ...circuits.setup import CircuitSetup
 from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
 from .plans import CircuitMeasure
-from .tables import make_measure_groups
+from .tables import Schemes, make_measure_groups
 
 
 def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
@@ -20,20 +21,32 @@ def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     if not isinstance(plan, CircuitMeasure):
         raise TypeError(f"{plan.kind} is no measurement")
     chip, batch = setup.chip(threads=work.setting.threads), work.batch(plan.samples)
-    found = measure_batch(setup, chip, batch, setup.scenario.repeats(plan), work.watch.say)
-    return make_measure_groups(setup, chip, batch, found), COMPLETE
+    schemes = setup.schemes()
+    found = measure_batch(setup, chip, batch, schemes, CircuitRepeats(setup.scenario.repeats(plan)), work.watch.say)
+    return make_measure_groups(setup, chip, batch, schemes, found), COMPLETE
+
+
+class CircuitRepeats(NamedTuple):
+    """How often a batch is measured, and how often it was before: names its noise."""
+
+    repeats: int
+    epoch: int = 0
 
 
 def measure_batch(
-    setup: CircuitSetup, chip: AnyCircuitChip, batch: Batch, repeats: int, say: Callable[[str], None], epoch: int = 0
+    setup: CircuitSetup,
+    chip: AnyCircuitChip,
+    batch: Batch,
+    schemes: Schemes,
+    often: CircuitRepeats,
+    say: Callable[[str], None],
 ) -> CircuitMeasurement:
     """Measure a batch with every scheme; parameters as those of `learning.oracle.circuits.ledger.measure_circuit`."""
     learning = setup.scenario.learning
     rates = {name: rate for name, rate in find_rates(setup).items() if rate > 0.0}
-    trial = CircuitTrial(
-        batch.x, batch.target, learning.rule, setup.schemes(), learning.metric == "nominal", rates, epoch
-    )
-    return measure_circuit(chip, trial, repeats, say)
+    weighs = learning.metric == "nominal"
+    trial = CircuitTrial(batch.x, batch.target, learning.rule, schemes, weighs, rates, often.epoch)
+    return measure_circuit(chip, trial, often.repeats, say)
 
 
 def find_rates(setup: CircuitSetup) -> dict[str, float]:

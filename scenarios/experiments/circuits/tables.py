@@ -20,6 +20,7 @@ from ..kind import Batch
 from ..measure.ledger_tables import make_block_tables, make_vector_tables
 
 Array = NDArray[np.float64]
+Schemes = list[Scheme | None]
 
 
 class CircuitColumns:
@@ -37,18 +38,20 @@ def find_columns(chip: AnyCircuitChip) -> CircuitColumns:
 
 
 def make_measure_groups(
-    setup: CircuitSetup, chip: AnyCircuitChip, batch: Batch, found: CircuitMeasurement
+    setup: CircuitSetup, chip: AnyCircuitChip, batch: Batch, schemes: Schemes, found: CircuitMeasurement
 ) -> dict[str, Group]:
     """Return all groups of a measure: free, signal, gradient with a child per block, ledger, alarms."""
-    short = make_assessment_groups(setup, chip, found)
+    short = make_assessment_groups(setup, chip, schemes, found)
     blocks = {f"gradient/{name.replace('/', '-')}": _make_block_group(setup, name, found) for name in found.blocks[0]}
     short["gradient"] |= _make_vector_group(chip, found)
     return {"free": _make_free_group(chip, batch, found), **short, **blocks}
 
 
-def make_assessment_groups(setup: CircuitSetup, chip: AnyCircuitChip, found: CircuitMeasurement) -> dict[str, Group]:
+def make_assessment_groups(
+    setup: CircuitSetup, chip: AnyCircuitChip, schemes: Schemes, found: CircuitMeasurement
+) -> dict[str, Group]:
     """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger, alarms."""
-    columns, schemes = find_columns(chip), setup.schemes()
+    columns = find_columns(chip)
     names = [scheme.label if scheme is not None else setup.scenario.learning.rule.kind for scheme in schemes]
     labels: Group = {
         "scheme": Variable(("scheme",), np.array(names), long_name="nudge scheme"),
@@ -64,7 +67,7 @@ def make_assessment_groups(setup: CircuitSetup, chip: AnyCircuitChip, found: Cir
         "unsettled": Variable(("scheme",), unsettled, long_name="samples not counted"),
     }
     return {
-        "alarms": _make_alarm_group(chip, found, ledger),
+        "alarms": _make_alarm_group(found, ledger),
         "signal": labels | _make_signal_group(columns, schemes, found),
         "gradient": labels | _make_quality_group(columns, found) | _make_nudge_group(schemes, found),
         "ledger": ledger,
@@ -136,7 +139,7 @@ def _make_quality_group(columns: CircuitColumns, found: CircuitMeasurement) -> G
     }
 
 
-def _make_nudge_group(schemes: list[Scheme | None], found: CircuitMeasurement) -> Group:
+def _make_nudge_group(schemes: Schemes, found: CircuitMeasurement) -> Group:
     """Return how far the nudges are from the critical one, and how many nodes diodes hold."""
     critical = found.point.critical
     beta = np.array([np.nan if scheme is None else scheme.beta for scheme in schemes])
@@ -153,7 +156,7 @@ def _make_nudge_group(schemes: list[Scheme | None], found: CircuitMeasurement) -
     }
 
 
-def _make_signal_group(columns: CircuitColumns, schemes: list[Scheme | None], found: CircuitMeasurement) -> Group:
+def _make_signal_group(columns: CircuitColumns, schemes: Schemes, found: CircuitMeasurement) -> Group:
     keep, point = found.keep, found.point
 
     def per_node(vectors: Array) -> Array:
@@ -174,13 +177,8 @@ def _make_signal_group(columns: CircuitColumns, schemes: list[Scheme | None], fo
     }
 
 
-def _make_alarm_group(chip: AnyCircuitChip, found: CircuitMeasurement, ledger: Group) -> Group:
+def _make_alarm_group(found: CircuitMeasurement, ledger: Group) -> Group:
     kept = max(1, int(found.keep.sum()))
-    clamped = [
-        float(found.point.clamped[:, part].mean()) if found.point.clamped.size else 0.0
-        for part in find_columns(chip).columns.values()
-    ]
-    del clamped  # ideal diodes are meant to hold nodes: no alarm
     names = len(ledger["layer"].data)
     return {
         "scheme": ledger["scheme"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,8 +74,19 @@ class TrainingLog:
         return {name: stack_epochs(epochs, [self.measured[epoch][name] for epoch in epochs]) for name in names}
 
 
-def write_checkpoint(path: Path, log: TrainingLog, chip: Chip) -> None:
+def write_checkpoint(path: Path, log: TrainingLog, kept: Mapping[str, Array], written: WriteCounts) -> None:
     """Replace the checkpoint at `path`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    log : TrainingLog
+        What the training has produced.
+    kept : mapping of array
+        Programmed parameters by block, and what writes left beside them.
+    written : WriteCounts
+        What became of all writes.
 
     Raises
     ------
@@ -85,12 +97,9 @@ def write_checkpoint(path: Path, log: TrainingLog, chip: Chip) -> None:
     numbers = {**vars(trainee.tally), **trainee.budget._asdict(), "epoch": trainee.epoch, "batch": trainee.batch}
     groups: dict[str, Group] = {
         "position": {name: Variable((), value) for name, value in numbers.items()},
-        **{
-            f"programmed/{name}": _make_block_group(block)
-            for name, block in (chip.programmed | chip.writer.kept).items()
-        },
+        **{f"programmed/{name}": _make_block_group(block) for name, block in kept.items()},
         **{f"memory/{name}": _make_block_group(block) for name, block in trainee.memory.items()},
-        "written": {name: Variable(("block",), counts) for name, counts in log.written(chip)._asdict().items()},
+        "written": {name: Variable(("block",), counts) for name, counts in written._asdict().items()},
         "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
         **{f"measured/{name}": group for name, group in log.stacked().items()},

@@ -65,7 +65,7 @@ def _set_log_if_wide(axes: Axes) -> None:
 
 @figure(
     "angles",
-    when=lambda result: "metrics" in result.groups,
+    when=lambda result: "symmetry_couplings" in result.groups.get("metrics", {}),
     caption=(
         "Asymmetry. Angle between the forward weights and the transposed feedback weights of each pair: 0 "
         "degree is the perfect match that equilibrium propagation assumes, 90 degree is no relation. Symmetry "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,18 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.random import Stream
 from learning.estimator import measure_free
 from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
 from learning.rules.rule import RuleContext, make_rule
-from learning.training import TEST, BatchResult, Samples, evaluate, train
+from learning.training import TEST, BatchResult, evaluate, train
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import has_conjugate_answers
 from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
-from ...data.datasets import Data
 from ...results.store import Group, ResultData, StoreWriteError
 from ..device_tables import make_device_groups
 from ..kind import NoiseNames, select_batch
@@ -32,6 +29,7 @@ from ..measure.tables import make_assessment_groups, make_symmetry_group
 from ..settle.run import record_settling
 from ..watch import Interrupted, Watch
 from . import checkpoint
+from .batches import shuffle_batches
 from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
 from .tables import count_writes, make_parameter_groups
@@ -127,8 +125,10 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
         _end_epoch(job, log, chip)
     if log.failure:
         return log.failure
+    size = job.setup.scenario.task.batch
+    batches = partial(shuffle_batches, job.setup.data, plan.samples, size, job.setup.fabrication.seed)
     begin = saved = time.monotonic()
-    for step in train(chip, rule, learning.optimiser, partial(_shuffle_batches, job), plan.epochs, trainee, record):
+    for step in train(chip, rule, learning.optimiser, batches, plan.epochs, trainee, record):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
@@ -146,43 +146,15 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
 def _stop_if_asked(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     """Leave with a checkpoint if the watch asks to stop."""
     if job.watch.stopped():
-        checkpoint.write_checkpoint(job.kept, log, chip)
+        checkpoint.write_checkpoint(job.kept, log, chip.programmed | chip.writer.kept, log.written(chip))
         raise Interrupted(f"stopped after {log.trainee.epoch} epochs: the same command goes on from here")
 
 
 def _save_checkpoint(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     try:
-        checkpoint.write_checkpoint(job.kept, log, chip)
+        checkpoint.write_checkpoint(job.kept, log, chip.programmed | chip.writer.kept, log.written(chip))
     except StoreWriteError as error:
         job.watch.say(f"the training goes on without a new checkpoint: {error}")
-
-
-@dataclass(frozen=True)
-class EpochBatches:
-    """The batches of one epoch, each made when it is asked for, since pictures may be more than memory holds."""
-
-    data: Data
-    parts: list[NDArray[np.int64]]
-    """Samples of every batch."""
-
-    epoch: int
-    seed: int
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return len(self.parts)
-
-    def __getitem__(self, batch: int) -> Samples:
-        """Return a batch."""
-        ids = self.parts[batch]
-        return Samples(self.data.present(ids, self.epoch, self.seed), self.data.y[ids], ids, self.epoch)
-
-
-def _shuffle_batches(job: TrainingJob, epoch: int) -> EpochBatches:
-    data, seed, size = job.setup.data, job.setup.fabrication.seed, job.setup.scenario.task.batch
-    count = len(data.x[: job.plan.samples])
-    order = np.argsort(Stream(seed, f"shuffle/{epoch}").uniform((count,)), kind="stable")
-    return EpochBatches(data, [order[i : i + size] for i in range(0, count, size)], epoch, seed)
 
 
 def _report_progress(job: TrainingJob, log: TrainingLog, step: BatchResult) -> None:

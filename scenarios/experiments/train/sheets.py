@@ -20,23 +20,30 @@ def make_epoch_sheet(group: Group, limit: int) -> Sheet:
     """Return the first, some and the last epochs of a training."""
     count = len(group["epoch"].data)
     shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
-    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled", "saturated"]
-    about = get_symmetry_mark(group)
-    columns += [f"symmetry W{about}"] + [f"L_homeo/n{about}"] * ("homeostasis_loss" in group)
+    columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled"]
+    about, circuit = get_symmetry_mark(group), "limited" in group
+    columns += ["clamped", "at a bound"] if circuit else ["saturated", f"symmetry W{about}"]
+    columns += [f"L_homeo/n{about}"] * ("homeostasis_loss" in group)
     pairs = group["pair"].data if "pair" in group else []
     rows = [
         [
             str(group["epoch"].data[e]),
             *(format_fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
             *(format_share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
-            format_share(group["saturation"].data[e].max()),
-            format_fixed(group["symmetry_couplings"].data[e], 3),
+            *([format_share(group[name].data[e]) for name in ("clamped", "limited") if circuit]),
+            *([] if circuit else [format_share(group["saturation"].data[e].max())]),
+            *([] if circuit else [format_fixed(group["symmetry_couplings"].data[e], 3)]),
             *([f"{group['homeostasis_loss'].data[e]:.3g}"] if "homeostasis_loss" in group else []),
             *(format_fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
         ]
         for e in shown
     ]
-    note = "unsettled: training samples that did not settle; saturated: units without slope, worst layer"
+    note = "unsettled: training samples that did not settle; "
+    note += (
+        "clamped: nodes that diodes hold; at a bound: of all parameters"
+        if circuit
+        else "saturated: units without slope, worst layer"
+    )
     if "homeostasis_loss" in group:
         note += "; L_homeo/n: loss of Jacobian homeostasis, 2 |A|^2 per unit"
     if about:
@@ -53,7 +60,7 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
     epochs = max(1, int(group["epoch"].data[-1]))
     asked = {
         "settlings of one sample": group["settlings"].data[-1],
-        "time spent settling (tau)": group["settled_time"].data[-1],
+        **({"time spent settling (tau)": group["settled_time"].data[-1]} if "settled_time" in group else {}),
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
         **(_describe_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
         "reads of all units": group["reads"].data[-1],

@@ -209,8 +209,6 @@ def is_fast(scenario: CircuitSpec) -> bool:
 def _find_settling_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     dynamics = scenario.dynamics
     if is_fast(scenario):
-        if dynamics.sweeps is not None and "tolerance" in dynamics.model_fields_set and dynamics.tolerance != 1e-12:
-            yield ("dynamics", "tolerance"), "ends nothing: `sweeps` does", "leave one of them out"
         return
     why = "layers with ideal diodes and without spreads alone are settled by sweeps"
     for key in _list_given(dynamics):

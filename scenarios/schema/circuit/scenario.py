@@ -46,14 +46,24 @@ class CircuitPhysical(Parameters):
 class CircuitDynamics(Parameters):
     """How far a circuit settles."""
 
-    tolerance: Annotated[float, Field(ge=1e-14, le=0.1)] = 1e-12
-    """Net current of a node at which it counts as at rest, over the largest sum of magnitudes of currents at a node."""
+    tolerance: Annotated[float, Field(ge=1e-14, le=0.1)] | None = None
+    """Net current of a node at which it counts as at rest, over the largest sum of magnitudes of currents at a node.
+
+    Absent: 1e-12, in single precision 1e-6, and after a fixed number of sweeps 1e-3.
+    """
 
     sweeps: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Of layers with ideal diodes: take exactly so many sweeps over all layers; absent: until the tolerance is met."""
 
     precision: Literal["single", "double"] = "double"
     """Of layers with ideal diodes."""
+
+    @property
+    def limit(self) -> float:
+        """The tolerance that applies."""
+        if self.tolerance is not None:
+            return self.tolerance
+        return 1e-3 if self.sweeps is not None else 1e-6 if self.precision == "single" else 1e-12
 
 
 class CircuitPhases(Parameters):

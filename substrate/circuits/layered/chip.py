@@ -161,13 +161,13 @@ class LayeredChip:
         return {name: self._v[: self._batch, part].astype(np.float64) for name, part in self._columns.items()}
 
     @property
-    def clamped(self) -> Array:
+    def clamped_share(self) -> Array:
         """Share of conducting diodes now, (batch,); 0 without diodes."""
         nodes = [self._v[: self._batch, self._columns[name]] for name in self.design.diodes]
         return np.asarray((np.concatenate(nodes, axis=1) == 0.0).mean(axis=1)) if nodes else np.zeros(self._batch)
 
     @property
-    def floored(self) -> float:
+    def limited_share(self) -> float:
         """Share of the conductances that are as low as the window lets them be."""
         self._flush()
         return self._circuit.count_floored() / self._circuit.cells
@@ -252,6 +252,8 @@ class LayeredChip:
         ValueError
             If a block is unknown or has another shape.
         """
+        if not changes:
+            return
         self._flush()
         _check_shapes(self.design, changes)
         for name, change in changes.items():

@@ -63,7 +63,7 @@ def test_voltages_are_those_of_a_dense_solution(kind, diodes):
             pull = beta * (y[k] - (0.0 if follows else reads[0][outputs][k]))
             expected = solve(chip, x[k], beta if follows else 0.0, pull)
             np.testing.assert_allclose(join(read)[k], expected, rtol=0.0, atol=1e-12)
-    assert not diodes or not chip.design.diodes or 0.1 < chip.clamped.mean() < 0.9
+    assert not diodes or not chip.design.diodes or 0.1 < chip.clamped_share.mean() < 0.9
 
 
 def test_diodes_hold_the_first_half_above_and_the_second_below_ground():
@@ -73,7 +73,7 @@ def test_diodes_hold_the_first_half_above_and_the_second_below_ground():
     hidden = chip.read()["h1"]
     assert hidden[:, :3].min() == 0.0 == hidden[:, 3:].max()
     assert hidden[:, :3].max() > 0.0 > hidden[:, 3:].min()
-    np.testing.assert_array_equal(chip.clamped, (hidden == 0.0).mean(axis=1))
+    np.testing.assert_array_equal(chip.clamped_share, (hidden == 0.0).mean(axis=1))
 
 
 @pytest.mark.parametrize("layers", [HIDDEN, DEEP])
@@ -256,7 +256,7 @@ def test_an_imprint_is_a_write_of_the_contrast(kind, precision):
     for name, values in other.programmed.items():
         scale = max(np.abs(values).max(), np.abs(changes[name]).max())
         np.testing.assert_allclose(chip.programmed[name], values, rtol=0.0, atol=digits * scale, err_msg=name)
-    assert chip.floored == other.floored > 0.0
+    assert chip.limited_share == other.limited_share > 0.0
     assert max(v.max() for name, v in chip.programmed.items() if "conductance" in name) == pytest.approx(8e-5)
 
 
@@ -274,7 +274,7 @@ def test_what_is_imprinted_takes_effect_with_the_next_settling(rails):
     np.testing.assert_allclose(join(chip.read()), join(other.read()), rtol=0.0, atol=1e-13)
     imprint(chip, after, before, 1e-4)
     imprint(other, after, before, 1e-4)
-    assert other.floored == 0.0
+    assert other.limited_share == 0.0
     for one in (chip, other):
         one.settle()
     np.testing.assert_allclose(join(chip.read()), join(other.read()), rtol=0.0, atol=1e-13)
@@ -384,8 +384,8 @@ def test_a_node_that_nothing_conducts_to_stays_at_ground():
     chip.set_input(np.ones((1, 2)))
     assert chip.settle().status[0] == Status.SETTLED
     assert all(np.all(values == 0.0) for values in chip.state.values())
-    assert chip.floored == 1.0
-    np.testing.assert_array_equal(chip.clamped, 0.0)
+    assert chip.limited_share == 1.0
+    np.testing.assert_array_equal(chip.clamped_share, 0.0)
 
 
 @pytest.mark.parametrize(
