@@ -19,11 +19,19 @@ Ending = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def solve_circuit(problem: RestProblem, unknowns: Array, tolerance: float, damped: bool = False) -> Ending:
     """Solve Kirchhoff's law from `unknowns` (batch, unknowns) on, in place; return status and steps of every sample."""
+    equations = make_equations(problem)
+    status, steps = (np.zeros(len(unknowns), dtype=np.int64) for _ in range(2))
+    solve_rest_points(equations, unknowns, tolerance, ITERATIONS, damped, status, steps)
+    return status, steps
+
+
+def make_equations(problem: RestProblem) -> CircuitEquations:
+    """Return Kirchhoff's law of some samples."""
     system, circuit, known = problem.system, problem.system.circuit, problem.known
     diodes, mos, count = circuit.diodes, circuit.transistors, system.nodes.unknowns
     nudged = np.zeros((count, count))
     nudged[system.outputs, system.outputs] = 1.0
-    equations = CircuitEquations(
+    return CircuitEquations(
         system.linear,
         nudged,
         problem.beta,
@@ -37,6 +45,3 @@ def solve_circuit(problem: RestProblem, unknowns: Array, tolerance: float, dampe
         known[:, mos.a],
         known[:, mos.b],
     )
-    status, steps = (np.zeros(len(unknowns), dtype=np.int64) for _ in range(2))
-    solve_rest_points(equations, unknowns, tolerance, ITERATIONS, damped, status, steps)
-    return status, steps

@@ -10,6 +10,7 @@ import functools
 from ..dynamics.methods import INSTALL_JAX, Dynamics
 from .cpu.circuits.layered_sweeps import DescentOptions
 from .cpu.circuits.layered_writes import FULL
+from .cpu.circuits.learning import LearningEdges, LearningNetworks, answer_samples, learn_in_time
 from .cpu.circuits.newton import CircuitEquations, NonlinearElements, solve_rest_points
 from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
@@ -28,11 +29,15 @@ __all__ = [
     "Imprint",
     "LayeredCircuit",
     "LayeredWiring",
+    "LearningEdges",
+    "LearningNetworks",
     "NonlinearElements",
+    "answer_samples",
     "apply_pulses",
     "compile_own",
     "explain_unkept",
     "is_compiling",
+    "learn_in_time",
     "load_engine",
     "make_cell_block",
     "make_pulse_train",

@@ -90,15 +90,19 @@ def solve_rest_points(
     equations: CircuitEquations, u: Array, tolerance: float, limit: int, damped: bool, status: Whole, steps: Whole
 ) -> None:
     """Find the rest point of every sample from `u` (batch, n) on, in place, in at most `limit` steps."""
-    n = u.shape[1]
-    junctions = np.empty(equations.diodes.a.shape[0])
-    search = Search(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), junctions)
+    search = make_search(u.shape[1], equations.diodes.a.shape[0])
     for r in range(u.shape[0]):
-        status[r], steps[r] = _solve_one(equations, search, u[r], r, tolerance, limit, damped)
+        status[r], steps[r] = solve_one(equations, search, u[r], r, tolerance, limit, damped)
 
 
 @elementwise
-def _solve_one(
+def make_search(n: int, diodes: int) -> Search:
+    """Return work space for `n` unknowns."""
+    return Search(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), np.empty(diodes))
+
+
+@elementwise
+def solve_one(
     equations: CircuitEquations, search: Search, u: Array, r: int, tolerance: float, limit: int, damped: bool
 ) -> tuple[int, int]:
     """Solve one sample; return status and iterations. One step more follows the one that meets the tolerance."""
@@ -156,8 +160,8 @@ def _linearise(equations: CircuitEquations, search: Search, u: Array, r: int, li
     limited = False
     for e in range(equations.diodes.a.shape[0]):
         slope, saturation = equations.diodes.second[e], equations.diodes.first[e]
-        d = _find_voltage(equations.diodes.a[e], equations.diodes.forward_a[e], equations.diode_a[r, e], u)
-        d -= _find_voltage(equations.diodes.b[e], equations.diodes.forward_b[e], equations.diode_b[r, e], u)
+        d = find_voltage(equations.diodes.a[e], equations.diodes.forward_a[e], equations.diode_a[r, e], u)
+        d -= find_voltage(equations.diodes.b[e], equations.diodes.forward_b[e], equations.diode_b[r, e], u)
         w = limit_junction(d, search.junction[e], slope, saturation) if limiting else min(d, 200.0 * slope)
         limited = limited or abs(w - d) > 1e-12 * max(1.0, abs(d))
         search.junction[e] = w
@@ -166,10 +170,10 @@ def _linearise(equations: CircuitEquations, search: Search, u: Array, r: int, li
         _add_element(search, equations.diodes, e, saturation * (raised - 1.0) + g * (d - w), g, g)
     for e in range(equations.transistors.a.shape[0]):
         over, s = equations.transistors.second[e], equations.transistors.first[e]
-        va = _find_voltage(
+        va = find_voltage(
             equations.transistors.a[e], equations.transistors.forward_a[e], equations.transistor_a[r, e], u
         )
-        vb = _find_voltage(
+        vb = find_voltage(
             equations.transistors.b[e], equations.transistors.forward_b[e], equations.transistor_b[r, e], u
         )
         qa, qb = max(over - va, 0.0), max(over - vb, 0.0)
@@ -190,7 +194,8 @@ def limit_junction(d: float, w: float, slope: float, saturation: float) -> float
 
 
 @elementwise
-def _find_voltage(unknown: int, forward: float, constant: float, u: Array) -> float:
+def find_voltage(unknown: int, forward: float, constant: float, u: Array) -> float:
+    """Return the voltage of an element's end in volts."""
     return constant + forward * u[unknown] if unknown >= 0 else constant
 
 

@@ -16,11 +16,13 @@ from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, 
 from devices.random import Stream
 from devices.synapse.retention import Retention
 from substrate.chip.programming import Writer
+from substrate.circuits.self_learning.cycles import compute_errors, follow_learning
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Nudge, Wave
 from tests.networks import random_batch, random_chip
 from tests.substrate.circuits.layered.circuits import DEEP, draw_batch, make_chip
+from tests.substrate.circuits.self_learning.learners import BIAS, make_lattice, make_learner
 
 FEW = Phase(steps=12)
 REST = Phase(max_steps=60)
@@ -126,11 +128,20 @@ def settle_layers(keys: dict[str, object], precision: str) -> list[np.ndarray]:
     return found + [1e5 * values for values in chip.programmed.values()]
 
 
+def learn() -> list[np.ndarray]:
+    """Return what circuits learn in a round, transistors alone and beside conductors, and what they answer."""
+    found = []
+    for learner, values in ((make_learner(bias=BIAS), np.array([3.0, 3.0])), make_lattice()):
+        path = follow_learning(learner, values[None], np.array([1e-2]), records=2)
+        found += [path.values, path.unsettled, compute_errors(learner, path.values[0])]
+    return found
+
+
 def compute(precisions: tuple[str, ...] = ("double", "single")) -> dict[str, np.ndarray]:
     """Return the arrays of all runs by name."""
     runs = {f"{name}, {p}": settle(keys, p) for name, keys in CHIPS.items() for p in precisions}
     runs |= {f"{name}, {p}": settle_layers(keys, p) for name, keys in LAYERED.items() for p in precisions}
-    runs |= {name: write(law) for name, law in LAWS.items()}
+    runs |= {name: write(law) for name, law in LAWS.items()} | {"learning": learn()}
     return {f"{name} {k}": array for name, arrays in runs.items() for k, array in enumerate(arrays)}
 
 

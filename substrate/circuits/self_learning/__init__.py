@@ -1,0 +1,1 @@
+"""Circuits that learn by themselves, in continuous time."""
