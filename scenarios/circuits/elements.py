@@ -12,7 +12,7 @@ from devices.random import Stream
 from substrate.circuits.circuit import (
     Amplifiers,
     Capacitors,
-    Circuit,
+    CircuitGraph,
     Conductors,
     Diodes,
     IdealDiodes,
@@ -55,7 +55,7 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
     held = [GROUND, *(name for name, role in roles.items() if role != "output")]
     inputs, outputs = ([name for name, role in roles.items() if role == kind] for kind in ("input", "output"))
     held_nodes, answers = (np.array([nodes[name] for name in names], dtype=np.int64) for names in (held, outputs))
-    circuit = Circuit(tuple(nodes), held_nodes, answers, **_make_elements(network, elements, nodes))
+    circuit = CircuitGraph(tuple(nodes), held_nodes, answers, **_make_elements(network, elements, nodes))
     circuit = add_capacitance(circuit, capacitance)
     fixed = [getattr(roles.get(name), "held", 0.0) for name in held]
     column = np.array([inputs.index(name) if name in inputs else -1 for name in held], dtype=np.int64)
@@ -67,7 +67,7 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
 
 
 def _make_elements(network: GraphNetwork, elements: Sequence[Element], nodes: dict[str, int]) -> dict[str, Any]:
-    """Return the elements of every kind, by the names of `Circuit`."""
+    """Return the elements of every kind, by the names of `CircuitGraph`."""
     volt, models = compute_thermal_voltage(network.temperature), dict[str, Any](network.models)
 
     def gather(kind: str, *values: Callable[[Any], float], ideal: bool = False) -> list[Any]:
@@ -125,7 +125,7 @@ def list_lattice_elements(network: GraphNetwork, seed: int) -> list[Element]:
     ]
 
 
-def add_capacitance(circuit: Circuit, capacitance: float | None) -> Circuit:
+def add_capacitance(circuit: CircuitGraph, capacitance: float | None) -> CircuitGraph:
     """Return the circuit with a capacitor from every free node to ground."""
     if capacitance is None:
         return circuit
@@ -138,7 +138,7 @@ def add_capacitance(circuit: Circuit, capacitance: float | None) -> Circuit:
 
 
 def _find_learned(
-    elements: Sequence[Element], circuit: Circuit
+    elements: Sequence[Element], circuit: CircuitGraph
 ) -> tuple[dict[str, LearnedBlock], dict[str, Array], dict[str, list[str]]]:
     """Return the blocks of learned elements, their first values and names."""
     values = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from substrate.circuits.circuit import (
     Amplifiers,
-    Circuit,
+    CircuitGraph,
     Conductors,
     Diodes,
     IdealDiodes,
@@ -57,7 +57,7 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
         blocks |= more
     held, fixed, ideal, diodes = _add_diodes(network, names, layers, 1 + rails * inputs)
     amplifiers, outputs = _add_amplifiers(network, layers, exits), layers[others[-1]]
-    circuit = Circuit(tuple(names), held, outputs, conductors, sources, diodes, ideal, amplifiers=amplifiers)
+    circuit = CircuitGraph(tuple(names), held, outputs, conductors, sources, diodes, ideal, amplifiers=amplifiers)
     column, sign = np.full(len(held), -1), np.ones(len(held))
     column[1 : 1 + rails * inputs] = np.tile(np.arange(inputs), rails)
     sign[1 + inputs : 1 + rails * inputs] = -1.0

@@ -123,7 +123,7 @@ def run_experiment(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[
     if isinstance(setup, Setup):
         return find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
     module = import_module(f".circuits.{setup.plan.kind}", __package__)
-    found: tuple[dict[str, Group], Ending] = module.run(CircuitWork(setup, setting, watch))
+    found: tuple[dict[str, Group], Ending] = module.RUN(CircuitWork(setup, setting, watch))
     return found
 
 

@@ -12,10 +12,10 @@ from devices.circuit.components import CircuitDevices, DropReading, OutputCircui
 from devices.random import Stream
 
 from ..protocol import Budget, Nudge, SettlingResult
-from .circuit import Array, Circuit
+from .circuit import Array, CircuitGraph
 from .contrast import contrast_drops
 from .design import CircuitDesign, apply_spreads, draw_spreads, place_blocks
-from .rest import TOLERANCE, CircuitRest, find_rest
+from .rest import TOLERANCE, CircuitRest, find_circuit_rest
 from .system import CircuitDrive, CircuitSystem, apply_nothing, assemble_system
 
 
@@ -74,7 +74,7 @@ class CircuitChip:
         return {name: block.metric for name, block in self.design.blocks.items()}
 
     @property
-    def effective(self) -> Circuit:
+    def effective(self) -> CircuitGraph:
         """The circuit that is there."""
         return self.system().circuit
 
@@ -188,7 +188,7 @@ class CircuitChip:
     def _follow(self, drive: CircuitDrive, start: Literal["zero", "free"]) -> SettlingResult:
         twin = self.design.devices.drops.twin_sigma > 0.0 and self._phase != "free"
         begin = self._free.unknowns if start == "free" and self._free is not None else None
-        rest = find_rest(self.system(twin), drive, begin, self.design.tolerance)
+        rest = find_circuit_rest(self.system(twin), drive, begin, self.design.tolerance)
         self.rest = rest
         if self._phase == "free":
             self._free = rest

@@ -130,7 +130,7 @@ class Capacitors(NamedTuple):
     """In farad."""
 
 
-class Circuit(NamedTuple):
+class CircuitGraph(NamedTuple):
     """One circuit: the same description serves settling, learning, evaluation and export."""
 
     nodes: tuple[str, ...]
@@ -171,7 +171,7 @@ class ElementCurrents(NamedTuple):
     transistors: Array
 
 
-def compute_currents(circuit: Circuit, voltages: Array) -> ElementCurrents:
+def compute_currents(circuit: CircuitGraph, voltages: Array) -> ElementCurrents:
     """Return the currents that the element laws give at node voltages (batch, nodes).
 
     Ideal diodes and voltage sources carry what is left over at their nodes.
@@ -191,7 +191,7 @@ def compute_currents(circuit: Circuit, voltages: Array) -> ElementCurrents:
     )
 
 
-def compute_energy(circuit: Circuit, voltages: Array) -> Array:
+def compute_energy(circuit: CircuitGraph, voltages: Array) -> Array:
     """Return the co-content E in watt per sample, (batch,), of circuits without transistors and amplifiers.
 
     ``sum g dV^2/2 + sum i dV + sum Is (n Vt (exp(dV/(n Vt)) - 1) - dV)``: its derivative by the voltage of a node is

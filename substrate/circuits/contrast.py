@@ -20,21 +20,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from .circuit import Array, Circuit
+from .circuit import Array, CircuitGraph
 from .system import CircuitSystem
 
 PARAMETERS = ("conductance", "gate", "current")
 """Kinds of parameters that are learned: of conductors, transistors and current sources."""
 
 
-def square_drops(circuit: Circuit, voltages: Array) -> dict[str, Array]:
+def square_drops(circuit: CircuitGraph, voltages: Array) -> dict[str, Array]:
     """Return what the elements measure at node voltages (batch, nodes), (batch, elements) by kind of parameter."""
     mos = circuit.transistors
     g, gates, i = (voltages[:, kind.a] - voltages[:, kind.b] for kind in (circuit.conductors, mos, circuit.sources))
     return {"conductance": g**2, "gate": mos.transconductance * gates**2, "current": 2.0 * i}
 
 
-def contrast_drops(circuit: Circuit, after: Array, before: Array) -> dict[str, Array]:
+def contrast_drops(circuit: CircuitGraph, after: Array, before: Array) -> dict[str, Array]:
     """Return `square_drops` at voltages `after` minus those at `before`, as products that keep their digits."""
     mos = circuit.transistors
     found = []

@@ -10,7 +10,7 @@ import numpy as np
 from devices.circuit.components import CircuitDevices
 from devices.random import Stream
 
-from .circuit import Array, Circuit, Nodes
+from .circuit import Array, CircuitGraph, Nodes
 from .rest import TOLERANCE
 
 
@@ -53,7 +53,7 @@ class Feeds(NamedTuple):
 class CircuitDesign(NamedTuple):
     """What every circuit of one kind has in common."""
 
-    circuit: Circuit
+    circuit: CircuitGraph
     """Elements with their nominal values; those that are learned come from the programmed blocks."""
 
     feeds: Feeds
@@ -87,7 +87,7 @@ class CircuitDesign(NamedTuple):
         return (own[0], own[1]) if own else free
 
 
-def place_blocks(design: CircuitDesign, programmed: Mapping[str, Array]) -> Circuit:
+def place_blocks(design: CircuitDesign, programmed: Mapping[str, Array]) -> CircuitGraph:
     """Return the nominal circuit with programmed parameters in the place of those that are learned."""
     circuit = design.circuit
     values = {
@@ -135,12 +135,12 @@ def draw_spreads(design: CircuitDesign, seed: int, instance: int) -> Spreads:
     return Spreads(**drawn, drops=drops)
 
 
-def apply_spreads(circuit: Circuit, devices: CircuitDevices, spread: Spreads, twin: bool = False) -> Circuit:
+def apply_spreads(circuit: CircuitGraph, devices: CircuitDevices, spread: Spreads, twin: bool = False) -> CircuitGraph:
     """Return the circuit that is there instead of the one that was programmed.
 
     Parameters
     ----------
-    circuit : Circuit
+    circuit : CircuitGraph
         As programmed.
     devices : CircuitDevices
         Sizes of the spreads.

@@ -12,7 +12,7 @@ from .chip import CircuitChip
 from .circuit import Array
 from .contrast import contrast_drops, differentiate_parameters
 from .linear import linearise_circuit
-from .rest import find_rest
+from .rest import find_circuit_rest
 from .system import apply_nothing
 
 Mask = NDArray[np.bool_]
@@ -96,7 +96,7 @@ class GraphOracle:
         system, held = self._system, self._chip.design.feeds.apply(x)
         drive = apply_nothing(held, target.shape[1])
         drive = drive._replace(beta=drive.beta + beta, target=target)
-        rest = find_rest(system, drive)
+        rest = find_circuit_rest(system, drive)
         linear = linearise_circuit(system, rest, drive.beta)
         error = rest.voltages[:, system.circuit.outputs] - target
         conductance = np.asarray(np.linalg.inv(linear.compute_output_impedance()), dtype=np.float64)

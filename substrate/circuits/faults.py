@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .circuit import Array, Circuit, Nodes
+from .circuit import Array, CircuitGraph, Nodes
 from .nodes import order_amplifiers
 
 
@@ -20,7 +20,7 @@ class CircuitFault(NamedTuple):
     hint: str
 
 
-def find_circuit_faults(circuit: Circuit) -> list[CircuitFault]:
+def find_circuit_faults(circuit: CircuitGraph) -> list[CircuitFault]:
     """Return everything that keeps a circuit from having one rest point."""
     try:
         order_amplifiers(circuit)
@@ -29,13 +29,13 @@ def find_circuit_faults(circuit: Circuit) -> list[CircuitFault]:
     return [*_find_contradictions(circuit), *_find_diode_faults(circuit), *_find_floating_nodes(circuit)]
 
 
-def find_doubtful_nodes(circuit: Circuit) -> list[str]:
+def find_doubtful_nodes(circuit: CircuitGraph) -> list[str]:
     """Return the free nodes that no conductor joins to a held one: only diodes and transistors, which may be off."""
     joined = _find_islands(circuit, [(circuit.conductors.a, circuit.conductors.b)])
     return [circuit.nodes[node] for node in circuit.free if not joined[node]]
 
 
-def _find_contradictions(circuit: Circuit) -> list[CircuitFault]:
+def _find_contradictions(circuit: CircuitGraph) -> list[CircuitFault]:
     names, held = circuit.nodes, set(circuit.held.tolist())
     found = [
         CircuitFault(names[node], "is held and driven by an amplifier at once", "take one of the two away")
@@ -59,7 +59,7 @@ def _find_contradictions(circuit: Circuit) -> list[CircuitFault]:
     return found
 
 
-def _find_diode_faults(circuit: Circuit) -> list[CircuitFault]:
+def _find_diode_faults(circuit: CircuitGraph) -> list[CircuitFault]:
     held, names = set(circuit.held.tolist()), circuit.nodes
     found = []
     for a, b in zip(circuit.ideal.a.tolist(), circuit.ideal.b.tolist(), strict=True):
@@ -70,7 +70,7 @@ def _find_diode_faults(circuit: Circuit) -> list[CircuitFault]:
     return found
 
 
-def _find_floating_nodes(circuit: Circuit) -> list[CircuitFault]:
+def _find_floating_nodes(circuit: CircuitGraph) -> list[CircuitFault]:
     """Return islands of nodes that nothing which conducts joins to a held node."""
     kinds = (circuit.conductors, circuit.diodes, circuit.ideal, circuit.transistors)
     joined = _find_islands(circuit, [(kind.a, kind.b) for kind in kinds])
@@ -82,7 +82,7 @@ def _find_floating_nodes(circuit: Circuit) -> list[CircuitFault]:
     return [CircuitFault(", ".join(loose), words, f"add a path to one of {held}")]
 
 
-def _find_islands(circuit: Circuit, edges: list[tuple[Nodes, Nodes]]) -> Array:
+def _find_islands(circuit: CircuitGraph, edges: list[tuple[Nodes, Nodes]]) -> Array:
     """Return which nodes some elements join to held nodes; what an amplifier drives is held by its entry."""
     joined = np.zeros(len(circuit.nodes), dtype=bool)
     joined[circuit.held] = True

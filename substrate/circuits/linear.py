@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .circuit import Array, Circuit, Nodes
+from .circuit import Array, CircuitGraph, Nodes
 from .nodes import NodeMap
 from .rest import CircuitRest
 from .system import CircuitSystem
@@ -89,7 +89,7 @@ def compute_jacobians(system: CircuitSystem, voltages: Array) -> Array:
     return jacobian
 
 
-def _differentiate_currents(circuit: Circuit, voltages: Array) -> list[tuple[Nodes, Nodes, Array, Array]]:
+def _differentiate_currents(circuit: CircuitGraph, voltages: Array) -> list[tuple[Nodes, Nodes, Array, Array]]:
     """Return ends, ``dI/dVa`` and ``-dI/dVb`` of all nonlinear elements; partials (batch, elements)."""
     diodes, mos = circuit.diodes, circuit.transistors
     slope = diodes.saturation / diodes.slope * np.exp((voltages[:, diodes.a] - voltages[:, diodes.b]) / diodes.slope)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .circuit import Array, Circuit, Nodes
+from .circuit import Array, CircuitGraph, Nodes
 
 
 class NodeMap(NamedTuple):
@@ -71,7 +71,7 @@ class NodeMap(NamedTuple):
         return out
 
 
-def map_nodes(circuit: Circuit) -> NodeMap:
+def map_nodes(circuit: CircuitGraph) -> NodeMap:
     """Return the node map of a circuit without faults."""
     count, free, amplifiers = len(circuit.nodes), circuit.free, circuit.amplifiers
     unknown, source = (np.full(count, -1, dtype=np.int64) for _ in range(2))
@@ -86,7 +86,7 @@ def map_nodes(circuit: Circuit) -> NodeMap:
     return NodeMap(free, unknown, source, forward, backward, offset)
 
 
-def order_amplifiers(circuit: Circuit) -> list[int]:
+def order_amplifiers(circuit: CircuitGraph) -> list[int]:
     """Return the amplifiers so that each comes after the one that drives its entry.
 
     Raises
@@ -107,7 +107,7 @@ def order_amplifiers(circuit: Circuit) -> list[int]:
     return ordered
 
 
-class Ends(NamedTuple):
+class ElementEnds(NamedTuple):
     """Both ends of the elements of one kind, as the kernels take them; arrays (elements,)."""
 
     a: NDArray[np.int64]
@@ -120,7 +120,7 @@ class Ends(NamedTuple):
     backward_b: Array
 
 
-def find_ends(nodes: NodeMap, a: Nodes, b: Nodes) -> Ends:
+def find_ends(nodes: NodeMap, a: Nodes, b: Nodes) -> ElementEnds:
     """Return unknowns and factors at both ends of some elements."""
     forward, backward = nodes.forward, nodes.backward
-    return Ends(nodes.unknown[a], nodes.unknown[b], forward[a], forward[b], backward[a], backward[b])
+    return ElementEnds(nodes.unknown[a], nodes.unknown[b], forward[a], forward[b], backward[a], backward[b])

@@ -77,7 +77,7 @@ METHODS: dict[str, Callable[[RestProblem, Array, float], Ending]] = {
 """What finds rest points, in the order in which it is tried: each on the samples that those before left."""
 
 
-def find_rest(
+def find_circuit_rest(
     system: CircuitSystem, drive: CircuitDrive, start: Array | None = None, tolerance: float = TOLERANCE
 ) -> CircuitRest:
     """Return where a circuit comes to rest.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .circuit import Array, Circuit, Nodes, compute_currents
+from .circuit import Array, CircuitGraph, Nodes, compute_currents
 from .nodes import NodeMap, map_nodes
 
 LIMIT = 2000
@@ -18,7 +18,7 @@ LIMIT = 2000
 class CircuitSystem(NamedTuple):
     """A circuit as its equations take it."""
 
-    circuit: Circuit
+    circuit: CircuitGraph
     nodes: NodeMap
     incidence: sparse.csr_array
     """1 at end `a` and -1 at end `b` of conductors, sources, diodes and transistors, (elements, nodes)."""
@@ -95,7 +95,7 @@ def apply_nothing(held: Array, outputs: int) -> CircuitDrive:
     return CircuitDrive(held, np.zeros(len(held)), np.zeros((len(held), outputs)))
 
 
-def assemble_system(circuit: Circuit) -> CircuitSystem:
+def assemble_system(circuit: CircuitGraph) -> CircuitSystem:
     """Return the equations of a circuit.
 
     Raises

@@ -11,7 +11,7 @@ from ..kind import COMPLETE, CircuitWork, Ending
 from .plans import CircuitEvaluate
 
 
-def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
+def run_evaluation(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     """Return loss, error and unsettled fraction of every circuit, on the test samples if there are any."""
     setup, plan, data = work.setup, work.setup.plan, work.setup.data
     if not isinstance(plan, CircuitEvaluate):
@@ -29,3 +29,7 @@ def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     }
     group |= {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}
     return {"evaluate": group}, COMPLETE
+
+
+RUN = run_evaluation
+"""What this kind of experiment does."""

@@ -12,10 +12,10 @@ from ...circuits.setup import CircuitSetup
 from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
 from .plans import CircuitMeasure
-from .tables import Schemes, make_measure_groups
+from .tables import Schemes, make_circuit_measure_groups
 
 
-def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
+def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     """Measure every scheme and its ledger."""
     setup, plan = work.setup, work.setup.plan
     if not isinstance(plan, CircuitMeasure):
@@ -23,7 +23,7 @@ def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     chip, batch = setup.chip(threads=work.setting.threads), work.batch(plan.samples)
     schemes = setup.schemes()
     found = measure_batch(setup, chip, batch, schemes, CircuitRepeats(setup.scenario.repeats(plan)), work.watch.say)
-    return make_measure_groups(setup, chip, batch, schemes, found), COMPLETE
+    return make_circuit_measure_groups(setup, chip, batch, schemes, found), COMPLETE
 
 
 class CircuitRepeats(NamedTuple):
@@ -55,3 +55,7 @@ def find_rates(setup: CircuitSetup) -> dict[str, float]:
     linear = optimiser.rate if optimiser.rate is not None else optimiser.coupled_rate
     rates = {"conductance": linear, "current": linear, "gate": optimiser.gate_rate}
     return {name: rates[block.kind] or 0.0 for name, block in setup.graph.blocks.items()}
+
+
+RUN = run_measurement
+"""What this kind of experiment does."""

@@ -37,17 +37,17 @@ def find_columns(chip: AnyCircuitChip) -> CircuitColumns:
     return CircuitColumns(dict(list(chip.layers.items())[1:]))
 
 
-def make_measure_groups(
+def make_circuit_measure_groups(
     setup: CircuitSetup, chip: AnyCircuitChip, batch: Batch, schemes: Schemes, found: CircuitMeasurement
 ) -> dict[str, Group]:
     """Return all groups of a measure: free, signal, gradient with a child per block, ledger, alarms."""
-    short = make_assessment_groups(setup, chip, schemes, found)
+    short = make_circuit_assessment_groups(setup, chip, schemes, found)
     blocks = {f"gradient/{name.replace('/', '-')}": _make_block_group(setup, name, found) for name in found.blocks[0]}
     short["gradient"] |= _make_vector_group(chip, found)
     return {"free": _make_free_group(chip, batch, found), **short, **blocks}
 
 
-def make_assessment_groups(
+def make_circuit_assessment_groups(
     setup: CircuitSetup, chip: AnyCircuitChip, schemes: Schemes, found: CircuitMeasurement
 ) -> dict[str, Group]:
     """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger, alarms."""

@@ -30,7 +30,7 @@ from ..train.checkpoint import REFERENCE, TRAINING, TrainingLog, read_checkpoint
 from ..watch import Interrupted
 from .measure import CircuitRepeats, find_rates, measure_batch
 from .plans import CircuitTrain
-from .tables import make_assessment_groups
+from .tables import make_circuit_assessment_groups
 
 Array = NDArray[np.float64]
 Blocks = Mapping[str, Array]
@@ -76,7 +76,7 @@ class _Snapshot(NamedTuple):
     blocks: Blocks
 
 
-def run(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
+def run_training_of_circuit(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     """Train through the measurements of the circuit and then, if asked, another like it with exact gradients."""
     setup, plan, setting = work.setup, work.setup.plan, work.setting
     if not isinstance(plan, CircuitTrain):
@@ -171,7 +171,7 @@ def _end_epoch(stage: _Stage, kept: _Snapshot | None = None) -> None:
         often = CircuitRepeats(setup.scenario.repeats(ledger), epoch)
         batch = select_batch(data, ledger.samples)
         found = measure_batch(setup, bystander, batch, stage.schemes, often, lambda _: pause())
-        log.measured[epoch] = make_assessment_groups(setup, bystander, stage.schemes, found)
+        log.measured[epoch] = make_circuit_assessment_groups(setup, bystander, stage.schemes, found)
         stage.work.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})
 
@@ -231,3 +231,7 @@ def _make_ending(log: TrainingLog, failure: str, reference: str = "") -> Ending:
     if failure:
         return {"status": "diverged", "reason": failure, "last_epoch": int(log.rows[-1]["epoch"])}
     return COMPLETE | ({"reference_failure": reference} if reference else {})
+
+
+RUN = run_training_of_circuit
+"""What this kind of experiment does."""

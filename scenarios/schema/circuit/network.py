@@ -25,7 +25,7 @@ class CutUniform(Parameters):
     """``s = scale / sqrt(n)`` units, `n` sources or nodes on the side of the input."""
 
 
-class IdealDiodes(Parameters):
+class IdealDiodeKind(Parameters):
     """Diodes that conduct without a drop: the first half of a layer stays at 0 V or above."""
 
     kind: Literal["ideal"] = "ideal"
@@ -62,7 +62,7 @@ def _tell_diode(value: Any) -> str:
 
 
 _Diode = Annotated[
-    Annotated[Literal["ideal"], Tag("<name>")] | Annotated[IdealDiodes | ExponentialDiodes, Tag("<table>")],
+    Annotated[Literal["ideal"], Tag("<name>")] | Annotated[IdealDiodeKind | ExponentialDiodes, Tag("<table>")],
     Discriminator(_tell_diode),
 ]
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...engine.door import LearningEdges, LearningNetworks
-from ..circuit import Array, Circuit, Nodes
+from ..circuit import Array, CircuitGraph, Nodes
 from ..nodes import find_ends
 from ..rest import TOLERANCE
 from ..solve import make_equations
@@ -72,7 +72,7 @@ class LearningTask(NamedTuple):
 class Learner(NamedTuple):
     """A circuit that learns tasks in turn."""
 
-    circuit: Circuit
+    circuit: CircuitGraph
     rule: EdgeRule
     tasks: Sequence[LearningTask]
 

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..circuit import ROOM, Array, Circuit
+from ..circuit import ROOM, Array, CircuitGraph
 from ..nodes import map_nodes
 from ..system import CircuitDrive
 
@@ -64,7 +64,7 @@ LETTERS = {
     "amplifiers": "E",
     "capacitors": "C",
 }
-"""First letters of the names of elements, by the field of `Circuit`; those of amplifiers are the names of their E."""
+"""First letters of the names of elements, by the field of `CircuitGraph`; amplifiers have the names of their E."""
 
 PARAMETERS = (
     ("conductors", "g", "conductance", "S", 0.0),
@@ -101,7 +101,7 @@ class DeckTimes(NamedTuple):
     """When the nudge is switched on, in seconds."""
 
 
-def name_nodes(circuit: Circuit) -> list[str]:
+def name_nodes(circuit: CircuitGraph) -> list[str]:
     """Return the names that the nodes of a circuit have in a deck.
 
     Small letters, and ``_`` for what is neither letter nor digit; where ngspice would read something else, or a node
@@ -125,7 +125,7 @@ def name_nodes(circuit: Circuit) -> list[str]:
 
 
 def write_deck(
-    circuit: Circuit,
+    circuit: CircuitGraph,
     drive: CircuitDrive,
     title: str = "circuit",
     times: DeckTimes | None = None,
@@ -136,7 +136,7 @@ def write_deck(
 
     Parameters
     ----------
-    circuit : Circuit
+    circuit : CircuitGraph
         The circuit.
     drive : CircuitDrive
         What is applied, one row.
@@ -170,7 +170,7 @@ def write_deck(
     return "\n".join([f"* {' '.join(title.split())}", *cards, f".options {OPTIONS}", analysis, ".end", ""])
 
 
-def _refuse(circuit: Circuit, drive: CircuitDrive, times: DeckTimes | None) -> None:
+def _refuse(circuit: CircuitGraph, drive: CircuitDrive, times: DeckTimes | None) -> None:
     """Raise a ValueError that names what has no form in SPICE."""
     if len(drive.held) != 1:
         raise ValueError(f"a deck is one sample, not {len(drive.held)}: select a row of the drive")
@@ -204,7 +204,7 @@ def _refuse_equal_names(cards: list[str]) -> None:
 class _Deck(NamedTuple):
     """What the cards of all kinds need."""
 
-    circuit: Circuit
+    circuit: CircuitGraph
     drive: CircuitDrive
     nodes: list[str]
     start: Array | None

@@ -41,7 +41,7 @@ class Element(NamedTuple):
     """In the order of the card, the ground as ``0``; the control of an E, the sense source of an F left out."""
 
     values: tuple[float, ...]
-    """Its numbers in SI units, in the order of the fields of `Circuit`."""
+    """Its numbers in SI units, in the order of the fields of `CircuitGraph`."""
 
 
 def read_element(card: Card, models: Models) -> Element:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..circuit import Amplifiers, Array, Capacitors, Circuit, Conductors, Diodes, Sources, Transistors
+from ..circuit import Amplifiers, Array, Capacitors, CircuitGraph, Conductors, Diodes, Sources, Transistors
 from ..nodes import order_amplifiers
 from .cards import Card, NetlistFault, Refusal, read_number, split_netlist
 from .deck import ElementNames
@@ -32,21 +32,21 @@ _KINDS: dict[str, type[Any]] = {
     "amplifiers": Amplifiers,
     "capacitors": Capacitors,
 }
-"""Elements by the field of `Circuit`."""
+"""Elements by the field of `CircuitGraph`."""
 
 
 class Netlist(NamedTuple):
     """What a text says."""
 
-    circuit: Circuit | None
+    circuit: CircuitGraph | None
     """None: there are faults."""
 
     held: Array
     """Voltages of its held nodes, (held,); the first is the ground."""
 
     names: ElementNames
-    """Names of elements as written, by the field of `Circuit`; `held` has those of the voltage sources, none at the
-    ground, `gates` those of the sources at the gates of the transistors, none where a gate is at the ground."""
+    """Names of elements as written, by the field of `CircuitGraph`; `held` has those of the voltage sources, none at
+    the ground, `gates` those of the sources at the gates of the transistors, none where a gate is at the ground."""
 
     initial: Array
     """Voltages of the capacitors at time 0, (capacitors,); not a number: not said."""
@@ -120,7 +120,7 @@ class _Board:
         places = {node: k for k, node in enumerate(nodes)}
         parts = {kind: _fill(shape, rows[kind], places) for kind, shape in _KINDS.items()}
         found = np.array([places[name] for name in outputs], np.int64)
-        circuit = Circuit(tuple(nodes), np.arange(len(fixed)), found, **parts)
+        circuit = CircuitGraph(tuple(nodes), np.arange(len(fixed)), found, **parts)
         self._check_circuit(circuit, min(held[node][0] for node in fixed), held)
         volts, sources = zip(*(held[node] for node in fixed), strict=True)
         names = {kind: tuple(part.card.name for part in parts) for kind, parts in rows.items()}
@@ -190,7 +190,7 @@ class _Board:
                 gates.append(held[gate][1])
         return found, tuple(gates)
 
-    def _check_circuit(self, circuit: Circuit, lowest: float, held: dict[str, tuple[float, str]]) -> None:
+    def _check_circuit(self, circuit: CircuitGraph, lowest: float, held: dict[str, tuple[float, str]]) -> None:
         """Note junctions that could conduct, and amplifiers in a circle."""
         for part in self.parts["m"]:
             with self.noting(part.card):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..circuit import Array, Circuit
+from ..circuit import Array, CircuitGraph
 from ..system import CircuitDrive
 from .deck import DeckTimes, name_nodes, write_deck
 
@@ -81,7 +81,7 @@ def read_points(content: bytes) -> dict[str, Array]:
     return {name: values[:, k].astype(np.float64) for k, name in enumerate(names)}
 
 
-def find_ngspice_rest(circuit: Circuit, drive: CircuitDrive, timeout: float = 60.0) -> Array:
+def find_ngspice_rest(circuit: CircuitGraph, drive: CircuitDrive, timeout: float = 60.0) -> Array:
     """Return the voltages at which ngspice finds all nodes, (batch, nodes); one run a sample.
 
     Raises
@@ -97,7 +97,7 @@ def find_ngspice_rest(circuit: Circuit, drive: CircuitDrive, timeout: float = 60
 
 
 def follow_ngspice_transient(
-    circuit: Circuit, drive: CircuitDrive, times: DeckTimes, timeout: float = 60.0
+    circuit: CircuitGraph, drive: CircuitDrive, times: DeckTimes, timeout: float = 60.0
 ) -> tuple[Array, Array]:
     """Return the times that ngspice chose, (times,), and the voltages of all nodes, (times, nodes), of one sample.
 
@@ -112,6 +112,6 @@ def follow_ngspice_transient(
     return found["time"], _read_nodes(circuit, found)
 
 
-def _read_nodes(circuit: Circuit, found: dict[str, Array]) -> Array:
+def _read_nodes(circuit: CircuitGraph, found: dict[str, Array]) -> Array:
     ground = np.zeros(len(next(iter(found.values()))))
     return np.stack([ground if name == "0" else found[f"v({name})"] for name in name_nodes(circuit)], axis=1)

@@ -5,7 +5,7 @@ import numpy as np
 from devices.circuit.components import CircuitDevices
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.circuit import (
-    Circuit,
+    CircuitGraph,
     Conductors,
     Diodes,
     IdealDiodes,
@@ -47,7 +47,7 @@ def make_design(kind: str, seed: int = 0, free: int = 6, inputs: int = 3, **part
         blocks["current/elements"] = LearnedBlock("current", np.arange(1))
     outputs = np.array([count - 2, count - 1])
     nodes = ("0", *(f"x{k}" for k in range(inputs)), *(f"n{k}" for k in range(free)))
-    circuit = Circuit(nodes, np.arange(held), outputs, **parts_of)
+    circuit = CircuitGraph(nodes, np.arange(held), outputs, **parts_of)
     feeds = Feeds(np.zeros(held), np.arange(-1, inputs), np.ones(held))
     layers = {"hidden": np.arange(held, count - 2), "out": outputs}
     return CircuitDesign(circuit, feeds, ("in", inputs), layers, blocks, **parts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from substrate.circuits.circuit import (
     Amplifiers,
-    Circuit,
+    CircuitGraph,
     Conductors,
     Diodes,
     IdealDiodes,
@@ -23,7 +23,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("[1-6]-*.json"))
 class Reference(NamedTuple):
     """One file: the circuit, what is applied to it, and what the file says."""
 
-    circuit: Circuit
+    circuit: CircuitGraph
     held: np.ndarray
     target: np.ndarray
     beta: float
@@ -58,7 +58,7 @@ def load_reference(name: str) -> Reference:
     ab, volt = ("a", "b"), told["thermal_voltage"]
     diodes = Diodes(*gather("diode", ab, "is", "n"))
     entry, leaving, forward, backward = gather("amplifier", ("in", "out"), "A", "B")
-    circuit = Circuit(
+    circuit = CircuitGraph(
         nodes,
         np.arange(1 + len(fed)),
         np.array([nodes.index(name) for name in told["outputs"]]),

@@ -5,7 +5,7 @@ import pytest
 
 from substrate.circuits.contrast import differentiate_parameters, square_drops
 from substrate.circuits.linear import linearise_circuit
-from substrate.circuits.rest import find_rest
+from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
 
 from .references import NAMES, load_reference
@@ -14,7 +14,7 @@ from .references import NAMES, load_reference
 def settle(reference, beta=0.0, clamped=None):
     system = assemble_system(reference.circuit)
     drive = CircuitDrive(reference.held, np.full(3, beta), reference.target, None, clamped)
-    return system, find_rest(system, drive)
+    return system, find_circuit_rest(system, drive)
 
 
 def relative(found, expected):
@@ -70,5 +70,5 @@ def test_equilibrium_propagation_is_that_of_both_solvers(name):
 def test_a_free_settling_is_a_nudge_of_nothing():
     reference = load_reference(NAMES[0])
     system = assemble_system(reference.circuit)
-    rest = find_rest(system, apply_nothing(reference.held, len(reference.circuit.outputs)))
+    rest = find_circuit_rest(system, apply_nothing(reference.held, len(reference.circuit.outputs)))
     assert np.array_equal(rest.unknowns, settle(reference)[1].unknowns)

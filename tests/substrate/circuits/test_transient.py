@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from substrate.circuits.circuit import Amplifiers, Capacitors, Circuit, Conductors, IdealDiodes, compute_energy
+from substrate.circuits.circuit import Amplifiers, Capacitors, CircuitGraph, Conductors, IdealDiodes, compute_energy
 from substrate.circuits.linear import linearise_circuit
-from substrate.circuits.rest import find_rest
+from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
 from substrate.circuits.transient import compute_capacitance, follow_transient
 from substrate.protocol import Status
@@ -39,7 +39,7 @@ def test_paths_are_those_of_both_solvers(name):
     assert path.status.tolist() == [Status.SETTLED]
     assert np.abs(own - run["radau"]).max() < 1e-7 * size
     assert np.abs(own - run["ngspice"]).max() < 1e-3 * size
-    rest = find_rest(system, drive).voltages[0, [system.circuit.nodes.index(node) for node in run["nodes"]]]
+    rest = find_circuit_rest(system, drive).voltages[0, [system.circuit.nodes.index(node) for node in run["nodes"]]]
     for solver in ("radau", "ngspice"):
         assert np.abs(own - run[solver])[-1].max() < 1e-6 * size
     assert np.abs(own[-1] - rest).max() < 1e-4 * size  # e^-12 of the slowest part is left
@@ -57,7 +57,7 @@ def test_the_energy_of_reciprocal_circuits_falls_along_the_way(name):
 
 def charge(resistance=1e3, capacitance=1e-6, **more):
     """Return a circuit of one resistor from a source of 1 V to the output, and its capacitor."""
-    return Circuit(
+    return CircuitGraph(
         ("0", "in", "out"),
         np.array([0, 1]),
         np.array([2]),
@@ -89,7 +89,7 @@ def test_a_held_nudge_acts_from_its_time_on():
 def test_a_nudge_beyond_the_critical_one_runs_away(share):
     system, drive, start = prepare("1-linear-graph")
     quiet = apply_nothing(drive.held, 2)
-    limit = linearise_circuit(system, find_rest(system, quiet)).find_critical_nudge()
+    limit = linearise_circuit(system, find_circuit_rest(system, quiet)).find_critical_nudge()
     times = np.array([0.0, 1.0])
     path = follow_transient(system, drive._replace(beta=-share * limit), start, times)
     assert path.status.tolist() == [Status.SETTLED if share < 1.0 else Status.DIVERGED]
@@ -97,7 +97,7 @@ def test_a_nudge_beyond_the_critical_one_runs_away(share):
 
 
 def test_an_amplifier_shows_its_entry_what_hangs_on_its_exit():
-    circuit = Circuit(
+    circuit = CircuitGraph(
         ("0", "entry", "exit", "next"),
         np.array([0]),
         np.array([1]),
@@ -111,7 +111,7 @@ def test_an_amplifier_shows_its_entry_what_hangs_on_its_exit():
 @pytest.mark.parametrize("ends", [((), ()), ((2,), (3,))])
 def test_nodes_without_a_capacitor_to_a_held_one_are_named(ends):
     more = Capacitors(*(np.array(end, dtype=np.int64) for end in ends), np.full(len(ends[0]), 1e-9))
-    circuit = Circuit(("0", "in", "left", "right"), np.array([0, 1]), np.array([2]), capacitors=more)
+    circuit = CircuitGraph(("0", "in", "left", "right"), np.array([0, 1]), np.array([2]), capacitors=more)
     with pytest.raises(ValueError, match="no capacitor holds the voltage of left, right"):
         compute_capacitance(assemble_system(circuit))
 

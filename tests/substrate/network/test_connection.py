@@ -131,6 +131,7 @@ ALLOWED = {
     "substrate/dynamics/methods.py:_make_tableau": "tableaus of integration",
     "substrate/theory/krylov.py": "Krylov vectors",
     "substrate/theory/spectrum.py": "Jacobians",
+    "substrate/circuits": "Kirchhoff networks, which have no weights but conductances",
     "learning/cost.py:compute_logits": "the digital readout",
     "learning/cost.py:compute_cost_force": "the digital readout",
     "learning/cost.py:compute_readout_gradients": "the digital readout",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compile import elementwise, kernel
-from .newton import SETTLED, CircuitEquations, Search, find_voltage, make_search, solve_one
+from .newton import SETTLED, CircuitEquations, NewtonWork, find_voltage, make_newton_work, solve_one
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -79,7 +79,7 @@ class LearningNetworks(NamedTuple):
 class _Work(NamedTuple):
     """Work space of one learner."""
 
-    search: Search
+    search: NewtonWork
     free: Array
     clamped: Array
     """Where the networks rest, (samples, n)."""
@@ -108,7 +108,7 @@ def learn_in_time(
     """
     tasks, edges = networks.first.shape[0] - 1, values.shape[1]
     records, rest = (path.shape[1] - 1) // tasks, np.zeros(networks.injected.shape)
-    search = make_search(networks.injected.shape[1], networks.free.diodes.a.shape[0])
+    search = make_newton_work(networks.injected.shape[1], networks.free.diodes.a.shape[0])
     work = _Work(search, rest, rest.copy(), np.empty((4, edges)), np.empty(edges))
     for k in range(values.shape[0]):
         h = turn[k] / (records * steps[k])
@@ -125,7 +125,7 @@ def learn_in_time(
 def answer_samples(networks: LearningNetworks, values: Array, answers: Array, unsettled: Whole) -> None:
     """Write what the free network says at parameters (learners, edges): `answers` (learners, samples, outputs)."""
     u = np.zeros(networks.injected.shape)
-    search = make_search(networks.injected.shape[1], networks.free.diodes.a.shape[0])
+    search = make_newton_work(networks.injected.shape[1], networks.free.diodes.a.shape[0])
     for k in range(values.shape[0]):
         _program(networks, values[k])
         for r in range(networks.injected.shape[0]):
@@ -176,7 +176,7 @@ def _find_rates(networks: LearningNetworks, work: _Work, task: int, rates: Array
 
 
 @elementwise
-def _settle(networks: LearningNetworks, equations: CircuitEquations, search: Search, u: Array, r: int) -> int:
+def _settle(networks: LearningNetworks, equations: CircuitEquations, search: NewtonWork, u: Array, r: int) -> int:
     """Move `u` to the rest point of sample `r`; return 1 if none is found, else 0."""
     if solve_one(equations, search, u, r, networks.tolerance, _LIMIT, False)[0] == SETTLED:
         return 0

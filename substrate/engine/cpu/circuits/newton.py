@@ -30,7 +30,7 @@ _HALVINGS = 30
 
 
 class NonlinearElements(NamedTuple):
-    """Elements of one kind: ends as in `substrate.circuits.nodes.Ends`, and two numbers of each."""
+    """Elements of one kind: ends as in `substrate.circuits.nodes.ElementEnds`, and two numbers of each."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
@@ -74,7 +74,7 @@ class CircuitEquations(NamedTuple):
     transistor_b: Array
 
 
-class Search(NamedTuple):
+class NewtonWork(NamedTuple):
     """Work space of one thread."""
 
     jacobian: Array
@@ -90,20 +90,20 @@ def solve_rest_points(
     equations: CircuitEquations, u: Array, tolerance: float, limit: int, damped: bool, status: Whole, steps: Whole
 ) -> None:
     """Find the rest point of every sample from `u` (batch, n) on, in place, in at most `limit` steps."""
-    search = make_search(u.shape[1], equations.diodes.a.shape[0])
+    search = make_newton_work(u.shape[1], equations.diodes.a.shape[0])
     for r in range(u.shape[0]):
         status[r], steps[r] = solve_one(equations, search, u[r], r, tolerance, limit, damped)
 
 
 @elementwise
-def make_search(n: int, diodes: int) -> Search:
+def make_newton_work(n: int, diodes: int) -> NewtonWork:
     """Return work space for `n` unknowns."""
-    return Search(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), np.empty(diodes))
+    return NewtonWork(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), np.empty(diodes))
 
 
 @elementwise
 def solve_one(
-    equations: CircuitEquations, search: Search, u: Array, r: int, tolerance: float, limit: int, damped: bool
+    equations: CircuitEquations, search: NewtonWork, u: Array, r: int, tolerance: float, limit: int, damped: bool
 ) -> tuple[int, int]:
     """Solve one sample; return status and iterations. One step more follows the one that meets the tolerance."""
     n, done = u.shape[0], False
@@ -134,7 +134,7 @@ def solve_one(
 
 
 @elementwise
-def _shorten_step(equations: CircuitEquations, search: Search, u: Array, r: int, before: float) -> None:
+def _shorten_step(equations: CircuitEquations, search: NewtonWork, u: Array, r: int, before: float) -> None:
     """Halve the step until the largest residual falls."""
     for _ in range(_HALVINGS):
         for i in range(u.shape[0]):
@@ -147,7 +147,7 @@ def _shorten_step(equations: CircuitEquations, search: Search, u: Array, r: int,
 
 
 @elementwise
-def _linearise(equations: CircuitEquations, search: Search, u: Array, r: int, limiting: bool) -> bool:
+def _linearise(equations: CircuitEquations, search: NewtonWork, u: Array, r: int, limiting: bool) -> bool:
     """Write net currents and Jacobian at `u`; return whether a junction lags behind its drop."""
     n = u.shape[0]
     for i in range(n):
@@ -200,7 +200,7 @@ def find_voltage(unknown: int, forward: float, constant: float, u: Array) -> flo
 
 
 @elementwise
-def _add_element(search: Search, ends: NonlinearElements, e: int, current: float, by_a: float, by_b: float) -> None:
+def _add_element(search: NewtonWork, ends: NonlinearElements, e: int, current: float, by_a: float, by_b: float) -> None:
     """Add an element's current, and its derivatives by the voltage of `a` and minus that of `b`."""
     a, b = ends.a[e], ends.b[e]
     if a >= 0:
@@ -216,7 +216,7 @@ def _add_element(search: Search, ends: NonlinearElements, e: int, current: float
 
 
 @elementwise
-def _find_clamp(search: Search, u: Array, i: int, low: float, high: float) -> int:
+def _find_clamp(search: NewtonWork, u: Array, i: int, low: float, high: float) -> int:
     """Return -1 or 1 where the node is clamped at its lower or upper bound, else 0."""
     if low == high:
         return 1
@@ -227,7 +227,7 @@ def _find_clamp(search: Search, u: Array, i: int, low: float, high: float) -> in
 
 
 @elementwise
-def _find_residual(search: Search, u: Array, low: Array, high: Array) -> float:
+def _find_residual(search: NewtonWork, u: Array, low: Array, high: Array) -> float:
     """Return the largest current that no clamp explains, in ampere; NaN if one is no number."""
     most = 0.0
     for i in range(u.shape[0]):

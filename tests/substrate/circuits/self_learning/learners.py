@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from substrate.circuits.circuit import Circuit, Conductors, Transistors
+from substrate.circuits.circuit import CircuitGraph, Conductors, Transistors
 from substrate.circuits.self_learning.learner import EdgeRule, Learner, LearningTask
 
 S, THRESHOLD, RATE = 8.5e-4, 0.7, 3e3
@@ -21,7 +21,7 @@ A, B = task([([0.0, 0.45, 0.45], 0.31)]), task([([0.0, 0.45, 0.0], 0.14)])
 def make_learner(tasks=(A, B), bias=NOTHING, offset=NOTHING, leak=NOTHING, low=1.0):
     """Return the smallest learner: two learned transistors and a resistor meet at one free node."""
     ends, ones = np.array([3, 3]), np.ones(2)
-    circuit = Circuit(
+    circuit = CircuitGraph(
         ("low", "high", "in", "out"),
         np.arange(3),
         np.array([3]),
@@ -40,7 +40,7 @@ def make_lattice(seed=0):
     mos, linear = slice(None, None, 2), slice(1, None, 2)
     s = rng.uniform(5e-4, 1e-3, len(a[mos]))
     values = np.r_[rng.uniform(2.5, 4.0, len(s)), rng.uniform(5e-4, 3e-3, len(a[linear]))]
-    circuit = Circuit(
+    circuit = CircuitGraph(
         tuple(map(str, range(12))),
         np.array([0, 1]),
         np.array([7]),

@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 
 from substrate.circuits.circuit import Conductors
 from substrate.circuits.contrast import contrast_drops
-from substrate.circuits.rest import find_rest
+from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.self_learning.cycles import CLOSED, compute_errors, find_cycles, follow_learning
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
 
@@ -64,8 +64,8 @@ def test_a_little_clamping_learns_as_equilibrium_propagation(eta):
     short = np.array([1e-9])
     moved = follow_learning(learner, values[None], short).values[0, -1] - values
     system, shown = assemble_system(learner.circuit), learner.tasks[0]
-    free = find_rest(system, apply_nothing(shown.held, 1))
-    nudged = find_rest(system, CircuitDrive(shown.held, np.array([1e-7]), shown.target))
+    free = find_circuit_rest(system, apply_nothing(shown.held, 1))
+    nudged = find_circuit_rest(system, CircuitDrive(shown.held, np.array([1e-7]), shown.target))
     parts = contrast_drops(learner.circuit, nudged.voltages, free.voltages)
     wanted = -np.concatenate([parts["gate"][0], parts["conductance"][0]])
     cosine = moved @ wanted / np.linalg.norm(moved) / np.linalg.norm(wanted)
@@ -75,7 +75,7 @@ def test_a_little_clamping_learns_as_equilibrium_propagation(eta):
 def test_answers_are_those_of_the_circuit():
     learner, values = make_lattice()
     shown = learner.tasks[0]
-    rest = find_rest(assemble_system(learner.circuit), apply_nothing(shown.held, 1))
+    rest = find_circuit_rest(assemble_system(learner.circuit), apply_nothing(shown.held, 1))
     expected = (rest.voltages[:, learner.circuit.outputs] - shown.target) ** 2
     np.testing.assert_allclose(compute_errors(learner, values[None]), expected.T, rtol=1e-12, atol=0.0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from substrate.circuits.circuit import Capacitors, Circuit, Conductors, Diodes, Sources, Transistors
+from substrate.circuits.circuit import Capacitors, CircuitGraph, Conductors, Diodes, Sources, Transistors
 from substrate.circuits.spice.deck import THERMAL_VOLTAGE, DeckTimes, name_nodes, write_deck
 from substrate.circuits.system import apply_nothing
 from tests.substrate.circuits.references import NAMES, load_reference
@@ -12,7 +12,7 @@ from .decks import DECKS, make_decks
 
 ONE, TWO = np.array([1]), np.array([2])
 NODES = ("0", "in", "out")
-RESISTOR = Circuit(NODES, np.array([0, 1]), TWO, Conductors(ONE, TWO, np.array([1e-3])))
+RESISTOR = CircuitGraph(NODES, np.array([0, 1]), TWO, Conductors(ONE, TWO, np.array([1e-3])))
 QUIET = apply_nothing(np.array([[0.0, 0.5]]), 1)
 
 

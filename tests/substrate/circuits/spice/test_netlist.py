@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from substrate.circuits.rest import find_rest
+from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.spice.cards import SUPPORTED, read_number
 from substrate.circuits.spice.deck import THERMAL_VOLTAGE, name_nodes, write_deck
 from substrate.circuits.spice.netlist import read_netlist
@@ -43,7 +43,9 @@ R3 far 0 1meg
 
 def settle(netlist):
     """Return the voltages of all nodes by name."""
-    rest = find_rest(assemble_system(netlist.circuit), apply_nothing(netlist.held[None], len(netlist.circuit.outputs)))
+    rest = find_circuit_rest(
+        assemble_system(netlist.circuit), apply_nothing(netlist.held[None], len(netlist.circuit.outputs))
+    )
     assert rest.status[0] == 0
     return dict(zip(netlist.circuit.nodes, rest.voltages[0], strict=True))
 
@@ -120,7 +122,7 @@ def test_exported_circuits_come_back(name):
         back = read_netlist(deck, [written[node] for node in circuit.outputs])
         assert back.faults == ()
         assert back.names["conductors"] == tuple(names["conductors"])
-        own = find_rest(assemble_system(circuit), drive).voltages[0]
+        own = find_circuit_rest(assemble_system(circuit), drive).voltages[0]
         assert max(abs(settle(back)[node] - volts) for node, volts in zip(written, own, strict=True)) < 1e-12
 
 

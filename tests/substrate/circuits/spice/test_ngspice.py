@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from substrate.circuits.circuit import Amplifiers, Circuit, Conductors, Diodes
+from substrate.circuits.circuit import Amplifiers, CircuitGraph, Conductors, Diodes
 from substrate.circuits.contrast import differentiate_parameters
 from substrate.circuits.linear import linearise_circuit
-from substrate.circuits.rest import find_rest
+from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.spice.deck import DeckTimes, write_deck
 from substrate.circuits.spice.ngspice import find_ngspice, find_ngspice_rest, follow_ngspice_transient, run_deck
 from substrate.circuits.system import apply_nothing, assemble_system
@@ -34,7 +34,7 @@ def test_ngspice_finds_the_voltages_of_all_phases(name):
     reference = load_reference(name)
     system = assemble_system(reference.circuit)
     for drive in phases(reference):
-        own = find_rest(system, drive)
+        own = find_circuit_rest(system, drive)
         assert (own.status == 0).all()
         found = find_ngspice_rest(reference.circuit, drive)
         assert np.abs(found - own.voltages).max() < reference.told["tolerance"]["voltage_abs"]
@@ -73,7 +73,7 @@ def test_gradients_are_what_differences_in_ngspice_say(name, kind, key):
     circuit, outputs = reference.circuit, reference.circuit.outputs
     drive = apply_nothing(reference.held[:1], len(outputs))
     system = assemble_system(circuit)
-    rest = find_rest(system, drive)
+    rest = find_circuit_rest(system, drive)
     error = rest.voltages[:, outputs] - reference.target[:1]
     own = differentiate_parameters(system, rest.voltages, linearise_circuit(system, rest).solve_adjoint(error))[key][0]
     values = circuit.conductors.g if kind == "conductors" else circuit.transistors.gate
@@ -98,7 +98,7 @@ def test_ngspice_follows_the_same_path():
     own = follow_transient(system, drive, start, time, switch).voltages[0]
     assert np.abs(found - own).max() < 1e-3 * np.abs(own).max()
     assert np.abs(found - own)[-1].max() < 1e-6 * np.abs(own).max()
-    nudged = find_rest(system, drive).voltages[0]
+    nudged = find_circuit_rest(system, drive).voltages[0]
     assert np.abs(found[-1] - nudged).max() < 1e-4 * np.abs(own).max()
 
 
@@ -123,7 +123,7 @@ def test_names_that_ngspice_reads_as_something_else():
     nodes = ("gnd", "source", *words)
     count = len(words)
     chain = np.arange(1, count + 2, dtype=np.int64)
-    circuit = Circuit(
+    circuit = CircuitGraph(
         nodes,
         np.array([0, 1]),
         np.array([2]),
@@ -132,7 +132,7 @@ def test_names_that_ngspice_reads_as_something_else():
         amplifiers=Amplifiers(chain[3:4], chain[9:10], np.array([0.5]), np.array([0.25]), np.array([0.1])),
     )
     drive = apply_nothing(np.array([[0.0, 1.0]]), 1)
-    own = find_rest(assemble_system(circuit), drive)
+    own = find_circuit_rest(assemble_system(circuit), drive)
     assert np.abs(find_ngspice_rest(circuit, drive) - own.voltages).max() < 1e-11
 
 
