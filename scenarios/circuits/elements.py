@@ -21,6 +21,7 @@ from substrate.circuits.circuit import (
     compute_thermal_voltage,
 )
 from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
+from substrate.circuits.spice.deck import ElementNames
 
 from ..schema.circuit.network import Element, GraphNetwork, HeldNode, TransistorElement
 
@@ -35,6 +36,9 @@ class BuiltCircuit(NamedTuple):
     programmed: dict[str, Array]
     names: dict[str, list[str]]
     """Names of the learned elements of every block, of circuits on graphs."""
+
+    elements: ElementNames
+    """Names of all elements but ideal diodes, of circuits on graphs."""
 
 
 def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance: float | None) -> BuiltCircuit:
@@ -63,7 +67,8 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
     layers = ({"nodes": free} if len(free) else {}) | {"out": circuit.outputs}
     blocks, programmed, names = _find_learned(elements, circuit)
     feeds = Feeds(np.array(fixed), column, np.ones(len(held)))
-    return BuiltCircuit(CircuitDesign(circuit, feeds, ("in", len(inputs)), layers, blocks), programmed, names)
+    design = CircuitDesign(circuit, feeds, ("in", len(inputs)), layers, blocks)
+    return BuiltCircuit(design, programmed, names, _list_names(elements))
 
 
 def _make_elements(network: GraphNetwork, elements: Sequence[Element], nodes: dict[str, int]) -> dict[str, Any]:
@@ -91,6 +96,17 @@ def _make_elements(network: GraphNetwork, elements: Sequence[Element], nodes: di
         "amplifiers": Amplifiers(*gather("amplifier", *amplifier)),
         "capacitors": Capacitors(*gather("capacitor", lambda e: e.capacitance)),
     }
+
+
+def _list_names(elements: Sequence[Element]) -> dict[str, list[str]]:
+    """Return the names of all elements by the field of the circuit that holds them."""
+    fields = {"conductor": "conductors", "current": "sources", "mos": "transistors", "diode": "diodes"}
+    fields |= {"amplifier": "amplifiers", "capacitor": "capacitors"}
+    names: dict[str, list[str]] = {}
+    for element in elements:
+        if element.kind != "diode" or element.model is not None:  # ideal ones stand apart
+            names.setdefault(fields[element.kind], []).append(element.name)
+    return names
 
 
 def find_roles(network: GraphNetwork) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def read_netlist_circuit(
     digest = {"network.netlist": compute_digest({"text": np.frombuffer(text.encode(), dtype=np.uint8)})}
     elements = sum(len(part) for key, part in found.names.items() if key not in ("held", "gates"))
     words = [f"network.netlist = {path.name}: {elements} elements, {len(circuit.free)} free nodes"]
-    return BuiltCircuit(design, programmed, names), digest, words, []
+    return BuiltCircuit(design, programmed, names, found.names), digest, words, []
 
 
 def _read_text(path: Path) -> str:

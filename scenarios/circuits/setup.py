@@ -17,6 +17,7 @@ from substrate.circuits.faults import find_circuit_faults
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
+from substrate.circuits.spice.deck import ElementNames
 from substrate.circuits.system import LIMIT
 
 from ..data.arrays import DataError, FileContent, compute_digest
@@ -62,6 +63,9 @@ class CircuitSetup(NamedTuple):
 
     names: Mapping[str, list[str]]
     """Names of learned elements by block, of circuits on graphs."""
+
+    elements: ElementNames
+    """Names of all elements but ideal diodes, of circuits on graphs."""
 
     data: Data
     fabrication: CircuitFabrication
@@ -139,7 +143,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.limit)
     design = _make_layered_design(spec) if is_fast(spec) else graph
     fabrication = CircuitFabrication(spec.seed, spec.chip.instance)
-    return CircuitSetup(spec, design, graph, programmed, built.names, data, fabrication, digests, lines)
+    return CircuitSetup(spec, design, graph, programmed, built.names, built.elements, data, fabrication, digests, lines)
 
 
 def _build_circuit(
@@ -148,7 +152,7 @@ def _build_circuit(
     """Return the circuit, digests and words of the files that describe it, and what is wrong with them."""
     network, capacitance = spec.network, spec.physical.capacitance
     if isinstance(network, LayeredNetwork):
-        return BuiltCircuit(build_layers(network, capacitance), {}, {}), {}, [], []
+        return BuiltCircuit(build_layers(network, capacitance), {}, {}, {}), {}, [], []
     if network.netlist is not None:
         return read_netlist_circuit(network, files[("network", "netlist")], capacitance)
     elements = list_lattice_elements(network, spec.seed)

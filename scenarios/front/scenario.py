@@ -216,6 +216,53 @@ class Scenario:
         """
         return self._setup().chip(instance, threads=threads)
 
+    def export(self, out: str | Path | None = None, *, sample: int = 0, device_models: bool = False) -> dict[str, str]:
+        """Return the circuit as decks of SPICE: free, and at every nudge or clamp that a measurement settles at.
+
+        Parameters
+        ----------
+        out : str or Path, optional
+            Folder into which the decks are written; absent: none.
+        sample : int
+            Number of the training sample, from 0.
+        device_models : bool
+            Write exponential diodes as D cards with models. Their law in reverse is that of the simulator, and node
+            voltages differ by some 1e-8 V.
+
+        Returns
+        -------
+        dict of str to str
+            The decks by file name, `free.cir` first.
+
+        Raises
+        ------
+        ScenarioError
+            If a file of the scenario does not fit.
+        RunError
+            If the scenario describes no circuit, there is no such sample, or something has no form in SPICE.
+        StoreWriteError
+            If a file cannot be written.
+        """
+        from ..circuits.export import write_sample_decks
+        from ..circuits.setup import CircuitSetup
+        from ..experiments.kind import RunError
+        from ..results.disk import convert_write_errors, write_file
+
+        setup = self._setup()
+        if not isinstance(setup, CircuitSetup):
+            raise RunError('network.law: rate networks have no netlist; those of circuits, "resistive", have one')
+        try:
+            decks = write_sample_decks(setup, sample, device_models)
+        except ValueError as error:
+            raise RunError(str(error)) from error
+        if out is not None:
+            folder = Path(out)
+            with convert_write_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            for name, text in decks.items():
+                write_file(folder / name, text.encode())
+        return decks
+
     @property
     def data(self) -> Any:
         """Data of the task: ``x``, ``y``, ``x_test``, ``y_test``, samples first."""
