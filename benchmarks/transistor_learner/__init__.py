@@ -1,0 +1,1 @@
+"""A measured transistor learner and its twin: ``python -m benchmarks.transistor_learner``."""
