@@ -51,7 +51,11 @@ class WithUnit:
         if len(self.unit) > 3 or self.unit in ("A", "S/V"):
             words = "'{text}' cannot be read in the unit '{unit}'"
             raise PydanticCustomError("unit", words, {"text": value, "unit": self.unit, "example": example})
-        return convert_quantity(value, self.unit)
+        try:
+            return convert_quantity(value, self.unit)
+        except PydanticCustomError as error:  # its example may be a number without a unit
+            context = (error.context or {}) | {"example": example}
+            raise PydanticCustomError("unit", error.message_template, context) from None
 
     def format(self, value: float) -> str:
         """Return the number as text that is read as it."""

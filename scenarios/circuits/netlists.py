@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.circuits.circuit import CircuitGraph
 from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
 from substrate.circuits.spice.netlist import Netlist, read_netlist
 
 from ..data.arrays import DataError, compute_digest, find_path, make_data_error
 from ..language.faults import Finding
+from ..language.lines import Key
 from ..schema.circuit.network import GraphNetwork
 from .elements import BuiltCircuit, add_capacitance
 
@@ -32,16 +34,18 @@ def read_netlist_circuit(
         text = _read_text(path)
     except DataError as error:
         return None, {}, [], [(PLACE, error.message, error.hint)]
-    found = read_netlist(text, network.outputs)
+    found = read_netlist(text)
     if found.circuit is None:
         faults: list[Finding] = [
-            (PLACE, f"{path.name}:{fault.line}: {fault.message}", fault.hint) for fault in found.faults
+            (PLACE, f"{path.name}{f':{fault.line}' if fault.line else ''}: {fault.message}", fault.hint)
+            for fault in found.faults
         ]
         return None, {}, [], faults
-    wrong = _find_name_faults(network, found)
+    wrong = _find_name_faults(network, found, found.circuit)
     if wrong:
         return None, {}, [], wrong
-    circuit = found.circuit
+    answers = [found.circuit.nodes.index(name.lower()) for name in network.outputs]
+    circuit = found.circuit._replace(outputs=np.array(answers, dtype=np.int64))
     learned, names = _find_learned(network, found)
     inputs = list(network.inputs.values())
     sources = [name.lower() for name in found.names.get("held", ())]
@@ -78,17 +82,25 @@ def _find_place(inputs: list[str], name: str) -> int:
     return lower.index(name) if name in lower else -1
 
 
-def _find_name_faults(network: GraphNetwork, found: Netlist) -> list[Finding]:
-    """Return the names in a scenario that the netlist does not have."""
-    nodes = set(found.circuit.nodes) if found.circuit else set()
+def _find_name_faults(network: GraphNetwork, found: Netlist, circuit: CircuitGraph) -> list[Finding]:
+    """Return the names in a scenario that the netlist does not have, or that stand there twice."""
+    nodes = [circuit.nodes[node] for node in circuit.free]
     sources = {name.lower() for name in found.names.get("held", ()) if name}
     gates = {name.lower() for name in found.names.get("gates", ()) if name}
     faults: list[Finding] = []
     for k, name in enumerate(network.outputs):
+        place: Key = ("network", "outputs", k)
         if name.lower() not in nodes:
-            faults.append((("network", "outputs", k), f"the netlist has no node {name!r}", _list_some(nodes)))
+            faults.append((place, f"the netlist has no free node {name!r}", _list_some(nodes)))
+        elif name.lower() in [one.lower() for one in network.outputs[:k]]:
+            faults.append((place, f"{name!r} stands there twice", "leave it out"))
+    set_by: dict[str, str] = {}
     for key, name in network.inputs.items():
         place = ("network", "inputs", key)
+        if name.lower() in set_by:
+            hint = "name another source, or leave it out"
+            faults.append((place, f"the input {set_by[name.lower()]!r} sets {name!r}, too", hint))
+        set_by.setdefault(name.lower(), key)
         if name.lower() in gates and name.lower() not in sources:
             faults.append((place, f"{name!r} is at a gate, whose voltage is constant", "name a source of another node"))
         elif name.lower() not in sources:

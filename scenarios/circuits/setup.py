@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.design import CircuitDesign
+from substrate.circuits.design import CircuitDesign, place_blocks
 from substrate.circuits.exact import CircuitOracle
-from substrate.circuits.faults import find_circuit_faults
+from substrate.circuits.faults import find_circuit_faults, find_floating_nodes
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
@@ -24,7 +24,7 @@ from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
 from ..data.readers import PARAMETERS, read_parameters
 from ..data.shelf import Shelf
-from ..language.faults import Finding, format_dotted_key
+from ..language.faults import Finding, ScenarioError, ScenarioFault, format_dotted_key
 from ..language.load import LoadedScenario, make_scenario_error
 from ..language.named_files import find_named_files
 from ..schema.circuit.faults import is_fast
@@ -99,23 +99,34 @@ class CircuitSetup(NamedTuple):
         return [make_scheme(one, self._find_critical_nudge, self.scenario.seed) for one in given] or [None]
 
     def _find_critical_nudge(self) -> float:
-        """Return the smallest critical nudge of the first samples, of the circuit as it is programmed."""
+        """Return the smallest critical nudge of the first samples, of the circuit as it is programmed.
+
+        Raises
+        ------
+        ScenarioError
+            If no sample has one.
+        """
         rows = slice(_FIRST_BATCH)
         x, y = np.asarray(self.data.x[rows]), np.asarray(self.data.y[rows])
         oracle: CircuitOracle = make_oracle(self.chip())
-        return float(oracle.find_point(x, y).critical.min())
+        point = oracle.find_point(x, y)
+        known = point.critical[point.reached & (point.critical > 0.0) & (point.critical < np.inf)]
+        if not len(known):
+            words = "no sample of the first batch has a critical nudge, of which this would be a share"
+            raise ScenarioError([ScenarioFault(("learning", "scheme", "beta"), words, 'give beta = "10 uS"')])
+        return float(known.min())
 
 
 def make_scheme(given: CircuitScheme, critical: Any, seed: int) -> Scheme:
     """Return a nudge scheme whose size is a conductance in siemens; `critical` gives the critical one where needed."""
     beta = given.beta.fraction * critical() if isinstance(given.beta, CriticalShare) else given.beta
-    keys: dict[str, Any] = {"kind": given.kind, "beta": beta}
+    keys: dict[str, Any] = {"beta": beta}
     if given.points is not None:
         keys["points"] = given.points
     if given.kind == "random-sign":
         keys["seed"] = seed + (given.seed or 0)
-    made: Scheme = next(kind for kind in SCHEMES if kind.model_fields["kind"].default == given.kind)(**keys)
-    return made
+    kind = next(kind for kind in SCHEMES if kind.model_fields["kind"].default == given.kind)
+    return kind.model_construct(**keys)  # the range of `beta` there is that of rate networks
 
 
 def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf | None = None) -> CircuitSetup:
@@ -134,6 +145,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     if found:
         raise make_scenario_error(loaded, found)
     programmed, more, words, faults = _find_parameters(loaded, spec, built, shelf or Shelf())
+    faults = faults or _find_floating_faults(spec, built.design, programmed)
     data, wrong = _read_data(loaded, spec, built.design)
     if data is None or faults or wrong:
         raise make_scenario_error(loaded, [*faults, *wrong])
@@ -162,10 +174,13 @@ def _build_circuit(
 def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
     place = ("network",)
     found: list[Finding] = []
+    file = getattr(spec.network, "netlist", None) is not None
     if not design.inputs[1]:
-        found.append((place, "has no input node", 'write a node such as x = "input"'))
+        hint = 'write inputs = { x0 = "Vx0" }' if file else 'write a node such as x = "input"'
+        found.append((place, "has no input node", hint))
     if not len(design.circuit.outputs):
-        found.append((place, "has no output node", 'write a node such as out = "output"'))
+        hint = 'write outputs = ["out"]' if file else 'write a node such as out = "output"'
+        found.append((place, "has no output node", hint))
     if not isinstance(spec.network, LayeredNetwork):
         faults = find_circuit_faults(design.circuit)
         found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
@@ -190,15 +205,33 @@ def _find_parameters(
     except DataError as error:
         return {}, {}, [], [(("network", "parameters"), error.message, error.hint)]
     found: list[Finding] = []
+    bounds = _make_layered_design(spec).window
     for name, block in built.design.blocks.items():
         shape = block.elements.shape
         values = read.value.get(name)
+        low, high = bounds if block.kind == "conductance" else (-np.inf, np.inf)
         if values is None or values.shape != shape or not np.isfinite(values).all():
             words = "lacks" if values is None else "does not hold finite numbers of this shape in"
             found.append((PARAMETERS, f"the file {words} {name!r}", f"add an array of shape {shape}"))
+        elif not ((values >= low) & (values <= high)).all():
+            words = f"the file has conductances outside of {low:g} S to {high:g} S in {name!r}"
+            found.append((PARAMETERS, words, "change them, or widen devices.weights.window"))
     digest = {format_dotted_key(PARAMETERS): compute_digest(read.value)}
     words = f"{format_dotted_key(PARAMETERS)} = {network.parameters}: {len(read.value)} blocks in siemens and amperes"
     return {name: read.value[name] for name in built.design.blocks if name in read.value}, digest, [words], found
+
+
+def _find_floating_faults(spec: CircuitSpec, design: CircuitDesign, programmed: Mapping[str, Array]) -> list[Finding]:
+    """Return the nodes of layers whose first conductances are all 0; those of graphs are seen before."""
+    network = spec.network
+    if not isinstance(network, LayeredNetwork):
+        return []
+    place = PARAMETERS if network.init is None else ("network", "init")
+    hint = "take more nodes, another seed, or devices.weights.window above 0 S"
+    return [
+        (place, f"{fault.subject} float: all first conductances that lead there are 0 S", hint)
+        for fault in find_floating_nodes(place_blocks(design, programmed))
+    ]
 
 
 def _make_layered_design(spec: CircuitSpec) -> LayeredDesign:

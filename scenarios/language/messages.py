@@ -67,10 +67,11 @@ def translate_errors(
     for spot, e in located:
         if e["type"] == "extra_forbidden":
             *table, key = spot.path
+            fitting = [one for one in spot.among if key not in _list_fields(one)]
             absent = [str(p[-1]) for p in missing if p[:-1] == tuple(table)]
             meant = find_similar(str(key), absent)
             missing.discard((*table, meant or ""))
-            known = [*_list_fields(spot.owner), *(() if table else extra)]
+            known = [*(name for one in fitting[:1] for name in _list_fields(one)), *(() if table else extra)]
             moved = _MOVED.get(format_dotted_key(spot.path))
             hint = ask_did_you_mean(moved or meant or find_similar(str(key), known)) or "known keys: " + ", ".join(
                 known
@@ -95,6 +96,10 @@ class _Spot(NamedTuple):
     owner: type[BaseModel] | None
     field: FieldInfo | None
     tables: list[type[BaseModel]]
+    named: bool = False
+    """Whether the tables stand under names of the user's own."""
+    among: tuple[type[BaseModel], ...] = ()
+    """Tables that the key may belong to."""
 
 
 def _locate_error(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
@@ -106,14 +111,16 @@ def _locate_error(loc: tuple[str | int, ...], model: type[BaseModel]) -> _Spot:
     for part in loc:
         if str(part).startswith("<") or _is_switch(spot):
             continue
-        if isinstance(part, int):
-            spot = spot._replace(path=(*spot.path, part))
+        if isinstance(part, int) or spot.named:
+            spot = spot._replace(path=(*spot.path, part), named=False)
         elif len(spot.tables) > 1 and any(part in _list_tags(table) for table in spot.tables):
             spot = spot._replace(tables=[table for table in spot.tables if part in _list_tags(table)])
         elif spot.tables:
             owner = next((table for table in spot.tables if part in _list_fields(table)), spot.tables[0])
             field = _list_fields(owner).get(part)
-            spot = _Spot((*spot.path, part), owner, field, _list_tables(field.annotation) if field else [])
+            tables = _list_tables(field.annotation) if field else []
+            named = field is not None and get_origin(field.annotation) is dict
+            spot = _Spot((*spot.path, part), owner, field, tables, named, tuple(spot.tables))
         else:
             spot = spot._replace(path=(*spot.path, part))
     return spot
@@ -163,7 +170,7 @@ def _describe_error(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
             ask_did_you_mean(find_similar(value, choices)) or context["hint"],
         )
     if kind == "unit":
-        message = error["msg"].removeprefix(f"'{context['text']}'").removeprefix(": ").strip()
+        message = error["msg"].removeprefix(f"'{context.get('text')}'").removeprefix(": ").strip()
         return spot.path, message, f"write {context['example']}"
     if kind in _WORDS:
         message = _WORDS[kind].format(**context, given=name_toml_type(value))

@@ -11,7 +11,7 @@ from ..protocol import has_settled
 from .chip import CircuitChip
 from .circuit import Array
 from .contrast import contrast_drops, differentiate_parameters
-from .linear import linearise_circuit
+from .linear import linearise_circuit, solve_each
 from .rest import find_circuit_rest
 from .system import apply_nothing
 
@@ -99,7 +99,8 @@ class GraphOracle:
         rest = find_circuit_rest(system, drive)
         linear = linearise_circuit(system, rest, drive.beta)
         error = rest.voltages[:, system.circuit.outputs] - target
-        conductance = np.asarray(np.linalg.inv(linear.compute_output_impedance()), dtype=np.float64)
+        impedance = linear.compute_output_impedance()
+        conductance = solve_each(impedance, np.broadcast_to(np.eye(impedance.shape[1]), impedance.shape))
         through = (conductance @ error[..., None])[..., 0]
         adjoint, response = linear.solve_adjoint(error), linear.respond(error)
         order = self._order

@@ -26,12 +26,12 @@ def find_circuit_faults(circuit: CircuitGraph) -> list[CircuitFault]:
         order_amplifiers(circuit)
     except ValueError as error:
         return [CircuitFault("amplifiers", str(error), "let one of them begin at another node")]
-    return [*_find_contradictions(circuit), *_find_diode_faults(circuit), *_find_floating_nodes(circuit)]
+    return [*_find_contradictions(circuit), *_find_diode_faults(circuit), *find_floating_nodes(circuit)]
 
 
 def find_doubtful_nodes(circuit: CircuitGraph) -> list[str]:
     """Return the free nodes that no conductor joins to a held one: only diodes and transistors, which may be off."""
-    joined = _find_islands(circuit, [(circuit.conductors.a, circuit.conductors.b)])
+    joined = _find_islands(circuit, [_find_conducting(circuit)])
     return [circuit.nodes[node] for node in circuit.free if not joined[node]]
 
 
@@ -70,16 +70,23 @@ def _find_diode_faults(circuit: CircuitGraph) -> list[CircuitFault]:
     return found
 
 
-def _find_floating_nodes(circuit: CircuitGraph) -> list[CircuitFault]:
-    """Return islands of nodes that nothing which conducts joins to a held node."""
-    kinds = (circuit.conductors, circuit.diodes, circuit.ideal, circuit.transistors)
-    joined = _find_islands(circuit, [(kind.a, kind.b) for kind in kinds])
+def find_floating_nodes(circuit: CircuitGraph) -> list[CircuitFault]:
+    """Return islands of nodes that nothing which conducts joins to a held node; a conductor of 0 S does not."""
+    kinds = (circuit.diodes, circuit.ideal, circuit.transistors)
+    joined = _find_islands(circuit, [_find_conducting(circuit), *((kind.a, kind.b) for kind in kinds)])
     loose = [circuit.nodes[node] for node in range(len(circuit.nodes)) if not joined[node]]
     if not loose:
         return []
     held = ", ".join(circuit.nodes[node] for node in circuit.held[:5])
     words = "float: no conductor, diode or transistor joins them to a held node"
     return [CircuitFault(", ".join(loose), words, f"add a path to one of {held}")]
+
+
+def _find_conducting(circuit: CircuitGraph) -> tuple[Nodes, Nodes]:
+    """Return both ends of the conductors above 0 S."""
+    conductors = circuit.conductors
+    live = conductors.g > 0.0
+    return conductors.a[live], conductors.b[live]
 
 
 def _find_islands(circuit: CircuitGraph, edges: list[tuple[Nodes, Nodes]]) -> Array:

@@ -33,21 +33,18 @@ class CircuitLinearisation(NamedTuple):
 
     def respond(self, error: Array) -> Array:
         """Return ``J^-1 P^T e`` (batch, unknowns) for `error` at the outputs (batch, outputs)."""
-        return self._solve(self.jacobian, self._place(error, self.system.nodes.backward))
+        return solve_each(self.jacobian, self._place(error, self.system.nodes.backward)[..., None])[..., 0]
 
     def solve_adjoint(self, error: Array) -> Array:
         """Return ``lambda = J^-T T^T e`` (batch, unknowns): how C follows a current into every free node."""
-        return self._solve(self.jacobian.transpose(0, 2, 1), self._place(error, self.system.nodes.forward))
+        right = self._place(error, self.system.nodes.forward)[..., None]
+        return solve_each(self.jacobian.transpose(0, 2, 1), right)[..., 0]
 
     def _place(self, error: Array, factor: Array) -> Array:
         right = np.zeros(self.clamped.shape)
         outputs = self.system.circuit.outputs
         right[:, self.system.nodes.unknown[outputs]] = factor[outputs] * error
         return np.where(self.clamped, 0.0, right)
-
-    @staticmethod
-    def _solve(matrix: Array, right: Array) -> Array:
-        return np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0])
 
     def compute_output_impedance(self) -> Array:
         """Return how output voltages follow currents into outputs, (batch, outputs, outputs), in ohm.
@@ -58,17 +55,31 @@ class CircuitLinearisation(NamedTuple):
         right = np.zeros((*self.clamped.shape, len(outputs)))
         right[:, outputs, np.arange(len(outputs))] = 1.0
         right[self.clamped] = 0.0
-        return np.asarray(np.linalg.solve(self.jacobian, right)[:, outputs, :])
+        return solve_each(self.jacobian, right)[:, outputs, :]
 
     def find_critical_nudge(self) -> Array:
         """Return the smallest ``b > 0`` for which a nudge of ``-b`` has no stable rest point, (batch,), in siemens.
 
-        ``J - b N`` is singular where ``1/b`` is an eigenvalue of the impedance of the outputs.
+        ``J - b N`` is singular where ``1/b`` is an eigenvalue of the impedance of the outputs. Not a number where a
+        node floats.
         """
-        roots = np.linalg.eigvals(self.compute_output_impedance())
+        impedance = self.compute_output_impedance()
+        known = np.isfinite(impedance.sum(axis=(1, 2)))
+        roots = np.linalg.eigvals(np.where(known[:, None, None], impedance, 0.0))
         real = np.where(np.abs(roots.imag) <= 1e-9 * np.abs(roots), roots.real, 0.0)
         most = real.max(axis=1)
-        return np.where(most > 0.0, 1.0 / np.where(most > 0.0, most, 1.0), np.inf)
+        critical = np.where(most > 0.0, 1.0 / np.where(most > 0.0, most, 1.0), np.inf)
+        return np.where(known, critical, np.nan)
+
+
+def solve_each(matrices: Array, right: Array) -> Array:
+    """Return ``M^-1 r`` (batch, n, columns); not a number where a matrix is singular, as where a node floats."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right))
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(right, np.nan)
+        return np.concatenate([solve_each(matrices[k : k + 1], right[k : k + 1]) for k in range(len(matrices))])
 
 
 def linearise_circuit(system: CircuitSystem, rest: CircuitRest, beta: Array | None = None) -> CircuitLinearisation:

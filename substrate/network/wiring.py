@@ -16,7 +16,8 @@ from .convolution import Convolution, ConvolutionFeedback, Form, Padding, comput
 from .dense import Dense
 from .pooling import Pooling, get_window
 
-_LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+LAYER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""Names of layers."""
 
 _Side = Annotated[int, Field(ge=1, le=99)]
 _KernelSides = Annotated[
@@ -121,7 +122,7 @@ def find_wiring_faults(layers: LayerSizes, paths: Sequence[PathSpec]) -> list[Wi
 
 def _find_layer_faults(forms: Mapping[str, tuple[int, ...]]) -> Iterator[WiringFault]:
     for name, form in forms.items():
-        if not _LAYER_NAME.fullmatch(name):
+        if not LAYER_NAME.fullmatch(name):
             hint = "use a small letter, then small letters, digits or '_'"
             yield WiringFault(("layers", name), "not a layer name", hint)
         if len(form) not in (1, 3):

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from devices.parameters import Parameters
 from learning.circuits.coupled import Coupled
+from substrate.network.wiring import LAYER_NAME
 
-from .network import ExponentialDiodes, GraphNetwork, LayeredNetwork
+from .network import ExponentialDiodes, GraphNetwork, Lattice, LayeredNetwork
 
 if TYPE_CHECKING:  # the scenario asks for its faults
     from .scenario import CircuitSpec
+
+MOST_CONDUCTORS = 100_000_000
+"""Conductors between layers, or a memory would not hold them."""
 
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
@@ -23,14 +27,27 @@ def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
     if not found:
         found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
+        found += _find_idle_faults(scenario)
     return found
 
 
 def _find_layer_faults(network: LayeredNetwork) -> Iterator[Fault]:
-    names, place = list(network.layers), ("network", "connections")
+    names, layers = list(network.layers), ("network", "layers")
     if len(names) < 2:
-        yield ("network", "layers"), f"has {len(names)} layer", "give an input and an output at least"
+        yield layers, f"has {len(names)} layer", "give an input and an output at least"
         return
+    for name in names:
+        if not LAYER_NAME.fullmatch(name):
+            yield (*layers, name), "not a layer name", "use a small letter, then small letters, digits or '_'"
+    if (count := sum(a * b for a, b in pairwise(network.layers.values()))) > MOST_CONDUCTORS:
+        words = f"there are {count:.3g} conductors between the layers, more than {MOST_CONDUCTORS:.3g}"
+        yield layers, words, "use fewer nodes"
+    yield from _find_connection_faults(network, names)
+    yield from _find_hidden_faults(network)
+
+
+def _find_connection_faults(network: LayeredNetwork, names: list[str]) -> Iterator[Fault]:
+    place = ("network", "connections")
     usual = [f"{pre}-{post}" for pre, post in pairwise(names)]
     back = {f"{post}-{pre}": f"{pre}-{post}" for pre, post in pairwise(names)}
     for k, name in enumerate(network.connections):
@@ -45,7 +62,6 @@ def _find_layer_faults(network: LayeredNetwork) -> Iterator[Fault]:
     for name in usual:
         if name not in network.connections:
             yield place, f"nothing joins {name.replace('-', ' and ')}", f"add {name!r}"
-    yield from _find_hidden_faults(network)
 
 
 def _find_hidden_faults(network: LayeredNetwork) -> Iterator[Fault]:
@@ -72,7 +88,36 @@ def _find_graph_faults(network: GraphNetwork) -> Iterator[Fault]:
             yield ("network", key), "changes nothing: there is no netlist", "mark nodes and elements themselves"
     if network.nodes and not network.elements:
         yield ("network", "nodes"), "changes nothing without elements", "leave it out"
+    yield from _find_node_faults(network)
     yield from _find_named_faults(network)
+    yield from _find_lattice_faults(network.lattice) if network.lattice else ()
+
+
+def _find_node_faults(network: GraphNetwork) -> Iterator[Fault]:
+    """Yield named nodes that there are not, or that are none."""
+    ends = {node for element in network.elements for node in element.between}
+    for name in network.nodes if network.elements else ():
+        place = ("network", "nodes", name)
+        if name == "0":
+            yield place, "is the ground, which is at 0 V", "take another node"
+        elif name not in ends:
+            yield place, "changes nothing: no element is there", "name it in between, or leave it out"
+
+
+def _find_lattice_faults(lattice: Lattice) -> Iterator[Fault]:
+    """Yield what is wrong with the nodes and gates of a lattice."""
+    known = {f"r{r}c{c}" for r in range(lattice.rows) for c in range(lattice.columns)}
+    last, seen = f"r{lattice.rows - 1}c{lattice.columns - 1}", set[str]()
+    for key in ("input", "output", "held"):
+        for k, name in enumerate(getattr(lattice, key)):
+            place = ("network", "lattice", key, name if key == "held" else k)
+            if name not in known:
+                yield place, f"the lattice has no node {name!r}", f"nodes are r0c0 to {last}"
+            elif name in seen:
+                yield place, f"{name!r} stands there twice", "give every node one part to play"
+            seen.add(name)
+    if lattice.gate[0] > lattice.gate[1]:
+        yield ("network", "lattice", "gate"), "the first value is above the second", "give the lower one first"
 
 
 def _find_named_faults(network: GraphNetwork) -> Iterator[Fault]:
@@ -164,18 +209,39 @@ def _has_amplifiers(scenario: CircuitSpec) -> bool:
     return bool(network.netlist) or any(element.kind == "amplifier" for element in network.elements)
 
 
+def _has_junctions(network: LayeredNetwork | GraphNetwork) -> bool:
+    if isinstance(network, LayeredNetwork):
+        return any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
+    return bool(network.netlist) or any(e.kind == "diode" and e.model for e in network.elements)
+
+
+def _find_idle_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    """Yield keys that change nothing for want of another one."""
+    network, plan = scenario.network, scenario.experiment
+    if isinstance(network, GraphNetwork) and "temperature" in _list_given(network):
+        place = ("network", "temperature")
+        if network.netlist:
+            yield place, "changes nothing: the netlist says it", "write .temp in the netlist"
+        elif not _has_junctions(network):
+            yield place, "changes nothing: there are no exponential diodes", "leave it out"
+    if scenario.task.kind == "voltages":
+        for key in set(_list_given(scenario.physical)) & {"input_volts", "target_volts"}:
+            yield ("physical", key), "changes nothing: the task is written in volts", "leave it out"
+    noisy = "noise" in scenario.devices.drops.model_fields_set  # 0 is meant where it is written, as in a sweep
+    for above, table in ((("experiment",), plan), (("experiment", "ledger"), getattr(plan, "ledger", None))):
+        if getattr(table, "repeats", None) is not None and not noisy:
+            yield (*above, "repeats"), "changes nothing: no two measurements differ", "give devices.drops.noise"
+
+
 def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     network, devices = scenario.network, scenario.devices
-    if isinstance(network, LayeredNetwork):
-        mos = False
-        exponential = any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
-    else:
-        mos = bool(network.netlist or network.lattice) or any(e.kind == "mos" for e in network.elements)
-        exponential = bool(network.netlist) or any(e.kind == "diode" and e.model for e in network.elements)
+    mos = isinstance(network, GraphNetwork) and (
+        bool(network.netlist or network.lattice) or any(e.kind == "mos" for e in network.elements)
+    )
     needs = {
         "transistors": (mos, "there are no transistors"),
         "amplifiers": (_has_amplifiers(scenario), "there are no amplifiers"),
-        "diodes": (exponential, "there are no exponential diodes"),
+        "diodes": (_has_junctions(network), "there are no exponential diodes"),
     }
     for block, (met, why) in needs.items():
         for key in () if met else _list_given(getattr(devices, block)):

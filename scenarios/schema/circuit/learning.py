@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from devices.circuit.units import Conductance, WithUnit
@@ -25,7 +25,10 @@ class CriticalShare(Parameters):
     """``beta / b_crit`` of the first batch; above 0, at most 0.5. A centred nudge errs by about its square."""
 
 
-_Beta = Annotated[Conductance, Field(gt=0.0)] | CriticalShare
+_Beta = Annotated[
+    Annotated[Conductance, Field(gt=0.0, le=1000.0), Tag("<size>")] | Annotated[CriticalShare, Tag("<share>")],
+    Discriminator(lambda value: "<share>" if isinstance(value, dict | CriticalShare) else "<size>"),
+]
 
 
 class CircuitScheme(Parameters):

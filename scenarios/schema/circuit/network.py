@@ -9,6 +9,9 @@ from pydantic import Discriminator, Field, Tag
 from devices.circuit.units import Capacitance, Conductance, Current, Resistance, Temperature, Transconductance, Volt
 from devices.parameters import FilePath, Parameters
 
+NODE = r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$"
+"""Names of nodes."""
+
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -62,7 +65,8 @@ def _tell_diode(value: Any) -> str:
 
 
 _Diode = Annotated[
-    Annotated[Literal["ideal"], Tag("<name>")] | Annotated[IdealDiodeKind | ExponentialDiodes, Tag("<table>")],
+    Annotated[Literal["ideal"], Tag("<name>")]
+    | Annotated[IdealDiodeKind | ExponentialDiodes, Field(discriminator="kind"), Tag("<table>")],
     Discriminator(_tell_diode),
 ]
 
@@ -139,7 +143,7 @@ class DiodeModel(Parameters):
     """Ideality factor n."""
 
 
-_Ends = Annotated[list[str], Field(min_length=2, max_length=2)]
+_Ends = Annotated[list[Annotated[str, Field(pattern=NODE)]], Field(min_length=2, max_length=2)]
 
 
 class _Element(Parameters):
@@ -298,7 +302,7 @@ class GraphNetwork(Parameters):
 
 def _tell_form(value: Any) -> str:
     given = value if isinstance(value, dict) else getattr(value, "__dict__", {})
-    return "<layers>" if "layers" in given else "<graph>"
+    return "<layers>" if {"layers", "connections", "rails", "diodes", "init"} & set(given) else "<graph>"
 
 
 CircuitNetwork = Annotated[

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from ...protocol import Nudge, has_settled
 from ..exact import Blocks, CircuitPoint, Mask
+from ..linear import solve_each
 from .chip import LayeredChip
 
 Array = NDArray[np.float64]
@@ -64,11 +64,13 @@ class LayeredOracle:
             matrix[own, own] += size[k]
             right = np.zeros((len(free), len(outputs)))
             right[own, np.arange(len(outputs))] = 1.0
-            impedance = linalg.solve(matrix, right, assume_a="sym")
-            conductance[k] = np.linalg.inv(impedance[own])
+            impedance = solve_each(matrix[None], right[None])[0]
+            conductance[k] = solve_each(impedance[None, own], np.eye(len(own))[None])[0]
             vector[k, free] = impedance @ error[k]
             through[k, free] = impedance @ (conductance[k] @ error[k])
-        critical = np.linalg.eigvalsh(conductance)[:, 0]
+        known = np.isfinite(conductance.sum(axis=(1, 2)))
+        critical = np.linalg.eigvalsh(np.where(known[:, None, None], conductance, 0.0))[:, 0]
+        critical = np.where(known, critical, np.nan)
         reached = has_settled(settled.status) & np.isfinite(vector).all(axis=1)
         return CircuitPoint(
             x, reached, voltages, error, vector, vector, through, conductance, np.asarray(critical), clamped

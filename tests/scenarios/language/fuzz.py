@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tomlkit
 
-from scenarios.build import make_setup
+from scenarios.build import make_any_setup
 from scenarios.language.faults import ScenarioError
 from scenarios.language.files import CATALOGUE, FileReader
 from scenarios.language.json_schema import format_json_schema as schema_text
@@ -67,53 +67,53 @@ def _words() -> list[str]:
     return sorted(found)
 
 
-def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+def list_places(node: Any) -> Iterator[tuple[Any, Any]]:
     """Yield every table or array with each of its keys or numbers."""
     for key, child in list(node.items() if isinstance(node, dict) else enumerate(node)):
         yield node, key
         if isinstance(child, dict | list):
-            yield from _places(child)
+            yield from list_places(child)
 
 
-def _pick(rng: np.random.Generator, things: list[Any]) -> Any:
+def pick(rng: np.random.Generator, things: list[Any]) -> Any:
     return things[int(rng.integers(len(things)))]
 
 
-def _mutated_tree(text: str, other: str, rng: np.random.Generator) -> str:
+def mutate_tree(text: str, other: str, rng: np.random.Generator) -> str:
     """Return a scenario with some values replaced, keys renamed, added or taken away, or parts of another one."""
     data, donor = tomlkit.parse(text).unwrap(), tomlkit.parse(other).unwrap()
     for table in ("network", "devices", "dynamics", "phases", "learning", "task", "experiment", "sweep", "physical"):
         if rng.random() < 0.15 and table in donor:
             data[table] = copy.deepcopy(donor[table])
     for _ in range(int(rng.integers(3))):
-        places = list(_places(data))
+        places = list(list_places(data))
         if not places:
             break
-        _mutate(*_pick(rng, places), donor, rng)
+        mutate(*pick(rng, places), donor, rng)
     return tomlkit.dumps(data)
 
 
-def _mutate(node: Any, key: Any, donor: Any, rng: np.random.Generator) -> None:
+def mutate(node: Any, key: Any, donor: Any, rng: np.random.Generator) -> None:
     """Change one value of a table or array in place."""
-    value = copy.deepcopy(_pick(rng, _VALUES))
+    value = copy.deepcopy(pick(rng, _VALUES))
     move = int(rng.choice(6, p=[0.15, 0.1, 0.1, 0.4, 0.15, 0.1]))
     if move == 0:
         del node[key]
     elif move == 1 and isinstance(node, dict):
-        node[_pick(rng, _words())] = value
+        node[pick(rng, _words())] = value
     elif move == 2:
-        node[key] = _pick(rng, _words())
+        node[key] = pick(rng, _words())
     elif move == 3:
         if type(node[key]) in (int, float):
-            node[key] = type(node[key])(node[key] * _pick(rng, [-1, 0, 0.5, 1.5, 2, 10, 1e3, 1e6, 1e-6]))
+            node[key] = type(node[key])(node[key] * pick(rng, [-1, 0, 0.5, 1.5, 2, 10, 1e3, 1e6, 1e-6]))
     elif move == 4:
-        theirs, name = _pick(rng, list(_places(donor)))
+        theirs, name = pick(rng, list(list_places(donor)))
         node[key if isinstance(node, list) or isinstance(name, int) else name] = copy.deepcopy(theirs[name])
     else:
         node[key] = value
 
 
-def _mutated_text(text: str, rng: np.random.Generator) -> str:
+def mutate_text(text: str, rng: np.random.Generator) -> str:
     """Return a file with lines lost, doubled, moved or cut, or letters changed."""
     for _ in range(int(rng.integers(1, 4))):
         lines = text.split("\n")
@@ -127,7 +127,7 @@ def _mutated_text(text: str, rng: np.random.Generator) -> str:
             lines[a], lines[b] = lines[b], lines[a]
         text = "\n".join(lines)
         if move == 3:
-            text = text[:at] + _pick(rng, list(_LETTERS)) + text[at + int(rng.integers(3)) :]
+            text = text[:at] + pick(rng, list(_LETTERS)) + text[at + int(rng.integers(3)) :]
         elif move == 4 and rng.random() < 0.2:
             text = text[:at]
     return text
@@ -136,15 +136,15 @@ def _mutated_text(text: str, rng: np.random.Generator) -> str:
 def case(number: int) -> str:
     """Return the text of a damaged scenario; a function of its number alone."""
     rng = np.random.default_rng([20, number])
-    text, other = _pick(rng, _bases()), _pick(rng, _bases())
+    text, other = pick(rng, _bases()), pick(rng, _bases())
     try:
-        return _mutated_text(text, rng) if rng.random() < 0.25 else _mutated_tree(text, other, rng)
+        return mutate_text(text, rng) if rng.random() < 0.25 else mutate_tree(text, other, rng)
     except (TypeError, ValueError, tomlkit.exceptions.TOMLKitError):
         return text  # TOML cannot say it
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limit_time() -> Iterator[None]:
     """End what takes too long."""
 
     def end(*_: Any) -> None:
@@ -167,13 +167,13 @@ def answer(text: str) -> str:
     Exception
         Whatever a user would see as a traceback; `TimeoutError` if it takes too long.
     """
-    with tempfile.TemporaryDirectory() as folder, _limited():
+    with tempfile.TemporaryDirectory() as folder, limit_time():
         path = Path(folder) / "s.toml"
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
             loaded = load_scenario(path)
-            make_setup(loaded)
-            if loaded.scenario.sweep is not None and loaded.scenario.sweep.point_count <= 200:
+            make_any_setup(loaded)
+            if loaded.spec.sweep is not None and loaded.spec.sweep.point_count <= 200:
                 check_design(loaded)
             return explain_scenario(loaded)
         except ScenarioError as error:
