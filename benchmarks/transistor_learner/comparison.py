@@ -56,7 +56,7 @@ def simulate_cycles(
 def compare_machine(machine: Machine, experiment: int, measured: Measured, longest: float = 4e-3) -> Comparison:
     """Simulate everything that was measured in an experiment; `longest` is the longest step in seconds."""
     found = simulate_cycles(machine, experiment, measured.periods, longest=longest)
-    missing = found.unsettled.sum() + np.sum(found.gap > CLOSED)
+    missing = found.unsettled.sum() + np.sum(~(found.gap <= CLOSED))
     cycles, away = [], []
     for cycle in measured.cycles:
         records = (len(cycle.gates) - 1) // 2

@@ -35,7 +35,7 @@ class LearningCycle(NamedTuple):
     """Mean square error of the free outputs over all samples at all turning points, (periods,), in square volts."""
 
     gap: Array
-    """Largest step to the cycle that was left, as a share of the range, (periods,)."""
+    """Largest step to the cycle that was left, as a share of the range, (periods,); NaN: not all of it is settled."""
 
     unsettled: NDArray[np.int64]
     """Rest points that were not found on the way, (periods,)."""
@@ -94,7 +94,7 @@ def find_cycles(
     """Return the cycle in which learning ends, for every full period.
 
     After some rounds as they come, Newton's method looks for parameters to which a round returns: where tasks change
-    fast, thousands of rounds would lead there. A cycle whose `gap` is above `CLOSED` was not found.
+    fast, thousands of rounds would lead there. A cycle was found if its `gap` is at most `CLOSED`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def find_cycles(
         path = _follow(networks, now, turn, rounds, 1, longest)
         now, unsettled = path.values[:, -1], unsettled + path.unsettled
     for _ in range(_TRIALS):
-        left = np.flatnonzero(~(gap <= CLOSED))
+        left = np.flatnonzero(gap > CLOSED)
         if not len(left):
             break
         move, missed = _find_move(networks, now[left], turn[left], longest)
@@ -130,6 +130,7 @@ def find_cycles(
     corners = path.values[:, :-1:records]
     error = compute_errors(learner, corners.reshape(-1, corners.shape[2])).reshape(len(periods), -1).mean(axis=1)
     span = ((path.values[:, records] - path.values[:, 0]) ** 2).sum(axis=1)
+    gap[path.unsettled > 0] = np.nan
     return LearningCycle(path.values, span, error, gap, unsettled + path.unsettled)
 
 
@@ -156,7 +157,7 @@ def _follow(
 def _find_move(
     networks: LearningNetworks, values: Array, turn: Array, longest: float
 ) -> tuple[Array, NDArray[np.int64]]:
-    """Return the Newton step towards parameters to which a round returns, as a share of the range."""
+    """Return the Newton step towards parameters to which a round returns, as a share of the range; NaN: no rest."""
     (learners, edges), span = values.shape, networks.edges.high - networks.edges.low
     sign = np.where(values + _NUDGE * span > networks.edges.high, -_NUDGE, _NUDGE)
     tried = np.repeat(values[:, None, :], edges + 1, axis=1)
@@ -164,5 +165,7 @@ def _find_move(
     path = _follow(networks, tried.reshape(-1, edges), np.repeat(turn, edges + 1), 1, 1, longest)
     moved = (path.values[:, -1].reshape(tried.shape) - tried) / span
     slopes = (moved[:, 1:] - moved[:, :1]).transpose(0, 2, 1) / sign[:, None, :]
-    move = -np.linalg.pinv(slopes, rcond=1e-8) @ moved[:, 0, :, None]
-    return move[..., 0], path.unsettled.reshape(learners, -1).sum(axis=1)
+    known = np.isfinite(moved).all(axis=(1, 2))
+    move = np.full((learners, edges), np.nan)
+    move[known] = -(np.linalg.pinv(slopes[known], rcond=1e-8) @ moved[known, 0, :, None])[..., 0]
+    return move, path.unsettled.reshape(learners, -1).sum(axis=1)

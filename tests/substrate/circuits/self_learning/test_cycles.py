@@ -106,3 +106,6 @@ def test_rest_points_that_are_not_found_are_counted():
     found = follow_learning(learner._replace(circuit=lone), shut, np.array([1e-3]))
     assert found.unsettled[0] > 0
     assert np.isnan(compute_errors(learner._replace(circuit=lone), shut)).all()
+    cycle = find_cycles(learner._replace(circuit=lone), shut, np.array([1e-3]))
+    assert cycle.unsettled[0] > 0
+    assert np.isnan([cycle.gap[0], cycle.error[0]]).all()
