@@ -41,7 +41,7 @@ OF_SIZES = pytest.mark.parametrize(
     ids=["few units", "its own units"],
 )
 
-PAPERS = sorted(CATALOGUE.glob("*/*.toml"))
+PAPERS = sorted(CATALOGUE.glob("laborieux*/*.toml"))
 SMALL = [path for path in PAPERS if load_scenario(path).scenario.task.kind == "bundled"]
 BUNDLED = [*sorted(CATALOGUE.glob("*.toml")), *SMALL]
 SWEEPS = [path for path in BUNDLED if load_scenario(path).scenario.sweep is not None]
