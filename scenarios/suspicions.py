@@ -15,6 +15,7 @@ from .circuits.suspicions import find_circuit_suspicions
 from .data.shelf import Shelf
 from .language.faults import Finding, ScenarioFault, format_dotted_key, locate_findings
 from .language.load import LoadedScenario
+from .schema.circuit.scenario import CircuitSpec
 from .schema.scenario import ScenarioSpec
 from .suspicions_data import find_data_suspicions, find_weight_suspicions
 
@@ -69,6 +70,8 @@ def find_suspicions(loaded: LoadedScenario, setup: AnySetup | None, shelf: Shelf
     shelf : Shelf, optional
         What other points of a sweep have found before.
     """
+    if isinstance(loaded.spec, CircuitSpec) and setup is None:
+        return []
     if not isinstance(setup, Setup | None):
         return locate_findings(find_circuit_suspicions(setup), loaded.data, loaded.origins, loaded.path).faults
     scenario = loaded.scenario

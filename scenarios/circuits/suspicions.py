@@ -26,7 +26,7 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
     """Yield what is suspicious, each with its place."""
     spec, network = setup.scenario, setup.scenario.network
     if not isinstance(network, LayeredNetwork):
-        doubtful = find_doubtful_nodes(setup.graph.circuit)
+        doubtful = find_doubtful_nodes(setup.graph.circuit, _find_highest_voltage(setup))
         if doubtful:
             words = f"{', '.join(doubtful[:8])}: only diodes and transistors join them to sources; cut off, they float"
             yield ("network",), words, "keep gates above threshold, or add a large resistor to a source"
@@ -43,6 +43,13 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
             "take less",
         )
     yield from _find_target_suspicions(setup)
+
+
+def _find_highest_voltage(setup: CircuitSetup) -> float:
+    """Return the highest voltage of the first samples' sources, which no node exceeds; infinity where one may."""
+    circuit, x = setup.graph.circuit, np.asarray(setup.data.x[:100])
+    passive = not len(circuit.sources.a) and not len(circuit.amplifiers.entry)
+    return float(setup.graph.feeds.apply(x).max()) if passive and len(x) else np.inf
 
 
 def _find_target_suspicions(setup: CircuitSetup) -> Iterator[Finding]:

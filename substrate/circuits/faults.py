@@ -29,9 +29,14 @@ def find_circuit_faults(circuit: CircuitGraph) -> list[CircuitFault]:
     return [*_find_contradictions(circuit), *_find_diode_faults(circuit), *find_floating_nodes(circuit)]
 
 
-def find_doubtful_nodes(circuit: CircuitGraph) -> list[str]:
-    """Return the free nodes that no conductor joins to a held one: only diodes and transistors, which may be off."""
-    joined = _find_islands(circuit, [_find_conducting(circuit)])
+def find_doubtful_nodes(circuit: CircuitGraph, highest: float = np.inf) -> list[str]:
+    """Return the free nodes that no conductor joins to a held one: only diodes and transistors, which may be off.
+
+    A channel whose gate is more than the threshold above `highest`, the highest voltage in volts, is never off.
+    """
+    mos = circuit.transistors
+    on = mos.gate - mos.threshold > highest
+    joined = _find_islands(circuit, [_find_conducting(circuit), (mos.a[on], mos.b[on])])
     return [circuit.nodes[node] for node in circuit.free if not joined[node]]
 
 

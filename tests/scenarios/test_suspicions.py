@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from scenarios.build import make_setup
+from scenarios.build import make_any_setup, make_setup
 from scenarios.cli.main import main
 from scenarios.cli.run import RunFlags, run_command
 from scenarios.cli.sweep import SweepFlags, sweep_command
@@ -77,10 +77,19 @@ def test_a_plain_scenario_is_not_suspicious(tmp_path):
 def test_no_bundled_scenario_is_suspicious(name):
     loaded = load_scenario(CATALOGUE / name, ())
     try:
-        setup = make_setup(loaded)
+        setup = make_any_setup(loaded)
     except ScenarioError:  # the images of some are brought by the user
         setup = None
     assert find_suspicions(loaded, setup) == []
+
+
+def test_channels_that_are_never_off_join_nodes_to_sources():
+    def find_words(*edits):
+        loaded = load_scenario(CATALOGUE / "circuits/lattice.toml", edits)
+        return [format_suspicion(one) for one in find_suspicions(loaded, make_any_setup(loaded))]
+
+    assert find_words('network.lattice.gate=["1.16 V", "1.3 V"]') == []
+    assert ["cut off, they float" in line for line in find_words('network.lattice.gate=["1 V", "1.14 V"]')] == [True]
 
 
 @pytest.mark.parametrize(
