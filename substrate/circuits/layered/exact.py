@@ -18,6 +18,14 @@ from .chip import LayeredChip
 Array = NDArray[np.float64]
 
 
+def _solve_symmetric(matrix: Array, right: Array) -> Array:
+    """Return the solution of a symmetric system, which is positive definite wherever a rest point is stable."""
+    try:
+        return np.asarray(linalg.cho_solve(linalg.cho_factor(matrix), right))
+    except linalg.LinAlgError:  # a negative nudge beyond the critical one
+        return solve_each(matrix[None], right[None])[0]
+
+
 class LayeredOracle:
     """The exact side of a layered circuit; implements `substrate.circuits.exact.CircuitOracle`."""
 
@@ -64,7 +72,7 @@ class LayeredOracle:
             matrix[own, own] += size[k]
             right = np.zeros((len(free), len(outputs)))
             right[own, np.arange(len(outputs))] = 1.0
-            impedance = solve_each(matrix[None], right[None])[0]
+            impedance = _solve_symmetric(matrix, right)
             conductance[k] = solve_each(impedance[None, own], np.eye(len(own))[None])[0]
             vector[k, free] = impedance @ error[k]
             through[k, free] = impedance @ (conductance[k] @ error[k])
