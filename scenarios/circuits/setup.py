@@ -39,7 +39,7 @@ from .netlists import read_netlist_circuit
 
 Array = NDArray[np.float64]
 
-_FIRST_BATCH = 16
+_FIRST_BATCH = 4
 """Samples by which the critical nudge is judged."""
 
 
@@ -96,10 +96,10 @@ class CircuitSetup(NamedTuple):
     def schemes(self) -> list[Scheme | None]:
         """Return the nudge schemes with their sizes in siemens; one None for a rule that does not nudge."""
         given = self.scenario.learning.all_schemes()
-        return [make_scheme(one, self._find_critical_nudge, self.scenario.seed) for one in given] or [None]
+        return [make_scheme(one, self.find_critical_nudge, self.scenario.seed) for one in given] or [None]
 
-    def _find_critical_nudge(self) -> float:
-        """Return the smallest critical nudge of the first samples, of the circuit as it is programmed.
+    def find_critical_nudge(self) -> float:
+        """Return the smallest critical nudge of the first samples, in siemens, of the circuit as it is programmed.
 
         Raises
         ------

@@ -9,14 +9,15 @@ import numpy as np
 from substrate.circuits.faults import find_doubtful_nodes
 
 from ..language.faults import Finding
+from ..schema.circuit.learning import CriticalShare
 from ..schema.circuit.network import LayeredNetwork
 from .setup import CircuitSetup
 
-WHOLE = 1.0
-"""A relative spread from which on some conductances would be negative."""
-
 OFTEN = 0.25
 """Spread at which one conductance in 30,000 would be negative, and is cut off at 0."""
+
+CLOSE = 0.5
+"""Share of the critical nudge from which on a nudge is told."""
 
 STEEP = 10.0
 """Voltage of inputs over that of targets from which on ideal diodes stand for real ones."""
@@ -43,6 +44,23 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
             "take less",
         )
     yield from _find_target_suspicions(setup)
+    yield from _find_nudge_suspicions(setup)
+
+
+def _find_nudge_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
+    """Yield nudges that come close to the critical one, where they follow the outputs against the cost."""
+    learning = setup.scenario.learning
+    if setup.scenario.phases.nudge == "held" or not setup.plan.nudges:
+        return
+    for k, (given, scheme) in enumerate(zip(learning.all_schemes(), setup.schemes(), strict=False)):
+        if scheme is None or isinstance(given.beta, CriticalShare) or given.kind == "one-sided":
+            continue
+        share = scheme.beta / setup.find_critical_nudge()
+        if share > CLOSE:
+            place = ("learning", "scheme") if learning.scheme is not None else ("learning", "schemes", k)
+            beyond = ", beyond which an output runs away" if share >= 1.0 else ""
+            words = f"is {share:.2g} of the critical nudge{beyond}; a centred nudge errs by about the square of that"
+            yield (*place, "beta"), words, 'take { fraction = 0.1 }, or phases.nudge = "held"'
 
 
 def _find_highest_voltage(setup: CircuitSetup) -> float:

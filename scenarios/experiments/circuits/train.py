@@ -177,7 +177,7 @@ def _end_epoch(stage: _Stage, kept: _Snapshot | None = None) -> None:
 
 
 def _take_snapshot(stage: _Stage) -> _Snapshot:
-    return _Snapshot(copy.deepcopy(stage.log), stage.chip.programmed)
+    return _Snapshot(copy.deepcopy(stage.log), {name: block.copy() for name, block in stage.chip.programmed.items()})
 
 
 def _stop_if_asked(stage: _Stage, kept: _Snapshot) -> None:
