@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from ...protocol import Nudge, has_settled
 from ..exact import Blocks, CircuitPoint, Mask
@@ -21,9 +22,9 @@ Array = NDArray[np.float64]
 def _solve_symmetric(matrix: Array, right: Array) -> Array:
     """Return the solution of a symmetric system, which is positive definite wherever a rest point is stable."""
     try:
-        return np.asarray(linalg.cho_solve(linalg.cho_factor(matrix), right))
+        return np.asarray(linalg.cho_solve(linalg.cho_factor(matrix), right), dtype=np.float64)
     except linalg.LinAlgError:  # a negative nudge beyond the critical one
-        return solve_each(matrix[None], right[None])[0]
+        return np.asarray(solve_each(matrix[None], right[None])[0])
 
 
 class LayeredOracle:
