@@ -15,7 +15,7 @@ from scenarios.schema.circuit.scenario import CircuitSpec
 LAYERS: dict[str, Any] = {
     "schema": 1,
     "name": "circuit",
-    "seed": 1,
+    "seed": 6,
     "network": {
         "law": "resistive",
         "layers": {"in": 3, "h1": 4, "out": 2},
