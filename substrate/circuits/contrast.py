@@ -45,6 +45,16 @@ def contrast_drops(circuit: CircuitGraph, after: Array, before: Array) -> dict[s
     return {"conductance": g * g_sum, "gate": mos.transconductance * gates * gates_sum, "current": 2.0 * i}
 
 
+def multiply_drops(circuit: CircuitGraph, voltages: Array, change: Array) -> dict[str, Array]:
+    """Return half of how `square_drops` follow a change of the node voltages: ``dV d(dV)``; of currents d(dV)."""
+    mos = circuit.transistors
+    (g, g_change), (gates, gates_change), (_, i_change) = (
+        [values[:, kind.a] - values[:, kind.b] for values in (voltages, change)]
+        for kind in (circuit.conductors, mos, circuit.sources)
+    )
+    return {"conductance": g * g_change, "gate": mos.transconductance * gates * gates_change, "current": i_change}
+
+
 def differentiate_parameters(system: CircuitSystem, voltages: Array, error: Array) -> dict[str, Array]:
     """Return the exact gradients ``dL/dp`` per sample, (batch, elements) by kind of parameter.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..protocol import has_settled
 from .chip import CircuitChip
 from .circuit import Array
-from .contrast import contrast_drops, differentiate_parameters
+from .contrast import differentiate_parameters, multiply_drops
 from .linear import linearise_circuit, solve_each
 from .rest import find_circuit_rest
 from .system import apply_nothing
@@ -126,9 +126,7 @@ class GraphOracle:
         volts, moved = self._unfold(point, -response, keep)
         nodes, circuit = self._system.nodes, self._chip.design.circuit
         change = nodes.expand(moved, np.zeros((len(moved), len(circuit.held)))) - nodes.offset
-        # Along a small change the squared drops change by ``2 dV d(dV)``.
-        parts = contrast_drops(circuit, volts + 0.5 * change, volts - 0.5 * change)
-        return self._take_means({kind: 0.5 * part for kind, part in parts.items()})
+        return self._take_means(multiply_drops(circuit, volts, change))
 
     def _unfold(self, point: CircuitPoint, vector: Array, keep: Mask) -> tuple[Array, Array]:
         """Return the voltages of all nodes, and a vector in the order of the unknowns, of the samples that count."""

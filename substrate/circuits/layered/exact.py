@@ -98,10 +98,16 @@ class LayeredOracle:
 
     def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
         """Return what squared drops tend to, by block: ``dV d(dV)/dbeta`` with ``dV/dbeta`` of minus the response."""
+        # Products of changes and sums of two reads; a change as large as the voltages keeps all digits of both.
+        large = float(np.abs(response[keep]).max(initial=0.0)), float(np.abs(point.voltages[keep]).max(initial=0.0))
+        part = 2.0 ** np.floor(np.log2(large[1] / large[0])) if min(large) > 0.0 and np.isfinite(sum(large)) else 1.0
+        half = 0.5 * part * response
         after, before = (
             dict(zip(self._names, [point.x, *np.split(volts, self._stops[1:-1], axis=1)], strict=True))
-            for volts in (point.voltages - 0.5 * response, point.voltages + 0.5 * response)
+            for volts in (point.voltages - half, point.voltages + half)
         )
         count = np.float64(np.count_nonzero(keep))
         with np.errstate(invalid="ignore", divide="ignore"):  # no sample counts
-            return {name: 0.5 * block / count for name, block in self._chip.contrast(after, before, keep).items()}
+            return {
+                name: 0.5 / part * block / count for name, block in self._chip.contrast(after, before, keep).items()
+            }
