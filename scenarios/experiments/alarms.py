@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..drawing.sheet import Sheet
 from ..results.store import Group, ResultData
-from ..results.views import format_percent, select_latest
+from ..results.views import format_percent, is_of_circuit, select_latest
 
 
 class _Kind(NamedTuple):
@@ -48,6 +48,13 @@ KINDS = {
 }
 """What raises an alarm."""
 
+CIRCUIT_CURES = {
+    "dead": "conductances or inputs that lift nodes off their diodes (network.init, physical.input_volts)",
+    "unsettled": "more sweeps (dynamics.sweeps), a looser tolerance (dynamics.tolerance), or a smaller nudge "
+    "(learning.scheme)",
+}
+"""What would help in circuits, which have no steps in time."""
+
 _OF = {
     "dead": ("of the samples", " in layer "),
     "saturated": ("of the units", " of layer "),
@@ -66,14 +73,16 @@ class Alarm(NamedTuple):
     """Layer or scheme; empty where it is the whole chip."""
 
     share: float
+    cure: str
+    """What would help."""
 
 
 def describe_alarms(found: list[Alarm]) -> list[str]:
     """Return alarms as sentences, one per kind."""
-    sentences = []
-    for kind in dict.fromkeys(alarm.kind for alarm in found):
+    sentences, cures = [], {alarm.kind: alarm.cure for alarm in found}
+    for kind, cure in cures.items():
         shares = ", ".join(_describe_share(alarm) for alarm in found if alarm.kind == kind)
-        sentences.append(f"ALARM: {shares} {KINDS[kind].words}. What would help: {KINDS[kind].cure}.")
+        sentences.append(f"ALARM: {shares} {KINDS[kind].words}. What would help: {cure}.")
     return sentences
 
 
@@ -84,7 +93,7 @@ def _describe_share(alarm: Alarm) -> str:
 
 def find_alarms(result: ResultData) -> list[Alarm]:
     """Return what leaves the figures of a result without meaning; of a training at its last (measured) epoch."""
-    last = select_latest(result).groups
+    last, own = select_latest(result).groups, CIRCUIT_CURES if is_of_circuit(result) else {}
     metrics = {name: v.data[-1] for name, v in last.get("metrics", {}).items() if v.dims[:1] == ("epoch",)}
     shares: list[tuple[str, NDArray[np.str_], NDArray[np.float64]]] = []
     if "alarms" in last:
@@ -97,7 +106,7 @@ def find_alarms(result: ResultData) -> list[Alarm]:
         shares.append(("unsettled", np.array([""]), np.array([metrics["unsettled_train"]])))
     shares.append(("clipped", np.array([""]), np.array([compute_clipped_share(last)])))
     return [
-        Alarm(kind, str(place), float(share))
+        Alarm(kind, str(place), float(share), own.get(kind, KINDS[kind].cure))
         for kind, places, values in shares
         for place, share in zip(places, values, strict=True)
         if share > KINDS[kind].above
@@ -115,6 +124,6 @@ def compute_clipped_share(last: Mapping[str, Group]) -> float:
 def make_alarm_sheets(result: ResultData) -> list[Sheet]:
     """Return the table of alarms, if there are any."""
     found = find_alarms(result)
-    rows = [[a.kind, a.place or "-", format_percent(a.share), KINDS[a.kind].cure] for a in found]
+    rows = [[a.kind, a.place or "-", format_percent(a.share), a.cure] for a in found]
     note = "figures are averages over what is left" if {a.kind for a in found} & {"dead", "unsettled"} else ""
     return [Sheet("ALARMS", ["what", "where", "share", "what would help"], rows, words=4, note=note)] if rows else []

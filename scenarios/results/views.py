@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +42,39 @@ def list_measured_epochs(result: ResultData) -> list[int]:
     return [int(epoch) for epoch in group["epoch"].data] if "epoch" in group else []
 
 
+def is_of_circuit(result: ResultData) -> bool:
+    """Tell whether a result is that of a circuit, whose cost is in V^2."""
+    costs = (("free", "loss"), ("metrics", "loss_test"))
+    found = [result.groups[group][name].units for group, name in costs if name in result.groups.get(group, {})]
+    return "V^2" in found
+
+
+class SignalWords(NamedTuple):
+    """What the columns of a group `signal` are called."""
+
+    scale: str
+    """What all are: root mean squares of something."""
+
+    activity: str
+    delta: str
+    sizes: list[str]
+    """Of every nudge, with a unit where it has one: ``beta 0.2``, ``beta 50 uS``, ``clamp 0.1``."""
+
+    unit: str
+    """Unit of what is to be read behind its name; empty: that of the state."""
+
+
+def name_signals(signal: Group) -> SignalWords:
+    """Return the words for signals of rate networks, in units of the state, or of circuits, in volts."""
+    beta = signal["beta"]
+    if signal["activity"].units == "1":
+        return SignalWords(
+            "per unit (state units)", "activity", "exact dL/d drive", [f"beta {b:g}" for b in beta.data], ""
+        )
+    sizes = [f"clamp {b:g}" if beta.units == "1" else f"beta {format_quantity(b, beta.units)}" for b in beta.data]
+    return SignalWords("per node", "voltage (V)", "exact dL/d current (V^2/A)", sizes, " (V)")
+
+
 def find_extreme_nudges(signal: Group) -> list[int]:
     """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
     betas = signal["beta"].data
@@ -67,6 +102,12 @@ def find_unit_prefix(value: float, unit: str) -> tuple[float, str]:
     found = [(1e-15, "f"), (1e-12, "p"), (1e-9, "n"), (1e-6, "u"), (1e-3, "m"), (1.0, ""), (1e3, "k")]
     scale, prefix = next((pair for pair in reversed(found) if pair[0] <= abs(value)), found[0])
     return scale, f"{prefix}{unit}"
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Return a number with three digits and a unit that has a prefix: ``50 uS``."""
+    scale, prefixed = find_unit_prefix(value, unit)
+    return f"{value / scale:.3g} {prefixed}"
 
 
 def format_number(value: float) -> str:

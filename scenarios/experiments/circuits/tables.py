@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning import cost
+from learning.circuits.coupled import Coupled
+from learning.circuits.rule import CircuitRule
 from learning.oracle.circuits.ledger import CircuitMeasurement
 from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
 from learning.schemes.scheme import Scheme
@@ -16,6 +18,7 @@ from substrate.protocol import Status
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
+from ...results.views import format_quantity
 from ..kind import Batch
 from ..measure.ledger_tables import make_block_tables, make_vector_tables
 
@@ -52,7 +55,8 @@ def make_circuit_assessment_groups(
 ) -> dict[str, Group]:
     """Return what a measure says in numbers per layer: signal levels, quality of the gradient, ledger, alarms."""
     columns = find_columns(chip)
-    names = [scheme.label if scheme is not None else setup.scenario.learning.rule.kind for scheme in schemes]
+    rule = setup.scenario.learning.rule
+    names = [rule.kind if scheme is None else _name_scheme(scheme) for scheme in schemes]
     labels: Group = {
         "scheme": Variable(("scheme",), np.array(names), long_name="nudge scheme"),
         "layer": Variable(("layer",), np.array(columns.names), long_name="layer"),
@@ -68,7 +72,7 @@ def make_circuit_assessment_groups(
     }
     return {
         "alarms": _make_alarm_group(found, ledger),
-        "signal": labels | _make_signal_group(columns, schemes, found),
+        "signal": labels | _make_signal_group(columns, rule, schemes, found),
         "gradient": labels | _make_quality_group(columns, found) | _make_nudge_group(schemes, found),
         "ledger": ledger,
         "ledger/connections": make_block_tables(found.blocks, list(found.blocks[0]), labels),
@@ -156,21 +160,33 @@ def _make_nudge_group(schemes: Schemes, found: CircuitMeasurement) -> Group:
     }
 
 
-def _make_signal_group(columns: CircuitColumns, schemes: Schemes, found: CircuitMeasurement) -> Group:
+def _name_scheme(scheme: Scheme) -> str:
+    return f"{scheme.kind}{scheme.details}, beta {format_quantity(scheme.beta, 'S')}"
+
+
+def _make_signal_group(
+    columns: CircuitColumns, rule: CircuitRule, schemes: Schemes, found: CircuitMeasurement
+) -> Group:
+    """Return signal levels; of a rule that clamps, `beta` is the share of the way to the target."""
     keep, point = found.keep, found.point
 
     def per_node(vectors: Array) -> Array:
         parts = [vectors[keep][:, part] for part in columns.columns.values()]
         return np.array([compute_rms_norm(part) / np.sqrt(part.shape[1]) for part in parts])
 
-    beta = np.array([1.0 if scheme is None else scheme.beta for scheme in schemes])
+    if isinstance(rule, Coupled):
+        size = Variable(("scheme",), np.array([rule.clamp]), long_name="share of the way to the target")
+    else:
+        nudges = np.array([np.nan if scheme is None else scheme.beta for scheme in schemes])
+        size = Variable(("scheme",), nudges, "S", long_name="size of the nudge")
+    moved = point.clamped_response if isinstance(rule, Coupled) else point.response
     return {
-        "beta": Variable(("scheme",), beta, "S", long_name="size of the nudge"),
+        "beta": size,
         "activity": Variable(("layer",), per_node(point.voltages), "V", long_name="rms voltage of a node"),
         "delta": Variable(("layer",), per_node(point.adjoint), "V^2/A", long_name="rms exact error vector per node"),
         "evoked": Variable(
             ("scheme", "layer"),
-            np.outer(beta, per_node(point.response)),
+            np.outer(size.data, per_node(moved)),
             "V",
             long_name="rms change of voltage to read",
         ),

@@ -197,7 +197,8 @@ def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Fig
     spread = group["spread"].data[at] if "spread" in group else np.zeros_like(relative)
     marks = np.concatenate([spread[..., shown], np.zeros((*total.shape, 1))], axis=2)[:, taught]
     panels = _Panels(group["connection"].data[taught], names, values, marks, total[:, taught])
-    return _draw_panels(panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
+    before = "mean gradient of the batch," + ("\n" if taught.sum() < 3 else " ")  # a narrow figure cuts off a long line
+    return _draw_panels(panels, [before + name for name in schemes.values()])
 
 
 def _name_terms(group: Group, shown: Iterable[int]) -> list[str]:

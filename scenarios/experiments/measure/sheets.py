@@ -8,7 +8,7 @@ import numpy as np
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
-from ...results.views import find_extreme_nudges, format_percent
+from ...results.views import find_extreme_nudges, format_percent, name_signals
 from .advice import list_attempts
 from .words import DITHERED, find_largest_cause
 
@@ -24,12 +24,13 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     columns = [str(terms[t]).replace("_", " ") for t in shown]
     both = {"readout", "noise"} <= set(columns)
     columns += [DITHERED.lower()] if both else []
+    expected = gradient["cosine_matching_rule"].data
+    predicted = bool(np.isfinite(expected).any())
     rows = []
     for s, k in product(range(len(ledger["scheme"].data)), range(len(ledger["layer"].data))):
         head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
         head += [f"{gradient['cosine'].data[s, k]:.4f}", f"{gradient['norm_ratio'].data[s, k]:.3f}"]
-        expected = gradient["cosine_matching_rule"].data[k]
-        rule = f"{expected:.4f}" if np.isfinite(expected) else "-"
+        rule = f"{expected[k]:.4f}" if np.isfinite(expected[k]) else "-"
         for words, name, dithered, total in (
             ("median", "median", "dithered_median", "total_median"),
             ("rms", "relative", "dithered", "total"),
@@ -38,15 +39,24 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
             cells += [format_percent(ledger[dithered].data[s, k])] if both else []
             first = words == "median"
             rows.append([*(head if first else [""] * 4), words, *cells, format_percent(ledger[total].data[s, k])])
-            rows[-1].append(rule if first else "")
+            rows[-1] += [rule if first else ""] if predicted else []
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
-        ["scheme", "layer", "cosine", "norm ratio", "sample", *columns, "total", "matching rule"],
+        [
+            "scheme",
+            "layer",
+            "cosine",
+            "norm ratio",
+            "sample",
+            *columns,
+            "total",
+            *(["matching rule"] if predicted else []),
+        ],
         rows,
         words=2,
         note="cosine: to the exact gradient; sample: the median one decides which cause is blamed, the rms counts "
-        "outliers, too; total: causes are vectors, so sizes do not add; matching rule: cosine to expect from chips of "
-        "this spread",
+        "outliers, too; total: causes are vectors, so sizes do not add"
+        + ("; matching rule: cosine to expect from chips of this spread" if predicted else ""),
     )
 
 
@@ -107,7 +117,8 @@ def _format_with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
 def make_signal_sheet(signal: Group, after: str) -> Sheet:
     """Return how large activities are, and how small what has to be read; `after` says after which epoch."""
     shown = find_extreme_nudges(signal)
-    betas = [f"to be read at beta {signal['beta'].data[s]:g}" for s in shown]
+    words = name_signals(signal)
+    betas = [f"to be read at {words.sizes[s]}{words.unit}" for s in shown]
     rows = [
         [
             str(layer),
@@ -122,5 +133,5 @@ def make_signal_sheet(signal: Group, after: str) -> Sheet:
         betas += [f"{beta} (mV)" for beta in betas]
         for k, row in enumerate(rows):
             row += [f"{1e3 * volts * signal['evoked'].data[s, k]:.3g}" for s in shown]
-    title = f"Signal levels{after}, rms per unit (state units)"
-    return Sheet(title, ["layer", "activity", "exact dL/d drive", *betas], rows)
+    title = f"Signal levels{after}, rms {words.scale}"
+    return Sheet(title, ["layer", words.activity, words.delta, *betas], rows)

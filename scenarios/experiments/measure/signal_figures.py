@@ -20,7 +20,7 @@ from ...drawing.style import (
     styled,
 )
 from ...results.store import ResultData
-from ...results.views import find_extreme_nudges, list_scheme_kinds, select_latest
+from ...results.views import find_extreme_nudges, list_scheme_kinds, name_signals, select_latest
 from ..figures import describe_measured_count, figure
 from .words import has_measured_gradient
 
@@ -41,16 +41,16 @@ Array = NDArray[np.float64]
 def draw_signal(result: ResultData) -> Figure:
     """Draw, per layer, the activity of a unit, its exact error signal and the change that has to be read."""
     group = select_latest(result)["signal"]
-    layers, betas = group["layer"].data, group["beta"].data
-    curves = {"activity": group["activity"].data, "exact dL/d drive": group["delta"].data}
+    layers, words = group["layer"].data, name_signals(group)
+    curves = {words.activity: group["activity"].data, words.delta: group["delta"].data}
     for s in find_extreme_nudges(group):
-        curves[f"change to be read at beta {betas[s]:g}"] = group["evoked"].data[s]
+        curves[f"change to be read at {words.sizes[s]}{words.unit}"] = group["evoked"].data[s]
     figure, (axes,) = make_panels(1, width=6.4)
     for k, (name, value) in enumerate(curves.items()):
         shown = np.where(value > 0.0, value, np.nan)
         axes.semilogy(np.arange(len(layers)), shown, linestyle=DASHES[k % len(DASHES)], label=name, **choose_look(k))
     label_layers(figure, axes, layers)
-    axes.set_ylabel("rms per unit (state units)")
+    axes.set_ylabel(f"rms {words.scale}")
     if "activity_volts" in group:
         volts = float(group["activity_volts"].data)
         scales: Any = (partial(np.multiply, volts), partial(np.multiply, 1.0 / volts))
@@ -75,7 +75,7 @@ def draw_signal(result: ResultData) -> Figure:
 def draw_nudge_error(result: ResultData) -> Figure:
     """Draw, per layer, the error of the finite nudge against its size, beside that of the asymmetry."""
     last = select_latest(result)
-    ledger, beta = last["ledger"], last["signal"]["beta"].data
+    ledger, beta, unit = last["ledger"], last["signal"]["beta"].data, last["signal"]["beta"].units
     kinds = list_scheme_kinds(ledger["scheme"].data)
     terms = list(ledger["term"].data)
     finite, asymmetry = (ledger["relative"].data[..., terms.index(t)] for t in ("finite_nudge", "asymmetry"))
@@ -93,7 +93,7 @@ def draw_nudge_error(result: ResultData) -> Figure:
         axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(format_plain_text(layers[k]), fontsize=9)
-        axes.set_xlabel("nudge beta")
+        axes.set_xlabel("nudge beta" if unit == "1" else f"nudge beta ({unit})")
     axes_list[0].set_ylabel("error / exact gradient")
     place_legend_below(figure, axes_list[:1])
     return figure

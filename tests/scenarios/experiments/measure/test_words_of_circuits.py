@@ -1,0 +1,59 @@
+"""Figures of circuits in volts and siemens, and what would help them: a circuit has no units of a state and no dt."""
+
+import numpy as np
+import pytest
+
+import nudgelab
+from scenarios.experiments.alarms import CIRCUIT_CURES, make_alarm_sheets
+from scenarios.experiments.measure.sheets import make_ledger_sheet, make_signal_sheet
+
+BOARD = {
+    "schema": 1,
+    "name": "board",
+    "network": {
+        "law": "resistive",
+        "nodes": {"x": "input", "a": "output", "b": "output"},
+        "elements": [
+            {"kind": "conductor", "name": f"r{k}", "between": between, "resistance": f"{k + 1} kohm", "learn": True}
+            for k, between in enumerate([["x", "m"], ["m", "a"], ["a", "b"], ["b", "0"], ["m", "0"]])
+        ],
+    },
+    "task": {"kind": "voltages", "inputs": [["1 V"], ["2 V"]], "targets": [["0.3 V", "0.1 V"], ["0.2 V", "0.4 V"]]},
+    "experiment": {"kind": "measure", "samples": 2},
+}
+NUDGED = BOARD | {"learning": {"scheme": {"kind": "centred", "beta": "50 uS"}}}
+CLAMPED = BOARD | {"learning": {"rule": {"kind": "coupled", "clamp": 0.1}}}
+
+
+@pytest.fixture(scope="module", params=[NUDGED, CLAMPED], ids=["nudged", "clamped"])
+def stored(request):
+    return nudgelab.load(request.param).run().stored
+
+
+def test_signals_are_in_volts(stored):
+    size = "beta 50 uS" if stored["ledger"]["scheme"].data[0] == "centred, beta 50 uS" else "clamp 0.1"
+    sheet = make_signal_sheet(stored["signal"], "")
+    assert sheet.title == "Signal levels, rms per node"
+    assert sheet.columns == ["layer", "voltage (V)", "exact dL/d current (V^2/A)", f"to be read at {size} (V)"]
+
+
+def test_what_a_clamp_moves_is_its_share_of_the_error():
+    scenario = nudgelab.load(CLAMPED)
+    chip, data = scenario.chip(), scenario.data
+    chip.set_input(data.x)
+    chip.settle()
+    error = chip.read()["out"] - data.y
+    evoked = scenario.run()["signal"]["evoked"].data[0, -1]
+    np.testing.assert_allclose(evoked, 0.1 * np.sqrt((error**2).mean()), rtol=1e-9)
+
+
+def test_a_rule_that_is_unknown_has_no_column(stored):
+    assert "matching rule" not in make_ledger_sheet(stored, "").columns
+
+
+def test_alarms_name_what_circuits_have():
+    lost = nudgelab.load(NUDGED | {"dynamics": {"tolerance": 1e-14}}).run().stored
+    lost["alarms"]["unsettled"].data[:] = 1.0
+    (sheet,) = make_alarm_sheets(lost)
+    assert sheet.rows[0][-1] == CIRCUIT_CURES["unsettled"]
+    assert "dt" not in CIRCUIT_CURES["unsettled"]
