@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import zip_longest
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,9 @@ _BLOCKS = 3
 
 _ACROSS = 3
 """Panels side by side, so that their numbers can be read on a page."""
+
+_LETTERS = 14
+"""Letters of a title in an inch of its figure."""
 
 _SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
@@ -197,8 +201,7 @@ def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Fig
     spread = group["spread"].data[at] if "spread" in group else np.zeros_like(relative)
     marks = np.concatenate([spread[..., shown], np.zeros((*total.shape, 1))], axis=2)[:, taught]
     panels = _Panels(group["connection"].data[taught], names, values, marks, total[:, taught])
-    before = "mean gradient of the batch," + ("\n" if taught.sum() < 3 else " ")  # a narrow figure cuts off a long line
-    return _draw_panels(panels, [before + name for name in schemes.values()])
+    return _draw_panels(panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
 
 
 def _name_terms(group: Group, shown: Iterable[int]) -> list[str]:
@@ -230,7 +233,8 @@ def _draw_panels(panels: _Panels, titles: list[str]) -> Figure:
     shown = [k for k in range(count) if count <= room or k < room // 2 or k >= count - (room - room // 2)]
     rows, columns = -(-len(shown) // _ACROSS), min(len(shown), _ACROSS)
     height = 0.5 + rows * (0.7 + 0.2 * len(panels.names))
-    figure = Figure(figsize=(1.2 + 1.9 * columns, len(titles) * height), layout="constrained")
+    width = 1.2 + 1.9 * columns
+    figure = Figure(figsize=(width, len(titles) * height), layout="constrained")
     first, past = _find_axis_limits(np.concatenate([panels.values[:, shown], panels.marks[:, shown]]))
     blocks = figure.subfigures(len(titles), 1, squeeze=False)[:, 0]
     for s, (block, title) in enumerate(zip(blocks, titles, strict=True)):
@@ -247,7 +251,7 @@ def _draw_panels(panels: _Panels, titles: list[str]) -> Figure:
         grid[0, 0].set_xlim(first, past)
         grid[0, 0].set_yticks(np.arange(len(panels.names)), panels.names)
         grid[0, 0].set_ylim(len(panels.names) - 0.4, -0.6)  # the first row above
-        block.suptitle(title, fontsize=9)
+        block.suptitle(fill(title, int(_LETTERS * width)), fontsize=9)
     return figure
 
 

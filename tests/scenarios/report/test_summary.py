@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from learning.oracle.circuits.ledger import TERMS as CIRCUIT_TERMS
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.experiments.alarms import KINDS
@@ -46,7 +47,7 @@ def settled(status, steps=((3, 4), (5, 9))):
 
 
 def test_every_cause_in_the_ledger_and_every_remedy_has_words():
-    assert NAMES.keys() == set(TERMS)
+    assert NAMES.keys() == {*TERMS, *CIRCUIT_TERMS}
     assert WORDS.keys() == REMEDIES.keys()
     assert PARTS.keys() < REMEDIES.keys()
     assert KINDS.keys() == {"dead", "saturated", "unsettled", "clipped"}
