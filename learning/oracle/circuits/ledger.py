@@ -163,9 +163,8 @@ def _make_ledgers(
     keep: Mask,
 ) -> tuple[Ledger, dict[str, Ledger]]:
     """Return the ledger of the error vectors and those of all blocks."""
-    weight = oracle.metrics if trial.metric else np.ones_like(oracle.metrics)
     clamps = isinstance(trial.rule, Coupled)
-    unit = _find_unit(point, keep) if clamps else 1.0
+    unit = find_unit(point, keep) if clamps else 1.0
 
     def limit(response: Array, metric: bool, over: float = 1.0) -> _Step:
         factors = chip.metrics if metric else dict.fromkeys(chip.metrics, 1.0)
@@ -174,7 +173,7 @@ def _make_ledgers(
 
     def read(run: _Run) -> _Step:
         blocks = combine_contrasts(run.chip, run.reading, keep, trial.metric)
-        vector = np.concatenate(list(run.reading.delta.values()), axis=1) * weight
+        vector = find_vector(run.chip, trial, run.reading, oracle.metrics)
         return _Step(vector / unit, {name: block / unit for name, block in blocks.items()})
 
     exact = _Step(point.adjoint, oracle.compute_gradients(point, keep))
@@ -198,10 +197,20 @@ def _make_ledgers(
     return vectors, books
 
 
-def _find_unit(point: CircuitPoint, keep: Mask) -> float:
+def find_unit(point: CircuitPoint, keep: Mask) -> float:
     """Return the mean conductance of an output, in siemens: coupled learning measures that times a gradient."""
     outputs = point.output_conductance[keep]
     return float(np.trace(outputs, axis1=1, axis2=2).mean() / outputs.shape[1]) if len(outputs) else float("nan")
+
+
+def find_vector(
+    chip: AnyCircuitChip, trial: CircuitTrial, reading: CircuitReading, metrics: Array | None = None
+) -> Array:
+    """Return the error vectors of a reading, (batch, nodes), weighed as the trial says."""
+    vector = np.concatenate(list(reading.delta.values()), axis=1)
+    if not trial.metric:
+        return vector
+    return vector * (make_oracle(chip).metrics if metrics is None else metrics)
 
 
 class _Parts(NamedTuple):

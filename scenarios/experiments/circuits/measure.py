@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from learning.oracle.circuits.ledger import CircuitMeasurement, CircuitTrial, measure_circuit
-from substrate.circuits.forms import AnyCircuitChip
+from learning.oracle.circuits.ledger import CircuitTrial, measure_circuit
+from learning.oracle.circuits.remedies import CircuitMeans, measure_circuit_remedies
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
+from ..measure.words import find_largest_cause
 from .plans import CircuitMeasure
-from .tables import Schemes, make_circuit_measure_groups
+from .tables import Schemes, make_circuit_measure_groups, make_circuit_remedy_group
 
 
 def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
@@ -22,31 +20,23 @@ def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
         raise TypeError(f"{plan.kind} is no measurement")
     chip, batch = setup.chip(threads=work.setting.threads), work.batch(plan.samples)
     schemes = setup.schemes()
-    found = measure_batch(setup, chip, batch, schemes, CircuitRepeats(setup.scenario.repeats(plan)), work.watch.say)
-    return make_circuit_measure_groups(setup, chip, batch, schemes, found), COMPLETE
+    trial = make_trial(setup, batch, schemes)
+    found = measure_circuit(chip, trial, setup.scenario.repeats(plan), work.watch.say)
+    groups = make_circuit_measure_groups(setup, chip, batch, schemes, found)
+    if work.setting.advise and (blamed := find_largest_cause(groups["ledger"])) is not None:
+        work.watch.say("what would help")
+        now = CircuitMeans(chip, trial, schemes[blamed.scheme])
+        gains = measure_circuit_remedies(now, found, blamed.terms)
+        groups["ledger/remedies"] = make_circuit_remedy_group(chip, found, blamed.scheme, gains)
+    return groups, COMPLETE
 
 
-class CircuitRepeats(NamedTuple):
-    """How often a batch is measured, and how often it was before: names its noise."""
-
-    repeats: int
-    epoch: int = 0
-
-
-def measure_batch(
-    setup: CircuitSetup,
-    chip: AnyCircuitChip,
-    batch: Batch,
-    schemes: Schemes,
-    often: CircuitRepeats,
-    say: Callable[[str], None],
-) -> CircuitMeasurement:
-    """Measure a batch with every scheme; parameters as those of `learning.oracle.circuits.ledger.measure_circuit`."""
+def make_trial(setup: CircuitSetup, batch: Batch, schemes: Schemes, epoch: int = 0) -> CircuitTrial:
+    """Return what is asked of a circuit: a batch that was measured `epoch` times before, with every scheme."""
     learning = setup.scenario.learning
     rates = {name: rate for name, rate in find_rates(setup).items() if rate > 0.0}
     weighs = learning.metric == "nominal"
-    trial = CircuitTrial(batch.x, batch.target, learning.rule, schemes, weighs, rates, often.epoch)
-    return measure_circuit(chip, trial, often.repeats, say)
+    return CircuitTrial(batch.x, batch.target, learning.rule, schemes, weighs, rates, epoch)
 
 
 def find_rates(setup: CircuitSetup) -> dict[str, float]:

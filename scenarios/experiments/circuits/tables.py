@@ -11,7 +11,15 @@ from learning import cost
 from learning.circuits.coupled import Coupled
 from learning.circuits.rule import CircuitRule
 from learning.oracle.circuits.ledger import CircuitMeasurement
-from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
+from learning.oracle.circuits.remedies import CircuitGain
+from learning.oracle.ledger.statistics import (
+    average_defined,
+    compute_cosines,
+    compute_norm_ratios,
+    compute_quality,
+    compute_rms_norm,
+    is_live,
+)
 from learning.schemes.scheme import Scheme
 from substrate.circuits.forms import AnyCircuitChip
 from substrate.protocol import Status
@@ -20,7 +28,7 @@ from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
 from ...results.views import format_quantity
 from ..kind import Batch
-from ..measure.ledger_tables import make_block_tables, make_vector_tables
+from ..measure.ledger_tables import compute_silence_level, make_block_tables, make_vector_tables
 
 Array = NDArray[np.float64]
 Schemes = list[Scheme | None]
@@ -209,6 +217,36 @@ def _make_alarm_group(found: CircuitMeasurement, ledger: Group) -> Group:
             ("scheme",), ledger["unsettled"].data / max(1, len(found.keep)), long_name="share of samples not counted"
         ),
     }
+
+
+def make_circuit_remedy_group(
+    chip: AnyCircuitChip, found: CircuitMeasurement, scheme: int, gains: dict[str, CircuitGain]
+) -> Group:
+    """Return cosine and error of every layer before and after each change that was measured."""
+    columns, true, own = find_columns(chip), found.point.adjoint, found.vectors[scheme].steps[-1]
+    parts = list(columns.columns.values())
+    silent = compute_silence_level(true[found.keep][:, part] for part in parts)
+    live = [found.keep & is_live(true[:, part], silent) for part in parts]
+
+    def judge(vectors: Array, keep: NDArray[np.bool_]) -> Array:
+        pairs = [(vectors[rows & keep][:, c], true[rows & keep][:, c]) for rows, c in zip(live, parts, strict=True)]
+        return np.array([compute_quality(one, exact) for one, exact in pairs])
+
+    before = judge(own, found.keep)
+    after = np.array([judge(gain.delta, gain.keep) for gain in gains.values()]).reshape(len(gains), len(parts), 2)
+    words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
+    group: Group = {
+        "layer": Variable(("layer",), np.array(columns.names), long_name="layer"),
+        "remedy": Variable(("remedy",), np.array(list(gains), dtype=str), long_name="change, by its name"),
+        "keys": Variable(
+            ("remedy",), np.array([gain.keys for gain in gains.values()], dtype=str), long_name="keys that it changes"
+        ),
+        "blamed": Variable((), scheme, long_name="place of the scheme that was measured again"),
+    }
+    for k, name in enumerate(("cosine", "error")):
+        group[f"{name}_before"] = Variable(("layer",), before[:, k], long_name=f"{words[k]}, as it is")
+        group[name] = Variable(("remedy", "layer"), after[..., k], long_name=f"{words[k]}, after the change")
+    return group
 
 
 def _make_block_group(setup: CircuitSetup, name: str, found: CircuitMeasurement) -> Group:

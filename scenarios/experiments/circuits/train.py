@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from learning.circuits.rule import make_circuit_rule, make_imprinting_rule, make_writing_rule
 from learning.optimisers.optimiser import Sgd
+from learning.oracle.circuits.ledger import measure_circuit
 from learning.oracle.circuits.training import make_exact_circuit_rule
 from learning.schemes.scheme import Scheme
 from learning.training import TEST, Rule, evaluate, train
@@ -28,7 +29,7 @@ from ..kind import COMPLETE, CircuitWork, Ending, select_batch
 from ..train.batches import shuffle_batches
 from ..train.checkpoint import REFERENCE, TRAINING, TrainingLog, read_checkpoint, write_checkpoint
 from ..watch import Interrupted
-from .measure import CircuitRepeats, find_rates, measure_batch
+from .measure import find_rates, make_trial
 from .plans import CircuitTrain
 from .tables import make_circuit_assessment_groups
 
@@ -168,9 +169,8 @@ def _end_epoch(stage: _Stage, kept: _Snapshot | None = None) -> None:
     }
     ledger = plan.ledger
     if log.stage == TRAINING and ledger and (epoch % ledger.every_epochs == 0 or epoch == plan.epochs):
-        often = CircuitRepeats(setup.scenario.repeats(ledger), epoch)
-        batch = select_batch(data, ledger.samples)
-        found = measure_batch(setup, bystander, batch, stage.schemes, often, lambda _: pause())
+        trial = make_trial(setup, select_batch(data, ledger.samples), stage.schemes, epoch)
+        found = measure_circuit(bystander, trial, setup.scenario.repeats(ledger), lambda _: pause())
         log.measured[epoch] = make_circuit_assessment_groups(setup, bystander, stage.schemes, found)
         stage.work.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

@@ -34,6 +34,21 @@ WORDS = {name: one.cause.cure for name, one in DECLARED.items() if one.cause.cur
 }
 """Every remedy of `learning.oracle.ledger.remedies`, named as a change."""
 
+CIRCUIT_WORDS = {
+    "held-nudge": "a nudge that is held",
+    "smaller-clamp": "half the clamp",
+    "larger-clamp": "twice the clamp",
+    "nudging-currents": "outputs that small held currents nudge",
+    "metric": "squared drops weighed by the gains of the amplifiers",
+    "equal-gains": "equal gains within every layer",
+    "longer-settling": "twice the sweeps, or a hundredth of the tolerance",
+    "drop-offsets": "comparators without offsets",
+    "one-circuit": "one circuit for both phases",
+    "target-offsets": "targets without offsets",
+    "read-noise": "reads without noise",
+}
+"""Remedies of `learning.oracle.circuits.remedies` that rate networks have not, named as a change."""
+
 PARTS = {name: one.cause.words for name, one in DECLARED.items() if one.cause.cure} | {
     "correction-knowledge": "what the correction does not know",
     "cell-bounds": "the bounds of cells",
@@ -66,7 +81,7 @@ class RemedyAttempt(NamedTuple):
     @property
     def words(self) -> str:
         """Return it as a change."""
-        return WORDS[self.name]
+        return (WORDS | CIRCUIT_WORDS)[self.name]
 
     @property
     def helps(self) -> bool:

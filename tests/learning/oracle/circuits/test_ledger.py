@@ -12,6 +12,7 @@ from devices.circuit.components import (
 from learning.circuits.coupled import Coupled
 from learning.circuits.squared import SquaredDrops
 from learning.oracle.circuits.ledger import TERMS, CircuitTrial, measure_circuit
+from learning.oracle.circuits.remedies import REMEDIES, CircuitMeans, measure_circuit_remedies
 from learning.schemes.nodes import Centred, OneSided
 from tests.substrate.circuits.circuits import KINDS, draw_batch, make_chip
 
@@ -124,3 +125,31 @@ def test_an_unsettled_sample_is_left_out():
     found = measure("exponential", None, tolerance=1e-300)
     assert not found.keep.any()
     assert np.isnan(found.blocks[0]["conductance/elements"].steps[-1]).all()
+
+
+def test_every_remedy_has_words_and_acts_on_a_term():
+    for remedy in REMEDIES.values():
+        assert set(remedy.terms) <= set(TERMS)
+
+
+@pytest.mark.parametrize(
+    ("cause", "cure"), [("readout", "drop-offsets"), ("noise", "read-noise"), ("finite_nudge", "held-nudge")]
+)
+def test_the_right_change_takes_a_planted_cause_away(cause, cure):
+    chip = make_chip("linear", 0, PLANTED.get(cause))
+    x, target = draw_batch("linear")
+    scheme = Centred(beta=1e-6 if cause in PLANTED else 5e-5)
+    trial = CircuitTrial(x, target, SquaredDrops(), [scheme], True, {})
+    found = measure_circuit(chip, trial, 3, lambda _: None)
+    gains = measure_circuit_remedies(CircuitMeans(chip, trial, scheme), found, (cause,))
+    exact = found.point.adjoint
+
+    def error(vectors):
+        return np.linalg.norm(vectors - exact) / np.linalg.norm(exact)
+
+    after = {name: error(gain.delta) for name, gain in gains.items()}
+    if cause == "readout":  # offsets of comparators are no matter of node voltages
+        assert cure in after
+    else:
+        assert after[cure] == min(after.values())
+        assert after[cure] < 0.3 * error(found.vectors[0].steps[-1]) or cause == "noise"

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from learning.oracle.circuits.remedies import REMEDIES
+from scenarios.experiments.measure.advice import CIRCUIT_WORDS, WORDS
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
 from scenarios.run.run import run_in_memory
@@ -70,3 +72,18 @@ def test_nodes_that_diodes_hold_and_the_critical_nudge_are_kept():
     assert 0.0 < group["clamped"].data.mean() < 1.0
     assert (group["critical_nudge"].data > 0.0).all()
     assert group["nudge_share"].data[0] == pytest.approx(1e-4, rel=1.0)
+
+
+def test_the_advice_carries_what_it_was_measured_to_gain():
+    result = run(**{"learning.scheme": {"kind": "centred", "beta": {"fraction": 0.4}}})
+    answer = make_answer(result)
+    assert "The finite nudge dominates" in answer
+    assert "a nudge that is held (phases.nudge): cosine" in answer
+    gains = result["ledger/remedies"]
+    held = list(gains["remedy"].data).index("held-nudge")
+    assert (gains["error"].data[held] < 0.1 * gains["error_before"].data).all()
+
+
+def test_every_remedy_of_circuits_has_words():
+    assert REMEDIES.keys() <= (WORDS | CIRCUIT_WORDS).keys()
+    assert CIRCUIT_WORDS.keys() <= REMEDIES.keys()

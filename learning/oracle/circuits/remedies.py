@@ -1,0 +1,179 @@
+"""Oracle side: what would help against a cause of error on a circuit, each change measured alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.circuits.chip import CircuitChip
+from substrate.circuits.forms import AnyCircuitChip
+from substrate.circuits.layered.chip import LayeredChip
+from substrate.protocol import has_settled
+
+from ...circuits.coupled import Coupled
+from ...circuits.squared import SquaredDrops
+from ...schemes.nodes import Backward, Centred, OneSided
+from ...schemes.scheme import Scheme
+from .ledger import CircuitMeasurement, CircuitTrial, find_unit, find_vector
+
+Array = NDArray[np.float64]
+
+
+class CircuitMeans(NamedTuple):
+    """What a gradient is measured with: the circuit, and how."""
+
+    chip: AnyCircuitChip
+    trial: CircuitTrial
+    scheme: Scheme | None
+
+
+class CircuitRemedy(NamedTuple):
+    """One change."""
+
+    terms: tuple[str, ...]
+    """Terms of the ledger that it acts on."""
+
+    keys: str
+    """Keys of a scenario that it changes."""
+
+    change: Callable[[CircuitMeans], CircuitMeans | None]
+    """Makes it; None where it is so already, or cannot be."""
+
+
+class CircuitGain(NamedTuple):
+    """What was measured after a change."""
+
+    keys: str
+    delta: Array
+    """Error vectors (batch, nodes), weighed as the scenario says."""
+
+    keep: NDArray[np.bool_]
+    """Samples that settled."""
+
+
+def _hold_nudge(now: CircuitMeans) -> CircuitMeans | None:
+    if now.scheme is None or now.chip.design.nudge == "held":
+        return None
+    return now._replace(chip=now.chip.variant(nudge="held"))
+
+
+def _scale_nudge(factor: float) -> Callable[[CircuitMeans], CircuitMeans | None]:
+    def change(now: CircuitMeans) -> CircuitMeans | None:
+        if now.scheme is None:
+            return None
+        return now._replace(scheme=now.scheme.model_copy(update={"beta": factor * now.scheme.beta}))
+
+    return change
+
+
+def _centre_nudge(now: CircuitMeans) -> CircuitMeans | None:
+    if not isinstance(now.scheme, OneSided | Backward):
+        return None
+    return now._replace(scheme=Centred.model_construct(beta=now.scheme.beta))
+
+
+def _scale_clamp(factor: float) -> Callable[[CircuitMeans], CircuitMeans | None]:
+    def change(now: CircuitMeans) -> CircuitMeans | None:
+        if not isinstance(now.trial.rule, Coupled):
+            return None
+        return now._replace(trial=now.trial._replace(rule=Coupled(clamp=factor * now.trial.rule.clamp)))
+
+    return change
+
+
+def _nudge_by_currents(now: CircuitMeans) -> CircuitMeans | None:
+    """Nudge by a hundredth of the mean conductance of a node in place of clamping, with a current that is held."""
+    if not isinstance(now.trial.rule, Coupled) or not isinstance(now.chip, CircuitChip):
+        return None
+    outputs = now.chip.system().outputs
+    beta = 0.01 * float(np.diag(now.chip.system().linear)[outputs].mean()) or 1e-8
+    chip = now.chip.variant(nudge="held")
+    return CircuitMeans(chip, now.trial._replace(rule=SquaredDrops()), Centred.model_construct(beta=beta))
+
+
+def _weigh_drops(now: CircuitMeans) -> CircuitMeans | None:
+    if now.trial.metric or set(now.chip.metrics.values()) == {1.0}:
+        return None
+    return now._replace(trial=now.trial._replace(metric=True))
+
+
+def _settle_longer(now: CircuitMeans) -> CircuitMeans | None:
+    design = now.chip.design
+    if isinstance(now.chip, LayeredChip) and now.chip.design.sweeps is not None:
+        return now._replace(chip=now.chip.variant(sweeps=2 * now.chip.design.sweeps))
+    return now._replace(chip=now.chip.variant(tolerance=0.01 * design.tolerance))
+
+
+def _use_double(now: CircuitMeans) -> CircuitMeans | None:
+    if not isinstance(now.chip, LayeredChip) or now.chip.design.precision == "double":
+        return None
+    return now._replace(chip=now.chip.variant(precision="double"))
+
+
+def _idealise(block: str, key: str, ideal: float) -> Callable[[CircuitMeans], CircuitMeans | None]:
+    def change(now: CircuitMeans) -> CircuitMeans | None:
+        if not isinstance(now.chip, CircuitChip):
+            return None
+        devices = now.chip.design.devices
+        part = getattr(devices, block)
+        if getattr(part, key) == ideal:
+            return None
+        better = devices.model_copy(update={block: part.model_copy(update={key: ideal})})
+        return now._replace(chip=now.chip.variant(better))
+
+    return change
+
+
+REMEDIES = {
+    "held-nudge": CircuitRemedy(("finite_nudge",), "phases.nudge", _hold_nudge),
+    "centred-nudge": CircuitRemedy(("finite_nudge",), "learning.scheme.kind", _centre_nudge),
+    "smaller-nudge": CircuitRemedy(("finite_nudge",), "learning.scheme.beta", _scale_nudge(0.5)),
+    "smaller-clamp": CircuitRemedy(("finite_nudge",), "learning.rule.clamp", _scale_clamp(0.5)),
+    "nudging-currents": CircuitRemedy(("clamp", "finite_nudge"), "learning.rule", _nudge_by_currents),
+    "metric": CircuitRemedy(("asymmetry",), "learning.metric", _weigh_drops),
+    "equal-gains": CircuitRemedy(
+        ("asymmetry",), "devices.amplifiers.backward_sigma", _idealise("amplifiers", "backward_sigma", 0.0)
+    ),
+    "longer-settling": CircuitRemedy(("settling",), "dynamics.sweeps or tolerance", _settle_longer),
+    "double-precision": CircuitRemedy(("precision",), "dynamics.precision", _use_double),
+    "drop-offsets": CircuitRemedy(("readout",), "devices.drops.offset_sigma", _idealise("drops", "offset_sigma", 0.0)),
+    "one-circuit": CircuitRemedy(("readout",), "devices.drops.twin_sigma", _idealise("drops", "twin_sigma", 0.0)),
+    "target-offsets": CircuitRemedy(
+        ("readout",), "devices.nudge.offset_sigma", _idealise("nudge", "offset_sigma", 0.0)
+    ),
+    "nudge-gain": CircuitRemedy(("readout",), "devices.nudge.gain", _idealise("nudge", "gain", 1.0)),
+    "read-noise": CircuitRemedy(("noise",), "devices.drops.noise", _idealise("drops", "noise", 0.0)),
+    "larger-nudge": CircuitRemedy(("readout", "noise"), "learning.scheme.beta", _scale_nudge(2.0)),
+    "larger-clamp": CircuitRemedy(("readout", "noise"), "learning.rule.clamp", _scale_clamp(2.0)),
+}
+"""Every change that may help on a circuit, by its name."""
+
+
+def measure_circuit_remedies(
+    now: CircuitMeans, found: CircuitMeasurement, terms: tuple[str, ...]
+) -> dict[str, CircuitGain]:
+    """Return what every possible change against some terms gives, each alone.
+
+    Parameters
+    ----------
+    now : CircuitMeans
+        The circuit as it is, what was asked of it, and the scheme under which the largest cause was found.
+    found : CircuitMeasurement
+        What was found.
+    terms : tuple of str
+        What the cause is made of.
+    """
+    gains = {}
+    for name, remedy in REMEDIES.items():
+        if not set(terms) & set(remedy.terms):
+            continue
+        changed = remedy.change(now)
+        if changed is not None:
+            reading = changed.trial.rule.measure(changed.chip, changed.trial.present(0), changed.scheme)
+            unit = find_unit(found.point, found.keep) if isinstance(changed.trial.rule, Coupled) else 1.0
+            vector = find_vector(changed.chip, changed.trial, reading) / unit
+            gains[name] = CircuitGain(remedy.keys, vector, has_settled(reading.status))
+    return gains
