@@ -62,5 +62,6 @@ def draw_unit_normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, 
 def _make_draw_stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:
     # The low word of the counter is left to the stream itself; 0 beside the sample is its sign as a whole.
     whole, own = divmod(seed, _SEEDS)
-    key, counter = np.array([own, epoch], dtype=np.uint64), np.array([0, sample, draw + 1, whole], dtype=np.uint64)
+    key = np.array([own, epoch % 2**64], dtype=np.uint64)  # below 0: what no training presents
+    counter = np.array([0, sample, draw + 1, whole], dtype=np.uint64)
     return np.random.Philox(key=key, counter=counter)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.draws import combine_seeds
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.design import CircuitDesign, place_blocks
@@ -124,7 +125,7 @@ def make_scheme(given: CircuitScheme, critical: Any, seed: int) -> Scheme:
     if given.points is not None:
         keys["points"] = given.points
     if given.kind == "random-sign":
-        keys["seed"] = seed + (given.seed or 0)
+        keys["seed"] = combine_seeds(seed, given.seed or 0)
     kind = next(kind for kind in SCHEMES if kind.model_fields["kind"].default == given.kind)
     return kind.model_construct(**keys)  # the range of `beta` there is that of rate networks
 

@@ -27,10 +27,16 @@ from scenarios.suspicions import find_suspicions
 from scenarios.sweeps.point import PointWatch
 
 from ..language.fuzz import limit_time, list_places, mutate, pick
-from .scenarios_of_circuits import ALL, BOARD
+from .scenarios_of_circuits import ALL, BOARD, LAYERS, change
 
 UNITS = ["V", "mS", "uS", "S", "uA", "ohm", "nF", "pF", "nA", "uS^2/V^2", "uS/V"]
 """Of quantities that are changed, or take another one's place."""
+
+TRAINED = change(LAYERS, ("experiment", {"kind": "train", "epochs": 2, "reference": True, "ledger": {"samples": 1}}))
+TRAINED = change(TRAINED, ("learning.optimiser", {"rate": "2 uS^2/V^2", "decay": 0.5}), ("devices.drops.noise", "1 mV"))
+
+COUNTS = ("epochs", "chips", "repeats")
+"""Keys of experiments that make a run long."""
 
 NAMES = ["0", "x", "out", "mid", "h1", "in", "penn", "silicon", "r0c0", "r1c1", "Vin", "R*", "input", "output", "ideal"]
 """Nodes, elements, models and layers that there are somewhere."""
@@ -39,7 +45,7 @@ NAMES = ["0", "x", "out", "mid", "h1", "in", "penn", "silicon", "r0c0", "r1c1", 
 def case(number: int) -> dict[str, Any]:
     """Return a damaged scenario; a function of its number alone."""
     rng = np.random.default_rng([21, number])
-    bases = list(ALL.values())
+    bases = [*ALL.values(), TRAINED]
     data, donor = copy.deepcopy(pick(rng, bases)), copy.deepcopy(pick(rng, bases))
     if rng.random() < 0.1:
         table = pick(rng, ["network", "learning", "task"])
@@ -56,6 +62,13 @@ def case(number: int) -> dict[str, Any]:
         elif draw < 0.65:
             mutate(node, key, donor, rng)
     return data
+
+
+def _is_long(spec: Any) -> bool:
+    """Tell whether a run would take more than a moment."""
+    plan, layers = spec.experiment, getattr(spec.network, "layers", {})
+    counts = [getattr(table, key, None) or 0 for table in (plan, getattr(plan, "ledger", None)) for key in COUNTS]
+    return max(counts) > 20 or sum(layers.values()) > 200
 
 
 def answer(data: dict[str, Any]) -> str:
@@ -80,6 +93,8 @@ def answer(data: dict[str, Any]) -> str:
             explain_scenario(loaded)
         except ScenarioError as error:
             return str(error)
+        if _is_long(loaded.spec):
+            return "long"
         try:
             return f"ran: {run_in_memory(loaded, 1, PointWatch(lambda: False))[0].attributes['status']}"
         except (RunError, ScenarioError) as error:
@@ -92,7 +107,7 @@ def main(first: int, count: int) -> None:
     for number in range(first, first + count):
         try:
             word = answer(case(number)).partition(":")[0]
-            found[word if word in ("ran", "ended") else "refused"] += 1
+            found[word if word in ("ran", "ended", "long") else "refused"] += 1
         except Exception:  # noqa: BLE001
             print(f"case {number}:\n{traceback.format_exc(limit=-4)}", flush=True)
     print(f"{count} cases from {first} on: {found}")

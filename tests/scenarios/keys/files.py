@@ -27,14 +27,15 @@ def write_all(folder: Path) -> None:
     cells = np.stack([targets, targets + 0.05 * rng.normal(size=40)], axis=1)
     np.savetxt(folder / "cells.csv", cells, delimiter=",", header="target,measured", comments="")
     for name in ("idx", "idx2"):
-        _write_idx(folder / name, rng)
+        write_idx(folder / name, rng)
     for seed, name in enumerate(("cifar", "cifar2")):
         write_cifar(folder / name, seed=seed)
         write_cifar_100(folder / name, seed=seed)
         write_imagenet(folder / name, seed=seed)
 
 
-def _write_idx(folder: Path, rng: np.random.Generator) -> None:
+def write_idx(folder: Path, rng: np.random.Generator) -> None:
+    """Write a small folder of IDX files: images of 2 x 2 pixels in ten classes."""
     folder.mkdir()
     for part, count in (("train", 6), ("t10k", 4)):
         images = rng.integers(0, 256, size=(count, 2, 2)).astype(np.uint8)

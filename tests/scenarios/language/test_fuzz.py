@@ -22,8 +22,8 @@ def test_cases_are_functions_of_their_numbers_and_reach_beyond_the_first_fault()
     cases = [fuzz.case(number) for number in range(40)]
     assert cases == [fuzz.case(number) for number in range(40)]
     assert len(set(cases)) > 35
-    answers = [fuzz.answer(text) for text in cases[:10]]
-    assert 0 < sum(text.startswith("schema") for text in answers) < 10
+    answers = [fuzz.answer(text) for text in cases[10:30]]
+    assert 0 < sum(text.startswith("schema") for text in answers) < 20
 
 
 def test_an_error_of_the_program_is_no_answer(monkeypatch):
