@@ -95,32 +95,34 @@ class CircuitSetup(NamedTuple):
         return CircuitChip(self.design, blocks, seed, own if instance is None else instance)
 
     def schemes(self) -> list[Scheme | None]:
-        """Return the nudge schemes with their sizes in siemens; one None for a rule that does not nudge."""
+        """Return the nudge schemes with their sizes in siemens; one None for a rule that does not nudge.
+
+        Raises
+        ------
+        ScenarioError
+            If a nudge is a share of a critical one that there is not.
+        """
         given = self.scenario.learning.all_schemes()
         return [make_scheme(one, self.find_critical_nudge, self.scenario.seed) for one in given] or [None]
 
     def find_critical_nudge(self) -> float:
         """Return the smallest critical nudge of the first samples, in siemens, of the circuit as it is programmed.
 
-        Raises
-        ------
-        ScenarioError
-            If no sample has one.
+        Infinity where none has one, as where diodes hold all outputs.
         """
         rows = slice(_FIRST_BATCH)
         x, y = np.asarray(self.data.x[rows]), np.asarray(self.data.y[rows])
         oracle: CircuitOracle = make_oracle(self.chip())
         point = oracle.find_point(x, y)
-        known = point.critical[point.reached & (point.critical > 0.0) & (point.critical < np.inf)]
-        if not len(known):
-            words = "no sample of the first batch has a critical nudge, of which this would be a share"
-            raise ScenarioError([ScenarioFault(("learning", "scheme", "beta"), words, 'give beta = "10 uS"')])
-        return float(known.min())
+        return float(point.critical[point.reached & (point.critical > 0.0)].min(initial=np.inf))
 
 
 def make_scheme(given: CircuitScheme, critical: Any, seed: int) -> Scheme:
     """Return a nudge scheme whose size is a conductance in siemens; `critical` gives the critical one where needed."""
     beta = given.beta.fraction * critical() if isinstance(given.beta, CriticalShare) else given.beta
+    if beta == np.inf:
+        words = "no sample of the first batch has a critical nudge, of which this would be a share"
+        raise ScenarioError([ScenarioFault(("learning", "scheme", "beta"), words, 'give beta = "10 uS"')])
     keys: dict[str, Any] = {"beta": beta}
     if given.points is not None:
         keys["points"] = given.points

@@ -32,10 +32,12 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
             words = f"{', '.join(doubtful[:8])}: only diodes and transistors join them to sources; cut off, they float"
             yield ("network",), words, "keep gates above threshold, or add a large resistor to a source"
     elif "ideal" in {str(getattr(diode, "kind", diode)) for diode in network.diodes.values()}:
-        gain = spec.physical.input_volts
+        own = spec.task.kind == "voltages"
+        gain = float(np.abs(np.asarray(setup.data.x)).max()) if own else spec.physical.input_volts
         if gain < STEEP:
-            words = f"is {gain:g} V: behind real diodes, which drop 0.6 V, the answer would be another"
-            yield ("physical", "input_volts"), words, "take hundreds of volts, or exponential diodes"
+            words = f"{gain:g} V: behind real diodes, which drop 0.6 V, the answer would be another"
+            place = ("task", "inputs") if own else ("physical", "input_volts")
+            yield place, f"{'are up to' if own else 'is'} {words}", "take hundreds of volts, or exponential diodes"
     sigma = spec.devices.weights.mismatch_sigma
     if sigma > OFTEN:
         yield (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios.circuits.setup import make_circuit_setup
+from scenarios.circuits.suspicions import find_circuit_suspicions
 from scenarios.language.faults import ScenarioError, format_dotted_key
 
 from .scenarios_of_circuits import BOARD, EXPONENTIAL, GRAPH, LATTICE, LAYERS, NETLIST, change, load, set_up
@@ -126,3 +127,10 @@ def test_a_share_of_a_critical_nudge_that_there_is_not_is_told(tmp_path):
     assert fault.path == ("learning", "scheme", "beta")
     assert "no sample of the first batch has a critical nudge" in fault.message
     assert fault.hint == 'give beta = "10 uS"'
+
+
+def test_a_nudge_of_its_own_needs_no_critical_one(tmp_path):
+    setup = set_up(change(GRAPH, ("network.elements.7.current", "-1 A")), tmp_path)
+    assert setup.find_critical_nudge() == np.inf
+    assert [scheme.beta for scheme in setup.schemes()] == [10e-6]
+    assert list(find_circuit_suspicions(setup)) == []
