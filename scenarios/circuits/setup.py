@@ -19,7 +19,8 @@ from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
 from substrate.circuits.spice.deck import ElementNames
-from substrate.circuits.system import LIMIT
+from substrate.circuits.system import LIMIT, assemble_system
+from substrate.circuits.transient import compute_capacitance
 
 from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
@@ -187,6 +188,11 @@ def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Findi
     if not isinstance(spec.network, LayeredNetwork):
         faults = find_circuit_faults(design.circuit)
         found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
+    if not found and spec.experiment.only_curves:
+        try:
+            compute_capacitance(assemble_system(design.circuit))
+        except ValueError as error:
+            found.append((("physical",), str(error), 'write capacitance = "1 pF"'))
     if not found and not is_fast(spec) and len(design.circuit.free) > LIMIT:
         words = f"{len(design.circuit.free)} free nodes, more than {LIMIT} that such a circuit may have"
         found.append((place, words, "use fewer nodes; layers with ideal diodes and no spreads have no limit"))

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from devices.circuit.units import Duration
 from devices.parameters import Parameters, Unit
 
 from ...schema.plan import ExperimentPlan, Repeats
@@ -62,6 +63,22 @@ class CircuitTrain(ExperimentPlan):
     """Keep a checkpoint after the first batch that ends so long after the last one, and at the end; seconds."""
 
 
+class CircuitSettle(ExperimentPlan):
+    """Record settling curves: the free phase from 0 V, then every nudge of every scheme."""
+
+    only_curves: ClassVar = True
+
+    kind: Literal["settle"]
+    duration: Annotated[Duration, Field(gt=0.0)]
+    """Time for which every settling is followed."""
+
+    samples: Annotated[int, Field(ge=1, le=100)] = 2
+    """The first so many training samples."""
+
+    points: Annotated[int, Field(ge=3, le=100_000)] = 200
+    """Times that are kept, equally spaced."""
+
+
 class CircuitEvaluate(ExperimentPlan):
     """Accuracy of the given parameters over many pieces of hardware; nothing is learned."""
 
@@ -75,5 +92,5 @@ class CircuitEvaluate(ExperimentPlan):
     """Test on the first so many samples; absent: all."""
 
 
-PLANS = Annotated[CircuitMeasure | CircuitTrain | CircuitEvaluate, Field(discriminator="kind")]
+PLANS = Annotated[CircuitMeasure | CircuitTrain | CircuitSettle | CircuitEvaluate, Field(discriminator="kind")]
 """What a scenario may do with a circuit."""

@@ -22,6 +22,9 @@ def describe_settling(group: Group) -> str:
         return (
             f"{sum(counts.values())} of {status.size} recorded settlings did not settle: {describe_statuses(counts)}."
         )
+    if group["time"].units == "s":  # of a circuit, which is followed for one time
+        size, unit = find_unit_prefix(float(group["time"].data[-1]), "s")
+        return f"All {status.size} recorded settlings came to rest within {group['time'].data[-1] / size:.3g} {unit}."
     slowest = int(np.unravel_index(steps.argmax(), steps.shape)[0])
     return (
         f"All {status.size} recorded settlings settled; the slowest, {group['phase'].data[slowest]}, took "

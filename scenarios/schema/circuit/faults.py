@@ -27,6 +27,7 @@ def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
     if not found:
         found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
+        found += _find_time_faults(scenario)
         found += _find_idle_faults(scenario)
     return found
 
@@ -150,7 +151,7 @@ def _find_learning_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     one = ("scheme",) if learning.scheme is not None else ("schemes",)
     if clamps and schemes:
         yield ("learning", *one), "changes nothing: coupled learning clamps the outputs", "leave it out"
-    if not clamps and not schemes and plan.nudges:
+    if not clamps and not schemes and plan.nudges and not plan.only_curves:
         hint = 'add [learning] scheme = { kind = "centred", beta = { fraction = 0.1 } }'
         yield ("learning",), "squared drops need a nudge scheme", hint
     for k, scheme in enumerate(schemes):
@@ -270,6 +271,26 @@ def is_fast(scenario: CircuitSpec) -> bool:
     plain = devices.model_copy(update={"weights": devices.weights.model_copy(update={"window": None})})
     ideal = not any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
     return ideal and plain == type(devices)()
+
+
+def _find_time_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    """Yield what keeps a circuit from being followed in time."""
+    network = scenario.network
+    if not scenario.experiment.only_curves:
+        return
+    if isinstance(scenario.learning.rule, Coupled):
+        yield ("learning", "rule"), "clamps the outputs, which makes voltages jump: no settling curves", "nudge them"
+    if isinstance(network, LayeredNetwork):
+        for name, diode in network.diodes.items():
+            if not isinstance(diode, ExponentialDiodes):
+                hint = 'take { kind = "exponential", saturation = "1 nA" }'
+                yield ("network", "diodes", name), "makes voltages jump: no settling curves of ideal diodes", hint
+        if scenario.physical.capacitance is None:
+            yield ("physical", "capacitance"), "is missing: without it voltages jump", 'write capacitance = "1 pF"'
+    for k, element in enumerate(network.elements) if isinstance(network, GraphNetwork) else ():
+        if element.kind == "diode" and element.model is None:
+            words = "is an ideal diode, which makes voltages jump: no settling curves"
+            yield ("network", "elements", k), words, "give it a model"
 
 
 def _find_settling_faults(scenario: CircuitSpec) -> Iterator[Fault]:
