@@ -1,0 +1,44 @@
+"""The scenarios of the page on circuits are valid, and what it says of the export comes back as a netlist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import nudgelab
+from devices.circuit.components import CircuitDevices
+
+PAGE = (Path(__file__).parents[2] / "docs" / "circuits.md").read_text(encoding="utf-8")
+BLOCKS = {re.search(r'name = "(.+)"', text)[1]: text for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in BLOCKS.items():
+        Path(f"{name}.toml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_layers_and_board_are_good(folder):
+    assert BLOCKS.keys() == {"my-layers", "my-board", "again"}
+    for name in ("my-layers", "my-board"):
+        found = nudgelab.load(folder / f"{name}.toml").check()
+        assert (str(found), found.warnings) == ("good", [])
+
+
+def test_the_exported_board_is_measured_like_the_board(folder):
+    board = nudgelab.load("my-board.toml")
+    board.export("my-board-spice", device_models=True)
+    plain = {"learning": {"rule": {"kind": "coupled", "clamp": 0.5}}, "experiment": {"kind": "measure", "samples": 2}}
+    own = nudgelab.load(board.loaded.spec.model_dump(by_alias=True, exclude_none=True, mode="json") | plain).run()
+    again = nudgelab.load(folder / "again.toml").run()
+    assert abs(own["gradient"]["cosine"].data - again["gradient"]["cosine"].data).max() < 1e-7
+
+
+def test_no_row_of_keys_is_invented():
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", PAGE[PAGE.index("## Devices") :], re.MULTILINE)
+    blocks = CircuitDevices.model_fields
+    assert {name for name, _ in rows} == set(blocks)
+    for name, keys in rows:
+        assert set(re.findall(r"`(\w+)`", keys)) == set(blocks[name].annotation.model_fields)
