@@ -27,6 +27,7 @@ CASES = [
     (GRAPH, [("network.elements.1.between", ["x", "high"])], "network", "both held", "leave that element out"),
     (GRAPH, [("network.elements.4.between", ["mid", "out"])], "network", "one end of which must be held", "a model"),
     (LATTICE, [("network.lattice.rows", 64), ("network.lattice.columns", 64)], "network", "4094 free nodes", "fewer"),
+    (LATTICE, [("experiment", {"kind": "settle", "duration": "1 us"})], "physical", "capacit", '"1 pF"'),
     (LAYERS, [("seed", 0)], "network.init", "out_1 float: all first conductances", "another seed"),
     (EXPONENTIAL, [("seed", 0)], "network.init", "out_1 float: all first conductances", "devices.weights.window"),
     (LAYERS, [("task.inputs.1", ["1 V"])], "task.inputs", "row 1 has 1 voltages, the circuit 3 inputs", "for each"),

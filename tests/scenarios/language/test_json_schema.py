@@ -71,7 +71,7 @@ def test_the_key_of_the_version_is_named_as_in_files():
 
 
 @needs_taplo
-@pytest.mark.parametrize("path", [*sorted(CATALOGUE.glob("*.toml")), *list_preset_files()], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sorted(CATALOGUE.rglob("*.toml")), *list_preset_files()], ids=lambda path: path.stem)
 def test_an_editor_accepts_every_packaged_file(path, tmp_path):
     if path in list_preset_files():
         path = write(tmp_path, f'extends = "x.toml"\n{path.read_text(encoding="utf-8")}')
@@ -101,7 +101,7 @@ experiment = { kind = "measure" }
         ('rule = "contrastive"', 'rule = "error-vector"'),
         ("fraction", "share"),
         ('kind = "voltages"', 'kind = "two-moons"'),
-        ('kind = "measure"', 'kind = "settle"'),
+        ('kind = "measure"', 'kind = "nudge"'),
         ("\nexperiment", "\ndynamics = { dt = 0.5 }\nexperiment"),
         ("\nexperiment", "\nenergy = { per_read = 1.0 }\nexperiment"),
         ('experiment = { kind = "measure" }\n', ""),

@@ -30,6 +30,8 @@ TWO = change(TWO, ("network.models.second", {"kind": "diode", "saturation": "1 u
 for _kind, _model in (("mos", "penn"), ("diode", "second"), ("mos", "other"), ("diode", "silicon")):
     _more = {"name": f"{_model}_2", "kind": _kind, "between": ["mid", "out"], "model": _model}
     TWO["network"]["elements"].append(_more | ({"gate": "2 V"} if _kind == "mos" else {}))
+CURVES = {"kind": "settle", "duration": "5 ns", "points": 8}
+SETTLED = change(LATTICE, ("physical.capacitance", "1 pF"), ("experiment", CURVES))
 RESISTOR = {"name": "mos", "kind": "conductor", "between": ["high", "mid"], "conductance": "1 mS"}
 
 FOUND: dict[str, Sample | Silent] = {
@@ -168,7 +170,7 @@ FOUND: dict[str, Sample | Silent] = {
         "physical",
         input_volts="10 V",
         target_volts="2 V",
-        capacitance=in_decks("1 pF"),
+        capacitance=given(SETTLED, "2 pF"),
     ),
     **name("chip", change(LAYERS, ("devices.weights.mismatch_sigma", 0.1)), "chip", instance=3),
     **name("dynamics", LAYERS, "dynamics", tolerance=1e-3, sweeps=2, precision="single"),
@@ -258,6 +260,15 @@ FOUND: dict[str, Sample | Silent] = {
         test_samples=2,
         reference=True,
         checkpoint_seconds=Silent("when a checkpoint is kept"),
+    ),
+    **name(
+        "experiment[settle]",
+        SETTLED,
+        "experiment",
+        kind=given(SETTLED, {"kind": "measure"}, path="experiment"),
+        duration="10 ns",
+        samples=1,
+        points=9,
     ),
     **name("experiment[train].ledger", BOOKED, "experiment.ledger", every_epochs=1, samples=3, repeats=2),
     **name("experiment[evaluate]", TESTED, "experiment", chips=3, samples=2),

@@ -118,6 +118,13 @@ OF_LEARNING = [
     (GRAPH, [TRAIN, *UNLEARNED], "network", "has nothing to learn", "write learn = true"),
     (NETLIST, [TRAIN, ("network.learn", None)], "network", "has nothing to learn", "write learn = true"),
 ]
+CURVES = ("experiment", {"kind": "settle", "duration": "1 us"})
+IN_TIME = [
+    (LATTICE, [CURVES, ("learning", {"rule": "coupled"})], "learning.rule", "makes voltages jump", "nudge them"),
+    (LAYERS, [CURVES], "network.diodes.h1", "makes voltages jump", "exponential"),
+    (EXPONENTIAL, [CURVES], "physical.capacitance", "is missing", 'write capacitance = "1 pF"'),
+    (GRAPH, [CURVES], "network.elements.4", "is an ideal diode", "give it a model"),
+]
 OF_DEVICES = [
     (LAYERS, ("devices.transistors.gain_sigma", 0.1), "there are no transistors", "leave it out"),
     (LAYERS, ("devices.amplifiers.forward_sigma", 0.1), "there are no amplifiers", "leave it out"),
@@ -150,6 +157,7 @@ def find_faults(base, changes, folder):
         *((GRAPH, *row) for row in ON_GRAPHS),
         *((LATTICE, *row) for row in ON_LATTICES),
         *OF_LEARNING,
+        *IN_TIME,
         *((base, [change], change[0], *words) for base, change, *words in OF_DEVICES),
         (
             LAYERS,
