@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...results.store import Group, ResultData
-from ...results.views import format_percent, select_latest
+from ...results.views import format_percent, is_of_circuit, select_latest
 from .advice import describe_remedies, find_main_part
 
 NAMES = {
@@ -82,7 +82,8 @@ def describe_largest_cause(result: ResultData) -> str:
     if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
         scheme = ledger["scheme"].data[best]
         return f"No cause of error matters: with {scheme} all are below {format_percent(_NEGLIGIBLE)}."
-    words = [*(NAMES[term] for term in found.names), _name_readout_cause(ledger, best, k), SINGLE]
+    names = NAMES | ({"asymmetry": "Asymmetry of the circuit"} if is_of_circuit(result) else {})
+    words = [*(names[term] for term in found.names), _name_readout_cause(ledger, best, k), SINGLE]
     name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
     shown = [
         f"{format_percent(a)} ({format_percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)

@@ -41,7 +41,8 @@ def draw_training(result: ResultData) -> Figure:
             if exact:
                 value = scale * exact[f"{name}_{part}"].data
                 draw_epoch_curve(axes, exact["epoch"].data, value, k, f"{words}, exact gradients", dashed=True)
-        axes.set_ylabel("wrong classes (%)" if name == "error" else "loss (cost per sample)")
+        cost = "cost" if (unit := group["loss_train"].units) == "1" else unit
+        axes.set_ylabel("wrong classes (%)" if name == "error" else f"loss ({cost} per sample)")
         _set_log_if_wide(axes)
     place_legend_below(figure, axes_list[:1])
     return figure

@@ -6,6 +6,7 @@ import pytest
 import nudgelab
 from scenarios.experiments.alarms import CIRCUIT_CURES, make_alarm_sheets
 from scenarios.experiments.measure.sheets import make_ledger_sheet, make_signal_sheet
+from scenarios.experiments.train.figures import draw_training
 
 BOARD = {
     "schema": 1,
@@ -35,6 +36,17 @@ def test_signals_are_in_volts(stored):
     sheet = make_signal_sheet(stored["signal"], "")
     assert sheet.title == "Signal levels, rms per node"
     assert sheet.columns == ["layer", "voltage (V)", "exact dL/d current (V^2/A)", f"to be read at {size} (V)"]
+
+
+def test_the_asymmetry_of_a_circuit_is_none_of_feedback():
+    answer = nudgelab.load("circuits/lattice", ["experiment.samples=1"]).run().answer
+    assert answer.startswith("Asymmetry of the circuit dominates: with centred")
+
+
+def test_the_loss_of_a_training_is_in_square_volts():
+    rates = {"learning": CLAMPED["learning"] | {"optimiser": {"coupled_rate": "20 uS/V^2"}}}
+    result = nudgelab.load(CLAMPED | rates | {"experiment": {"kind": "train", "epochs": 2}}).run()
+    assert draw_training(result.stored).axes[0].get_ylabel() == "loss (V^2 per sample)"
 
 
 def test_what_a_clamp_moves_is_its_share_of_the_error():
