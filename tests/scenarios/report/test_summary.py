@@ -40,6 +40,7 @@ def changed(result, path, **data):
 def settled(status, steps=((3, 4), (5, 9))):
     group = {
         "phase": Variable(("phase",), np.array(["free", "beta +0.2"])),
+        "time": Variable(("time",), np.zeros(1)),
         "status": Variable(("phase", "sample"), status),
         "steps": Variable(("phase", "sample"), steps),
     }
