@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from scenarios.circuits import netlists
+from scenarios.circuits.estimates import describe_circuit_estimates
 from scenarios.circuits.setup import make_circuit_setup
 from scenarios.circuits.suspicions import find_circuit_suspicions
 from scenarios.language.faults import ScenarioError, format_dotted_key
@@ -115,6 +117,29 @@ def test_a_netlist_that_is_no_text_is_refused(tmp_path, content, message):
         (tmp_path / "board.cir").write_bytes(content)
     with pytest.raises(ScenarioError, match=message):
         make_circuit_setup(loaded, loaded.spec)
+
+
+def test_a_source_at_a_gate_alone_is_no_input(tmp_path):
+    loaded = load(change(NETLIST, ("network.inputs.y", "Vgate")), tmp_path)
+    mos = "M1 mid gate out bulk channel\nVgate gate 0 3\nVbulk bulk 0 -5\n"
+    model = ".model channel NMOS(LEVEL=1 VTO=0.7 KP=1e-3 GAMMA=0 LAMBDA=0 IS=1e-30)\n"
+    (tmp_path / "board.cir").write_text(BOARD.replace(".model silicon", f"{mos}{model}.model silicon"))
+    with pytest.raises(ScenarioError) as caught:
+        make_circuit_setup(loaded, loaded.spec)
+    (fault,) = caught.value.faults
+    assert fault.path == ("network", "inputs", "y")
+    assert "'Vgate' is at a gate, whose voltage is constant" in fault.message
+    assert fault.hint == "name a source of another node"
+
+
+def test_a_netlist_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(netlists, "_LARGEST", 10)
+    assert "is larger than" in find_faults(NETLIST, tmp_path)[0].message
+
+
+def test_estimates_of_what_does_not_fit_say_why(tmp_path):
+    lines = list(describe_circuit_estimates(load(change(NETLIST, ("network.outputs.0", "none")), tmp_path)))
+    assert lines == ["No estimates: the netlist has no free node 'none'"]
 
 
 def test_a_share_of_a_critical_nudge_that_there_is_not_is_told(tmp_path):
