@@ -20,7 +20,6 @@ from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import INSTALL_JAX
 from substrate.network.topology import Topology
 
-from .circuits.setup import CircuitSetup, make_circuit_setup
 from .data.arrays import DataError, FileContent, compute_digest
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
@@ -42,8 +41,10 @@ from .schema.network import Network
 from .schema.records import find_record_faults
 from .schema.scenario import ScenarioSpec
 
-if TYPE_CHECKING:  # it needs compiled code
+if TYPE_CHECKING:  # they need compiled code
     from substrate.chip.chip import Chip
+
+    from .circuits.setup import CircuitSetup
 
 Array = NDArray[np.float64]
 Found = list[tuple[tuple[str | int, ...], str, str | None]]
@@ -106,13 +107,16 @@ class Setup(NamedTuple):
         return Chip(self.design, programmed or self.programmed, made, threads)
 
 
-AnySetup = Setup | CircuitSetup
-"""What a scenario describes: a rate network or a circuit."""
+if TYPE_CHECKING:
+    AnySetup = Setup | CircuitSetup
+    """What a scenario describes: a rate network or a circuit."""
 
 
 def make_any_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> AnySetup:
     """Return what a scenario describes, whatever it is; errors as those of `make_setup`."""
     if isinstance(loaded.spec, CircuitSpec):
+        from .circuits.setup import make_circuit_setup
+
         return make_circuit_setup(loaded, loaded.spec, shelf)
     return make_setup(loaded, shelf)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
 from devices.parameters import Level, is_ratio
 from substrate.network.topology import Topology
 
-from .build import AnySetup, Setup
-from .circuits.suspicions import find_circuit_suspicions
+from .build import Setup
 from .data.shelf import Shelf
 from .language.faults import Finding, ScenarioFault, format_dotted_key, locate_findings
 from .language.load import LoadedScenario
 from .schema.circuit.scenario import CircuitSpec
 from .schema.scenario import ScenarioSpec
 from .suspicions_data import find_data_suspicions, find_weight_suspicions
+
+if TYPE_CHECKING:
+    from .build import AnySetup
 
 Place = tuple[str | int, ...]
 
@@ -73,6 +75,8 @@ def find_suspicions(loaded: LoadedScenario, setup: AnySetup | None, shelf: Shelf
     if isinstance(loaded.spec, CircuitSpec) and setup is None:
         return []
     if not isinstance(setup, Setup | None):
+        from .circuits.suspicions import find_circuit_suspicions  # noqa: PLC0415  it loads compiled code
+
         return locate_findings(find_circuit_suspicions(setup), loaded.data, loaded.origins, loaded.path).faults
     scenario = loaded.scenario
     plain = scenario.in_units()

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 
-from ..build import AnySetup, Setup
-from ..circuits.setup import CircuitSetup
+from ..build import Setup
 from ..data.datasets import Data
 from ..drawing.sheet import Sheet
 from ..results.points import is_single
@@ -27,6 +26,9 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..build import AnySetup
+    from ..circuits.setup import CircuitSetup
 
 Array = NDArray[np.float64]
 P = TypeVar("P", bound=ExperimentPlan)

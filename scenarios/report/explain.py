@@ -15,7 +15,6 @@ from substrate.units.physical import (
 )
 
 from ..build import make_any_setup
-from ..circuits.estimates import describe_circuit_estimates
 from ..data.arrays import DataError
 from ..data.datasets import read_outline
 from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
@@ -84,6 +83,8 @@ def _format_origin(origin: Origin) -> str:
 
 def _describe_estimates(loaded: LoadedScenario) -> Iterator[str]:
     if not isinstance(loaded.spec, ScenarioSpec):
+        from ..circuits.estimates import describe_circuit_estimates  # noqa: PLC0415  it loads compiled code
+
         yield from describe_circuit_estimates(loaded)
         return
     scenario = loaded.scenario

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from substrate.engine.threads import describe_blas
 
-from ..build import AnySetup
 from ..language.load import LoadedScenario
 from ..results.store import Group, Variable
+
+if TYPE_CHECKING:
+    from ..build import AnySetup
 
 
 def make_provenance_group(loaded: LoadedScenario, setup: AnySetup) -> Group:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from substrate.engine.door import load_engine
 from substrate.engine.threads import limit_blas_threads
 
-from ..build import AnySetup, Setup, make_any_setup
+from ..build import Setup, make_any_setup
 from ..experiments.device_tables import add_physical_units
 from ..experiments.kind import Ending, RunError, RunSetting, run_experiment
 from ..experiments.watch import Watch
@@ -25,6 +25,9 @@ from ..suspicions import find_suspicions, format_suspicion
 from .identity import compute_run_id
 from .provenance import make_provenance_group
 from .relocate import relocate_paths
+
+if TYPE_CHECKING:
+    from ..build import AnySetup
 
 RESULT = "run.h5"
 SCENARIO = "scenario.toml"
