@@ -91,6 +91,18 @@ class CircuitLearning(Parameters):
     optimiser: CircuitSgd = CircuitSgd()
     """How gradients become changes."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_homeostasis(cls, given: Any) -> Any:
+        """Refuse homeostasis: the current of a resistor, diode or source is one number at both of its ends."""
+        if isinstance(given, dict) and "homeostasis" in given:
+            words = (
+                "`homeostasis` has nothing to pull: elements with two ends are symmetric by construction, amplifiers "
+                "need equal gains in every layer (`metric`), and transistors have nothing to trim"
+            )
+            raise PydanticCustomError("homeostasis", "{words}", {"words": words, "hint": "leave it out"})
+        return given
+
     @model_validator(mode="after")
     def _one_way(self) -> CircuitLearning:
         if self.scheme is not None and self.schemes is not None:

@@ -31,6 +31,7 @@ LAYERED = [
         "no hidden layer",
         "hidden layers are h1",
     ),
+    ([("learning.homeostasis", {"kind": "exact"})], "learning", "has nothing to pull", "leave it out"),
     ([("network.init", None)], "network", "says no first conductances", "cut-uniform"),
     ([("network.parameters", "p.npz")], "network.init", "changes nothing", "leave one of them out"),
 ]
