@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from learning.circuits.rule import make_imprinting_rule
+from learning.schemes.scheme import Scheme
+from learning.training import Samples
+
 from ..language.faults import ScenarioError
 from ..language.load import LoadedScenario
 from ..schema.circuit.scenario import CircuitSpec
-from .setup import make_circuit_setup
+from .setup import CircuitSetup, make_circuit_setup
+
+_BATCHES = 20
+"""Batches of a training that are timed."""
 
 _DIODE = 0.6
 """Forward drop of a real diode, in volts."""
@@ -45,6 +53,34 @@ def describe_circuit_estimates(loaded: LoadedScenario) -> Iterator[str]:
             f", {rms / _DIODE:.2g} drops of a real diode" if counts["diodes"] and name != list(chip.layers)[-1] else ""
         )
         yield f"voltage     {rms:.3g} V rms in {name}{real}"
-    for scheme in setup.schemes():
+    schemes = setup.schemes()
+    for scheme in schemes:
         if scheme is not None:
             yield f"nudge       {scheme.label}: {scheme.beta:.4g} S"
+    if setup.plan.resumes:
+        seconds = _measure_training(setup, schemes[0])
+        yield f"time        about {_format_seconds(seconds)} for the training, by a few batches measured just now"
+
+
+def _measure_training(setup: CircuitSetup, scheme: Scheme | None) -> float:
+    """Return the seconds that all batches of a training take, from some that change nothing."""
+    chip, data, size = setup.chip(), setup.data, setup.scenario.task.batch
+    nothing = dict.fromkeys(setup.graph.blocks, 0.0)
+    rule = make_imprinting_rule(setup.scenario.learning.rule, chip, scheme, True, lambda: nothing)
+    count, plan = len(data.x), setup.plan
+    samples = min(count, getattr(plan, "samples", None) or count)
+    ids = [np.arange(first, min(first + size, samples)) for first in range(0, samples, size)]
+    tried = [Samples(np.asarray(data.x[rows]), np.asarray(data.y[rows]), rows) for rows in ids[: _BATCHES + 1]]
+    rule(tried[0])  # compiles, and does what is done once
+    begin = time.perf_counter()
+    for batch in tried[1:] or tried:
+        rule(batch)
+    each = (time.perf_counter() - begin) / max(1, len(tried) - 1)
+    return each * len(ids) * int(getattr(plan, "epochs", 1))
+
+
+def _format_seconds(seconds: float) -> str:
+    for name, size in {"hours": 3600.0, "minutes": 60.0}.items():
+        if seconds >= 2.0 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s" if seconds >= 1.0 else "less than a second"

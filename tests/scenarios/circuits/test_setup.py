@@ -1,8 +1,11 @@
 """What of a circuit, its files and its data does not fit is found before a run, at the key to change."""
 
+import re
+
 import numpy as np
 import pytest
 
+import nudgelab
 from scenarios.circuits import netlists
 from scenarios.circuits.estimates import describe_circuit_estimates
 from scenarios.circuits.setup import make_circuit_setup
@@ -160,3 +163,9 @@ def test_a_nudge_of_its_own_needs_no_critical_one(tmp_path):
     assert setup.find_critical_nudge() == np.inf
     assert [scheme.beta for scheme in setup.schemes()] == [10e-6]
     assert list(find_circuit_suspicions(setup)) == []
+
+
+def test_the_time_of_a_training_is_measured():
+    text = nudgelab.load("circuits/deep-resistive", {"experiment.samples": 40, "experiment.epochs": 1}).show()
+    assert re.search(r"# time        (about \d+ s|about less than a second) for the training", text)
+    assert "# time" not in nudgelab.load("circuits/lattice").show()
