@@ -420,7 +420,7 @@ def is_oracle(path):
 
 # Kinds of experiments
 
-KINDS = {path.parent.name for path in (ROOT / "scenarios/experiments").glob("*/plan.py")}
+KINDS = {path.parent.name.replace("_", "-") for path in (ROOT / "scenarios/experiments").glob("*/kind.py")}
 
 OTHER_MEANINGS = {
     "scenarios/schema/idle.py": "keys of devices: the circuit of the nudge, the train of coincidences",

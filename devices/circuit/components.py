@@ -6,12 +6,12 @@ differs between phases is an error of its size over the nudge: see `learning.ora
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ..parameters import Parameters, Ratio
-from .units import Conductance, Volt
+from .units import Capacitance, Conductance, Duration, Resistance, Share, Slope, Volt
 
 Sigma = Annotated[Ratio, Field(ge=0.0, le=1.0)]
 Spread = Annotated[Volt, Field(ge=0.0, le=100.0)]
@@ -91,6 +91,48 @@ class DropReading(Parameters):
     A board with one network for each phase has it; absent or 0: one circuit settles in turn."""
 
 
+class IntegratorCircuit(Parameters):
+    """An analogue multiplier that charges the capacitor of a gate through a resistor."""
+
+    capacitance: Annotated[Capacitance, Field(gt=0.0)]
+    """C, of the gate's capacitor."""
+
+    resistance: Annotated[Resistance, Field(gt=0.0)]
+    """R, through which it is charged."""
+
+    scale: Annotated[Volt, Field(gt=0.0)]
+    """V0, by which the multiplier divides products of drops."""
+
+
+class ContinuousUpdate(Parameters):
+    """Every learned transistor changes its own gate in time, until it meets the end of the range.
+
+    ``dG/dt = gain/(R C V0) (dV_F - dV_C + o) (dV_F + dV_C) + b - l G`` with the drops in the free and in the clamped
+    network (arXiv 2505.22887). The range is that of `devices.transistors.gate`.
+    """
+
+    kind: Literal["continuous"]
+    """How parameters change."""
+
+    circuit: IntegratorCircuit
+    """What integrates."""
+
+    gain: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    """Factor of the rate."""
+
+    bias: dict[str, Slope] = Field(default_factory=dict)
+    """b, by the name of the element; absent: 0."""
+
+    offset: dict[str, Volt] = Field(default_factory=dict)
+    """o, of the comparator of both drops, by the name of the element; absent: 0."""
+
+    leak: dict[str, Share] = Field(default_factory=dict)
+    """l, by the name of the element; below 0 for an integrator that amplifies what it holds; absent: 0."""
+
+    delay: Annotated[Duration, Field(ge=0.0, le=1.0)] = Field(default=0.0, validate_default=False)
+    """How much longer than its share of the period each task is on."""
+
+
 class CircuitDevices(Parameters):
     """Imperfections of one circuit."""
 
@@ -111,6 +153,9 @@ class CircuitDevices(Parameters):
 
     drops: DropReading = DropReading()
     """How drops are measured."""
+
+    update: ContinuousUpdate | None = None
+    """How parameters change by themselves; absent: they are written."""
 
     @property
     def random(self) -> bool:

@@ -12,10 +12,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from ..parameters import convert_quantity
 
 EXAMPLES = {"V": "0.5 V", "S": "10 uS", "A": "1 uA", "F": "1 pF", "ohm": "500 ohm", "S/V": "850 uS/V", "K": "300 K"}
-EXAMPLES |= {"S^2/V^2": "0.6 uS^2/V^2", "S/V^2": "5 uS/V^2", "s": "20 ms"}
+EXAMPLES |= {"S^2/V^2": "0.6 uS^2/V^2", "S/V^2": "5 uS/V^2", "s": "20 ms", "V/s": "2 V/s", "1/s": "0.5 1/s"}
 
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "k": 1e3, "M": 1e6}
-_COMPOUND = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([munpfkM]?)(A|S\^2/V\^2|S/V\^2|S/V)\s*$")
+_COMPOUND = re.compile(
+    r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([munpfkM]?)(A|S\^2/V\^2|S/V\^2|S/V|V/s|1/s)\s*$"
+)
 """Units that are no single word: a prefix belongs to the first letter, so that ``uS^2`` is ``(uS)^2``."""
 
 
@@ -48,7 +50,7 @@ class WithUnit:
             factor = _PREFIXES[match[2]]
             if match[3] == self.unit:
                 return float(f"{float(match[1]) * (factor**2 if self.unit.startswith('S^2') else factor):.15g}")
-        if len(self.unit) > 3 or self.unit in ("A", "S/V"):
+        if len(self.unit) > 3 or self.unit in ("A", "S/V", "V/s", "1/s"):
             words = "'{text}' cannot be read in the unit '{unit}'"
             raise PydanticCustomError("unit", words, {"text": value, "unit": self.unit, "example": example})
         try:
@@ -79,6 +81,12 @@ Capacitance = Annotated[float, WithUnit("F")]
 
 Duration = Annotated[float, WithUnit("s")]
 """A time."""
+
+Slope = Annotated[float, WithUnit("V/s")]
+"""Change of a voltage in time."""
+
+Share = Annotated[float, WithUnit("1/s")]
+"""Share lost in time."""
 
 Temperature = Annotated[float, WithUnit("K")]
 """An absolute temperature."""

@@ -38,6 +38,7 @@ from .data import read_circuit_data
 from .elements import BuiltCircuit, build_graph, list_lattice_elements
 from .layers import build_layers
 from .netlists import read_netlist_circuit
+from .updates import find_update_faults
 
 Array = NDArray[np.float64]
 
@@ -145,7 +146,7 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     built, content, taken, found = _build_circuit(spec, files)
     if found or built is None:
         raise make_scenario_error(loaded, found)
-    found += _find_element_faults(spec, built.design)
+    found += [*_find_element_faults(spec, built.design), *find_update_faults(spec, built)]
     if found:
         raise make_scenario_error(loaded, found)
     programmed, more, words, faults = _find_parameters(loaded, spec, built, shelf or Shelf())

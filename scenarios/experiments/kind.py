@@ -19,7 +19,6 @@ from ..drawing.sheet import Sheet
 from ..results.points import is_single
 from ..results.store import Group, ResultData
 from ..results.views import select_latest
-from ..schema.experiments import PLANS
 from ..schema.plan import ExperimentPlan
 from .remarks import describe_audits, describe_clipped_reads
 from .watch import Watch
@@ -124,7 +123,7 @@ def run_experiment(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[
     """
     if isinstance(setup, Setup):
         return find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
-    module = import_module(f".circuits.{setup.plan.kind}", __package__)
+    module = import_module(f".circuits.{_name_module(setup.plan.kind)}", __package__)
     found: tuple[dict[str, Group], Ending] = module.RUN(CircuitWork(setup, setting, watch))
     return found
 
@@ -150,7 +149,7 @@ class ExperimentKind(Generic[P]):
     """
 
     name: str
-    """As in ``experiment.kind``; that of the folder."""
+    """As in ``experiment.kind``; that of the folder, but for hyphens."""
 
     mark: str
     """Group by which a result is known."""
@@ -224,14 +223,14 @@ class ExperimentKind(Generic[P]):
 @cache
 def list_kinds() -> tuple[ExperimentKind[Any], ...]:
     """Return every kind, those of the highest rank first."""
-    found = [find_kind(name) for name in PLANS]
+    found = [find_kind(path.parent.name) for path in sorted(Path(__file__).parent.glob("*/kind.py"))]
     return tuple(sorted(found, key=lambda kind: -kind.rank))
 
 
 @cache
 def find_kind(name: str) -> ExperimentKind[Any]:
     """Return a kind by its name."""
-    found: ExperimentKind[Any] = import_module(f".{name}.kind", __package__).KIND
+    found: ExperimentKind[Any] = import_module(f".{_name_module(name)}.kind", __package__).KIND
     return found
 
 
@@ -242,5 +241,11 @@ def find_result_kind(result: ResultData) -> ExperimentKind[Any] | None:
 
 def list_kind_modules(kind: ExperimentKind[Any], ending: str) -> list[str]:
     """Return the modules in the folder of a kind whose names end so, as texts to import."""
-    paths = sorted(Path(__file__).with_name(kind.name).glob(f"*{ending}.py"))
-    return [f"{__package__}.{kind.name}.{path.stem}" for path in paths]
+    folder = _name_module(kind.name)
+    paths = sorted(Path(__file__).with_name(folder).glob(f"*{ending}.py"))
+    return [f"{__package__}.{folder}.{path.stem}" for path in paths]
+
+
+def _name_module(name: str) -> str:
+    """Return the name of the folder or module of a kind."""
+    return name.replace("-", "_")

@@ -23,13 +23,14 @@ from .faults import (
     ScenarioError,
     ScenarioFault,
     format_dotted_key,
+    get_value_at,
     locate_findings,
     name_toml_type,
     shorten_text,
 )
 from .files import FileReader, Origins, RefusalError, Tree, convert_to_toml, find_toml_fault, list_keys
 from .lines import Key
-from .messages import translate_errors
+from .messages import list_kinds_at, translate_errors
 
 _WEIGHTS_LIMIT, _UNITS_LIMIT = 4e9, 1e8
 
@@ -273,7 +274,17 @@ def _validate_tree(data: Tree) -> tuple[AnySpec | None, list[Finding]]:
         findings.append((("schema",), f"must be a whole number, is {name_toml_type(schema)}", "write schema = 1"))
     if circuit:
         return scenario, findings
+    findings = [_point_to_circuits(finding, data) for finding in findings]
     return scenario, findings + _find_network_faults(data, {path for path, *_ in findings})
+
+
+def _point_to_circuits(finding: Finding, data: Tree) -> Finding:
+    """Return what is wrong with a rate network, with a hint where a kind is one that only circuits have."""
+    path, message, hint = finding
+    wrong = path[-1:] == ("kind",) and message.startswith("must be")
+    if wrong and get_value_at(data, path) in list_kinds_at(CircuitSpec, path[:-1]):
+        hint = f'only circuits have it: write network.law = "{CIRCUIT}"'
+    return path, message, hint
 
 
 def _find_network_faults(data: Tree, faulty: set[Key]) -> list[Finding]:

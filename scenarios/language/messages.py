@@ -153,6 +153,11 @@ def _list_tags(table: type[BaseModel]) -> list[Any]:
     return _list_choices(field.annotation) if field else []
 
 
+def list_kinds_at(model: type[BaseModel], path: Key) -> list[Any]:
+    """Return the kinds that a table of a model can have."""
+    return [tag for table in _locate_error(path, model).tables for tag in _list_tags(table)]
+
+
 def _describe_error(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
     """Return one error that is neither an unknown nor a missing key."""
     kind, context = error["type"], error.get("ctx", {})

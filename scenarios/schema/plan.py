@@ -59,6 +59,9 @@ class ExperimentPlan(Parameters):
     only_curves: ClassVar[bool] = False
     """The experiment is about settling curves and nothing else."""
 
+    alternates: ClassVar[bool] = False
+    """Tasks alternate while the circuit learns them by itself."""
+
     resumes: ClassVar[bool] = False
     """It leaves a checkpoint when it is stopped; others are given up."""
 

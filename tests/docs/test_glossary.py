@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from learning.oracle.ledger.vectors import TERMS
 from scenarios.experiments.alarms import KINDS as ALARMS
-from scenarios.schema.experiments import PLANS
+from scenarios.experiments.kind import list_kinds
 from scenarios.schema.scenario import ScenarioSpec
 from substrate.chip.causes import CAUSES, UNFINISHED
 from substrate.protocol import Status
@@ -80,7 +80,7 @@ PRINTED = {
     "term of the ledger": TERMS,
     "cause": (*CAUSES, *UNFINISHED),
     "status": [status.words for status in Status],
-    "kind of experiment": list(PLANS),
+    "kind of experiment": [kind.name for kind in list_kinds()],
     "alarm": list(ALARMS),
 }
 """Names that results print."""

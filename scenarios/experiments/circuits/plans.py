@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from devices.circuit.units import Duration
 from devices.parameters import Parameters, Unit
@@ -92,5 +93,34 @@ class CircuitEvaluate(ExperimentPlan):
     """Test on the first so many samples; absent: all."""
 
 
-PLANS = Annotated[CircuitMeasure | CircuitTrain | CircuitSettle | CircuitEvaluate, Field(discriminator="kind")]
+class SelfLearning(ExperimentPlan):
+    """Let the circuit learn by itself while tasks alternate, until its parameters go round in a cycle."""
+
+    nudges: ClassVar = False
+    alternates: ClassVar = True
+
+    kind: Literal["self-learning"]
+    periods: (
+        Annotated[list[Annotated[Duration, Field(gt=0.0, le=1000.0)]], Field(min_length=1, max_length=1000)] | None
+    ) = None
+    """Full periods, in which every task is on once; absent only with `compare`."""
+
+    compare: Literal["transistor-learner-1", "transistor-learner-2", "transistor-learner-3"] | None = None
+    """Simulate the periods of a bundled measurement and set its spans and errors beside."""
+
+    points: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Points of the cycle that are kept of every task."""
+
+    @model_validator(mode="after")
+    def _one_list(self) -> SelfLearning:
+        if (self.periods is None) == (self.compare is None):
+            raise PydanticCustomError(
+                "periods", "needs one of `periods` and `compare`, which brings periods of its own"
+            )
+        return self
+
+
+PLANS = Annotated[
+    CircuitMeasure | CircuitTrain | CircuitSettle | CircuitEvaluate | SelfLearning, Field(discriminator="kind")
+]
 """What a scenario may do with a circuit."""

@@ -10,6 +10,7 @@ from devices.parameters import Parameters
 from learning.circuits.coupled import Coupled
 from substrate.network.wiring import LAYER_NAME
 
+from .continuous import find_continuous_faults
 from .network import ExponentialDiodes, GraphNetwork, Lattice, LayeredNetwork
 
 if TYPE_CHECKING:  # the scenario asks for its faults
@@ -27,8 +28,7 @@ def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
     if not found:
         found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
-        found += _find_time_faults(scenario)
-        found += _find_idle_faults(scenario)
+        found += [*_find_time_faults(scenario), *find_continuous_faults(scenario), *_find_idle_faults(scenario)]
     return found
 
 
@@ -225,7 +225,7 @@ def _find_idle_faults(scenario: CircuitSpec) -> Iterator[Fault]:
             yield place, "changes nothing: the netlist says it", "write .temp in the netlist"
         elif not _has_junctions(network):
             yield place, "changes nothing: there are no exponential diodes", "leave it out"
-    if scenario.task.kind == "voltages":
+    if scenario.task.kind in ("voltages", "alternating"):
         for key in set(_list_given(scenario.physical)) & {"input_volts", "target_volts"}:
             yield ("physical", key), "changes nothing: the task is written in volts", "leave it out"
     noisy = "noise" in scenario.devices.drops.model_fields_set  # 0 is meant where it is written, as in a sweep

@@ -88,7 +88,24 @@ class VoltagesTask(Parameters):
     """Samples per batch of a training."""
 
 
-CircuitTask = Annotated[VoltagesTask | BundledTask | IdxTask | ArraysTask, Field(discriminator="kind")]
+_Rows = Annotated[list[list[Volt]], Field(min_length=1, max_length=10_000)]
+
+
+class AlternatingTask(Parameters):
+    """Tasks that take turns, each with its own samples in volts."""
+
+    kind: Literal["alternating"]
+
+    tasks: Annotated[dict[str, _Rows], Field(min_length=2, max_length=100)]
+    """By name, in turn: one row a sample, one voltage an input, then one voltage an output."""
+
+    offsets: dict[str, _Rows] = Field(default_factory=dict)
+    """By the name of the task: how far clamping aims beside the targets; one row a sample, one voltage an output."""
+
+
+CircuitTask = Annotated[
+    VoltagesTask | AlternatingTask | BundledTask | IdxTask | ArraysTask, Field(discriminator="kind")
+]
 
 
 class CircuitSpec(Parameters):

@@ -29,7 +29,7 @@ from scenarios.sweeps.point import PointWatch
 from ..language.fuzz import limit_time, list_places, mutate, pick
 from .scenarios_of_circuits import ALL, BOARD, LAYERS, change
 
-UNITS = ["V", "mS", "uS", "S", "uA", "ohm", "nF", "pF", "nA", "uS^2/V^2", "uS/V"]
+UNITS = ["V", "mS", "uS", "S", "uA", "ohm", "nF", "pF", "nA", "uS^2/V^2", "uS/V", "V/s", "1/s", "ms"]
 """Of quantities that are changed, or take another one's place."""
 
 TRAINED = change(LAYERS, ("experiment", {"kind": "train", "epochs": 2, "reference": True, "ledger": {"samples": 1}}))
@@ -68,7 +68,8 @@ def _is_long(spec: Any) -> bool:
     """Tell whether a run would take more than a moment."""
     plan, layers = spec.experiment, getattr(spec.network, "layers", {})
     counts = [getattr(table, key, None) or 0 for table in (plan, getattr(plan, "ledger", None)) for key in COUNTS]
-    return max(counts) > 20 or sum(layers.values()) > 200
+    seconds = max([*(getattr(plan, "periods", None) or [0.0]), getattr(spec.devices.update, "delay", 0.0)])
+    return max(counts) > 20 or sum(layers.values()) > 200 or seconds > 1.0
 
 
 def answer(data: dict[str, Any]) -> str:

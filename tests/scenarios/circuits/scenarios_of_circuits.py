@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
 from scenarios.circuits.setup import CircuitSetup, make_circuit_setup
+from scenarios.language.files import CATALOGUE
 from scenarios.language.load import LoadedScenario, load_scenario
 from scenarios.schema.circuit.scenario import CircuitSpec
 
@@ -96,6 +98,12 @@ NETLIST: dict[str, Any] = GRAPH | {
     },
 }
 
+LEARNER: dict[str, Any] = tomllib.loads(
+    (CATALOGUE / "circuits" / "transistor-learner.toml").read_text(encoding="utf-8")
+)
+LEARNER["experiment"] = {"kind": "self-learning", "periods": ["20 ms"]}
+"""Two transistors that learn by themselves."""
+
 BOARD = """\
 a divider with a diode
 Vin in 0 0
@@ -110,6 +118,7 @@ D1 mid 0 silicon
 """
 
 ALL = {"layers": LAYERS, "exponential": EXPONENTIAL, "graph": GRAPH, "lattice": LATTICE, "netlist": NETLIST}
+ALL["learner"] = LEARNER
 
 
 def change(base: dict[str, Any], *changes: tuple[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Every kind of experiment is found by its folder, and offers all that those need who run, report and sweep it."""
 
 import importlib
+from typing import get_args
 
 import pytest
 
+from scenarios.experiments.circuits.plans import PLANS as CIRCUIT_PLANS
 from scenarios.experiments.estimate import CostEstimate
 from scenarios.experiments.figures import list_registered_figures
 from scenarios.experiments.kind import ExperimentKind, find_kind, find_result_kind, list_kinds
@@ -11,10 +13,14 @@ from scenarios.report.answer import make_answer
 from scenarios.schema.experiments import PLANS
 from tests.scenarios import result_files
 
+CIRCUITS = {get_args(plan.model_fields["kind"].annotation)[0] for plan in get_args(get_args(CIRCUIT_PLANS)[0])}
+"""Kinds of experiments with circuits."""
+
 
 def test_every_folder_with_a_plan_is_a_kind():
     assert {"settle", "measure", "nudge", "train", "evaluate"} <= PLANS.keys()
-    assert {kind.name for kind in list_kinds()} == PLANS.keys()
+    assert {kind.name for kind in list_kinds()} == PLANS.keys() | CIRCUITS
+    assert CIRCUITS - PLANS.keys() == {"self-learning"}
     marks = [kind.mark for kind in list_kinds()]
     assert len(set(marks)) == len(marks)
 
@@ -30,6 +36,16 @@ def test_a_kind_offers_what_it_has_to(name):
     estimate = importlib.import_module(f"scenarios.experiments.{name}.estimate").ESTIMATE
     for needed in ("count", "times"):
         assert getattr(type(estimate), needed) is not getattr(CostEstimate, needed)
+
+
+@pytest.mark.parametrize("name", sorted(CIRCUITS))
+def test_a_kind_with_circuits_is_run_and_told(name):
+    module = importlib.import_module(f"scenarios.experiments.circuits.{name.replace('-', '_')}")
+    assert callable(module.RUN)
+    kind = find_kind(name)
+    assert kind.name == name
+    assert type(kind).sentence is not ExperimentKind.sentence
+    assert {headline.group for headline in kind.headlines} <= set(kind.kept)
 
 
 @pytest.mark.parametrize(

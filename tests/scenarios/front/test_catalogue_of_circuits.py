@@ -68,3 +68,24 @@ def test_a_deep_resistive_network_learns():
     ]
     metrics = nudgelab.load("circuits/deep-resistive", [*short, "network.layers.h1=32"]).run()["metrics"]
     assert metrics["loss_test"].data[-1] < 0.8 * metrics["loss_test"].data[0]
+
+
+def test_a_board_forgets_between_tasks_and_clamping_further_lowers_the_floor():
+    found = {}
+    for clamp in (1.0, 5.0):
+        edits = [f"learning.rule.clamp={clamp}", "experiment.periods=['1 ms','10 ms','2 s']"]
+        found[clamp] = nudgelab.load("circuits/self-learning-board", edits).run()["cycles"]
+        assert found[clamp]["closed"].data.all()
+    error = found[1.0]["error"].data
+    assert error[1] < 1.05 * error[0], "fast changes of the task have one floor"
+    assert error[2] > 10.0 * error[0]
+    span = found[1.0]["span"].data
+    assert abs(np.log10(span[1] / span[0]) - 2.0) < 0.05
+    assert found[5.0]["floor"].data < 0.1 * found[1.0]["floor"].data
+    assert found[5.0]["error"].data[2] > 0.5 * error[2], "slow ones are forgotten all the same"
+
+
+def test_a_board_solves_both_tasks_without_leaks_and_biases():
+    edits = ["devices.update.leak={}", "devices.update.bias={}", "experiment.periods=['1 ms']"]
+    found = nudgelab.load("circuits/self-learning-board", edits).run()["cycles"]
+    assert found["floor"].data < 1e-15

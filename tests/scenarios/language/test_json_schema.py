@@ -50,6 +50,7 @@ def test_every_key_is_explained_and_no_key_is_generated_prose():
 def test_only_words_of_json_schema_are_left():
     known = {"$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "items", "type"}
     known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "pattern"}
+    known |= {"minProperties", "maxProperties"}
     for table in json_schema.make_json_schema()["$defs"].values():
         for field in table["properties"].values():
             words = {word for node in nodes(field) for word in node}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenarios_of_circuits import EXPONENTIAL, GRAPH, LATTICE, LAYERS, NETLIST, change
+from ..scenarios_of_circuits import EXPONENTIAL, GRAPH, LATTICE, LAYERS, LEARNER, NETLIST, change
 from .sample import Sample, Silent, given, in_decks, name, refused
 
 IDEAL = change(LAYERS, ("network.diodes.h1", {"kind": "ideal"}))
@@ -25,6 +25,7 @@ IMAGES = change(IMAGES, ("devices.weights.window", ["1 uS", "20 uS"]))
 BUNDLED = change(TRAINED, ("task", {"kind": "bundled"}), ("network.layers", {"in": 784, "h1": 4, "out": 10}))
 BUNDLED = change(BUNDLED, ("experiment", EPOCHS | {"epochs": 1, "samples": 5, "test_samples": 4}), ("task.batch", 2))
 BUNDLED = change(BUNDLED, ("devices.weights.window", ["1 uS", "20 uS"]))
+COMPARED = change(LEARNER, ("experiment", {"kind": "self-learning", "compare": "transistor-learner-1"}))
 TWO = change(GRAPH, ("network.models.other", GRAPH["network"]["models"]["penn"] | {"threshold": "0.5 V"}))
 TWO = change(TWO, ("network.models.second", {"kind": "diode", "saturation": "1 uA"}))
 for _kind, _model in (("mos", "penn"), ("diode", "second"), ("mos", "other"), ("diode", "silicon")):
@@ -202,6 +203,25 @@ FOUND: dict[str, Sample | Silent] = {
     **name("devices.diodes", EXPONENTIAL, "devices.diodes", saturation_sigma=0.5, ideality_sigma=0.1),
     **name("devices.nudge", LAYERS, "devices.nudge", offset_sigma="10 mV", gain=1.1),
     **name("devices.drops", LAYERS, "devices.drops", offset_sigma="10 mV", noise="10 mV", twin_sigma=0.1),
+    **name(
+        "devices.update",
+        LEARNER,
+        "devices.update",
+        kind=refused("other", "must be 'continuous'"),
+        gain=2.0,
+        bias={"minus": "1 V/s"},
+        offset={"plus": "1 mV"},
+        leak={"plus": "1 1/s"},
+        delay="1 ms",
+    ),
+    **name(
+        "devices.update.circuit",
+        LEARNER,
+        "devices.update.circuit",
+        capacitance="10 uF",
+        resistance="1 kohm",
+        scale="0.1 V",
+    ),
     **name("learning", EXPONENTIAL, "learning", metric="none"),
     **name("learning.rule[coupled]", COUPLED, "learning.rule", kind=refused("contrastive", "nudge scheme"), clamp=0.5),
     **name("learning.rule[contrastive]", LAYERS, "learning.rule", kind=refused("coupled", "clamps the outputs")),
@@ -248,6 +268,14 @@ FOUND: dict[str, Sample | Silent] = {
         path="other.npz",
         batch=3,
     ),
+    **name(
+        "task[alternating]",
+        LEARNER,
+        "task",
+        kind=refused("voltages", "unknown key"),
+        tasks={"A": [["435.1 mV", "0.31 V"]], "B": [["18.1 mV", "0.16 V"]]},
+        offsets={"A": [["1 mV"]]},
+    ),
     **name("experiment[measure]", NOISY, "experiment", samples=1, repeats=4),
     "experiment[measure].kind": Sample(LAYERS, "experiment", {"kind": "evaluate"}),
     **name(
@@ -271,6 +299,15 @@ FOUND: dict[str, Sample | Silent] = {
         points=9,
     ),
     **name("experiment[train].ledger", BOOKED, "experiment.ledger", every_epochs=1, samples=3, repeats=2),
+    **name(
+        "experiment[self-learning]",
+        LEARNER,
+        "experiment",
+        kind=refused({"kind": "measure"}, "do not alternate", path="experiment"),
+        periods=["10 ms"],
+        compare=given(COMPARED, "transistor-learner-2"),
+        points=2,
+    ),
     **name("experiment[evaluate]", TESTED, "experiment", chips=3, samples=2),
     "experiment[evaluate].kind": Sample(TESTED, "experiment", {"kind": "measure"}),
 }

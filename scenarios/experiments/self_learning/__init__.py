@@ -1,0 +1,1 @@
+"""Circuits that learn by themselves while tasks alternate: what their results say."""
