@@ -64,7 +64,7 @@ def describe_circuit_estimates(loaded: LoadedScenario) -> Iterator[str]:
 
 def _measure_training(setup: CircuitSetup, scheme: Scheme | None) -> float:
     """Return the seconds that all batches of a training take, from some that change nothing."""
-    chip, data, size = setup.chip(), setup.data, setup.scenario.task.batch
+    chip, data, size = setup.chip(), setup.data, setup.batch_size
     nothing = dict.fromkeys(setup.graph.blocks, 0.0)
     rule = make_imprinting_rule(setup.scenario.learning.rule, chip, scheme, True, lambda: nothing)
     count, plan = len(data.x), setup.plan

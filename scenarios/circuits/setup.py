@@ -32,7 +32,7 @@ from ..language.named_files import find_named_files
 from ..schema.circuit.faults import is_fast
 from ..schema.circuit.learning import CircuitScheme, CriticalShare
 from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
-from ..schema.circuit.scenario import CircuitSpec
+from ..schema.circuit.scenario import AlternatingTask, CircuitSpec
 from ..schema.plan import ExperimentPlan
 from .data import read_circuit_data
 from .elements import BuiltCircuit, build_graph, list_lattice_elements
@@ -82,6 +82,20 @@ class CircuitSetup(NamedTuple):
     def plan(self) -> ExperimentPlan:
         """What is done with the circuit."""
         return self.scenario.experiment
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a batch of a training.
+
+        Raises
+        ------
+        TypeError
+            If tasks alternate, so that there are no batches.
+        """
+        task = self.scenario.task
+        if isinstance(task, AlternatingTask):
+            raise TypeError("tasks that alternate have no batches")
+        return task.batch
 
     def chip(
         self,

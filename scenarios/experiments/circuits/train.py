@@ -25,7 +25,6 @@ from substrate.circuits.forms import AnyCircuitChip
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group, StoreWriteError, Variable
-from ...schema.circuit.scenario import AlternatingTask
 from ..kind import COMPLETE, CircuitWork, Ending, select_batch
 from ..train.batches import shuffle_batches
 from ..train.checkpoint import REFERENCE, TRAINING, TrainingLog, read_checkpoint, write_checkpoint
@@ -110,10 +109,8 @@ def _train_stage(stage: _Stage) -> str:
     if stage.log.failure:
         return stage.log.failure
     kept = _take_snapshot(stage)
-    task, seed = stage.setup.scenario.task, stage.setup.scenario.seed
-    if isinstance(task, AlternatingTask):
-        raise TypeError("tasks that alternate have no batches")
-    batches = partial(shuffle_batches, stage.setup.data, plan.samples, task.batch, seed)
+    size, seed = stage.setup.batch_size, stage.setup.scenario.seed
+    batches = partial(shuffle_batches, stage.setup.data, plan.samples, size, seed)
     begin = saved = time.monotonic()
     for step in train(stage.chip, _make_rule(stage), Sgd(momentum=0.0), batches, plan.epochs, trainee):
         if step.finished is not None:

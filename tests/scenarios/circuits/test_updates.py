@@ -75,3 +75,9 @@ def test_samples_of_all_tasks_follow_each_other(tmp_path):
     data = set_up(change(LEARNER, ("task.tasks.A.1", ["0.2 V", "0.25 V"]), ("task.offsets.A", None)), tmp_path).data
     assert data.x.tolist() == [[0.0181], [0.4351], [0.2]]
     assert data.y.tolist() == [[0.14], [0.31], [0.25]]
+
+
+def test_tasks_that_alternate_have_no_batches(tmp_path):
+    with pytest.raises(TypeError, match="no batches"):
+        _ = set_up(LEARNER, tmp_path).batch_size
+    assert set_up(change(LAYERS, ("task.batch", 2)), tmp_path).batch_size == 2
