@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenarios.build import make_setup
+from scenarios.build import make_any_setup
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
 from tests.scenarios.files import DATA, write_scenario
@@ -24,6 +24,22 @@ from tests.scenarios.sweep_files import BASE
 CURVE = np.linspace(-2.0, 2.0, 9)
 PLAIN = BASE.replace("feedback = { mismatch_sigma = 0.1 }", "")
 PHYSICAL = '\n[physical]\nvolt_scale = "200 mV"\nactivity_volts = "500 mV"\ntau = "1 us"\ncapacitance = "10 pF"\n'
+BOARD = b"""a board
+Vx x 0 1.0
+R1 x n 10k
+R2 n out 20k
+D1 n 0 si
+.model si D(IS=2.5n N=1.75)
+R3 out 0 15k
+.end
+"""
+CIRCUIT = """schema = 1
+name = "board"
+network = { law = "resistive", netlist = "board.cir", inputs = { x = "Vx" }, outputs = ["out"], learn = ["R*"] }
+learning = { rule = "coupled" }
+task = { kind = "voltages", inputs = [["0.5 V"]], targets = [["0.2 V"]] }
+experiment = { kind = "measure" }
+"""
 ADC, DAC = "devices.converters.readout", "devices.converters.nudge"
 PARTS = "+-.,;\t\"'\n\r#()eE0123456789 nainfNALSBmVµ%\0\xff"
 
@@ -35,6 +51,7 @@ class Form(NamedTuple):
     name: str
     content: bytes
     edits: tuple[str, ...] = ()
+    base: str = PLAIN + PHYSICAL
 
 
 def _text(header, *columns, separator=",", decimal="."):
@@ -69,6 +86,7 @@ def _forms():
         Form("devices.weights.measured", "m.csv", _text("row,target,measured", range(20), target, 1.1 * target)),
         Form("devices.weights.measured", "m.npz", _npz(**{"weight/in-l1": cells})),
         Form("devices.feedback.measured", "f.npz", _npz(**{"weight/l2-l1": cells[:7]})),
+        Form("network.netlist", "board.cir", BOARD, (), CIRCUIT),
         Form("devices.update.measured", "u.npz", _npz(**{"weight/in-l1/step_up": cells}), update),
     ]
 
@@ -122,11 +140,11 @@ def shaped(form: Form, rng: np.random.Generator) -> bytes:
 def verdict(folder: Path, form: Form, content: bytes) -> str:
     """Return what is said of a file: nothing where it is taken."""
     (folder / form.name).write_bytes(content)
-    path = write_scenario(folder, PLAIN + PHYSICAL)
+    path = write_scenario(folder, form.base)
     place = f"{form.key}={folder / form.name}"
     try:
         loaded = load_scenario(path, [*form.edits, place])
-        setup = make_setup(loaded)
+        setup = make_any_setup(loaded)
         setup.chip(0, threads=1)
     except ScenarioError as error:
         return str(error)

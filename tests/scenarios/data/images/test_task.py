@@ -5,7 +5,7 @@ import pytest
 
 from scenarios.build import make_setup
 from scenarios.data.images.augment import PictureRows
-from scenarios.experiments.train import run as train_run
+from scenarios.experiments.train import batches as train_batches
 from scenarios.experiments.watch import Interrupted
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
@@ -64,14 +64,14 @@ def run(folder, *edits, watch=None, out="out"):
 def shown(monkeypatch):
     """Return the inputs that training presents, by epoch and picture."""
     found = {}
-    make = train_run.EpochBatches.__getitem__
+    make = train_batches.EpochBatches.__getitem__
 
     def present(batches, number):
         batch = make(batches, number)
         found.update({(batch.epoch, i): row for i, row in zip(batch.ids.tolist(), batch.x, strict=True)})
         return batch
 
-    monkeypatch.setattr(train_run.EpochBatches, "__getitem__", present)
+    monkeypatch.setattr(train_batches.EpochBatches, "__getitem__", present)
     return found
 
 
