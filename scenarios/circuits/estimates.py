@@ -53,6 +53,7 @@ def describe_circuit_estimates(loaded: LoadedScenario) -> Iterator[str]:
             f", {rms / _DIODE:.2g} drops of a real diode" if counts["diodes"] and name != list(chip.layers)[-1] else ""
         )
         yield f"voltage     {rms:.3g} V rms in {name}{real}"
+    yield f"power       {float(np.mean(chip.power)):.3g} W at rest, without what drives it"
     schemes = setup.schemes()
     for scheme in schemes:
         if scheme is not None:

@@ -12,7 +12,7 @@ from devices.circuit.components import CircuitDevices, DropReading, OutputCircui
 from devices.random import Stream
 
 from ..protocol import Budget, Nudge, SettlingResult
-from .circuit import Array, CircuitGraph
+from .circuit import Array, CircuitGraph, compute_power
 from .contrast import contrast_drops
 from .design import CircuitDesign, apply_spreads, draw_spreads, place_blocks
 from .rest import TOLERANCE, CircuitRest, find_circuit_rest
@@ -194,6 +194,19 @@ class CircuitChip:
             self._free = rest
         self.budget = self.budget.plus(Budget(settlings=len(drive.held)))
         return SettlingResult(rest.status, rest.steps, rest.residual, np.zeros(len(drive.held)))
+
+    @property
+    def power(self) -> Array:
+        """Power that all elements turn into heat at the last settling, (batch,), in watt.
+
+        Raises
+        ------
+        ValueError
+            If nothing has settled for this input.
+        """
+        if self.rest is None:
+            raise ValueError("nothing has settled for this input: call settle first")
+        return compute_power(self.effective, self.rest.voltages)
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  voltages are not held in a capacitor
         """Return the voltages of the last settling per layer (batch, nodes), the inputs included.

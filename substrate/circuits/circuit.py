@@ -191,6 +191,23 @@ def compute_currents(circuit: CircuitGraph, voltages: Array) -> ElementCurrents:
     )
 
 
+def compute_power(circuit: CircuitGraph, voltages: Array) -> Array:
+    """Return the power that conductors, diodes and transistors turn into heat, ``sum I dV``, (batch,), in watt.
+
+    Ideal diodes take none: they carry a current or hold a voltage off, never both.
+    """
+    found = compute_currents(circuit, voltages)
+    pairs = (
+        (circuit.conductors, found.conductors),
+        (circuit.diodes, found.diodes),
+        (circuit.transistors, found.transistors),
+    )
+    drops = [voltages[:, kind.a] - voltages[:, kind.b] for kind, _ in pairs]
+    return np.asarray(
+        sum((current * drop).sum(axis=1) for (_, current), drop in zip(pairs, drops, strict=True)), dtype=np.float64
+    )
+
+
 def compute_energy(circuit: CircuitGraph, voltages: Array) -> Array:
     """Return the co-content E in watt per sample, (batch,), of circuits without transistors and amplifiers.
 

@@ -91,7 +91,10 @@ def _make_free_group(chip: AnyCircuitChip, batch: Batch, found: CircuitMeasureme
     free = found.readings[0].free
     output = list(free.activity.values())[-1]
     loss = cost.compute_loss(None, output, batch.target)
+    chip.set_input(batch.x)
+    chip.settle()
     group: Group = {
+        "power": Variable(("sample",), chip.power, "W", long_name="power that the elements turn into heat at rest"),
         "loss": Variable(("sample",), loss, "V^2", long_name="cost of the sample"),
         "status": Variable(("sample",), free.settled.status, flags=Status, long_name="how the settling ended"),
         "steps": Variable(("sample",), free.settled.steps, long_name="steps taken"),

@@ -178,6 +178,19 @@ class LayeredChip:
         self._flush()
         return {name: self._get_block(name).astype(np.float64) for name in self.design.blocks}
 
+    @property
+    def power(self) -> Array:
+        """Power that all conductors turn into heat now, ``sum g dV^2``, (batch,), in watt; diodes take none."""
+        read, blocks = {self._input: self._x[: self._batch].astype(np.float64), **self.state}, self.programmed
+        total = np.zeros(self._batch)
+        for pre, post in self.connections:
+            g, v = blocks[f"conductance/{pre}-{post}"], read[post]
+            rails = [(1.0, g)] if g.ndim == 2 else [(1.0, g[0]), (-1.0, g[1])]
+            for sign, rail in rails:
+                u = sign * read[pre]
+                total += u**2 @ rail.sum(axis=1) + v**2 @ rail.sum(axis=0) - 2.0 * np.sum((u @ rail) * v, axis=1)
+        return total
+
     def contrast(self, after: Voltages, before: Voltages, keep: NDArray[np.bool_] | None = None) -> dict[str, Array]:
         """Return by how much two settlings of one batch differ in the slopes of the co-content, by block, twice.
 

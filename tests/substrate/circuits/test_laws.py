@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from substrate.circuits.circuit import CircuitGraph
+from substrate.circuits.circuit import CircuitGraph, compute_currents, compute_power
 from substrate.circuits.rest import METHODS, find_circuit_rest
 from substrate.circuits.system import apply_nothing, assemble_system
 
@@ -100,3 +100,14 @@ def test_every_fallback_finds_the_same_rest_point():
             found.append(rest.unknowns)
     for unknowns in found:
         assert unknowns == pytest.approx(whole.unknowns, abs=1e-9)
+
+
+def test_what_sources_give_is_what_elements_take():
+    """Tellegen's theorem: the power of all sources is the power that turns into heat."""
+    for kind in ("linear", "mos"):
+        circuit, held = make_case(kind)
+        voltages = settle(circuit, held)
+        system = assemble_system(circuit)
+        currents = np.concatenate(compute_currents(circuit, voltages), axis=1)
+        given = ((currents @ system.incidence) * voltages)[:, circuit.held].sum(axis=1)
+        assert compute_power(circuit, voltages) == pytest.approx(given, rel=1e-11)

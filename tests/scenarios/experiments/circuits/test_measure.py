@@ -87,3 +87,12 @@ def test_the_advice_carries_what_it_was_measured_to_gain():
 def test_every_remedy_of_circuits_has_words():
     assert REMEDIES.keys() <= (WORDS | CIRCUIT_WORDS).keys()
     assert CIRCUIT_WORDS.keys() <= REMEDIES.keys()
+
+
+def test_both_forms_of_layers_take_the_same_power():
+    layers = {**AMPLIFIED["network"], "diodes": {"h1": "ideal"}}
+    del layers["amplifiers"]
+    fast = run(network=layers)["free"]["power"].data
+    slow = run(network=layers, **{"devices.nudge.gain": 0.999})["free"]["power"].data
+    assert (fast > 0.0).all()
+    assert fast == pytest.approx(slow, rel=1e-9)
