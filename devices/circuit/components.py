@@ -76,6 +76,13 @@ class OutputCircuit(Parameters):
     """Applied nudge, or applied step towards the target, over the one that was asked for."""
 
 
+class InputCircuit(Parameters):
+    """What holds the inputs."""
+
+    resistance: Annotated[Resistance, Field(gt=0.0)] | None = None
+    """Resistance of every source that an input sets, which makes its node a free one; absent: none."""
+
+
 class DropReading(Parameters):
     """How elements measure their own drops."""
 
@@ -152,6 +159,7 @@ class CircuitDevices(Parameters):
     """The circuit at the outputs."""
 
     drops: DropReading = DropReading()
+    inputs: InputCircuit = InputCircuit()
     """How drops are measured."""
 
     update: ContinuousUpdate | None = None

@@ -56,6 +56,9 @@ def write_sample_decks(setup: CircuitSetup, sample: int = 0, device_models: bool
         raise ValueError(f"{free} free nodes: decks are written of circuits of at most {LIMIT}")
     chip = CircuitChip(setup.graph._replace(tolerance=TOLERANCE), setup.programmed, *setup.fabrication)
     names = dict(setup.elements)
+    if (known := names.get("conductors")) and setup.scenario.devices.inputs.resistance is not None:
+        behind = len(setup.graph.circuit.conductors.g) - len(known)  # those of the sources stand last
+        names["conductors"] = (*known, *(f"R_source{k}" for k in range(behind)))
     if setup.scenario.physical.capacitance is not None:
         names.pop("capacitors", None)  # every node has one more
     decks = {}

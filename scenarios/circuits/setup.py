@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learning.draws import combine_seeds
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.design import CircuitDesign, place_blocks
+from substrate.circuits.design import CircuitDesign, add_source_resistance, place_blocks
 from substrate.circuits.exact import CircuitOracle
 from substrate.circuits.faults import find_circuit_faults, find_floating_nodes
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
@@ -172,6 +172,8 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     digests = content | more | ({"task.path": data.sha256} if path else {})
     lines = taken + words + ([_describe_data(data, path)] if path else [])
     graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.limit)
+    if (ohms := spec.devices.inputs.resistance) is not None:
+        graph = add_source_resistance(graph, ohms)
     design = _make_layered_design(spec) if is_fast(spec) else graph
     fabrication = CircuitFabrication(spec.seed, spec.chip.instance)
     return CircuitSetup(spec, design, graph, programmed, built.names, built.elements, data, fabrication, digests, lines)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from substrate.circuits.chip import CircuitChip
 from substrate.circuits.circuit import CircuitGraph, compute_currents, compute_power
+from substrate.circuits.design import add_source_resistance
 from substrate.circuits.rest import METHODS, find_circuit_rest
 from substrate.circuits.system import apply_nothing, assemble_system
 
@@ -111,3 +113,23 @@ def test_what_sources_give_is_what_elements_take():
         currents = np.concatenate(compute_currents(circuit, voltages), axis=1)
         given = ((currents @ system.incidence) * voltages)[:, circuit.held].sum(axis=1)
         assert compute_power(circuit, voltages) == pytest.approx(given, rel=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["linear", "mos"])
+def test_sources_with_a_resistance_hold_their_nodes_less(kind):
+    design = make_design(kind)
+    x = draw_batch(kind)[0]
+
+    def answer(circuit_design):
+        return settle(circuit_design.circuit, circuit_design.feeds.apply(x))[:, design.circuit.outputs]
+
+    ideal = answer(design)
+    assert answer(add_source_resistance(design, 1.0)) == pytest.approx(ideal, rel=1e-2)
+    weak = add_source_resistance(design, 1e4)
+    assert np.abs(answer(weak) - ideal).max() > 1e-2 * np.abs(ideal).max()
+    assert list(weak.layers) == ["in_nodes", "hidden", "out"]
+    chip = CircuitChip(weak, {name: np.full(b.elements.shape, 1e-4) for name, b in weak.blocks.items()})
+    chip.set_input(x)
+    chip.settle()
+    inputs, held = chip.read()["in_nodes"], chip.read()["in"]
+    assert (np.abs(inputs) < np.abs(held) + 1e-9).all() or kind == "mos"

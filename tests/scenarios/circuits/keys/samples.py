@@ -202,6 +202,7 @@ FOUND: dict[str, Sample | Silent] = {
     ),
     **name("devices.diodes", EXPONENTIAL, "devices.diodes", saturation_sigma=0.5, ideality_sigma=0.1),
     **name("devices.nudge", LAYERS, "devices.nudge", offset_sigma="10 mV", gain=1.1),
+    **name("devices.inputs", LAYERS, "devices.inputs", resistance="10 kohm"),
     **name("devices.drops", LAYERS, "devices.drops", offset_sigma="10 mV", noise="10 mV", twin_sigma=0.1),
     **name(
         "devices.update",
