@@ -159,8 +159,10 @@ class CircuitDevices(Parameters):
     """The circuit at the outputs."""
 
     drops: DropReading = DropReading()
-    inputs: InputCircuit = InputCircuit()
     """How drops are measured."""
+
+    inputs: InputCircuit = InputCircuit()
+    """The sources of the inputs."""
 
     update: ContinuousUpdate | None = None
     """How parameters change by themselves; absent: they are written."""
