@@ -78,13 +78,15 @@ def make_circuit_assessment_groups(
         "asymmetry_programmed": nothing,
         "unsettled": Variable(("scheme",), unsettled, long_name="samples not counted"),
     }
+    blocks = {}
+    if found.blocks[0]:  # else nothing is learned
+        blocks["ledger/connections"] = make_block_tables(found.blocks, list(found.blocks[0]), labels)
     return {
         "alarms": _make_alarm_group(found, ledger),
         "signal": labels | _make_signal_group(columns, rule, schemes, found),
         "gradient": labels | _make_quality_group(columns, found) | _make_nudge_group(schemes, found),
         "ledger": ledger,
-        "ledger/connections": make_block_tables(found.blocks, list(found.blocks[0]), labels),
-    }
+    } | blocks
 
 
 def _make_free_group(chip: AnyCircuitChip, batch: Batch, found: CircuitMeasurement) -> Group:

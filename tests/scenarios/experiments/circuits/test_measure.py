@@ -8,6 +8,7 @@ from scenarios.experiments.measure.advice import CIRCUIT_WORDS, WORDS
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
 from scenarios.run.run import run_in_memory
+from tests.scenarios.experiments.circuits.test_train import BOARD
 from tests.scenarios.experiments.train.test_run import Watch
 
 AMPLIFIED = {
@@ -96,3 +97,13 @@ def test_both_forms_of_layers_take_the_same_power():
     slow = run(network=layers, **{"devices.nudge.gain": 0.999})["free"]["power"].data
     assert (fast > 0.0).all()
     assert fast == pytest.approx(slow, rel=1e-9)
+
+
+def test_error_vectors_are_measured_where_nothing_is_learned():
+    elements = [{**element, "learn": False} for element in BOARD["network"]["elements"]]
+    tables = {**BOARD, "network": {**BOARD["network"], "elements": elements}}
+    tables |= {"learning": {"scheme": BOARD["learning"]["scheme"]}, "experiment": {"kind": "measure", "samples": 2}}
+    result, _ = run_in_memory(load_scenario(tables), None, Watch())
+    assert result["gradient"]["cosine"].data.min() > 0.99
+    assert "ledger/connections" not in result.groups
+    assert make_answer(result)

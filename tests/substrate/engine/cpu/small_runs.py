@@ -123,7 +123,7 @@ def settle_layers(keys: dict[str, object], precision: str) -> list[np.ndarray]:
         settled = chip.settle(Nudge(beta, y) if beta else None, "free" if beta else "zero")
         reads.append(chip.read())
         found += [settled.status, settled.steps, *reads[-1].values()]
-    chip.imprint(reads[1], reads[2], 1e-3)
+    chip.imprint(reads[1], reads[2], dict.fromkeys(chip.design.blocks, 1e-3))
     chip.set_input(x)
     return found + [1e5 * values for values in chip.programmed.values()]
 
