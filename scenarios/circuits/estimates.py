@@ -13,6 +13,7 @@ from learning.training import Samples
 
 from ..language.faults import ScenarioError
 from ..language.load import LoadedScenario
+from ..results.views import format_duration
 from ..schema.circuit.scenario import CircuitSpec
 from .setup import CircuitSetup, make_circuit_setup
 
@@ -60,7 +61,7 @@ def describe_circuit_estimates(loaded: LoadedScenario) -> Iterator[str]:
             yield f"nudge       {scheme.label}: {scheme.beta:.4g} S"
     if setup.plan.resumes:
         seconds = _measure_training(setup, schemes[0])
-        yield f"time        about {_format_seconds(seconds)} for the training, by a few batches measured just now"
+        yield f"time        about {format_duration(seconds)} for the training, by a few batches measured just now"
 
 
 def _measure_training(setup: CircuitSetup, scheme: Scheme | None) -> float:
@@ -78,10 +79,3 @@ def _measure_training(setup: CircuitSetup, scheme: Scheme | None) -> float:
         rule(batch)
     each = (time.perf_counter() - begin) / max(1, len(tried) - 1)
     return each * len(ids) * int(getattr(plan, "epochs", 1))
-
-
-def _format_seconds(seconds: float) -> str:
-    for name, size in {"hours": 3600.0, "minutes": 60.0}.items():
-        if seconds >= 2.0 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} s" if seconds >= 1.0 else "less than a second"

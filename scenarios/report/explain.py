@@ -25,6 +25,7 @@ from ..language.faults import Origin, ScenarioError, get_value_at
 from ..language.files import PRESETS
 from ..language.lines import Key, map_lines
 from ..language.load import LoadedScenario
+from ..results.views import format_duration
 from ..schema.scenario import ScenarioSpec
 from ..suspicions import find_suspicions, format_suspicion
 
@@ -124,10 +125,10 @@ def _describe_times(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
     parts = estimate_seconds(scenario, load)
     once = "one run without its sweep takes " if scenario.sweep is not None else ""
     where = f"here, by {STEPS} steps measured just now" if jax else "of processor time, on one thread"
-    yield f"time        {once}about {_format_duration(sum(parts.values()))} {where}"
+    yield f"time        {once}about {format_duration(sum(parts.values()))} {where}"
     for name, seconds in parts.items():
-        yield f"            {name:20s} {_format_duration(seconds)}"
-    once = "a minute or less" if jax else _format_duration(COMPILING)
+        yield f"            {name:20s} {format_duration(seconds)}"
+    once = "a minute or less" if jax else format_duration(COMPILING)
     yield f"            {'compiling':20s} {once} on top, the first time"
     if load.bounded:
         yield "            phases that end at a tolerance count with a usual length; a slow network takes longer"
@@ -178,13 +179,6 @@ def _describe_resolution(scenario: ScenarioSpec) -> Iterator[str]:
         volts = f", {convert_activity_to_volts(physical, level):.3g} V" if known and physical else ""
         if level:
             yield f"readout     {words} is {level:.3g} of an activity{volts}"
-
-
-def _format_duration(seconds: float) -> str:
-    for name, size in {"days": 86_400.0, "hours": 3600.0, "minutes": 60.0}.items():
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} s" if seconds >= 1.0 else "less than a second"
 
 
 def _format_bytes(count: int) -> str:

@@ -140,7 +140,7 @@ class CircuitChip:
     def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
         """Let the circuit come to rest, freely or with a nudge at its outputs.
 
-        A current ``beta (V - target)`` leaves every output; a held nudge keeps what it is at the free state as read.
+        A current ``beta (V - target)`` leaves every output; a held nudge keeps what it is at the free state.
 
         Raises
         ------
@@ -186,14 +186,17 @@ class CircuitChip:
         return self._free.voltages[:, self.design.circuit.outputs]
 
     def _follow(self, drive: CircuitDrive, start: Literal["zero", "free"]) -> SettlingResult:
-        twin = self.design.devices.drops.twin_sigma > 0.0 and self._phase != "free"
         begin = self._free.unknowns if start == "free" and self._free is not None else None
-        rest = find_circuit_rest(self.system(twin), drive, begin, self.design.tolerance)
+        rest = find_circuit_rest(self._settling_system(), drive, begin, self.design.tolerance)
         self.rest = rest
         if self._phase == "free":
             self._free = rest
         self.budget = self.budget.plus(Budget(settlings=len(drive.held)))
         return SettlingResult(rest.status, rest.steps, rest.residual, np.zeros(len(drive.held)))
+
+    def _settling_system(self) -> CircuitSystem:
+        """Return the equations of the copy that settles: what is not free does so in the second, where there is one."""
+        return self.system(twin=self.design.devices.drops.twin_sigma > 0.0 and self._phase != "free")
 
     @property
     def power(self) -> Array:
@@ -206,7 +209,7 @@ class CircuitChip:
         """
         if self.rest is None:
             raise ValueError("nothing has settled for this input: call settle first")
-        return compute_power(self.effective, self.rest.voltages)
+        return compute_power(self._settling_system().circuit, self.rest.voltages)
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  voltages are not held in a capacitor
         """Return the voltages of the last settling per layer (batch, nodes), the inputs included.

@@ -11,7 +11,7 @@ from ...reach import describe_unreached
 from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Evaluate
-from .run import evaluate_chips
+from .run import NumberedChips, evaluate_chips, make_unreached_group
 from .words import compute_chip_metrics, describe_chips, make_chips_sheet
 
 
@@ -26,8 +26,16 @@ class EvaluateKind(ExperimentKind[Evaluate]):
     def run(self, work: ExperimentWork[Evaluate]) -> tuple[dict[str, Group], Ending]:
         """Test chip after chip."""
         first, plan = work.setup.fabrication.instance, work.plan
-        chips = (work.chip(first + k) for k in range(plan.chips))
-        return {"evaluate": evaluate_chips(chips, plan.chips, work.setup.data, plan.samples, work.watch)}, COMPLETE
+        unreached = []
+
+        def make_chips() -> NumberedChips:
+            for instance in range(first, first + plan.chips):
+                chip = work.chip(instance)
+                unreached.append(sum(chip.unreached.values()))
+                yield instance, chip
+
+        found = evaluate_chips(make_chips(), plan.chips, work.setup.data, plan.samples, work.watch)
+        return {"evaluate": found | make_unreached_group(unreached)}, COMPLETE
 
     def sentence(self, result: ResultData) -> str:
         """Return the error on average and of the worst chip."""

@@ -64,10 +64,10 @@ def _has_connections(result: ResultData) -> bool:
     "cosine",
     when=has_measured_gradient,
     caption=(
-        "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. The grey band is "
-        "what the matching rule expects of chips with this spread, before any chip is drawn; the dashed line "
-        "is what would be left with a vanishing nudge. A marker below the dashed line can be raised by a "
-        "better nudge or a longer settling; the dashed line itself moves only with more symmetric weights. Of "
+        "Gradient quality by layer. Markers: cosine of the measured to the exact gradient. A grey band, "
+        "if drawn, is what the matching rule expects of chips with this spread, before any chip is drawn; the "
+        "dashed line is what would be left with a vanishing nudge. A marker below the dashed line can be raised by "
+        "a better nudge or a longer settling; the dashed line itself moves only with more symmetric hardware. Of "
         "many schemes, the best nudge of each kind is drawn; of a training, the last measured epoch."
     ),
     count=describe_measured_count,

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from devices.circuit.components import CircuitDevices, DropReading
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.circuit import CircuitGraph, compute_currents, compute_power
 from substrate.circuits.design import add_source_resistance
 from substrate.circuits.rest import METHODS, find_circuit_rest
 from substrate.circuits.system import apply_nothing, assemble_system
+from substrate.protocol import Nudge
 
-from .circuits import KINDS, draw_batch, make_design
+from .circuits import KINDS, draw_batch, make_chip, make_design
 
 
 def settle(circuit: CircuitGraph, held: np.ndarray) -> np.ndarray:
@@ -104,15 +106,28 @@ def test_every_fallback_finds_the_same_rest_point():
         assert unknowns == pytest.approx(whole.unknowns, abs=1e-9)
 
 
+def sum_given_power(circuit: CircuitGraph, voltages: np.ndarray) -> np.ndarray:
+    currents = np.concatenate(compute_currents(circuit, voltages), axis=1)
+    return ((currents @ assemble_system(circuit).incidence) * voltages)[:, circuit.held].sum(axis=1)
+
+
 def test_what_sources_give_is_what_elements_take():
     """Tellegen's theorem: the power of all sources is the power that turns into heat."""
     for kind in ("linear", "mos"):
         circuit, held = make_case(kind)
         voltages = settle(circuit, held)
-        system = assemble_system(circuit)
-        currents = np.concatenate(compute_currents(circuit, voltages), axis=1)
-        given = ((currents @ system.incidence) * voltages)[:, circuit.held].sum(axis=1)
-        assert compute_power(circuit, voltages) == pytest.approx(given, rel=1e-11)
+        assert compute_power(circuit, voltages) == pytest.approx(sum_given_power(circuit, voltages), rel=1e-11)
+
+
+@pytest.mark.parametrize("twin_sigma", [0.0, 0.1])
+def test_the_copy_that_settles_takes_the_power(twin_sigma):
+    chip = make_chip("linear", 0, CircuitDevices(drops=DropReading(twin_sigma=twin_sigma)))
+    x, target = draw_batch("linear")
+    chip.set_input(x)
+    for nudge, twin in ((None, False), (Nudge(0.0, target), twin_sigma > 0.0)):
+        chip.settle(nudge)
+        given = sum_given_power(chip.system(twin).circuit, chip.rest.voltages)
+        assert chip.power == pytest.approx(given, rel=1e-11)
 
 
 @pytest.mark.parametrize("kind", ["linear", "mos"])
