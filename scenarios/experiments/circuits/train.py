@@ -25,9 +25,10 @@ from substrate.circuits.forms import AnyCircuitChip
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group, StoreWriteError, Variable
-from ..kind import COMPLETE, CircuitWork, Ending, select_batch
+from ..kind import CircuitWork, Ending, select_batch
 from ..train.batches import shuffle_batches
 from ..train.checkpoint import REFERENCE, TRAINING, TrainingLog, read_checkpoint, write_checkpoint
+from ..train.progress import make_ending, report_progress
 from ..watch import Interrupted
 from .measure import find_rates, make_trial
 from .plans import CircuitTrain
@@ -90,14 +91,15 @@ def run_training_of_circuit(work: CircuitWork) -> tuple[dict[str, Group], Ending
     stage = _Stage(work, plan, schemes, log, setup.chip(programmed=blocks, threads=setting.threads))
     failure = _train_stage(stage)
     if log.stage == REFERENCE:
-        return log.finished | _make_groups(log), _make_ending(log, "", failure)
+        groups = log.finished | _make_groups(log)
+        return groups, make_ending(groups, "", failure)
     groups = _make_groups(log) | _make_parameter_groups(setup, stage.chip)
     if failure or not plan.reference:
-        return groups, _make_ending(log, failure)
+        return groups, make_ending(groups, failure, "")
     second = TrainingLog(REFERENCE, setting.identity, groups)
     stage = stage._replace(log=second, chip=setup.chip(threads=setting.threads))
     failure = _train_stage(stage)
-    return groups | _make_groups(second), _make_ending(log, "", failure)
+    return groups | _make_groups(second), make_ending(groups, "", failure)
 
 
 def _train_stage(stage: _Stage) -> str:
@@ -121,8 +123,7 @@ def _train_stage(stage: _Stage) -> str:
             if trainee.epoch == plan.epochs or begin - saved > plan.checkpoint_seconds:
                 _keep_checkpoint(stage, kept)
                 saved = begin
-        done = trainee.epoch * step.batches + trainee.batch
-        watch.advance(done, plan.epochs * step.batches, _describe_progress(stage))
+        report_progress(watch, stage.log, step, plan.epochs, plan.reference)
         if step.failure:
             break
         _stop_if_asked(stage, kept)
@@ -199,13 +200,6 @@ def _write_snapshot(stage: _Stage, kept: _Snapshot) -> None:
     write_checkpoint(stage.work.setting.kept, kept.log, kept.blocks, nothing)
 
 
-def _describe_progress(stage: _Stage) -> str:
-    error = 100.0 * float(stage.log.rows[-1]["error_test"])
-    told = f", test error {error:.2f} %" if np.isfinite(error) else ""
-    kind = "exact gradients" if stage.log.stage == REFERENCE else "training"
-    return f"{kind}, {stage.log.trainee.epoch} epochs done{told}"
-
-
 def _make_groups(log: TrainingLog) -> dict[str, Group]:
     """Return the figures of every epoch, and the measurements along the way."""
     group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in log.rows]))}
@@ -225,12 +219,6 @@ def _make_parameter_groups(setup: CircuitSetup, chip: AnyCircuitChip) -> dict[st
             group["element"] = Variable(("element",), np.array(setup.names[name]), long_name="name of the element")
         groups[f"weights/{name}"] = group
     return groups
-
-
-def _make_ending(log: TrainingLog, failure: str, reference: str = "") -> Ending:
-    if failure:
-        return {"status": "diverged", "reason": failure, "last_epoch": int(log.rows[-1]["epoch"])}
-    return COMPLETE | ({"reference_failure": reference} if reference else {})
 
 
 RUN = run_training_of_circuit

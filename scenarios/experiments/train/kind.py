@@ -9,10 +9,11 @@ import numpy as np
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import select_last_epoch, select_latest
-from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, Places
+from ..kind import Ending, ExperimentKind, ExperimentWork, Headline, Places
 from ..metrics import flatten_metrics
 from .plan import Train
-from .run import TrainingJob, TrainingOutcome, run_training
+from .progress import make_ending
+from .run import TrainingJob, run_training
 from .sheets import make_budget_sheet, make_epoch_sheet
 from .sweep_curves import make_end_sheet
 from .words import describe_training, describe_training_remarks
@@ -42,7 +43,7 @@ class TrainKind(ExperimentKind[Train]):
         setting = work.setting
         kept = setting.kept, setting.saved, setting.identity
         trained = run_training(TrainingJob(work.setup, work.plan, setting.threads, *kept, work.watch))
-        return trained.groups, _make_ending(trained)
+        return trained.groups, make_ending(trained.groups, trained.failure, trained.reference_failure)
 
     def sentence(self, result: ResultData) -> str:
         """Return what the training reached, or why it diverged."""
@@ -86,13 +87,6 @@ class TrainKind(ExperimentKind[Train]):
 
         figure = draw_trainings(result, places)
         return {} if figure is None else {"trainings": (figure, _BY_EPOCH)}
-
-
-def _make_ending(trained: TrainingOutcome) -> Ending:
-    if trained.failure:
-        last = int(trained.groups["metrics"]["epoch"].data[-1])
-        return {"status": "diverged", "reason": trained.failure, "last_epoch": last}
-    return COMPLETE | ({"reference_failure": trained.reference_failure} if trained.reference_failure else {})
 
 
 KIND = TrainKind()

@@ -15,7 +15,7 @@ from learning.estimator import measure_free
 from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
 from learning.rules.rule import RuleContext, make_rule
-from learning.training import TEST, BatchResult, evaluate, train
+from learning.training import TEST, evaluate, train
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import has_conjugate_answers
 from substrate.theory.linearisation import find_saturated
@@ -32,6 +32,7 @@ from . import checkpoint
 from .batches import shuffle_batches
 from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
+from .progress import report_progress
 from .tables import count_writes, make_parameter_groups
 
 Array = NDArray[np.float64]
@@ -133,7 +134,7 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
             begin = time.monotonic()
-        _report_progress(job, log, step)
+        report_progress(job.watch, log, step, plan.epochs, plan.reference)
         if step.failure:
             break
         _stop_if_asked(job, log, chip)
@@ -155,17 +156,6 @@ def _save_checkpoint(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         checkpoint.write_checkpoint(job.kept, log, chip.programmed | chip.writer.kept, log.written(chip))
     except StoreWriteError as error:
         job.watch.say(f"the training goes on without a new checkpoint: {error}")
-
-
-def _report_progress(job: TrainingJob, log: TrainingLog, step: BatchResult) -> None:
-    epochs, stages = job.plan.epochs, 2 if job.plan.reference else 1
-    before = epochs if log.stage == REFERENCE else 0
-    whole = log.trainee.epoch * step.batches + log.trainee.batch
-    kind = "exact gradients" if log.stage == REFERENCE else "training"
-    error = 100.0 * float(log.rows[-1]["error_test"])
-    told = f", test error {error:.1f} %" if np.isfinite(error) else ""
-    text = f"{kind}, {log.trainee.epoch} epochs done{told}"
-    job.watch.advance(before * step.batches + whole, stages * epochs * step.batches, text)
 
 
 def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:

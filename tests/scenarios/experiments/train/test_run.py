@@ -36,10 +36,10 @@ RECORDLESS = TRAIN.replace("record = { samples = 1 }\n", "")
 
 
 class Watch:
-    """Counts batches, and asks to stop after some of them."""
+    """Counts batches, and asks to stop after some of them; what is done never becomes less."""
 
     def __init__(self, stop_after=None):
-        self.batches, self.stop_after, self.lines = 0, stop_after, []
+        self.batches, self.stop_after, self.lines, self.share = 0, stop_after, [], 0.0
 
     def say(self, text):
         self.lines.append(text)
@@ -49,6 +49,8 @@ class Watch:
 
     def advance(self, done, total, text):
         assert 0 < done <= total, text
+        assert done / total >= self.share, text
+        self.share = done / total
         self.batches += 1
 
     def stopped(self):
