@@ -13,7 +13,7 @@ from learning.training import Samples
 
 from ..language.faults import ScenarioError
 from ..language.load import LoadedScenario
-from ..results.views import format_duration
+from ..results.durations import format_duration
 from ..schema.circuit.scenario import CircuitSpec
 from .setup import CircuitSetup, make_circuit_setup
 

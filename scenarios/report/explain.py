@@ -25,7 +25,7 @@ from ..language.faults import Origin, ScenarioError, get_value_at
 from ..language.files import PRESETS
 from ..language.lines import Key, map_lines
 from ..language.load import LoadedScenario
-from ..results.views import format_duration
+from ..results.durations import format_duration
 from ..schema.scenario import ScenarioSpec
 from ..suspicions import find_suspicions, format_suspicion
 
