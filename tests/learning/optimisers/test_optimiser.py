@@ -126,15 +126,24 @@ def test_a_spectral_cap_takes_away_the_top_singular_value_alone():
     np.testing.assert_array_equal(compute_spectral_excess(np.zeros((6, 4)), 1.0, None)[0], 0.0)
 
 
-def test_capped_writes_bring_every_singular_value_below_the_cap():
-    weight, memory = {"weight/a-b": 2.0 * RNG.normal(size=(8, 8))}, {}
+@pytest.mark.parametrize("seed", range(5))
+def test_capped_writes_bring_every_singular_value_to_the_cap(seed):
+    """What is left of an excess falls as the number of writes to the power -2, about; no write makes it larger.
+
+    Of 200 weights the worst was 35 % above the cap after 20 writes, 6 % after 60, 2 % after 120; the median .08 %
+    after 60.
+    """
+    weight, memory, largest = {"weight/a-b": 2.0 * np.random.default_rng(seed).normal(size=(8, 8))}, {}, []
     known = OptimiserContext(record=lambda: weight)
-    for _ in range(60):
+    for _ in range(120):
         change = compute_requested_changes(
             Sgd(spectral_caps={"a-b": 1.0}), {"weight/a-b": np.zeros((8, 8))}, memory, known
         )
         weight["weight/a-b"] = weight["weight/a-b"] + change["weight/a-b"]
-    assert np.linalg.norm(weight["weight/a-b"], 2) == pytest.approx(1.0, abs=1e-3)
+        largest.append(np.linalg.norm(weight["weight/a-b"], 2))
+    assert (np.diff(largest) < 1e-12).all()
+    assert largest[59] < 1.06
+    assert 1.0 - 1e-12 < largest[119] < 1.02
 
 
 @pytest.mark.parametrize(
