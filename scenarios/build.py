@@ -34,11 +34,11 @@ from .initial import InitialParameters, sample_initial_parameters
 from .language.faults import format_dotted_key
 from .language.load import LoadedScenario, make_scenario_error
 from .language.named_files import FileKey, find_named_files
+from .recording import find_record_faults
 from .schema.circuit.scenario import CircuitSpec
 from .schema.experiments import Experiment
 from .schema.learning import Learning
 from .schema.network import Network
-from .schema.records import find_record_faults
 from .schema.scenario import ScenarioSpec
 
 if TYPE_CHECKING:  # they need compiled code

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..schema.scenario import SCHEMA
+from ..schema.head import SCHEMA
 from .faults import (
     Finding,
     Origin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..schema.scenario import NAME
+from ..schema.head import NAME
 from . import json_schema
 from .files import RefusalError, find_preset
 

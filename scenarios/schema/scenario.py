@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import tomlkit
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron import curves
-from devices.parameters import Parameters
 from learning.rules.contrastive import Contrastive
 from learning.rules.dyadic import Dyadic
 from learning.rules.error_vector import ErrorVector
@@ -36,6 +32,7 @@ from .devices import (
     find_thermal_faults,
 )
 from .experiments import PLANS, Experiment
+from .head import ScenarioHead, refuse_faults
 from .homeostasis import find_homeostasis_faults
 from .idle import find_idle_faults
 from .learning import Learning
@@ -46,40 +43,15 @@ from .plan import NOISY_REPEATS, RepeatedMeasurement
 from .sweep import Sweep
 from .tasks import Task
 
-SCHEMA = 1
-"""Version of the scenario language that this release reads."""
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
-"""What the name of a scenario looks like."""
-
-
-class Chip(Parameters):
-    """Which piece of silicon."""
-
-    instance: Annotated[int, Field(ge=0, le=2**31)] = 0
-    """Number of the fabricated chip: same seed and instance, same chip."""
-
-
-class ScenarioSpec(Parameters):
+class ScenarioSpec(ScenarioHead):
     """One experiment on one chip, completely described."""
-
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    """Version of the scenario language; 1."""
-
-    name: Annotated[str, Field(pattern=NAME)]
-    """Name of the run; letters, digits, ``_ . -``."""
-
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of everything random; 0 to 2^63 - 1."""
 
     network: Network
     """Layers, connections, activation and cost."""
 
     physical: Physical | None = None
     """Volts, siemens and seconds of the model; absent: everything is dimensionless."""
-
-    chip: Chip = Chip()
-    """Which piece of silicon."""
 
     dynamics: Dynamics = Dynamics()
     """How the chip settles."""
@@ -120,7 +92,7 @@ class ScenarioSpec(Parameters):
         if not any(fault.path[0] == "dynamics" for fault in found):
             steps = times.find_time_faults(conversion.convert_to_plain(self.dynamics, self.physical))
             found += [fault._replace(path=("dynamics", *fault.path)) for fault in steps]
-        _refuse_faults([(fault.path, fault.message, fault.hint) for fault in found])
+        refuse_faults([(fault.path, fault.message, fault.hint) for fault in found])
         return self
 
     @model_validator(mode="after")
@@ -154,7 +126,7 @@ class ScenarioSpec(Parameters):
             found.append((("devices", "noise"), "does not go with these dynamics", fault))
         if self.devices.noise.slow_reads and (fault := dynamics.slow_read_fault()):
             found.append((("devices", "noise"), "`read_flicker` and `telegraph` are slow", fault))
-        _refuse_faults(found + self._idle())
+        refuse_faults(found + self._idle())
         return self
 
     def _idle(self) -> Found:
@@ -204,10 +176,6 @@ class ScenarioSpec(Parameters):
         """Membrane time constant in seconds, where it is known."""
         return self._tau
 
-    def to_toml(self) -> str:
-        """Return the scenario with every default filled in, as TOML."""
-        return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
-
 
 def _find_ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
     """Return why the ledger of errors cannot judge a rule."""
@@ -215,15 +183,3 @@ def _find_ledger_faults(rule: LearningRule, experiment: Experiment) -> Found:
         return []
     hint = 'derive it from ErrorVector, or take experiment.kind = "train" without a ledger'
     return [(("learning", "rule"), f"the ledger of errors has no reference for the rule {rule.kind!r}", hint)]
-
-
-def _refuse_faults(found: Found) -> None:
-    """Raise one error for (place, message, hint) of everything found."""
-    details = [
-        InitErrorDetails(
-            type=PydanticCustomError("fit", "{words}", {"words": words, "hint": hint}), loc=place, input=None
-        )
-        for place, words, hint in found
-    ]
-    if details:
-        raise ValidationError.from_exception_data("Scenario", details)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import tomlkit
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, model_validator
 
 from devices.circuit.components import CircuitDevices
 from devices.circuit.units import Capacitance, Volt
 from devices.parameters import Parameters
 
+from ..head import ScenarioHead, refuse_faults
 from ..plan import NOISY_REPEATS, ExperimentPlan, RepeatedMeasurement
-from ..scenario import NAME, Chip
 from ..sweep import Sweep
 from ..tasks import ArraysTask, BundledTask, IdxTask
-from .faults import Fault, find_circuit_scenario_faults
+from .faults import find_circuit_scenario_faults
 from .learning import CircuitLearning, CircuitScheme
 from .network import CircuitNetwork
 
@@ -108,26 +106,14 @@ CircuitTask = Annotated[
 ]
 
 
-class CircuitSpec(Parameters):
+class CircuitSpec(ScenarioHead):
     """One experiment on one circuit, completely described; in volts, siemens, amperes and seconds."""
-
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    """Version of the scenario language; 1."""
-
-    name: Annotated[str, Field(pattern=NAME)]
-    """Name of the run; letters, digits, ``_ . -``."""
-
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    """Seed of everything random; 0 to 2^63 - 1."""
 
     network: CircuitNetwork
     """Layers, or nodes and elements."""
 
     physical: CircuitPhysical = CircuitPhysical()
     """Volts and farads."""
-
-    chip: Chip = Chip()
-    """Which piece of hardware."""
 
     dynamics: CircuitDynamics = CircuitDynamics()
     """How far the circuit settles."""
@@ -153,7 +139,7 @@ class CircuitSpec(Parameters):
     @model_validator(mode="after")
     def _fit_together(self) -> CircuitSpec:
         """Refuse combinations that have no meaning; each at the key that can be changed."""
-        _refuse_faults(find_circuit_scenario_faults(self))
+        refuse_faults(find_circuit_scenario_faults(self))
         return self
 
     def in_units(self) -> CircuitSpec:
@@ -167,19 +153,3 @@ class CircuitSpec(Parameters):
     def repeats(self, plan: RepeatedMeasurement) -> int:
         """Return how often a batch is measured; once where nothing is random."""
         return (plan.repeats or NOISY_REPEATS) if self.devices.random else 1
-
-    def to_toml(self) -> str:
-        """Return the scenario with every default filled in, as TOML."""
-        return tomlkit.dumps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
-
-
-def _refuse_faults(found: list[Fault]) -> None:
-    """Raise one error for (place, message, hint) of everything found."""
-    details = [
-        InitErrorDetails(
-            type=PydanticCustomError("fit", "{words}", {"words": words, "hint": hint}), loc=place, input=None
-        )
-        for place, words, hint in found
-    ]
-    if details:
-        raise ValidationError.from_exception_data("Scenario", details)

@@ -48,7 +48,7 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted(tmp_path):
         ("seed = 7", "sede = 7", "sede", "unknown key", "did you mean 'seed'?"),
         ("seed = 7", 'extend = "x.toml"', "extend", "unknown key", "did you mean 'extends'?"),
         ("seed = 7", "schema_version = 1", "schema_version", "unknown key", "did you mean 'schema'?"),
-        ("seed = 7", "zzz = 7", "zzz", "unknown key", "known keys: schema, name, seed, network"),
+        ("seed = 7", "zzz = 7", "zzz", "unknown key", "known keys: schema, name, seed, chip"),
         ("name =", "nmae =", "nmae", "unknown key", "did you mean 'name'?"),
         ("schema = 1", "shema = 1", "shema", "unknown key", "did you mean 'schema'?"),
         ("points = 4", "point = 4", "learning.schemes.1.point", "unknown key", "did you mean 'points'?"),
@@ -145,7 +145,7 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
     with pytest.raises(ScenarioError) as caught:
         load_scenario(Path("bad.toml"))
     assert str(caught.value) == (
-        'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, network, physical, chip, dynamics, '
+        'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, chip, network, physical, dynamics, '
         "phases, devices, energy, learning, task, experiment, sweep, extends\n"
         '    | "odd key" = 7\n'
         "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid', 'dsilu', 'tanh', "

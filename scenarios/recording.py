@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from substrate.network.topology import Topology
 from substrate.settling.recording import size_fault, times_kept
 
-from .devices import Found
-from .plan import Record
-
-if TYPE_CHECKING:  # it asks for nothing of this module
-    from .scenario import ScenarioSpec
+from .schema.devices import Found
+from .schema.plan import Record
+from .schema.scenario import ScenarioSpec
 
 
 def find_record_faults(scenario: ScenarioSpec, samples: int) -> Found:
