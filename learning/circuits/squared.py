@@ -40,7 +40,7 @@ class SquaredDrops(CircuitRule):
         if scheme is None:
             raise ValueError("squared drops need a nudge scheme, such as centred")
         free = measure_free_circuit(bench, samples)
-        signs = _draw_signs(samples, scheme)
+        signs = draw_signs(samples, scheme)
         status, steps = free.settled.status, np.zeros_like(free.settled.steps)
         reads: list[Read] = []
         nodes = scheme.nodes()
@@ -64,7 +64,8 @@ class SquaredDrops(CircuitRule):
         return CircuitReading(free, contrasts, status, steps, delta)
 
 
-def _draw_signs(samples: Samples, scheme: Scheme) -> Array | None:
+def draw_signs(samples: Samples, scheme: Scheme) -> Array | None:
+    """Return the sign of the nudges of every sample, (batch,); None where a scheme draws none."""
     if not isinstance(scheme, RandomSign):
         return None
     ids = np.arange(len(samples.x)) if samples.ids is None else samples.ids

@@ -238,9 +238,8 @@ class CircuitChip:
         self, after: Mapping[str, Array], before: Mapping[str, Array], keep: NDArray[np.bool_]
     ) -> dict[str, Array]:
         """Return what elements measure of two reads, by block: see `substrate.protocol.CircuitBench`."""
-        nominal = place_blocks(self.design, self.programmed)
         one, two = (self._expand(read)[keep] for read in (after, before))
-        measured, offset = contrast_drops(nominal, one, two), self.design.devices.drops.offset_sigma
+        measured, offset = contrast_drops(self.design.circuit, one, two), self.design.devices.drops.offset_sigma
         found = {}
         for name, block in self.design.blocks.items():
             found[name] = np.asarray(measured[block.kind].sum(axis=0)[block.elements])

@@ -12,8 +12,8 @@ from .chip import CircuitChip
 from .circuit import Array
 from .contrast import differentiate_parameters, multiply_drops
 from .linear import linearise_circuit, solve_each
-from .rest import find_circuit_rest
-from .system import apply_nothing
+from .rest import CircuitRest, find_circuit_rest
+from .system import CircuitDrive, apply_nothing
 
 Mask = NDArray[np.bool_]
 Blocks = dict[str, Array]
@@ -66,8 +66,17 @@ class CircuitOracle(Protocol):
         """Whether nudges follow the outputs."""
         ...
 
+    @property
+    def has_kinks(self) -> bool:
+        """Whether ideal diodes may switch while a nudge grows."""
+        ...
+
     def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
         """Return the rest point of inputs (batch, inputs) under a continuous nudge `beta`, a number or (batch,)."""
+        ...
+
+    def find_held(self, x: Array, target: Array, beta: float | Array) -> Mask:
+        """Return which nodes diodes hold at the rest point under such a nudge, (batch, nodes)."""
         ...
 
     def compute_gradients(self, point: CircuitPoint, keep: Mask) -> Blocks:
@@ -85,6 +94,7 @@ class GraphOracle:
     def __init__(self, chip: CircuitChip) -> None:
         self._chip, self._system = chip, chip.system()
         self.is_continuous = chip.design.nudge == "continuous"
+        self.has_kinks = len(chip.design.circuit.ideal.a) > 0
         members = np.concatenate(list(chip.design.layers.values()))
         self._order = self._system.nodes.unknown[members]
         self.metrics = np.concatenate(
@@ -93,10 +103,7 @@ class GraphOracle:
 
     def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
         """Return a rest point, see `CircuitOracle`."""
-        system, held = self._system, self._chip.design.feeds.apply(x)
-        drive = apply_nothing(held, target.shape[1])
-        drive = drive._replace(beta=drive.beta + beta, target=target)
-        rest = find_circuit_rest(system, drive)
+        system, drive, rest = self._system, *self._settle(x, target, beta)
         linear = linearise_circuit(system, rest, drive.beta)
         error = rest.voltages[:, system.circuit.outputs] - target
         impedance = linear.compute_output_impedance()
@@ -116,6 +123,15 @@ class GraphOracle:
             linear.find_critical_nudge(),
             rest.clamped[:, order],
         )
+
+    def find_held(self, x: Array, target: Array, beta: float | Array) -> Mask:
+        """Return which nodes diodes hold, see `CircuitOracle`."""
+        return self._settle(x, target, beta)[1].clamped[:, self._order]
+
+    def _settle(self, x: Array, target: Array, beta: float | Array) -> tuple[CircuitDrive, CircuitRest]:
+        drive = apply_nothing(self._chip.design.feeds.apply(x), target.shape[1])
+        drive = drive._replace(beta=drive.beta + beta, target=target)
+        return drive, find_circuit_rest(self._system, drive)
 
     def compute_gradients(self, point: CircuitPoint, keep: Mask) -> Blocks:
         """Return the exact gradients by block, means over the samples that count."""

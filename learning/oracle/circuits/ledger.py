@@ -34,6 +34,7 @@ from substrate.protocol import has_settled
 
 from ...circuits.coupled import Coupled
 from ...circuits.rule import CircuitReading, CircuitRule, combine_contrasts
+from ...circuits.squared import draw_signs
 from ...schemes.scheme import Scheme
 from ...training import Samples
 from ..ledger.vectors import Ledger, compute_sample_moments
@@ -231,8 +232,9 @@ def _split_parts(
 ) -> _Parts:
     """Return what amplifiers explain of the asymmetry, and the change of goal of a continuous finite nudge."""
     goal = clamped
-    if scheme is not None and oracle.is_continuous:
-        vector, blocks = compute_goal_gradient(oracle, trial.x, trial.target, scheme.nodes(), keep)
+    if scheme is not None and oracle.is_continuous and keep.any():
+        signs = draw_signs(trial.present(0), scheme)
+        vector, blocks = compute_goal_gradient(oracle, trial.x, trial.target, scheme.nodes(), keep, signs)
         # On top of the asymmetry, which acts first.
         moved = {name: clamped.blocks[name] + blocks[name] - exact.blocks[name] for name in blocks}
         goal = _Step(clamped.vector + vector - exact.vector, moved)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ...protocol import Nudge, has_settled
+from ...protocol import Nudge, SettlingResult, has_settled
 from ..exact import Blocks, CircuitPoint, Mask
 from ..linear import solve_each
 from .chip import LayeredChip
@@ -33,6 +33,7 @@ class LayeredOracle:
     def __init__(self, chip: LayeredChip) -> None:
         self._chip = chip.make_complete().variant(nudge="continuous")
         self.is_continuous = chip.design.nudge == "continuous"
+        self.has_kinks = len(chip.design.diodes) > 0
         self._names = list(chip.layers)
         sizes = list(chip.layers.values())[1:]
         self._stops = np.cumsum([0, *sizes])
@@ -55,12 +56,7 @@ class LayeredOracle:
 
     def find_point(self, x: Array, target: Array, beta: float | Array = 0.0) -> CircuitPoint:
         """Return a rest point, see `CircuitOracle`."""
-        chip, size = self._chip, np.zeros(len(x)) + beta
-        chip.set_input(x)
-        settled = chip.settle()
-        if size.any():
-            settled = chip.settle(Nudge(1.0, target, size), start="free")
-        voltages = np.concatenate(list(chip.state.values()), axis=1)
+        settled, voltages, size = *self._settle(x, target, beta), np.zeros(len(x)) + beta
         clamped = self._find_clamped(voltages)
         outputs = np.arange(self._stops[-2], self._stops[-1])
         error = voltages[:, outputs] - target
@@ -84,6 +80,19 @@ class LayeredOracle:
         return CircuitPoint(
             x, reached, voltages, error, vector, vector, through, conductance, np.asarray(critical), clamped
         )
+
+    def find_held(self, x: Array, target: Array, beta: float | Array) -> Mask:
+        """Return which nodes diodes hold, see `CircuitOracle`."""
+        return self._find_clamped(self._settle(x, target, beta)[1])
+
+    def _settle(self, x: Array, target: Array, beta: float | Array) -> tuple[SettlingResult, Array]:
+        """Return how a settling ended, and the voltages of all nodes, (batch, nodes)."""
+        chip, size = self._chip, np.zeros(len(x)) + beta
+        chip.set_input(x)
+        settled = chip.settle()
+        if size.any():
+            settled = chip.settle(Nudge(1.0, target, size), start="free")
+        return settled, np.concatenate(list(chip.state.values()), axis=1)
 
     def _find_clamped(self, voltages: Array) -> Mask:
         clamped = np.zeros(voltages.shape, dtype=bool)
