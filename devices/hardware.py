@@ -19,8 +19,9 @@ from .parameters import Parameters
 from .programming.comparator import Comparator
 from .programming.laws import Update
 from .programming.own import LawError, WriteLaw, get_law_kind
-from .synapse.cell import FeedbackDevices, Twin, WeightDevices
+from .synapse.cell import FeedbackDevices, WeightDevices
 from .synapse.retention import Retention
+from .synapse.twin import Twin
 from .synapse.wires import Wires
 
 
@@ -37,7 +38,7 @@ class Devices(Parameters):
     """Lines of the arrays of cells."""
 
     twin: Twin | None = None
-    """Second copy of all cells, for nudged settlings; absent: one copy for all."""
+    """Second board, for nudged settlings; absent: one board for all."""
 
     neurons: NeuronDevices = NeuronDevices()
     """Membranes."""

@@ -13,8 +13,13 @@ from substrate.chip.design import Design, Fabrication
 Fault = tuple[tuple[str, ...], str, str]
 """Place, what is wrong and what to try."""
 
-_SPREADS = {"tau_sigma": "tau", "gain_sigma": "gain", "slope_sigma": "slope"}
-"""Spreads of the membranes, and the names of their draws."""
+_SPREADS = {
+    ("neurons", "tau_sigma"): "neurons/tau",
+    ("neurons", "gain_sigma"): "neurons/gain",
+    ("neurons", "slope_sigma"): "neurons/slope",
+    ("twin", "gain_sigma"): "twin/gain",
+}
+"""Keys of spreads of factors that must be above 0, and the names of their draws."""
 
 
 def find_fabrication_faults(design: Design, first: Fabrication, chips: int) -> Iterator[Fault]:
@@ -36,14 +41,15 @@ def find_fabrication_faults(design: Design, first: Fabrication, chips: int) -> I
 
 
 def _find_factor_faults(design: Design, seed: int, instances: range) -> Iterator[Fault]:
-    neurons, units = design.devices.neurons, design.topology.units
-    for key, name in _SPREADS.items():
-        for instance in instances if getattr(neurons, key) else ():
+    units = design.topology.units
+    for (block, key), name in _SPREADS.items():
+        sigma = getattr(getattr(design.devices, block), key, 0.0)
+        for instance in instances if sigma else ():
             try:
-                sample_unit_factors(units, getattr(neurons, key), Stream(seed, f"neurons/{name}", instance), key)
+                sample_unit_factors(units, sigma, Stream(seed, name, instance), key)
             except ValueError:
                 words = f"makes a factor of chip {instance} fall to 0 or below"
-                yield ("devices", "neurons", key), words, "lower the spread, or take another chip.instance"
+                yield ("devices", block, key), words, "lower the spread, or take another chip.instance"
                 break
 
 

@@ -13,8 +13,9 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, SoftBounds, Verified
-from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from learning.schemes.nodes import Backward, Centred, Chebyshev, Circle, OneSided, RandomSign
 from learning.schemes.wave import LockIn, Rotation

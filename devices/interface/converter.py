@@ -85,6 +85,11 @@ class Adc(Parameters):
         return (self.range[0], self.range[1]) if self.range else (0.0, self.full_scale or 1.0)
 
     @property
+    def spreads(self) -> bool:
+        """Tell whether converters of this design differ from each other."""
+        return max(self.gain_sigma, self.unit_sigma, get_magnitude(self.offset_sigma)) > 0.0
+
+    @property
     def step(self) -> float:
         """One LSB, in units of the activity."""
         low, high = self.ends
@@ -254,7 +259,7 @@ def sample_adc(adc: Adc, units: int, stream: Stream, transitions: Array | None =
     transitions : array (codes - 1, 1) or (codes - 1, units), optional
         As they were measured.
     """
-    if not (adc.gain_sigma or adc.offset_sigma or adc.unit_sigma) and transitions is None:
+    if not adc.spreads and transitions is None:
         return None
     made, xi = 1 if adc.shared else units, stream.normal((1 if adc.shared else units, adc.bits + 3))
     gain, offset = 1.0 + adc.gain_sigma * xi[:, 0], adc.offset_sigma * xi[:, 1]

@@ -113,7 +113,7 @@ def sample_drive_offsets(units: int, sigma: float, stream: Stream) -> Array:
 
 
 def sample_unit_factors(units: int, sigma: float, stream: Stream, key: str) -> Array:
-    """Return the factors ``1 + sigma xi`` of all units: of time constants, gains or slopes, as `key` says.
+    """Return the factors ``1 + sigma xi`` of all units, whose spread is that of the key `key` of a scenario.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def sample_unit_factors(units: int, sigma: float, stream: Stream, key: str) -> A
     found = 1.0 + sigma * stream.normal((units,))
     if found.min() <= 0.0:
         raise ValueError(
-            f"devices.neurons.{key} = {sigma:g}: a factor is {found.min():.3g}, it must be above 0: "
+            f"{key} = {sigma:g}: a factor is {found.min():.3g}, it must be above 0: "
             "lower the spread or take another chip.instance"
         )
     return np.asarray(found)

@@ -77,6 +77,11 @@ class Noise(Parameters):
     read: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
     """Noise of every single read of a unit: its standard deviation; units of the activity, or volts."""
 
+    read_relative: Annotated[Ratio, Field(ge=0.0, le=1.0)] = 0.0
+    """Noise of every single read of a unit relative to its own activity: standard deviation over ``|a|``, before the
+    converter; dimensionless, 0 to 1. It comes on top of `read`. Mirrors and followers that copy a current: 0.001 to
+    0.01."""
+
     read_flicker: Annotated[float, Field(ge=0.0, le=100.0), Level("activity_volts")] = 0.0
     """1/f noise of the reads of a unit: its standard deviation, over the octaves of `flicker_shortest` and
     `flicker_octaves`; units of the activity, or volts. Needs mode "trajectory": reads at one moment share it."""
@@ -97,9 +102,9 @@ class Noise(Parameters):
         Cause(
             "read-noise",
             RANDOM,
-            {"read": 0.0, "read_flicker": 0.0, "telegraph": None},
+            {"read": 0.0, "read_relative": 0.0, "read_flicker": 0.0, "telegraph": None},
             lambda noise, _: noise.reads,
-            lambda noise: SLOW if noise.read == 0.0 else RANDOM,
+            lambda noise: SLOW if noise.read == noise.read_relative == 0.0 else RANDOM,
             words="noise of the reads",
             cure="less noise of the reads",
         ),
@@ -124,7 +129,7 @@ class Noise(Parameters):
     @property
     def reads(self) -> bool:
         """Tell whether reads are noisy."""
-        return get_magnitude(self.read) > 0.0 or self.slow_reads
+        return get_magnitude(self.read) > 0.0 or self.read_relative > 0.0 or self.slow_reads
 
     @property
     def random(self) -> bool:

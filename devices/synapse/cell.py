@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..imperfection import COMMON, DIFFERENT, Cause, CauseContext
+from ..imperfection import COMMON, Cause, CauseContext
 from ..parameters import FilePath, Micrometres, Parameters, Ratio, Unit
 from ..quantities import CellQuantity, Component, get_magnitude
 from ..random import Stream
@@ -302,24 +302,6 @@ class FeedbackDevices(Parameters):
         if self.mirror is not None:
             keys["gain_sigma"] = 0.0
         return WeightDevices.model_validate(keys | self.given)
-
-
-class Twin(Parameters):
-    """A second physical copy of all cells, on which nudged settlings run; the free ones run on the first copy."""
-
-    mismatch_sigma: Spread = 0.0
-    """Spread of the weights of the second copy around those of the first, relative, one standard deviation;
-    dimensionless, 0 to 10. Root 2 of the spread of one cell. The error of an estimate is its effect over beta."""
-
-    causes: ClassVar[tuple[Cause, ...]] = (
-        Cause(
-            "twin",
-            DIFFERENT,
-            acts=lambda twin, _: twin.mismatch_sigma > 0.0,
-            words="the second copy",
-            cure="a second copy that matches the first",
-        ),
-    )
 
 
 def find_feedback_fault(weights: WeightDevices, feedback: FeedbackDevices) -> str | None:

@@ -56,6 +56,7 @@ def find_idle_faults(scenario: ScenarioSpec) -> Found:
         *_list_cell_needs(scenario),
         *_list_read_needs(scenario),
         *_list_nudge_needs(scenario),
+        *_list_twin_needs(scenario),
     ]
     needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
     needs += [_need_two_labels(scenario.task)]
@@ -211,7 +212,7 @@ def _list_table_keys(table: Parameters, place: str, *others: str) -> tuple[str, 
 def _list_read_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     devices, noise = scenario.devices, scenario.devices.noise
     hold, adc = devices.hold, devices.converters.readout
-    spread = adc is not None and max(adc.gain_sigma, adc.unit_sigma, get_magnitude(adc.offset_sigma)) > 0.0
+    spread = adc is not None and adc.spreads
     made = spread or (adc is not None and adc.measured is not None)
     return [
         KeyNeed(
@@ -267,6 +268,26 @@ def _list_nudge_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
             rule.takes_presynaptic,
             f"the rule {kind} takes its own factor",
             "leave it out",
+        ),
+    ]
+
+
+def _list_twin_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
+    """Return what the second board needs; an absent one has no keys."""
+    devices, place = scenario.devices, ("devices", "twin")
+    adc, spreads = devices.converters.readout, ("gain_sigma", "unit_sigma", "offset_sigma")
+    stuck, switch = devices.twin is not None and devices.twin.stuck_fraction > 0.0, ("devices.twin.stuck_fraction",)
+    return [
+        KeyNeed(
+            place, ("stuck_at",), stuck, "no cell is stuck", "give stuck_fraction", ("devices.twin.stuck_fraction",)
+        ),
+        KeyNeed(
+            place,
+            ("converters",),
+            adc is not None and adc.spreads,
+            "all converters are alike",
+            "give devices.converters.readout.offset_sigma",
+            tuple(f"devices.converters.readout.{name}" for name in spreads),
         ),
     ]
 

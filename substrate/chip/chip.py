@@ -79,6 +79,7 @@ class Chip:
         self._account = Account(design)
         self._reader = ReadChain(design, fabrication)
         self._settler = Settler(self._machine, self.topology, design.paced_by, design.complete, fabrication.stream)
+        self._gains = self._machine.transfer.gain
         self._busy = 0.0
         self._input = np.zeros((0, self.topology.layers[self.topology.input]))
         self._constant = np.zeros((0, self.topology.units))
@@ -175,6 +176,7 @@ class Chip:
         self._input, self._ids, self._names = x, ids, f"{purpose}{epoch}/{repeat}"
         self._errors, self._cycle, self._injected, self._busy = None, None, 0, 0.0
         self._free_average, self._output, self._at_free = None, None, False
+        self._gains = self._machine.transfer.gain
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
         self._settler.restart(named, self._names)
@@ -209,7 +211,8 @@ class Chip:
         """
         dynamics, machine, constant, begin = self.design.dynamics, self._machine, self._constant, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
-        if nudge is not None:
+        second = nudge is not None and self.design.devices.twin is not None
+        if second:
             machine, constant = self._fabric.twin(machine, constant, self._input)
         drive = make_free_drive(self.design, self.fabrication, constant, self._ids, self._names, nudge)
         if nudge is not None:
@@ -219,7 +222,7 @@ class Chip:
             machine, drive = apply_correction(machine, drive, self.design, self.programmed, self.effective, free)
         if isinstance(record, Recording):
             record = record.reserve(begin[:, : self.topology.units], dynamics, phase, drive.constant, drive.beta)
-        settled = self._follow(machine, drive, begin, phase, record)
+        settled = self._follow(machine, drive, begin, phase, record, board=int(second))
         if nudge is None:
             self._free, self._free_average, self._output, self._at_free = self._full, self.average, None, True
         return settled
@@ -245,9 +248,13 @@ class Chip:
         self._account.probed(settled.status)
         return settled
 
-    def _follow(self, machine: Machine, drive: Drive, begin: State, phase: Phase, to: Record = None) -> SettlingResult:
-        """Settle under a drive, from `begin` to the end of a phase, and keep where it led."""
-        relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, to)
+    def _follow(
+        self, machine: Machine, drive: Drive, begin: State, phase: Phase, to: Record = None, board: int = 0
+    ) -> SettlingResult:
+        """Settle under a drive, from `begin` to the end of a phase on a board, and keep where it led."""
+        relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, to, board)
+        self._gains = machine.transfer.gain
+        self._reader.turn_to(board)
         self.state, self._full, self.average, self._cycle = relaxed.state, relaxed.full, relaxed.average, relaxed.cycle
         self._account.settled(len(begin), float(relaxed.settled.time.sum()))
         self._pass(relaxed.settled.time)
@@ -267,7 +274,7 @@ class Chip:
         of an estimate do but the last.
         """
         self._account.read((2 if np.iscomplexobj(self.state) else 1) * len(self.state))
-        activity = self.activity_of(self.state) if self.average is None else self.average.mean
+        activity = self._show_activity() if self.average is None else self.average.mean
         read = self._reader.read(activity, waits)
         self._busy = max(self._busy, self._reader.conversion(waits))
         if self._at_free:
@@ -374,6 +381,12 @@ class Chip:
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
         return load_engine(self.design.dynamics).activate(self._machine, state)
+
+    def _show_activity(self) -> State:
+        """Return the activity of the present state, with the gains of the board that has settled."""
+        machine = self._machine
+        shown = machine._replace(transfer=machine.transfer._replace(gain=self._gains))
+        return load_engine(self.design.dynamics).activate(shown, self.state)
 
     def continue_free(self) -> State:
         """Return where the last free settling would come to rest, in double precision and without noise."""

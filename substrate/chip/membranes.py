@@ -51,9 +51,10 @@ class Membranes:
             raise ValueError('physical.synapse = "passive" loads additive units only: set network.law = "additive"')
         self._design, units = design, design.topology.units
         stream = fabrication.stream("neurons/tau")
-        self._tau = sample_unit_factors(units, design.devices.neurons.tau_sigma, stream, "tau_sigma")
+        self._tau = sample_unit_factors(units, design.devices.neurons.tau_sigma, stream, "devices.neurons.tau_sigma")
         transfer = sample_transfer(design, fabrication)
-        if design.synapse == "passive" and len(transfer.gain) == 0:
+        twin = design.devices.twin
+        if (design.synapse == "passive" or (twin and twin.gain_sigma)) and len(transfer.gain) == 0:
             transfer = transfer._replace(gain=np.ones(units), steep=np.ones(units))
         self._steep = transfer.steep.copy()
         self.tau = self._tau.copy()
@@ -107,7 +108,7 @@ def sample_transfer(design: Design, fabrication: Fabrication) -> Transfer:
     if not neurons.curved:
         return Transfer(code, table, np.zeros(0), np.zeros(0))
     gain, steep = (
-        sample_unit_factors(units, sigma, fabrication.stream(f"neurons/{name}"), f"{name}_sigma")
+        sample_unit_factors(units, sigma, fabrication.stream(f"neurons/{name}"), f"devices.neurons.{name}_sigma")
         for name, sigma in (("gain", neurons.gain_sigma), ("slope", neurons.slope_sigma))
     )
     return Transfer(code, table, neurons.buffer_gain * gain, steep)

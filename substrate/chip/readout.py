@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.block import apply_block
-from devices.interface.converter import ClipCounts, FabricatedAdc, convert_readout, sample_adc
+from devices.interface.converter import Adc, ClipCounts, FabricatedAdc, convert_readout, sample_adc
 from devices.interface.hold import apply_droop, sample_hold_leaks, sample_pedestals
 from devices.neuron.noise import Noise, advance_ornstein_uhlenbeck, advance_telegraph, sample_jumps
 
@@ -43,33 +45,42 @@ class ReadChain:
             sample_hold_leaks(design.devices.hold, units, self._stream(f"droop/{plane}")) for plane in range(2)
         ]
         self._skew: Array = design.devices.hold.read_skew * np.arange(units, dtype=np.float64)
-        self._made: list[FabricatedAdc | None] = [
-            sample_adc(
-                adc,
-                units,
-                self._stream(f"adc-made/{plane}"),
-                (design.measured_converters or {}).get("readout"),
-            )
-            if adc
-            else None
-            for plane in range(2)
-        ]
+        twin = design.devices.twin
+        # The reads of a second board come from sources of their own, as far as it has any.
+        self._made = [self._sample_converters(adc, "")] * 2
+        if twin is not None and twin.converters:
+            self._made[1] = self._sample_converters(adc, "twin/")
         self.clipped = ClipCounts()
         """What the converter met since the chip was made."""
         planes = range(2) if design.devices.noise.slow_reads else ()
-        self._slow = [SlowReads(design.devices.noise, units, fabrication, plane) for plane in planes]
+        boards = ("",) if twin is None else ("", "twin/")
+        self._slow = [
+            [SlowReads(design.devices.noise, units, fabrication, p, board) for p in planes] for board in boards
+        ]
+        self._board = 0
         self._ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._name, self._reads = "", 0
 
+    def _sample_converters(self, adc: Adc | None, board: str) -> list[FabricatedAdc | None]:
+        """Return the converters of the two planes of a board, as they were made."""
+        if adc is None:
+            return [None, None]
+        units, measured = self._design.topology.units, (self._design.measured_converters or {}).get("readout")
+        return [sample_adc(adc, units, self._stream(f"{board}adc-made/{plane}"), measured) for plane in range(2)]
+
     def restart(self, ids: NDArray[np.int64], name: str) -> None:
         """Begin with a new batch: `ids` (batch,) and `name` name the draws of its reads, which are counted anew."""
-        self._ids, self._name, self._reads = ids, name, 0
-        for slow in self._slow:
+        self._ids, self._name, self._reads, self._board = ids, name, 0, 0
+        for slow in itertools.chain(*self._slow):
             slow.restart(ids)
+
+    def turn_to(self, board: int) -> None:
+        """Read from now on the first board, 0, or the second one, 1."""
+        self._board = board
 
     def elapse(self, time: Array) -> None:
         """Let the time (batch,) pass that a settling took, in tau."""
-        for slow in self._slow:
+        for slow in itertools.chain(*self._slow):
             slow.elapse(time)
 
     def conversion(self, waits: bool) -> float:
@@ -110,17 +121,20 @@ class ReadChain:
         return self._plane(value, 0, waits=False, signed=True, at_once=True)
 
     def _plane(self, value: Array, plane: int, waits: bool, signed: bool, at_once: bool = False) -> Array:
-        design, units = self._design, value.shape[1]
+        design, units, own = self._design, value.shape[1], np.abs(value)
         name = f"{self._name}/{self._reads}/{plane}"
         hold, time = design.devices.hold, self._skew + (design.phases.hold_time if waits else 0.0)
         if hold.on and (waits or hold.read_skew) and not at_once:
             value = apply_droop(value, self._pedestals[plane], self._leaks[plane], time)
             if hold.noise:
                 value = value + hold.noise * self._stream(f"hold/{name}").normal_rows(self._ids, units)
-        if self._slow:
-            value = value + self._slow[plane].now(name)
+        if design.devices.noise.slow_reads:
+            value = value + self._slow[self._board][plane].now(name)
         if design.devices.noise.read:
             value = value + design.devices.noise.read * self._stream(f"read/{name}").normal_rows(self._ids, units)
+        if design.devices.noise.read_relative:
+            fresh = self._stream(f"read-relative/{name}").normal_rows(self._ids, units)
+            value = value + design.devices.noise.read_relative * own * fresh
         for part, block in design.devices.acting("read").items():
             value = apply_block(block, "read", value, self._stream(f"own/{part}/{plane}").normal((units,)))
         for part, block in design.devices.acting("disturb").items():
@@ -131,7 +145,7 @@ class ReadChain:
         if adc is None:
             return value
         draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
-        value, clipped = convert_readout(adc, value, draw, signed, self._made[plane])
+        value, clipped = convert_readout(adc, value, draw, signed, self._made[self._board][plane])
         self.clipped = self.clipped.plus(clipped)
         return value
 
@@ -152,14 +166,17 @@ class SlowReads:
         Names the draws.
     plane : int
         0 or 1.
+    board : str
+        Begins the names of what is drawn for a board.
     """
 
-    def __init__(self, noise: Noise, units: int, fabrication: Fabrication, plane: int) -> None:
+    def __init__(self, noise: Noise, units: int, fabrication: Fabrication, plane: int, board: str = "") -> None:
         self._noise, self._stream, self._units = noise, fabrication.stream, units
+        self._board = board
         self._times = noise.octaves() if noise.read_flicker else np.zeros(0)
         self._jumps: Array | None = None
         if noise.telegraph is not None:
-            streams = (self._stream(f"telegraph-{part}/{plane}") for part in ("height", "trap"))
+            streams = (self._stream(f"{board}telegraph-{part}/{plane}") for part in ("height", "trap"))
             self._jumps = sample_jumps(noise.telegraph, units, *streams)
         self.restart(np.zeros(0, dtype=np.int64))
 
@@ -177,11 +194,11 @@ class SlowReads:
         """Return the noise of the read `name`, (batch, units)."""
         found = np.zeros((len(self._ids), self._units))
         for k, time in enumerate(self._times):
-            fresh = self._stream(f"read-octave{k}/{name}").normal_rows(self._ids, self._units)
+            fresh = self._stream(f"{self._board}read-octave{k}/{name}").normal_rows(self._ids, self._units)
             self._octaves[k] = advance_ornstein_uhlenbeck(self._octaves[k], self._kept(time), fresh)
             found += self._noise.read_flicker / np.sqrt(len(self._times)) * self._octaves[k]
         if self._jumps is not None and self._noise.telegraph is not None:
-            fresh = self._stream(f"read-telegraph/{name}").uniform_rows(self._ids, self._units)
+            fresh = self._stream(f"{self._board}read-telegraph/{name}").uniform_rows(self._ids, self._units)
             self._trap = advance_telegraph(self._trap, self._kept(self._noise.telegraph.time), fresh)
             found += self._jumps * self._trap
         self._passed = np.zeros(len(self._ids))

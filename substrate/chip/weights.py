@@ -13,12 +13,12 @@ from devices.interface import cost_force
 from devices.interface.cost_force import Circuit
 from devices.neuron.membrane import sample_drive_offsets
 from devices.programming.comparator import apply_comparator
-from devices.synapse.cell import sample_cell_gains
 
 from ..dynamics.machine import Machine
 from ..engine.door import load_engine
 from ..network.topology import Topology
 from ..protocol import Readout, State
+from .boards.second import SecondBoard
 from .budget import WriteCounts
 from .cells import FabricatedCells
 from .design import Design, Fabrication, check_programmed_blocks
@@ -71,6 +71,8 @@ class ChipWeights:
         )
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
+        twin = design.devices.twin
+        self._second = None if twin is None else SecondBoard(twin, design, fabrication)
         self._prepared: dict[Any, Any] = {}
         self.held: dict[str, Array] = {}
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
@@ -97,20 +99,12 @@ class ChipWeights:
         return self._constant_drive(x, self.effective)
 
     def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
-        """Return the machine of the second copy of the cells and its constant drive of `x`; without one, as given."""
-        if self._design.devices.twin is None:
+        """Return the machine of the second board and its constant drive of `x`; without one, as given."""
+        if self._second is None:
             return machine, constant
-        cells = np.concatenate([(block * self._twin_gain(name)).ravel() for name, block in self.effective.items()])
-        second = Membranes(self._design, self._fabrication)
-        second.follow({name: total * self._twin_gain(name) for name, total in self._conductances.items()})
-        machine = machine._replace(weights=cells, tau=second.tau, transfer=second.transfer)
-        machine = machine._replace(thermal=second.thermal, common=second.common, slew=second.slew)
-        return machine, self._constant_drive(x, self._design.topology.blocks(cells))
-
-    def _twin_gain(self, block: str) -> Array | float:
-        twin = self._design.devices.twin
-        sigma = twin.mismatch_sigma if twin and block.startswith("weight/") else 0.0
-        return sample_cell_gains(self.effective[block].shape, sigma, self._stream(f"twin/{block}")) if sigma else 1.0
+        cells = self._second.copy_cells(self.effective)
+        drive = self._constant_drive(x, self._design.topology.blocks(cells)) + self._second.offsets
+        return self._second.copy_machine(machine, cells, self._conductances), drive
 
     def _constant_drive(self, x: Array, blocks: Mapping[str, Array]) -> Array:
         topology = self._design.topology

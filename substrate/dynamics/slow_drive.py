@@ -40,10 +40,12 @@ class SlowDrive:
         How many are driven.
     stream : callable
         ``stream(purpose)`` names the draws of this chip.
+    board : str
+        Ends the names of the settlings of a second board.
     """
 
-    def __init__(self, noise: Noise, units: int, stream: Callable[[str], Stream]) -> None:
-        self._units, self._stream = units, stream
+    def __init__(self, noise: Noise, units: int, stream: Callable[[str], Stream], board: str = "") -> None:
+        self._units, self._stream, self._board = units, stream, board
         self._times, self._sizes = noise.processes()
         self.restart(np.zeros(0, dtype=np.int64), "")
 
@@ -66,7 +68,7 @@ class SlowDrive:
     def begin(self, planes: int) -> SlowState:
         """Return the processes where the next settling, of so many planes, begins."""
         self._settlings += 1
-        name = f"{self._name}/{self._settlings}"
+        name = f"{self._name}/{self._settlings}{self._board}"
         for plane in range(planes):
             if self._passed[plane].any():
                 self._catch_up(plane, name)

@@ -57,7 +57,8 @@ class Settler:
     ) -> None:
         self._machine, self._topology, self._completely = machine, topology, completely
         self._pacing = machine.noise if machine.noise.on else paced_by
-        self._slow = SlowDrive(machine.noise, len(machine.tau), stream)
+        # Membranes of a second board have slow noise of their own.
+        self._slow = [SlowDrive(machine.noise, len(machine.tau), stream, board) for board in ("", "-twin")]
         self.audit = Audit()
         """What audits of the equilibrium mode have found since the chip was made."""
 
@@ -68,11 +69,13 @@ class Settler:
 
     def restart(self, ids: NDArray[np.int64], name: str) -> None:
         """Begin with a new batch: `ids` (batch,) and `name` name the draws of its slow noise."""
-        self._slow.restart(ids, name)
+        for slow in self._slow:
+            slow.restart(ids, name)
 
     def elapse(self, time: Array) -> None:
         """Let the time (batch,) pass without a settling, in tau."""
-        self._slow.elapse(time)
+        for slow in self._slow:
+            slow.elapse(time)
 
     def follow(
         self,
@@ -82,6 +85,7 @@ class Settler:
         phase: Phase,
         busy: float,
         record: Record = None,
+        board: int = 0,
     ) -> Relaxation:
         """Settle under a drive, from `start` to the end of a phase.
 
@@ -95,6 +99,8 @@ class Settler:
             Time that the last read still takes, in tau: no settling ends before.
         record : Record
             Every so many steps call ``record(state)``.
+        board : int
+            1 if the settling is that of a second board, which has slow noise of its own.
 
         Raises
         ------
@@ -115,19 +121,21 @@ class Settler:
             self.audit = self.audit.plus(found.audit)
             relaxed = found.relaxed
         else:
-            relaxed = self._follow_in_time(machine, drive, start, phase, busy, record)
+            relaxed = self._follow_in_time(machine, drive, start, phase, busy, record, board)
         return relaxed._replace(
             state=rescale_loaded_state(relaxed.state, acting, own), full=rescale_loaded_state(relaxed.full, acting, own)
         )
 
     def _follow_in_time(
-        self, machine: Machine, drive: Drive, start: State, phase: Phase, busy: float, record: Record
+        self, machine: Machine, drive: Drive, start: State, phase: Phase, busy: float, record: Record, board: int
     ) -> Relaxation:
-        if self._slow.on:
-            self._slow.elapse(max(0.0, busy - compute_longest_time(machine, drive, phase)))
-            drive = drive._replace(slow=self._slow.begin(count_planes(drive, start)))
+        own, other = self._slow[board], self._slow[1 - board]
+        if own.on:
+            self.elapse(np.maximum(0.0, busy - compute_longest_time(machine, drive, phase)))
+            drive = drive._replace(slow=own.begin(count_planes(drive, start)))
         relaxed = relax_finely(self._paced(machine), drive, start, phase, *(record or (None, None)))
-        self._slow.end(relaxed.slow, relaxed.settled.time)
+        own.end(relaxed.slow, relaxed.settled.time)
+        other.elapse(relaxed.settled.time)
         return relaxed
 
     def _paced(self, machine: Machine) -> Machine:

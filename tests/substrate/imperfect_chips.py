@@ -5,8 +5,9 @@ from devices.interface.hold import Hold
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import ConstantStep
-from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.cell import WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases

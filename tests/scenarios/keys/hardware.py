@@ -44,7 +44,15 @@ FOUND: dict[str, Sample | Silent] = {
     ),
     **table("energy", TRAINED, per_read=1e-12, static=at(1e-6, physical={"tau": 1e-6})),
     **table("energy", TRAINED | {"devices.update": {"kind": "constant-step", "step": 0.01}}, per_pulse=1e-12),
-    **table("devices.twin", mismatch_sigma=0.1),
+    **table(
+        "devices.twin",
+        mismatch_sigma=0.1,
+        stuck_fraction=0.2,
+        stuck_at=at(0.3, devices__twin__stuck_fraction=0.2),
+        offset_sigma=0.05,
+        gain_sigma=0.05,
+        converters=at(True, devices__converters__readout={"bits": 6, "offset_sigma": 0.05}),
+    ),
     **table(
         "devices.wires",
         {"devices.weights.cell": "pair", "devices.wires.segment": 0.01},
@@ -74,6 +82,7 @@ FOUND: dict[str, Sample | Silent] = {
         flicker_shortest=at(3.0, devices__noise__flicker=0.02),
         flicker_octaves=at(3, devices__noise__flicker=0.02),
         read=0.02,
+        read_relative=0.02,
         read_flicker=0.02,
     ),
     **table(

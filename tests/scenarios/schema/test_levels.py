@@ -101,6 +101,7 @@ REQUIRED = {
     "comparator": {"change": 0.1},
     "weights": {"stuck_fraction": 0.1},
     "feedback": {"stuck_fraction": 0.1},
+    "twin": {"stuck_fraction": 0.1},
 }
 
 

@@ -15,9 +15,10 @@ from devices.neuron.noise import Noise, Telegraph
 from devices.parameters import Parameters
 from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, OneSidedCells, SoftBounds, Update, Verified
-from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from devices.synapse.measured import make_cell_sample
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from substrate.chip.causes import CAUSES
 from substrate.chip.design import Design
@@ -68,7 +69,22 @@ KEYS = {
             "array": [{"array": [3, 3]}, {"array": [3, 3], "segment": 0.01}],
         },
     ),
-    Twin: (lambda **k: {"twin": Twin(**k)}, {"mismatch_sigma": [{"mismatch_sigma": s} for s in (0.0, 0.1)]}),
+    Twin: (
+        lambda readout=None, noise=Noise(), **k: {  # noqa: B008  immutable
+            "twin": Twin(**k),
+            "converters": Converters(readout=readout),
+            "noise": noise,
+        },
+        {
+            "mismatch_sigma": [{"mismatch_sigma": s} for s in (0.0, 0.1)],
+            "stuck_fraction": [{"stuck_fraction": 0.2}, {"noise": Noise(coloured=0.01)}],
+            "stuck_at": [{"stuck_at": 0.3}, {"stuck_at": 0.3, "stuck_fraction": 0.2}],
+            "offset_sigma": [{"offset_sigma": 0.01}],
+            "gain_sigma": [{"gain_sigma": 0.1}],
+            "converters": [{"converters": True}]
+            + [{"converters": True, "readout": Adc(bits=6, offset_sigma=s)} for s in (0.0, 0.1)],
+        },
+    ),
     NeuronDevices: (
         lambda **k: {"neurons": NeuronDevices(**k)},
         {
@@ -98,6 +114,7 @@ KEYS = {
             "flicker_shortest": [{"flicker": 0.01, "flicker_shortest": 0.5}],
             "flicker_octaves": [{"flicker": 0.01, "flicker_octaves": 3}],
             "read": [{"read": 0.01}],
+            "read_relative": [{"read_relative": 0.01}],
             "read_flicker": [{"read_flicker": 0.01}],
             "telegraph": [{"telegraph": Telegraph(amplitude=0.01, time=1.0)}],
         },

@@ -5,8 +5,9 @@ import pytest
 
 from devices.parameters import Parameters
 from devices.programming.laws import ConstantStep, SoftBounds
-from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from learning.estimator import estimate_error_vectors, measure_free
 from learning.schemes.nodes import OneSided
 from scenarios.experiments.device_tables import make_cell_variables
@@ -201,7 +202,7 @@ def test_nudged_settlings_run_on_the_twin_and_free_ones_do_not():
         bench.settle()
     np.testing.assert_array_equal(chip.state, plain.state)
     chip.settle(Nudge(1e-9, y), "free")
-    drawn = {b: v * chip._fabric._twin_gain(b) for b, v in chip.effective.items()}
+    drawn = chip.topology.blocks(chip._fabric._second.copy_cells(chip.effective))
     assert all((drawn[b] != v).any() == b.startswith("weight/") for b, v in chip.effective.items())
     copy = Chip(plain.design, drawn, plain.fabrication)
     copy.set_input(x)

@@ -6,7 +6,8 @@ from scipy.integrate import solve_ivp
 
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.cell import WeightDevices
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from learning.oracle.fluctuations import compute_state_covariance
 from substrate.chip.chip import Chip

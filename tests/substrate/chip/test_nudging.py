@@ -6,7 +6,8 @@ import pytest
 from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise
-from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.cell import WeightDevices
+from devices.synapse.twin import Twin
 from learning.estimator import estimate_error_vectors, measure_free
 from learning.oracle.exact import compute_exact_errors
 from learning.oracle.ledger.runs import make_settling_complete

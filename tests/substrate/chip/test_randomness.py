@@ -9,8 +9,9 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, Verified
-from devices.synapse.cell import Twin, WeightDevices
+from devices.synapse.cell import WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from learning.estimator import FreeReading, estimate_error_vectors
 from learning.schemes.nodes import Circle
 from substrate.chip.randomness import has_conjugate_answers, has_random_measurements, has_random_writes

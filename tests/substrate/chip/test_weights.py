@@ -8,8 +8,9 @@ import pytest
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import SoftBounds
-from devices.synapse.cell import FeedbackDevices, Pelgrom, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication

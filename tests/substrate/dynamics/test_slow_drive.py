@@ -34,7 +34,7 @@ def leaks(noise, phases=None, window=0.0, hold=None, **dynamics):
 def processes(chip, plane=0):
     """Return the slow processes as the last settling left them, over their standard deviations."""
     sizes = chip.design.devices.noise.processes()[1]
-    return chip._settler._slow._values[plane] / sizes[:, None, None]
+    return chip._settler._slow[0]._values[plane] / sizes[:, None, None]
 
 
 def assert_correlated(chip, before, after, time):

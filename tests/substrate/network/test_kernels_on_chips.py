@@ -7,8 +7,9 @@ from devices.block import DeviceBlock
 from devices.hardware import Devices
 from devices.neuron.membrane import NeuronDevices
 from devices.programming.laws import ConstantStep
-from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.measured import MeasuredMap, make_cell_sample
+from devices.synapse.twin import Twin
 from scenarios.initial import sample_initial_parameters
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication

@@ -11,8 +11,9 @@ from devices.interface.hold import Hold
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import SoftBounds
-from devices.synapse.cell import FeedbackDevices, Twin, WeightDevices
+from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.retention import Retention
+from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.schemes.nodes import Centred, OneSided

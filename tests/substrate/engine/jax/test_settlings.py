@@ -7,7 +7,7 @@ pytest.importorskip("jax", reason="needs the extra jax")
 
 from devices.neuron.activation import Curve
 from devices.neuron.membrane import NeuronDevices
-from devices.synapse.cell import Twin
+from devices.synapse.twin import Twin
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from substrate.protocol import Status
