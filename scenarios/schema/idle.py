@@ -278,9 +278,7 @@ def _list_twin_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
     adc, spreads = devices.converters.readout, ("gain_sigma", "unit_sigma", "offset_sigma")
     stuck, switch = devices.twin is not None and devices.twin.stuck_fraction > 0.0, ("devices.twin.stuck_fraction",)
     return [
-        KeyNeed(
-            place, ("stuck_at",), stuck, "no cell is stuck", "give stuck_fraction", ("devices.twin.stuck_fraction",)
-        ),
+        KeyNeed(place, ("stuck_at",), stuck, "no cell is stuck", "give stuck_fraction", switch),
         KeyNeed(
             place,
             ("converters",),
