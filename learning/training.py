@@ -18,6 +18,7 @@ from . import cost
 from .estimator import measure_free
 from .optimisers.optimiser import AnyOptimiser, OptimiserContext, Record, compute_requested_changes
 from .optimisers.schedule import TrainingMoment
+from .policies.policy import RequestWriter
 
 Array = NDArray[np.float64]
 
@@ -125,7 +126,7 @@ class TrainingState:
     batch: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
     memory: dict[str, Array] = field(default_factory=dict)
-    """What the optimiser keeps, such as the momentum of every block."""
+    """What the optimiser and the write policy keep, such as the momentum of every block."""
 
     budget: Budget = field(default_factory=Budget)
     """Spent on training; tests and measurements are not counted."""
@@ -192,6 +193,7 @@ def train(
     epochs: int,
     trainee: TrainingState,
     record: Record | None = None,
+    write: RequestWriter | None = None,
 ) -> Iterator[BatchResult]:
     """Train `bench`, yielding after every batch; `trainee` is kept up to date and may be resumed from.
 
@@ -211,6 +213,8 @@ def train(
         Where to begin.
     record : callable, optional
         Gives what is programmed now, as far as the controller knows; only decays and caps need it.
+    write : callable, optional
+        Writes the requested changes, see `learning.policies.policy`; absent: they are handed on as they are.
     """
     while trainee.epoch < epochs:
         parts = batches(trainee.epoch)
@@ -221,7 +225,11 @@ def train(
             if not failure:
                 moment = TrainingMoment(trainee.epoch * len(parts) + trainee.batch, epochs * len(parts), len(parts))
                 known = OptimiserContext(moment, record)
-                bench.write(compute_requested_changes(optimiser, gradient.blocks, trainee.memory, known))
+                requests = compute_requested_changes(optimiser, gradient.blocks, trainee.memory, known)
+                if write is None:
+                    bench.write(requests)
+                else:
+                    write(requests, trainee.memory, moment)
             trainee.tally.add(gradient)
             trainee.budget = trainee.budget.plus(bench.budget.plus(before, -1))
             trainee.batch += 1

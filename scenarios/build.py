@@ -15,6 +15,7 @@ from devices.neuron.activation import Curve
 from devices.neuron.curves import find_own_activation
 from devices.programming.own import WriteLaw
 from learning.draws import combine_seeds
+from learning.policies.policy import KnownCells
 from learning.schemes.scheme import Scheme
 from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import INSTALL_JAX
@@ -37,7 +38,7 @@ from .language.named_files import FileKey, find_named_files
 from .recording import find_record_faults
 from .schema.circuit.scenario import CircuitSpec
 from .schema.experiments import Experiment
-from .schema.learning import Learning
+from .schema.learning import Learning, describe_cells
 from .schema.network import Network
 from .schema.scenario import ScenarioSpec
 
@@ -82,6 +83,11 @@ class Setup(NamedTuple):
     def plan(self) -> Experiment:
         """What is done with the chip."""
         return self.scenario.experiment
+
+    @property
+    def known_cells(self) -> KnownCells:
+        """What the controller knows of the cells."""
+        return describe_cells(self.design.devices, self.design.topology)
 
     def chip(
         self,
@@ -260,7 +266,7 @@ def _digest_own_laws(scenario: ScenarioSpec) -> dict[str, str]:
 
 
 def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
-    """Return the scenario whose schemes and homeostasis draw by its own seed, too; done once."""
+    """Return the scenario whose schemes, homeostasis and writes draw by its own seed, too; done once."""
     learning = scenario.learning
 
     def drawn(part: Any) -> Any:
@@ -268,7 +274,7 @@ def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
         return part if own is None else part.model_copy(update={"seed": combine_seeds(scenario.seed, own)})
 
     schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
-    changes = schemes | {"homeostasis": drawn(learning.homeostasis)}
+    changes = schemes | {"homeostasis": drawn(learning.homeostasis), "write": drawn(learning.write)}
     return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
 
 

@@ -16,6 +16,7 @@ from devices.kinds import KindError
 from devices.neuron import curves
 from devices.parameters import Parameters
 from devices.programming.own import WriteLaw
+from learning.policies.policy import POLICIES
 from learning.rules.rule import RULES
 from learning.schemes.scheme import SCHEMES
 from substrate.chip.causes import collect_causes
@@ -26,7 +27,7 @@ from .schema.scenario import ScenarioSpec
 
 K = TypeVar("K", bound=Parameters)
 
-_BASES = "derive a class from Scheme, LearningRule, WriteLaw or DeviceBlock"
+_BASES = "derive a class from Scheme, LearningRule, WritePolicy, WriteLaw or DeviceBlock"
 
 _PACKAGES = ("devices", "learning")
 """Where the kinds are that nobody has to register."""
@@ -41,7 +42,7 @@ def register(kind: type[K]) -> type[K]:
 
     Parameters
     ----------
-    kind : subclass of Scheme, LearningRule, WriteLaw or DeviceBlock
+    kind : subclass of Scheme, LearningRule, WritePolicy, WriteLaw or DeviceBlock
         Its field `kind` has the name as its only value, such as ``kind: Literal["my-name"] = "my-name"``.
 
     Returns
@@ -60,7 +61,8 @@ def register(kind: type[K]) -> type[K]:
         add_block(kind)
         collect_causes()
     else:
-        kinds = next((k for k in (SCHEMES, RULES) if isinstance(kind, type) and issubclass(kind, k.base)), None)
+        parts = (SCHEMES, RULES, POLICIES)
+        kinds = next((k for k in parts if isinstance(kind, type) and issubclass(kind, k.base)), None)
         if kinds is None:
             raise KindError(f"{kind!r} cannot be registered: {_BASES}")
         kinds.register(kind)
@@ -113,7 +115,7 @@ def list_own_parts(scenario: AnySpec) -> dict[str, str]:
         return {}  # circuits know the kinds of this package alone
     learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
-    used = map(type, (*learning.all_schemes(), learning.rule, devices.update, *acting))
+    used = map(type, (*learning.all_schemes(), learning.rule, learning.write, devices.update, *acting))
     kinds = [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]
     curve = curves.find_own_activation(law) if isinstance(law, str) else None
     return {kind.__qualname__: kind.__module__ for kind in kinds} | ({curve.name: curve.module} if curve else {})

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from devices.hardware import Devices
+from learning.policies.policy import POLICIES
 from learning.rules.error_vector import ErrorVector
 from learning.rules.rule import RULES, LearningRule, RuleContext
 from learning.schemes.scheme import SCHEMES, Node, Scheme
@@ -63,11 +64,11 @@ def only_here() -> Iterator[None]:
     """Let what is registered inside be gone afterwards."""
     fields = Devices.model_fields
     blocks, laws = dict(fields), fields["update"].annotation
-    before = [dict(kinds._classes) for kinds in (SCHEMES, RULES)]
+    before = [dict(kinds._classes) for kinds in (SCHEMES, RULES, POLICIES)]
     try:
         yield
     finally:
-        for kinds, classes in zip((SCHEMES, RULES), before, strict=True):
+        for kinds, classes in zip((SCHEMES, RULES, POLICIES), before, strict=True):
             kinds._classes = classes
         fields.clear()
         fields.update(blocks)

@@ -68,6 +68,11 @@ class _Optimiser(Parameters):
         return fields
 
     @property
+    def numbers_per_cell(self) -> int:
+        """Numbers that are kept of every cell from one batch to the next."""
+        return 0
+
+    @property
     def needs_record(self) -> bool:
         """Whether it needs the controller's own record of what is programmed."""
         return any(decay > 0.0 for decay in (self.weight_decay, *self.weight_decays.values())) or bool(
@@ -95,6 +100,11 @@ class Sgd(_Optimiser):
 
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     """Share of the last step that is kept; 0 to below 1."""
+
+    @property
+    def numbers_per_cell(self) -> int:
+        """One, the velocity; without momentum none."""
+        return int(self.momentum > 0.0)
 
     def direction(self, block: str, gradient: Array, scale: float, memory: dict[str, Array], step: int) -> Array:  # noqa: ARG002
         """Return ``v`` of a block for ``scale * gradient``; `memory` is updated in place."""
@@ -129,6 +139,11 @@ class AdamW(_Optimiser):
 
     epsilon: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-8
     """Keeps a gradient near 0 from taking whole steps; above 0."""
+
+    @property
+    def numbers_per_cell(self) -> int:
+        """Mean and mean square."""
+        return 2
 
     def direction(self, block: str, gradient: Array, scale: float, memory: dict[str, Array], step: int) -> Array:
         """Return ``m' / (sqrt(s') + epsilon)`` of a block for ``scale * gradient``; `memory` is updated in place."""

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from devices.hardware import Devices
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
 from learning.optimisers.optimiser import Optimiser, Sgd
+from learning.policies.direct import Direct
+from learning.policies.policy import POLICIES, KnownCells, WritePolicy
 from learning.rules.asym_ep import AsymEP
 from learning.rules.error_vector import ErrorVector
 from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import SCHEMES, Scheme
+from substrate.network.topology import Topology
 
 from .homeostasis import Homeostasis
 
@@ -42,6 +46,7 @@ def list_kind_types() -> dict[str, Any]:
         "scheme": scheme | None,
         "schemes": Annotated[list[scheme], Field(min_length=1, max_length=64)] | None,
         "rule": take_names(RULES),
+        "write": take_names(POLICIES),
     }
 
 
@@ -49,8 +54,17 @@ if TYPE_CHECKING:
     OneScheme = Scheme | None
     SeveralSchemes = list[Scheme] | None
     AnyRule = LearningRule
+    AnyPolicy = WritePolicy
 else:
-    OneScheme, SeveralSchemes, AnyRule = list_kind_types().values()
+    OneScheme, SeveralSchemes, AnyRule, AnyPolicy = list_kind_types().values()
+
+
+def describe_cells(devices: Devices, topology: Topology | None = None) -> KnownCells:
+    """Return what a controller knows of the cells of a chip; without its wiring, of any cell."""
+    tied = topology.pairs() if topology is not None and devices.feedback.tied else []
+    law = devices.update
+    exact = getattr(law, "rounding", None) != "coincidences" and devices.comparator is None
+    return KnownCells(getattr(law, "step", None), {back.block: forward.block for forward, back in tied}, exact)
 
 
 class Learning(Parameters):
@@ -66,7 +80,10 @@ class Learning(Parameters):
     """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
 
     optimiser: Optimiser = Sgd()
-    """How gradients become writes; only used in training."""
+    """How gradients become requested changes; only used in training."""
+
+    write: AnyPolicy = Direct()
+    """What the controller makes of requested changes before cells are written; only used in training."""
 
     homeostasis: Homeostasis | None = None
     """Pull that makes couplings symmetric, added to the gradients of the rule; only used in training. Absent: none."""

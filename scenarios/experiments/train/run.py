@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from learning.estimator import measure_free
 from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
+from learning.policies.policy import make_request_writer
 from learning.rules.rule import RuleContext, make_rule
 from learning.training import TEST, evaluate, train
 from substrate.chip.chip import Chip
@@ -33,7 +34,7 @@ from .batches import shuffle_batches
 from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
 from .progress import report_progress
-from .tables import count_writes, make_parameter_groups
+from .tables import compute_memory_bits, count_writes, make_parameter_groups
 
 Array = NDArray[np.float64]
 
@@ -129,7 +130,8 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     size = job.setup.scenario.task.batch
     batches = partial(shuffle_batches, job.setup.data, plan.samples, size, job.setup.fabrication.seed)
     begin = saved = time.monotonic()
-    for step in train(chip, rule, learning.optimiser, batches, plan.epochs, trainee, record):
+    write = make_request_writer(learning.write, chip, job.setup.known_cells)
+    for step in train(chip, rule, learning.optimiser, batches, plan.epochs, trainee, record, write):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin
             _end_epoch(job, log, chip)
@@ -181,6 +183,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         "saturation": [float(share.mean()) for share in shares.values()],
         **{name: variable.data for name, variable in make_symmetry_group(bystander).items() if name != "pair"},
         **log.trainee.budget._asdict(),
+        "memory_bits": compute_memory_bits(job.setup),
         **count_writes(chip, log.written(chip)),
         "wall_s": log.wall,
     }

@@ -69,6 +69,8 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
+    if "memory_bits" in group:
+        rows.append(["digital memory (bits per cell)", _format_amount(group["memory_bits"].data[-1], 1), ""])
     note = (
         "lost: requests that moved no cell, and their share of all cells at every write; with random rounding or "
         "coincidences the others make up for them"

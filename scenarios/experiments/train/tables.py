@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.memory import count_memory_bits
 from substrate.chip.budget import WriteCounts
 from substrate.chip.chip import Chip
 from substrate.network.topology import Topology
 
+from ...build import Setup
 from ...results.store import Group, Variable
 from ..measure.tables import SYMMETRY_DRAWS, list_layer_names, list_pair_names
 
@@ -31,6 +35,7 @@ _EPOCH_NAMES = {
     "writes": "programming events so far",
     "pulses": "cells stepped so far",
     "energy": "energy spent so far",
+    "memory_bits": "digital memory of optimiser and write policy per cell, in bits",
     "probes": "settlings with injected drives so far, per sample; part of `settlings`",
     "probes_unsettled": "of these: did not settle",
     "lost": "requests of weights so far that moved no cell: below one step, or held back",
@@ -78,6 +83,14 @@ def count_writes(chip: Chip, tally: WriteCounts) -> dict[str, Array]:
             found[name] = np.array([by_block[c.block] for c in chip.topology.connections])
             found[f"{name}_bias"] = np.array([by_block[f"bias/{layer}"] for layer in chip.topology.names])
     return found
+
+
+def compute_memory_bits(setup: Setup) -> float:
+    """Return the digital memory of optimiser and write policy, in bits per cell, mean over all cells."""
+    learning, shapes = setup.learning, setup.design.topology.shapes
+    bits = count_memory_bits(learning.optimiser, learning.write, shapes, setup.known_cells)
+    cells = [math.prod(shapes[name]) for name in bits]
+    return float(np.average([*bits.values()], weights=cells))
 
 
 def stack_epochs(epochs: list[int], groups: list[Group]) -> Group:

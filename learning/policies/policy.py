@@ -1,0 +1,157 @@
+"""Write policies: what a controller makes of the requests of one batch before the chip is written.
+
+A policy is a class of parameters. It knows the requests, the nominal step of the cells and what it has kept since the
+first batch, and nothing else of the cells, unless it reads them through the bench. What it keeps is digital memory: it
+lies beside that of the optimiser, survives a checkpoint, and is counted in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.kinds import KindRegistry
+from devices.parameters import Parameters
+from substrate.protocol import Bench
+
+from ..optimisers.schedule import TrainingMoment
+
+Array = NDArray[np.float64]
+Blocks = dict[str, Array]
+Memory = dict[str, Array]
+
+NUMBER_BITS = 32
+"""Bits that are counted for a number of floating point that a controller keeps."""
+
+KEPT = "write/"
+"""What the names of everything begin with that a policy keeps in the memory of a training."""
+
+
+class KnownCells(NamedTuple):
+    """What a controller knows of the cells without reading them."""
+
+    step: float | None = None
+    """Nominal step; units of the weight. None: cells have none."""
+
+    tied: Mapping[str, str] = {}
+    """Feedback block to forward block, where one stored number stands for both directions of a pair."""
+
+    exact: bool = True
+    """Whether a request of whole steps gives as many pulses: false where trains of pulses meet by chance, or where
+    comparators write signs."""
+
+    def get_step(self) -> float:
+        """Return the nominal step.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if self.step is None:
+            raise ValueError("the write policy counts in steps, and the cells have none: give devices.update a `step`")
+        return self.step
+
+
+class WritePolicy(Parameters):
+    """What every policy is derived from: a kind, and `choose_changes`."""
+
+    kind: str
+    """Which policy."""
+
+    counts_steps: ClassVar[bool] = False
+    """Whether it hands on whole nominal steps."""
+
+    def choose_changes(
+        self, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment
+    ) -> Blocks:
+        """Return the changes that are handed on to the cells after one batch, by block; without a block, none.
+
+        Parameters
+        ----------
+        requests : mapping of block name to array
+            Requested changes; both directions of one stored number are added up under the forward block, and the
+            readout, which is digital, is not among them.
+        memory : dict of str to array
+            What was kept since the first batch, under names that begin with `KEPT`; updated in place.
+        cells : KnownCells
+            What is known of the cells.
+        moment : TrainingMoment
+            Which batch this is.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method choose_changes")
+
+    def write(
+        self, bench: Bench, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment
+    ) -> None:
+        """Write a bench after one batch; parameters as in `choose_changes`, requests as an optimiser gives them."""
+        digital = {name: change for name, change in requests.items() if name.startswith("readout/")}
+        analog = {name: change for name, change in requests.items() if name not in digital}
+        bench.write(digital | self.choose_changes(add_tied_requests(bench, analog, cells.tied), memory, cells, moment))
+
+    def count_bits(self, shape: tuple[int, ...]) -> float:  # noqa: ARG002
+        """Return the bits of digital memory that a block of cells of this shape needs, over all its cells."""
+        return 0.0
+
+    def find_faults(self, cells: KnownCells) -> list[tuple[str, str, str]]:
+        """Return why it cannot write some cells: key of its own or nothing, message and hint."""
+        if not self.counts_steps:
+            return []
+        name = f"`{self.kind}` hands on whole steps"
+        if cells.step is None:
+            hint = 'add devices.update = { kind = "constant-step", step = 0.001 }, or take another write policy'
+            return [("", f"{name}, but the cells have none", hint)]
+        if not cells.exact:
+            hint = 'take devices.update.rounding = "nearest" and no devices.comparator, or write = "direct"'
+            return [("", f"{name}, which coincidences and comparators would make others of", hint)]
+        return []
+
+
+POLICIES: KindRegistry[WritePolicy] = KindRegistry("write policy", WritePolicy)
+"""Every policy that a scenario may name."""
+
+RequestWriter = Callable[[Mapping[str, Array], Memory, TrainingMoment], None]
+"""Writes a bench: from requests, what is kept, and the moment."""
+
+
+def make_request_writer(policy: WritePolicy, bench: Bench, cells: KnownCells) -> RequestWriter:
+    """Return what writes `bench` by a policy.
+
+    Parameters
+    ----------
+    policy : WritePolicy
+        Which policy.
+    bench : Bench
+        Chip to be written.
+    cells : KnownCells
+        What is known of its cells.
+    """
+    return lambda requests, memory, moment: policy.write(bench, requests, memory, cells, moment)
+
+
+def add_tied_requests(bench: Bench, requests: Mapping[str, Array], tied: Mapping[str, str]) -> Blocks:
+    """Return requests in which those of both directions of one stored number are added up, under its forward block.
+
+    Parameters
+    ----------
+    bench : Bench
+        Turns a request for a connection into one for its reverse.
+    requests : mapping of block name to array
+        Requested changes.
+    tied : mapping of block name to block name
+        Feedback block to forward block.
+    """
+    summed = dict(requests)
+    for back, forward in tied.items():
+        if back in summed:
+            change = bench.mirror(back, summed.pop(back))
+            summed[forward] = summed[forward] + change if forward in summed else change
+    return summed
+
+
+def get_kept(memory: Memory, name: str, like: Array) -> Array:
+    """Return what a policy has kept under a name, which begins as an array of zeros."""
+    return memory.setdefault(KEPT + name, np.zeros_like(like))
