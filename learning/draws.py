@@ -1,9 +1,12 @@
-"""Random draws of learning, signs and probes: what a sample gets depends on its name alone, not on its batch.
+"""Random draws of learning, signs, probes and roundings: each depends on names alone, not on what is drawn beside it.
 
-Every draw is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw, seed of the scenario).
+A draw of a sample is a Philox stream whose key is (seed, epoch) and whose counter is (sample, draw, seed of the
+scenario); one of cells has the number of the batch and the name of the block in place of epoch and sample.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,9 @@ Array = NDArray[np.float64]
 
 _SEEDS = 2**63
 """More than any seed that is written."""
+
+_CELLS = 2**63
+"""Number of a draw that no sample has."""
 
 
 def combine_seeds(whole: int, own: int) -> int:
@@ -57,6 +63,24 @@ def draw_unit_normals(seed: int, ids: NDArray[np.int64], epoch: int, draw: int, 
     """Return a standard normal number for every unit of every sample, (batch, units); parameters as in `signs`."""
     rows = [np.random.Generator(_make_draw_stream(seed, epoch, i, draw)).standard_normal(units) for i in ids.tolist()]
     return np.array(rows).reshape(len(ids), units)
+
+
+def draw_cell_uniforms(seed: int, block: str, batch: int, shape: tuple[int, ...]) -> Array:
+    """Return a number in [0, 1) for every cell of a block.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more, see `combine_seeds`.
+    block : str
+        Name of the block.
+    batch : int
+        Number of the batch in the training; 0 or more.
+    shape : tuple of int
+        Of the block.
+    """
+    named = int.from_bytes(hashlib.blake2b(block.encode(), digest_size=8).digest(), "little")
+    return np.random.Generator(_make_draw_stream(seed, batch, named, _CELLS)).random(shape)
 
 
 def _make_draw_stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from devices.block import DeviceBlock as DeviceBlock
     from devices.programming.own import WriteLaw as WriteLaw
+    from learning.policies.policy import WritePolicy as WritePolicy
     from learning.rules.error_vector import ErrorVector as ErrorVector
     from learning.rules.rule import LearningRule as LearningRule
     from learning.schemes.scheme import Node as Node
@@ -68,6 +69,7 @@ PUBLIC = {
     "Scheme": "..learning.schemes.scheme",
     "Node": "..learning.schemes.scheme",
     "LearningRule": "..learning.rules.rule",
+    "WritePolicy": "..learning.policies.policy",
     "ErrorVector": "..learning.rules.error_vector",
     "DeviceBlock": "..devices.block",
     "WriteLaw": "..devices.programming.own",

@@ -17,8 +17,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from devices.random import Stream
-
+from ..draws import draw_cell_uniforms
 from ..optimisers.schedule import TrainingMoment
 from .policy import POLICIES, Array, Blocks, KnownCells, Memory, WritePolicy, get_kept
 
@@ -59,7 +58,7 @@ class Accumulate(WritePolicy):
         changes, levels, step = {}, self.levels, cells.get_step()
         for name, request in requests.items():
             register = get_kept(memory, name, request)
-            drawn = Stream(self.seed, f"write/{name}/{moment.step}").uniform(request.shape)
+            drawn = draw_cell_uniforms(self.seed, name, moment.step, request.shape)
             register += np.floor(request * (levels / step) + drawn)
             steps = self._count_steps(register / levels)
             register -= steps * levels

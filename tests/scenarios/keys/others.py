@@ -107,6 +107,23 @@ for _kind, _own in RULES.items():
     _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}
     FOUND |= table(f"learning.rule[{_kind}]", TRAINED | {"learning.rule": {"kind": _kind}}, kind=_other, **_own)
 
+WRITES: dict[str, dict[str, Any]] = {
+    "direct": {},
+    "accumulate": {"bits": 3, "rounding": "nearest", "threshold": 2.0, "seed": 3},
+    "batches": {"every": 3},
+    "sign": {"deadzone": 0.01},
+    "low-rank": {"rank": 1, "every": 3, "feedback": False},
+}
+for _kind, _own in WRITES.items():
+    _needs = {"devices.update": {"kind": "constant-step", "step": 0.002}, "learning.optimiser.rate": 0.02}
+    _low = {"rank": 2, "every": 2} if _kind == "low-rank" else {}
+    FOUND |= table(
+        f"learning.write[{_kind}]",
+        TRAINED | {"experiment": {"kind": "train", "epochs": 3}, "learning.write": {"kind": _kind} | _low} | _needs,
+        kind={"kind": "accumulate" if _kind != "accumulate" else "direct"},
+        **_own,
+    )
+
 OPTIMISERS: dict[str, dict[str, Any]] = {
     "sgd": {"momentum": 0.5},
     "adamw": {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.1},
