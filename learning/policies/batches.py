@@ -17,13 +17,13 @@ from .policy import KEPT, NUMBER_BITS, POLICIES, Array, Blocks, KnownCells, Memo
 
 
 @POLICIES.register
-class Batches(WritePolicy):
+class SummedBatches(WritePolicy):
     """Hand on the sum of the requests of several batches, and after the last batch of a training what there is."""
 
     kind: Literal["batches"] = "batches"
 
     every: Annotated[int, Field(ge=1, le=1_000_000)] = 16
-    """Batches whose requests are written as one; 1 to 1e6."""
+    """SummedBatches whose requests are written as one; 1 to 1e6."""
 
     def choose_changes(
         self,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from learning.policies.batches import Batches
+from learning.policies.batches import SummedBatches
 from learning.policies.direct import Direct
 from learning.policies.low_rank import LowRank
 from learning.policies.sign import Sign
@@ -29,13 +29,13 @@ def test_the_nearest_step_loses_what_is_below_half_of_one():
 def test_sums_of_batches_take_fewer_pulses(every):
     """``E|sum q| / (k s)``, the root of the batches fewer, and the error falls as ``s^2 (K/k) E f(1 - f)``."""
     requests = noise(0.05, 320, 20_000)
-    bench, total = replay(Batches(every=every), requests, "stochastic")
+    bench, total = replay(SummedBatches(every=every), requests, "stochastic")
     assert bench.pulses.mean() / 320 == pytest.approx(np.sqrt(2 / np.pi) * 0.05 / np.sqrt(every), rel=0.03)
     f = np.abs(np.random.default_rng(3).normal(size=100_000)) * 0.05 * np.sqrt(every) % 1.0
     assert rms(bench.weight - total) / STEP == pytest.approx(np.sqrt(320 / every * np.mean(f * (1.0 - f))), rel=0.03)
 
 
-@pytest.mark.parametrize("policy", [Batches(every=4), LowRank(every=4, rank=100)])
+@pytest.mark.parametrize("policy", [SummedBatches(every=4), LowRank(every=4, rank=100)])
 def test_the_last_batch_of_a_training_writes_what_there_is(policy):
     requests = [np.full((2, 3), 5 * STEP)] * 6
     bench, total = replay(policy, requests, steps=6)

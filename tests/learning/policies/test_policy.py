@@ -8,7 +8,7 @@ from learning.memory import count_memory_bits
 from learning.optimisers.optimiser import AdamW, Sgd, compute_requested_changes
 from learning.optimisers.schedule import TrainingMoment
 from learning.policies.accumulate import Accumulate
-from learning.policies.batches import Batches
+from learning.policies.batches import SummedBatches
 from learning.policies.direct import Direct
 from learning.policies.low_rank import LowRank
 from learning.policies.policy import POLICIES, KnownCells, add_tied_requests, make_request_writer
@@ -59,7 +59,7 @@ def test_the_readout_is_digital(policy):
     assert not any("readout" in name for name in memory)
 
 
-@pytest.mark.parametrize("policy", [Accumulate(), Batches(every=1), Sign(), LowRank(every=1)])
+@pytest.mark.parametrize("policy", [Accumulate(), SummedBatches(every=1), Sign(), LowRank(every=1)])
 def test_both_directions_of_one_number_are_added_up_first(policy):
     """Two requests that cancel write nothing, where each alone would."""
     bench, cells = Recorder(), KnownCells(0.01, {"weight/b-a": "weight/a-b"})
@@ -73,7 +73,7 @@ def test_a_request_for_one_direction_alone_reaches_the_forward_block():
     assert {name: block.shape for name, block in summed.items()} == {"weight/a-b": (2, 3)}
 
 
-@pytest.mark.parametrize("policy", [Accumulate(bits=4), Batches(every=3), LowRank(rank=1, every=3)])
+@pytest.mark.parametrize("policy", [Accumulate(bits=4), SummedBatches(every=3), LowRank(rank=1, every=3)])
 def test_a_policy_goes_on_from_what_it_kept(policy):
     """Its memory and the number of the batch are all of it: a copy of both goes on bit for bit."""
     rng = np.random.default_rng(0)
@@ -93,7 +93,7 @@ def test_the_names_of_what_is_kept_are_none_of_the_optimiser():
     for optimiser in (Sgd(), AdamW(kind="adamw", weight_decay=0.0)):
         compute_requested_changes(optimiser, blocks, memory)
     theirs = set(memory)
-    for policy in (Accumulate(), Batches(), LowRank()):
+    for policy in (Accumulate(), SummedBatches(), LowRank()):
         policy.write(CellBench((2, 2)), blocks, memory, CELLS, MOMENT)
     assert all(name.startswith("write/") for name in memory.keys() - theirs)
     assert memory.keys() > theirs
@@ -106,7 +106,7 @@ def test_the_names_of_what_is_kept_are_none_of_the_optimiser():
 def test_whole_steps_need_cells_that_have_them(policy, cells, words):
     (key, message, hint), *_ = policy.find_faults(cells)
     assert (key, words in message, bool(hint)) == ("", True, True)
-    assert Direct().find_faults(cells) == Batches().find_faults(cells) == []
+    assert Direct().find_faults(cells) == SummedBatches().find_faults(cells) == []
     with pytest.raises(ValueError, match="counts in steps"):
         policy.write(CellBench((2, 2)), {NAME: np.ones((2, 2))}, {}, KnownCells(None), MOMENT)
 
@@ -117,7 +117,7 @@ def test_whole_steps_need_cells_that_have_them(policy, cells, words):
         (Sgd(momentum=0.0), Direct(), 0.0),
         (Sgd(), Direct(), 32.0),
         (AdamW(kind="adamw"), Accumulate(bits=8), 72.0),
-        (Sgd(momentum=0.0), Batches(), 32.0),
+        (Sgd(momentum=0.0), SummedBatches(), 32.0),
         (Sgd(momentum=0.0), LowRank(rank=2, feedback=False), 32.0 * 2 * (4 + 6) / 24),
         (Sgd(momentum=0.0), LowRank(rank=2), 32.0 * (2 * (4 + 6) / 24 + 1)),
     ],
