@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,27 +168,25 @@ def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
-@_scenario
+@click.argument("what")
 @_set
-@click.option("--format", type=click.Choice(["spice"]), default="spice", expose_value=False, help="Language of files.")
-@click.option("--sample", type=click.IntRange(0), default=0, help="Number of the training sample; default 0.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the files; default ./<name>-spice.")
-@click.option("--device-models", is_flag=True, help="Write diodes as D cards, whose law in reverse is another.")
-def export(scenario: str, edits: tuple[str, ...], out: Path | None, sample: int, device_models: bool) -> None:
-    """Write a circuit as SPICE decks of one sample: free, and at every nudge or clamp."""
-    from ..api import RunError, ScenarioError, StoreWriteError
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["spice", "csv", "netcdf", "npz", "parquet"]),
+    help="Default: csv of a result, spice of a scenario.",
+)
+@click.option("--sample", type=click.IntRange(0), help="spice: number of the training sample; default 0.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder, or file of netcdf and npz.")
+@click.option("--device-models", is_flag=True, help="spice: write diodes as D cards, whose law in reverse is another.")
+def export(what: str, edits: tuple[str, ...], **flags: Any) -> None:
+    """Write a result for other programs, or the circuit of a scenario as SPICE decks.
 
-    loaded = _read_scenario(scenario, edits)
-    folder = out or Path(f"{loaded.name}-spice")
-    try:
-        decks = loaded.export(folder, sample=sample, device_models=device_models)
-    except (ScenarioError, RunError) as error:
-        raise _make_exit(str(error)) from error
-    except StoreWriteError as error:
-        raise _make_exit(str(error), 1) from error
-    for name in decks:
-        click.echo(str(folder / name))
-    click.echo(f"\nngspice -b {shlex.quote(str(folder / 'free.cir'))}")
+    WHAT is the folder or file of a result, run or sweep; or a scenario: one sample, free, and at every nudge or clamp.
+    """
+    from .export import ExportFlags, export_command
+
+    raise click.exceptions.Exit(export_command(what, edits, ExportFlags(**flags)))
 
 
 @main.command()

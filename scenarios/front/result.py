@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..drawing.sheet import Sheet, render_sheet
 from ..experiments.alarms import Alarm, find_alarms
@@ -19,6 +19,7 @@ from ..report.summary import list_metrics
 from ..results import store
 from ..run.run import RESULT, FinishedRun, list_run_files, write_result_folder
 from ..sweeps.folder import CUBE, REPORT, TABLE
+from .labels import convert_to_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..sweeps.sweep import FinishedSweep
+    from .export import ExportFormat
 
 _EPOCHS = 8
 
@@ -71,30 +73,31 @@ class _Labelled:
         """Return everything as a tree of labelled arrays, the same as the result file opened by xarray."""
         return self._tree
 
+    def export(self, out: str | Path, kind: ExportFormat = "csv") -> list[Path]:
+        """Write everything in the format of another program; return the files.
+
+        Parameters
+        ----------
+        out : str or Path
+            The folder of the tables (csv, parquet), or the file (netcdf, npz).
+        kind : {"csv", "netcdf", "npz", "parquet"}
+            Format; see `scenarios.front.export`.
+
+        Raises
+        ------
+        StoreWriteError
+            If the system refuses, or the library that writes Parquet is absent.
+        """
+        from .export import export_result
+
+        return export_result(self.stored, Path(out), kind)
+
     @cached_property
     def _tree(self) -> xr.DataTree:
         import xarray as xr
 
-        groups = {path: _convert_to_dataset(group) for path, group in self.stored.groups.items()}
+        groups = {path: convert_to_dataset(group) for path, group in self.stored.groups.items()}
         return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(self.stored.attributes)), **groups})
-
-
-def _convert_to_dataset(group: store.Group) -> xr.Dataset:
-    import xarray as xr
-
-    def attributes(variable: store.Variable) -> dict[str, Any]:
-        found: dict[str, Any] = {"long_name": variable.long_name, "units": variable.units}
-        if variable.flags is not None:
-            found["flag_values"] = [int(flag) for flag in variable.flags]
-            found["flag_meanings"] = " ".join(flag.name.lower() for flag in variable.flags)
-        return found
-
-    arrays = {name: (v.dims, v.data, attributes(v)) for name, v in group.items()}
-    coordinates = {name for name, variable in group.items() if variable.dims == (name,)}
-    return xr.Dataset(
-        {name: array for name, array in arrays.items() if name not in coordinates},
-        {name: arrays[name] for name in coordinates},
-    )
 
 
 class Drawing:
