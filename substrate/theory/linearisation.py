@@ -30,6 +30,7 @@ from ..engine.door import load_engine
 from ..laws.law import LAWS, DriftLaw
 from ..network.couplings import Couplings, make_couplings
 from ..network.dense import are_dense
+from ..protocol import State
 from ..settling.coupling import AnyCouplings, find_couplings
 from . import krylov
 
@@ -189,11 +190,16 @@ def linearise(chip: Chip, state: Array) -> Linearisation:
     return Linearisation(couplings, slopes, bend, law)
 
 
+def compute_recurrent_drive(chip: Chip, activity: State) -> State:
+    """Return the drive that the units get from each other's activities, (batch, units), `constant_drive` not added."""
+    if are_dense(chip.machine.kinds):
+        return make_couplings(chip.topology, chip.effective).product(activity)
+    return load_engine(chip.design.dynamics).drive(chip.machine, activity)
+
+
 def _compute_net_drive(chip: Chip, state: Array) -> Array:
     activity = np.asarray(chip.activity_of(state), dtype=np.float64)
-    if are_dense(chip.machine.kinds):
-        return make_couplings(chip.topology, chip.effective).product(activity) + chip.constant_drive
-    return load_engine(chip.design.dynamics).drive(chip.machine, activity) + chip.constant_drive
+    return np.asarray(compute_recurrent_drive(chip, activity) + chip.constant_drive)
 
 
 def _compute_net_drift(chip: Chip, state: Array) -> Array:

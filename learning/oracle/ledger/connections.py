@@ -1,9 +1,10 @@
 """Oracle side: where the error of a connection's gradient comes from, as the batch mean that the rule asks for.
 
 The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: no product of
-its two ends gives that part of the exact gradient, and the term `locality` takes it off. Up to the step `static` the
-error vector meets the presynaptic activity at rest; then the factor the chip takes; at the end what cells forget until
-the write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own,
+its two ends gives that part of the exact gradient, and the term `locality` takes it off. Up to the limit of a vanishing
+nudge the error vector meets the presynaptic activity at rest, then the factor of a complete settling, which a finite
+nudge moves if it is a mean over the nudges, and from the step `presynaptic` on the factor that the chip takes; at the
+end what cells forget until the write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own,
 since no better write would help against it, and so has the noise of what is felt, since the next write draws it anew.
 The contrastive rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] +
 exact[ji]``.
@@ -25,8 +26,9 @@ from ...rules.contrastive import Contrastive, contrast_readings
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
 from ..exact import compute_exact_gradients
+from ..goal import ChangedGoal
 from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
-from .vectors import Ledger, compute_sample_moments
+from .vectors import Ledger, compute_sample_moments, split_finite_nudge
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -74,13 +76,17 @@ def make_connection_ledgers(
         return rule.limit(topology.split(delta), rest)
 
     exact = rule.reference(topology.split(reference.delta), rest)
+    goal = runs.goals[s]
+    change = None if goal is None else rule.find_goal_change(goal, reference.delta, rest)
     whole = rule.reference(topology.split(reference.delta), rest, local=False)
     if isinstance(trial.rule, Dyadic):
         limit = trimmed = first = complete = at_rest(reference.delta)
     else:
         limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
         first = at_rest(reference.delta + reference.first_order)
-        complete = rule.measured(runs.complete.taken[s], rest)
+        # Of nudges that were settled completely the presynaptic factor belongs to the finite nudge.
+        complete = rule.measured(runs.complete.taken[s], None)
+        rest = runs.complete.taken[s].estimate.presynaptic
     steps = [whole, exact, limit, complete]
     before: LedgerRun | None = None
     for run in (runs.settled, runs.precise, runs.static):
@@ -95,6 +101,7 @@ def make_connection_ledgers(
     for name in limit:
         parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
         parts["first_order"] = first[name] - exact[name]
+        parts |= split_finite_nudge(complete[name] - limit[name], None if change is None else change[name])
         known = tuple(step[name] for step in steps)
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)
@@ -199,13 +206,19 @@ class _Products(NamedTuple):
 
     def limit(self, delta: Layers, rest: Layers) -> Blocks:
         """Return what the rule asks for if `delta` is the derivative of the activities."""
-        blocks = self._plain(delta, rest)
-        if not isinstance(self.trial.rule, Contrastive):
-            return self._asked(blocks)
-        share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
-        known = {layer: a[self.keep] for layer, a in rest.items() if layer in delta}
-        turned = _select_weight_blocks(self.chip.correlate(known, {layer: d[self.keep] for layer, d in delta.items()}))
-        return self._added(blocks | {name: blocks[name] + part * share for name, part in turned.items()})
+        return self._asked(self._products(delta, rest))
+
+    def find_goal_change(self, goal: ChangedGoal, delta: Array, rest: Layers) -> Blocks:
+        """Return what the changed goal adds to what the rule asks for if `delta` (batch, units) is exact."""
+        split, inputs = self.chip.topology.split, {self.chip.topology.input: self.trial.x}
+        there = np.where(goal.jumped[:, None], 0.0, delta)
+        exact = self.limit(split(there), rest)
+        whole: Blocks = {}
+        for point in goal.points:
+            for name, block in self._products(split(point.delta), inputs | split(point.activity)).items():
+                whole[name] = whole.get(name, 0.0) + np.real(block)
+        asked = self._asked(whole)
+        return {name: asked[name] - exact[name] for name in exact}
 
     def measured(self, taken: SchemeRun, rest: Layers | None) -> Blocks:
         """Return what the rule asks for after a run, with the presynaptic factor at rest or as it was taken."""
@@ -213,6 +226,16 @@ class _Products(NamedTuple):
             return self._added(_select_weight_blocks(contrast_readings(self.chip, taken.readings, self.keep)))
         presynaptic = taken.estimate.presynaptic if rest is None else rest
         return self._asked(self._plain(taken.estimate.delta, presynaptic))
+
+    def _products(self, delta: Layers, rest: Layers) -> Blocks:
+        """Return the products of errors and activities; of the contrastive rule, of both directions."""
+        blocks = self._plain(delta, rest)
+        if not isinstance(self.trial.rule, Contrastive):
+            return blocks
+        share = 1.0 / max(1, int(np.count_nonzero(self.keep)))
+        known = {layer: a[self.keep] for layer, a in rest.items() if layer in delta}
+        turned = _select_weight_blocks(self.chip.correlate(known, {layer: d[self.keep] for layer, d in delta.items()}))
+        return blocks | {name: blocks[name] + part * share for name, part in turned.items()}
 
     def _plain(self, delta: Layers, presynaptic: Layers) -> Blocks:
         return _select_weight_blocks(cost.compute_gradients(self.chip, presynaptic, delta, self.keep))

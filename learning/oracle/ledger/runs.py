@@ -29,13 +29,16 @@ from substrate.chip.randomness import has_conjugate_answers, has_random_measurem
 from substrate.protocol import has_settled
 from substrate.settling.completion import make_dynamics_complete
 
+from ...draws import draw_sample_signs
 from ...estimator import Estimate, FreeReading, NudgeReading, combine_readings, iterate_readings
 from ...rules.contrastive import Contrastive
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
 from ...rules.rule import LearningRule
+from ...schemes.nodes import RandomSign
 from ...schemes.scheme import QuasiStaticSwing, Scheme
 from ..exact import ExactErrors, compute_exact_errors
+from ..goal import ChangedGoal, integrate_goal
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -93,7 +96,7 @@ class SchemeRun(NamedTuple):
     """Error vectors and presynaptic factors."""
 
     readings: list[NudgeReading]
-    """What the contrastive rule makes its products from; empty for other rules."""
+    """What the contrastive rule makes its products from, and what goals are compared with; empty where neither is."""
 
     @property
     def delta(self) -> Array:
@@ -126,6 +129,9 @@ class LedgerRuns(NamedTuple):
     static: LedgerRun
     repeats: list[LedgerRun]
     """At least one."""
+
+    goals: list[ChangedGoal | None]
+    """Per scheme: the gradient of the goal that its finite nudges make; None where a rule has none."""
 
     by_clock: list[bool]
     """Per scheme: the clock ends its settlings; what they miss is then part of a term."""
@@ -185,7 +191,10 @@ def run_without_causes(
     double = ideal.variant(dynamics=design.dynamics.model_copy(update={"precision": "double"}))
     settled = precise if double.design == ideal.design else run_trial(double, trial)
     tell("the same settled completely")
-    complete = run_trial(make_settling_complete(chip), stop_swinging_nudges(trial))
+    still, bare = stop_swinging_nudges(trial), make_settling_complete(chip)
+    complete = run_trial(bare, still, keeps=True)
+    tell("the goal of the nudges")
+    goals = [_find_goal(bare, still, s, reference, complete.taken[s]) for s in range(len(trial.schemes))]
     return LedgerRuns(
         reference,
         complete,
@@ -193,11 +202,12 @@ def run_without_causes(
         precise,
         static,
         own,
+        goals,
         [is_ended_by_clock(chip, scheme) for scheme in trial.schemes],
     )
 
 
-def run_trial(chip: Chip, trial: Trial, repeat: int = 0) -> LedgerRun:
+def run_trial(chip: Chip, trial: Trial, repeat: int = 0, keeps: bool = False) -> LedgerRun:
     """Measure the batch on `chip` with every scheme, from one free settling.
 
     With slow noise every scheme has its own, with the same draws: else what a scheme finds would depend on the time
@@ -211,6 +221,8 @@ def run_trial(chip: Chip, trial: Trial, repeat: int = 0) -> LedgerRun:
         What is asked.
     repeat : int
         Names the draw of the noise; drawn signs stay the same.
+    keeps : bool
+        Whether to keep all readings.
     """
     free, state = _read_free_phase(chip, trial, repeat)
     if isinstance(trial.rule, Dyadic):
@@ -219,7 +231,7 @@ def run_trial(chip: Chip, trial: Trial, repeat: int = 0) -> LedgerRun:
     for scheme in trial.schemes:
         if taken and chip.design.devices.noise.slow:
             free, state = _read_free_phase(chip, trial, repeat)
-        taken.append(_run_nudged_scheme(chip, free, trial, scheme))
+        taken.append(_run_nudged_scheme(chip, free, trial, scheme, keeps))
     return LedgerRun(free, state, taken)
 
 
@@ -259,9 +271,26 @@ def _read_free_phase(chip: Chip, trial: Trial, repeat: int) -> tuple[FreeReading
     return free, np.asarray(chip.state, dtype=np.float64)
 
 
-def _run_nudged_scheme(chip: Chip, free: FreeReading, trial: Trial, scheme: Scheme | QuasiStaticSwing) -> SchemeRun:
+def _find_goal(chip: Chip, trial: Trial, s: int, reference: ExactErrors, complete: SchemeRun) -> ChangedGoal | None:
+    """Return the goal that scheme `s` measures the gradient of on a chip that has settled completely.
+
+    A correction adds a drive that no energy has, and the dyadic rule does not nudge: neither has a goal.
+    """
+    if isinstance(trial.rule, Dyadic) or chip.design.correction != "none":
+        return None
+    scheme, names = trial.schemes[s], chip.topology.names
+    settled = [np.concatenate([one.activity[name] for name in names], axis=1) for one in complete.readings]
+    signs = None
+    if isinstance(scheme, RandomSign):
+        signs = draw_sample_signs(scheme.seed, np.arange(len(trial.x)), trial.epoch)
+    return integrate_goal(chip, reference.equilibrium.state, trial.target, scheme.nodes(), settled, signs)
+
+
+def _run_nudged_scheme(
+    chip: Chip, free: FreeReading, trial: Trial, scheme: Scheme | QuasiStaticSwing, keeps: bool
+) -> SchemeRun:
     taken = iterate_readings(chip, free, trial.target, scheme, trial.mirror)
-    if not isinstance(trial.rule, Contrastive):
+    if not keeps and not isinstance(trial.rule, Contrastive):
         return SchemeRun(combine_readings(chip, free, taken, trial.presynaptic), [])
     kept = list(taken)
     return SchemeRun(combine_readings(chip, free, kept, trial.presynaptic), kept)

@@ -20,7 +20,8 @@ written      what the cells keep of the requested change                        
 felt         what is read of what they keep, drawn anew by every write             write noise
 ============ ===================================================================== ==============
 
-A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten
+The asymmetry has parts, see `PARTS`. So has the finite nudge: the change of goal that `learning.oracle.goal` explains,
+which is no error of the chip, and the rest. A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten
 and not written: these five terms belong to `learning.oracle.ledger.connections`.
 """
 
@@ -33,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.dyadic import Dyadic
+from ..goal import ChangedGoal
 from .runs import LedgerRuns, Mask, Trial
 
 Array = NDArray[np.float64]
@@ -43,8 +45,9 @@ TERMS = (
 )
 """The causes, in the order in which they act."""
 
-PARTS = ("gains", "irreducible", "first_order")
-"""What is told of the asymmetry: the part of gains of units, the rest, and its first order."""
+PARTS = ("gains", "irreducible", "first_order", "goal", "nudge_bias")
+"""What is told of the asymmetry: the part of gains of units, the rest, and its first order; and of the finite nudge:
+the change of goal, and the rest. The two parts of the finite nudge are NaN under a rule that has no goal."""
 
 
 class Ledger(NamedTuple):
@@ -54,7 +57,7 @@ class Ledger(NamedTuple):
     """One more than there are terms; the same array where a cause is off."""
 
     parts: Mapping[str, Array]
-    """Parts of the asymmetry term, see `PARTS`; the first two sum to it."""
+    """Parts of the terms asymmetry and finite nudge, see `PARTS`; without the first order they sum to them."""
 
     variance: Array
     """Variance of one measurement; NaN if there is only one that is random."""
@@ -73,6 +76,9 @@ class Ledger(NamedTuple):
 
     cut: int = 0
     """Requests of a connection, in the worst of the writes that were tried, for more pulses than one write gives."""
+
+    jumped: Mask | None = None
+    """Samples that a nudge throws onto another branch, so that all of their finite nudge is bias, (batch,)."""
 
     names: tuple[str, ...] = TERMS
     """The causes, in the order in which they act."""
@@ -115,6 +121,8 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
         # There is no nudge, and the second state rests at the exact error vector.
         limit = complete = reference.delta
         parts = {name: np.zeros_like(limit) for name in PARTS}
+    else:
+        parts |= split_finite_nudge(complete - limit, find_goal_change(runs.goals[s], reference.delta))
     static = runs.static.taken[s].delta
     noisy, variance = static, np.zeros_like(static)
     if runs.random:
@@ -122,11 +130,24 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
     exact = reference.delta, reference.delta
     steps = (*exact, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
+    goal = runs.goals[s]
+    jumped = None if goal is None else goal.jumped
     if not runs.random:
-        return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s))
+        return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s), jumped=jumped)
     left = variance / len(runs.repeats)
     held = dict.fromkeys(TERMS[TERMS.index("noise") :], left)
-    return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s))
+    return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s), jumped=jumped)
+
+
+def find_goal_change(goal: ChangedGoal | None, exact: Array) -> Array | None:
+    """Return what the changed goal adds to the exact error vectors (batch, units): nothing for samples that jumped."""
+    return None if goal is None else np.where(goal.jumped[:, None], 0.0, goal.delta - exact)
+
+
+def split_finite_nudge(term: Array, change: Array | None) -> dict[str, Array]:
+    """Return the change of goal in the term of the finite nudge and what is left of it; NaN where there is no goal."""
+    goal = np.full_like(term, np.nan) if change is None else change
+    return {"goal": goal, "nudge_bias": term - goal}
 
 
 def select_common_samples(ledgers: list[Ledger], reached: Mask) -> tuple[list[Ledger], Mask]:
