@@ -15,7 +15,9 @@ part counts (Cauchy's integral).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +42,13 @@ _FEWEST = 3
 _ELSEWHERE = 1e-6
 """Activities further apart than this belong to different branches."""
 
+_ROUNDING = 1e-11
+"""Changes of the activities below this are round-off."""
+
+_EXACT, _LOST, _HALVINGS = 1e-4, 0.05, 5
+"""Where the integral of ``da/du`` misses the change of the activities by more than the first share, a piece is halved,
+so many times at most; a sample that misses it by more than the second one then has left its branch."""
+
 
 class GoalPoint(NamedTuple):
     """One point of the integrals; arrays (batch, units), complex on the ray of a complex nudge."""
@@ -61,6 +70,21 @@ class ChangedGoal(NamedTuple):
     def delta(self) -> Array:
         """Error vectors of the goal, (batch, units); 0 for samples that jumped."""
         return np.asarray(sum(point.delta.real for point in self.points))
+
+
+class _Piece(NamedTuple):
+    """A part of a ray from the free state, up to the next nudge of a scheme."""
+
+    before: complex
+    after: complex
+    weight: complex
+    """Sum of the weights of the nudges at its end and beyond, mirrored ones twice."""
+
+    points: int
+    """Nodes of Gauss's rule on it."""
+
+    node: int
+    """Place of the nudge at its end."""
 
 
 def integrate_goal(
@@ -91,29 +115,20 @@ def integrate_goal(
     points : int
         Nodes of Gauss's rule on a ray.
     """
-    activity, columns = np.asarray(chip.activity_of(state)), chip.topology.columns[chip.topology.output]
+    columns = chip.topology.columns[chip.topology.output]
     held = None
     if chip.design.phases.nudge == "held":
-        held = compute_cost_force(chip.readout, activity[:, columns], target)
+        held = compute_cost_force(chip.readout, np.asarray(chip.activity_of(state))[:, columns], target)
     force, found = NudgeForce(chip.readout, target, columns, held), list[GoalPoint]()
     jumped = np.zeros(len(state), dtype=bool)
     sign = np.ones((len(state), 1)) if signs is None else signs[:, None]
-    for ray in _group_rays(nodes):
-        path = NudgePath(chip, state, force)
-        betas = [0.0, *(nodes[k].beta for k in ray)]
-        whole = abs(betas[-1])
-        for place, (before, after) in enumerate(zip(betas[:-1], betas[1:], strict=True)):
-            weight = sum((1 + nodes[k].mirrored) * nodes[k].weight for k in ray[place:])
-            count = max(_FEWEST, round(points * abs(after - before) / whole))
-            for at, share in zip(*np.polynomial.legendre.leggauss(count), strict=True):
-                nudge = before + 0.5 * (1.0 + at) * (after - before)
-                path.advance(_make_real(nudge) * sign)
-                here = path.measure()
-                part = _make_real(0.5 * share * weight * (after - before)) * here.adjoint
-                found.append(GoalPoint(part, here.activity))
-            path.advance(_make_real(after) * sign)
+    for ray in _list_rays(nodes, points):
+        path = NudgePath(chip, chip.constant_drive, state, force, sign)
+        for piece in ray:
+            part = _integrate_piece(path, _make_real(piece.before), _make_real(piece.after), piece.points)
+            found += [p._replace(delta=_make_real(piece.weight) * p.delta) for p in part]
             if settled is not None:
-                apart = np.abs(path.activity - settled[ray[place]]).max(axis=1)
+                apart = np.abs(path.activity - settled[piece.node]).max(axis=1)
                 jumped |= ~(apart <= _ELSEWHERE)
         jumped |= path.lost
     for point in found:
@@ -122,15 +137,72 @@ def integrate_goal(
     return ChangedGoal([p._replace(delta=np.where(there, p.delta, 0.0)) for p in found], jumped)
 
 
-def _group_rays(nodes: Sequence[Node]) -> list[list[int]]:
-    """Return the places of the nudges on every ray from 0, the smallest nudge of a ray first."""
+def _integrate_piece(
+    path: NudgePath, before: complex, after: complex, points: int, halvings: int = _HALVINGS
+) -> list[GoalPoint]:
+    """Return the points of ``int M^T e du`` from one nudge to another, to which the path is led.
+
+    The integral of ``da/du`` along the same points has to be the change of the activities. The samples of which it is
+    not get more points.
+    """
+    start, length, found = path.select(np.arange(len(path.state))), after - before, list[GoalPoint]()
+    change: State = -start.activity
+    for at, share in zip(*np.polynomial.legendre.leggauss(points), strict=True):
+        path.advance(before + 0.5 * (1.0 + at) * length)
+        here = path.measure()
+        found.append(GoalPoint(0.5 * share * length * here.adjoint, here.activity))
+        change = change - 0.5 * share * length * here.slope
+    path.advance(after)
+    change = change + path.activity
+    size = np.abs(path.activity - start.activity).max(axis=1)
+    missed = np.abs(change).max(axis=1)
+    rows = np.flatnonzero(~(missed <= _EXACT * size + _ROUNDING))
+    if not halvings:
+        path.lost |= ~(missed <= _LOST * size + _ROUNDING)
+    elif len(rows):
+        part, middle = start.select(rows), before + 0.5 * length
+        finer = _integrate_piece(part, before, middle, points, halvings - 1)
+        finer += _integrate_piece(part, middle, after, points, halvings - 1)
+        path.state[rows], path.lost[rows] = part.state, part.lost
+        for point in found:
+            point.delta[rows] = 0.0
+        found += [_spread_rows(point, rows, len(start.state)) for point in finer]
+    return found
+
+
+def _spread_rows(point: GoalPoint, rows: NDArray[np.int64], batch: int) -> GoalPoint:
+    """Return a point of some samples as one of the whole batch, whose other samples add nothing."""
+    whole = [np.zeros((batch, part.shape[1]), dtype=part.dtype) for part in point]
+    for into, part in zip(whole, point, strict=True):
+        into[rows] = part
+    return GoalPoint(*whole)
+
+
+def count_goal_points(nodes: Sequence[Node], points: int = POINTS) -> tuple[int, int]:
+    """Return at how many real and complex nudges the goal of a scheme is evaluated."""
+    pieces = [piece for ray in _list_rays(nodes, points) for piece in ray]
+    real = sum(piece.points for piece in pieces if piece.after.imag == 0.0)
+    return real, sum(piece.points for piece in pieces) - real
+
+
+def _list_rays(nodes: Sequence[Node], points: int) -> list[list[_Piece]]:
+    """Return the rays from the free state through all nudges, each in pieces."""
     rays: dict[complex, list[int]] = {}
     for k in sorted(range(len(nodes)), key=lambda k: abs(nodes[k].beta)):
         beta = complex(nodes[k].beta)
         if beta != 0.0:
             direction = beta / abs(beta)
             rays.setdefault(complex(round(direction.real, 12), round(direction.imag, 12)), []).append(k)
-    return list(rays.values())
+    found = []
+    for ray in rays.values():
+        ends = [0j, *(complex(nodes[k].beta) for k in ray)]
+        shares = [abs(b - a) / abs(ends[-1]) for a, b in pairwise(ends)]
+        counts = [max(_FEWEST, math.ceil(points * share - 1e-9)) for share in shares]
+        weights = [sum((1 + nodes[k].mirrored) * complex(nodes[k].weight) for k in ray[p:]) for p in range(len(ray))]
+        pieces = [_Piece(*one) for one in zip(ends[:-1], ends[1:], weights, counts, ray, strict=True)]
+        # A cycle passes most nudges twice.
+        found.append([piece for piece, share in zip(pieces, shares, strict=True) if share > 1e-9])
+    return found
 
 
 def _make_real(number: complex) -> complex | float:

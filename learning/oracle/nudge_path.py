@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.laws.law import LAWS
-from substrate.network.couplings import Couplings
 from substrate.protocol import Readout, State
 from substrate.settling.coupling import AnyCouplings, find_couplings
 from substrate.theory.linearisation import Linearisation, compute_recurrent_drive
@@ -116,13 +115,15 @@ class NudgedCouplings(NamedTuple):
 
 
 class NudgedRest(NamedTuple):
-    """Rest points of a batch under one nudge, and the linear responses there."""
+    """Rest points of a batch under one nudge, and the linear responses there; arrays (batch, units)."""
 
     activity: State
-    """(batch, units)."""
 
     adjoint: State
-    """``dC/d drive`` of the nudged chip, ``M^T e``, (batch, units); NaN where a sample is lost."""
+    """``dC/d drive`` of the nudged chip, ``M^T e``; NaN where a sample is lost."""
+
+    slope: State
+    """``da/du = -M e`` along the path; NaN where a sample is lost."""
 
 
 class NudgePath:
@@ -131,20 +132,27 @@ class NudgePath:
     Parameters
     ----------
     chip : Chip
-        The chip whose input is clamped.
+        The chip.
+    constant : array (batch, units)
+        Drive of the clamped inputs and the biases.
     state : array (batch, units)
-        Its free rest points.
+        Rest points where the path begins.
     force : NudgeForce
-        How it is nudged.
+        How the samples are nudged.
+    sign : array (batch, 1)
+        Sign of the nudge of every sample.
+    nudge : complex
+        Where the path begins; 0: at the free state.
     """
 
-    def __init__(self, chip: Chip, state: Array, force: NudgeForce) -> None:
-        self._chip, self._force, self._law = chip, force, LAWS[chip.design.law]
-        self._constant = chip.constant_drive
+    def __init__(
+        self, chip: Chip, constant: Array, state: State, force: NudgeForce, sign: Array, nudge: complex = 0.0
+    ) -> None:
+        self._chip, self._constant, self._force, self._law = chip, constant, force, LAWS[chip.design.law]
+        self._sign, self._nudge = sign, nudge
         self.state: State = state.copy()
-        self._before: tuple[State, State] | None = None
+        self._before: tuple[complex, State] | None = None
         """Nudge and state one step ago."""
-        self._nudge: State = np.zeros((len(state), 1))
         self.lost: Mask = np.zeros(len(state), dtype=bool)
         """Samples whose branch has ended, (batch,)."""
 
@@ -153,16 +161,22 @@ class NudgePath:
         """Activities now, (batch, units)."""
         return np.asarray(self._chip.activity_of(self.state))
 
-    def advance(self, nudge: State, halvings: int = _HALVINGS) -> None:
-        """Follow the rest points to another nudge, (batch, 1)."""
+    def select(self, rows: NDArray[np.int64]) -> NudgePath:
+        """Return a path of some samples from where this one stands."""
+        parts = self._constant[rows], self.state[rows], self._force.only(rows), self._sign[rows]
+        found = NudgePath(self._chip, *parts, self._nudge)
+        found.lost = self.lost[rows]
+        return found
+
+    def advance(self, nudge: complex, halvings: int = _HALVINGS) -> None:
+        """Follow the rest points to another nudge."""
         rows = np.flatnonzero(~self.lost)
-        expected = self._expect(nudge)
-        state, good = self._solve(nudge, expected, rows)
+        state, good = self._solve(nudge, self._expect(nudge), rows)
         bad = rows[~good]
         if len(bad) and halvings:
-            part = self._select(bad)
-            part.advance(0.5 * (self._nudge[bad] + nudge[bad]), halvings - 1)
-            part.advance(nudge[bad], halvings - 1)
+            part = self.select(bad)
+            part.advance(0.5 * (self._nudge + nudge), halvings - 1)
+            part.advance(nudge, halvings - 1)
             state[bad], self.lost[bad] = part.state, part.lost
         else:
             self.lost[bad] = True
@@ -170,38 +184,27 @@ class NudgePath:
         self._nudge, self.state = nudge, state
 
     def measure(self) -> NudgedRest:
-        """Return activity and adjoint of the cost where the path stands now."""
-        activity = self.activity
-        adjoint = self._linearise(self.state, self._nudge, self._constant, self._force).adjoint(
-            self._force.at(activity)
-        )
-        adjoint[self.lost] = np.nan
-        return NudgedRest(activity, adjoint)
+        """Return activities and linear responses where the path stands now."""
+        activity, force = self.activity, self._force.at(self.activity)
+        linear = self._linearise(self.state, self._nudge, np.arange(len(self.state)))
+        adjoint, slope = linear.adjoint(force), -self._sign * linear.response(force)
+        adjoint[self.lost], slope[self.lost] = np.nan, np.nan
+        return NudgedRest(activity, adjoint, slope)
 
-    def _expect(self, nudge: State) -> State:
+    def _expect(self, nudge: complex) -> State:
         """Return where a straight line through the last two rest points leads."""
-        state = self.state.astype(np.result_type(self.state, nudge))
         if self._before is None:
-            return state
-        old, before = self._before
-        span = self._nudge - old
-        share = np.divide(nudge - self._nudge, span, out=np.zeros_like(nudge), where=span != 0.0)
-        return np.asarray(state + share * (self.state - before))
+            return self.state.astype(np.result_type(self.state, np.asarray(nudge)))
+        before, state = self._before
+        return np.asarray(self.state + (nudge - self._nudge) / (self._nudge - before) * (self.state - state))
 
-    def _select(self, rows: NDArray[np.int64]) -> NudgePath:
-        part = NudgePath.__new__(NudgePath)
-        part._chip, part._law, part._force = self._chip, self._law, self._force.only(rows)
-        part._constant, part.state, part._nudge = self._constant[rows], self.state[rows], self._nudge[rows]
-        part._before, part.lost = None, self.lost[rows]
-        return part
-
-    def _solve(self, nudge: State, expected: State, rows: NDArray[np.int64]) -> tuple[State, Mask]:
+    def _solve(self, nudge: complex, expected: State, rows: NDArray[np.int64]) -> tuple[State, Mask]:
         """Return the states after Newton steps from where they are expected, and which of `rows` arrived."""
         state, going = expected.copy(), rows
         arrived = np.zeros(len(state), dtype=bool)
         for step in range(_NEWTON + 1):
-            force, constant = self._force.only(going), self._constant[going]
-            drift = self._drift(state[going], nudge[going], constant, force)
+            slopes = self._chip.membranes.transfer.slope(state[going])
+            drift = self._law.drift(state[going], self._drive(state[going], nudge, going), slopes)
             size, scale = np.abs(drift).max(axis=1), np.maximum(1.0, np.abs(state[going]).max(axis=1))
             near = np.abs(state[going] - expected[going]).max(axis=1) <= _FAR
             done = size <= _REACHED * scale
@@ -210,24 +213,19 @@ class NudgePath:
             going, drift = going[kept], drift[kept]
             if not len(going) or step == _NEWTON:
                 break
-            linear = self._linearise(state[going], nudge[going], constant[kept], force.only(np.flatnonzero(kept)))
-            state[going] = state[going] - linear.newton_step(drift)
+            state[going] -= self._linearise(state[going], nudge, going).newton_step(drift)
         return state, arrived[rows]
 
-    def _drive(self, state: State, nudge: State, constant: Array, force: NudgeForce) -> State:
-        """Return the net drive under the nudge, (batch, units)."""
+    def _drive(self, state: State, nudge: complex, rows: NDArray[np.int64]) -> State:
+        """Return the net drive of the samples `rows`, (rows, units)."""
         activity = np.asarray(self._chip.activity_of(state))
-        return np.asarray(compute_recurrent_drive(self._chip, activity) + constant - nudge * force.at(activity))
+        pull = nudge * self._sign[rows] * self._force.only(rows).at(activity)
+        return np.asarray(compute_recurrent_drive(self._chip, activity) + self._constant[rows] - pull)
 
-    def _drift(self, state: State, nudge: State, constant: Array, force: NudgeForce) -> State:
-        slopes = self._chip.membranes.transfer.slope(state)
-        return np.asarray(self._law.drift(state, self._drive(state, nudge, constant, force), slopes))
-
-    def _linearise(self, state: State, nudge: State, constant: Array, force: NudgeForce) -> Linearisation:
+    def _linearise(self, state: State, nudge: complex, rows: NDArray[np.int64]) -> Linearisation:
+        """Return the linear responses of the samples `rows`."""
         transfer, activity = self._chip.membranes.transfer, np.asarray(self._chip.activity_of(state))
         plain = find_couplings(self._chip.machine, self._chip.topology, activity)
-        couplings: Any = NudgedCouplings(plain, force, activity, nudge)
-        bend = None
-        if self._law.SLOPED:
-            bend = transfer.curvature(state) * self._drive(state, nudge, constant, force)
+        couplings: Any = NudgedCouplings(plain, self._force.only(rows), activity, nudge * self._sign[rows])
+        bend = transfer.curvature(state) * self._drive(state, nudge, rows) if self._law.SLOPED else None
         return Linearisation(couplings, transfer.slope(state), bend, self._law)

@@ -44,6 +44,9 @@ FABRICATED, CELL, WRITTEN = 5e-9, 1.5e-7, 6e-8
 RESPONSE = 2e-3 / 202
 """Of one unit and sample, for the linear responses at a rest point."""
 
+COMPLEX = 3.0
+"""Linear responses at a complex nudge, over those at a real one."""
+
 LINEAR, PULL = 200.0, 20.0
 """Steps in double precision that take as long, on an engine whose steps are measured, as the linear responses of a
 sample, and as one draw of homeostasis around its state."""
@@ -155,8 +158,12 @@ class TimedChip(NamedTuple):
 
 def estimate_exact_time(chip: TimedChip, samples: int) -> float:
     """Return the seconds in which exact gradients are found, with the rest points around which they hold."""
-    linear = RESPONSE * chip.topology.units if chip.clock is None else LINEAR * chip.clock("double")
-    return samples * (linear + chip.complete().free())
+    return samples * (estimate_response_time(chip) + chip.complete().free())
+
+
+def estimate_response_time(chip: TimedChip) -> float:
+    """Return the seconds of the linear responses of a sample at a rest point."""
+    return RESPONSE * chip.topology.units if chip.clock is None else LINEAR * chip.clock("double")
 
 
 def _compute_noise_substeps(design: Design) -> float:

@@ -2,7 +2,7 @@
 
 Generalised conjugate residuals (S. C. Eisenstat, H. C. Elman, M. H. Schultz, SIAM J. Numer. Anal. 20,
 345, 1983, algorithm GCR): the residual of every sample is the smallest in its Krylov space, as in GMRES.
-All samples advance together, so one step costs one product of the couplings with the batch.
+All samples advance together, so one step costs one product of the couplings with the batch. Systems may be complex.
 """
 
 from __future__ import annotations
@@ -91,17 +91,17 @@ def _solve_part(product: Product, right: Array, x: Array, rows: Rows) -> None:
 def _run_gcr_cycle(product: Product, residual: Array, rows: Rows, small: Array) -> Array:
     """Return the correction of `x` found with `_DEPTH` products from the residual."""
     total = np.zeros_like(residual)
-    directions, images = np.empty((2, len(rows), _DEPTH, residual.shape[1]))
+    directions, images = np.empty((2, len(rows), _DEPTH, residual.shape[1]), dtype=residual.dtype)
     for k in range(_DEPTH):
         direction, image = residual.copy(), product(residual, rows)
-        overlap = (images[:, :k] @ image[:, :, None]).transpose(0, 2, 1)
+        overlap = (images[:, :k].conj() @ image[:, :, None]).transpose(0, 2, 1)
         image -= (overlap @ images[:, :k])[:, 0]
         direction -= (overlap @ directions[:, :k])[:, 0]
         size = _compute_row_norms(image)
         # An image that vanishes belongs to a residual that is zero, or that no direction lowers.
         scale = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0.0)[:, None]
         directions[:, k], images[:, k] = direction * scale, image * scale
-        step = np.sum(images[:, k] * residual, axis=1)[:, None]
+        step = np.sum(images[:, k].conj() * residual, axis=1)[:, None]
         total += step * directions[:, k]
         residual = residual - step * images[:, k]
         if (_compute_row_norms(residual) <= small).all():

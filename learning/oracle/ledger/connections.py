@@ -2,10 +2,11 @@
 
 The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves its own softmax pooling: no product of
 its two ends gives that part of the exact gradient, and the term `locality` takes it off. Up to the limit of a vanishing
-nudge the error vector meets the presynaptic activity at rest, then the factor of a complete settling, which a finite
-nudge moves if it is a mean over the nudges, and from the step `presynaptic` on the factor that the chip takes; at the
-end what cells forget until the write, what a plain write keeps of the request, and what is felt around that. Forgetting has a term of its own,
-since no better write would help against it, and so has the noise of what is felt, since the next write draws it anew.
+nudge the error vector meets the presynaptic activity at rest; then the factor of a complete settling, which a finite
+nudge moves if it is a mean over the nudges; from the step `presynaptic` on the factor that the chip takes; at the end
+what cells forget until the write, what a plain write keeps of the request, and what is felt around that. Forgetting has
+a term of its own, since no better write would help against it, and so has the noise of what is felt, since the next
+write draws it anew.
 The contrastive rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] +
 exact[ji]``.
 """
@@ -77,10 +78,11 @@ def make_connection_ledgers(
 
     exact = rule.reference(topology.split(reference.delta), rest)
     goal = runs.goals[s]
-    change = None if goal is None else rule.find_goal_change(goal, reference.delta, rest)
+    change = {} if goal is None else rule.find_goal_change(goal, reference.delta, rest)
     whole = rule.reference(topology.split(reference.delta), rest, local=False)
     if isinstance(trial.rule, Dyadic):
         limit = trimmed = first = complete = at_rest(reference.delta)
+        change = {name: np.zeros_like(block) for name, block in limit.items()}
     else:
         limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
         first = at_rest(reference.delta + reference.first_order)
@@ -101,7 +103,7 @@ def make_connection_ledgers(
     for name in limit:
         parts = {"gains": limit[name] - trimmed[name], "irreducible": trimmed[name] - exact[name]}
         parts["first_order"] = first[name] - exact[name]
-        parts |= split_finite_nudge(complete[name] - limit[name], None if change is None else change[name])
+        parts |= split_finite_nudge(complete[name] - limit[name], change.get(name))
         known = tuple(step[name] for step in steps)
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)

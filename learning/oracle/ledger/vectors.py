@@ -21,8 +21,9 @@ felt         what is read of what they keep, drawn anew by every write          
 ============ ===================================================================== ==============
 
 The asymmetry has parts, see `PARTS`. So has the finite nudge: the change of goal that `learning.oracle.goal` explains,
-which is no error of the chip, and the rest. A cause that is off leaves an exact zero. Error vectors are no products, have no presynaptic factor, are not forgotten
-and not written: these five terms belong to `learning.oracle.ledger.connections`.
+which is no error of the chip, and the rest. A cause that is off leaves an exact zero. Error vectors are no products,
+have no presynaptic factor, are not forgotten and not written: these five terms belong to
+`learning.oracle.ledger.connections`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from learning.oracle.goal import count_goal_points
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting
+from learning.rules.dyadic import Dyadic
 from learning.schemes.scheme import Scheme
 from substrate.chip.causes import list_causes
 from substrate.chip.randomness import has_random_measurements, has_random_writes
@@ -13,7 +15,16 @@ from ...schema.plan import RepeatedMeasurement
 from ...schema.scenario import ScenarioSpec
 from ..counts import SampleCounts, count_remedies
 from ..estimate import CostEstimate
-from ..rates import NOISE, PRODUCTS, READOUT, WRITTEN, TimedChip, estimate_exact_time
+from ..rates import (
+    COMPLEX,
+    NOISE,
+    PRODUCTS,
+    READOUT,
+    WRITTEN,
+    TimedChip,
+    estimate_exact_time,
+    estimate_response_time,
+)
 from .plan import Measure
 
 
@@ -53,10 +64,21 @@ def estimate_measure_times(
         "settling": one * (repeats if random else 1),
         "reference runs": sum(other.run(schemes, samples) for other in references),
         "exact gradients": 2.0 * estimate_exact_time(ideal, samples),
+        "goals": _estimate_goal_time(chip, schemes, samples),
         "writes": len(schemes) * _estimate_connection_time(chip, samples, repeats),
         "remedies": _estimate_remedy_time(chip, schemes, samples),
     }
     return found | ({"interactions": _estimate_interaction_time(chip, schemes, samples, repeats)} if together else {})
+
+
+def _estimate_goal_time(chip: TimedChip, schemes: list[Scheme], samples: int) -> float:
+    """Return the seconds in which the goals of all schemes are integrated; a complex nudge takes several times more."""
+    learning = chip.scenario.learning
+    if isinstance(learning.rule, Dyadic) or learning.correction != "none":
+        return 0.0
+    counts = [count_goal_points(scheme.nodes()) for scheme in schemes]
+    points = sum(real + COMPLEX * complex_ones for real, complex_ones in counts)
+    return points * samples * estimate_response_time(chip)
 
 
 def _estimate_connection_time(chip: TimedChip, samples: int, repeats: int) -> float:

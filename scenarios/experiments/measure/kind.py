@@ -18,7 +18,7 @@ from .plan import Measure
 from .run import measure_gradients
 from .sheets import make_interaction_sheets, make_ledger_sheet, make_remedy_sheets, make_signal_sheet
 from .tables import make_measure_groups
-from .words import describe_largest_cause, describe_training_floor, describe_write_errors
+from .words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
 
 _METRICS = {
     "gradient": {
@@ -32,7 +32,7 @@ _METRICS = {
         "homeostasis_loss",
     },
     "alarms": {"dead", "saturated", "unsettled"},
-    "ledger": {"relative", "median"},
+    "ledger": {"relative", "median", "part_relative"},
     "signal": {"activity", "delta", "evoked"},
 }
 
@@ -76,6 +76,7 @@ class MeasureKind(ExperimentKind[Measure]):
         schemes = [str(label) for label in gradient["scheme"].data]
         left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
         return [
+            *describe_goal_change(last),
             *describe_training_floor(last["ledger"]),
             *describe_write_errors(last),
             left_out,

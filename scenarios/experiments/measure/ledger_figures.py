@@ -45,7 +45,10 @@ _SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
 """Rows that are no causes, and their colours."""
 
 _PARTS, _OF, _PALE = ("readout", "noise"), "- ", "#b8cbe0"
-"""Causes that count as one where both act, what their names begin with then, and their colour."""
+"""Causes that count as one where both act, what the names of parts of a row begin with, and their colour."""
+
+_OF_NUDGE = ("goal", "nudge_bias")
+"""Parts of the finite nudge."""
 
 _ON_CONNECTIONS = ("locality", "presynaptic", "forgetting", "write", "write_noise")
 """Causes that error vectors do not have."""
@@ -116,9 +119,10 @@ def _choose_schemes(group: Group) -> list[int]:
         "Ledger. Error that every cause adds to the gradient of a layer, on a logarithmic axis; the dashed "
         "line and the black dot are the whole error. Dots: the median sample, which decides what the answer "
         "blames; ticks: rms over the samples, outliers included. Causes are vectors, so their sizes do not add. "
-        "The grey dot is the spread of a single measurement, which averaging makes smaller; the other dots stay "
-        "however often one measures. Of many schemes, the one that the answer speaks of and the best of other "
-        "kinds are drawn, and of many layers the first and the last; of a training, the last measured epoch."
+        "Pale dots are parts of the row above; of the finite nudge the goal is no error: it is the exact gradient of a "
+        "neighbouring cost. The grey dot is the spread of a single measurement, which averaging makes smaller; the "
+        "other dots stay however often one measures. Of many schemes, the one that the answer speaks of and the best "
+        "of other kinds are drawn, and of many layers the first and the last; of a training, the last measured epoch."
     ),
     count=describe_measured_count,
 )
@@ -149,12 +153,30 @@ def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
             for a, name in ((values, "dithered_median"), (marks, "dithered"))
         )
         names = [f"{_OF}{name}" if name in _PARTS else name for name in names]
+    names, values, marks = _insert_nudge_parts(group, at, names, values, marks)
     spread, outliers = (np.nan_to_num(_compute_relative_noise(group, n)[at]) for n in ("spread_median", "spread"))
     if spread.any():
         names, values = [*names, "one measurement"], np.concatenate([values, spread[..., None]], axis=2)
         marks = np.concatenate([marks, outliers[..., None]], axis=2)
     panels = _Panels(group["layer"].data, names, values, marks, group["total_median"].data[at])
     return _draw_panels(panels, list(schemes.values()))
+
+
+def _insert_nudge_parts(
+    group: Group, at: list[int], names: list[str], values: Array, marks: Array
+) -> tuple[list[str], Array, Array]:
+    """Return rows with the parts of the finite nudge below it, where it was split."""
+    parts = list(group["part"].data) if "part" in group else []
+    places = [parts.index(name) for name in _OF_NUDGE if name in parts]
+    if not places or not np.nan_to_num(group["part_relative"].data[at][..., places]).any():
+        return names, values, marks
+    below = names.index("finite nudge") + 1
+    names = [*names[:below], *(f"{_OF}{name.replace('_', ' ')}" for name in _OF_NUDGE), *names[below:]]
+    found = [
+        np.insert(rows, [below] * len(places), group[name].data[at][..., places], axis=2)
+        for rows, name in ((values, "part_median"), (marks, "part_relative"))
+    ]
+    return names, found[0], found[1]
 
 
 def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:

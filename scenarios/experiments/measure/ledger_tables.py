@@ -53,8 +53,10 @@ _WORDS = {
     "metric": "part of the asymmetry that the nominal gains of amplifiers explain, rms norm",
     "goal": "part of the finite nudge that is the gradient of another goal, rms norm",
     "nudge_bias": "rest of the finite nudge, rms norm",
+    "part_relative": "rms norm of the part of a term over that of the exact gradient",
+    "part_median": "the same for the median sample",
 }
-_OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median")
+_OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median", "part_median")
 """Figures that need samples, which the batch mean of a connection has not."""
 
 
@@ -152,7 +154,15 @@ def make_vector_tables(topology: LayerColumns, ledgers: list[Ledger], labels: Gr
     words = "samples that are counted, but whose exact gradient is zero in this layer"
     counted = Variable(("scheme", "layer"), dead, long_name=words)
     names = ledgers[0].names
-    return {**labels, "term": _make_term_labels(names), **_make_ledger_tables(live, "layer", names), "dead": counted}
+    jumped = [0 if book.jumped is None else np.count_nonzero(book.jumped & book.keep) for book in ledgers]
+    words = "samples that are counted, but that a nudge throws onto another branch: all of their finite nudge is bias"
+    return {
+        **labels,
+        "term": _make_term_labels(names),
+        **_make_ledger_tables(live, "layer", names),
+        "dead": counted,
+        "jumped": Variable(("scheme",), np.array(jumped), long_name=words),
+    }
 
 
 def compute_silence_level(gradients: Iterable[Array]) -> float:
@@ -208,6 +218,7 @@ def _make_ledger_tables(cuts: _Cuts, place: str, names: tuple[str, ...]) -> Grou
     alone = ["total", "total_median", "variance", "dithered", "dithered_median", *parts]
     data = {name: np.full((*shape, len(names)), np.nan) for name in per_term}
     data |= {name: np.full(shape, np.nan) for name in alone}
+    data |= {name: np.full((*shape, len(parts)), np.nan) for name in ("part_relative", "part_median")}
     for s, row in enumerate(cuts):
         silent = compute_silence_level(cut.steps[0] for cut in row if cut is not None)
         for k, cut in enumerate(row):
@@ -216,8 +227,12 @@ def _make_ledger_tables(cuts: _Cuts, place: str, names: tuple[str, ...]) -> Grou
                     data[name][s, k] = value
     if place == "connection":
         data = {name: value for name, value in data.items() if name not in _OF_VECTORS}
-    dims = ("scheme", place, "term")
-    return {name: Variable(dims[: value.ndim], value, long_name=_WORDS[name]) for name, value in data.items()}
+    label = Variable(("part",), np.array(list(parts)), long_name="part of a cause")
+    group: Group = {"part": label}
+    for name, value in data.items():
+        dims = ("scheme", place, "part" if name.startswith("part_") else "term")[: value.ndim]
+        group[name] = Variable(dims, value, long_name=_WORDS[name])
+    return group
 
 
 def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float]:
@@ -241,7 +256,10 @@ def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float
     found |= {"dithered": both.rms / unit, "dithered_median": both.median}
     found |= {"total": whole.rms / unit, "total_median": whole.median}
     found["variance"] = float(cut.variance.mean()) if cut.variance.size else np.nan
-    return found | {name: compute_rms_norm(part) for name, part in cut.parts.items()}
+    parts = {name: compute_term_size(part, true, 0.0 * true) for name, part in cut.parts.items()}
+    found["part_relative"] = np.array([part.rms for part in parts.values()]) / unit
+    found["part_median"] = np.array([part.median for part in parts.values()])
+    return found | {name: part.rms for name, part in parts.items()}
 
 
 def _make_interaction_group(topology: Topology, found: Measurement) -> Group:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import find_extreme_nudges, format_percent, name_signals
 from .advice import list_attempts
 from .words import DITHERED, find_largest_cause
+
+Array = NDArray[np.float64]
 
 _ALWAYS = ("asymmetry", "finite_nudge", "settling")
 """Causes that are shown even where they are off."""
@@ -19,11 +22,7 @@ _ALWAYS = ("asymmetry", "finite_nudge", "settling")
 def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     """Return the error of every cause, median and rms, per scheme and layer; `after` says after which epoch."""
     ledger, gradient = result["ledger"], result["gradient"]
-    terms = list(ledger["term"].data)
-    shown = [t for t, term in enumerate(terms) if term in _ALWAYS or (ledger["relative"].data[..., t] > 0.0).any()]
-    columns = [str(terms[t]).replace("_", " ") for t in shown]
-    both = {"readout", "noise"} <= set(columns)
-    columns += [DITHERED.lower()] if both else []
+    causes, medians, sizes = _list_causes(ledger)
     expected = gradient["cosine_matching_rule"].data
     predicted = bool(np.isfinite(expected).any())
     rows = []
@@ -31,14 +30,10 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
         head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
         head += [f"{gradient['cosine'].data[s, k]:.4f}", f"{gradient['norm_ratio'].data[s, k]:.3f}"]
         rule = f"{expected[k]:.4f}" if np.isfinite(expected[k]) else "-"
-        for words, name, dithered, total in (
-            ("median", "median", "dithered_median", "total_median"),
-            ("rms", "relative", "dithered", "total"),
-        ):
-            cells = [format_percent(value) for value in ledger[name].data[s, k, shown]]
-            cells += [format_percent(ledger[dithered].data[s, k])] if both else []
+        for words, values, total in (("median", medians, "total_median"), ("rms", sizes, "total")):
+            cells = [format_percent(value) for value in (*values[s, k], ledger[total].data[s, k])]
             first = words == "median"
-            rows.append([*(head if first else [""] * 4), words, *cells, format_percent(ledger[total].data[s, k])])
+            rows.append([*(head if first else [""] * 4), words, *cells])
             rows[-1] += [rule if first else ""] if predicted else []
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
@@ -48,7 +43,7 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
             "cosine",
             "norm ratio",
             "sample",
-            *columns,
+            *causes,
             "total",
             *(["matching rule"] if predicted else []),
         ],
@@ -56,8 +51,44 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
         words=2,
         note="cosine: to the exact gradient; sample: the median one decides which cause is blamed, the rms counts "
         "outliers, too; total: causes are vectors, so sizes do not add"
+        + (
+            "; goal: finite nudges measure the exact gradient of a neighbouring cost, no error"
+            if "goal" in causes
+            else ""
+        )
         + ("; matching rule: cosine to expect from chips of this spread" if predicted else ""),
     )
+
+
+def _list_causes(ledger: Group) -> tuple[list[str], Array, Array]:
+    """Return the causes that are shown, and their errors (scheme, layer, cause): of the median sample, and rms.
+
+    In the place of the finite nudge stand its two parts, where they are known; readout and noise together come last.
+    """
+    terms = list(ledger["term"].data)
+    shown = [t for t, term in enumerate(terms) if term in _ALWAYS or (ledger["relative"].data[..., t] > 0.0).any()]
+    names = [str(terms[t]).replace("_", " ") for t in shown]
+    tables = [ledger[name].data[..., shown] for name in ("median", "relative")]
+    if places := _find_goal_places(ledger):
+        at = names.index("finite nudge")
+        names[at : at + 1] = ["goal", "nudge bias"]
+        parts = [ledger[name].data[..., places] for name in ("part_median", "part_relative")]
+        tables = [
+            np.concatenate([table[..., :at], part, table[..., at + 1 :]], axis=2)
+            for table, part in zip(tables, parts, strict=True)
+        ]
+    if {"readout", "noise"} <= set(names):
+        names.append(DITHERED.lower())
+        both = [ledger[name].data[..., None] for name in ("dithered_median", "dithered")]
+        tables = [np.concatenate([table, more], axis=2) for table, more in zip(tables, both, strict=True)]
+    return names, tables[0], tables[1]
+
+
+def _find_goal_places(ledger: Group) -> list[int]:
+    """Return the places of the two parts of the finite nudge; none where it was not split under any scheme."""
+    parts = list(ledger["part"].data) if "part" in ledger else []
+    places = [parts.index(name) for name in ("goal", "nudge_bias") if name in parts]
+    return places if places and np.isfinite(ledger["part_relative"].data[..., places]).any() else []
 
 
 def make_remedy_sheets(result: ResultData) -> list[Sheet]:

@@ -91,7 +91,7 @@ def describe_largest_cause(result: ResultData) -> str:
     others = [f"{w.lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.relative[i] > 0.0]
     against = f", against {', '.join(others)}" if others else ""
     tried = result.groups.get("ledger/remedies")
-    part = find_main_part(tried, k)
+    part = find_main_part(tried, k) or _find_nudge_part(ledger, found)
     if found.terms == ("asymmetry",) and not part and programmed > 0.5 * found.relative[t]:
         name = "Asymmetry of the programmed weights"
     name += f" dominates, above all {part}" if part else " dominates"
@@ -131,6 +131,43 @@ def find_largest_cause(ledger: Group) -> LargestCause | None:
     decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
     k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
     return LargestCause(best, k, t, names, typical[best, k], relative[best, k])
+
+
+def describe_goal_change(result: ResultData) -> list[str]:
+    """Return how much of the finite nudge is a change of goal, in the layer where it is largest, if it matters."""
+    ledger = result["ledger"]
+    found, parts = find_largest_cause(ledger), list(ledger["part"].data) if "part" in ledger else []
+    if found is None or "goal" not in parts:
+        return []
+    size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("finite_nudge")]
+    k = int(np.argmax(np.nan_to_num(size)))
+    goal, bias = (float(ledger["part_relative"].data[found.scheme, k, parts.index(n)]) for n in ("goal", "nudge_bias"))
+    if not np.isfinite(goal) or not size[k] > _FLOOR:
+        return []
+    left = "none" if bias < _FLOOR * size[k] else format_percent(bias)
+    other = "a change of goal: the exact gradient of a neighbouring cost, which is no error of the machine"
+    whole = f"{format_percent(size[k])} (rms), {format_percent(goal)} is {other}; {left} is bias"
+    words = [f"Of the finite nudge in layer {ledger['layer'].data[k]}, {whole}."]
+    jumped = int(ledger["jumped"].data[found.scheme])
+    if jumped:
+        who = "1 sample leaves" if jumped == 1 else f"{jumped} samples leave"
+        words.append(
+            f"{who} the branch of the free state under the nudge of {ledger['scheme'].data[found.scheme]}, so that all "
+            "of the finite nudge there counts as bias: take a smaller one."
+        )
+    return words
+
+
+def _find_nudge_part(ledger: Group, found: LargestCause) -> str:
+    """Return what most of a finite nudge that dominates is; empty where it is something else."""
+    parts = list(ledger["part"].data) if "part" in ledger else []
+    if found.terms != ("finite_nudge",) or "goal" not in parts:
+        return ""
+    place = found.scheme, found.layer
+    goal, bias = (float(ledger["part_median"].data[*place, parts.index(n)]) for n in ("goal", "nudge_bias"))
+    if goal > 2.0 * bias:
+        return "a change of goal, which is no error of the machine"
+    return "a bias, since its couplings are not symmetric or a state jumps" if bias > 2.0 * goal else ""
 
 
 def describe_training_floor(ledger: Group) -> list[str]:
@@ -188,12 +225,11 @@ def _describe_remedy(result: ResultData, term: str) -> str:
     if term == "locality" or "provenance" not in result.groups:
         return 'pool = "average" in network.connections' if term == "locality" else "a larger learning.optimiser.rate"
     said = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
-    learning, devices = said.get("learning", {}), said.get("devices", {})
+    devices = said.get("devices", {})
     if said.get("network", {}).get("law") == "resistive":
         return _describe_circuit_remedy(devices)
     if term == "presynaptic":
-        other = "mean" if learning.get("presynaptic") == "free" else "free"
-        return f'a smaller beta, or learning.presynaptic = "{other}"'
+        return "a better readout of the activities (devices.converters.readout, devices.hold), or longer phases"
     law = devices.get("update") or {}
     if term == "write_noise":
         return "less devices.update.write_noise, or a larger learning.optimiser.rate"

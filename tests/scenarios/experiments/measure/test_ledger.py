@@ -62,6 +62,10 @@ def test_every_term_of_every_layer_has_its_figures(noisy):
     for name in [*WHOLES, "dithered_median"]:
         assert ledger[name].dims == ("scheme", "layer")
         assert np.isfinite(ledger[name].data).all(), name
+    for name in ("part_relative", "part_median"):
+        assert ledger[name].dims == ("scheme", "layer", "part")
+        assert np.isfinite(ledger[name].data).all(), name
+    assert (ledger["jumped"].data == 0).all()
     rms = dict(zip(TERMS, np.moveaxis(ledger["rms"].data, 2, 0), strict=True))
     for name in ("precision", "presynaptic", "write"):
         assert (rms[name] == 0.0).all()
@@ -207,6 +211,48 @@ def test_the_largest_cause_is_named(term):
     assert "What would help" not in text  # nothing was measured
 
 
+def split(goal, bias, jumped=0, **relative):
+    """Return the figures of a ledger whose finite nudge has these two parts in every layer."""
+    parts = np.broadcast_to([goal, bias], (1, 3, 2))
+    both = ("scheme", "layer", "part")
+    result = made_up(**ledger_of(**relative))
+    result["ledger"].update(
+        part=store.Variable(("part",), np.array(["goal", "nudge_bias"])),
+        part_relative=store.Variable(both, parts),
+        part_median=store.Variable(both, 0.5 * parts),
+        jumped=store.Variable(("scheme",), np.array([jumped])),
+    )
+    return result
+
+
+def test_a_change_of_goal_is_told_from_a_bias():
+    result = split(0.13, 1e-9, finite_nudge=0.13, asymmetry=0.2)
+    (line,) = [line for line in list_remarks(result) if "finite nudge" in line]
+    assert line.startswith("Of the finite nudge in layer l1, 13 % (rms), 13 % is a change of goal: ")
+    assert line.endswith("which is no error of the machine; none is bias.")
+    (line,) = [line for line in list_remarks(split(0.1, 0.05, finite_nudge=0.13)) if "Of the finite nudge" in line]
+    assert line.endswith("; 5 % is bias.")
+    for quiet in (split(0.0005, 0.0, finite_nudge=0.0005), split(np.nan, np.nan, finite_nudge=0.2)):
+        assert not [line for line in list_remarks(quiet) if "Of the finite nudge" in line]
+    lines = list_remarks(split(0.1, 0.05, 2, finite_nudge=0.13))
+    assert any(
+        line.startswith("2 samples leave the branch of the free state under the nudge of centred") for line in lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((0.4, 0.0), "dominates, above all a change of goal, which is no error of the machine: with"),
+        ((0.0, 0.4), "dominates, above all a bias, since its couplings are not symmetric or a state jumps: with"),
+        ((0.3, 0.25), "dominates: with"),
+        ((np.nan, np.nan), "dominates: with"),
+    ],
+)
+def test_the_answer_says_what_most_of_a_finite_nudge_is(parts, words):
+    assert make_answer(split(*parts, finite_nudge=0.4)).startswith(f"The finite nudge {words}")
+
+
 def test_readout_and_noise_are_one_cause_since_noise_dithers():
     figures = ledger_of(readout=0.5, noise=0.4, dithered=0.2, asymmetry=0.3)
     assert make_answer(made_up(**figures)).startswith("Feedback asymmetry dominates")
@@ -259,7 +305,7 @@ def test_without_a_settled_sample_there_is_nothing_to_judge():
 
 def test_the_table_shows_the_causes_that_act(noisy):
     (sheet,) = [sheet for sheet in make_sheets(noisy[0], 8) if sheet.title.startswith("Error of each cause")]
-    acting = ["asymmetry", "finite nudge", "settling", "readout", "noise", "readout + noise"]
+    acting = ["asymmetry", "goal", "nudge bias", "settling", "readout", "noise", "readout + noise"]
     assert sheet.columns[4:-2] == ["sample", *acting]
     assert [row[4] for row in sheet.rows[:4]] == ["median", "rms"] * 2
     (ideal,) = [

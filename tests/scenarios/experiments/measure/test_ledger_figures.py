@@ -80,6 +80,20 @@ def test_every_cause_has_a_dot_for_the_median_its_number_and_a_tick_for_the_rms(
     assert rows == [*words[:4], "readout + noise", "- readout", "- noise", "total", "one measurement"]
 
 
+def test_the_parts_of_the_finite_nudge_stand_below_it():
+    result = ledger()
+    parts, both = np.array([[[0.006, 0.002]] * 2] * 2), ("scheme", "layer", "part")
+    result["ledger"].update(
+        part=Variable(("part",), np.array(["goal", "nudge_bias"])),
+        part_median=Variable(both, parts),
+        part_relative=Variable(both, 1.5 * parts),
+    )
+    axes = draw_causes(result, 0).axes[0]
+    rows = [text.get_text() for text in axes.get_yticklabels()]
+    assert rows[:5] == ["asymmetry", "finite nudge", "- goal", "- nudge bias", "settling"]
+    assert (dots(axes)[2], dots(axes)[3]) == (pytest.approx(0.006), pytest.approx(0.002))
+
+
 @pytest.mark.parametrize("largest", [*range(4), "one measurement"])
 def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     """Readout and noise cancel: each alone is larger than any other cause, both together are not."""
