@@ -44,7 +44,9 @@ def find_rates(setup: CircuitSetup) -> dict[str, float]:
     optimiser = setup.scenario.learning.optimiser
     linear = optimiser.rate if optimiser.rate is not None else optimiser.coupled_rate
     rates = {"conductance": linear, "current": linear, "gate": optimiser.gate_rate}
-    return {name: rates[block.kind] or 0.0 for name, block in setup.graph.blocks.items()}
+    blocks = {name: rates[block.kind] or 0.0 for name, block in setup.graph.blocks.items()}
+    own = {name if "/" in name else f"conductance/{name}": rate for name, rate in optimiser.rates.items()}
+    return blocks | own
 
 
 RUN = run_measurement

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from learning.circuits.rule import make_circuit_rule, make_imprinting_rule, make_writing_rule
 from learning.optimisers.optimiser import Sgd
 from learning.oracle.circuits.ledger import measure_circuit
-from learning.oracle.circuits.training import make_exact_circuit_rule
+from learning.oracle.circuits.training import make_exact_circuit_rule, make_exact_imprinting_rule
 from learning.schemes.scheme import Scheme
 from learning.training import TEST, Rule, evaluate, train
 from substrate.chip.budget import WriteCounts
 from substrate.circuits.forms import AnyCircuitChip
+from substrate.circuits.layered.chip import LayeredChip
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group, StoreWriteError, Variable
@@ -139,6 +140,8 @@ def _make_rule(stage: _Stage) -> Rule:
 
     weighs = learning.metric == "nominal"
     if stage.log.stage == REFERENCE:
+        if isinstance(stage.chip, LayeredChip):
+            return make_exact_imprinting_rule(stage.chip, rates)
         return make_writing_rule(make_exact_circuit_rule(stage.chip), stage.chip, rates)
     if stage.setup.scenario.devices.weights.levels is not None:
         measured = make_circuit_rule(learning.rule, stage.chip, stage.schemes[0], weighs)

@@ -175,12 +175,20 @@ def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
         rule = scenario.learning.rule.kind
         yield (*place, wrong), f"changes nothing under the rule {rule}", f"give {right} = {example}"
     linear = bool(kinds & {"conductance", "current"})
+    blocks = [] if clamps else _list_layered_blocks(scenario.network)
+    for name in rates.rates:
+        if name not in blocks:
+            hint = f"take one of {', '.join(blocks)}" if blocks else f"leave it out; {right} is for all"
+            yield (*place, "rates", name), "is no block of layers that squared drops teach", hint
+    whole = bool(blocks) and all(name in rates.rates for name in blocks)
+    if whole and rates.rate is not None:
+        yield (*place, "rate"), "changes nothing: every block has one of its own in rates", "leave it out"
     if getattr(rates, right) is not None and not linear:
         yield (*place, right), "changes nothing: no conductance is learned", "give gate_rate"
     if rates.gate_rate is not None and "gate" not in kinds:
         yield (*place, "gate_rate"), "changes nothing: no gate is learned", f"give {right}"
     if scenario.experiment.resumes:
-        if linear and getattr(rates, right) is None:
+        if linear and getattr(rates, right) is None and not whole:
             yield place, "says no learning rate of conductances", f"add {right} = {example}"
         if "gate" in kinds and rates.gate_rate is None:
             yield place, "says no learning rate of gates", "add gate_rate = 1.0"
@@ -188,6 +196,14 @@ def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
             yield ("network",), "has nothing to learn", "write learn = true at elements"
     elif rates.decay != 1.0:
         yield (*place, "decay"), "changes nothing: nothing is trained", "leave it out"
+
+
+def _list_layered_blocks(network: LayeredNetwork | GraphNetwork) -> list[str]:
+    """Return what has a learning rate of its own in layers, by the names that the table of rates takes."""
+    if not isinstance(network, LayeredNetwork):
+        return []
+    currents = [f"current/{name}" for name in list(network.layers)[1:]] if network.bias == "current" else []
+    return [*network.connections, *currents]
 
 
 def list_learned_kinds(scenario: CircuitSpec) -> set[str]:

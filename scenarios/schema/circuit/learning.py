@@ -62,6 +62,10 @@ class CircuitSgd(Parameters):
     rate: Annotated[float, Field(gt=0.0), WithUnit("S^2/V^2")] | None = None
     """Learning rate of conductances, such as ``"0.6 uS^2/V^2"``, and of currents, in A^2/V^2, for squared drops."""
 
+    rates: dict[str, Annotated[float, Field(ge=0.0), WithUnit("S^2/V^2")]] = Field(default_factory=dict)
+    """Rates in place of `rate`, of layers, by connection (`h1-h2`) or block (`current/h1`); ``"0 S^2/V^2"``: it never
+    changes."""
+
     coupled_rate: Annotated[float, Field(gt=0.0), WithUnit("S/V^2")] | None = None
     """Learning rate of conductances for coupled learning, which measures V^2, such as ``"5 uS/V^2"``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -21,6 +22,12 @@ MOST_SWEEPS = 1000
 
 COMPLETE = 1e-13
 """Tolerance of a circuit that is settled to the last digits."""
+
+_ENDS = {"single": 1e-6, "double": 1e-12}
+"""Tolerances by precision that sweeps reach; as many sweeps again bring layers of small currents to rest, too."""
+
+_HELD = 1e30
+"""Conductance of a node that a diode holds, beside which no current moves it."""
 
 
 class LayeredChip:
@@ -150,6 +157,51 @@ class LayeredChip:
         self.budget = self.budget._replace(settlings=self.budget.settlings + self._batch)
         return SettlingResult(status, steps, residual, np.zeros(self._batch))
 
+    def refine(self) -> None:
+        """Bring the last free state as near to rest as the precision of the simulation allows, and stay there.
+
+        Raises
+        ------
+        ValueError
+            If there is no free state.
+        """
+        if self._free is None:
+            raise ValueError("there is no free state: settle without a nudge after each new input")
+        drive = self._prepare_drive()
+        total = np.empty_like(drive)
+        total[:] = self._circuit.total
+        self._finish(self._free, drive, total, bounded=True)
+        self._v = self._free
+
+    def respond(self, current: Array) -> Array:
+        """Return the voltages of the circuit linearised at the last free state, of currents into its outputs alone.
+
+        They are ``J^-1 I``: diodes that conduct hold their nodes. `current` has shape (batch, outputs), in A; what is
+        returned has shape (batch, nodes), without the input.
+
+        Raises
+        ------
+        ValueError
+            If there is no free state.
+        """
+        if self._free is None:
+            raise ValueError("there is no free state: settle without a nudge after each new input")
+        v, drive, total = (np.zeros_like(self._free) for _ in range(3))
+        drive[: self._batch, self._columns[self.connections[-1][1]]] = current
+        total[:] = self._circuit.total
+        for name in self.design.diodes:
+            part = self._columns[name]
+            total[:, part][self._free[:, part] == 0.0] = _HELD
+        self._finish(v, drive, total, bounded=False)
+        return v[: self._batch].astype(np.float64)
+
+    def _finish(self, v: NDArray[Any], drive: NDArray[Any], total: NDArray[Any], bounded: bool) -> None:
+        """Sweep until the tolerance of the precision is met, and as often again."""
+        options = DescentOptions(_ENDS[self.design.precision], MOST_SWEEPS, False)
+        _, steps, _ = self._circuit.settle(v, drive, total, options, self._batch, bounded)
+        again = DescentOptions(options.tolerance, max(1, int(steps.max(initial=0))), True)
+        self._circuit.settle(v, drive, total, again, self._batch, bounded)
+
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  an ideal read has no hold
         """Return the voltages now, per layer (batch, nodes), the input included."""
         self.budget = self.budget._replace(reads=self.budget.reads + self._batch)
@@ -230,32 +282,29 @@ class LayeredChip:
     def imprint(self, after: Voltages, before: Voltages, shares: Mapping[str, float]) -> None:
         """Change every parameter in its place by a share, by block, of what `contrast` returns, within the window.
 
-        Where all shares are equal it is held back, and done with the next input in one walk over the conductances, or
-        when these are needed.
+        It is held back, and done with the next input in one walk over the conductances, or when these are needed.
 
         Parameters
         ----------
         after, before : mapping of array
             What `read` returned for one batch.
         shares : mapping of float
-            Change of a conductance per squared volt, S/V^2, and of a current per volt, by block.
+            Change of a conductance per squared volt, S/V^2, and of a current per volt, by block; absent: none.
 
         Raises
         ------
         ValueError
             If the inputs of both differ.
         """
-        if len(set(shares.values())) != 1 or shares.keys() != self.design.blocks.keys():
-            self.write({name: shares.get(name, 0.0) * block for name, block in self.contrast(after, before).items()})
-            return
-        share = next(iter(shares.values()))
         self._flush()
-        d, s = (np.concatenate(list(part.values()), axis=1) for part in _compare(after, before, self._input))
-        self._pending = Imprint(self._fill(before[self._input]), self._fill(d), self._fill(s), share)
+        changes, sums = _compare(after, before, self._input)
+        d, s = (np.concatenate(list(part.values()), axis=1) for part in (changes, sums))
+        own = tuple(shares.get(f"conductance/{pre}-{post}", 0.0) for pre, post in self.connections)
+        self._pending = Imprint(self._fill(before[self._input]), self._fill(d), self._fill(s), own)
         self._drive = None
-        if self.design.bias == "current":
-            self._currents -= 2.0 * share * d.sum(axis=0)
-        self._count_write(self._circuit.cells + len(self._currents) * (self.design.bias == "current"))
+        for _, post in self.connections if self.design.bias == "current" else []:
+            self._currents[self._columns[post]] -= 2.0 * shares.get(f"current/{post}", 0.0) * changes[post].sum(axis=0)
+        self._count_write(sum(math.prod(shape) for name, shape in self.design.blocks.items() if shares.get(name)))
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Add changes to parameters, by block, within the window.

@@ -7,6 +7,9 @@ vanishing nudge are one vector.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
@@ -25,6 +28,45 @@ def _solve_symmetric(matrix: Array, right: Array) -> Array:
         return np.asarray(linalg.cho_solve(linalg.cho_factor(matrix), right), dtype=np.float64)
     except linalg.LinAlgError:  # a negative nudge beyond the critical one
         return np.asarray(solve_each(matrix[None], right[None])[0])
+
+
+def _find_part(voltages: Array, response: Array) -> float:
+    """Return a factor of a response, a power of 2, that makes it as large as the voltages.
+
+    Of two reads that differ by so much, products of changes and sums keep all digits of both.
+    """
+    large = float(np.abs(response).max(initial=0.0)), float(np.abs(voltages).max(initial=0.0))
+    if min(large) > 0.0 and np.isfinite(sum(large)):
+        return float(2.0 ** np.floor(np.log2(large[1] / large[0])))
+    return 1.0
+
+
+class ExactReads(NamedTuple):
+    """Two reads whose contrast, times `factor`, is the sum of the exact gradients of all samples."""
+
+    after: Mapping[str, Array]
+    before: Mapping[str, Array]
+    factor: float
+
+
+def make_exact_reads(chip: LayeredChip, target: Array) -> ExactReads:
+    """Return what a circuit would read for a vanishing nudge, from its last free state, which is refined.
+
+    All in the precision of the simulation: the error vector is found by sweeps, as rest points are.
+    """
+    chip.refine()
+    read = chip.read()
+    inputs, *names = read
+    stops = np.cumsum([read[name].shape[1] for name in names])
+    voltages = np.concatenate([read[name] for name in names], axis=1)
+    response = chip.respond(read[names[-1]] - target)
+    part = _find_part(voltages, response)
+    half = 0.5 * part * response
+    after, before = (
+        dict(zip(read, [read[inputs], *np.split(volts, stops[:-1], axis=1)], strict=True))
+        for volts in (voltages - half, voltages + half)
+    )
+    return ExactReads(after, before, 0.5 / part)
 
 
 class LayeredOracle:
@@ -107,9 +149,7 @@ class LayeredOracle:
 
     def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
         """Return what squared drops tend to, by block: ``dV d(dV)/dbeta`` with ``dV/dbeta`` of minus the response."""
-        # Products of changes and sums of two reads; a change as large as the voltages keeps all digits of both.
-        large = float(np.abs(response[keep]).max(initial=0.0)), float(np.abs(point.voltages[keep]).max(initial=0.0))
-        part = 2.0 ** np.floor(np.log2(large[1] / large[0])) if min(large) > 0.0 and np.isfinite(sum(large)) else 1.0
+        part = _find_part(point.voltages[keep], response[keep])
         half = 0.5 * part * response
         after, before = (
             dict(zip(self._names, [point.x, *np.split(volts, self._stops[1:-1], axis=1)], strict=True))

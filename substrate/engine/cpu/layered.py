@@ -24,7 +24,7 @@ CHUNK, LARGE = 64, 2**17
 
 
 class Imprint(NamedTuple):
-    """A change of all conductances by ``share`` times the squared voltages across them, after less before."""
+    """A change of all conductances by a share of the squared voltages across them, after less before."""
 
     x: Reals
     """Voltages of the inputs, (batch, inputs)."""
@@ -35,8 +35,8 @@ class Imprint(NamedTuple):
     sum: Reals
     """After and before together."""
 
-    share: float
-    """S/V^2."""
+    shares: tuple[float, ...]
+    """Change per squared volt, by connection, the input first, S/V^2."""
 
 
 class LayeredWiring(NamedTuple):
@@ -102,7 +102,8 @@ class LayeredCircuit:
     def add_up(self) -> None:
         """Bring conductances that were changed from outside into the window, and sum them up by node."""
         none = np.zeros((0, len(self.total)), dtype=self.total.dtype)
-        self.imprint(Imprint(np.zeros((0, self._wiring.sizes[0]), dtype=self.total.dtype), none, none, 0.0))
+        shares = (0.0,) * (len(self._wiring.sizes) - 1)
+        self.imprint(Imprint(np.zeros((0, self._wiring.sizes[0]), dtype=self.total.dtype), none, none, shares))
 
     def drive(self, x: Reals) -> Reals:
         """Return the currents from the sources into the first layer were it at 0 V, (batch, units), A."""
@@ -116,7 +117,7 @@ class LayeredCircuit:
         dtype, units = self.total.dtype.type, len(self._sources)
         x = np.zeros((0, self._wiring.sizes[0]), dtype=dtype) if x is None else x
         d, s = change.difference[:, :units], change.sum[:, :units]
-        slope, constant = dtype(2.0 * change.share) * d, dtype(change.share) * np.einsum("bh,bh->h", d, s)
+        slope, constant = dtype(2.0 * change.shares[0]) * d, dtype(change.shares[0]) * np.einsum("bh,bh->h", d, s)
         write = InputWrite(self._inputs, change.x, slope, constant, self._sources, self._low, self._high)
         drive = np.empty((len(x), units), dtype=dtype)
 
@@ -124,9 +125,8 @@ class LayeredCircuit:
             write_inputs(write, x, drive, columns.start, columns.stop)
 
         run_in_threads(work, self._share_columns(), self._threads)
-        share = _convert_number(change.share, dtype)
-        window = self._low, self._high
-        write_conductors(self._conductors, change.difference, change.sum, share, self.total, *window)
+        shares, window = np.array(change.shares[1:], dtype=dtype), (self._low, self._high)
+        write_conductors(self._conductors, change.difference, change.sum, shares, self.total, *window)
         self.total[:units] += self._sources
         self._differences = None
         return drive
@@ -138,7 +138,7 @@ class LayeredCircuit:
         return [slice(first, min(first + step, units)) for first in range(0, units, step)]
 
     def settle(
-        self, v: Reals, drive: Reals, total: Reals, options: DescentOptions, batch: int
+        self, v: Reals, drive: Reals, total: Reals, options: DescentOptions, batch: int, bounded: bool = True
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """Let the first `batch` samples settle; return status, steps and residual of each.
 
@@ -154,7 +154,13 @@ class LayeredCircuit:
             When it ends.
         batch : int
             Samples that count.
+        bounded : bool
+            Whether diodes limit the voltages.
         """
+        conductors = self._conductors
+        if not bounded:
+            anywhere = np.full_like(conductors.low, np.inf)
+            conductors = conductors._replace(low=-anywhere, high=anywhere)
         status = np.full(len(v), RUNNING)
         status[batch:] = SETTLED
         steps, residual = np.zeros(len(v), dtype=np.int64), np.zeros(len(v))
@@ -162,7 +168,7 @@ class LayeredCircuit:
 
         def work(first: int) -> None:
             tile = SweepTile._make(array[first : first + TILE] for array in whole)
-            sweep_tile(tile, self._conductors, options)
+            sweep_tile(tile, conductors, options)
 
         run_in_threads(work, list(range(0, len(v), TILE)), self._threads)
         return status[:batch], steps[:batch], residual[:batch]

@@ -40,7 +40,7 @@ class LayerConductors(NamedTuple):
 
 
 class SweepTile(NamedTuple):
-    """An even number of samples, arrays (samples, units) or (samples,)."""
+    """A multiple of four samples, arrays (samples, units) or (samples,)."""
 
     v: Reals
     """Voltages; changed in place."""
@@ -83,40 +83,57 @@ def _get_voltage(tile: SweepTile, s: int, first: int, n: int, rows: int) -> Any:
 
 @elementwise
 def _add_to_columns(tile: SweepTile, block: Reals, first_row: int, first: int) -> None:
-    """Add the currents from the rows of a block into the nodes of its columns."""
+    """Add the currents from the rows of a block into the nodes of its columns, four rows and two samples at once."""
     rows, columns = block.shape
     for n in range(0, rows, 4):
         g0, g1, g2, g3 = block[n], block[min(n + 1, rows - 1)], block[min(n + 2, rows - 1)], block[min(n + 3, rows - 1)]
-        for s in range(tile.v.shape[0]):
-            current, v0 = tile.current[s, first : first + columns], tile.v[s, first_row + n]
-            v1 = _get_voltage(tile, s, first_row, n + 1, rows)
-            v2 = _get_voltage(tile, s, first_row, n + 2, rows)
-            v3 = _get_voltage(tile, s, first_row, n + 3, rows)
+        for s in range(0, tile.v.shape[0], 2):
+            one, two = tile.current[s, first : first + columns], tile.current[s + 1, first : first + columns]
+            v0, w0 = tile.v[s, first_row + n], tile.v[s + 1, first_row + n]
+            v1, w1 = _get_voltage(tile, s, first_row, n + 1, rows), _get_voltage(tile, s + 1, first_row, n + 1, rows)
+            v2, w2 = _get_voltage(tile, s, first_row, n + 2, rows), _get_voltage(tile, s + 1, first_row, n + 2, rows)
+            v3, w3 = _get_voltage(tile, s, first_row, n + 3, rows), _get_voltage(tile, s + 1, first_row, n + 3, rows)
             for h in range(columns):
-                current[h] += g0[h] * v0 + g1[h] * v1 + g2[h] * v2 + g3[h] * v3
+                a = one[h] + (g0[h] * v0 + g1[h] * v1 + g2[h] * v2 + g3[h] * v3)
+                b = two[h] + (g0[h] * w0 + g1[h] * w1 + g2[h] * w2 + g3[h] * w3)
+                one[h] = a
+                two[h] = b
 
 
 @elementwise
 def _add_to_rows(tile: SweepTile, block: Reals, first_row: int, first: int) -> None:
-    """Add the currents from the columns of a block into the nodes of its rows, two rows and two samples at once."""
+    """Add the currents from the columns of a block into the nodes of its rows, four rows and four samples at once."""
     rows, columns = block.shape
-    zero = tile.v.dtype.type(0.0)
-    for n in range(0, rows, 2):
-        more = min(n + 1, rows - 1)
-        g0, g1 = block[n], block[more]
-        for s in range(0, tile.v.shape[0], 2):
-            v0, v1 = tile.v[s, first : first + columns], tile.v[s + 1, first : first + columns]
-            a0, a1, b0, b1 = zero, zero, zero, zero
+    z = tile.v.dtype.type(0.0)
+    for n in range(0, rows, 4):
+        g0, g1, g2, g3 = block[n], block[min(n + 1, rows - 1)], block[min(n + 2, rows - 1)], block[min(n + 3, rows - 1)]
+        for s in range(0, tile.v.shape[0], 4):
+            u0, u1 = tile.v[s, first : first + columns], tile.v[s + 1, first : first + columns]
+            u2, u3 = tile.v[s + 2, first : first + columns], tile.v[s + 3, first : first + columns]
+            a0, a1, a2, a3, b0, b1, b2, b3 = z, z, z, z, z, z, z, z
+            c0, c1, c2, c3, d0, d1, d2, d3 = z, z, z, z, z, z, z, z
             for h in range(columns):
-                a0 += g0[h] * v0[h]
-                a1 += g0[h] * v1[h]
-                b0 += g1[h] * v0[h]
-                b1 += g1[h] * v1[h]
-            tile.current[s, first_row + n] += a0
-            tile.current[s + 1, first_row + n] += a1
-            if more > n:
-                tile.current[s, first_row + more] += b0
-                tile.current[s + 1, first_row + more] += b1
+                v0, v1, v2, v3 = u0[h], u1[h], u2[h], u3[h]
+                a0 += g0[h] * v0
+                a1 += g0[h] * v1
+                a2 += g0[h] * v2
+                a3 += g0[h] * v3
+                b0 += g1[h] * v0
+                b1 += g1[h] * v1
+                b2 += g1[h] * v2
+                b3 += g1[h] * v3
+                c0 += g2[h] * v0
+                c1 += g2[h] * v1
+                c2 += g2[h] * v2
+                c3 += g2[h] * v3
+                d0 += g3[h] * v0
+                d1 += g3[h] * v1
+                d2 += g3[h] * v2
+                d3 += g3[h] * v3
+            sums = ((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))
+            for r in range(min(4, rows - n)):
+                for k in range(4):
+                    tile.current[s + k, first_row + n + r] += sums[r][k]
 
 
 @elementwise

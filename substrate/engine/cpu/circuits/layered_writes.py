@@ -132,7 +132,7 @@ def write_inputs(write: InputWrite, x: Reals, drive: Reals, first: int, stop: in
 
 @kernel
 def write_conductors(
-    conductors: LayerConductors, d: Reals, s: Reals, share: float, total: Reals, low: float, high: float
+    conductors: LayerConductors, d: Reals, s: Reals, shares: Reals, total: Reals, low: float, high: float
 ) -> None:
     """Change the conductances between layers, keep them in the window, and add them up by node.
 
@@ -142,15 +142,17 @@ def write_conductors(
         Changed in place.
     d, s : array (batch, units)
         Differences and sums of the voltages after and before.
-    share : float
-        Factor of the change, of the type of the arrays.
+    shares : array (blocks,)
+        Factor of the change of every block.
     total : array (units,)
         Gets the conductance of every node to other layers.
     low, high : float
         Window of a conductance.
     """
     total[:] = 0.0
-    for offset, rows, columns, first_row, first, _ in conductors.blocks:
+    for k in range(conductors.blocks.shape[0]):
+        offset, rows, columns, first_row, first, _ = conductors.blocks[k]
+        share = shares[k]
         for n in range(rows):
             begin, node = offset + n * columns, first_row + n
             row, sums = conductors.conductance[begin : begin + columns], total[first : first + columns]
