@@ -232,6 +232,7 @@ FOUND: dict[str, Sample | Silent] = {
         "learning.optimiser",
         kind=refused("adamw", "must be 'sgd'"),
         rate="1 uS^2/V^2",
+        rates={"in-h1": "1 uS^2/V^2", "current/h1": "3 uS^2/V^2"},
         coupled_rate=given(CLAMPED, "1 uS/V^2"),
         gate_rate=given(GATES, 0.2),
         decay=0.5,

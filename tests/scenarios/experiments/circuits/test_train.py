@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scenarios.circuits.setup import make_circuit_setup
 from scenarios.experiments.watch import Interrupted
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
@@ -123,3 +124,25 @@ def test_levels_make_learning_coarse():
     g = result["weights/conductance/elements"]["programmed"].data
     steps = (g - 10e-6) / (190e-6 / 3)
     assert steps == pytest.approx(np.round(steps), abs=1e-9)
+
+
+def test_every_block_of_layers_learns_at_its_own_rate():
+    own = {"in-h1": "0 S^2/V^2", "h1-out": "0.1 uS^2/V^2", "current/h1": "0.4 uS^2/V^2", "current/out": "0.2 uS^2/V^2"}
+    once = {"experiment": {"kind": "train", "epochs": 1, "samples": 8}}
+    tables = {**LAYERS, **once}, {**LAYERS, **once, "learning": {**LAYERS["learning"], "optimiser": {"rates": own}}}
+    first, second = (run_in_memory(load_scenario(one), None, Watch())[0] for one in tables)
+    loaded = load_scenario(tables[0])
+    start = make_circuit_setup(loaded, loaded.spec).programmed
+    for name, share in {"conductance/in-h1": 0.0, "conductance/h1-out": 0.5, "current/h1": 2.0}.items():
+        one, two = (result[f"weights/{name}"]["programmed"].data - start[name] for result in (first, second))
+        inside = (start[name] > 2.0 * np.abs(one)) | name.startswith("current")
+        assert np.abs(one[inside]).max() > 0.0
+        np.testing.assert_allclose(two[inside], share * one[inside], rtol=1e-3, atol=1e-12)
+
+
+def test_the_reference_of_layers_is_what_a_held_nudge_teaches():
+    tables = {**LAYERS, "phases": {"nudge": "held"}, "experiment": {**LAYERS["experiment"], "reference": True}}
+    result, _ = run_in_memory(load_scenario(tables), None, Watch())
+    measured, exact = (result[name]["loss_train"].data[1:] for name in ("metrics", "metrics_exact"))
+    assert measured == pytest.approx(exact, rel=1e-3)
+    assert (measured != exact).any()

@@ -69,6 +69,7 @@ ON_LATTICES = [
     ([("network.lattice.held.r2c2", "1 V")], "network.lattice.held.r2c2", "stands there twice", "one part to play"),
     ([("network.lattice.gate", ["4 V", "2 V"])], "network.lattice.gate", "above the second", "lower one first"),
 ]
+EVERY = ("in-h1", "h1-out", "current/h1", "current/out")
 OF_LEARNING = [
     (LAYERS, COUPLED[:1], "learning.scheme", "changes nothing: coupled learning", "leave it out"),
     (LAYERS, [COUPLED[0], *[("learning.schemes", [SCHEME]), COUPLED[1]]], "learning.schemes", "changes nothing", None),
@@ -112,6 +113,35 @@ OF_LEARNING = [
         "learning.optimiser.gate_rate",
         "no gate is learned",
         "give rate",
+    ),
+    (
+        LAYERS,
+        [("learning.optimiser.rates", {"in-h2": RATE})],
+        "learning.optimiser.rates.in-h2",
+        "is no block of layers",
+        "take one of in-h1, h1-out, current/h1, current/out",
+    ),
+    (
+        LAYERS,
+        [*COUPLED, ("learning.optimiser.rates", {"in-h1": RATE})],
+        "learning.optimiser.rates.in-h1",
+        "that squared drops teach",
+        "coupled_rate is for all",
+    ),
+    (LATTICE, [("learning.optimiser.rates", {"r": RATE})], "learning.optimiser.rates.r", "no block of layers", None),
+    (
+        LAYERS,
+        [("learning.optimiser", {"rate": RATE, "rates": dict.fromkeys(EVERY, RATE)})],
+        "learning.optimiser.rate",
+        "every block has one of its own",
+        "leave it out",
+    ),
+    (
+        LAYERS,
+        [TRAIN, ("learning.optimiser.rates", dict.fromkeys(EVERY[1:], RATE))],
+        "learning.optimiser",
+        "says no learning rate of conductances",
+        'add rate = "0.6 uS^2/V^2"',
     ),
     (LAYERS, [("learning.optimiser.decay", 0.9)], "learning.optimiser.decay", "nothing is trained", "leave it out"),
     (LAYERS, [TRAIN], "learning.optimiser", "says no learning rate of conductances", 'add rate = "0.6 uS^2/V^2"'),
