@@ -11,6 +11,7 @@ from learning.circuits.coupled import Coupled
 from substrate.network.wiring import LAYER_NAME
 
 from .continuous import find_continuous_faults
+from .learning import CircuitSgd
 from .network import ExponentialDiodes, GraphNetwork, Lattice, LayeredNetwork
 
 if TYPE_CHECKING:  # the scenario asks for its faults
@@ -176,13 +177,8 @@ def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
         yield (*place, wrong), f"changes nothing under the rule {rule}", f"give {right} = {example}"
     linear = bool(kinds & {"conductance", "current"})
     blocks = [] if clamps else _list_layered_blocks(scenario.network)
-    for name in rates.rates:
-        if name not in blocks:
-            hint = f"take one of {', '.join(blocks)}" if blocks else f"leave it out; {right} is for all"
-            yield (*place, "rates", name), "is no block of layers that squared drops teach", hint
-    whole = bool(blocks) and all(name in rates.rates for name in blocks)
-    if whole and rates.rate is not None:
-        yield (*place, "rate"), "changes nothing: every block has one of its own in rates", "leave it out"
+    yield from _find_own_rate_faults(rates, blocks)
+    whole = bool(blocks) and rates.rates.keys() >= set(blocks)
     if getattr(rates, right) is not None and not linear:
         yield (*place, right), "changes nothing: no conductance is learned", "give gate_rate"
     if rates.gate_rate is not None and "gate" not in kinds:
@@ -196,6 +192,17 @@ def _find_rate_faults(scenario: CircuitSpec, clamps: bool) -> Iterator[Fault]:
             yield ("network",), "has nothing to learn", "write learn = true at elements"
     elif rates.decay != 1.0:
         yield (*place, "decay"), "changes nothing: nothing is trained", "leave it out"
+
+
+def _find_own_rate_faults(rates: CircuitSgd, blocks: list[str]) -> Iterator[Fault]:
+    """Yield rates of what has none of its own, and a common rate that no block is left for."""
+    place = ("learning", "optimiser")
+    for name in rates.rates:
+        if name not in blocks:
+            hint = f"take one of {', '.join(blocks)}" if blocks else "leave it out: one rate is for all"
+            yield (*place, "rates", name), "is no block of layers that squared drops teach", hint
+    if blocks and rates.rate is not None and rates.rates.keys() >= set(blocks):
+        yield (*place, "rate"), "changes nothing: every block has one of its own in rates", "leave it out"
 
 
 def _list_layered_blocks(network: LayeredNetwork | GraphNetwork) -> list[str]:

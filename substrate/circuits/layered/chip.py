@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...engine.door import FULL, DescentOptions, Imprint, LayeredCircuit, LayeredWiring
 from ...engine.threads import count_available_threads
 from ...protocol import Budget, Nudge, SettlingResult
-from .design import LayeredDesign, check_layered_design
+from .design import LayeredDesign, check_layered_design, check_programmed, check_shapes, find_bounds
 
 Array = NDArray[np.float64]
 Voltages = Mapping[str, Array]
@@ -58,7 +58,7 @@ class LayeredChip:
 
     def __init__(self, design: LayeredDesign, programmed: Mapping[str, Array], threads: int | None = None) -> None:
         check_layered_design(design)
-        _check_programmed(design, programmed)
+        check_programmed(design, programmed)
         self.design = design
         self.budget = Budget()
         """What has been asked of the chip so far; `pulses` counts the parameters that a write reached."""
@@ -68,7 +68,7 @@ class LayeredChip:
         """Both layers of every connection."""
         self._input, *names = design.layers
         self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
-        low, high = _find_bounds(design)
+        low, high = find_bounds(design)
         wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, design.window, design.dtype)
         self._threads = threads
         self._circuit = LayeredCircuit(wiring, threads or count_available_threads())
@@ -139,15 +139,13 @@ class LayeredChip:
             If the nudge is complex, swings or does not fit the outputs, or there is no free state.
         """
         held = nudge is not None and self.design.nudge == "held"
-        if self._free is None and (held or start == "free"):
-            raise ValueError("there is no free state: settle without a nudge after each new input")
+        free = self._get_free() if held or start == "free" else None
         drive = self._prepare_drive()
-        total = np.empty_like(drive)
-        total[:] = self._circuit.total
+        total = self._list_totals()
         if nudge is not None:
             drive = drive.copy()
             self._add_nudge(nudge, drive[: self._batch], total[: self._batch])
-        v = np.zeros_like(drive) if self._free is None or start == "zero" else self._free.copy()
+        v = np.zeros_like(drive) if free is None or start == "zero" else free.copy()
         sweeps = self.design.sweeps
         options = DescentOptions(self.design.tolerance, sweeps or MOST_SWEEPS, sweeps is not None)
         status, steps, residual = self._circuit.settle(v, drive, total, options, self._batch)
@@ -158,40 +156,39 @@ class LayeredChip:
         return SettlingResult(status, steps, residual, np.zeros(self._batch))
 
     def refine(self) -> None:
-        """Bring the last free state as near to rest as the precision of the simulation allows, and stay there.
+        """Bring the last free state as near to rest as the precision of the simulation allows.
 
         Raises
         ------
         ValueError
             If there is no free state.
         """
-        if self._free is None:
-            raise ValueError("there is no free state: settle without a nudge after each new input")
-        drive = self._prepare_drive()
-        total = np.empty_like(drive)
-        total[:] = self._circuit.total
-        self._finish(self._free, drive, total, bounded=True)
-        self._v = self._free
+        self._v = self._get_free()
+        self._finish(self._v, self._prepare_drive(), self._list_totals(), bounded=True)
 
     def respond(self, current: Array) -> Array:
-        """Return the voltages of the circuit linearised at the last free state, of currents into its outputs alone.
+        """Return ``J^-1 I``, the voltages of the circuit linearised at the last free state: diodes hold their nodes.
 
-        They are ``J^-1 I``: diodes that conduct hold their nodes. `current` has shape (batch, outputs), in A; what is
-        returned has shape (batch, nodes), without the input.
+        Parameters
+        ----------
+        current : array (batch, outputs)
+            Currents `I` into the outputs, A.
+
+        Returns
+        -------
+        array (batch, nodes)
+            V, without the input.
 
         Raises
         ------
         ValueError
             If there is no free state.
         """
-        if self._free is None:
-            raise ValueError("there is no free state: settle without a nudge after each new input")
-        v, drive, total = (np.zeros_like(self._free) for _ in range(3))
+        free, total = self._get_free(), self._list_totals()
+        v, drive = np.zeros_like(free), np.zeros_like(free)
         drive[: self._batch, self._columns[self.connections[-1][1]]] = current
-        total[:] = self._circuit.total
-        for name in self.design.diodes:
-            part = self._columns[name]
-            total[:, part][self._free[:, part] == 0.0] = _HELD
+        for part in (self._columns[name] for name in self.design.diodes):
+            total[:, part][free[:, part] == 0.0] = _HELD
         self._finish(v, drive, total, bounded=False)
         return v[: self._batch].astype(np.float64)
 
@@ -201,6 +198,17 @@ class LayeredChip:
         _, steps, _ = self._circuit.settle(v, drive, total, options, self._batch, bounded)
         again = DescentOptions(options.tolerance, max(1, int(steps.max(initial=0))), True)
         self._circuit.settle(v, drive, total, again, self._batch, bounded)
+
+    def _get_free(self) -> NDArray[Any]:
+        if self._free is None:
+            raise ValueError("there is no free state: settle without a nudge after each new input")
+        return self._free
+
+    def _list_totals(self) -> NDArray[Any]:
+        """Return the sum of the conductances of every node, (samples, nodes)."""
+        total = np.empty((len(self._x), len(self._currents)), dtype=self.design.dtype)
+        total[:] = self._circuit.total
+        return total
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  an ideal read has no hold
         """Return the voltages now, per layer (batch, nodes), the input included."""
@@ -317,7 +325,7 @@ class LayeredChip:
         if not changes:
             return
         self._flush()
-        _check_shapes(self.design, changes)
+        check_shapes(self.design, changes)
         for name, change in changes.items():
             self._get_block(name)[...] += change
         self._circuit.add_up()
@@ -383,32 +391,3 @@ def _compare(after: Voltages, before: Voltages, inputs: str) -> tuple[dict[str, 
         raise ValueError("the inputs of both reads differ: compare settlings of one batch")
     names = [name for name in after if name != inputs]
     return {n: after[n] - before[n] for n in names}, {n: after[n] + before[n] for n in names}
-
-
-def _check_shapes(design: LayeredDesign, blocks: Mapping[str, Array]) -> None:
-    shapes = design.blocks
-    for name, values in blocks.items():
-        if shapes.get(name) != np.shape(values):
-            raise ValueError(f"{name} has shape {np.shape(values)}: the blocks are {shapes}")
-
-
-def _check_programmed(design: LayeredDesign, programmed: Mapping[str, Array]) -> None:
-    _check_shapes(design, programmed)
-    if missing := design.blocks.keys() - programmed.keys():
-        raise ValueError(f"{sorted(missing)}: give every block, as `draw_parameters` does")
-    low, high = design.window
-    for name, values in programmed.items():
-        if name.startswith("conductance/") and not np.all((values >= low) & (values <= high)):
-            least, most = np.min(values), np.max(values)
-            raise ValueError(f"{name} reaches from {least} to {most} S: the window is {low} to {high} S")
-
-
-def _find_bounds(design: LayeredDesign) -> tuple[Array, Array]:
-    """Return the least and the largest voltage that diodes let a node have, (nodes,)."""
-    low, high = [], []
-    for _, name in design.connections:
-        width, diodes = design.layers[name], name in design.diodes
-        upper = np.arange(width) < -(-width // 2)
-        low.append(np.where(diodes & upper, 0.0, -np.inf))
-        high.append(np.where(diodes & ~upper, 0.0, np.inf))
-    return np.concatenate(low), np.concatenate(high)

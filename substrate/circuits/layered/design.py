@@ -114,3 +114,34 @@ def draw_parameters(
             signed = size * (2.0 * Stream(seed, f"initial/{name}", instance).uniform(shape) - 1.0)
             drawn[name] = np.clip(signed, *design.window)
     return drawn
+
+
+def check_shapes(design: LayeredDesign, blocks: Mapping[str, Array]) -> None:
+    """Raise ValueError if a block is unknown or has another shape."""
+    shapes = design.blocks
+    for name, values in blocks.items():
+        if shapes.get(name) != np.shape(values):
+            raise ValueError(f"{name} has shape {np.shape(values)}: the blocks are {shapes}")
+
+
+def check_programmed(design: LayeredDesign, programmed: Mapping[str, Array]) -> None:
+    """Raise ValueError if a block is missing or wrong, or a conductance leaves the window."""
+    check_shapes(design, programmed)
+    if missing := design.blocks.keys() - programmed.keys():
+        raise ValueError(f"{sorted(missing)}: give every block, as `draw_parameters` does")
+    low, high = design.window
+    for name, values in programmed.items():
+        if name.startswith("conductance/") and not np.all((values >= low) & (values <= high)):
+            least, most = np.min(values), np.max(values)
+            raise ValueError(f"{name} reaches from {least} to {most} S: the window is {low} to {high} S")
+
+
+def find_bounds(design: LayeredDesign) -> tuple[Array, Array]:
+    """Return the least and the largest voltage that diodes let a node have, (nodes,)."""
+    low, high = [], []
+    for _, name in design.connections:
+        width, diodes = design.layers[name], name in design.diodes
+        upper = np.arange(width) < -(-width // 2)
+        low.append(np.where(diodes & upper, 0.0, -np.inf))
+        high.append(np.where(diodes & ~upper, 0.0, np.inf))
+    return np.concatenate(low), np.concatenate(high)

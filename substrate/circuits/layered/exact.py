@@ -30,43 +30,34 @@ def _solve_symmetric(matrix: Array, right: Array) -> Array:
         return np.asarray(solve_each(matrix[None], right[None])[0])
 
 
-def _find_part(voltages: Array, response: Array) -> float:
-    """Return a factor of a response, a power of 2, that makes it as large as the voltages.
-
-    Of two reads that differ by so much, products of changes and sums keep all digits of both.
-    """
-    large = float(np.abs(response).max(initial=0.0)), float(np.abs(voltages).max(initial=0.0))
-    if min(large) > 0.0 and np.isfinite(sum(large)):
-        return float(2.0 ** np.floor(np.log2(large[1] / large[0])))
-    return 1.0
-
-
-class ExactReads(NamedTuple):
-    """Two reads whose contrast, times `factor`, is the sum of the exact gradients of all samples."""
+class LimitReads(NamedTuple):
+    """Two reads whose contrast, times `factor`, is what squared drops tend to, summed over samples."""
 
     after: Mapping[str, Array]
     before: Mapping[str, Array]
     factor: float
 
 
-def make_exact_reads(chip: LayeredChip, target: Array) -> ExactReads:
+def make_exact_reads(chip: LayeredChip, target: Array) -> LimitReads:
     """Return what a circuit would read for a vanishing nudge, from its last free state, which is refined.
 
     All in the precision of the simulation: the error vector is found by sweeps, as rest points are.
     """
     chip.refine()
     read = chip.read()
-    inputs, *names = read
-    stops = np.cumsum([read[name].shape[1] for name in names])
-    voltages = np.concatenate([read[name] for name in names], axis=1)
-    response = chip.respond(read[names[-1]] - target)
-    part = _find_part(voltages, response)
-    half = 0.5 * part * response
-    after, before = (
-        dict(zip(read, [read[inputs], *np.split(volts, stops[:-1], axis=1)], strict=True))
-        for volts in (voltages - half, voltages + half)
-    )
-    return ExactReads(after, before, 0.5 / part)
+    return _make_limit_reads(read, chip.respond(list(read.values())[-1] - target))
+
+
+def _make_limit_reads(read: Mapping[str, Array], response: Array) -> LimitReads:
+    """Return reads on both sides of one, the input first, along minus a response (samples, nodes without the input)."""
+    voltages = list(read.values())[1:]
+    large = float(np.abs(response).max(initial=0.0)), max(float(np.abs(v).max(initial=0.0)) for v in voltages)
+    # Products of changes and sums of two reads; a change as large as the voltages keeps all digits of both.
+    part = 2.0 ** np.floor(np.log2(large[1] / large[0])) if min(large) > 0.0 and np.isfinite(sum(large)) else 1.0
+    stops = np.cumsum([v.shape[1] for v in voltages])
+    halves = dict(zip(list(read)[1:], np.split(0.5 * part * response, stops[:-1], axis=1), strict=True))
+    after, before = ({name: v - sign * halves.get(name, 0.0) for name, v in read.items()} for sign in (1.0, -1.0))
+    return LimitReads(after, before, 0.5 / part)
 
 
 class LayeredOracle:
@@ -149,14 +140,8 @@ class LayeredOracle:
 
     def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
         """Return what squared drops tend to, by block: ``dV d(dV)/dbeta`` with ``dV/dbeta`` of minus the response."""
-        part = _find_part(point.voltages[keep], response[keep])
-        half = 0.5 * part * response
-        after, before = (
-            dict(zip(self._names, [point.x, *np.split(volts, self._stops[1:-1], axis=1)], strict=True))
-            for volts in (point.voltages - half, point.voltages + half)
-        )
+        read = dict(zip(self._names, [point.x, *np.split(point.voltages, self._stops[1:-1], axis=1)], strict=True))
+        after, before, factor = _make_limit_reads({name: v[keep] for name, v in read.items()}, response[keep])
         count = np.float64(np.count_nonzero(keep))
         with np.errstate(invalid="ignore", divide="ignore"):  # no sample counts
-            return {
-                name: 0.5 / part * block / count for name, block in self._chip.contrast(after, before, keep).items()
-            }
+            return {name: factor * block / count for name, block in self._chip.contrast(after, before).items()}

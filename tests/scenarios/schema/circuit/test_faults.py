@@ -126,7 +126,7 @@ OF_LEARNING = [
         [*COUPLED, ("learning.optimiser.rates", {"in-h1": RATE})],
         "learning.optimiser.rates.in-h1",
         "that squared drops teach",
-        "coupled_rate is for all",
+        "one rate is for all",
     ),
     (LATTICE, [("learning.optimiser.rates", {"r": RATE})], "learning.optimiser.rates.r", "no block of layers", None),
     (
