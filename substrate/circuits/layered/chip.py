@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...engine.door import FULL, DescentOptions, Imprint, LayeredCircuit, LayeredWiring
 from ...engine.threads import count_available_threads
 from ...protocol import Budget, Nudge, SettlingResult
-from .design import LayeredDesign, check_layered_design, check_programmed, check_shapes, find_bounds
+from .design import LayeredDesign, check_layered_design, check_programmed, check_shapes, find_diode_bounds
 
 Array = NDArray[np.float64]
 Voltages = Mapping[str, Array]
@@ -68,7 +68,7 @@ class LayeredChip:
         """Both layers of every connection."""
         self._input, *names = design.layers
         self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
-        low, high = find_bounds(design)
+        low, high = find_diode_bounds(design)
         wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, design.window, design.dtype)
         self._threads = threads
         self._circuit = LayeredCircuit(wiring, threads or count_available_threads())

@@ -136,7 +136,7 @@ def check_programmed(design: LayeredDesign, programmed: Mapping[str, Array]) -> 
             raise ValueError(f"{name} reaches from {least} to {most} S: the window is {low} to {high} S")
 
 
-def find_bounds(design: LayeredDesign) -> tuple[Array, Array]:
+def find_diode_bounds(design: LayeredDesign) -> tuple[Array, Array]:
     """Return the least and the largest voltage that diodes let a node have, (nodes,)."""
     low, high = [], []
     for _, name in design.connections:
