@@ -17,6 +17,17 @@ Sigma = Annotated[Ratio, Field(ge=0.0, le=1.0)]
 Spread = Annotated[Volt, Field(ge=0.0, le=100.0)]
 
 
+class ConductanceNoise(Parameters):
+    """Conductances that fluctuate, each by itself: ``g (1 + sigma xi)``, at least 0 S."""
+
+    slow: Sigma = 0.0
+    """Relative standard deviation of what keeps its value through all settlings of a measurement, such as random
+    telegraph and 1/f noise; drawn anew for every batch. Common to its phases, it makes another circuit."""
+
+    fast: Sigma = 0.0
+    """Relative standard deviation of what is another in every settling of every sample."""
+
+
 class ResistorSpread(Parameters):
     """Conductances, as they are programmed and as they act."""
 
@@ -28,6 +39,9 @@ class ResistorSpread(Parameters):
 
     levels: Annotated[int, Field(ge=2, le=2**24)] | None = None
     """Equally spaced conductances within the window that a write can reach; absent: any."""
+
+    noise: ConductanceNoise = ConductanceNoise()
+    """How conductances fluctuate."""
 
 
 class TransistorSpread(Parameters):
@@ -91,6 +105,17 @@ class DropReading(Parameters):
 
     noise: Spread = Field(default=0.0, validate_default=False)
     """Standard deviation of one read of a node voltage, fresh in every read, in volts."""
+
+    twin_noise: Annotated[Volt, Field(ge=0.0, le=100.0)] | None = None
+    """As `noise`, of reads in the second copy of the circuit; absent: the same. Squares of reads with different noise
+    differ by the difference of both variances, over the nudge."""
+
+    squarer_offset_sigma: Spread = Field(default=0.0, validate_default=False)
+    """Spread of the offsets of the two squarers of every element, one for each of the reads that are compared:
+    ``(dV + o1)^2 - (dV + o2)^2``, in volts."""
+
+    squarer_gain_sigma: Sigma = 0.0
+    """Relative spread of the gains of both squarers: ``k1 dV^2 - k2 dV^2``."""
 
     twin_sigma: Sigma = 0.0
     """Relative spread of the conductances of a second copy of the circuit, in which nudged settlings take place.
@@ -170,4 +195,21 @@ class CircuitDevices(Parameters):
     @property
     def random(self) -> bool:
         """Whether two measurements of one batch differ."""
-        return self.drops.noise > 0.0
+        return self.drops.noise > 0.0 or bool(self.drops.twin_noise) or self.weights.noise.fast > 0.0
+
+    @property
+    def differs(self) -> bool:
+        """Whether two pieces of hardware differ."""
+        spreads = [
+            getattr(block, key)
+            for block in (self.weights, self.transistors, self.amplifiers, self.diodes, self.nudge, self.drops)
+            for key in type(block).model_fields
+            if key.endswith("_sigma")
+        ]
+        return self.random or self.weights.noise.slow > 0.0 or any(spreads)
+
+    def make_quiet(self) -> CircuitDevices:
+        """Return the same devices without what differs from settling to settling and from read to read."""
+        drops = self.drops.model_copy(update={"noise": 0.0, "twin_noise": None})
+        slow = self.weights.noise.model_copy(update={"fast": 0.0})
+        return self.model_copy(update={"drops": drops, "weights": self.weights.model_copy(update={"noise": slow})})

@@ -13,6 +13,7 @@ from ..parameters import convert_quantity
 
 EXAMPLES = {"V": "0.5 V", "S": "10 uS", "A": "1 uA", "F": "1 pF", "ohm": "500 ohm", "S/V": "850 uS/V", "K": "300 K"}
 EXAMPLES |= {"S^2/V^2": "0.6 uS^2/V^2", "S/V^2": "5 uS/V^2", "s": "20 ms", "V/s": "2 V/s", "1/s": "0.5 1/s"}
+EXAMPLES |= {"J": "1 pJ", "W": "1 uW"}
 
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "k": 1e3, "M": 1e6}
 _COMPOUND = re.compile(
@@ -81,6 +82,12 @@ Capacitance = Annotated[float, WithUnit("F")]
 
 Duration = Annotated[float, WithUnit("s")]
 """A time."""
+
+Joule = Annotated[float, WithUnit("J")]
+"""An energy."""
+
+Watt = Annotated[float, WithUnit("W")]
+"""A power."""
 
 Slope = Annotated[float, WithUnit("V/s")]
 """Change of a voltage in time."""

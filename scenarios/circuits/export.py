@@ -10,7 +10,7 @@ import numpy as np
 from learning.circuits.coupled import Coupled
 from learning.schemes.nodes import RandomSign
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.design import draw_spreads
+from substrate.circuits.effects.spreads import draw_spreads
 from substrate.circuits.rest import TOLERANCE
 from substrate.circuits.spice.deck import write_deck
 from substrate.circuits.system import LIMIT, CircuitDrive, apply_nothing

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from learning.draws import combine_seeds
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.design import CircuitDesign, add_source_resistance, place_blocks
+from substrate.circuits.design import CircuitDesign, place_blocks
+from substrate.circuits.effects.sources import add_source_resistance
 from substrate.circuits.exact import CircuitOracle
 from substrate.circuits.faults import find_circuit_faults, find_floating_nodes
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
@@ -106,9 +107,10 @@ class CircuitSetup(NamedTuple):
         """Return a circuit of this design; absent a number, the piece of hardware of the scenario."""
         seed, own = self.fabrication
         blocks = programmed or self.programmed
+        number = own if instance is None else instance
         if isinstance(self.design, LayeredDesign):
-            return LayeredChip(self.design, blocks, threads)
-        return CircuitChip(self.design, blocks, seed, own if instance is None else instance)
+            return LayeredChip(self.design, blocks, threads, seed, number)
+        return CircuitChip(self.design, blocks, seed, number)
 
     def schemes(self) -> list[Scheme | None]:
         """Return the nudge schemes with their sizes in siemens; one None for a rule that does not nudge.
@@ -171,7 +173,8 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     path = files.get(("task", "path"))
     digests = content | more | ({"task.path": data.sha256} if path else {})
     lines = taken + words + ([_describe_data(data, path)] if path else [])
-    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, tolerance=spec.dynamics.limit)
+    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, energy=spec.energy)
+    graph = graph._replace(tolerance=spec.dynamics.limit)
     if (ohms := spec.devices.inputs.resistance) is not None:
         graph = add_source_resistance(graph, ohms)
     design = _make_layered_design(spec) if is_fast(spec) else graph
@@ -276,6 +279,9 @@ def _make_layered_design(spec: CircuitSpec) -> LayeredDesign:
         dynamics.sweeps,
         dynamics.limit,
         dynamics.precision,
+        spec.physical.capacitance or 0.0,
+        spec.energy,
+        spec.devices.weights.mismatch_sigma,
     )
 
 

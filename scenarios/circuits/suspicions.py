@@ -45,6 +45,10 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
             f"is {sigma:.0%}: some conductances are cut off at 0",
             "take less",
         )
+    chips = getattr(setup.plan, "chips", 1)
+    if chips > 1 and not spec.devices.differs:
+        words = f"is {chips}, and all chips are equal: no device has a spread or noise"
+        yield ("experiment", "chips"), words, 'take 1, or add devices.weights.mismatch_sigma = "5 %"'
     yield from _find_target_suspicions(setup)
     yield from _find_nudge_suspicions(setup)
 

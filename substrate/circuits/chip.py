@@ -12,9 +12,13 @@ from devices.circuit.components import CircuitDevices, DropReading, OutputCircui
 from devices.random import Stream
 
 from ..protocol import Budget, Nudge, SettlingResult
-from .circuit import Array, CircuitGraph, compute_power
+from .circuit import Array, CircuitGraph
 from .contrast import contrast_drops
-from .design import CircuitDesign, apply_spreads, draw_spreads, place_blocks
+from .design import CircuitDesign, place_blocks
+from .effects.energy import SettlingHeat, compute_heat
+from .effects.noise import draw_fast_factors, draw_slow_factors, find_varied_rest
+from .effects.spreads import apply_spreads, draw_spreads
+from .effects.squarers import compute_squarer_errors, draw_squarers
 from .rest import TOLERANCE, CircuitRest, find_circuit_rest
 from .system import CircuitDrive, CircuitSystem, apply_nothing, assemble_system
 
@@ -26,6 +30,22 @@ class _Presentation(NamedTuple):
     held: Array
     ids: NDArray[np.int64]
     names: str
+    batch: str
+    """What its slow noise is called."""
+
+
+class _Settling(NamedTuple):
+    """One settling of a batch."""
+
+    circuit: CircuitGraph
+    before: Array
+    """Voltages of all nodes from which it began, (batch, nodes)."""
+
+    after: Array
+
+    @property
+    def heat(self) -> SettlingHeat:
+        return compute_heat(*self)
 
 
 class CircuitChip:
@@ -39,29 +59,37 @@ class CircuitChip:
         Learned parameters, in siemens, volts and amperes; copied, and clipped to what the elements can have.
     seed, instance : int
         Names of the piece of hardware.
+    drawn : str
+        Name of the slow noise of conductances that it has for good; absent: every batch draws its own.
     """
 
     readout = None
     """Circuits answer with voltages."""
 
     def __init__(
-        self, design: CircuitDesign, programmed: Mapping[str, Array], seed: int = 0, instance: int = 0
+        self,
+        design: CircuitDesign,
+        programmed: Mapping[str, Array],
+        seed: int = 0,
+        instance: int = 0,
+        drawn: str = "",
     ) -> None:
-        self.design, self.seed, self.instance = design, seed, instance
+        self.design, self.seed, self.instance, self._drawn = design, seed, instance, drawn
         self.programmed: dict[str, Array] = {}
         """Learned parameters by block."""
         self.limited = dict.fromkeys(design.blocks, 0)
         """Parameters of every block that stand at a bound of their own."""
-        self._spread = draw_spreads(design, seed, instance)
+        self._spread, self._squarers = draw_spreads(design, seed, instance), draw_squarers(design, seed, instance)
         self._systems: dict[bool, CircuitSystem] = {}
+        self._clamped_now = self._present(np.zeros((0, design.inputs[1])), None, "")
         self._put({name: np.array(programmed[name], dtype=np.float64) for name in design.blocks})
         self.budget = Budget()
         """What has been asked of the circuit so far."""
-        self._clamped_now = self._present(np.zeros((0, design.inputs[1])), None, "")
         self._free: CircuitRest | None = None
         self.rest: CircuitRest | None = None
         """Where it rested last."""
         self._phase = "free"
+        self._settlings: dict[str, _Settling] = {}
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -81,15 +109,21 @@ class CircuitChip:
     def system(self, twin: bool = False) -> CircuitSystem:
         """Return the equations of the circuit, or of its second copy."""
         if twin not in self._systems:
-            circuit = place_blocks(self.design, self.programmed)
-            self._systems[twin] = assemble_system(apply_spreads(circuit, self.design.devices, self._spread, twin))
+            devices = self.design.devices
+            circuit = apply_spreads(place_blocks(self.design, self.programmed), devices, self._spread, twin)
+            name = self._drawn or self._clamped_now.batch
+            if devices.weights.noise.slow > 0.0 and name:
+                stream = Stream(self.seed, f"circuit/slow{'/twin' * twin}/{name}", self.instance)
+                g = circuit.conductors.g * draw_slow_factors(self.design, stream)
+                circuit = circuit._replace(conductors=circuit.conductors._replace(g=g))
+            self._systems[twin] = assemble_system(circuit)
         return self._systems[twin]
 
     def variant(self, devices: CircuitDevices | None = None, **parts: Any) -> Self:
         """Return the same hardware and parameters with other parts of the design, or other devices."""
         if devices is not None:
             parts["devices"] = devices
-        return type(self)(self.design._replace(**parts), self.programmed, self.seed, self.instance)
+        return type(self)(self.design._replace(**parts), self.programmed, self.seed, self.instance, self._drawn)
 
     @property
     def limited_share(self) -> float:
@@ -107,14 +141,19 @@ class CircuitChip:
         return self.design.devices.random
 
     def make_quiet(self) -> Self:
-        """Return the same circuit without noise."""
-        drops = self.design.devices.drops.model_copy(update={"noise": 0.0})
-        return self.variant(self.design.devices.model_copy(update={"drops": drops}))
+        """Return the same circuit without noise; what its slow noise made of it stays."""
+        return self.variant(self.design.devices.make_quiet())
+
+    def draw_slow_noise(self, name: str) -> Self:
+        """Return the circuit that a draw of the slow noise of conductances makes of this one, for good."""
+        if self.design.devices.weights.noise.slow == 0.0:
+            return self
+        return type(self)(self.design, self.programmed, self.seed, self.instance, name)
 
     def make_ideal(self, precision: Literal["double"] | None = None) -> Self:  # noqa: ARG002  it is always double
         """Return the same circuit with ideal reads, nudges and targets."""
         ideal = {"drops": DropReading(), "nudge": OutputCircuit()}
-        return self.variant(self.design.devices.model_copy(update=ideal))
+        return self.variant(self.design.devices.make_quiet().model_copy(update=ideal))
 
     def make_complete(self) -> Self:
         """Return the same circuit, ideal but for its elements, that settles to the last digit."""
@@ -132,10 +171,13 @@ class CircuitChip:
         """Put voltages `x` (batch, inputs) on the inputs; `repeat` names another draw of the noise."""
         self._clamped_now = self._present(x, ids, f"{purpose}{epoch}/{repeat}")
         self._free = self.rest = None
+        self._settlings = {}
+        if self.design.devices.weights.noise.slow > 0.0 and not self._drawn:
+            self._systems.clear()
 
     def _present(self, x: Array, ids: NDArray[np.int64] | None, names: str) -> _Presentation:
         own = np.arange(len(x)) if ids is None else ids
-        return _Presentation(x, self.design.feeds.apply(x), own, names)
+        return _Presentation(x, self.design.feeds.apply(x), own, names, f"{names}/{own[0]}" if len(own) else "")
 
     def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
         """Let the circuit come to rest, freely or with a nudge at its outputs.
@@ -187,16 +229,42 @@ class CircuitChip:
 
     def _follow(self, drive: CircuitDrive, start: Literal["zero", "free"]) -> SettlingResult:
         begin = self._free.unknowns if start == "free" and self._free is not None else None
-        rest = find_circuit_rest(self._settling_system(), drive, begin, self.design.tolerance)
+        system, tolerance = self.system(self._is_twin), self.design.tolerance
+        circuit, noise = system.circuit, self.design.devices.weights.noise
+        if noise.fast > 0.0:
+            factors = draw_fast_factors(self.design, self._name_stream("fast"), self._clamped_now.ids)
+            g = circuit.conductors.g * factors
+            circuit = circuit._replace(conductors=circuit.conductors._replace(g=g))
+            rest = find_varied_rest(system, g, drive, begin, tolerance)
+        else:
+            rest = find_circuit_rest(system, drive, begin, tolerance)
         self.rest = rest
         if self._phase == "free":
             self._free = rest
-        self.budget = self.budget.plus(Budget(settlings=len(drive.held)))
+        before = np.zeros_like(rest.unknowns) if begin is None else begin
+        self._settlings[self._phase] = _Settling(circuit, system.nodes.expand(before, drive.held), rest.voltages)
+        joules = 0.0
+        if self.design.energy.settling_time is not None:
+            joules = float(self._settlings[self._phase].heat.compute_joules(self.design.energy).sum())
+        self.budget = self.budget.plus(Budget(settlings=len(drive.held), energy=joules))
         return SettlingResult(rest.status, rest.steps, rest.residual, np.zeros(len(drive.held)))
 
-    def _settling_system(self) -> CircuitSystem:
-        """Return the equations of the copy that settles: what is not free does so in the second, where there is one."""
-        return self.system(twin=self.design.devices.drops.twin_sigma > 0.0 and self._phase != "free")
+    @property
+    def _is_twin(self) -> bool:
+        """Whether the second copy settles, where there is one: that is where all but free settlings take place."""
+        return self.design.devices.drops.twin_sigma > 0.0 and self._phase != "free"
+
+    def _name_stream(self, what: str) -> Stream:
+        """Return the random numbers of one settling or read."""
+        return Stream(self.seed, f"circuit/{what}/{self._clamped_now.names}/{self._phase}", self.instance)
+
+    @property
+    def heats(self) -> dict[str, SettlingHeat]:
+        """Power at rest and heat of charging of every settling since inputs were set, by the name of what was applied.
+
+        That is ``free``, the nudge in siemens, or the share of a clamp; of several settlings of one name, the last.
+        """
+        return {phase: settling.heat for phase, settling in self._settlings.items()}
 
     @property
     def power(self) -> Array:
@@ -209,7 +277,7 @@ class CircuitChip:
         """
         if self.rest is None:
             raise ValueError("nothing has settled for this input: call settle first")
-        return compute_power(self._settling_system().circuit, self.rest.voltages)
+        return self.heats[self._phase].power
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  voltages are not held in a capacitor
         """Return the voltages of the last settling per layer (batch, nodes), the inputs included.
@@ -221,14 +289,16 @@ class CircuitChip:
         """
         if self.rest is None:
             raise ValueError("nothing has settled for this input: call settle first")
-        self.budget = self.budget.plus(Budget(reads=len(self._clamped_now.x)))
+        reads, nodes = len(self._clamped_now.x), sum(len(nodes) for nodes in self.design.layers.values())
+        self.budget = self.budget.plus(Budget(reads=reads, energy=self.design.energy.per_read * reads * nodes))
         return {self.design.inputs[0]: self._clamped_now.x} | {
             name: self.rest.voltages[:, nodes] + self._draw_read_noise(name, len(nodes))
             for name, nodes in self.design.layers.items()
         }
 
     def _draw_read_noise(self, layer: str, width: int) -> Array | float:
-        sigma = self.design.devices.drops.noise
+        drops = self.design.devices.drops
+        sigma = drops.twin_noise if self._is_twin and drops.twin_noise is not None else drops.noise
         if sigma == 0.0:
             return 0.0
         stream = Stream(self.seed, f"circuit/read/{self._clamped_now.names}/{self._phase}/{layer}", self.instance)
@@ -239,25 +309,17 @@ class CircuitChip:
     ) -> dict[str, Array]:
         """Return what elements measure of two reads, by block: see `substrate.protocol.CircuitBench`."""
         one, two = (self._expand(read)[keep] for read in (after, before))
-        measured, offset = contrast_drops(self.design.circuit, one, two), self.design.devices.drops.offset_sigma
+        circuit = self.design.circuit
+        measured, (g, mos) = contrast_drops(circuit, one, two), (circuit.conductors, circuit.transistors)
         found = {}
         for name, block in self.design.blocks.items():
             found[name] = np.asarray(measured[block.kind].sum(axis=0)[block.elements])
-            if offset > 0.0 and block.kind != "current":
-                found[name] += (
-                    2.0
-                    * offset
-                    * self._spread.drops[name]
-                    * self._sum_drop_changes(block.kind, one - two)[block.elements]
-                )
+            if name in self._squarers:
+                a, b = ((mos if block.kind == "gate" else g)[k][block.elements] for k in range(2))
+                unit = mos.transconductance[block.elements] if block.kind == "gate" else 1.0
+                drops = one[:, a] - one[:, b], two[:, a] - two[:, b]
+                found[name] += unit * compute_squarer_errors(self._squarers[name], *drops)
         return found
-
-    def _sum_drop_changes(self, kind: str, change: Array) -> Array:
-        """Return the change of the drops of all elements of a kind, summed over samples; that of gates times s."""
-        circuit = self.design.circuit
-        ends = circuit.conductors if kind == "conductance" else circuit.transistors
-        total = (change[:, ends.a] - change[:, ends.b]).sum(axis=0)
-        return np.asarray(total if kind == "conductance" else circuit.transistors.transconductance * total)
 
     def _expand(self, read: Mapping[str, Array]) -> Array:
         """Return the voltages of all nodes (batch, nodes) behind a read: amplifiers drive theirs from what was read."""
@@ -282,7 +344,8 @@ class CircuitChip:
                 raise ValueError(f"{name!r}: a change is not finite")
         if changes:
             self._put({name: self.programmed[name] + change for name, change in changes.items()})
-            self.budget = self.budget.plus(Budget(writes=1))
+            count = sum(int(np.count_nonzero(change)) for change in changes.values())
+            self.budget = self.budget.plus(Budget(writes=1, energy=self.design.energy.per_write * count))
 
     def imprint(self, after: Mapping[str, Array], before: Mapping[str, Array], shares: Mapping[str, float]) -> None:
         """Change every parameter by a share, by block, of what its element measures of two reads."""

@@ -19,9 +19,13 @@ Ending = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def solve_circuit(problem: RestProblem, unknowns: Array, tolerance: float, damped: bool = False) -> Ending:
     """Solve Kirchhoff's law from `unknowns` (batch, unknowns) on, in place; return status and steps of every sample."""
-    equations = make_equations(problem)
     status, steps = (np.zeros(len(unknowns), dtype=np.int64) for _ in range(2))
-    solve_rest_points(equations, unknowns, tolerance, ITERATIONS, damped, status, steps)
+    if problem.system.linear.ndim == 2:
+        solve_rest_points(make_equations(problem), unknowns, tolerance, ITERATIONS, damped, status, steps)
+        return status, steps
+    for r in range(len(unknowns)):  # every sample has equations of its own
+        one, place = make_equations(problem.select(np.array([r]))), slice(r, r + 1)
+        solve_rest_points(one, unknowns[place], tolerance, ITERATIONS, damped, status[place], steps[place])
     return status, steps
 
 
@@ -32,7 +36,7 @@ def make_equations(problem: RestProblem) -> CircuitEquations:
     nudged = np.zeros((count, count))
     nudged[system.outputs, system.outputs] = 1.0
     return CircuitEquations(
-        system.linear,
+        system.linear if system.linear.ndim == 2 else system.linear[0],  # of the one sample that there is
         nudged,
         problem.beta,
         problem.constant,

@@ -24,7 +24,10 @@ class CircuitSystem(NamedTuple):
     """1 at end `a` and -1 at end `b` of conductors, sources, diodes and transistors, (elements, nodes)."""
 
     linear: Array
-    """``K = P^T L T`` of the conductors, (unknowns, unknowns), in siemens."""
+    """``K = P^T L T`` of the conductors, (unknowns, unknowns), in siemens.
+
+    Where conductances differ from sample to sample, this and the two below have a row for each of them.
+    """
 
     held: Array
     """``P^T L H``, (unknowns, held nodes), in siemens."""
@@ -36,6 +39,16 @@ class CircuitSystem(NamedTuple):
     def outputs(self) -> Nodes:
         """Unknowns of the outputs."""
         return self.nodes.unknown[self.circuit.outputs]
+
+    def select(self, rows: NDArray[np.int64]) -> CircuitSystem:
+        """Return the equations of some samples."""
+        if self.linear.ndim == 2:
+            return self
+        g = self.circuit.conductors.g[rows]
+        circuit = self.circuit._replace(conductors=self.circuit.conductors._replace(g=g))
+        return self._replace(
+            circuit=circuit, linear=self.linear[rows], held=self.held[rows], constant=self.constant[rows]
+        )
 
 
 class CircuitDrive(NamedTuple):
@@ -81,13 +94,13 @@ class RestProblem(NamedTuple):
 
     def scale(self, share: float, leak: float) -> RestProblem:
         """Return the problem with a share of all sources, and a conductance `leak` from every free node to ground."""
-        linear = self.system.linear + leak * np.eye(len(self.system.linear))
+        linear = self.system.linear + leak * np.eye(self.system.linear.shape[-1])
         parts = (share * part for part in self[2:])
         return RestProblem(self.system._replace(linear=linear), self.beta, *parts)
 
     def select(self, rows: NDArray[np.int64]) -> RestProblem:
         """Return some samples."""
-        return RestProblem(self.system, *(part[rows] for part in self[1:]))
+        return RestProblem(self.system.select(rows), *(part[rows] for part in self[1:]))
 
 
 def apply_nothing(held: Array, outputs: int) -> CircuitDrive:
@@ -132,9 +145,38 @@ def assemble_system(circuit: CircuitGraph) -> CircuitSystem:
     )
 
 
+def vary_conductances(system: CircuitSystem, g: Array) -> CircuitSystem:
+    """Return the equations of samples with conductances of their own, (batch, conductors), in siemens."""
+    nodes, ends = system.nodes, system.circuit.conductors
+    count, edges = nodes.unknowns, np.arange(len(ends.a))
+    sides = [(row, column) for row in (ends.a, ends.b) for column in (ends.a, ends.b)]
+    signs = (1.0, -1.0, -1.0, 1.0)
+
+    def sum_up(g: Array, target: Nodes, factor: Array, width: int) -> Array:
+        """Return ``sum_e g_e P_e^T D_e`` (batch, unknowns, width) where a drop has `factor` at `target` of its ends."""
+        total = sparse.csr_array((count * width, len(edges)))
+        for sign, (row, column) in zip(signs, sides, strict=True):
+            live = (nodes.unknown[row] >= 0) & (target[column] >= 0)
+            place = nodes.unknown[row[live]] * width + target[column[live]]
+            values = sign * nodes.backward[row[live]] * factor[column[live]]
+            total += sparse.coo_array((values, (place, edges[live])), total.shape).tocsr()
+        return np.asarray(total @ g.T).T.reshape(len(g), count, width)
+
+    moved = sum_up(g - ends.g, np.zeros_like(nodes.source), nodes.offset, 1)[..., 0]
+    return system._replace(
+        circuit=system.circuit._replace(conductors=ends._replace(g=g)),
+        linear=np.ascontiguousarray(sum_up(g, nodes.unknown, nodes.forward, count)),
+        held=sum_up(g, nodes.source, nodes.forward, len(system.circuit.held)),
+        constant=system.constant + moved,
+    )
+
+
 def compute_constant(system: CircuitSystem, drive: CircuitDrive) -> Array:
     """Return the currents that no unknown moves, (batch, unknowns), in ampere."""
-    constant = drive.held @ system.held.T + system.constant
+    if system.linear.ndim == 2:
+        constant = drive.held @ system.held.T + system.constant
+    else:
+        constant = np.einsum("bh,bnh->bn", drive.held, system.held) + system.constant
     constant[:, system.outputs] -= drive.beta[:, None] * drive.target
     if drive.current is not None:
         constant[:, system.outputs] += drive.current

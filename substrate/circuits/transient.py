@@ -9,14 +9,14 @@ transistors the co-content falls along every path.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
+from scipy.integrate import OdeSolution, solve_ivp
 
 from ..status import Status
-from .circuit import Array
+from .circuit import Array, compute_power
 from .linear import compute_jacobians
 from .system import CircuitDrive, CircuitSystem, compute_net_currents
 
@@ -30,6 +30,13 @@ FAR = 1e6
 """Voltages this many times larger than all that is applied are those of a circuit that has diverged."""
 
 
+GUESS = 1e-6
+"""First step that the solver tries from 0 V, in seconds: if that takes a diode far beyond its range, it finds none."""
+
+POINTS = 4
+"""Nodes of the rule that adds up the heat of one step."""
+
+
 class Transient(NamedTuple):
     """Paths of a batch."""
 
@@ -38,6 +45,9 @@ class Transient(NamedTuple):
 
     voltages: Array
     """Of all nodes, (batch, times, nodes); not a number after a sample has diverged."""
+
+    heat: Array
+    """What elements have turned into heat since time 0, (batch, times), in joule; not a number as the voltages."""
 
     status: NDArray[np.int64]
     """Values of `Status`, (batch,): settled if the last state is at rest."""
@@ -96,10 +106,12 @@ def follow_transient(
         raise ValueError("the times of a transient must increase, from 0 on")
     inverse = np.asarray(np.linalg.inv(compute_capacitance(system)), dtype=np.float64)
     voltages = np.full((len(start), len(times), len(system.circuit.nodes)), np.nan)
+    heat = np.full(voltages.shape[:2], np.nan)
     status = np.full(len(start), Status.DIVERGED.value)
     for row in range(len(start)):
         one = drive.select(np.array([row]))
-        path = _follow_sample(system, inverse, one, start[row], times, switch)
+        path, lost = _follow_sample(system, inverse, one, start[row], times, switch)
+        heat[row, : len(path)] = lost
         held = np.broadcast_to(one.held, (len(path), one.held.shape[1]))
         voltages[row, : len(path)] = system.nodes.expand(path, held)
         if len(path) == len(times):
@@ -107,24 +119,25 @@ def follow_transient(
             net, through = compute_net_currents(system, after, voltages[row, -1:])
             at_rest = np.abs(net).max(initial=0.0) <= REST * through[0]
             status[row] = Status.SETTLED if at_rest else Status.STEP_LIMIT
-    return Transient(times, voltages, status)
+    return Transient(times, voltages, heat, status)
 
 
 def _follow_sample(
     system: CircuitSystem, inverse: Array, drive: CircuitDrive, start: Array, times: Array, switch: float
-) -> Array:
-    """Return the voltages of the free nodes, (times, unknowns); fewer times if they ran away."""
+) -> tuple[Array, Array]:
+    """Return the voltages of the free nodes, (times, unknowns), and the heat (times,); fewer if they ran away."""
     scale = max(np.abs(part).max(initial=0.0) for part in (system.nodes.constant(drive.held), start, drive.target))
     switch = float(np.clip(switch, 0.0, times[-1]))
-    grid, states = np.union1d(times, [0.0, switch]), start[None]
+    grid, states, heat = np.union1d(times, [0.0, switch]), start[None], np.zeros(1)
     for phase, part in ((_without_nudge(drive), grid[grid <= switch]), (drive, grid[grid >= switch])):
         if len(part) > 1:
-            found = _integrate(system, inverse, phase, states[-1], part, scale or 1.0)
-            states = np.concatenate([states, found[1:]])
+            found, lost = _integrate(system, inverse, phase, states[-1], part, scale or 1.0)
+            states, heat = np.concatenate([states, found[1:]]), np.concatenate([heat, heat[-1] + lost[1:]])
             if len(found) < len(part):
                 break
     places = np.searchsorted(grid, times)
-    return states[places[places < len(states)]]
+    places = places[places < len(states)]
+    return states[places], heat[places]
 
 
 def _without_nudge(drive: CircuitDrive) -> CircuitDrive:
@@ -133,8 +146,8 @@ def _without_nudge(drive: CircuitDrive) -> CircuitDrive:
 
 def _integrate(
     system: CircuitSystem, inverse: Array, drive: CircuitDrive, u: Array, times: Array, scale: float
-) -> Array:
-    """Return the voltages of the free nodes at times, `u` at the first of them; fewer rows if they ran away."""
+) -> tuple[Array, Array]:
+    """Return voltages of the free nodes and heat at times, `u` and 0 at the first; fewer rows if they ran away."""
     nudge = np.zeros((len(u), len(u)))
     nudge[system.outputs, system.outputs] = drive.beta[0]
 
@@ -152,5 +165,21 @@ def _integrate(
 
     leave.terminal = True  # type: ignore[attr-defined]
     tolerances = {"rtol": TOLERANCE, "atol": 1e-3 * TOLERANCE * scale}
-    found = solve_ivp(move, times[[0, -1]], u, "Radau", t_eval=times, events=leave, jac=differentiate, **tolerances)
-    return np.asarray(found.y.T)
+    asked: dict[str, Any] = {"t_eval": times, "events": leave, "jac": differentiate, "dense_output": True}
+    if np.abs(move(0.0, u + GUESS * move(0.0, u))).max(initial=0.0) > FAR**10:
+        asked["first_step"] = min(1e-3 / np.linalg.norm(differentiate(0.0, u)), times[-1] - times[0])
+    found = solve_ivp(move, times[[0, -1]], u, "Radau", **asked, **tolerances)
+    return np.asarray(found.y.T), _add_up_heat(system, drive, found.sol, found.t)
+
+
+def _add_up_heat(system: CircuitSystem, drive: CircuitDrive, path: OdeSolution, times: Array) -> Array:
+    """Return the integral of the power along a path at times, (times,), by Gauss-Legendre rules on every step."""
+    ends = np.union1d(path.ts[path.ts <= times[-1]], times)
+    if len(ends) == 1:
+        return np.zeros(1)
+    abscissa, weight = np.polynomial.legendre.leggauss(POINTS)
+    middle, half = 0.5 * (ends[1:] + ends[:-1]), 0.5 * np.diff(ends)
+    moments = (middle[:, None] + half[:, None] * abscissa).ravel()
+    held = np.broadcast_to(drive.held, (len(moments), drive.held.shape[1]))
+    power = compute_power(system.circuit, system.nodes.expand(path(moments).T, held)).reshape(-1, POINTS)
+    return np.concatenate([[0.0], np.cumsum(half * (power @ weight))])[np.searchsorted(ends, times)]

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.circuits.effects.energy import SettlingHeat
 from substrate.circuits.exact import Blocks, CircuitOracle, CircuitPoint
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.protocol import has_settled
@@ -81,6 +82,9 @@ class CircuitTrial(NamedTuple):
 class CircuitMeasurement(NamedTuple):
     """All that a measure of a circuit found."""
 
+    chip: AnyCircuitChip
+    """What was measured: the circuit, with the slow noise that it had all the while."""
+
     point: CircuitPoint
     """Free rest point and exact error vectors."""
 
@@ -95,6 +99,9 @@ class CircuitMeasurement(NamedTuple):
 
     keep: Mask
     """Samples that every figure is an average of, (batch,)."""
+
+    heats: list[dict[str, SettlingHeat]]
+    """Of all settlings of a measurement by what was applied, one per scheme."""
 
 
 class _Step(NamedTuple):
@@ -119,6 +126,7 @@ def measure_circuit(chip: AnyCircuitChip, trial: CircuitTrial, repeats: int, say
         Is told what is done next.
     """
     say("exact gradients")
+    chip = chip.draw_slow_noise(f"measured/{trial.epoch}")
     oracle = make_oracle(chip)
     point = oracle.find_point(trial.x, trial.target)
     runs = [_run_all(chip, trial, scheme, repeats, say) for scheme in trial.schemes]
@@ -130,7 +138,8 @@ def measure_circuit(chip: AnyCircuitChip, trial: CircuitTrial, repeats: int, say
         for scheme, readings in zip(trial.schemes, runs, strict=True)
     ]
     first = [readings[3].reading for readings in runs]
-    return CircuitMeasurement(point, first, [vectors for vectors, _ in found], [books for _, books in found], keep)
+    vectors, blocks, heats = [own for own, _ in found], [own for _, own in found], [run[3].heats for run in runs]
+    return CircuitMeasurement(chip, point, first, vectors, blocks, keep, heats)
 
 
 class _Run(NamedTuple):
@@ -138,18 +147,21 @@ class _Run(NamedTuple):
 
     chip: AnyCircuitChip
     reading: CircuitReading
+    heats: dict[str, SettlingHeat]
 
 
 def _run_all(chip: AnyCircuitChip, trial: CircuitTrial, scheme: Scheme | None, repeats: int, say: Say) -> list[_Run]:
     """Return the readings of the complete, settled and precise circuits, and of all repeats; then of the static one."""
     label = scheme.label if scheme is not None else trial.rule.kind
     say(f"{label}: measuring {len(trial.x)} samples")
-    count = repeats if chip.is_random else 1
-    own = [_Run(chip, trial.rule.measure(chip, trial.present(r), scheme)) for r in range(count)]
+    own = []
+    for repeat in range(repeats if chip.is_random else 1):
+        reading = trial.rule.measure(chip, trial.present(repeat), scheme)
+        own.append(_Run(chip, reading, chip.heats))
     say(f"{label}: the same without its causes of error")
     kinds = [chip.make_complete(), chip.make_ideal("double"), chip.make_ideal(None), chip.make_quiet()]
     complete, settled, precise, static = (
-        _Run(kind, trial.rule.measure(kind, trial.present(0), scheme)) for kind in kinds
+        _Run(kind, trial.rule.measure(kind, trial.present(0), scheme), {}) for kind in kinds
     )
     return [complete, settled, precise, *own, static]
 

@@ -113,18 +113,27 @@ def _use_double(now: CircuitMeans) -> CircuitMeans | None:
     return now._replace(chip=now.chip.variant(precision="double"))
 
 
-def _idealise(block: str, key: str, ideal: float) -> Callable[[CircuitMeans], CircuitMeans | None]:
+def _idealise(block: str, **ideal: float | None) -> Callable[[CircuitMeans], CircuitMeans | None]:
     def change(now: CircuitMeans) -> CircuitMeans | None:
         if not isinstance(now.chip, CircuitChip):
             return None
         devices = now.chip.design.devices
         part = getattr(devices, block)
-        if getattr(part, key) == ideal:
+        if all(getattr(part, key) == value for key, value in ideal.items()):
             return None
-        better = devices.model_copy(update={block: part.model_copy(update={key: ideal})})
+        better = devices.model_copy(update={block: part.model_copy(update=ideal)})
         return now._replace(chip=now.chip.variant(better))
 
     return change
+
+
+def _quieten(now: CircuitMeans) -> CircuitMeans | None:
+    """Take the fast noise of conductances away."""
+    if not isinstance(now.chip, CircuitChip) or now.chip.design.devices.weights.noise.fast == 0.0:
+        return None
+    devices = now.chip.design.devices
+    quiet = devices.make_quiet().model_copy(update={"drops": devices.drops})
+    return now._replace(chip=now.chip.variant(quiet))
 
 
 REMEDIES = {
@@ -135,17 +144,23 @@ REMEDIES = {
     "nudging-currents": CircuitRemedy(("clamp", "finite_nudge"), "learning.rule", _nudge_by_currents),
     "metric": CircuitRemedy(("asymmetry",), "learning.metric", _weigh_drops),
     "equal-gains": CircuitRemedy(
-        ("asymmetry",), "devices.amplifiers.backward_sigma", _idealise("amplifiers", "backward_sigma", 0.0)
+        ("asymmetry",), "devices.amplifiers.backward_sigma", _idealise("amplifiers", backward_sigma=0.0)
     ),
     "longer-settling": CircuitRemedy(("settling",), "dynamics.sweeps or tolerance", _settle_longer),
     "double-precision": CircuitRemedy(("precision",), "dynamics.precision", _use_double),
-    "drop-offsets": CircuitRemedy(("readout",), "devices.drops.offset_sigma", _idealise("drops", "offset_sigma", 0.0)),
-    "one-circuit": CircuitRemedy(("readout",), "devices.drops.twin_sigma", _idealise("drops", "twin_sigma", 0.0)),
-    "target-offsets": CircuitRemedy(
-        ("readout",), "devices.nudge.offset_sigma", _idealise("nudge", "offset_sigma", 0.0)
+    "drop-offsets": CircuitRemedy(("readout",), "devices.drops.offset_sigma", _idealise("drops", offset_sigma=0.0)),
+    "equal-squarers": CircuitRemedy(
+        ("readout",),
+        "devices.drops.squarer_offset_sigma and squarer_gain_sigma",
+        _idealise("drops", squarer_offset_sigma=0.0, squarer_gain_sigma=0.0),
     ),
-    "nudge-gain": CircuitRemedy(("readout",), "devices.nudge.gain", _idealise("nudge", "gain", 1.0)),
-    "read-noise": CircuitRemedy(("noise",), "devices.drops.noise", _idealise("drops", "noise", 0.0)),
+    "one-circuit": CircuitRemedy(("readout",), "devices.drops.twin_sigma", _idealise("drops", twin_sigma=0.0)),
+    "target-offsets": CircuitRemedy(("readout",), "devices.nudge.offset_sigma", _idealise("nudge", offset_sigma=0.0)),
+    "nudge-gain": CircuitRemedy(("readout",), "devices.nudge.gain", _idealise("nudge", gain=1.0)),
+    "read-noise": CircuitRemedy(
+        ("noise",), "devices.drops.noise and twin_noise", _idealise("drops", noise=0.0, twin_noise=None)
+    ),
+    "conductance-noise": CircuitRemedy(("noise",), "devices.weights.noise.fast", _quieten),
     "larger-nudge": CircuitRemedy(("readout", "noise"), "learning.scheme.beta", _scale_nudge(2.0)),
     "larger-clamp": CircuitRemedy(("readout", "noise"), "learning.rule.clamp", _scale_clamp(2.0)),
 }

@@ -22,6 +22,7 @@ def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     schemes = setup.schemes()
     trial = make_trial(setup, batch, schemes)
     found = measure_circuit(chip, trial, setup.scenario.repeats(plan), work.watch.say)
+    chip = found.chip
     groups = make_circuit_measure_groups(setup, chip, batch, schemes, found)
     if work.setting.advise and (blamed := find_largest_cause(groups["ledger"])) is not None:
         work.watch.say("what would help")

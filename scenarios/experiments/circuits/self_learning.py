@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.circuits.coupled import Coupled
-from substrate.circuits.design import apply_spreads, draw_spreads, place_blocks
+from substrate.circuits.design import place_blocks
+from substrate.circuits.effects.spreads import apply_spreads, draw_spreads
+from substrate.circuits.effects.squarers import draw_squarers
 from substrate.circuits.self_learning.cycles import CLOSED, LearningCycle, find_cycles
 from substrate.circuits.self_learning.learner import EdgeRule, Learner, LearningTask
 
@@ -62,6 +64,7 @@ def make_learner(setup: CircuitSetup) -> Beginning:
         raise TypeError(f"{spec.name} does not learn by itself")
     spread = draw_spreads(design, *setup.fabrication)
     circuit = apply_spreads(place_blocks(design, setup.programmed), devices, spread)
+    squarers = draw_squarers(design, *setup.fabrication)
     names, numbers = setup.names[GATES], design.blocks[GATES].elements
 
     def list_values(given: dict[str, float]) -> Array:
@@ -72,7 +75,7 @@ def make_learner(setup: CircuitSetup) -> Beginning:
         numbers,
         np.zeros(0, dtype=np.int64),
         np.full(len(names), rate),
-        list_values(update.offset) + devices.drops.offset_sigma * spread.drops[GATES],
+        list_values(update.offset) + (squarers[GATES].comparator if squarers else 0.0),
         list_values(update.bias),
         list_values(update.leak),
         np.full(len(names), gate[0]),

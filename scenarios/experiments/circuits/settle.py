@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.system import CircuitDrive, apply_nothing
-from substrate.circuits.transient import follow_transient
+from substrate.circuits.transient import Transient, follow_transient
 from substrate.protocol import Status
 
+from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
 from ..kind import COMPLETE, CircuitWork, Ending
 from .plans import CircuitSettle
@@ -36,6 +37,10 @@ def run_settling(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
         drive = _make_drive(chip, free, beta, batch.target, paths["free"].voltages[:, -1])
         ready = np.nan_to_num(start)
         paths[f"beta {beta:+.4g} S"] = follow_transient(system, drive, ready, times)
+    return {"settling": _make_group(setup, plan, times, paths)}, COMPLETE
+
+
+def _make_group(setup: CircuitSetup, plan: CircuitSettle, times: Array, paths: dict[str, Transient]) -> Group:
     members = np.concatenate(list(setup.graph.layers.values()))
     states = np.array([path.voltages[:, :, members].transpose(1, 0, 2) for path in paths.values()])
     owner = [name for name, nodes in setup.graph.layers.items() for _ in nodes]
@@ -43,21 +48,25 @@ def run_settling(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     dims = ("phase", "time", "sample", "unit")
     ends = status.shape
     return {
-        "settling": {
-            "phase": Variable(("phase",), np.array(list(paths)), long_name="settling"),
-            "time": Variable(("time",), times, "s", "time"),
-            "layer": Variable(("unit",), np.array(owner), long_name="layer of the node"),
-            "state": Variable(dims, states.astype(np.float32), "V", "voltage of the node"),
-            "distance": Variable(
-                dims[:3], np.abs(states - states[:, -1:]).max(axis=3), "V", "largest distance of a node from its end"
-            ),
-            "status": Variable(("phase", "sample"), status, flags=Status, long_name="how the settling ended"),
-            "steps": Variable(("phase", "sample"), np.full(ends, len(times)), long_name="times that are kept"),
-            "duration": Variable(("phase", "sample"), np.full(ends, plan.duration), "s", "time that was followed"),
-            "tau_s": Variable((), 1.0, "s", "unit of the times"),
-            "state_volts": Variable((), 1.0, "V", "unit of the states"),
-        }
-    }, COMPLETE
+        "phase": Variable(("phase",), np.array(list(paths)), long_name="settling"),
+        "time": Variable(("time",), times, "s", "time"),
+        "layer": Variable(("unit",), np.array(owner), long_name="layer of the node"),
+        "state": Variable(dims, states.astype(np.float32), "V", "voltage of the node"),
+        "distance": Variable(
+            dims[:3], np.abs(states - states[:, -1:]).max(axis=3), "V", "largest distance of a node from its end"
+        ),
+        "heat": Variable(
+            dims[:3],
+            np.array([path.heat.T for path in paths.values()]),
+            "J",
+            "what elements have turned into heat since the settling began",
+        ),
+        "status": Variable(("phase", "sample"), status, flags=Status, long_name="how the settling ended"),
+        "steps": Variable(("phase", "sample"), np.full(ends, len(times)), long_name="times that are kept"),
+        "duration": Variable(("phase", "sample"), np.full(ends, plan.duration), "s", "time that was followed"),
+        "tau_s": Variable((), 1.0, "s", "unit of the times"),
+        "state_volts": Variable((), 1.0, "V", "unit of the states"),
+    }
 
 
 def _make_drive(chip: CircuitChip, free: CircuitDrive, beta: float, target: Array, rest: Array) -> CircuitDrive:

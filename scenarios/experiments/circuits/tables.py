@@ -29,6 +29,7 @@ from ...results.store import Group, Variable
 from ...results.views import format_quantity
 from ..kind import Batch
 from ..measure.ledger_tables import compute_silence_level, make_block_tables, make_vector_tables
+from .energy import make_energy_group
 
 Array = NDArray[np.float64]
 Schemes = list[Scheme | None]
@@ -55,7 +56,8 @@ def make_circuit_measure_groups(
     short = make_circuit_assessment_groups(setup, chip, schemes, found)
     blocks = {f"gradient/{name.replace('/', '-')}": _make_block_group(setup, name, found) for name in found.blocks[0]}
     short["gradient"] |= _make_vector_group(chip, found)
-    return {"free": _make_free_group(chip, batch, found), **short, **blocks}
+    energy = make_energy_group(setup.graph.energy, found)
+    return {"free": _make_free_group(chip, batch, found), "energy": energy, **short, **blocks}
 
 
 def make_circuit_assessment_groups(
@@ -93,10 +95,9 @@ def _make_free_group(chip: AnyCircuitChip, batch: Batch, found: CircuitMeasureme
     free = found.readings[0].free
     output = list(free.activity.values())[-1]
     loss = cost.compute_loss(None, output, batch.target)
-    chip.set_input(batch.x)
-    chip.settle()
+    power = found.heats[0]["free"].power
     group: Group = {
-        "power": Variable(("sample",), chip.power, "W", long_name="power that the elements turn into heat at rest"),
+        "power": Variable(("sample",), power, "W", long_name="power that the elements turn into heat at rest"),
         "loss": Variable(("sample",), loss, "V^2", long_name="cost of the sample"),
         "status": Variable(("sample",), free.settled.status, flags=Status, long_name="how the settling ended"),
         "steps": Variable(("sample",), free.settled.steps, long_name="steps taken"),

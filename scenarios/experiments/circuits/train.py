@@ -53,6 +53,7 @@ _NAMES = {
     "settlings": ("1", "settlings so far, per sample"),
     "reads": ("1", "reads of all nodes so far"),
     "writes": ("1", "changes of parameters so far"),
+    "energy": ("J", "energy spent so far, over all samples"),
     "wall_s": ("s", "time the computation took"),
 }
 
@@ -168,7 +169,7 @@ def _end_epoch(stage: _Stage, kept: _Snapshot | None = None) -> None:
         **{f"{name}_test": value for name, value in test.items()},
         "clamped": float(np.mean(bystander.clamped_share)) if len(probe) else 0.0,
         "limited": bystander.limited_share,
-        **{name: getattr(log.trainee.budget, name) for name in ("settlings", "reads", "writes")},
+        **{name: getattr(log.trainee.budget, name) for name in ("settlings", "reads", "writes", "energy")},
         "wall_s": log.wall,
     }
     ledger = plan.ledger

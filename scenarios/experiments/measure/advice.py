@@ -43,9 +43,11 @@ CIRCUIT_WORDS = {
     "equal-gains": "equal gains within every layer",
     "longer-settling": "twice the sweeps, or a hundredth of the tolerance",
     "drop-offsets": "comparators without offsets",
+    "equal-squarers": "equal squarers for both phases",
     "one-circuit": "one circuit for both phases",
     "target-offsets": "targets without offsets",
     "read-noise": "reads without noise",
+    "conductance-noise": "conductances without fast noise",
 }
 """Remedies of `learning.oracle.circuits.remedies` that rate networks have not, named as a change."""
 

@@ -16,7 +16,13 @@ from ..remarks import describe_audits, describe_clipped_reads, describe_unsettle
 from ..settle.run import record_settling
 from .plan import Measure
 from .run import measure_gradients
-from .sheets import make_interaction_sheets, make_ledger_sheet, make_remedy_sheets, make_signal_sheet
+from .sheets import (
+    make_energy_sheets,
+    make_interaction_sheets,
+    make_ledger_sheet,
+    make_remedy_sheets,
+    make_signal_sheet,
+)
 from .tables import make_measure_groups
 from .words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
 
@@ -92,7 +98,7 @@ class MeasureKind(ExperimentKind[Measure]):
             return []
         after = f" after epoch {when[-1]}" if when else ""
         first = [make_signal_sheet(last["signal"], after), make_ledger_sheet(last, after)]
-        return [*first, *make_remedy_sheets(last), *make_interaction_sheets(last)]
+        return [*first, *make_remedy_sheets(last), *make_interaction_sheets(last), *make_energy_sheets(last)]
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return quality, alarms, errors by cause and signals."""

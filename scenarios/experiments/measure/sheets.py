@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
-from ...results.views import find_extreme_nudges, format_percent, name_signals
+from ...results.views import find_extreme_nudges, format_percent, format_quantity, name_signals
 from .advice import list_attempts
 from .words import DITHERED, find_largest_cause
 
@@ -112,6 +112,22 @@ def make_remedy_sheets(result: ResultData) -> list[Sheet]:
             note="error: of one measurement, median over samples, in % of the exact gradient",
         )
     ]
+
+
+def make_energy_sheets(result: ResultData) -> list[Sheet]:
+    """Return what a circuit takes by phase, mean over the samples, where the scenario says what is counted."""
+    group = result.groups.get("energy", {})
+    if not {"settling", "read"} & set(group):
+        return []
+    columns, rows = ["settling", "power"], []
+    for k, phase in enumerate(group["phase"].data):
+        rows.append([str(phase), format_quantity(float(group["power"].data[k].mean()), "W")])
+        if "settling" in group:
+            rows[-1].append(format_quantity(float(group["settling"].data[k].mean()), "J"))
+        if "read" in group:
+            rows[-1].append(format_quantity(float(group["read"].data), "J"))
+    columns += ["heat"] * ("settling" in group) + ["read"] * ("read" in group)
+    return [Sheet("Power at rest, and energy of every settling, mean over samples", columns, rows)]
 
 
 def make_interaction_sheets(result: ResultData) -> list[Sheet]:

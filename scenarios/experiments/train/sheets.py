@@ -66,6 +66,7 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         "reads of all units": group["reads"].data[-1],
         "writes of all weights": group["writes"].data[-1],
         **(_describe_writes(result, group) if "lost" in group else {}),
+        **({"energy (J)": group["energy"].data[-1]} if "energy" in group and group["energy"].data[-1] else {}),
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]

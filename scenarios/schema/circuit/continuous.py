@@ -12,6 +12,9 @@ from .network import LayeredNetwork
 if TYPE_CHECKING:
     from .scenario import CircuitSpec
 
+_TURNS = ("noise", "twin_noise", "twin_sigma", "squarer_offset_sigma", "squarer_gain_sigma")
+"""Keys of ``[devices.drops]`` of circuits that are read in turn."""
+
 _Fault = tuple[tuple[str | int, ...], str, str | None]
 
 
@@ -47,8 +50,9 @@ def _find_written_faults(scenario: CircuitSpec) -> Iterator[_Fault]:
     tables = {
         ("learning", "optimiser"): (scenario.learning.optimiser, ("gate_rate",), "devices.update.gain sets the rate"),
         ("dynamics",): (scenario.dynamics, ("tolerance",), "rest is found as nearly as numbers go"),
-        ("devices", "drops"): (devices.drops, ("noise", "twin_sigma"), "both networks are followed without it"),
+        ("devices", "drops"): (devices.drops, _TURNS, "both networks are followed without it"),
         ("devices", "weights"): (devices.weights, ("window", "levels"), "only gates are learned"),
+        ("devices", "weights", "noise"): (devices.weights.noise, ("slow", "fast"), "gates integrate over it"),
     }
     for place, (table, keys, why) in tables.items():
         for key in keys:

@@ -30,6 +30,7 @@ def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     if not found:
         found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
         found += [*_find_time_faults(scenario), *find_continuous_faults(scenario), *_find_idle_faults(scenario)]
+        found += [*_find_energy_faults(scenario)]
     return found
 
 
@@ -233,6 +234,12 @@ def _has_amplifiers(scenario: CircuitSpec) -> bool:
     return bool(network.netlist) or any(element.kind == "amplifier" for element in network.elements)
 
 
+def _has_conductors(network: LayeredNetwork | GraphNetwork) -> bool:
+    if isinstance(network, LayeredNetwork):
+        return True
+    return bool(network.netlist) or any(element.kind == "conductor" for element in network.elements)
+
+
 def _has_junctions(network: LayeredNetwork | GraphNetwork) -> bool:
     if isinstance(network, LayeredNetwork):
         return any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
@@ -262,14 +269,20 @@ def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     mos = isinstance(network, GraphNetwork) and (
         bool(network.netlist or network.lattice) or any(e.kind == "mos" for e in network.elements)
     )
-    needs = {
-        "transistors": (mos, "there are no transistors"),
-        "amplifiers": (_has_amplifiers(scenario), "there are no amplifiers"),
-        "diodes": (_has_junctions(network), "there are no exponential diodes"),
-    }
-    for block, (met, why) in needs.items():
-        for key in () if met else _list_given(getattr(devices, block)):
-            yield ("devices", block, key), f"changes nothing: {why}", "leave it out"
+    resistors, none = _has_conductors(network), "there are no resistors"
+    weights, drops = devices.weights, devices.drops
+    needs: list[tuple[tuple[str, ...], Parameters, tuple[str, ...], bool, str]] = [
+        (("transistors",), devices.transistors, (), mos, "there are no transistors"),
+        (("amplifiers",), devices.amplifiers, (), _has_amplifiers(scenario), "there are no amplifiers"),
+        (("diodes",), devices.diodes, (), _has_junctions(network), "there are no exponential diodes"),
+        (("weights",), weights, ("mismatch_sigma",), resistors, none),
+        (("weights", "noise"), weights.noise, (), resistors, none),
+        (("drops",), drops, ("twin_noise",), drops.twin_sigma > 0.0, "there is no second copy, which twin_sigma makes"),
+    ]
+    for place, table, keys, met, why in needs:
+        for key in () if met else _list_given(table):
+            if not keys or key in keys:
+                yield ("devices", *place, key), f"changes nothing: {why}", "leave it out"
     window, levels = devices.weights.window, devices.weights.levels
     if levels is not None and window is None:
         yield ("devices", "weights", "levels"), "changes nothing without a window", 'give window = ["1 uS", "100 uS"]'
@@ -287,11 +300,15 @@ def _list_given(table: Parameters) -> list[str]:
 
 
 def is_fast(scenario: CircuitSpec) -> bool:
-    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, no clamps, no spreads."""
+    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, no clamps.
+
+    Of devices, the window and the spread of conductances are known there.
+    """
     network, devices = scenario.network, scenario.devices
     if isinstance(network, GraphNetwork) or network.amplifiers or isinstance(scenario.learning.rule, Coupled):
         return False
-    plain = devices.model_copy(update={"weights": devices.weights.model_copy(update={"window": None})})
+    known = devices.weights.model_copy(update={"window": None, "mismatch_sigma": 0.0})
+    plain = devices.model_copy(update={"weights": known})
     ideal = not any(isinstance(diode, ExponentialDiodes) for diode in network.diodes.values())
     return ideal and plain == type(devices)()
 
@@ -301,6 +318,7 @@ def _find_time_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     network = scenario.network
     if not scenario.experiment.only_curves:
         return
+    yield from _find_untimed_devices(scenario)
     if isinstance(scenario.learning.rule, Coupled):
         yield ("learning", "rule"), "clamps the outputs, which makes voltages jump: no settling curves", "nudge them"
     if isinstance(network, LayeredNetwork):
@@ -316,11 +334,32 @@ def _find_time_faults(scenario: CircuitSpec) -> Iterator[Fault]:
             yield ("network", "elements", k), words, "give it a model"
 
 
+def _find_untimed_devices(scenario: CircuitSpec) -> Iterator[Fault]:
+    """Yield what acts on reads, nudges and single settlings, of which curves know nothing."""
+    devices = scenario.devices
+    tables = {("drops",): devices.drops, ("nudge",): devices.nudge, ("weights", "noise"): devices.weights.noise}
+    for place, table in tables.items():
+        for key in _list_given(table):
+            yield ("devices", *place, key), "changes nothing: curves are followed without it", "leave it out"
+
+
+def _find_energy_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    energy, plan = scenario.energy, scenario.experiment
+    for key in _list_given(energy):
+        if not (plan.compares_gradients or plan.resumes):
+            words = "changes nothing: energy is counted where gradients are measured or a circuit is trained"
+            yield ("energy", key), words, "leave it out"
+        elif key == "static" and energy.settling_time is None:
+            yield ("energy", key), "changes nothing without a time", 'add settling_time = "1 us"'
+        elif key == "per_write" and not plan.resumes:
+            yield ("energy", key), "changes nothing: nothing is written", "leave it out"
+
+
 def _find_settling_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     dynamics = scenario.dynamics
     if is_fast(scenario):
         return
-    why = "layers with ideal diodes and without spreads alone are settled by sweeps"
+    why = "layers with ideal diodes and no devices but weights alone are settled by sweeps"
     for key in _list_given(dynamics):
         if key != "tolerance":
             yield ("dynamics", key), f"changes nothing: {why}", "leave it out"

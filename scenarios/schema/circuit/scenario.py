@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from devices.circuit.components import CircuitDevices
+from devices.circuit.energy import CircuitEnergy
 from devices.circuit.units import Capacitance, Volt
 from devices.parameters import Parameters
 
@@ -123,6 +124,9 @@ class CircuitSpec(ScenarioHead):
 
     devices: CircuitDevices = CircuitDevices()
     """Imperfections; absent: an ideal circuit."""
+
+    energy: CircuitEnergy = CircuitEnergy()
+    """What the circuit takes; absent: nothing is counted."""
 
     learning: CircuitLearning = CircuitLearning()
     """How gradients are measured, and what is done with them."""

@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from ...engine.door import FULL, DescentOptions, Imprint, LayeredCircuit, LayeredWiring
 from ...engine.threads import count_available_threads
 from ...protocol import Budget, Nudge, SettlingResult
-from .design import LayeredDesign, check_layered_design, check_programmed, check_shapes, find_diode_bounds
+from ..effects.energy import SettlingHeat
+from .contrast import compare_reads, contrast_layers
+from .design import (
+    LayeredDesign,
+    check_layered_design,
+    check_programmed,
+    check_shapes,
+    clip_change,
+    draw_factors,
+    find_diode_bounds,
+)
+from .heat import LayeredSettling, compute_layered_heat
+from .nudge import apply_output_nudge
 
 Array = NDArray[np.float64]
 Voltages = Mapping[str, Array]
@@ -43,6 +55,8 @@ class LayeredChip:
         Every block of ``design.blocks``; conductances within the window.
     threads : int, optional
         Threads that may work at once, as many as cores if absent; no number depends on it.
+    seed, instance : int
+        Names of the piece of hardware, by which its spread is drawn.
 
     Raises
     ------
@@ -56,11 +70,17 @@ class LayeredChip:
     is_random = False
     """Two measurements of one batch are the same."""
 
-    def __init__(self, design: LayeredDesign, programmed: Mapping[str, Array], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        design: LayeredDesign,
+        programmed: Mapping[str, Array],
+        threads: int | None = None,
+        seed: int = 0,
+        instance: int = 0,
+    ) -> None:
         check_layered_design(design)
         check_programmed(design, programmed)
-        self.design = design
-        self.budget = Budget()
+        self.design, self.budget = design, Budget()
         """What has been asked of the chip so far; `pulses` counts the parameters that a write reached."""
         sizes = tuple(design.layers.values())
         starts = np.cumsum([0, *sizes[1:]]).tolist()
@@ -69,12 +89,16 @@ class LayeredChip:
         self._input, *names = design.layers
         self._columns = {name: slice(*starts[k : k + 2]) for k, name in enumerate(names)}
         low, high = find_diode_bounds(design)
-        wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, design.window, design.dtype)
-        self._threads = threads
+        self._threads, self._names = threads, (seed, instance)
+        self._factors = draw_factors(design, seed, instance)
+        # What has a spread keeps its window here: that of what acts differs from conductor to conductor.
+        window = (0.0, np.inf) if self._factors else design.window
+        wiring = LayeredWiring(sizes, 2 if design.rails == "both" else 1, low, high, window, design.dtype)
         self._circuit = LayeredCircuit(wiring, threads or count_available_threads())
         self._currents = np.zeros(starts[-1])
+        self._own: dict[str, Array] = {name: np.array(programmed[name]) for name in self._factors}
         for name, values in programmed.items():
-            self._get_block(name)[...] = values
+            self._get_block(name)[...] = values * self._factors.get(name, 1.0)
         self._circuit.add_up()
         self._pending: Imprint | None = None
         self.set_input(np.zeros((0, sizes[0])))
@@ -86,9 +110,13 @@ class LayeredChip:
 
     def variant(self, **parts: Any) -> Self:
         """Return the same parameters in a circuit with other parts of the design."""
-        return type(self)(self.design._replace(**parts), self.programmed, self._threads)
+        return type(self)(self.design._replace(**parts), self.programmed, self._threads, *self._names)
 
     def make_quiet(self) -> Self:
+        """Return the circuit itself: it has no noise."""
+        return self
+
+    def draw_slow_noise(self, name: str) -> Self:  # noqa: ARG002  as a circuit on a graph
         """Return the circuit itself: it has no noise."""
         return self
 
@@ -102,12 +130,7 @@ class LayeredChip:
 
     def try_write(self, block: str, change: Array) -> Array:
         """Return what the window would leave of a change, which is not written."""
-        if block.startswith("current/"):
-            return change
-        now = self.programmed[block]
-        asked = now + change
-        kept = np.clip(asked, *self.design.window)
-        return np.where(kept == asked, change, kept - now)
+        return change if block.startswith("current/") else clip_change(self.design, self.programmed[block], change)
 
     @property
     def layers(self) -> Mapping[str, int]:
@@ -124,6 +147,7 @@ class LayeredChip:
         self._prepare_drive()
         self._v = np.zeros((len(self._x), len(self._currents)), dtype=self.design.dtype)
         self._free: NDArray[Any] | None = None
+        self._settlings: dict[str, LayeredSettling] = {}
 
     def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
         """Let the circuit settle from 0 V or from the last free state, nudged or not.
@@ -144,15 +168,21 @@ class LayeredChip:
         total = self._list_totals()
         if nudge is not None:
             drive = drive.copy()
-            self._add_nudge(nudge, drive[: self._batch], total[: self._batch])
+            outputs = self._columns[self.connections[-1][1]]
+            kept = free[: self._batch, outputs] if held and free is not None else None
+            apply_output_nudge(nudge, drive[: self._batch, outputs], total[: self._batch, outputs], kept)
         v = np.zeros_like(drive) if free is None or start == "zero" else free.copy()
-        sweeps = self.design.sweeps
-        options = DescentOptions(self.design.tolerance, sweeps or MOST_SWEEPS, sweeps is not None)
+        fixed = self.design.sweeps
+        options = DescentOptions(self.design.tolerance, fixed or MOST_SWEEPS, fixed is not None)
         status, steps, residual = self._circuit.settle(v, drive, total, options, self._batch)
         self._v = v
+        name = "free" if nudge is None else f"{complex(nudge.beta).real:.17g}"
+        self._settlings[name] = LayeredSettling(free if start == "free" else None, v)
         if nudge is None:
             self._free = v
-        self.budget = self.budget._replace(settlings=self.budget.settlings + self._batch)
+        energy = self.design.energy
+        spent = self._compute_heat(self._settlings[name]).compute_joules(energy) if energy.settling_time else 0.0
+        self.budget = self.budget.plus(Budget(settlings=self._batch, energy=float(np.sum(spent))))
         return SettlingResult(status, steps, residual, np.zeros(self._batch))
 
     def refine(self) -> None:
@@ -212,7 +242,8 @@ class LayeredChip:
 
     def read(self, waits: bool = False) -> dict[str, Array]:  # noqa: ARG002  an ideal read has no hold
         """Return the voltages now, per layer (batch, nodes), the input included."""
-        self.budget = self.budget._replace(reads=self.budget.reads + self._batch)
+        joules = self.design.energy.per_read * self._batch * len(self._currents)
+        self.budget = self.budget.plus(Budget(reads=self._batch, energy=joules))
         return {self._input: self._x[: self._batch].astype(np.float64), **self.state}
 
     @property
@@ -230,26 +261,33 @@ class LayeredChip:
     def limited_share(self) -> float:
         """Share of the conductances that are as low as the window lets them be."""
         self._flush()
-        return self._circuit.count_floored() / self._circuit.cells
+        own = [int(np.count_nonzero(values == self.design.window[0])) for values in self._own.values()]
+        floored = sum(own) if own else self._circuit.count_floored()
+        return floored / self._circuit.cells
 
     @property
     def programmed(self) -> dict[str, Array]:
         """All parameters by block, S and A."""
+        return self.effective | {name: values.copy() for name, values in self._own.items()}
+
+    @property
+    def effective(self) -> dict[str, Array]:
+        """Parameters that act, by block: those that were programmed, with the spread of this piece of hardware."""
         self._flush()
         return {name: self._get_block(name).astype(np.float64) for name in self.design.blocks}
 
     @property
     def power(self) -> Array:
         """Power that all conductors turn into heat now, ``sum g dV^2``, (batch,), in watt; diodes take none."""
-        read, blocks = {self._input: self._x[: self._batch].astype(np.float64), **self.state}, self.programmed
-        total = np.zeros(self._batch)
-        for pre, post in self.connections:
-            g, v = blocks[f"conductance/{pre}-{post}"], read[post]
-            rails = [(1.0, g)] if g.ndim == 2 else [(1.0, g[0]), (-1.0, g[1])]
-            for sign, rail in rails:
-                u = sign * read[pre]
-                total += u**2 @ rail.sum(axis=1) + v**2 @ rail.sum(axis=0) - 2.0 * np.sum((u @ rail) * v, axis=1)
-        return total
+        return self._compute_heat(LayeredSettling(None, self._v)).power
+
+    @property
+    def heats(self) -> dict[str, SettlingHeat]:
+        """Heat of every settling since inputs were set or parameters changed, by what was applied."""
+        return {name: self._compute_heat(settling) for name, settling in self._settlings.items()}
+
+    def _compute_heat(self, settling: LayeredSettling) -> SettlingHeat:
+        return compute_layered_heat(self.design, self.effective, self._x[: self._batch].astype(np.float64), settling)
 
     def contrast(self, after: Voltages, before: Voltages, keep: NDArray[np.bool_] | None = None) -> dict[str, Array]:
         """Return by how much two settlings of one batch differ in the slopes of the co-content, by block, twice.
@@ -270,27 +308,13 @@ class LayeredChip:
         ValueError
             If the inputs of both differ.
         """
-        if keep is not None and not keep.all():
-            after, before = ({name: v[keep] for name, v in read.items()} for read in (after, before))
-        changes, sums = _compare(after, before, self._input)
-        found, bias = {}, {}
-        for pre, post in self.connections:
-            d, s = changes[post], sums[post]
-            own = np.einsum("bj,bj->j", d, s)
-            if pre == self._input:
-                mixed = 2.0 * (before[pre].T @ d)
-                whole = np.stack([own - mixed, own + mixed]) if self.design.rails == "both" else own - mixed
-            else:
-                other, both = changes[pre], sums[pre]
-                whole = np.einsum("bi,bi->i", other, both)[:, None] + own - (other.T @ s + both.T @ d)
-            found[f"conductance/{pre}-{post}"] = whole
-            bias[f"current/{post}"] = -2.0 * d.sum(axis=0)
-        return found | (bias if self.design.bias == "current" else {})
+        return contrast_layers(self.design, after, before, keep)
 
     def imprint(self, after: Voltages, before: Voltages, shares: Mapping[str, float]) -> None:
         """Change every parameter in its place by a share, by block, of what `contrast` returns, within the window.
 
         It is held back, and done with the next input in one walk over the conductances, or when these are needed.
+        Conductances with a spread are changed as by `write`.
 
         Parameters
         ----------
@@ -304,15 +328,18 @@ class LayeredChip:
         ValueError
             If the inputs of both differ.
         """
+        if self._factors:
+            self.write({name: shares.get(name, 0.0) * block for name, block in self.contrast(after, before).items()})
+            return
         self._flush()
-        changes, sums = _compare(after, before, self._input)
+        changes, sums = compare_reads(after, before, self._input)
         d, s = (np.concatenate(list(part.values()), axis=1) for part in (changes, sums))
         own = tuple(shares.get(f"conductance/{pre}-{post}", 0.0) for pre, post in self.connections)
         self._pending = Imprint(self._fill(before[self._input]), self._fill(d), self._fill(s), own)
         self._drive = None
         for _, post in self.connections if self.design.bias == "current" else []:
             self._currents[self._columns[post]] -= 2.0 * shares.get(f"current/{post}", 0.0) * changes[post].sum(axis=0)
-        self._count_write(sum(math.prod(shape) for name, shape in self.design.blocks.items() if shares.get(name)))
+        self._account(sum(math.prod(shape) for name, shape in self.design.blocks.items() if shares.get(name)))
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Add changes to parameters, by block, within the window.
@@ -327,13 +354,18 @@ class LayeredChip:
         self._flush()
         check_shapes(self.design, changes)
         for name, change in changes.items():
-            self._get_block(name)[...] += change
+            if name in self._factors:
+                self._own[name] = np.clip(self._own[name] + change, *self.design.window)
+                self._get_block(name)[...] = self._own[name] * self._factors[name]
+            else:
+                self._get_block(name)[...] += change
         self._circuit.add_up()
         self._drive = None
-        self._count_write(sum(int(np.count_nonzero(change)) for change in changes.values()))
+        self._account(sum(int(np.count_nonzero(change)) for change in changes.values()))
 
-    def _count_write(self, cells: int) -> None:
-        self.budget = self.budget._replace(writes=self.budget.writes + 1, pulses=self.budget.pulses + cells)
+    def _account(self, cells: int) -> None:
+        self._settlings = {}
+        self.budget = self.budget.plus(Budget(writes=1, pulses=cells, energy=self.design.energy.per_write * cells))
 
     def _fill(self, rows: Array) -> NDArray[Any]:
         """Return samples in the precision of the simulation, filled up with samples at 0 V."""
@@ -366,28 +398,3 @@ class LayeredChip:
             circuit, x = self._circuit, self._x
             self._drive[:, first] += circuit.drive(x) if pending is None else circuit.imprint(pending, x)
         return self._drive
-
-    def _add_nudge(self, nudge: Nudge, drive: NDArray[Any], total: NDArray[Any]) -> None:
-        """Add the nudge to the currents into the outputs, and to their conductances if it follows them."""
-        outputs = self._columns[self.connections[-1][1]]
-        if nudge.wave is not None or complex(nudge.beta).imag != 0.0:
-            raise ValueError(f"beta = {nudge.beta}, wave = {nudge.wave}: give a real beta in S, and no wave")
-        shape = (self._batch, outputs.stop - outputs.start)
-        if nudge.target.shape != shape:
-            raise ValueError(f"the target has shape {nudge.target.shape}: give {shape} volts")
-        beta: float | Array = complex(nudge.beta).real
-        if nudge.signs is not None:
-            beta = beta * nudge.signs[:, None]
-        if self.design.nudge == "held" and self._free is not None:
-            drive[:, outputs] += beta * (nudge.target - self._free[: self._batch, outputs])
-        else:
-            drive[:, outputs] += beta * nudge.target
-            total[:, outputs] += beta
-
-
-def _compare(after: Voltages, before: Voltages, inputs: str) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return differences and sums of the voltages of two reads, by layer that is not held."""
-    if not np.array_equal(after[inputs], before[inputs]):
-        raise ValueError("the inputs of both reads differ: compare settlings of one batch")
-    names = [name for name in after if name != inputs]
-    return {n: after[n] - before[n] for n in names}, {n: after[n] + before[n] for n in names}

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.circuit.energy import CircuitEnergy
 from devices.random import Stream
 
 Array = NDArray[np.float64]
@@ -50,6 +51,15 @@ class LayeredDesign(NamedTuple):
 
     precision: Literal["single", "double"] = "single"
 
+    capacitance: float = 0.0
+    """Of every node to ground, F; it matters for the energy alone."""
+
+    energy: CircuitEnergy = CircuitEnergy()
+    """What settlings, reads and writes take."""
+
+    mismatch_sigma: float = 0.0
+    """Relative spread of the conductances of one piece of hardware: ``g (1 + sigma xi)``, at least 0."""
+
     @property
     def connections(self) -> list[tuple[str, str]]:
         """Both layers of every connection; a conductor has no direction."""
@@ -70,6 +80,28 @@ class LayeredDesign(NamedTuple):
     def dtype(self) -> type[np.floating[Any]]:
         """Number type of voltages and conductances."""
         return np.float32 if self.precision == "single" else np.float64
+
+
+def draw_factors(design: LayeredDesign, seed: int, instance: int) -> dict[str, Array]:
+    """Return by how much the conductances of one piece of hardware differ from their programmed ones, by block.
+
+    Nothing without a spread; the numbers are those of the same circuit on a graph
+    (`substrate.circuits.effects.spreads`).
+    """
+    if design.mismatch_sigma == 0.0:
+        return {}
+    shapes = {name: shape for name, shape in design.blocks.items() if name.startswith("conductance/")}
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    drawn = Stream(seed, "circuit/conductors", instance).normal((sum(sizes),))
+    factors = np.split(np.maximum(1.0 + design.mismatch_sigma * drawn, 0.0), np.cumsum(sizes)[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), factors, strict=True)}
+
+
+def clip_change(design: LayeredDesign, now: Array, change: Array) -> Array:
+    """Return what the window leaves of a change of conductances."""
+    asked = now + change
+    kept = np.clip(asked, *design.window)
+    return np.where(kept == asked, change, kept - now)
 
 
 def check_layered_design(design: LayeredDesign) -> None:

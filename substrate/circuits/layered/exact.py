@@ -75,7 +75,7 @@ class LayeredOracle:
 
     def _assemble(self) -> Array:
         """Return J without nudge, all nodes free."""
-        blocks, count = self._chip.programmed, int(self._stops[-1])
+        blocks, count = self._chip.effective, int(self._stops[-1])
         matrix, total = np.zeros((count, count)), np.zeros(count)
         for k, (pre, post) in enumerate(self._chip.design.connections):
             g, after = blocks[f"conductance/{pre}-{post}"], slice(*self._stops[k : k + 2])

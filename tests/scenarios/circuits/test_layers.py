@@ -5,7 +5,9 @@ import pytest
 
 from learning.oracle.circuits.ledger import CircuitTrial, measure_circuit
 from substrate.circuits.chip import CircuitChip
+from substrate.circuits.forms import make_oracle
 from substrate.circuits.layered.chip import LayeredChip
+from substrate.protocol import Nudge
 
 from .scenarios_of_circuits import EXPONENTIAL, LAYERS, change, set_up
 
@@ -68,11 +70,52 @@ def test_layers_measure_the_gradients_of_the_graph(tmp_path, form):
 
 
 def test_what_is_no_ideal_layer_is_settled_as_a_graph(tmp_path):
-    for data in (EXPONENTIAL, change(LAYERS, ("devices.weights.mismatch_sigma", 0.1))):
+    for data in (EXPONENTIAL, change(LAYERS, ("devices.weights.noise.fast", 0.1))):
         setup = set_up(data, tmp_path)
         assert setup.design is setup.graph
         assert isinstance(setup.chip(), CircuitChip)
     assert isinstance(set_up(LAYERS, tmp_path).chip(), LayeredChip)
+
+
+def test_chips_of_layers_differ_as_those_of_their_graphs_do(tmp_path):
+    """One piece of hardware is one, in whatever form it is simulated, settled and written."""
+    window = ("devices.weights.window", ["1 uS", "20 uS"])
+    setup = set_up(change(LAYERS, ("devices.weights.mismatch_sigma", 0.2), window), tmp_path)
+    x, target, keep = np.asarray(setup.data.x), np.asarray(setup.data.y), np.ones(2, dtype=bool)
+    answers = []
+    for instance in (0, 1):
+        fast = setup.chip(instance)
+        assert isinstance(fast, LayeredChip)
+        graph = CircuitChip(setup.graph, setup.programmed, setup.fabrication.seed, instance)
+        changes = dict.fromkeys(fast.programmed, 2e-6)
+        reads = []
+        for chip in (fast, graph):
+            chip.write({name: np.full(values.shape, changes[name]) for name, values in chip.programmed.items()})
+            chip.set_input(x)
+            chip.settle()
+            free = chip.read()
+            chip.settle(Nudge(1e-6, target), start="free")
+            chip.imprint(chip.read(), free, dict.fromkeys(chip.programmed, 1e-6))
+            chip.settle()
+            reads.append((free, chip.read(), chip.contrast(chip.read(), free, keep), chip.programmed))
+        for one, two in zip(*reads, strict=True):
+            for name, values in two.items():
+                scale = np.abs(values).max() + 1e-300
+                np.testing.assert_allclose(one[name], values, rtol=0.0, atol=1e-7 * scale)  # of small differences, too
+        answers.append(reads[0][0]["out"])
+        floored = [block.ravel() == 1e-6 for name, block in fast.programmed.items() if name.startswith("conductance")]
+        assert fast.limited_share == np.concatenate(floored).mean()
+    assert np.abs(answers[0] - answers[1]).max() > 0.01 * np.abs(answers[0]).max()
+
+
+def test_the_exact_gradients_of_layers_are_those_of_the_chip_that_is_there(tmp_path):
+    setup = set_up(change(LAYERS, ("devices.weights.mismatch_sigma", 0.2)), tmp_path)
+    x, target, keep = np.asarray(setup.data.x), np.asarray(setup.data.y), np.ones(2, dtype=bool)
+    graph = CircuitChip(setup.graph, setup.programmed, *setup.fabrication)
+    fast, slow = (make_oracle(chip) for chip in (setup.chip(), graph))
+    one, two = (oracle.compute_gradients(oracle.find_point(x, target), keep) for oracle in (fast, slow))
+    for name, values in two.items():
+        np.testing.assert_allclose(one[name], values, rtol=0.0, atol=1e-9 * np.abs(values).max())
 
 
 def test_the_conductances_of_a_graph_are_named_by_what_they_join(tmp_path):

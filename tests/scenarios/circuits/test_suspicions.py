@@ -26,6 +26,7 @@ def test_what_is_meant_is_not_suspicious(tmp_path, base):
     [
         (LAYERS, ("task", ARRAYS), "task.inputs", "are up to 2 V: behind real diodes"),
         (LAYERS, ("devices.weights.mismatch_sigma", 0.3), "devices.weights.mismatch_sigma", "is 30%"),
+        (LAYERS, ("experiment", {"kind": "evaluate", "chips": 3}), "experiment.chips", "is 3, and all chips are equal"),
         (LATTICE, ("network.lattice.gate", ["0.5 V", "0.6 V"]), "network", "cut off, they float"),
         (NETLIST, ("task.targets", [["0.9 V"], ["0.1 V"]]), "task", "50% of the first samples have targets beyond"),
         (GRAPH, ("learning.scheme.beta", "10 mS"), "learning.scheme.beta", "of the critical nudge"),

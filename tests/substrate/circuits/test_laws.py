@@ -6,7 +6,7 @@ import pytest
 from devices.circuit.components import CircuitDevices, DropReading
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.circuit import CircuitGraph, compute_currents, compute_power
-from substrate.circuits.design import add_source_resistance
+from substrate.circuits.effects.sources import add_source_resistance
 from substrate.circuits.rest import METHODS, find_circuit_rest
 from substrate.circuits.system import apply_nothing, assemble_system
 from substrate.protocol import Nudge
