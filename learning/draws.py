@@ -19,6 +19,9 @@ _SEEDS = 2**63
 _CELLS = 2**63
 """Number of a draw that no sample has."""
 
+_NO_SAMPLE = 2**64 - 1
+"""Stands where the number of a sample would."""
+
 
 def combine_seeds(whole: int, own: int) -> int:
     """Return one seed of two, of the scenario as a whole and of what draws; no other two give the same.
@@ -81,6 +84,11 @@ def draw_cell_uniforms(seed: int, block: str, batch: int, shape: tuple[int, ...]
     """
     named = int.from_bytes(hashlib.blake2b(block.encode(), digest_size=8).digest(), "little")
     return np.random.Generator(_make_draw_stream(seed, batch, named, _CELLS)).random(shape)
+
+
+def draw_order(seed: int, epoch: int, draw: int, count: int) -> NDArray[np.int64]:
+    """Return the numbers 0 to ``count - 1`` in an order that all samples share, (count,); parameters as in `signs`."""
+    return np.random.Generator(_make_draw_stream(seed, epoch, _NO_SAMPLE, draw)).permutation(count)
 
 
 def _make_draw_stream(seed: int, epoch: int, sample: int, draw: int) -> np.random.Philox:

@@ -266,7 +266,7 @@ def _digest_own_laws(scenario: ScenarioSpec) -> dict[str, str]:
 
 
 def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
-    """Return the scenario whose schemes, homeostasis and writes draw by its own seed, too; done once."""
+    """Return the scenario whose schemes, rule, homeostasis and writes draw by its own seed, too; done once."""
     learning = scenario.learning
 
     def drawn(part: Any) -> Any:
@@ -274,7 +274,7 @@ def _fill_in_seed(scenario: ScenarioSpec) -> ScenarioSpec:
         return part if own is None else part.model_copy(update={"seed": combine_seeds(scenario.seed, own)})
 
     schemes = {"scheme": drawn(learning.scheme), "schemes": learning.schemes and [*map(drawn, learning.schemes)]}
-    changes = schemes | {"homeostasis": drawn(learning.homeostasis), "write": drawn(learning.write)}
+    changes = schemes | {name: drawn(getattr(learning, name)) for name in ("rule", "homeostasis", "write")}
     return scenario.model_copy(update={"learning": learning.model_copy(update=changes)})
 
 

@@ -206,7 +206,7 @@ def _find_energy_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
 def _find_tolerance_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     if not scenario.experiment.nudges:
         return
-    sizes = [scheme.beta for scheme in scenario.tried()]
+    sizes = [scheme.beta for scheme in scenario.tried() if scheme.beta > 0.0]
     loose = scenario.dynamics.looseness(min(sizes)) if sizes else None
     if loose is not None:
         yield ("dynamics", "nudged", "tolerance"), *loose
@@ -221,7 +221,7 @@ def _find_unreached_layers(scenario: ScenarioSpec) -> Iterator[Finding]:
         size = len(reached)
         reached |= {c.post for c in topology.recurrent() if c.pre in reached}
     missed = [name for name in topology.names if name not in reached]
-    if measured and scenario.learning.rule.kind != "dyadic" and missed:
+    if measured and scenario.learning.rule.nudges and missed:
         words = f"no feedback leads from {topology.output} to {', '.join(missed)}: their estimated error vectors are 0"
         hint = f'add "{topology.output}-{missed[-1]}", or take learning.rule = "dyadic"'
         yield ("network", "connections"), words, hint

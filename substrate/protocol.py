@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -106,6 +106,12 @@ class Budget(NamedTuple):
 
     probes_unsettled: int = 0
     """Of these: did not settle."""
+
+    outputs_read: int = 0
+    """Real reads of some layers only, such as the outputs; `reads` does not have them."""
+
+    macs: int = 0
+    """Multiply-adds that the controller made in digital to find errors."""
 
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
@@ -214,6 +220,17 @@ class Bench(SettlingBench, Protocol):
         """(pre, post) layer of every connection: the floor plan is public, the weights are not."""
         ...
 
+    def read_layers(self, layers: Collection[str]) -> Mapping[str, State]:
+        """Return the activities of some unclamped layers now, (batch, units) each; it is counted apart from `read`.
+
+        The read is not held.
+        """
+        ...
+
+    def count_macs(self, macs: int) -> None:
+        """Enter multiply-adds of the controller, over all samples, into the budget."""
+        ...
+
     def read_cycle(self) -> Mapping[str, State]:
         """Return the activities through the last cycle of a swinging nudge, the clamped input included.
 
@@ -268,4 +285,33 @@ class Bench(SettlingBench, Protocol):
 
     def mirror(self, block: str, request: Array) -> Array:
         """Return a request for a connection, by block, as its reverse would be asked for the same change."""
+        ...
+
+
+class BackwardModel(Protocol):
+    """A model of a chip that a controller computes with: wiring, curves of units, and what it takes the weights for."""
+
+    def backpropagate(
+        self, activity: Mapping[str, Array], force: Array, iterations: int | None = None
+    ) -> tuple[dict[str, Array], int]:
+        """Return ``dL/d drive`` per unclamped layer (batch, units), as the model has it around rest, and what it took.
+
+        Parameters
+        ----------
+        activity : mapping of layer to array (batch, units)
+            Activities at rest, as they were read.
+        force : array (batch, outputs)
+            ``dC/da`` of the outputs.
+        iterations : int, optional
+            So many of ``x <- R W^T x + R e``; absent: the linear systems are solved.
+
+        Returns
+        -------
+        tuple
+            Error vectors, NaN where there is no solution, and multiply-adds over all samples.
+        """
+        ...
+
+    def slopes(self, activity: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the slopes ``da/d drive`` of the units at these activities, per unclamped layer (batch, units)."""
         ...

@@ -275,8 +275,10 @@ def sample_adc(adc: Adc, units: int, stream: Stream, transitions: Array | None =
 
 def convert_readout(
     adc: Adc, value: Array, draw: Array | None = None, signed: bool = False, made: FabricatedAdc | None = None
-) -> tuple[Array, ClipCounts]:
-    """Return what the converter makes of `value`: ``low + LSB round((value + offset - low) / LSB)``.
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return what the converter makes of `value`, and which entries are more than half a step outside its levels.
+
+    It is ``low + LSB round((value + offset - low) / LSB)``.
 
     Parameters
     ----------
@@ -315,4 +317,4 @@ def convert_readout(
     else:
         code = np.rint(place) if fraction is None else np.floor(place + fraction)
     levels = low + adc.step * np.clip(code, 0.0, last)
-    return levels, ClipCounts(value.size, int(np.count_nonzero(~inside)))
+    return levels, ~inside

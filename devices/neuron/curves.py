@@ -127,6 +127,18 @@ def is_holomorphic(law: str | Curve) -> bool:
     return mine.holomorphic if mine else law in HOLOMORPHIC
 
 
+NOT_RISING = "falls somewhere, so that an activity belongs to several states"
+"""Why a curve cannot be inverted."""
+
+
+def is_rising(law: object) -> bool:
+    """Tell whether an activation, by its name, falls nowhere between -8 and 8; a measured one never does."""
+    if not isinstance(law, str):
+        return True
+    values = np.asarray(compute_activity(find_activation_code(law), np.linspace(-8.0, 8.0, 1601)))
+    return bool((np.diff(values) >= 0.0).all())
+
+
 def compute_activity(code: int, u: Real, table: Array = NO_TABLE) -> Real:
     """Return the activity ``rho(u)``, see `activation.activity`."""
     return activation.activity(code, u, table) if code < OWN else _evaluate(get_own_activation(code).value, u)

@@ -27,6 +27,7 @@ class Dyadic(LearningRule):
     kind: Literal["dyadic"] = "dyadic"
 
     takes_presynaptic: ClassVar[bool] = False
+    nudges: ClassVar[bool] = False
 
     def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:  # noqa: ARG002  every rule is asked alike
         """Measure the gradient of one batch on `bench`; neither the scheme nor the presynaptic choice is used."""

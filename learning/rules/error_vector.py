@@ -1,13 +1,14 @@
 """The error vector times the presynaptic activity: the rule that needs no symmetry.
 
 ``dL/dW[i, j] ~ delta_i a_j`` and ``dL/db = delta``, with `delta` estimated by a nudge scheme. Rules that ask for
-something else made of the same products are derived from it: they say what in `requests`, and the ledger of errors
-follows them.
+something else made of the same products are derived from it: they say what in `requests`; rules that find the error
+vectors in another way say how in `estimate`. The ledger of errors follows both.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 from substrate.protocol import Bench, Status
 
 from .. import cost
-from ..estimator import FreeReading, estimate_error_vectors, measure_free
+from ..estimator import Estimate, FreeReading, estimate_error_vectors, measure_free
 from ..training import Gradient, Samples, make_scored_gradient
 from .rule import RULES, LearningRule, Record, RuleContext
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
+Layers = Mapping[str, Array]
 
 
 @RULES.register
@@ -29,6 +31,9 @@ class ErrorVector(LearningRule):
 
     kind: Literal["error-vector"] = "error-vector"
 
+    terms: ClassVar[tuple[str, str]] = ("asymmetry", "finite_nudge")
+    """What the ledger calls the error of `limit`, and what a complete and noiseless measurement adds to it."""
+
     def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         """Measure the gradient of one batch on `bench`.
 
@@ -36,11 +41,45 @@ class ErrorVector(LearningRule):
         that reads whatever is there when the time is over.
         """
         free = measure_free(bench, samples.x, samples.ids, samples.epoch)
-        measured = estimate_error_vectors(bench, free, samples.target, how.scheme, how.presynaptic, how.mirror)
+        measured = self.estimate(bench, free, samples.target, how)
         keep = measured.status != Status.DIVERGED
         blocks = cost.compute_gradients(bench, measured.presynaptic, measured.delta, keep)
         asked = self.requests(blocks, bench, how.programmed)
         return make_batch_gradient(bench, free, samples.target, asked, measured.status)
+
+    def estimate(self, bench: Bench, free: FreeReading, target: Array, how: RuleContext) -> Estimate:
+        """Return the error vectors of the batch that is clamped now, and the presynaptic factors.
+
+        Parameters
+        ----------
+        bench : Bench
+            Chip, clamped and settled freely.
+        free : FreeReading
+            Its free phase.
+        target : array (batch, classes) or (batch, outputs)
+            Targets of the cost.
+        how : RuleContext
+            How to measure.
+        """
+        return estimate_error_vectors(bench, free, target, how.scheme, how.presynaptic, how.mirror)
+
+    def limit(self, exact: Layers, activity: Layers, force: Array, how: RuleContext) -> Layers:  # noqa: ARG002
+        """Return what `estimate` tends to without noise, settled completely and moved as little as can be.
+
+        Only rules that take no scheme are asked; by default it is the exact error vector.
+
+        Parameters
+        ----------
+        exact : mapping of layer to array (batch, units)
+            Exact error vectors at rest.
+        activity : mapping of layer to array (batch, units)
+            Activities at rest.
+        force : array (batch, outputs)
+            ``dC/da`` of the outputs there.
+        how : RuleContext
+            With the model of the chip.
+        """
+        return exact
 
     def requests(self, blocks: Blocks, bench: Bench, programmed: Record | None) -> Blocks:  # noqa: ARG002
         """Return what is asked of the weights, by block, from the products of error and activity.
@@ -84,3 +123,15 @@ def find_feedback_connections(bench: Bench) -> list[tuple[str, str]]:
     """Return the (pre, post) connections whose pre layer comes after their post layer."""
     order = list(bench.layers)
     return [(pre, post) for pre, post in bench.connections if order.index(pre) > order.index(post)]
+
+
+def take_free_estimate(
+    free: FreeReading, delta: Layers, status: NDArray[np.int64], steps: NDArray[np.int64]
+) -> Estimate:
+    """Return error vectors as the estimate of a rule whose presynaptic factor is the free activity.
+
+    Samples whose error vectors are not finite count as diverged.
+    """
+    finite = np.logical_and.reduce([np.isfinite(d).all(axis=1) for d in delta.values()])
+    status = np.where(finite, status, Status.DIVERGED)
+    return Estimate(dict(delta), free.activity, status, steps)

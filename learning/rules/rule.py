@@ -1,13 +1,13 @@
 """Learning rules: how the readings of one batch become a gradient.
 
 A rule is a class of parameters with one method, ``gradient(bench, samples, how)``: it clamps, settles, reads and
-returns requested directions by block. What a rule needs beyond the bench is in `Method`.
+returns requested directions by block. What a rule needs beyond the bench is in `RuleContext`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import Bench
+from substrate.protocol import BackwardModel, Bench
 
-from ..schemes.scheme import Scheme
+from ..schemes.scheme import QuasiStaticSwing, Scheme
+from ..schemes.unnudged import Unnudged
 from ..training import Gradient, Rule, Samples
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ Record = Callable[[], Mapping[str, Array]]
 class RuleContext(NamedTuple):
     """How a rule measures."""
 
-    scheme: Scheme
+    scheme: Scheme | QuasiStaticSwing
     """Nudges and weights."""
 
     presynaptic: Literal["mean", "free"] = "mean"
@@ -39,6 +40,25 @@ class RuleContext(NamedTuple):
     programmed: Record | None = None
     """The controller's own record of what is programmed now, by block; only a decay needs it."""
 
+    model: BackwardModel | None = None
+    """The controller's model of the chip, for rules that compute errors with it."""
+
+    whole: bool = False
+    """Whether a rule that draws probes takes a complete set of them, which leaves nothing to chance."""
+
+    repeat: int = 0
+    """Which measurement of the same presentation this is: names what a rule draws."""
+
+
+class ModelNeed(NamedTuple):
+    """What a rule wants to know of the chip."""
+
+    knowledge: Literal["programmed", "exact"] = "programmed"
+    """Weights and curves of the units: as they were asked for, or as they are."""
+
+    sigma: float = 0.0
+    """Relative error of every weight, one standard deviation."""
+
 
 class LearningRule(Parameters):
     """What every rule is derived from."""
@@ -48,6 +68,42 @@ class LearningRule(Parameters):
 
     takes_presynaptic: ClassVar[bool] = True
     """Whether it leaves the choice of the presynaptic factor to the scenario."""
+
+    takes_scheme: ClassVar[bool] = True
+    """Whether a nudge scheme makes its estimate; where it does not, a scheme may stand there all the same."""
+
+    nudges: ClassVar[bool] = True
+    """Whether errors reach a layer only along the connections from the outputs to it."""
+
+    computes: ClassVar[bool] = False
+    """Whether the controller makes multiply-adds in digital to find errors, beyond those of the readout."""
+
+    draws: ClassVar[bool] = False
+    """Whether it draws probes, so that no two of its measurements are alike."""
+
+    needs_rising: ClassVar[bool] = False
+    """Whether it tells the state of a unit from its activity, so that no activity may belong to several states."""
+
+    @property
+    def needs_scheme(self) -> bool:
+        """Whether it can do nothing without a nudge scheme."""
+        return self.takes_scheme
+
+    @property
+    def model_need(self) -> ModelNeed | None:
+        """What its model of the chip knows; None for rules that have no such model."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """Short name used in tables, figures and files: the kind and every parameter that is not the usual one."""
+        fields = type(self).model_fields
+        own = {n: value for n, value in self if n not in ("kind", "seed") and value != fields[n].default}
+        return self.kind + "".join(f", {name.replace('_', ' ')} {value}" for name, value in own.items())
+
+    def stand_in(self, given: Sequence[Scheme]) -> Unnudged:
+        """Return what stands for this rule where results tell schemes apart; `given` are those of the scenario."""
+        return Unnudged(kind=self.label, beside=given[0] if given and self.needs_scheme else None)
 
     @abstractmethod
     def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
@@ -67,7 +123,7 @@ def make_rule(rule: LearningRule, bench: Bench, how: RuleContext) -> Rule:
         Which rule.
     bench : Bench
         Chip; for ``asym-ep`` one with a correction.
-    how : Method
+    how : RuleContext
         How to measure.
     """
     return lambda samples: rule.gradient(bench, samples, how)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_possible_remedies
 from learning.schemes.scheme import Scheme, Swing, unfold_mirrored_nodes
+from learning.schemes.unnudged import Unnudged
 from learning.schemes.wave import Rotation
 from substrate.chip.randomness import has_conjugate_answers
 from substrate.dynamics.methods import Phase, count_cycle_steps, count_whole_steps
@@ -70,11 +71,15 @@ def count_remedies(scenario: ScenarioSpec, topology: Topology) -> int:
 
 
 def list_nudged_settlings(scenario: ScenarioSpec, schemes: list[Scheme]) -> list[NudgedSettling]:
-    """Return the nudged settlings of one sample; recorded curves show equal constant nudges once."""
+    """Return the settlings of one sample beside the free one; recorded curves show equal constant nudges once."""
     recorded = scenario.experiment.only_curves
     dynamics, found = scenario.dynamics, []
     for scheme in schemes:
-        if not isinstance(scheme, Swing):
+        if isinstance(scheme, Unnudged):
+            beside = [] if scheme.beside is None else list_nudged_settlings(scenario, [scheme.beside])
+            limit = count_phase_steps(dynamics.nudged, dynamics.dt)
+            found += [*beside, *[NudgedSettling(scheme.size, 1, limit)] * scheme.settlings]
+        elif not isinstance(scheme, Swing):
             limit = count_phase_steps(dynamics.nudged, dynamics.dt)
             nodes = (
                 scheme.nodes()

@@ -76,9 +76,9 @@ def name_signals(signal: Group) -> SignalWords:
 
 
 def find_extreme_nudges(signal: Group) -> list[int]:
-    """Return the places of the smallest and the largest nudge in a group `signal`; one place if they are the same."""
+    """Return the places of the smallest and the largest nudge in a group `signal`, once if they are the same."""
     betas = signal["beta"].data
-    return list(dict.fromkeys((int(betas.argmin()), int(betas.argmax()))))
+    return list(dict.fromkeys((int(betas.argmin()), int(betas.argmax())))) if betas.any() else []
 
 
 def list_scheme_kinds(schemes: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -59,7 +59,7 @@ def find_idle_faults(scenario: ScenarioSpec) -> Found:
         *_list_twin_needs(scenario),
     ]
     needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
-    needs += [_need_two_labels(scenario.task)]
+    needs += [_need_two_labels(scenario.task), _need_digital_work(scenario)]
     needs += _list_sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
@@ -119,6 +119,12 @@ def _list_wiring_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
 def _need_two_labels(task: Task) -> KeyNeed:
     both = not isinstance(task, CifarTask) or task.name == "cifar-100"
     return KeyNeed(("task",), ("labels",), both, "CIFAR-10 has one label a picture", 'write name = "cifar-100"')
+
+
+def _need_digital_work(scenario: ScenarioSpec) -> KeyNeed:
+    rule = scenario.learning.rule
+    hint = 'leave it out, or take learning.rule = "pat"'
+    return KeyNeed(("energy",), ("per_mac",), rule.computes, f"the rule {rule.kind} computes nothing", hint)
 
 
 def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:

@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from devices.hardware import Devices
 from devices.kinds import KindRegistry
+from devices.neuron.curves import NOT_RISING, is_rising
 from devices.parameters import Parameters
 from learning.optimisers.optimiser import Optimiser, Sgd
 from learning.policies.direct import Direct
@@ -20,6 +21,7 @@ from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.network.topology import Topology
 
+from .devices import Found
 from .homeostasis import Homeostasis
 
 
@@ -77,7 +79,7 @@ class Learning(Parameters):
     """Several nudge schemes, measured side by side."""
 
     rule: AnyRule = ErrorVector()
-    """What a gradient is made of; only used in training, but that `asym-ep` corrects the chip everywhere."""
+    """What a gradient is made of; `asym-ep` corrects the chip in everything it does."""
 
     optimiser: Optimiser = Sgd()
     """How gradients become requested changes; only used in training."""
@@ -109,6 +111,19 @@ class Learning(Parameters):
             return "learning.homeostasis.strength"
         return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
 
-    def all_schemes(self) -> list[Scheme]:
+    def given_schemes(self) -> list[Scheme]:
         """Return the schemes, however they were written."""
         return self.schemes or ([self.scheme] if self.scheme else [])
+
+    def all_schemes(self) -> list[Scheme]:
+        """Return the schemes that make the estimates; for a rule that takes none, what stands for it."""
+        given = self.given_schemes()
+        return given if self.rule.takes_scheme else [self.rule.stand_in(given)]
+
+
+def find_rule_faults(rule: LearningRule, activation: object) -> Found:
+    """Return why a rule cannot measure on units of this activation."""
+    if not rule.needs_rising or is_rising(activation):
+        return []
+    words = f"{rule.kind} tells the state of a unit from its activity, but {activation} {NOT_RISING}"
+    return [(("learning", "rule"), words, "take an activation that only rises, such as sigmoid or tanh")]

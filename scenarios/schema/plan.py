@@ -50,6 +50,9 @@ class ExperimentPlan(Parameters):
     needs_scheme: ClassVar[bool] = False
     """Gradients are estimated, so that there has to be a nudge scheme."""
 
+    takes_rules: ClassVar[bool] = False
+    """Gradients are those of ``learning.rule``, which may do without a nudge scheme."""
+
     nudges: ClassVar[bool] = True
     """The chip is nudged where there is a scheme."""
 

@@ -35,7 +35,7 @@ from .experiments import PLANS, Experiment
 from .head import ScenarioHead, refuse_faults
 from .homeostasis import find_homeostasis_faults
 from .idle import find_idle_faults
-from .learning import Learning, describe_cells
+from .learning import Learning, describe_cells, find_rule_faults
 from .network import Network, find_convolution_faults
 from .nudges import find_swing_faults
 from .optimiser import find_name_faults
@@ -79,7 +79,8 @@ class ScenarioSpec(ScenarioHead):
 
     @model_validator(mode="after")
     def _schemes_for_measure(self) -> ScenarioSpec:
-        if self.experiment.needs_scheme and not self.learning.all_schemes():
+        needed = self.learning.rule.needs_scheme or not self.experiment.takes_rules
+        if self.experiment.needs_scheme and needed and not self.learning.given_schemes():
             *names, last = (name for name, plan in PLANS.items() if plan.needs_scheme)
             words = f"{', '.join(names)} and {last} need a nudge scheme: add [learning] "
             words += 'scheme = { kind = "centred", beta = 0.2 }'
@@ -102,8 +103,8 @@ class ScenarioSpec(ScenarioHead):
         law = self.network.activation
         holomorphic = isinstance(law, str) and curves.is_holomorphic(law)
         one, plain = self.learning.scheme is not None, conversion.convert_to_plain(self, self.physical)
-        schemes, dynamics = plain.learning.all_schemes(), plain.dynamics
-        for k, scheme in enumerate(schemes):
+        schemes, dynamics = self.estimated(plain.learning), plain.dynamics
+        for k, scheme in enumerate(plain.learning.given_schemes()):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
             if not holomorphic and scheme.needs_complex:
                 hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
@@ -134,6 +135,7 @@ class ScenarioSpec(ScenarioHead):
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = find_idle_faults(self) + _find_ledger_faults(self.learning.rule, self.experiment)
+        found += find_rule_faults(self.learning.rule, network.activation)
         found += find_cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
@@ -146,7 +148,7 @@ class ScenarioSpec(ScenarioHead):
         found += find_name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += find_comparator_faults(devices) + find_pair_faults(devices) + find_range_faults(devices, self.physical)
         found += find_thermal_faults(devices.noise, self.physical, network.law)
-        real = not any(scheme.needs_complex for scheme in self.learning.all_schemes())
+        real = not any(scheme.needs_complex for scheme in self.learning.given_schemes())
         found += find_nudge_faults(devices.converters.nudge, self.phases, real)
         if self.energy.static and self._tau is None:
             hint = 'add tau = "1 us" (or capacitance and leak) to [physical]'
@@ -168,11 +170,16 @@ class ScenarioSpec(ScenarioHead):
 
     def tried(self) -> list[Scheme]:
         """Return every scheme that is measured; a study may try several sizes of each."""
-        return self.experiment.tried(self.learning.all_schemes())
+        return self.experiment.tried(self.estimated(self.learning))
+
+    def estimated(self, learning: Learning) -> list[Scheme]:
+        """Return the schemes of `learning`, or what stands for its rule where the experiment is one of the rule."""
+        return learning.all_schemes() if self.experiment.takes_rules else learning.given_schemes()
 
     def repeats(self, plan: RepeatedMeasurement) -> int:
         """Return how often a batch is measured; once where nothing is random."""
-        random = has_random_measurements(self.devices) or has_random_writes(self.devices)
+        devices, drawn = self.devices, self.experiment.takes_rules and self.learning.rule.draws
+        random = drawn or has_random_measurements(devices) or has_random_writes(devices)
         return (plan.repeats or NOISY_REPEATS) if random else 1
 
     @property

@@ -40,16 +40,25 @@ class Account:
 
     def read(self, reads: int) -> None:
         """Count real reads of all units."""
-        self._add(Budget(reads=reads))
+        self._add(Budget(reads=reads), reads * self._design.topology.units)
+
+    def read_layers(self, reads: int, units: int) -> None:
+        """Count real reads of so many units of each sample."""
+        self._add(Budget(outputs_read=reads), reads * units)
+
+    def computed(self, macs: int) -> None:
+        """Count multiply-adds of the controller."""
+        self._add(Budget(macs=macs))
 
     def written(self, pulses: int) -> None:
         """Count one programming event and the pulses it took."""
         self._add(Budget(writes=1, pulses=pulses))
 
-    def _add(self, spent: Budget) -> None:
+    def _add(self, spent: Budget, conversions: int = 0) -> None:
         design = self._design
-        conversions = spent.reads * design.topology.units
-        energy = compute_joules(design.energy, conversions, spent.pulses, spent.settled_time, design.tau)
+        energy = compute_joules(
+            design.energy, conversions, spent.pulses, spent.settled_time, design.tau, macs=spent.macs
+        )
         self.budget = self.budget.plus(spent._replace(energy=energy))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -280,6 +280,29 @@ class Chip:
         if self._at_free:
             self._output = np.ascontiguousarray(np.real(read))
         return {self.topology.input: self._input} | self.topology.split(read)
+
+    def read_layers(self, layers: Collection[str]) -> dict[str, State]:
+        """Return the activities of some unclamped layers, (batch, units) each, as a read of all would have them.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist or is clamped.
+        """
+        if unknown := [name for name in layers if name not in self.topology.columns]:
+            raise ValueError(f"a read of {unknown[0]!r}: must be an unclamped layer, one of {[*self.topology.columns]}")
+        columns = [self.topology.columns[name] for name in layers]
+        planes = 2 if np.iscomplexobj(self.state) else 1
+        self._account.read_layers(planes * len(self.state), sum(c.stop - c.start for c in columns))
+        activity = self.activity_of(self.state) if self.average is None else self.average.mean
+        read = self._reader.read(activity, False, np.r_[tuple(columns)] if columns else np.zeros(0, dtype=np.int64))
+        self._busy = max(self._busy, self._reader.conversion(False))
+        split = self.topology.split(read)
+        return {name: split[name] for name in layers}
+
+    def count_macs(self, macs: int) -> None:
+        """Enter multiply-adds of the controller, over all samples, into the budget."""
+        self._account.computed(macs)
 
     def read_cycle(self) -> dict[str, State]:
         """Return the activities through the last cycle of a swinging nudge, per layer (points, batch, units).

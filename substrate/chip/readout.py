@@ -87,7 +87,7 @@ class ReadChain:
         """Return how long after a read its last unit is converted, in tau."""
         return float(self._skew.max(initial=0.0)) + (self._design.phases.hold_time if waits else 0.0)
 
-    def read(self, activity: State, waits: bool) -> State:
+    def read(self, activity: State, waits: bool, counted: NDArray[np.int64] | None = None) -> State:
         """Return an activity (batch, units), real or complex, as it is read.
 
         Parameters
@@ -96,12 +96,14 @@ class ReadChain:
             Units of the activity.
         waits : bool
             Whether it waits in the hold to be compared with a later read.
+        counted : int array, optional
+            Units whose conversions count; absent: all. It changes no number.
         """
         self._reads += 1
         if not np.iscomplexobj(activity):
-            return self._plane(activity, 0, waits, signed=False)
-        real = self._plane(activity.real, 0, waits, signed=False)
-        return real + 1j * self._plane(activity.imag, 1, waits, signed=True)
+            return self._plane(activity, 0, waits, signed=False, counted=counted)
+        real = self._plane(activity.real, 0, waits, signed=False, counted=counted)
+        return real + 1j * self._plane(activity.imag, 1, waits, signed=True, counted=counted)
 
     def read_cycle(self, activity: State, dt: float) -> State:
         """Return the activities (points, batch, units) as they are read one after the other, one every `dt`.
@@ -120,7 +122,15 @@ class ReadChain:
         self._reads += 1
         return self._plane(value, 0, waits=False, signed=True, at_once=True)
 
-    def _plane(self, value: Array, plane: int, waits: bool, signed: bool, at_once: bool = False) -> Array:
+    def _plane(
+        self,
+        value: Array,
+        plane: int,
+        waits: bool,
+        signed: bool,
+        at_once: bool = False,
+        counted: NDArray[np.int64] | None = None,
+    ) -> Array:
         design, units, own = self._design, value.shape[1], np.abs(value)
         name = f"{self._name}/{self._reads}/{plane}"
         hold, time = design.devices.hold, self._skew + (design.phases.hold_time if waits else 0.0)
@@ -145,8 +155,9 @@ class ReadChain:
         if adc is None:
             return value
         draw = self._stream(f"adc/{name}").uniform_rows(self._ids, units) if adc.stochastic else None
-        value, clipped = convert_readout(adc, value, draw, signed, self._made[self._board][plane])
-        self.clipped = self.clipped.plus(clipped)
+        value, outside = convert_readout(adc, value, draw, signed, self._made[self._board][plane])
+        outside = outside if counted is None else outside[:, counted]
+        self.clipped = self.clipped.plus(ClipCounts(outside.size, int(np.count_nonzero(outside))))
         return value
 
 

@@ -95,6 +95,15 @@ class Linearisation(NamedTuple):
         """Return ``M^T e``: backpropagation through the equilibrium, ``dC/d drive``."""
         return self._solve(self.couplings.transposed(), force)
 
+    def iterate_adjoint(self, force: Array, iterations: int) -> Array:
+        """Return ``M^T e`` after some Jacobi steps ``x <- x + (R e + J_u^T x) / (1 - D)`` from 0, which may diverge."""
+        right, own = self.law.respond(force, self.slopes), 1.0 - (0.0 if self.bend is None else self.bend)
+        mirrored, rows, x = self.couplings.transposed(), np.arange(len(force)), np.zeros_like(force)
+        with np.errstate(all="ignore"):
+            for _ in range(iterations):
+                x = x + (right - self._outward(mirrored, x, rows)) / own
+            return np.asarray(self.slopes * x)
+
     def first_order(self, delta: Array) -> Array:
         """Return ``2 M_S A delta``: the asymmetry error to first order in ``A = (W - W^T)/2``.
 

@@ -29,7 +29,7 @@ from ...rules.error_vector import ErrorVector
 from ..exact import compute_exact_gradients
 from ..goal import ChangedGoal
 from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
-from .vectors import Ledger, compute_sample_moments, split_finite_nudge
+from .vectors import Ledger, compute_sample_moments, list_rule_terms, split_finite_nudge
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -80,12 +80,10 @@ def make_connection_ledgers(
     goal = runs.goals[s]
     change = {} if goal is None else rule.find_goal_change(goal, reference.delta, rest)
     whole = rule.reference(topology.split(reference.delta), rest, local=False)
+    limit, trimmed, first = at_rest(runs.limit), *(at_rest(delta) for delta in _find_parts_of_limit(runs))
     if isinstance(trial.rule, Dyadic):
-        limit = trimmed = first = complete = at_rest(reference.delta)
-        change = {name: np.zeros_like(block) for name, block in limit.items()}
+        complete, change = limit, {name: np.zeros_like(block) for name, block in limit.items()}
     else:
-        limit, trimmed = at_rest(reference.ep), at_rest(reference.trimmed)
-        first = at_rest(reference.delta + reference.first_order)
         # Of nudges that were settled completely the presynaptic factor belongs to the finite nudge.
         complete = rule.measured(runs.complete.taken[s], None)
         rest = runs.complete.taken[s].estimate.presynaptic
@@ -107,8 +105,18 @@ def make_connection_ledgers(
         known = tuple(step[name] for step in steps)
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)
-        books[name] = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))._replace(cut=most)
+        book = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))
+        books[name] = book._replace(cut=most, names=list_rule_terms(trial.rule))
     return books
+
+
+def _find_parts_of_limit(runs: LedgerRuns) -> tuple[Array, Array]:
+    """Return error vectors without gains of units, and to first order of the asymmetry; of other limits NaN."""
+    reference, limit = runs.reference, runs.limit
+    if limit is reference.ep:
+        return reference.trimmed, reference.delta + reference.first_order
+    same = limit if limit is reference.delta else np.full_like(limit, np.nan)
+    return same, same
 
 
 def _make_connection_ledger(

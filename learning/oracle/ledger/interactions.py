@@ -109,7 +109,8 @@ def measure_interactions(
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     chips |= {f"all but {name}": everything - {name} for name in names}
-    bench = _MeasuredChips(chip, trial._replace(mirror=has_conjugate_answers(chip.design.devices)), repeats, {}, {}, [])
+    trial = trial._replace(mirror=has_conjugate_answers(chip.design.devices), whole=True)
+    bench = _MeasuredChips(chip, trial, repeats, {}, {}, [])
     for words, present in chips.items():
         if present not in bench.found:
             if say is not None:

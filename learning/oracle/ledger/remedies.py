@@ -121,7 +121,7 @@ def _symmetrise_weights(setting: GradientSetting) -> GradientSetting:
     return setting if tied else setting._replace(alike=True)
 
 
-_ASYMMETRY, _SETTLING, _READOUT, _NOISE = ("asymmetry",), ("settling",), ("readout",), ("noise",)
+_ASYMMETRY, _SETTLING, _READOUT, _NOISE = ("asymmetry", "model"), ("settling",), ("readout",), ("noise",)
 
 _TERMS = {COMMON: _ASYMMETRY, DIFFERENT: _READOUT, RANDOM: _NOISE}
 """The term of the ledger that holds the causes of a class, see `substrate.chip.causes`."""
@@ -137,7 +137,7 @@ REMEDIES: dict[str, Remedy] = {
     **{name: remedy for name, remedy in _WHOLE.items() if DECLARED[name].cause.of_weights},
     "correction-knowledge": Remedy(_ASYMMETRY, _make_cause_remover("correction-knowledge")),
     "cell-bounds": Remedy(_ASYMMETRY, _make_writes_faithful),
-    "symmetric-weights": Remedy(_ASYMMETRY, _symmetrise_weights),
+    "symmetric-weights": Remedy(("asymmetry",), _symmetrise_weights),
     "smaller-nudge": Remedy(("finite_nudge",), _make_nudge_scaler(0.5)),
     "centred-nudge": Remedy(("finite_nudge",), _centre_nudge),
     "longer-phases": Remedy(_SETTLING, _lengthen_phases),

@@ -29,16 +29,17 @@ from substrate.chip.randomness import has_conjugate_answers, has_random_measurem
 from substrate.protocol import has_settled
 from substrate.settling.completion import make_dynamics_complete
 
+from ...cost import compute_cost_force
 from ...draws import draw_sample_signs
 from ...estimator import Estimate, FreeReading, NudgeReading, combine_readings, iterate_readings
-from ...rules.contrastive import Contrastive
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
-from ...rules.rule import LearningRule
+from ...rules.rule import LearningRule, RuleContext
 from ...schemes.nodes import RandomSign
 from ...schemes.scheme import QuasiStaticSwing, Scheme
 from ..exact import ExactErrors, compute_exact_errors
 from ..goal import ChangedGoal, integrate_goal
+from ..models import make_rule_model
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -84,9 +85,21 @@ class Trial(NamedTuple):
     purpose: str = ""
     """What it is measured for: names the noise."""
 
+    beside: Scheme | None = None
+    """Scheme of a rule that takes none for itself, but uses one as well."""
+
+    whole: bool = False
+    """Whether a rule that draws probes takes a complete set of them."""
+
     def clamp(self, chip: Chip, repeat: int = 0) -> None:
         """Put the batch on `chip`; `repeat` names the draw of the noise."""
         chip.set_input(self.x, None, self.epoch, self.purpose, repeat)
+
+    def context(self, chip: Chip, scheme: Scheme | QuasiStaticSwing, repeat: int = 0) -> RuleContext:
+        """Return how the rule measures on `chip`."""
+        used = scheme if self.rule.takes_scheme or self.beside is None else self.beside
+        model = make_rule_model(self.rule, chip)
+        return RuleContext(used, self.presynaptic, self.mirror, None, model, self.whole, repeat)
 
 
 class SchemeRun(NamedTuple):
@@ -129,6 +142,9 @@ class LedgerRuns(NamedTuple):
     static: LedgerRun
     repeats: list[LedgerRun]
     """At least one."""
+
+    limit: Array
+    """What the rule tends to for a vanishing nudge, noiseless and settled completely, (batch, units)."""
 
     goals: list[ChangedGoal | None]
     """Per scheme: the gradient of the goal that its finite nudges make; None where a rule has none."""
@@ -178,13 +194,14 @@ def run_without_causes(
     design, tell = chip.design, say or (lambda _: None)
     trial = trial._replace(mirror=has_conjugate_answers(design.devices))
     own = []
-    random = has_random_measurements(design.devices)
+    random = trial.rule.draws or has_random_measurements(design.devices)
     for r in range(repeats if random else 1):
         tell(f"measuring {len(trial.x)} samples" + (f", repeat {r + 1} of {repeats}" if random else ""))
         own.append(run_trial(chip, trial, r))
     quiet = _remove_noise(chip) if _remove_noise(chip).design != design else chip
     tell("the same without its noise, and without its readout")
-    static = own[0] if quiet is chip else run_trial(quiet, trial)
+    trial = trial._replace(whole=True)
+    static = own[0] if quiet is chip and not trial.rule.draws else run_trial(quiet, trial)
     reference = compute_exact_errors(quiet, trial.target)
     ideal = quiet.without(*list_readout_causes())
     precise = static if ideal.design == quiet.design else run_trial(ideal, trial)
@@ -202,6 +219,7 @@ def run_without_causes(
         precise,
         static,
         own,
+        _find_limit(quiet, trial, reference),
         goals,
         [is_ended_by_clock(chip, scheme) for scheme in trial.schemes],
     )
@@ -231,7 +249,7 @@ def run_trial(chip: Chip, trial: Trial, repeat: int = 0, keeps: bool = False) ->
     for scheme in trial.schemes:
         if taken and chip.design.devices.noise.slow:
             free, state = _read_free_phase(chip, trial, repeat)
-        taken.append(_run_nudged_scheme(chip, free, trial, scheme, keeps))
+        taken.append(_run_scheme(chip, free, trial, scheme, repeat, keeps))
     return LedgerRun(free, state, taken)
 
 
@@ -274,9 +292,9 @@ def _read_free_phase(chip: Chip, trial: Trial, repeat: int) -> tuple[FreeReading
 def _find_goal(chip: Chip, trial: Trial, s: int, reference: ExactErrors, complete: SchemeRun) -> ChangedGoal | None:
     """Return the goal that scheme `s` measures the gradient of on a chip that has settled completely.
 
-    A correction adds a drive that no energy has, and the dyadic rule does not nudge: neither has a goal.
+    A correction adds a drive that no energy has, and rules that do not nudge have none.
     """
-    if isinstance(trial.rule, Dyadic) or chip.design.correction != "none":
+    if isinstance(trial.rule, Dyadic) or not trial.rule.takes_scheme or chip.design.correction != "none":
         return None
     scheme, names = trial.schemes[s], chip.topology.names
     settled = [np.concatenate([one.activity[name] for name in names], axis=1) for one in complete.readings]
@@ -286,14 +304,29 @@ def _find_goal(chip: Chip, trial: Trial, s: int, reference: ExactErrors, complet
     return integrate_goal(chip, reference.equilibrium.state, trial.target, scheme.nodes(), settled, signs)
 
 
-def _run_nudged_scheme(
-    chip: Chip, free: FreeReading, trial: Trial, scheme: Scheme | QuasiStaticSwing, keeps: bool
+def _run_scheme(
+    chip: Chip, free: FreeReading, trial: Trial, scheme: Scheme | QuasiStaticSwing, repeat: int, keeps: bool
 ) -> SchemeRun:
-    taken = iterate_readings(chip, free, trial.target, scheme, trial.mirror)
-    if not keeps and not isinstance(trial.rule, Contrastive):
-        return SchemeRun(combine_readings(chip, free, taken, trial.presynaptic), [])
-    kept = list(taken)
+    if isinstance(trial.rule, ErrorVector) and not (keeps and trial.rule.takes_scheme):
+        return SchemeRun(trial.rule.estimate(chip, free, trial.target, trial.context(chip, scheme, repeat)), [])
+    kept = list(iterate_readings(chip, free, trial.target, scheme, trial.mirror))
     return SchemeRun(combine_readings(chip, free, kept, trial.presynaptic), kept)
+
+
+def _find_limit(chip: Chip, trial: Trial, reference: ExactErrors) -> Array:
+    """Return what the rule tends to on `chip`, whose rest points and exact error vectors these are."""
+    if isinstance(trial.rule, Dyadic):
+        return reference.delta  # the second state rests there
+    if trial.rule.takes_scheme or not isinstance(trial.rule, ErrorVector):
+        return reference.ep
+    split, output = chip.topology.split, chip.topology.output
+    rest = split(reference.equilibrium.activity)
+    force = compute_cost_force(chip.readout, rest[output], trial.target)
+    exact = split(reference.delta)
+    found = trial.rule.limit(exact, rest, force, trial.context(chip, trial.schemes[0]))
+    if found is exact:
+        return reference.delta
+    return np.concatenate([found[name] for name in chip.topology.names], axis=1)
 
 
 def _run_adjoint_scheme(chip: Chip, free: FreeReading, target: Array) -> SchemeRun:

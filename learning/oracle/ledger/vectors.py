@@ -24,6 +24,10 @@ The asymmetry has parts, see `PARTS`. So has the finite nudge: the change of goa
 which is no error of the chip, and the rest. A cause that is off leaves an exact zero. Error vectors are no products,
 have no presynaptic factor, are not forgotten and not written: these five terms belong to
 `learning.oracle.ledger.connections`.
+
+Rules that take no nudge have other names for two terms: what their limit lacks, and what a complete measurement adds
+(`ErrorVector.terms`). The limit of such a rule is its own (`ErrorVector.limit`), and a rule that draws probes takes a
+complete set of them in every run but the repeats, so that what is left to chance is noise.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.dyadic import Dyadic
+from ...rules.error_vector import ErrorVector
+from ...rules.rule import LearningRule
 from ..goal import ChangedGoal
 from .runs import LedgerRuns, Mask, Trial
 
@@ -116,13 +122,13 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
         Which scheme.
     """
     reference = runs.reference
-    limit, complete = reference.ep, runs.complete.taken[s].delta
+    limit, complete = runs.limit, runs.complete.taken[s].delta
     parts = {"gains": reference.gains, "irreducible": reference.irreducible, "first_order": reference.first_order}
+    if limit is not reference.ep:  # no part of what EP lacks is a part of what this rule lacks
+        parts = {name: np.full_like(limit, 0.0 if limit is reference.delta else np.nan) for name in PARTS}
     if isinstance(trial.rule, Dyadic):
-        # There is no nudge, and the second state rests at the exact error vector.
-        limit = complete = reference.delta
-        parts = {name: np.zeros_like(limit) for name in PARTS}
-    else:
+        complete = reference.delta  # there is no nudge
+    elif trial.rule.takes_scheme:
         parts |= split_finite_nudge(complete - limit, find_goal_change(runs.goals[s], reference.delta))
     static = runs.static.taken[s].delta
     noisy, variance = static, np.zeros_like(static)
@@ -131,13 +137,20 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
     exact = reference.delta, reference.delta
     steps = (*exact, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
-    goal = runs.goals[s]
-    jumped = None if goal is None else goal.jumped
+    goal, names = runs.goals[s], list_rule_terms(trial.rule)
+    whole = Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s), names=names)
+    whole = whole._replace(jumped=None if goal is None else goal.jumped)
     if not runs.random:
-        return Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s), jumped=jumped)
+        return whole
     left = variance / len(runs.repeats)
     held = dict.fromkeys(TERMS[TERMS.index("noise") :], left)
-    return Ledger(steps, parts, variance, {"noise": variance}, {"noise": left}, held, runs.keep(s), jumped=jumped)
+    return whole._replace(single={"noise": variance}, uncertain={"noise": left}, held=held)
+
+
+def list_rule_terms(rule: LearningRule) -> tuple[str, ...]:
+    """Return the causes of error of a rule, in the order in which they act."""
+    own = dict(zip(("asymmetry", "finite_nudge"), rule.terms, strict=True)) if isinstance(rule, ErrorVector) else {}
+    return tuple(own.get(term, term) for term in TERMS)
 
 
 def find_goal_change(goal: ChangedGoal | None, exact: Array) -> Array | None:

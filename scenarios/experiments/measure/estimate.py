@@ -6,6 +6,7 @@ from learning.oracle.goal import count_goal_points
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting
 from learning.rules.dyadic import Dyadic
 from learning.schemes.scheme import Scheme
+from learning.schemes.unnudged import Unnudged
 from substrate.chip.causes import list_causes
 from substrate.chip.randomness import has_random_measurements, has_random_writes
 from substrate.network.topology import Topology
@@ -51,18 +52,19 @@ def estimate_measure_times(
 ) -> dict[str, float]:
     """Return the parts of one measurement of gradients and its ledger."""
     design, repeats = chip.design, chip.scenario.repeats(plan)
-    random = has_random_measurements(design.devices)
+    random = has_random_measurements(design.devices) or chip.scenario.learning.rule.draws
     one = chip.run(schemes, samples)
     quiet = chip.without(*NOISE)
     ideal = quiet.without(*READOUT)
     double = ideal.precisely()
     references = [chip.complete(), chip.complete()]
+    whole = [_complete_probes(scheme, chip.topology.units) for scheme in schemes]
     references += [quiet] if random else []
     references += [ideal] if ideal.design != quiet.design else []
     references += [double] if double.design != ideal.design else []
     found = {
         "settling": one * (repeats if random else 1),
-        "reference runs": sum(other.run(schemes, samples) for other in references),
+        "reference runs": sum(other.run(whole, samples) for other in references),
         "exact gradients": 2.0 * estimate_exact_time(ideal, samples),
         "goals": _estimate_goal_time(chip, schemes, samples),
         "writes": len(schemes) * _estimate_connection_time(chip, samples, repeats),
@@ -74,11 +76,18 @@ def estimate_measure_times(
 def _estimate_goal_time(chip: TimedChip, schemes: list[Scheme], samples: int) -> float:
     """Return the seconds in which the goals of all schemes are integrated; a complex nudge takes several times more."""
     learning = chip.scenario.learning
-    if isinstance(learning.rule, Dyadic) or learning.correction != "none":
+    if isinstance(learning.rule, Dyadic) or not learning.rule.takes_scheme or learning.correction != "none":
         return 0.0
     counts = [count_goal_points(scheme.nodes()) for scheme in schemes]
     points = sum(real + COMPLEX * complex_ones for real, complex_ones in counts)
     return points * samples * estimate_response_time(chip)
+
+
+def _complete_probes(scheme: Scheme, units: int) -> Scheme:
+    """Return the scheme with a complete set of probes where there are any."""
+    if not isinstance(scheme, Unnudged) or not scheme.settlings:
+        return scheme
+    return scheme.model_copy(update={"settlings": 2 << max(0, units - 1).bit_length()})
 
 
 def _estimate_connection_time(chip: TimedChip, samples: int, repeats: int) -> float:

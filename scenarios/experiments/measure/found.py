@@ -62,5 +62,5 @@ class Measurement(NamedTuple):
     tried: MeasuredRemedies | None
     """None where it was not asked for."""
 
-    rule: ExpectedError
-    """What the matching rule expects over chips of this spread."""
+    matching: ExpectedError | None
+    """What the matching rule expects of nudges over chips of this spread; None where the rule takes none."""

@@ -19,7 +19,7 @@ from learning.oracle.ledger.statistics import (
     compute_term_size,
     is_live,
 )
-from learning.oracle.ledger.vectors import PARTS, TERMS, Ledger
+from learning.oracle.ledger.vectors import PARTS, Ledger
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
@@ -117,8 +117,8 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
         "ledger/connections": {
             "scheme": labels["scheme"],
             "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
-            "term": _make_term_labels(TERMS),
-            **_make_ledger_tables(blocks, "connection", TERMS),
+            "term": _make_term_labels(found.ledgers[0].names),
+            **_make_ledger_tables(blocks, "connection", found.ledgers[0].names),
             "cut": Variable(
                 ("scheme", "connection"),
                 np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),

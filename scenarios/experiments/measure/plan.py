@@ -13,6 +13,7 @@ class Measure(ExperimentPlan):
     """Measure gradients on the chip and compare them with the exact ones; nothing is learned."""
 
     needs_scheme: ClassVar = True
+    takes_rules: ClassVar = True
     compares_gradients: ClassVar = True
 
     kind: Literal["measure"]

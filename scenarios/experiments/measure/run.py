@@ -62,12 +62,15 @@ def measure_gradients(
     """
     schemes = learning.all_schemes()
     trial = Trial(batch.x, batch.target, schemes, learning.rule, learning.presynaptic, **names._asdict())
+    trial = trial._replace(beside=next(iter(learning.given_schemes()), None))
     runs = run_without_causes(chip, trial, repeats, say)
     books = [make_ledger(runs, trial, s) for s in range(len(schemes))]
     nominal = chip.ideal()
     measure_free(nominal, batch.x)
     designed = compute_exact_errors(nominal, batch.target)
-    rule = predict_matching_error(nominal, designed, compute_weight_spreads(chip.design, chip.programmed))
+    matching = None
+    if learning.rule.takes_scheme:
+        matching = predict_matching_error(nominal, designed, compute_weight_spreads(chip.design, chip.programmed))
     books, keep = select_common_samples(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
     probe, connections = TrialWrite(learning.optimiser.rate, repeats), []
     for s, book in enumerate(books):
@@ -85,7 +88,7 @@ def measure_gradients(
         keep=keep,
         designed=designed,
         tried=None,
-        rule=rule,
+        matching=matching,
     )
     return found._replace(tried=_measure_remedies(chip, trial, found, learning, say)) if advise else found
 

@@ -99,6 +99,7 @@ def _make_signal_group(topology: Topology, found: Measurement, schemes: list[Sch
         compute_rms_norm(found.free.activity[name][keep]) / np.sqrt(topology.layers[name]) for name in topology.names
     ]
     beta = np.array([scheme.beta for scheme in schemes])
+    nudged = np.where(beta > 0.0, beta, np.nan)  # without a nudge there is no change to read
     return {
         "scheme": _make_scheme_labels(schemes),
         "layer": list_layer_names(topology),
@@ -107,7 +108,7 @@ def _make_signal_group(topology: Topology, found: Measurement, schemes: list[Sch
         "delta": Variable(("layer",), per_unit(found.reference.delta), long_name="rms exact error vector per unit"),
         "evoked": Variable(
             ("scheme", "layer"),
-            np.outer(beta, per_unit(found.reference.ep)),
+            np.outer(nudged, per_unit(found.reference.ep)),
             long_name="rms change of activity to read",
         ),
     }
@@ -150,7 +151,8 @@ def _make_quality_group(topology: Topology, found: Measurement) -> Group:
     def mean_cosine(a: Array, b: Array) -> Array:
         return np.array([average_defined(compute_cosines(a[reached][:, c], b[reached][:, c]))[0] for c in rows])
 
-    rule = [average_defined(found.rule.cosine[name][reached])[0] for name in topology.names]
+    matching = found.matching
+    rule = [average_defined(matching.cosine[n][reached])[0] if matching else np.nan for n in topology.names]
     dims = ("scheme", "layer")
     return {
         "cosine": Variable(dims, cosine, long_name="cosine to the exact gradient, mean over kept samples"),

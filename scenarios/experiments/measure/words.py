@@ -16,8 +16,11 @@ from .advice import describe_remedies, find_main_part
 NAMES = {
     "locality": "What no local product gives",
     "asymmetry": "Feedback asymmetry",
+    "model": "The model of the chip",
     "clamp": "Clamping the outputs",
     "finite_nudge": "The finite nudge",
+    "iterations": "Too few iterations of the backward pass",
+    "finite_perturbation": "The size of the perturbation",
     "settling": "Settling",
     "precision": "The precision",
     "readout": "The readout",
@@ -35,7 +38,10 @@ DITHERED = "Readout + noise"
 SINGLE = "Noise of one measurement"
 """How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
 
-VECTOR_TERMS = ("asymmetry", "clamp", "finite_nudge", "settling", "precision")
+VECTOR_TERMS = (
+    *("asymmetry", "model", "clamp", "finite_nudge", "iterations", "finite_perturbation"),
+    *("settling", "precision"),
+)
 """Terms of error vectors; a result has those that its machine can have."""
 
 _ON_THE_WAY = ("locality", "presynaptic", "forgetting", "write", "write_noise")

@@ -28,6 +28,7 @@ class Train(ExperimentPlan):
     """Train the chip through its own measurements."""
 
     needs_scheme: ClassVar = True
+    takes_rules: ClassVar = True
     resumes: ClassVar = True
 
     kind: Literal["train"]

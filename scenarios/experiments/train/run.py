@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from learning.estimator import measure_free
 from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
+from learning.oracle.models import make_rule_model
 from learning.policies.policy import make_request_writer
 from learning.rules.rule import RuleContext, make_rule
 from learning.training import TEST, evaluate, train
@@ -117,9 +118,9 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.setup.learning
     rule, record = make_exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        how = RuleContext(
-            learning.all_schemes()[0], learning.presynaptic, has_conjugate_answers(chip.design.devices), record
-        )
+        scheme = (learning.given_schemes() or learning.all_schemes())[0]
+        mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(learning.rule, chip)
+        how = RuleContext(scheme, learning.presynaptic, mirror, record, model)
         rule = make_rule(learning.rule, chip, how)
         if learning.homeostasis is not None:
             rule = add_homeostasis(rule, partial(learning.homeostasis.pull, chip))

@@ -64,6 +64,7 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
         **(_describe_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
         "reads of all units": group["reads"].data[-1],
+        **_describe_digital_work(group),
         "writes of all weights": group["writes"].data[-1],
         **(_describe_writes(result, group) if "lost" in group else {}),
         **({"energy (J)": group["energy"].data[-1]} if "energy" in group and group["energy"].data[-1] else {}),
@@ -79,11 +80,17 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
     return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
 
 
+def _describe_digital_work(group: Group) -> dict[str, Any]:
+    """Return what rules that compare costs or compute errors ask for, in words."""
+    words = {"outputs_read": "reads of outputs alone", "macs": "multiply-adds in digital"}
+    return {text: group[name].data[-1] for name, text in words.items() if name in group and group[name].data[-1]}
+
+
 def _describe_probes(group: Group) -> dict[str, Any]:
     """Return how the settlings with injected drives ended, in words."""
     probes, unsettled = (int(group[name].data[-1]) for name in ("probes", "probes_unsettled"))
     return {
-        "of these: probes of homeostasis": probes,
+        "of these: probes with injected drives": probes,
         f"probes that did not settle ({format_share(unsettled / probes)})": unsettled,
     }
 

@@ -38,6 +38,8 @@ _EPOCH_NAMES = {
     "memory_bits": "digital memory of optimiser and write policy per cell, in bits",
     "probes": "settlings with injected drives so far, per sample; part of `settlings`",
     "probes_unsettled": "of these: did not settle",
+    "outputs_read": "real reads of some layers only so far, such as the outputs; not part of `reads`",
+    "macs": "multiply-adds so far that the controller made to find errors",
     "lost": "requests of weights so far that moved no cell: below one step, or held back",
     "lost_bias": "the same of biases",
     "cut": "requests of weights so far for more pulses than one write gives",

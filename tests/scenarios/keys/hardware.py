@@ -43,6 +43,7 @@ FOUND: dict[str, Sample | Silent] = {
         weight_range=0.2,
     ),
     **table("energy", TRAINED, per_read=1e-12, static=at(1e-6, physical={"tau": 1e-6})),
+    **table("energy", TRAINED | {"learning.rule": {"kind": "pat"}}, per_mac=1e-12),
     **table("energy", TRAINED | {"devices.update": {"kind": "constant-step", "step": 0.01}}, per_pulse=1e-12),
     **table(
         "devices.twin",

@@ -102,6 +102,18 @@ RULES: dict[str, dict[str, Any]] = {
     "dyadic": {},
     "kolen-pollack": {"decay": 0.1},
     "feedback-alignment": {},
+    "pat": {
+        "model": at("exact", devices__weights__mismatch_sigma=0.2),
+        "weight_sigma": 0.2,
+        "iterations": 3,
+    },
+    "node-perturbation": {
+        "probes": 3,
+        "code": "random",
+        "size": 0.2,
+        "control": "ep",
+        "seed": 3,
+    },
 }
 for _kind, _own in RULES.items():
     _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}

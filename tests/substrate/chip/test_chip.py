@@ -284,6 +284,28 @@ def test_probes_that_do_not_fit_are_refused(port, probe, words):
 # Writes
 
 
+def test_some_layers_are_read_as_all_would_be_and_counted_apart():
+    parts = {"noise": Noise(read=0.01), "converters": Converters(readout=Adc(bits=3, full_scale=0.5))}
+    one, other = random_chip(**parts, energy=Energy(per_read=1.0)), random_chip(**parts)
+    for chip in (one, other):
+        chip.set_input(random_batch(chip)[0])
+        chip.settle()
+    before, found, whole = one.budget, one.read_layers(["out"]), other.read()
+    assert list(found) == ["out"]
+    np.testing.assert_array_equal(found["out"], whole["out"])
+    assert one.budget.plus(before, -1) == Budget(outputs_read=5, energy=20.0)
+    assert one.clipped.conversions == 20
+    assert one.clipped.outside <= other.clipped.outside
+    with pytest.raises(ValueError, match="a read of 'in': must be an unclamped layer"):
+        one.read_layers(["in"])
+
+
+def test_multiply_adds_of_the_controller_take_energy():
+    chip = random_chip(energy=Energy(per_mac=0.5))
+    chip.count_macs(7)
+    assert chip.budget == Budget(macs=7, energy=3.5)
+
+
 def test_a_write_moves_cells_by_whole_pulses_and_counts_them():
     chip = random_chip(update=ConstantStep(step=0.1), sigma=0.1)
     before = {name: block.copy() for name, block in chip.programmed.items()}

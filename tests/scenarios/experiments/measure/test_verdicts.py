@@ -102,7 +102,7 @@ def test_everything_that_can_be_taken_away_is_planted():
 def test_a_planted_cause_is_named_and_taking_it_away_helps(plant):
     result = measured_with((plant,))
     best, found = first_attempt(result)
-    assert found.terms in {("readout", "noise"), REMEDIES[plant].terms}
+    assert found.terms == ("readout", "noise") or set(found.terms) <= set(REMEDIES[plant].terms)
     assert PARTS[best.name] in {PARTS[plant], PARTS[BEHIND.get(plant, plant)]}, make_answer(result)
     assert best.helps
     assert best.error < 0.7 * best.error_before

@@ -134,7 +134,7 @@ def test_probes_that_did_not_settle_stand_in_the_budget(tmp_path, kind, steps, s
     assert words == (
         []
         if share is None
-        else ["of these: probes of homeostasis", f"probes that did not settle ({100 * share:.1f} %)"]
+        else ["of these: probes with injected drives", f"probes that did not settle ({100 * share:.1f} %)"]
     )
 
 
