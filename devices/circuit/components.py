@@ -43,6 +43,11 @@ class ResistorSpread(Parameters):
     noise: ConductanceNoise = ConductanceNoise()
     """How conductances fluctuate."""
 
+    wires: Annotated[Resistance, Field(gt=0.0)] | None = None
+    """Resistance of wires, which add nodes. Between layers: of every segment of a line of a crossbar, from conductor to
+    conductor, in which each node of the first layer drives a row and each of the other ends a column. In other
+    circuits: of a wire at the first node of every resistor and transistor. Absent: none."""
+
 
 class TransistorSpread(Parameters):
     """MOS channels whose gate voltages are learned."""

@@ -41,7 +41,7 @@ class BuiltCircuit(NamedTuple):
     """Names of all elements but ideal diodes, of circuits on graphs."""
 
 
-def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance: float | None) -> BuiltCircuit:
+def build_graph(network: GraphNetwork, elements: Sequence[Element]) -> BuiltCircuit:
     """Return the circuit of named nodes and elements.
 
     Parameters
@@ -50,8 +50,6 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
         Its nodes and models.
     elements : sequence of Element
         Its elements, those of a lattice included.
-    capacitance : float or None
-        Of every free node to ground, in farad.
     """
     roles = find_roles(network)
     order = [GROUND, *roles, *(node for element in elements for node in element.between)]
@@ -60,7 +58,6 @@ def build_graph(network: GraphNetwork, elements: Sequence[Element], capacitance:
     inputs, outputs = ([name for name, role in roles.items() if role == kind] for kind in ("input", "output"))
     held_nodes, answers = (np.array([nodes[name] for name in names], dtype=np.int64) for names in (held, outputs))
     circuit = CircuitGraph(tuple(nodes), held_nodes, answers, **_make_elements(network, elements, nodes))
-    circuit = add_capacitance(circuit, capacitance)
     fixed = [getattr(roles.get(name), "held", 0.0) for name in held]
     column = np.array([inputs.index(name) if name in inputs else -1 for name in held], dtype=np.int64)
     free = np.setdiff1d(circuit.free, circuit.outputs)

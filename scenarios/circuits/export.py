@@ -56,9 +56,11 @@ def write_sample_decks(setup: CircuitSetup, sample: int = 0, device_models: bool
         raise ValueError(f"{free} free nodes: decks are written of circuits of at most {LIMIT}")
     chip = CircuitChip(setup.graph._replace(tolerance=TOLERANCE), setup.programmed, *setup.fabrication)
     names = dict(setup.elements)
-    if (known := names.get("conductors")) and setup.scenario.devices.inputs.resistance is not None:
-        behind = len(setup.graph.circuit.conductors.g) - len(known)  # those of the sources stand last
-        names["conductors"] = (*known, *(f"R_source{k}" for k in range(behind)))
+    if known := names.get("conductors"):  # behind those of the scenario stand sources, then wires
+        wires = setup.graph.wires
+        sources = len(setup.graph.circuit.conductors.g) - len(known) - wires
+        added = [f"R_source{k}" for k in range(sources)] + [f"R_wire{k}" for k in range(wires)]
+        names["conductors"] = (*known, *added)
     if setup.scenario.physical.capacitance is not None:
         names.pop("capacitors", None)  # every node has one more
     decks = {}
@@ -66,7 +68,9 @@ def write_sample_decks(setup: CircuitSetup, sample: int = 0, device_models: bool
         twin = phase.name != "free" and chip.design.devices.drops.twin_sigma > 0.0
         title = f"{setup.scenario.name}, training sample {sample}, {phase.words}"
         circuit = chip.system(twin).circuit
-        decks[f"{phase.name}.cir"] = write_deck(circuit, phase.drive, title, None, device_models, names)
+        guess = float(phase.drive.held.mean()) if chip.design.wires and len(circuit.transistors.a) else None
+        deck = write_deck(circuit, phase.drive, title, None, device_models, names, guess)
+        decks[f"{phase.name}.cir"] = deck
     return decks
 
 

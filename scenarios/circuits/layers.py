@@ -20,12 +20,11 @@ from substrate.circuits.circuit import (
 from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
 
 from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
-from .elements import add_capacitance
 
 Whole = NDArray[np.int64]
 
 
-def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitDesign:
+def build_layers(network: LayeredNetwork) -> CircuitDesign:
     """Return the circuit of a deep resistive network; its blocks are those of its connections and layers.
 
     The first half of a layer with diodes (and the middle node) is held up by them, the other half down. Behind an
@@ -36,8 +35,6 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
     ----------
     network : LayeredNetwork
         Layers, diodes, amplifiers.
-    capacitance : float or None
-        Of every free node to ground, in farad.
     """
     first, *others = network.layers
     inputs, rails = network.layers[first], 2 if network.rails == "both" else 1
@@ -61,8 +58,8 @@ def build_layers(network: LayeredNetwork, capacitance: float | None) -> CircuitD
     column, sign = np.full(len(held), -1), np.ones(len(held))
     column[1 : 1 + rails * inputs] = np.tile(np.arange(inputs), rails)
     sign[1 + inputs : 1 + rails * inputs] = -1.0
-    feeds, whole = Feeds(fixed, column, sign), add_capacitance(circuit, capacitance)
-    return CircuitDesign(whole, feeds, (first, inputs), layers, blocks, node_metrics=metrics)
+    feeds = Feeds(fixed, column, sign)
+    return CircuitDesign(circuit, feeds, (first, inputs), layers, blocks, node_metrics=metrics)
 
 
 def _add_conductors(

@@ -17,7 +17,7 @@ from ..data.arrays import DataError, compute_digest, find_path, make_data_error
 from ..language.faults import Finding
 from ..language.lines import Key
 from ..schema.circuit.network import GraphNetwork
-from .elements import BuiltCircuit, add_capacitance
+from .elements import BuiltCircuit
 
 Array = NDArray[np.float64]
 PLACE = ("network", "netlist")
@@ -27,7 +27,7 @@ _LARGEST = 50_000_000
 
 
 def read_netlist_circuit(
-    network: GraphNetwork, path: Path, capacitance: float | None
+    network: GraphNetwork, path: Path
 ) -> tuple[BuiltCircuit | None, dict[str, str], list[str], list[Finding]]:
     """Return the circuit of a netlist, digest and words of the file, and what is wrong with it."""
     try:
@@ -51,10 +51,9 @@ def read_netlist_circuit(
     sources = [name.lower() for name in found.names.get("held", ())]
     column = np.array([_find_place(inputs, name) for name in sources], dtype=np.int64)
     fixed = np.where(column >= 0, 0.0, found.held)
-    whole = add_capacitance(circuit, capacitance)
     free = np.setdiff1d(circuit.free, circuit.outputs)
     layers = ({"nodes": free} if len(free) else {}) | {"out": circuit.outputs}
-    design = CircuitDesign(whole, Feeds(fixed, column, np.ones(len(fixed))), ("in", len(inputs)), layers, learned)
+    design = CircuitDesign(circuit, Feeds(fixed, column, np.ones(len(fixed))), ("in", len(inputs)), layers, learned)
     values = {"conductance": circuit.conductors.g, "gate": circuit.transistors.gate}
     programmed = {name: values[block.kind][block.elements] for name, block in learned.items()}
     digest = {"network.netlist": compute_digest({"text": np.frombuffer(text.encode(), dtype=np.uint8)})}

@@ -14,6 +14,7 @@ from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.design import CircuitDesign, place_blocks
 from substrate.circuits.effects.sources import add_source_resistance
+from substrate.circuits.effects.wires import add_crossbars, add_leads
 from substrate.circuits.exact import CircuitOracle
 from substrate.circuits.faults import find_circuit_faults, find_floating_nodes
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
@@ -36,7 +37,7 @@ from ..schema.circuit.network import ExponentialDiodes, LayeredNetwork
 from ..schema.circuit.scenario import AlternatingTask, CircuitSpec
 from ..schema.plan import ExperimentPlan
 from .data import read_circuit_data
-from .elements import BuiltCircuit, build_graph, list_lattice_elements
+from .elements import BuiltCircuit, add_capacitance, build_graph, list_lattice_elements
 from .layers import build_layers
 from .netlists import read_netlist_circuit
 from .updates import find_update_faults
@@ -163,7 +164,11 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     if found or built is None:
         raise make_scenario_error(loaded, found)
     found += [*_find_element_faults(spec, built.design), *find_update_faults(spec, built)]
+    found = found or _find_wire_faults(spec, built.design)
     if found:
+        raise make_scenario_error(loaded, found)
+    graph = _surround(spec, built.design)
+    if found := _find_time_faults(spec, graph):
         raise make_scenario_error(loaded, found)
     programmed, more, words, faults = _find_parameters(loaded, spec, built, shelf or Shelf())
     faults = faults or _find_floating_faults(spec, built.design, programmed)
@@ -173,10 +178,6 @@ def make_circuit_setup(loaded: LoadedScenario, spec: CircuitSpec, shelf: Shelf |
     path = files.get(("task", "path"))
     digests = content | more | ({"task.path": data.sha256} if path else {})
     lines = taken + words + ([_describe_data(data, path)] if path else [])
-    graph = built.design._replace(devices=spec.devices, nudge=spec.phases.nudge, energy=spec.energy)
-    graph = graph._replace(tolerance=spec.dynamics.limit)
-    if (ohms := spec.devices.inputs.resistance) is not None:
-        graph = add_source_resistance(graph, ohms)
     design = _make_layered_design(spec) if is_fast(spec) else graph
     fabrication = CircuitFabrication(spec.seed, spec.chip.instance)
     return CircuitSetup(spec, design, graph, programmed, built.names, built.elements, data, fabrication, digests, lines)
@@ -186,13 +187,47 @@ def _build_circuit(
     spec: CircuitSpec, files: Mapping[tuple[str, ...], Path]
 ) -> tuple[BuiltCircuit | None, dict[str, str], list[str], list[Finding]]:
     """Return the circuit, digests and words of the files that describe it, and what is wrong with them."""
-    network, capacitance = spec.network, spec.physical.capacitance
+    network = spec.network
     if isinstance(network, LayeredNetwork):
-        return BuiltCircuit(build_layers(network, capacitance), {}, {}, {}), {}, [], []
+        return BuiltCircuit(build_layers(network), {}, {}, {}), {}, [], []
     if network.netlist is not None:
-        return read_netlist_circuit(network, files[("network", "netlist")], capacitance)
-    elements = list_lattice_elements(network, spec.seed)
-    return build_graph(network, elements, capacitance), {}, [], []
+        return read_netlist_circuit(network, files[("network", "netlist")])
+    return build_graph(network, list_lattice_elements(network, spec.seed)), {}, [], []
+
+
+def _surround(spec: CircuitSpec, design: CircuitDesign) -> CircuitDesign:
+    """Return a circuit with what lies between its elements and around its nodes, and how it is used."""
+    if (ohms := spec.devices.inputs.resistance) is not None:
+        design = add_source_resistance(design, ohms)
+    if (ohms := spec.devices.weights.wires) is not None:
+        add = add_crossbars if isinstance(spec.network, LayeredNetwork) else add_leads
+        design = add(design, ohms)
+    circuit = add_capacitance(design.circuit, spec.physical.capacitance)
+    design = design._replace(devices=spec.devices, nudge=spec.phases.nudge, energy=spec.energy)
+    return design._replace(circuit=circuit, tolerance=spec.dynamics.limit)
+
+
+def _find_wire_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
+    """Return that wires add more nodes than such a circuit may have."""
+    if spec.devices.weights.wires is None:
+        return []
+    circuit = design.circuit
+    added = len(circuit.conductors.g) * (2 if isinstance(spec.network, LayeredNetwork) else 1)
+    count = len(circuit.free) + len(circuit.transistors.gate) + added
+    if count <= LIMIT:
+        return []
+    words = f"makes {count} free nodes, more than {LIMIT} that such a circuit may have"
+    return [(("devices", "weights", "wires"), words, "use fewer nodes, or leave the wires out")]
+
+
+def _find_time_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
+    if not spec.experiment.only_curves:
+        return []
+    try:
+        compute_capacitance(assemble_system(design.circuit))
+    except ValueError as error:
+        return [(("physical",), str(error), 'write capacitance = "1 pF"')]
+    return []
 
 
 def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
@@ -208,14 +243,11 @@ def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Findi
     if not isinstance(spec.network, LayeredNetwork):
         faults = find_circuit_faults(design.circuit)
         found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
-    if not found and spec.experiment.only_curves:
-        try:
-            compute_capacitance(assemble_system(design.circuit))
-        except ValueError as error:
-            found.append((("physical",), str(error), 'write capacitance = "1 pF"'))
     if not found and not is_fast(spec) and len(design.circuit.free) > LIMIT:
         words = f"{len(design.circuit.free)} free nodes, more than {LIMIT} that such a circuit may have"
-        found.append((place, words, "use fewer nodes; layers with ideal diodes and no spreads have no limit"))
+        found.append(
+            (place, words, "use fewer nodes; layers with ideal diodes, of devices mismatch alone, have no limit")
+        )
     return found
 
 

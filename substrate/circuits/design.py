@@ -91,6 +91,14 @@ class CircuitDesign(NamedTuple):
         return (own[0], own[1]) if own else free
 
 
+def find_free_name(name: str, taken: set[str]) -> str:
+    """Return a name for a new node that no other has, and add it to those that are taken."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 def place_blocks(design: CircuitDesign, programmed: Mapping[str, Array]) -> CircuitGraph:
     """Return the nominal circuit with programmed parameters in the place of those that are learned."""
     circuit = design.circuit

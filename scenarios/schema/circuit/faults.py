@@ -276,6 +276,7 @@ def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
         (("amplifiers",), devices.amplifiers, (), _has_amplifiers(scenario), "there are no amplifiers"),
         (("diodes",), devices.diodes, (), _has_junctions(network), "there are no exponential diodes"),
         (("weights",), weights, ("mismatch_sigma",), resistors, none),
+        (("weights",), weights, ("wires",), resistors or mos, "there are no resistors and no transistors"),
         (("weights", "noise"), weights.noise, (), resistors, none),
         (("drops",), drops, ("twin_noise",), drops.twin_sigma > 0.0, "there is no second copy, which twin_sigma makes"),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..design import CircuitDesign
+from ..design import CircuitDesign, find_free_name
 
 
 def add_source_resistance(design: CircuitDesign, ohms: float) -> CircuitDesign:
@@ -23,16 +23,9 @@ def add_source_resistance(design: CircuitDesign, ohms: float) -> CircuitDesign:
     held = circuit.held.copy()
     held[fed] = sources
     taken = set(circuit.nodes)
-    names = tuple(_find_free_name(f"{circuit.nodes[node]}_source", taken) for node in inputs)
+    names = tuple(find_free_name(f"{circuit.nodes[node]}_source", taken) for node in inputs)
     own = circuit.conductors
     more = own._replace(a=np.r_[own.a, sources], b=np.r_[own.b, inputs], g=np.r_[own.g, np.full(len(fed), 1.0 / ohms)])
     layers = {f"{design.inputs[0]}_nodes": inputs} | dict(design.layers)
     behind = circuit._replace(nodes=(*circuit.nodes, *names), held=held, conductors=more)
     return design._replace(circuit=behind, layers=layers)
-
-
-def _find_free_name(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name

@@ -131,6 +131,7 @@ def write_deck(
     times: DeckTimes | None = None,
     device_models: bool = False,
     names: ElementNames | None = None,
+    guess: float | None = None,
 ) -> str:
     """Return the deck of one sample and phase.
 
@@ -149,6 +150,9 @@ def write_deck(
         take them.
     names : mapping, optional
         Names of elements; absent: a letter and a number.
+    guess : float, optional
+        Voltage from which the search for an operating point begins at all free nodes. Absent: the simulator's own,
+        which takes transistors for switched off, so that a node between one of them and a resistor seems to float.
 
     Raises
     ------
@@ -166,6 +170,7 @@ def write_deck(
         ramp = f"PWL(0 0 {switch!r} 0 {switch + 1e-6 * end!r} 1)"
         cards.append(f"Vnudge nudge.on 0 {ramp if switch > 0.0 else 1}")
     _refuse_equal_names(cards)
+    cards += [f".nodeset v({deck.nodes[node]})={float(guess)!r}" for node in circuit.free] if guess is not None else []
     analysis = ".op" if times is None else f".tran {step!r} {end!r} 0 {step!r} uic"
     return "\n".join([f"* {' '.join(title.split())}", *cards, f".options {OPTIONS}", analysis, ".end", ""])
 

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 import nudgelab
 from scenarios.cli.main import main
+from substrate.circuits.spice.deck import name_nodes
 from substrate.circuits.spice.ngspice import find_ngspice, run_deck
 from substrate.protocol import Nudge
 
@@ -80,7 +81,16 @@ BOARD = SHARED | {
     "learning": {"rule": {"kind": "coupled", "clamp": 0.5}},
 }
 
-ALL = pytest.mark.parametrize("tables", [LATTICE, LAYERS, IDEAL, BOARD], ids=lambda tables: tables["name"])
+
+def add_wires(tables):
+    """Return a scenario with wires that have a resistance, and sources that have one, too."""
+    weights = tables["devices"].get("weights", {}) | {"wires": "300 ohm"}
+    devices = tables["devices"] | {"weights": weights, "inputs": {"resistance": "50 ohm"}}
+    return tables | {"name": f"{tables['name']}-wires", "devices": devices}
+
+
+PLAIN = [LATTICE, LAYERS, IDEAL, BOARD]
+ALL = pytest.mark.parametrize("tables", PLAIN + [add_wires(one) for one in PLAIN], ids=lambda tables: tables["name"])
 
 
 def settle(scenario, sample):
@@ -105,13 +115,13 @@ def settle(scenario, sample):
 def test_ngspice_finds_the_voltages_of_the_chip(tables):
     scenario = nudgelab.load(tables)
     design = scenario._setup().graph
-    decks = scenario.export(sample=1)
+    names, decks = name_nodes(design.circuit), scenario.export(sample=1)
     phases = settle(scenario, 1)
     assert len(decks) == len(phases)
     for deck, volts in zip(decks.values(), phases, strict=True):
         found = run_deck(deck)
         for layer, nodes in design.layers.items():
-            own = [found[f"v({design.circuit.nodes[node].lower()})"][0] for node in nodes]
+            own = [found[f"v({names[node]})"][0] for node in nodes]
             np.testing.assert_allclose(own, volts[layer][0], rtol=0.0, atol=1e-9)
     assert not np.allclose(phases[1]["out"], phases[0]["out"], atol=1e-5)
 

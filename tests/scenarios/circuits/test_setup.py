@@ -24,6 +24,10 @@ BLOCKS = {
 LONE = {"name": "lone", "kind": "capacitor", "between": ["mid", "lone"], "capacitance": "1 pF"}
 ARRAYS = ("task", {"kind": "arrays", "path": "data.npz"})
 
+WIDE = change(LAYERS, ("network.layers", {"in": 10, "h1": 46, "out": 2}), ("task.inputs", [["1 V"] * 10] * 2))
+SOURCES = change(GRAPH, ("experiment", {"kind": "settle", "duration": "1 us"}), ("devices.inputs.resistance", "1 kohm"))
+SOURCES["network"]["elements"][4] = LONE | {"between": ["mid", "0"]}  # in the place of an ideal diode
+
 CASES = [
     (GRAPH, [("network.nodes.x", {"held": "1 V"})], "network", "has no input node", 'x = "input"'),
     (GRAPH, [("network.nodes.out", None)], "network", "has no output node", 'out = "output"'),
@@ -33,6 +37,8 @@ CASES = [
     (GRAPH, [("network.elements.4.between", ["mid", "out"])], "network", "one end of which must be held", "a model"),
     (LATTICE, [("network.lattice.rows", 64), ("network.lattice.columns", 64)], "network", "4094 free nodes", "fewer"),
     (LATTICE, [("experiment", {"kind": "settle", "duration": "1 us"})], "physical", "capacit", '"1 pF"'),
+    (WIDE, [("devices.weights.wires", "1 ohm")], "devices.weights.wires", "2072 free nodes, more than 2000", "fewer"),
+    (SOURCES, [], "physical", "no capacitor holds the voltage of x", '"1 pF"'),
     (LAYERS, [("seed", 0)], "network.init", "out_1 float: all first conductances", "another seed"),
     (EXPONENTIAL, [("seed", 0)], "network.init", "out_1 float: all first conductances", "devices.weights.window"),
     (LAYERS, [("task.inputs.1", ["1 V"])], "task.inputs", "row 1 has 1 voltages, the circuit 3 inputs", "for each"),

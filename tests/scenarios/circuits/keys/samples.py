@@ -182,6 +182,7 @@ FOUND: dict[str, Sample | Silent] = {
         "devices.weights",
         mismatch_sigma=0.1,
         window=["1 uS", "20 uS"],
+        wires="1 kohm",
         levels=given(change(TRAINED, ("devices.weights.window", ["0 S", "20 uS"])), 8),
     ),
     **name(

@@ -164,6 +164,7 @@ OF_DEVICES = [
     (LATTICE, ("devices.amplifiers.offset_sigma", "1 mV"), "there are no amplifiers", "leave it out"),
     (LAYERS, ("devices.diodes.ideality_sigma", 0.1), "there are no exponential diodes", "leave it out"),
     (LATTICE, ("devices.weights.mismatch_sigma", 0.1), "there are no resistors", "leave it out"),
+    (LATTICE, ("devices.weights.noise.slow", 0.1), "there are no resistors", "leave it out"),
     (LATTICE, ("devices.weights.noise.fast", 0.1), "there are no resistors", "leave it out"),
     (LAYERS, ("devices.drops.twin_noise", "1 mV"), "no second copy, which twin_sigma makes", "leave it out"),
     (LAYERS, ("energy.static", "1 uW"), "changes nothing without a time", "settling_time"),
