@@ -161,7 +161,20 @@ def describe_goal_change(result: ResultData) -> list[str]:
             f"{who} the branch of the free state under the nudge of {ledger['scheme'].data[found.scheme]}, so that all "
             "of the finite nudge there counts as bias: take a smaller one."
         )
-    return words
+    return words + _describe_connection_nudge(result, found.scheme, float(size[k]))
+
+
+def _describe_connection_nudge(result: ResultData, scheme: int, largest: float) -> list[str]:
+    """Return where a gradient sees much more of the finite nudge than `largest`, the most of any error vector."""
+    group = result.groups.get("ledger/connections")
+    if group is None:
+        return []
+    size = np.nan_to_num(group["relative"].data[scheme, :, list(group["term"].data).index("finite_nudge")])
+    c = int(np.argmax(size))
+    if not size[c] > 2.0 * largest:
+        return []
+    where = f"connection {group['connection'].data[c]}, {format_percent(size[c])}"
+    return [f"It is larger in the batch gradient of {where}, than in any error vector."]
 
 
 def _find_nudge_part(ledger: Group, found: LargestCause) -> str:

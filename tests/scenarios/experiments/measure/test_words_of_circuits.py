@@ -7,6 +7,7 @@ import nudgelab
 from scenarios.experiments.alarms import CIRCUIT_CURES, make_alarm_sheets
 from scenarios.experiments.measure.sheets import make_ledger_sheet, make_signal_sheet
 from scenarios.experiments.train.figures import draw_training
+from scenarios.results.views import format_percent
 
 BOARD = {
     "schema": 1,
@@ -69,3 +70,35 @@ def test_alarms_name_what_circuits_have():
     (sheet,) = make_alarm_sheets(lost)
     assert sheet.rows[0][-1] == CIRCUIT_CURES["unsettled"]
     assert "dt" not in CIRCUIT_CURES["unsettled"]
+
+
+def test_conductors_that_see_more_of_the_nudge_than_nodes_are_named():
+    network = {
+        "law": "resistive",
+        "layers": {"in": 784, "h1": 64, "out": 10},
+        "connections": ["in-h1", "h1-out"],
+        "diodes": {"h1": "ideal"},
+        "init": {"kind": "cut-uniform", "unit": "10 uS"},
+    }
+    tables = {
+        "schema": 1,
+        "name": "layers",
+        "network": network,
+        "physical": {"input_volts": "20 V"},
+        "learning": {"scheme": {"kind": "centred", "beta": {"fraction": 0.3}}},
+        "task": {"kind": "bundled"},
+        "experiment": {"kind": "measure", "samples": 3},
+    }
+    result = nudgelab.load(tables).run()
+    seen = read_finite_nudge(result["ledger/connections"])
+    outputs = seen[list(result["ledger/connections"]["connection"].data).index("conductance/h1-out")]
+    assert outputs == seen.max() > 2.0 * read_finite_nudge(result["ledger"]).max()
+    told = f"batch gradient of connection conductance/h1-out, {format_percent(outputs)}, than in any error vector."
+    assert told in result.answer
+    small = nudgelab.load(tables, ["learning.scheme.beta.fraction=1e-3"]).run()
+    assert "than in any error vector" not in small.answer
+
+
+def read_finite_nudge(group):
+    """Return the relative error of the finite nudge, (layers or connections,)."""
+    return group["relative"].data[0, :, list(group["term"].data).index("finite_nudge")]
