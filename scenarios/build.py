@@ -21,6 +21,7 @@ from substrate.chip.design import Design, Fabrication
 from substrate.dynamics.methods import INSTALL_JAX
 from substrate.network.topology import Topology
 
+from .cell_noise import find_cell_noise_faults
 from .data.arrays import DataError, FileContent, compute_digest
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
@@ -169,7 +170,8 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
         measured_converters={name: values[key] for name, key in CONVERTERS.items() if key in values},
     )
     first = Fabrication(scenario.seed, scenario.chip.instance)
-    if faults := list(find_fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1))):
+    faults = list(find_fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1)))
+    if faults := [*faults, *find_cell_noise_faults(design, scenario.learning)]:
         raise make_scenario_error(loaded, faults)
     return Setup(
         _fill_in_seed(scenario),
@@ -247,6 +249,7 @@ def make_design(scenario: ScenarioSpec, topology: Topology, activation: str | Cu
         scenario.learning.correction,
         scenario.energy,
         scenario.tau,
+        batch=scenario.task.batch,
         synapse=physical.synapse if physical else "virtual-ground",
         volt_ratio=physical.volt_ratio if physical else 1.0,
     )

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..imperfection import COMMON, Cause, CauseContext
+from ..imperfection import COMMON, RANDOM, SLOW, Cause, CauseContext
 from ..parameters import FilePath, Micrometres, Parameters, Ratio, Unit
 from ..quantities import CellQuantity, Component, get_magnitude
 from ..random import Stream
+from .noise import CellNoise
 
 Array = NDArray[np.float64]
 
@@ -151,9 +152,23 @@ class WeightDevices(Parameters):
     mirror: Pelgrom | None = None
     """The two equal devices of that mirror, in place of `gain_sigma`: the gain spreads by root 2 of one of them."""
 
-    causes: ClassVar[tuple[Cause, ...]] = tuple(
-        Cause(name, COMMON, partial(_make_cells_ideal, name), partial(_has_error, name), None, True, *_WORDS[name])
-        for name in _ERRORS
+    noise: CellNoise = CellNoise()
+    """Fluctuations of the devices in time."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        *(
+            Cause(name, COMMON, partial(_make_cells_ideal, name), partial(_has_error, name), None, True, *_WORDS[name])
+            for name in _ERRORS
+        ),
+        Cause(
+            "cell-noise",
+            RANDOM,
+            {"noise": CellNoise()},
+            lambda cells, _: cells.noise.on,
+            lambda cells: RANDOM if cells.noise.spectrum == "white" else SLOW,
+            words="noise of the cells",
+            cure="quieter cells",
+        ),
     )
 
     @model_validator(mode="after")
@@ -162,6 +177,11 @@ class WeightDevices(Parameters):
         if fault is not None:
             raise PydanticCustomError("cells", "{text}", {"text": fault})
         return self
+
+    @property
+    def random(self) -> bool:
+        """Tell whether cells differ from one measurement to the next."""
+        return self.noise.on
 
     @property
     def sigma(self) -> float:
@@ -265,9 +285,18 @@ class FeedbackDevices(Parameters):
     mirror: Pelgrom | None = None
     """The two devices of the mirror of that path."""
 
-    causes: ClassVar[tuple[Cause, ...]] = tuple(
-        Cause(name, COMMON, partial(_make_feedback_ideal, name), partial(_has_feedback_error, name)) for name in _ERRORS
+    noise: CellNoise | None = None
+    """Fluctuations of the devices in time."""
+
+    causes: ClassVar[tuple[Cause, ...]] = (
+        *(Cause(n, COMMON, partial(_make_feedback_ideal, n), partial(_has_feedback_error, n)) for n in _ERRORS),
+        Cause("cell-noise", RANDOM, {"noise": None}, lambda cells, use: use.returns and cells.random),
     )
+
+    @property
+    def random(self) -> bool:
+        """Tell whether these cells differ from one measurement to the next by noise of their own."""
+        return self.noise is not None and self.noise.on
 
     @property
     def tied(self) -> bool:

@@ -23,7 +23,6 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from devices.neuron.noise import Noise
 from substrate.chip.chip import Chip
 from substrate.dynamics.methods import Phase, count_whole_steps
 from substrate.theory.linearisation import Linearisation
@@ -69,7 +68,7 @@ def predict_estimate_variance(chip: Chip, linear: Linearisation, scheme: NodalSc
     total = np.zeros_like(linear.slopes)
     for node, phase in zip(nodes, phases, strict=True):
         total += abs(node.weight) ** 2 * predict_activity_variance(chip, linear, phase.window)
-    if len(chip.design.devices.noise.processes()[0]) == 0:
+    if len(chip.machine.slow_times) == 0:
         return total
     for k, m in itertools.combinations(range(len(nodes)), 2):
         factor = 2.0 * float(np.real(np.conj(nodes[k].weight) * nodes[m].weight))
@@ -120,7 +119,7 @@ def compute_state_covariance(chip: Chip, linear: Linearisation, sample: int, win
     """
     if chip.design.devices.neurons.synapse_tau > 0.0:
         raise ValueError("neurons.synapse_tau: the covariance knows no synaptic pole; set it to 0")
-    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, chip.design.devices.noise)
+    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, sample)
     rightmost = float(scipy.linalg.eigvals(motion).real.max())
     if rightmost >= 0.0:
         raise ValueError(f"sample {sample} has an eigenvalue of {rightmost:.3g}: must be below 0, the state is at rest")
@@ -139,12 +138,12 @@ def _compute_slow_covariance(chip: Chip, linear: Linearisation, sample: int, fir
     # No settling ends before the last read is converted.
     converted = chip.design.phases.hold_time + chip.design.devices.hold.read_skew * (len(chip.membranes.tau) - 1)
     gap = apart * max(length + second.window, converted) - length - second.window
-    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, chip.design.devices.noise)
+    motion, source = _make_noisy_motion(linear.jacobian(sample), chip, sample)
     units = len(chip.membranes.tau)
     sigma = scipy.linalg.solve_continuous_lyapunov(motion, -source)
     # The slow processes at the end of the first settling, and its states as they are read.
     kept = (_compute_mean_propagator(motion, first.window) @ sigma)[units:, :units]
-    times = np.repeat(chip.design.devices.noise.processes()[0], units)
+    times = np.repeat(chip.machine.slow_times, units)
     begun = np.exp(-gap / times)[:, None] * kept
     later = scipy.linalg.expm(motion * length)[:, units:] @ begun
     return np.asarray(np.diag((_compute_mean_propagator(motion, second.window) @ later)[:units]))
@@ -157,21 +156,24 @@ def _compute_mean_propagator(motion: Array, window: float) -> Array:
     return np.asarray(np.linalg.solve(motion, scipy.linalg.expm(motion * window) - np.eye(len(motion))) / window)
 
 
-def _make_noisy_motion(jacobian: Array, chip: Chip, noise: Noise) -> tuple[Array, Array]:
+def _make_noisy_motion(jacobian: Array, chip: Chip, sample: int) -> tuple[Array, Array]:
     """Return `B` and `Q` of ``dz = B z dt + noise``: the states first, then every slow process of every unit."""
-    tau, membranes = chip.membranes.tau, chip.membranes
-    shared, own = noise.common * membranes.common, noise.thermal * membranes.thermal
-    units, (times, sizes) = len(tau), noise.processes()
+    tau, noise, times = chip.membranes.tau, chip.design.devices.noise, chip.machine.slow_times
+    shared, own = noise.common * chip.membranes.common, (noise.thermal * chip.membranes.thermal) ** 2
+    units, variances = len(tau), [np.full(len(tau), size**2) for size in noise.processes()[1]]
+    if chip.machine.cells_white or chip.machine.cell_times:
+        own = own + chip.unit_noise.white[sample]
+        variances += list(chip.unit_noise.drifts[:, sample] ** 2)
     motion = np.zeros((units * (1 + len(times)),) * 2)
     source = np.zeros_like(motion)
     motion[:units, :units] = jacobian / tau[:, None]
     source[:units, :units] = 2.0 * np.outer(shared, shared) / np.sqrt(np.outer(tau, tau))
-    source[:units, :units] += np.diag(2.0 * own**2 / tau)
-    for k, (time, size) in enumerate(zip(times, sizes, strict=True), 1):
+    source[:units, :units] += np.diag(2.0 * own / tau)
+    for k, (time, variance) in enumerate(zip(times, variances, strict=True), 1):
         slow = slice(k * units, (k + 1) * units)
         motion[:units, slow] = np.diag(1.0 / tau)
         motion[slow, slow] = -np.eye(units) / time
-        source[slow, slow] = 2.0 * size**2 / time * np.eye(units)
+        source[slow, slow] = 2.0 * np.diag(variance) / time
     return motion, source
 
 

@@ -15,6 +15,7 @@ from substrate.settling.equilibrium import Audit
 
 from ..results.store import Group, Variable
 from ..schema.scenario import ScenarioSpec
+from .cell_noise import make_cell_noise_group
 
 _NAMES = {
     "step_up": "change by an up pulse before the law multiplies it",
@@ -114,7 +115,7 @@ def make_device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group
         found = make_cell_variables(chip, block, (chip.topology.name_bias_dim(name),))
         found |= count_unreached_cells(start or chip, block)
         biases |= {f"{key}_{name}": variable for key, variable in found.items()}
-    return groups | ({"devices/bias": biases} if biases else {})
+    return groups | ({"devices/bias": biases} if biases else {}) | make_cell_noise_group(chip)
 
 
 def make_readout_group(clipped: ClipCounts) -> Group:

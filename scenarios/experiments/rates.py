@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from devices.imperfection import DIFFERENT, RANDOM
 from learning.schemes.scheme import Scheme
+from substrate.chip.boards.regimes import shakes_membranes
 from substrate.chip.causes import list_causes, list_kind_causes, remove_causes
 from substrate.chip.design import Design
 from substrate.dynamics.methods import NOISY_STEP, TABLES, Phase
@@ -90,7 +91,7 @@ class TimedChip(NamedTuple):
         if self.clock is not None:
             return stages * self.pace * planes * self.clock(dynamics.precision)
         products = 2.0 * planes * sum(c.kind.products for c in topology.recurrent())
-        unit = UNIT + (NORMAL if self.design.devices.noise.on else 0.0) + (IMAGINARY if planes > 1 else 0.0)
+        unit = UNIT + (NORMAL if shakes_membranes(self.design) else 0.0) + (IMAGINARY if planes > 1 else 0.0)
         unit += 0.0 if phase.fixed else RESIDUAL
         return stages * self.pace * (products / PRODUCTS[dynamics.precision] + topology.units * unit)
 
@@ -169,6 +170,6 @@ def estimate_response_time(chip: TimedChip) -> float:
 def _compute_noise_substeps(design: Design) -> float:
     """Return into how many steps at least noise cuts each one."""
     dynamics = design.dynamics
-    if not design.devices.noise.on or dynamics.method not in NOISY_STEP:
+    if not shakes_membranes(design) or dynamics.method not in NOISY_STEP:
         return 1.0
     return max(1.0, math.ceil(dynamics.dt / NOISY_STEP[dynamics.method]))

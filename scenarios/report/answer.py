@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..experiments.alarms import describe_alarms, find_alarms
+from ..experiments.cell_noise import describe_cell_noise
 from ..experiments.kind import find_result_kind
 from ..results.store import ResultData
 from ..results.views import select_latest
@@ -20,7 +21,8 @@ def list_remarks(result: ResultData) -> list[str]:
     """Return what else has to be said: samples that were not counted, weights that cells do not hold, requests cut."""
     kind = find_result_kind(result)
     own = [] if kind is None else kind.remarks(result)
-    return [*own, *describe_unreached_weights(result), *describe_cut_requests(select_latest(result))]
+    last = select_latest(result)
+    return [*own, *describe_cell_noise(last), *describe_unreached_weights(result), *describe_cut_requests(last)]
 
 
 def is_void(result: ResultData) -> bool:

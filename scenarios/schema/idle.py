@@ -153,6 +153,16 @@ def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
                 _name_cell_keys("stuck_fraction"),
             ),
         ]
+        needs.append(
+            KeyNeed(
+                (*place, "noise"),
+                ("spectrum", "tau_c", "octaves", "fraction"),
+                cells.noise.on,
+                "cells have no noise",
+                "give relative or absolute",
+                _name_cell_keys("noise.relative") + _name_cell_keys("noise.absolute"),
+            )
+        )
     wired = get_magnitude(devices.wires.segment) > 0.0
     lines = ("devices", "wires")
     switch = ("devices.wires.segment",)

@@ -8,6 +8,7 @@ from functools import partial
 from devices.hardware import DeclaredCause, list_declared_causes, order_keys
 from devices.imperfection import COMMON, UNSETTLED, CauseContext
 
+from .boards.regimes import list_pace
 from .design import Design
 
 DECLARED: dict[str, DeclaredCause] = {}
@@ -30,9 +31,11 @@ def list_kind_causes(kind: str) -> tuple[str, ...]:
 def _remove_declared_cause(declared: DeclaredCause, design: Design) -> Design:
     devices = declared.take_from(design.devices, _make_cause_context(design))
     # The steps stay as fine as noise that is taken away needs them, so that chips with and without can be compared.
-    noise = design.devices.noise
-    paced_by = noise if noise.on and not devices.noise.on else design.paced_by
-    return design if devices is design.devices else design._replace(devices=devices, paced_by=paced_by)
+    quiet = design._replace(devices=devices)
+    before, after = list_pace(design), list_pace(quiet)
+    if devices is design.devices or before == after:
+        return design if devices is design.devices else quiet
+    return quiet._replace(paced_by=tuple(sorted({*(design.paced_by or ()), *(before or ())})))
 
 
 def _make_cause_context(design: Design) -> CauseContext:

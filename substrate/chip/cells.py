@@ -113,6 +113,24 @@ class FabricatedCells:
         plus, minus = (self._wired(block, g) for g in compute_conductances(kind, weight, positive, negative))
         return (plus - minus) * self._gains[block]
 
+    def list_conductances(self, block: str, weight: Array) -> list[Array]:
+        """Return what the devices of a block conduct when its cells are programmed to `weight`, 0 or more.
+
+        One array for single devices, which have that of their weight, two for pairs. A bias is held by a cell like
+        those of the forward weights, without their errors.
+        """
+        if block not in self._kinds:
+            kind, one = self._parts.weights, PolarityDevices(np.ones(weight.shape), None, None)
+            return [np.abs(weight)] if kind.cell == "single" else [*compute_conductances(kind, weight, one, one)]
+        kind, (positive, negative), law = self._kinds[block], self._devices[block], self._measured[block]
+        if negative is not None:
+            return [*compute_conductances(kind, weight, positive, negative)]
+        return [np.abs(compute_effective_weight(kind, weight, positive, None) if law is None else law(weight))]
+
+    def gain(self, block: str) -> Array | float:
+        """Return the gains of the paths behind the cells of a block; they broadcast to the cells."""
+        return self._gains[block] if block in self._kinds and self._kinds[block].path_sigma else 1.0
+
     def _measured_law(self, block: str) -> Callable[[Array], Array] | None:
         """Return what turns programmed weights of a block into those of its measured cells; None for others."""
         shared = self._parts.feedback.storage == "shared-device"

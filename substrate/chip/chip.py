@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from devices.interface.converter import ClipCounts
 
-from ..dynamics.machine import Drive, Machine
+from ..dynamics.machine import Drive, Machine, UnitNoise, count_planes
 from ..dynamics.methods import Phase
 from ..engine.door import load_engine
 from ..engine.protocol import Average
@@ -22,6 +22,9 @@ from ..settling.equilibrium import Audit
 from ..settling.probing import evoke_drives
 from ..settling.recording import Recording
 from ..settling.settler import Record, Settler
+from .boards.limits import COMPLEX_NOISE
+from .boards.noisy_cells import Rest
+from .boards.regimes import CellProcess
 from .budget import Account, WriteCounts
 from .causes import CAUSES, list_causes, remove_causes
 from .design import Design, Fabrication
@@ -30,6 +33,9 @@ from .readout import ReadChain
 from .weights import ChipWeights
 
 Array = NDArray[np.float64]
+
+_NOISE_REST = 1e-4
+"""Largest drift at the rest point at which the noise of the cells is taken; units of the state."""
 
 
 class Chip:
@@ -93,6 +99,7 @@ class Chip:
         self._injected = 0
         self._free_average: Average | None = None
         self._output: Array | None = None
+        self._unit_noise: UnitNoise | None = None
         self._at_free = False
         self.average: Average | None = None
         """Mean activity over the window of the last settling, if its phase has one."""
@@ -176,7 +183,7 @@ class Chip:
         self._input, self._ids, self._names = x, ids, f"{purpose}{epoch}/{repeat}"
         self._errors, self._cycle, self._injected, self._busy = None, None, 0, 0.0
         self._free_average, self._output, self._at_free = None, None, False
-        self._gains = self._machine.transfer.gain
+        self._gains, self._unit_noise = self._machine.transfer.gain, None
         named = np.arange(len(x)) if ids is None else ids
         self._reader.restart(named, self._names)
         self._settler.restart(named, self._names)
@@ -209,7 +216,7 @@ class Chip:
         noise goes on from the last settling of this input. No settling ends before the last read is converted,
         ``phases.hold_time`` and the read skew after it: what it takes less, the chip waits.
         """
-        dynamics, machine, constant, begin = self.design.dynamics, self._machine, self._constant, self._begin(start)
+        dynamics, machine, constant, begin = self.design.dynamics, self._present, self._constant, self._begin(start)
         phase = dynamics.free if nudge is None else dynamics.nudged
         second = nudge is not None and self.design.devices.twin is not None
         if second:
@@ -244,7 +251,7 @@ class Chip:
             self._injected += 1
             seed, instance, name = whole.names
             whole = whole._replace(names=(seed, instance, f"{name}/injected {self._injected}"))
-        settled = self._follow(self._machine, whole, self._free, self.design.dynamics.nudged)
+        settled = self._follow(self._present, whole, self._free, self.design.dynamics.nudged)
         self._account.probed(settled.status)
         return settled
 
@@ -252,6 +259,10 @@ class Chip:
         self, machine: Machine, drive: Drive, begin: State, phase: Phase, to: Record = None, board: int = 0
     ) -> SettlingResult:
         """Settle under a drive, from `begin` to the end of a phase on a board, and keep where it led."""
+        if machine.cells_white or machine.cell_times:
+            if count_planes(drive, begin) > 1:
+                raise ValueError(f"devices.weights.noise: {COMPLEX_NOISE}")
+            drive = drive._replace(cells=self.unit_noise)
         relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, to, board)
         self._gains = machine.transfer.gain
         self._reader.turn_to(board)
@@ -334,7 +345,7 @@ class Chip:
         ValueError
             If a layer does not exist or its offsets do not fit.
         """
-        change = evoke_drives(self._machine, self._free, join_layers(self.topology, offsets, len(self._constant)))
+        change = evoke_drives(self._present, self._free, join_layers(self.topology, offsets, len(self._constant)))
         self._account.read(len(change))
         return self.topology.split(self._reader.read_signed(change))
 
@@ -347,7 +358,7 @@ class Chip:
         free = self._free[:, : self.topology.units].real
         shown = self.free_activity() if self.design.phases.nudge == "continuous" else self._free_output()
         force = compute_adjoint_force(self.design, self._machine, shown, target)
-        found = relax_adjoint(self._machine, free, self._constant, force, self.design.dynamics.nudged)
+        found = relax_adjoint(self._present, free, self._constant, force, self.design.dynamics.nudged)
         self._errors = found.delta
         self._account.settled(len(free), float(found.settled.time.sum()))
         self._settler.elapse(np.maximum(found.settled.time, self._busy))
@@ -404,6 +415,27 @@ class Chip:
     def activity_of(self, state: State) -> State:
         """Return the activity ``rho(u)`` of any state of this chip, real or complex."""
         return load_engine(self.design.dynamics).activate(self._machine, state)
+
+    @property
+    def unit_noise(self) -> UnitNoise:
+        """What the units get of the noise of their cells that is faster than a batch, for the input that is clamped."""
+        if self._unit_noise is None:
+            self._unit_noise = self._fabric.compute_unit_noise(self._machine, self._find_rest())
+        return self._unit_noise
+
+    def list_cell_variances(self) -> list[tuple[CellProcess, Array]]:
+        """Return every process of the noise of the cells with the variance that it gives the drives, (batch, units)."""
+        return self._fabric.list_cell_variances(self._machine, self._find_rest())
+
+    def _find_rest(self) -> Rest:
+        """Return where the free phase comes to rest without noise, well enough for levels of noise."""
+        state = self._settler.complete(self._constant, np.zeros_like(self._constant), _NOISE_REST)
+        return Rest(self._input, np.real(self.activity_of(state)), self._machine.transfer.slope(state))
+
+    @property
+    def _present(self) -> Machine:
+        """The machine with the weights of this batch."""
+        return self._fabric.present(self._machine)
 
     def _show_activity(self) -> State:
         """Return the activity of the present state, with the gains of the board that has settled."""

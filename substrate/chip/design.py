@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from devices.hardware import Devices
 from devices.interface.energy import Energy
 from devices.neuron import activation
-from devices.neuron.noise import Noise
 from devices.random import Stream
 from devices.synapse.measured import CellSample, MeasuredMap
 
@@ -60,8 +59,11 @@ class Design(NamedTuple):
     complete: bool = False
     """Whether settlings follow `substrate.settling.completion`, not the ends and steps of the dynamics."""
 
-    paced_by: Noise | None = None
-    """Noise that was taken away, whose steps the chip still takes."""
+    paced_by: tuple[float, ...] | None = None
+    """Correlation times of noise of the membranes that was taken away, whose steps the chip still takes, in tau."""
+
+    batch: int = 1
+    """Samples that follow each other on the chip between two writes; see `substrate.chip.boards.regimes`."""
 
     def part(self, name: str) -> Any:
         """Return a field of the design, or a block of its devices."""

@@ -27,6 +27,7 @@ from ..network.couplings import make_couplings
 from ..network.dense import are_dense
 from ..network.topology import Topology
 from ..protocol import Nudge, State, Wave
+from .boards.regimes import shakes_membranes
 from .design import Design, Fabrication
 from .weights import make_edges
 
@@ -61,7 +62,7 @@ def make_free_drive(
     ValueError
         If the noise does not fit the dynamics.
     """
-    if design.devices.noise.on and design.dynamics.noise_fault():
+    if shakes_membranes(design) and design.dynamics.noise_fault():
         raise ValueError(f"dynamics: {design.dynamics.noise_fault()}")
     if design.devices.noise.slow_reads and design.dynamics.slow_read_fault():
         raise ValueError(f"read_flicker, telegraph: {design.dynamics.slow_read_fault()}")

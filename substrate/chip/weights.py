@@ -14,10 +14,12 @@ from devices.interface.cost_force import Circuit
 from devices.neuron.membrane import sample_drive_offsets
 from devices.programming.comparator import apply_comparator
 
-from ..dynamics.machine import Machine
+from ..dynamics.machine import Machine, UnitNoise
 from ..engine.door import load_engine
 from ..network.topology import Topology
 from ..protocol import Readout, State
+from .boards.noisy_cells import NoisyCells, Rest
+from .boards.regimes import CellProcess
 from .boards.second import SecondBoard
 from .budget import WriteCounts
 from .cells import FabricatedCells
@@ -71,6 +73,8 @@ class ChipWeights:
         )
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
+        self._noise = NoisyCells(design, self._cells, fabrication.stream)
+        self._off, self._now = np.zeros(0), self.cells
         twin = design.devices.twin
         self._second = None if twin is None else SecondBoard(twin, design, fabrication)
         self._prepared: dict[Any, Any] = {}
@@ -96,13 +100,37 @@ class ChipWeights:
 
     def constant_drive(self, x: Array) -> Array:
         """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
-        return self._constant_drive(x, self.effective)
+        return self._constant_drive(x, self._design.topology.blocks(self._momentary_cells()))
+
+    def present(self, machine: Machine) -> Machine:
+        """Return the machine with the weights that the cells have during this batch."""
+        return machine._replace(weights=self._momentary_cells()) if len(self._off) else machine
+
+    def _momentary_cells(self) -> Array:
+        """Return the effective parameters, flat, with what lasts longer than a batch of the noise of the cells."""
+        if len(self._off) and self._now is self.cells:
+            self._now = self.cells + self._off
+        return self._now
+
+    def compute_unit_noise(self, machine: Machine, rest: Rest) -> UnitNoise:
+        """Return what units get of the noise of their cells, around where a free phase comes to rest."""
+        return self._noise.compute_levels(machine, self._hold_block, rest)
+
+    def list_cell_variances(self, machine: Machine, rest: Rest) -> list[tuple[CellProcess, Array]]:
+        """Return every process of the noise of the cells with the variance that it gives the drives, (batch, units)."""
+        return self._noise.list_variances(machine, self._hold_block, rest)
+
+    def _hold_block(self, name: str) -> Array:
+        """Return what the cells of a block are programmed to, as it is read."""
+        return self.writer.felt(name, self.held[name])
 
     def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
         """Return the machine of the second board and its constant drive of `x`; without one, as given."""
         if self._second is None:
             return machine, constant
         cells = self._second.copy_cells(self.effective)
+        if self._noise.frozen:
+            cells = cells + self._draw_noise("twin/")
         drive = self._constant_drive(x, self._design.topology.blocks(cells)) + self._second.offsets
         return self._second.copy_machine(machine, cells, self._conductances), drive
 
@@ -117,8 +145,15 @@ class ChipWeights:
         return drive
 
     def restart(self, name: str) -> None:
-        """Begin with a new batch: `name` names the draws of its writes, which are counted anew."""
-        self._name, self._writes = name, 0
+        """Begin with a new batch: `name` names the draws of its writes, which are counted anew, and of its weights."""
+        self._name, self._writes, self._now = name, 0, self.cells
+        if self._noise.frozen:
+            self._off = self._draw_noise("")
+
+    def _draw_noise(self, board: str) -> Array:
+        """Return by how much every cell of a board is off during this batch, flat."""
+        sizes = {name: block.size for name, block in self.effective.items()}
+        return self._noise.draw_weights(sizes, self._hold_block, f"{board}{self._name}")
 
     def write(self, changes: Mapping[str, Array]) -> int:
         """Add `changes` to the programmed parameters through the write law of the cells; return the pulses it took.
@@ -229,6 +264,7 @@ class ChipWeights:
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)
         self._prepared.clear()
+        self._now = self.cells
         self.membranes.follow(self._conductances)
 
     def _feel(self, name: str) -> None:
@@ -262,6 +298,8 @@ class ChipWeights:
             common=self.membranes.common,
             slew=self.membranes.slew,
             prepared=self._prepared,
+            cells_white=self._noise.white,
+            cell_times=self._noise.times,
         )
 
 

@@ -19,6 +19,16 @@ from .transfer import Transfer
 Array = NDArray[np.float64]
 
 
+class UnitNoise(NamedTuple):
+    """What the units of a batch get of the noise of their cells, in units of their drift."""
+
+    white: Array
+    """Variance on a bare leak (batch, units)."""
+
+    drifts: Array
+    """Standard deviation of every slow process (processes, batch, units)."""
+
+
 class Machine(NamedTuple):
     """What stays the same over all settlings of one chip."""
 
@@ -50,6 +60,8 @@ class Machine(NamedTuple):
     """Time constant of the synaptic pole; 0: none."""
 
     noise: Noise
+    """Of the membranes themselves."""
+
     threads: int
     thermal: Array
     """Factor of the thermal noise of every unit (units,)."""
@@ -68,6 +80,31 @@ class Machine(NamedTuple):
 
     fluctuation: float = 0.0
     """Largest drift at rest that the noise explains, see `substrate.settling.noise_step`."""
+
+    cells_white: bool = False
+    """Whether cells add white noise to that of the membranes, see `Drive.cells`."""
+
+    cell_times: tuple[float, ...] = ()
+    """Correlation times of the slow noise of the cells, in tau."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether anything moves the membranes at rest."""
+        return self.noise.on or self.cells_white or len(self.cell_times) > 0
+
+    @property
+    def white(self) -> bool:
+        """Whether membranes have white noise."""
+        return self.cells_white or bool(self.noise.on and (self.noise.thermal > 0.0 or self.noise.common > 0.0))
+
+    @property
+    def slow_times(self) -> Array:
+        """Correlation times of all slow noise, (processes,), in tau: of the membranes, then of the cells."""
+        return np.array([*self.noise.processes()[0], *self.cell_times])
+
+    def quieten(self) -> Machine:
+        """Return the machine without noise."""
+        return self._replace(noise=Noise(), cells_white=False, cell_times=())
 
     @property
     def dtype(self) -> type[np.floating[Any]]:
@@ -120,13 +157,17 @@ class Drive(NamedTuple):
     correction: Correction | None = None
     """Of couplings that are no matrices; absent: none."""
 
+    cells: UnitNoise | None = None
+    """Noise of the cells; absent: there is none."""
+
     def only(self, rows: NDArray[np.int64]) -> Drive:
         """Return what is applied to the samples `rows`, but for slow noise."""
         ids = rows if self.ids is None else self.ids[rows]
         signs = None if self.signs is None else self.signs[rows]
         known = None if self.correction is None else self.correction._replace(free=self.correction.free[rows])
         rest = self._replace(constant=self.constant[rows], target=self.target[rows], ids=ids, signs=signs, slow=None)
-        return rest._replace(correction=known)
+        cells = None if self.cells is None else UnitNoise(self.cells.white[rows], self.cells.drifts[:, rows])
+        return rest._replace(correction=known, cells=cells)
 
     @property
     def swings(self) -> bool:
@@ -137,6 +178,20 @@ class Drive(NamedTuple):
     def size(self) -> float:
         """Largest magnitude of the nudge."""
         return float(np.abs(self.beta).max())
+
+
+def compute_white_deviation(machine: Machine, drive: Drive) -> Array:
+    """Return the standard deviation of the white noise of every unit on a bare leak, (1 or batch, units)."""
+    own = np.atleast_2d(machine.noise.thermal * machine.thermal)
+    return own if drive.cells is None else np.sqrt(own**2 + drive.cells.white)
+
+
+def compute_slow_deviations(machine: Machine, drive: Drive) -> Array:
+    """Return the standard deviations of the slow processes, (processes, 1 or batch, 1 or units)."""
+    own = machine.noise.processes()[1][:, None, None]
+    if drive.cells is None or not len(drive.cells.drifts):
+        return own
+    return np.concatenate([np.broadcast_to(own, (len(own), *drive.cells.drifts.shape[1:])), drive.cells.drifts])
 
 
 def count_planes(drive: Drive, start: State) -> int:

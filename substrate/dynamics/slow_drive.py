@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron.noise import Noise, advance_ornstein_uhlenbeck
+from devices.neuron.noise import advance_ornstein_uhlenbeck
 from devices.random import Stream
 
 Array = NDArray[np.float64]
@@ -34,8 +34,8 @@ class SlowDrive:
 
     Parameters
     ----------
-    noise : Noise
-        Levels in units of the state.
+    times : array (processes,)
+        Correlation times, in tau.
     units : int
         How many are driven.
     stream : callable
@@ -44,9 +44,8 @@ class SlowDrive:
         Ends the names of the settlings of a second board.
     """
 
-    def __init__(self, noise: Noise, units: int, stream: Callable[[str], Stream], board: str = "") -> None:
-        self._units, self._stream, self._board = units, stream, board
-        self._times, self._sizes = noise.processes()
+    def __init__(self, times: Array, units: int, stream: Callable[[str], Stream], board: str = "") -> None:
+        self._times, self._units, self._stream, self._board = times, units, stream, board
         self.restart(np.zeros(0, dtype=np.int64), "")
 
     @property
@@ -65,13 +64,16 @@ class SlowDrive:
         """Let the time (batch,) pass between two settlings, in tau."""
         self._passed = [passed + time for passed in self._passed]
 
-    def begin(self, planes: int) -> SlowState:
-        """Return the processes where the next settling, of so many planes, begins."""
+    def begin(self, planes: int, sizes: Array) -> SlowState:
+        """Return the processes where the next settling, of so many planes, begins.
+
+        Their standard deviations (processes, 1 or batch, 1 or units) are those of the settlings before.
+        """
         self._settlings += 1
         name = f"{self._name}/{self._settlings}{self._board}"
         for plane in range(planes):
             if self._passed[plane].any():
-                self._catch_up(plane, name)
+                self._catch_up(plane, name, sizes)
         return SlowState(name, tuple(self._values[:planes]))
 
     def end(self, values: tuple[Array, ...], time: Array) -> None:
@@ -80,9 +82,9 @@ class SlowDrive:
         for plane, value in enumerate(values):
             self._values[plane], self._passed[plane] = value, np.zeros(len(self._ids))
 
-    def _catch_up(self, plane: int, name: str) -> None:
+    def _catch_up(self, plane: int, name: str, sizes: Array) -> None:
         """Draw what the time since the last settling of a plane has made of its processes, exactly."""
-        for k, (time, size) in enumerate(zip(self._times, self._sizes, strict=True)):
+        for k, (time, size) in enumerate(zip(self._times, sizes, strict=True)):
             stream = self._stream(f"noise{PLANES[plane]}/start/{k}/{name}")
             fresh = size * stream.normal_rows(self._ids, self._units)
             kept = np.exp(-self._passed[plane] / time)[:, None]

@@ -68,7 +68,7 @@ def make_options(machine: Machine, drive: Drive, phase: Phase, length: SettlingL
     dynamics = machine.dynamics
     adaptive, fixed = dynamics.method == "rk45", phase.fixed or drive.swings
     # A sample that stops at its residual, or chooses its steps, is judged at every step; noise has no cycles.
-    watch = length.limit - LATE * (not machine.noise.on) if fixed and not adaptive else 0
+    watch = length.limit - LATE * (not machine.noisy) if fixed and not adaptive else 0
     end = phase.duration if phase.duration is not None and adaptive else np.inf
     waits = [STALL_TIME * machine.slowest, FLOOR_TIME * machine.slowest]
     if not adaptive:

@@ -26,9 +26,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron.noise import Noise
-
-from ..dynamics.machine import Machine
+from ..dynamics.machine import Drive, Machine, compute_slow_deviations, compute_white_deviation
 from ..dynamics.methods import NOISY_STEP
 from ..engine.threads import limit_blas_threads
 from ..laws.law import LAWS
@@ -43,14 +41,14 @@ _ROUNDS = 30
 """Products that estimate a norm, after which it is right within a few percent."""
 
 
-def count_substeps(machine: Machine, couplings: AnyCouplings, noise: Noise) -> int:
-    """Return into how many equal steps each step ``dynamics.dt`` is cut under `noise`."""
+def count_substeps(machine: Machine, couplings: AnyCouplings, times: Array) -> int:
+    """Return into how many equal steps each step ``dynamics.dt`` is cut under noise of the correlation `times`."""
     # One thread, so that the norms are the same bits for any number of them.
     with limit_blas_threads():
-        return max(1, math.ceil(machine.dynamics.dt / compute_largest_step(machine, couplings, noise) * (1.0 - 1e-12)))
+        return max(1, math.ceil(machine.dynamics.dt / compute_largest_step(machine, couplings, times) * (1.0 - 1e-12)))
 
 
-def compute_largest_step(machine: Machine, couplings: AnyCouplings, noise: Noise) -> float:
+def compute_largest_step(machine: Machine, couplings: AnyCouplings, times: Array) -> float:
     """Return the largest step with right fluctuations, in tau; see the table of the module.
 
     Parameters
@@ -59,13 +57,12 @@ def compute_largest_step(machine: Machine, couplings: AnyCouplings, noise: Noise
         Method, time constants, pole and curves.
     couplings : AnyCouplings
         Effective couplings `W`.
-    noise : Noise
-        What shakes the membranes.
+    times : array (processes,)
+        Correlation times of the slow noise of the membranes, in tau.
     """
     method, tau, pole = machine.dynamics.method, float(machine.tau.min()), machine.synapse_tau
     slope = _compute_steepest_factor(machine)
     size = slope * _estimate_spectral_norm(couplings)
-    times, _ = noise.processes()
     quickest = float(times.min()) if len(times) else math.inf
     if method == "heun":
         return min(NOISY_STEP[method] * tau / (1.0 + size), 0.5 * quickest, 0.8 * pole if pole else math.inf)
@@ -79,7 +76,7 @@ def compute_largest_step(machine: Machine, couplings: AnyCouplings, noise: Noise
     return min(limits)
 
 
-def compute_largest_drift(machine: Machine, couplings: AnyCouplings, noise: Noise) -> float:
+def compute_largest_drift(machine: Machine, couplings: AnyCouplings, drive: Drive) -> float:
     """Return the drift that no unit of a sample at rest exceeds, but for a share `FALSE_ALARM` of the samples.
 
     White noise of size `sigma` gives the drift of linear units with symmetric couplings the covariance ``J S J^T =
@@ -88,9 +85,10 @@ def compute_largest_drift(machine: Machine, couplings: AnyCouplings, noise: Nois
     slope = _compute_steepest_factor(machine)
     with limit_blas_threads():
         size = slope * _estimate_spectral_norm(couplings)
-    white = (noise.thermal * float(machine.thermal.max())) ** 2 + (noise.common * float(machine.common.max())) ** 2
-    _, slow = noise.processes()
-    spread = math.sqrt(white * (1.0 + size) + float(np.sum(slow**2)))
+    own, slow = compute_white_deviation(machine, drive), compute_slow_deviations(machine, drive)
+    white = float(own.max(initial=0.0)) ** 2 + (machine.noise.common * float(machine.common.max())) ** 2
+    slowest = sum(float(size.max(initial=0.0)) ** 2 for size in slow)
+    spread = math.sqrt(white * (1.0 + size) + slowest)
     # A normal number exceeds x less often than exp(-x^2/2), either way.
     return spread * math.sqrt(2.0 * math.log(2.0 * couplings.units / FALSE_ALARM))
 

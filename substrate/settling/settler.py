@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.neuron.noise import Noise
 from devices.random import Stream
 
-from ..dynamics.machine import Drive, Machine, count_planes
+from ..dynamics.machine import Drive, Machine, compute_slow_deviations, count_planes
 from ..dynamics.methods import Phase
 from ..dynamics.slow_drive import SlowDrive
 from ..dynamics.transfer import rescale_loaded_state
@@ -19,7 +18,7 @@ from ..engine.lengths import compute_longest_time
 from ..engine.protocol import Relaxation
 from ..network.topology import Topology
 from ..protocol import State
-from .completion import make_dynamics_complete, settle_completely
+from .completion import TOLERANCE, make_dynamics_complete, settle_completely
 from .coupling import AnyCouplings, find_couplings
 from .equilibrium import Audit, settle_by_sweeps
 from .noise_step import compute_largest_drift, count_substeps
@@ -39,8 +38,8 @@ class Settler:
         The chip; its arrays follow the writes.
     topology : Topology
         Its wiring.
-    paced_by : Noise or None
-        Noise that was taken away, whose steps are still taken.
+    paced_by : tuple of float or None
+        Correlation times of noise that was taken away, whose steps are still taken.
     completely : bool
         Whether to follow `settle_completely`, not the ends and steps of the dynamics.
     stream : callable
@@ -51,14 +50,15 @@ class Settler:
         self,
         machine: Machine,
         topology: Topology,
-        paced_by: Noise | None,
+        paced_by: tuple[float, ...] | None,
         completely: bool,
         stream: Callable[[str], Stream],
     ) -> None:
         self._machine, self._topology, self._completely = machine, topology, completely
-        self._pacing = machine.noise if machine.noise.on else paced_by
-        # Membranes of a second board have slow noise of their own.
-        self._slow = [SlowDrive(machine.noise, len(machine.tau), stream, board) for board in ("", "-twin")]
+        own = tuple(machine.slow_times) if machine.noisy else None
+        self._pace = None if own is None and paced_by is None else np.array([*(own or ()), *(paced_by or ())])
+        # A second board has slow noise of its own.
+        self._slow = [SlowDrive(machine.slow_times, len(machine.tau), stream, board) for board in ("", "-twin")]
         self.audit = Audit()
         """What audits of the equilibrium mode have found since the chip was made."""
 
@@ -132,23 +132,27 @@ class Settler:
         own, other = self._slow[board], self._slow[1 - board]
         if own.on:
             self.elapse(np.maximum(0.0, busy - compute_longest_time(machine, drive, phase)))
-            drive = drive._replace(slow=own.begin(count_planes(drive, start)))
-        relaxed = relax_finely(self._paced(machine), drive, start, phase, *(record or (None, None)))
+            drive = drive._replace(slow=own.begin(count_planes(drive, start), compute_slow_deviations(machine, drive)))
+        relaxed = relax_finely(self._paced(machine, drive), drive, start, phase, *(record or (None, None)))
         own.end(relaxed.slow, relaxed.settled.time)
         other.elapse(relaxed.settled.time)
         return relaxed
 
-    def _paced(self, machine: Machine) -> Machine:
+    def _paced(self, machine: Machine, drive: Drive) -> Machine:
         """Return the machine with what its noise asks of steps and ends; noise that was taken away asks for steps."""
-        if self._pacing is None:
+        if self._pace is None:
             return machine
-        fluctuation = compute_largest_drift(machine, self._couplings, self._machine.noise)
         return machine._replace(
-            substeps=count_substeps(machine, self._couplings, self._pacing), fluctuation=fluctuation
+            substeps=count_substeps(machine, self._couplings, self._pace),
+            fluctuation=compute_largest_drift(machine, self._couplings, drive),
         )
 
-    def complete(self, constant: Array, start: State) -> State:
+    def complete(self, constant: Array, start: State, tolerance: float = TOLERANCE) -> State:
         """Return where a state would come to rest under a constant drive, in double precision and without noise."""
-        drive = Drive(constant, 0.0, np.zeros((len(start), 0)))
-        machine = self._machine._replace(noise=Noise(), dynamics=make_dynamics_complete(self._machine.dynamics))
+        drive, dynamics = (
+            Drive(constant, 0.0, np.zeros((len(start), 0))),
+            make_dynamics_complete(self._machine.dynamics),
+        )
+        end = dynamics.free.model_copy(update={"tolerance": tolerance})
+        machine = self._machine.quieten()._replace(dynamics=dynamics.model_copy(update={"free": end}))
         return settle_completely(machine, drive, start).state

@@ -6,6 +6,7 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import ConstantStep
 from devices.synapse.cell import WeightDevices
+from devices.synapse.noise import CellNoise
 from devices.synapse.retention import Retention
 from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
@@ -19,6 +20,7 @@ IMPERFECT = {
     "stuck": {"weights": WeightDevices(stuck_fraction=0.1)},
     "window": {"weights": WeightDevices(window=[-0.2, 0.2], levels=64)},
     "path-gain": {"weights": WeightDevices(gain_sigma=0.1)},
+    "cell-noise": {"weights": WeightDevices(noise=CellNoise(relative=0.02, tau_c=3.0))},
     "wires": {"weights": WeightDevices(cell="pair"), "wires": Wires(segment=0.01)},
     "loading": {"synapse": "passive", "volt_ratio": 0.1},
     "twin": {"twin": Twin(mismatch_sigma=0.1)},

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.chip.boards.regimes import shakes_membranes
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import has_conjugate_answers, has_random_measurements
 from substrate.protocol import has_settled
@@ -83,7 +84,7 @@ def find_acting_causes(chip: Chip, schemes: Sequence[Scheme | QuasiStaticSwing] 
     ends = make_dynamics_complete(dynamics)
     whole = dynamics.free == dynamics.nudged == ends.free and dynamics.mode == "trajectory"
     swings = any(isinstance(scheme, Swing) for scheme in schemes)
-    if not chip.design.devices.noise.on and (swings or not whole):
+    if not shakes_membranes(chip.design) and (swings or not whole):
         found.append("settling")
     return [*found, "precision"] if dynamics.precision != "double" else found
 
@@ -184,7 +185,7 @@ class _MeasuredChips(NamedTuple):
 
     def _settles_as_asked(self, present: frozenset[str]) -> bool:
         """Tell whether a chip settles as the scenario says, not completely."""
-        return self.chip.design.devices.noise.on or "settling" in present
+        return shakes_membranes(self.chip.design) or "settling" in present
 
 
 def _has_same_weights(a: Chip, b: Chip) -> bool:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from devices.imperfection import DIFFERENT, RANDOM
 from learning.schemes.scheme import Swing
+from substrate.chip.boards.regimes import has_slow_noise
 from substrate.chip.causes import list_kind_causes
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import has_conjugate_answers, has_random_measurements
@@ -247,7 +248,7 @@ def run_trial(chip: Chip, trial: Trial, repeat: int = 0, keeps: bool = False) ->
         return LedgerRun(free, state, [_run_adjoint_scheme(chip, free, trial.target)] * len(trial.schemes))
     taken: list[SchemeRun] = []
     for scheme in trial.schemes:
-        if taken and chip.design.devices.noise.slow:
+        if taken and has_slow_noise(chip.design):
             free, state = _read_free_phase(chip, trial, repeat)
         taken.append(_run_scheme(chip, free, trial, scheme, repeat, keeps))
     return LedgerRun(free, state, taken)

@@ -9,6 +9,7 @@ import numpy as np
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs, select_latest
+from ..cell_noise import add_cell_noise_levels, make_cell_noise_sheets
 from ..device_tables import make_audit_group, make_device_groups, make_readout_group
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from ..metrics import flatten_metrics
@@ -62,6 +63,7 @@ class MeasureKind(ExperimentKind[Measure]):
             chip, batch, scenario.learning, work.watch.say, repeats, plan.interactions, advise=advise
         )
         groups |= make_measure_groups(chip, batch, schemes, found)
+        add_cell_noise_levels(groups, chip, schemes)
         if scenario.dynamics.mode == "equilibrium":
             groups["audit"] = make_audit_group(chip.audit)
         if scenario.devices.converters.readout is not None:
@@ -98,7 +100,8 @@ class MeasureKind(ExperimentKind[Measure]):
             return []
         after = f" after epoch {when[-1]}" if when else ""
         first = [make_signal_sheet(last["signal"], after), make_ledger_sheet(last, after)]
-        return [*first, *make_remedy_sheets(last), *make_interaction_sheets(last), *make_energy_sheets(last)]
+        last_ones = [*make_interaction_sheets(last), *make_energy_sheets(last)]
+        return [*first, *make_cell_noise_sheets(last), *make_remedy_sheets(last), *last_ones]
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return quality, alarms, errors by cause and signals."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.neuron.noise import compute_white_increment
 
-from ...dynamics.machine import Drive, Machine
+from ...dynamics.machine import Drive, Machine, compute_slow_deviations, compute_white_deviation
 from ...dynamics.methods import TABLES
 from ...protocol import State
 from ..averages import summarise_window
@@ -17,6 +19,8 @@ from ..protocol import Average
 from .kernels.noise import TileNoise, Window
 from .tiles import read_tile_rows
 
+Array = NDArray[np.float64]
+
 NEVER = 2**62
 """A step that no settling reaches."""
 
@@ -24,8 +28,7 @@ NEVER = 2**62
 def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, planes: int) -> TileNoise:
     """Return the noise of one tile."""
     noise, units, dtype, dt = machine.noise, machine.tau.shape[0], machine.dtype, machine.dynamics.dt
-    on = noise.on
-    times, sizes = noise.processes()
+    on, times = machine.noisy, machine.slow_times
     method, tau = machine.dynamics.method, machine.tau
     gain = -np.expm1(-dt / tau) if method == "exponential" else dt / tau
     quarter = (units + 3) // 4
@@ -33,22 +36,35 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
     values = np.zeros((max(len(times), 1), places, shown), dtype=dtype)
     for plane, value in enumerate(() if drive.slow is None else drive.slow.values):
         values[:, plane::planes] = value[:, samples]
+    memory = np.exp(-dt / times)
+    white, fresh = np.empty((places, units), dtype=dtype), np.empty((len(times), places, shown), dtype=dtype)
+    for k, size in enumerate(compute_slow_deviations(machine, drive)):
+        _fill_places(size * np.sqrt(1.0 - memory[k] ** 2), samples, fresh[k])
     return TileNoise(
         on=on,
         keys=make_keys(machine, drive, planes),
         ids=find_ids(drive, samples, count),
         averaged=len(TABLES[method].b) == 1,
-        white=compute_white_increment(noise.thermal * machine.thermal, gain).astype(dtype),
+        white=_fill_places(compute_white_increment(compute_white_deviation(machine, drive), gain), samples, white),
         common=compute_white_increment(noise.common * machine.common, gain).astype(dtype),
         before=np.zeros((places, shown + 1), dtype=dtype),
-        memory=np.exp(-dt / times),
-        size=sizes,
+        memory=memory,
+        fresh=fresh,
         slow=values,
         push=np.zeros((places, shown), dtype=dtype),
         kick=np.zeros((places, shown), dtype=dtype),
         words=np.zeros((4, quarter), dtype=np.uint64),
         numbers=np.zeros(4 * quarter, dtype=dtype),
     )
+
+
+def _fill_places(values: Array, samples: slice, places: Any) -> Any:
+    """Write values (1 or batch, 1 or units) to the places of a tile, where the planes of a sample are neighbours."""
+    own = values if len(values) == 1 else values[samples]
+    planes = len(places) // len(own) if len(values) > 1 else 1
+    for plane in range(planes):
+        places[plane::planes] = own
+    return places
 
 
 def make_window(rows: int, units: int, first: int, steps: int, blocks: int = BLOCKS) -> Window:

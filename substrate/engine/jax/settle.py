@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from devices.neuron.noise import compute_white_increment
 
-from ...dynamics.machine import Drive, Machine, count_planes
+from ...dynamics.machine import Drive, Machine, compute_slow_deviations, compute_white_deviation, count_planes
 from ...dynamics.methods import TABLES, Phase
 from ...protocol import SettlingResult, State
 from ..averages import judge_cycle, summarise_window
@@ -99,8 +99,7 @@ def relax(
 def _make_trajectory_spec(machine: Machine, planes: int, length: SettlingLength) -> tuple[Spec, int]:
     """Return what the program is compiled for, and the steps of a part of the window."""
     block = -(-length.window // min(length.blocks, length.window)) if length.window else 1
-    processes = len(machine.noise.processes()[0])
-    white = machine.noise.on and bool(machine.noise.thermal > 0.0 or machine.noise.common > 0.0)
+    processes, white = len(machine.slow_times), machine.white
     blocks = -(-length.window // block)
     return make_spec(machine)._replace(planes=planes, processes=processes, white=white, blocks=blocks), block
 
@@ -149,7 +148,7 @@ def _begin(
 
 def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> NoiseSources:
     noise, real, dt, tau = machine.noise, machine.dtype, machine.dynamics.dt, machine.tau
-    times, sizes = noise.processes()
+    times = machine.slow_times
     gain = -np.expm1(-dt / tau) if machine.dynamics.method == "exponential" else dt / tau
     ids = find_ids(drive, tile.samples, tile.samples.stop - tile.samples.start)
     named = np.zeros(tile.rows, dtype=np.int64)
@@ -157,11 +156,16 @@ def _make_noise(machine: Machine, spec: Spec, drive: Drive, tile: Tile) -> Noise
     return NoiseSources(
         np.asarray(make_keys(machine, drive, spec.planes).astype(np.uint32)),
         np.asarray(named),
-        np.asarray(compute_white_increment(noise.thermal * machine.thermal, gain), dtype=real),
+        np.asarray(_fill_samples(compute_white_increment(compute_white_deviation(machine, drive), gain), tile), real),
         np.asarray(compute_white_increment(noise.common * machine.common, gain), dtype=real),
         np.asarray(np.exp(-dt / times)),
-        np.asarray(sizes, dtype=np.float64),
+        np.array([_fill_samples(size, tile) for size in compute_slow_deviations(machine, drive)], dtype=np.float64),
     )
+
+
+def _fill_samples(values: NDArray[np.float64], tile: Tile) -> NDArray[np.float64]:
+    """Return values (1 or batch, some) for the rows of a tile: the same for all of them, or each its own."""
+    return values if len(values) == 1 else fill_rows(values, tile)
 
 
 def _make_draws(spec: Spec, drive: Drive, tile: Tile, real: Any) -> Draws:

@@ -175,6 +175,19 @@ for _place in ("devices.weights", "devices.feedback"):
         stuck_at=at(0.1, **{f"{_place}.stuck_fraction": 0.3}),
         gain_sigma=0.1,
     )
+    _noise = f"{_place}.noise"
+    FOUND |= table(
+        _noise,
+        {"dynamics.method": "exponential", "dynamics.dt": 0.25}
+        | {f"dynamics.{phase}": {"duration": 5.0} for phase in ("free", "nudged")}
+        | {_noise: {"relative": 0.1, "tau_c": 3.0}},
+        relative=0.2,
+        absolute=0.1,
+        spectrum="telegraph",
+        tau_c=1.0,
+        octaves=at(3, **{f"{_noise}": {"relative": 0.1, "tau_c": 3.0, "spectrum": "flicker"}}),
+        fraction=at(0.3, **{f"{_noise}": {"relative": 0.1, "tau_c": 3.0, "spectrum": "telegraph"}}),
+    )
     for _inner in ("pelgrom", "mirror"):
         FOUND |= table(f"{_place}.{_inner}", {f"{_place}.{_inner}": SIZES}, **SIZE)
 FOUND |= table("devices.feedback", {"devices.weights.mismatch_sigma": 0.1}, storage="copied")

@@ -17,6 +17,7 @@ from devices.programming.comparator import Comparator
 from devices.programming.laws import ConstantStep, OneSidedCells, SoftBounds, Update, Verified
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
 from devices.synapse.measured import make_cell_sample
+from devices.synapse.noise import CellNoise
 from devices.synapse.retention import Retention
 from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
@@ -44,6 +45,11 @@ CELLS = {
     "stuck_fraction": [{"stuck_fraction": 0.2}, PAIR | {"stuck_fraction": 0.2}],
     "stuck_at": [{"stuck_at": 0.3}, {"stuck_at": 0.3, "stuck_fraction": 0.2}],
     "gain_sigma": [{"gain_sigma": 0.1}, PAIR | {"gain_sigma": 0.1}],
+    "noise": [
+        {"noise": CellNoise(relative=0.1)},
+        {"noise": CellNoise(relative=0.1, spectrum="white")},
+        {"noise": CellNoise()},
+    ],
     "mirror": [{"mirror": Pelgrom(**AREA)}, {"mirror": Pelgrom(**FLAT)}, PAIR | {"mirror": Pelgrom(**AREA)}],
 }
 WIRED = {"weights": WeightDevices(cell="pair")}
@@ -59,6 +65,17 @@ KEYS = {
     FeedbackDevices: (
         lambda **k: {"feedback": FeedbackDevices(**k)} | MEASURED,
         CELLS | {"storage": [{"storage": "copied"}, {"storage": "shared-device", "gain_sigma": 0.1}]},
+    ),
+    CellNoise: (
+        lambda **k: {"weights": WeightDevices(noise=CellNoise(**k))},
+        {
+            "relative": [{"relative": r} for r in (0.0, 0.1)],
+            "absolute": [{"absolute": 0.1}],
+            "spectrum": [{"spectrum": "white"}, {"spectrum": "white", "relative": 0.1}],
+            "tau_c": [{"tau_c": 1.0}, {"tau_c": 1.0, "relative": 0.1}],
+            "octaves": [{"spectrum": "flicker", "tau_c": 0.1, "octaves": 3, "relative": 0.1}],
+            "fraction": [{"spectrum": "telegraph", "fraction": f, "relative": 0.1} for f in (0.0, 0.5)],
+        },
     ),
     Pelgrom: (lambda **k: {"weights": WeightDevices(pelgrom=Pelgrom(**AREA | k))}, {k: [{k: 0.5}] for k in AREA}),
     Wires: (

@@ -8,6 +8,7 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise, Telegraph
 from devices.synapse.cell import FeedbackDevices, Pelgrom, WeightDevices
+from devices.synapse.noise import CellNoise
 from learning.estimator import estimate_error_vectors, measure_free
 from learning.oracle.exact import compute_exact_errors
 from learning.schemes.nodes import OneSided
@@ -62,9 +63,11 @@ def test_a_cause_that_is_off_is_an_identity_bit_for_bit(cause):
 
 def test_causes_can_be_taken_away_together_and_from_the_full_chip():
     full = chip_with(**EVERYTHING)
-    assert full.causes == list(CAUSES)
-    for cause in CAUSES:
-        assert full.without(cause).causes == [name for name in CAUSES if name != cause]
+    # Wires and passive synapses refuse noise of cells.
+    there = [cause for cause in CAUSES if cause != "cell-noise"]
+    assert full.causes == there
+    for cause in there:
+        assert full.without(cause).causes == [name for name in there if name != cause]
     assert full.without(*list_weight_causes()).causes == [
         n for n in CAUSES if n not in {*list_weight_causes(), "correction-knowledge"}
     ]
@@ -117,6 +120,9 @@ def test_every_cause_has_a_class():
     assert set(kinds.values()) < EFFECTS.keys()
     assert [c for c, kind in kinds.items() if kind == DIFFERENT] == ["twin", "adc", "hold", "nudge-circuit"]
     assert [c for c, kind in kinds.items() if kind == RANDOM] == ["noise", "read-noise"]
+    assert kinds["cell-noise"] == SLOW
+    white = WeightDevices(noise=CellNoise(relative=0.1, spectrum="white"))
+    assert classify_cause(plain.replace(weights=white), "cell-noise") == RANDOM
     assert classify_cause(plain.replace(noise=Noise(flicker=0.1)), "noise") == SLOW
     dithered = Converters(readout=Adc(bits=8, stochastic=True))
     assert classify_cause(plain.replace(converters=dithered), "adc") == RANDOM

@@ -191,5 +191,5 @@ def test_couplings_known_by_read_only_products_alone_ask_for_the_same_step():
         return multiply
 
     local = LocalCouplings(1, 3, keep(blocks.product), keep(blocks.transposed().product))
-    expected = compute_largest_step(chip.machine, blocks, noise)
-    assert compute_largest_step(chip.machine, local, noise) == pytest.approx(expected, rel=1e-12)
+    expected = compute_largest_step(chip.machine, blocks, noise.processes()[0])
+    assert compute_largest_step(chip.machine, local, noise.processes()[0]) == pytest.approx(expected, rel=1e-12)

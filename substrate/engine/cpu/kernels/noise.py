@@ -28,10 +28,10 @@ class TileNoise(NamedTuple):
     Express, 34): methods of one stage then have the exact covariance of linear units with symmetric couplings."""
 
     white: Reals
-    """Standard deviation of the white draw per step and unit (units,)."""
+    """Standard deviation of the white draw per step and unit (rows, units)."""
 
     common: Reals
-    """The same for the draw that all units share."""
+    """The same for the draw that all units share (units,)."""
 
     before: Reals
     """Draws of the step before: of all units, and of what they share (rows, units + 1); changed in place."""
@@ -39,8 +39,8 @@ class TileNoise(NamedTuple):
     memory: Array
     """Share of a slow process that survives a step, (processes,)."""
 
-    size: Array
-    """Standard deviation of a slow process, (processes,)."""
+    fresh: Reals
+    """Standard deviation of what a step adds to a slow process, (processes, rows, units)."""
 
     slow: Reals
     """Slow processes now (processes, rows, units); changed in place."""
@@ -85,9 +85,9 @@ def _advance_slow_noise(
         push[row, i] = T(0.0)
     for k in range(noise.memory.shape[0]):
         write_normals(keys[2 + k, 0], keys[2 + k, 1], step, sample, noise.words, numbers, units)
-        keep, fresh = T(noise.memory[k]), T(noise.size[k] * np.sqrt(1.0 - noise.memory[k] ** 2))
+        keep, fresh = T(noise.memory[k]), noise.fresh[k, row]
         for i in range(units):
-            after = keep * slow[k, row, i] + fresh * numbers[i]
+            after = keep * slow[k, row, i] + fresh[i] * numbers[i]
             push[row, i] += T(0.5) * (slow[k, row, i] + after)
             slow[k, row, i] = after
 
@@ -128,7 +128,7 @@ def _draw_step_normals(
 @elementwise
 def _write_white_increment(scale: Reals, numbers: Reals, r: int, kick: Reals) -> None:
     for i in range(kick.shape[1]):
-        kick[r, i] = scale[i] * numbers[i]
+        kick[r, i] = scale[r, i] * numbers[i]
 
 
 @elementwise
@@ -143,7 +143,7 @@ def draw_noise_increment(noise: TileNoise, first: int, stop: int, tile: Tile, la
 
     After the `last` step there is no kick, and the push is that of the moment.
     """
-    units, planes = noise.white.shape[0], noise.keys.shape[0]
+    units, planes = noise.white.shape[1], noise.keys.shape[0]
     for r in range(first, stop):
         if tile.status[r] != RUNNING:
             continue

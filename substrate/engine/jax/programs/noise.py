@@ -24,16 +24,16 @@ class NoiseSources(NamedTuple):
     """Names of the samples (batch,)."""
 
     white: Array
-    """Standard deviation of the white draw per step and unit (units,)."""
+    """Standard deviation of the white draw per step and unit (1 or batch, units)."""
 
     common: Array
-    """The same for the draw that all units share."""
+    """The same for the draw that all units share (units,)."""
 
     memory: Array
     """Share of a slow process that survives a step, (processes,)."""
 
     size: Array
-    """Standard deviation of a slow process, (processes,)."""
+    """Standard deviation of a slow process, (processes, 1 or batch, 1 or units)."""
 
 
 class Draws(NamedTuple):
@@ -111,7 +111,7 @@ def _draw_kick(noise: NoiseSources, before: Array, keys: Array, step: Array, ave
 def _advance_slow(noise: NoiseSources, slow: Array, numbers: Array) -> Array:
     """Return the slow processes (processes, planes, batch, units) a step later, exactly."""
     keep = noise.memory.astype(slow.dtype)[:, None, None, None]
-    fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)).astype(slow.dtype)[:, None, None, None]
+    fresh = (noise.size * jnp.sqrt(1.0 - noise.memory**2)[:, None, None]).astype(slow.dtype)[:, None]
     return keep * slow + fresh * numbers
 
 

@@ -12,6 +12,7 @@ from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.programming.laws import SoftBounds
 from devices.synapse.cell import FeedbackDevices, WeightDevices
+from devices.synapse.noise import CellNoise
 from devices.synapse.retention import Retention
 from devices.synapse.twin import Twin
 from devices.synapse.wires import Wires
@@ -60,6 +61,7 @@ PLANTS = {
     "nudge-offset": {"converters": Converters(nudge=NudgeCircuit(offset=0.05))},
     "nudge-range": {"converters": Converters(nudge=NudgeCircuit(full_scale=0.01))} | HELD,
     "twin": {"twin": Twin(mismatch_sigma=0.02)},
+    "cell-noise": {"weights": WeightDevices(noise=CellNoise(relative=0.05, tau_c=3.0))} | CLOCKED,
     "noise": {"noise": Noise(thermal=0.03)} | CLOCKED,
     "read-noise": {"noise": Noise(read=0.02)},
     "hold-noise": {"hold": Hold(noise=0.02)},

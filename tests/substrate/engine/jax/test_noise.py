@@ -6,6 +6,8 @@ import pytest
 pytest.importorskip("jax", reason="needs the extra jax")
 
 from devices.neuron.noise import Noise
+from devices.synapse.cell import WeightDevices
+from devices.synapse.noise import CellNoise
 from substrate.dynamics.methods import Phase
 from substrate.engine.jax.batch import count_rows
 from tests.networks import random_batch, random_chip
@@ -20,10 +22,17 @@ NAMES = np.arange(33) + 2**31 - 5
 WHITE = Noise(thermal=0.02, common=0.01)
 SLOW = Noise(coloured=0.02, tau_c=3.0, flicker=0.02, flicker_octaves=2)
 ALL = Noise(thermal=0.02, common=0.01, coloured=0.02, tau_c=3.0)
+CELLS, WHITE_CELLS, FROZEN_CELLS = (
+    WeightDevices(noise=CellNoise(relative=0.1, **keys))
+    for keys in ({"spectrum": "flicker", "tau_c": 0.1, "octaves": 4}, {"spectrum": "white"}, {})
+)
 NOISY = {"dynamics": {"method": "exponential"}, "dt": 0.06}
 CHIPS = {
     "all, exponential": (NOISY | {"noise": ALL}, ("signs", "complex")),
     "slow, euler": ({"noise": SLOW, "dt": 0.2, "wiring": "loop"}, ("signs",)),
+    "cells, octaves": (NOISY | {"noise": ALL, "weights": CELLS}, ("signs",)),
+    "white cells, heun": ({"weights": WHITE_CELLS, "dynamics": {"method": "heun"}, "dt": 0.2}, ("signs",)),
+    "frozen cells": (NOISY | {"noise": SLOW, "weights": FROZEN_CELLS}, ("signs", "complex")),
     "white, heun": ({"noise": WHITE, "dynamics": {"method": "heun"}, "dt": 0.2}, ("signs",)),
 }
 END = Phase(duration=4.0, window=4.0)

@@ -1,0 +1,158 @@
+"""Cells whose weights fluctuate: a draw of all of them for a batch, and what units get of the faster ones.
+
+Given the activities the noise of the drives is normal, independent from unit to unit if every device belongs to one of
+them, with the variance ``D_i = sum_j sigma_ij^2 a_j^2 + sum_k sigma_ik^2 x_k^2 + sigma_ib^2``. That is taken at the
+rest point of the free phase, once for all phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.random import Stream
+
+from ...dynamics.machine import Machine, UnitNoise
+from ...engine.door import load_engine
+from ...laws.law import LAWS
+from ..cells import FabricatedCells
+from ..design import Design
+from .limits import find_cell_noise_fault
+from .regimes import CellProcess, list_cell_processes
+
+Array = NDArray[np.float64]
+
+Held = Callable[[str], Array]
+"""What the cells of a block are programmed to, as they hold it."""
+
+
+class Rest(NamedTuple):
+    """Where the free phase of a batch comes to rest."""
+
+    inputs: Array
+    """(batch, inputs)."""
+
+    activity: Array
+    """(batch, units)."""
+
+    slopes: Array
+    """``da/du`` (batch, units)."""
+
+
+class NoisyCells:
+    """The noise of the cells of one chip.
+
+    Parameters
+    ----------
+    design : Design
+        Wiring, and noise of the cells.
+    cells : FabricatedCells
+        The devices as they were made.
+    stream : callable
+        ``stream(purpose)`` names the draws of the chip.
+
+    Raises
+    ------
+    ValueError
+        If the noise does not go with the rest of the design.
+    """
+
+    def __init__(self, design: Design, cells: FabricatedCells, stream: Callable[[str], Stream]) -> None:
+        self._design, self._cells, self._stream = design, cells, stream
+        if fault := find_cell_noise_fault(design):
+            raise ValueError(f"{'.'.join(fault.key)}: {fault.words}; {fault.hint}")
+        self._processes = list_cell_processes(design)
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether any noise lasts longer than a batch."""
+        return any(process.way == "frozen" for process in self._processes)
+
+    @property
+    def white(self) -> bool:
+        """Tell whether any noise of the units is white."""
+        return any(process.way == "white" for process in self._processes)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Correlation times of the slow noise of the units, (processes,), in tau."""
+        return tuple(process.time for process in self._processes if process.way == "drift")
+
+    def draw_weights(self, sizes: Mapping[str, int], held: Held, name: str) -> Array:
+        """Return by how much every cell is off for a batch, flat; `name` names the draw, `sizes` are cells by block."""
+        off = {block: np.zeros(size) for block, size in sizes.items()}
+        for process in (p for p in self._processes if p.way == "frozen"):
+            for block in process.blocks:
+                drawn = self._draw_block(process, block, held, name)
+                off[block] += drawn.ravel()
+                for back in self._list_shared(block):
+                    turned = self._design.topology.mirror(block, drawn / self._cells.gain(block))
+                    off[back] += (turned * self._cells.gain(back)).ravel()
+        return np.concatenate(list(off.values()))
+
+    def compute_levels(self, machine: Machine, held: Held, rest: Rest) -> UnitNoise:
+        """Return the noise that the units of a batch get, in units of their drift."""
+        white, drifts = np.zeros_like(rest.activity), [np.zeros((0, *rest.activity.shape))]
+        # A change of the drives moves the drift by the slope under some laws.
+        factor = LAWS[self._design.law].respond(np.ones(1), rest.slopes) ** 2
+        for process, variance in self.list_variances(machine, held, rest):
+            if process.way == "white":
+                white += factor * variance
+            elif process.way == "drift":
+                drifts.append(np.sqrt(factor * variance)[None])
+        return UnitNoise(white, np.concatenate(drifts))
+
+    def list_variances(self, machine: Machine, held: Held, rest: Rest) -> list[tuple[CellProcess, Array]]:
+        """Return every process with the variance that it gives the drives of a batch, (batch, units)."""
+        found = []
+        for process in self._processes:
+            # White noise counts by what it makes of a bare leak: of a process of time t that is t/(tau + t).
+            fast = process.way == "white" and process.time > 0.0
+            share = process.share * (process.time / (machine.tau + process.time) if fast else 1.0)
+            found.append((process, share * self._sum_variances(process, machine, held, rest)))
+        return found
+
+    def _draw_block(self, process: CellProcess, block: str, held: Held, name: str) -> Array:
+        levels = self._deviations(process, block, held)
+        total = np.zeros(levels[0].shape)
+        for k, deviation in enumerate(levels):
+            stream = self._stream(f"cell-noise/{process.time:g}/{k}/{block}/{name}")
+            if process.noise.spectrum == "telegraph":
+                total += deviation * np.where(stream.uniform(deviation.shape) < 0.5, -1.0, 1.0)
+            else:
+                total += deviation * stream.normal(deviation.shape)
+        return np.asarray(np.sqrt(process.share) * total * self._cells.gain(block))
+
+    def _deviations(self, process: CellProcess, block: str, held: Held) -> list[Array]:
+        """Return the standard deviations of the devices of every polarity of a block; 0 where there is no trap."""
+        noise, found = process.noise, []
+        for k, conductance in enumerate(self._cells.list_conductances(block, held(block))):
+            deviation = noise.compute_deviation(conductance)
+            if noise.spectrum == "telegraph":
+                trapped = self._stream(f"cell-trap/{k}/{block}").uniform(deviation.shape) < noise.fraction
+                deviation = np.where(trapped, deviation, 0.0)
+            found.append(deviation)
+        return found
+
+    def _sum_variances(self, process: CellProcess, machine: Machine, held: Held, rest: Rest) -> Array:
+        """Return ``D_i`` (batch, units) of the blocks of a process."""
+        topology, engine = self._design.topology, load_engine(machine.dynamics)
+        inputs, flat = rest.inputs**2, np.zeros_like(machine.weights)
+        blocks, total = topology.blocks(flat), np.zeros_like(rest.activity)
+        for block in process.blocks:
+            for deviation in self._deviations(process, block, held):
+                blocks[block][...] += (self._cells.gain(block) * deviation) ** 2
+        total += np.concatenate([topology.spread_bias(n, blocks[f"bias/{n}"]) for n in topology.names])
+        for c in topology.connections:
+            if c.pre == topology.input and c.block in process.blocks:
+                total[:, topology.columns[c.post]] += engine.apply(c.kind, blocks[c.block], inputs)
+        return total + engine.drive(machine._replace(weights=flat, prepared={}), rest.activity**2)
+
+    def _list_shared(self, block: str) -> list[str]:
+        """Return the blocks that are read from the same devices in the other direction."""
+        if self._design.devices.feedback.storage != "shared-device":
+            return []
+        return [back for back, forward in self._cells.partners.items() if forward == block]
