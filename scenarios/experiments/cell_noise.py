@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from learning.schemes.scheme import Scheme
-from substrate.chip.boards.regimes import CellProcess, list_cell_processes
+from learning.oracle.exact import ExactErrors
+from learning.oracle.fluctuations import predict_estimate_variance
+from learning.schemes.scheme import Scheme, Swing
+from substrate.chip.boards.regimes import CellProcess, list_cell_processes, shakes_membranes
 from substrate.chip.chip import Chip
 
 from ..drawing.sheet import Sheet
 from ..results.store import Group, ResultData, Variable
-from ..results.views import find_extreme_nudges, format_number, name_signals
+from ..results.views import find_extreme_nudges, format_number, format_percent, name_signals
+
+_LARGEST = 600
+"""States and slow processes of one sample for which the law of the linearised chip is solved."""
 
 _HOW = {
     "white": "one draw per unit and step",
@@ -41,10 +47,23 @@ def _describe_process(process: CellProcess) -> str:
     return f"{times.get(process.time, f'tau_c {process.time:g} tau')}: {_HOW[process.way]}"
 
 
-def add_cell_noise_levels(groups: dict[str, Group], chip: Chip, schemes: list[Scheme]) -> None:
-    """Add what the processes make of the drives, beside what a nudge does, to the group `cell_noise` if there is one.
+def add_cell_noise_levels(
+    groups: dict[str, Group], chip: Chip, schemes: list[Scheme], reference: ExactErrors, keep: NDArray[np.bool_]
+) -> None:
+    """Add what the processes make of drives and estimates to the group `cell_noise`, if there is one.
 
-    The chip has the batch of the group `signal` clamped.
+    Parameters
+    ----------
+    groups : dict of str to Group
+        Those of a measure.
+    chip : Chip
+        As it is, with the batch clamped.
+    schemes : list of Scheme
+        That were measured.
+    reference : ExactErrors
+        Exact error vectors of the batch.
+    keep : array (batch,)
+        Samples that are counted.
     """
     if "cell_noise" not in groups:
         return
@@ -60,8 +79,36 @@ def add_cell_noise_levels(groups: dict[str, Group], chip: Chip, schemes: list[Sc
         "layer": groups["signal"]["layer"],
         "beta": groups["signal"]["beta"],
         "deviation": Variable(dims, deviation, long_name="rms noise of a drive, sqrt(D)"),
+        **_make_estimate_noise(groups["ledger"], chip, schemes, reference, keep),
         "relative": Variable(("scheme", *dims), relative, long_name="the same over beta times the rms dL/d drive"),
     }
+
+
+def _make_estimate_noise(
+    ledger: Group, chip: Chip, schemes: list[Scheme], reference: ExactErrors, keep: NDArray[np.bool_]
+) -> Group:
+    """Return how single estimates scatter, as measured and by the law of the linearised chip."""
+    dims, noise = ("scheme", "layer"), list(ledger["term"].data).index("noise")
+    expected = np.array([_predict_scatter(chip, scheme, reference, keep) for scheme in schemes])
+    words = "rms noise of one estimate, over the exact gradient"
+    return {
+        "measured": Variable(dims, ledger["spread"].data[..., noise], long_name=words),
+        "expected": Variable(dims, expected, long_name=f"{words}, of what moves membranes: by the linearised chip"),
+    }
+
+
+def _predict_scatter(
+    chip: Chip, scheme: Scheme, reference: ExactErrors, keep: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the expected scatter by layer, (layers,); NaN where nothing moves or too much would have to be solved."""
+    columns, size = chip.topology.columns.values(), len(chip.machine.tau) * (1 + len(chip.machine.slow_times))
+    known = shakes_membranes(chip.design) and chip.design.phases.noise == "independent" and keep.any()
+    if not known or size > _LARGEST or isinstance(scheme, Swing):
+        return np.full(len(columns), np.nan)
+    variance = predict_estimate_variance(chip, reference.linear, scheme)[keep]
+    exact = reference.delta[keep] ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt([variance[:, c].sum() / exact[:, c].sum() for c in columns])
 
 
 def describe_cell_noise(last: ResultData) -> list[str]:
@@ -107,4 +154,21 @@ def make_cell_noise_sheets(last: ResultData) -> list[Sheet]:
             head = str(process).partition(":")[0] if k == 0 else ""
             rows.append([head, str(layer), format_number(group["deviation"].data[p, k]), *ratios])
     title = "Noise of cells: rms of the drive of a unit, sqrt(D)"
-    return [Sheet(title, ["noise", "layer", "sqrt(D)", *columns], rows, words=2)]
+    return [Sheet(title, ["noise", "layer", "sqrt(D)", *columns], rows, words=2), _make_scatter_sheet(group)]
+
+
+def _make_scatter_sheet(group: Group) -> Sheet:
+    """Return how single estimates scatter, beside the law."""
+    names = "measured", "expected"
+    rows = [
+        [str(scheme) if k == 0 else "", str(layer), *(format_percent(group[name].data[s, k]) for name in names)]
+        for s, scheme in enumerate(group["scheme"].data)
+        for k, layer in enumerate(group["layer"].data)
+    ]
+    return Sheet(
+        "Noise of one estimate, in % of the exact gradient (rms)",
+        ["scheme", "layer", *names],
+        rows,
+        words=2,
+        note="expected: of noise that moves the membranes, by the linearised chip; a draw per batch is not in it",
+    )

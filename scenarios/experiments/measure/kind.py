@@ -41,6 +41,7 @@ _METRICS = {
     "alarms": {"dead", "saturated", "unsettled"},
     "ledger": {"relative", "median", "part_relative"},
     "signal": {"activity", "delta", "evoked"},
+    "cell_noise": {"measured", "expected"},
 }
 
 
@@ -50,7 +51,7 @@ class MeasureKind(ExperimentKind[Measure]):
     name = "measure"
     mark = "gradient"
     rank = 1
-    kept = ("gradient", "signal", "ledger", "ledger/connections", "alarms", "audit")
+    kept = ("gradient", "signal", "ledger", "ledger/connections", "alarms", "audit", "cell_noise")
     headlines = (Headline("gradient", "cosine"),)
 
     def run(self, work: ExperimentWork[Measure]) -> tuple[dict[str, Group], Ending]:
@@ -63,7 +64,7 @@ class MeasureKind(ExperimentKind[Measure]):
             chip, batch, scenario.learning, work.watch.say, repeats, plan.interactions, advise=advise
         )
         groups |= make_measure_groups(chip, batch, schemes, found)
-        add_cell_noise_levels(groups, chip, schemes)
+        add_cell_noise_levels(groups, chip, schemes, found.reference, found.keep)
         if scenario.dynamics.mode == "equilibrium":
             groups["audit"] = make_audit_group(chip.audit)
         if scenario.devices.converters.readout is not None:
