@@ -160,8 +160,8 @@ class Chip:
 
     @property
     def constant_drive(self) -> Array:
-        """Drive of the clamped input plus bias, (batch, units)."""
-        return self._constant
+        """Drive of the clamped input plus bias, (batch, units); without the noise of cells."""
+        return self._fabric.constant_drive(self._input, noisy=False) if self._fabric.frozen else self._constant
 
     def set_input(
         self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, purpose: str = "", repeat: int = 0
@@ -445,7 +445,7 @@ class Chip:
 
     def continue_free(self) -> State:
         """Return where the last free settling would come to rest, in double precision and without noise."""
-        return self._settler.complete(self._constant, self._free)
+        return self._settler.complete(self.constant_drive, self._free)
 
     @property
     def audit(self) -> Audit:

@@ -98,9 +98,15 @@ class ChipWeights:
             return None
         return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
 
-    def constant_drive(self, x: Array) -> Array:
+    @property
+    def frozen(self) -> bool:
+        """Tell whether cells have noise that lasts longer than a batch."""
+        return self._noise.frozen
+
+    def constant_drive(self, x: Array, noisy: bool = True) -> Array:
         """Return the drive of the clamped input `x` (batch, inputs) plus bias and offset, (batch, units)."""
-        return self._constant_drive(x, self._design.topology.blocks(self._momentary_cells()))
+        blocks = self._design.topology.blocks(self._momentary_cells()) if noisy else self.effective
+        return self._constant_drive(x, blocks)
 
     def present(self, machine: Machine) -> Machine:
         """Return the machine with the weights that the cells have during this batch."""

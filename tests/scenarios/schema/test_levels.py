@@ -145,7 +145,8 @@ def timed(key, branch, value):
         else:
             node = node.setdefault(name, {})
         node |= kind | ({"beta": 0.2} if "beta" in table.model_fields else {})
-    node |= noise.get(key[-1], {}) if "noise" in key else {}
+    cells = "weights" in key or "feedback" in key
+    node |= ({"relative": 0.1} if cells else noise.get(key[-1], {})) if "noise" in key else {}
     node[key[-1]] = value
     return ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
 

@@ -128,6 +128,17 @@ def test_a_write_moves_the_weights_under_their_noise():
     np.testing.assert_array_equal(now[BACK], chip.effective[BACK] + chip.topology.blocks(chip._fabric._off)[BACK])
 
 
+def test_what_the_controller_knows_is_without_the_noise_of_this_batch():
+    """Exact gradients are those of the weights that stay, and so is the correction of an asymmetric chip."""
+    plain, chip = random_chip(symmetric=True), noisy_chip(relative=0.1)
+    x, y = random_batch(plain)
+    found = []
+    for one in (plain, chip):
+        measure_free(one, x)
+        found.append(compute_exact_errors(one, y).delta)
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-10)
+
+
 def test_noise_of_size_0_changes_no_bit():
     for keys in ({}, {"spectrum": "white"}, {"tau_c": 3.0}, {"spectrum": "telegraph", "fraction": 0.1}):
         plain, chip = random_chip(symmetric=True), noisy_chip(**keys)
