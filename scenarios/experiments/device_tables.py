@@ -15,7 +15,7 @@ from substrate.settling.equilibrium import Audit
 
 from ..results.store import Group, Variable
 from ..schema.scenario import ScenarioSpec
-from .cell_noise import make_cell_noise_group
+from .cell_noise.tables import make_cell_noise_group
 
 _NAMES = {
     "step_up": "change by an up pulse before the law multiplies it",

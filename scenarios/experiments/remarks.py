@@ -13,6 +13,7 @@ from substrate.protocol import Status, has_settled
 from ..results.store import ResultData
 from ..results.views import format_percent
 from .alarms import KINDS, compute_clipped_share
+from .cell_noise.tables import describe_cell_noise as describe_cell_noise  # noqa: PLC0414  for all kinds
 
 
 def describe_unstable_rests(last: ResultData) -> list[str]:

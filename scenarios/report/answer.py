@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..experiments.alarms import describe_alarms, find_alarms
-from ..experiments.cell_noise import describe_cell_noise
 from ..experiments.kind import find_result_kind
+from ..experiments.remarks import describe_cell_noise
 from ..results.store import ResultData
 from ..results.views import select_latest
 from .cells import describe_cut_requests, describe_unreached_weights

@@ -158,8 +158,8 @@ class ChipWeights:
 
     def _draw_noise(self, board: str) -> Array:
         """Return by how much every cell of a board is off during this batch, flat."""
-        sizes = {name: block.size for name, block in self.effective.items()}
-        return self._noise.draw_weights(sizes, self._hold_block, f"{board}{self._name}")
+        shapes = {name: block.shape for name, block in self.effective.items()}
+        return self._noise.draw_weights(shapes, self._hold_block, f"{board}{self._name}")
 
     def write(self, changes: Mapping[str, Array]) -> int:
         """Add `changes` to the programmed parameters through the write law of the cells; return the pulses it took.

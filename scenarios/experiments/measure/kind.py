@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs, select_latest
-from ..cell_noise import add_cell_noise_levels, make_cell_noise_sheets
+from ..cell_noise.tables import add_cell_noise_levels, make_cell_noise_sheets
 from ..device_tables import make_audit_group, make_device_groups, make_readout_group
-from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
+from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, Places
 from ..metrics import flatten_metrics
 from ..remarks import describe_audits, describe_clipped_reads, describe_unsettled, describe_unstable_rests
 from ..settle.run import record_settling
@@ -26,6 +27,9 @@ from .sheets import (
 )
 from .tables import make_measure_groups
 from .words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _METRICS = {
     "gradient": {
@@ -103,6 +107,13 @@ class MeasureKind(ExperimentKind[Measure]):
         first = [make_signal_sheet(last["signal"], after), make_ledger_sheet(last, after)]
         last_ones = [*make_interaction_sheets(last), *make_energy_sheets(last)]
         return [*first, *make_cell_noise_sheets(last), *make_remedy_sheets(last), *last_ones]
+
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
+        """Return the noise of single estimates over the correlation time of noise of cells, if that was varied."""
+        from ..cell_noise.figures import CAPTION, draw_noise_over_time
+
+        figure = draw_noise_over_time(result)
+        return {} if figure is None else {"cell-noise": (figure, CAPTION)}
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return quality, alarms, errors by cause and signals."""

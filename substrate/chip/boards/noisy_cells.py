@@ -81,17 +81,27 @@ class NoisyCells:
         """Correlation times of the slow noise of the units, (processes,), in tau."""
         return tuple(process.time for process in self._processes if process.way == "drift")
 
-    def draw_weights(self, sizes: Mapping[str, int], held: Held, name: str) -> Array:
-        """Return by how much every cell is off for a batch, flat; `name` names the draw, `sizes` are cells by block."""
-        off = {block: np.zeros(size) for block, size in sizes.items()}
+    def draw_weights(self, shapes: Mapping[str, tuple[int, ...]], held: Held, name: str) -> Array:
+        """Return by how much every cell is off for a batch, flat.
+
+        Parameters
+        ----------
+        shapes : mapping of block name to tuple
+            Of the cells, in the order of the result.
+        held : callable
+            See `Held`.
+        name : str
+            Names the draw.
+        """
+        off = {block: np.zeros(shape) for block, shape in shapes.items()}
         for process in (p for p in self._processes if p.way == "frozen"):
             for block in process.blocks:
-                drawn = self._draw_block(process, block, held, name)
-                off[block] += drawn.ravel()
+                drawn = self._draw_block(process, block, shapes[block], held, name)
+                off[block] += drawn
                 for back in self._list_shared(block):
                     turned = self._design.topology.mirror(block, drawn / self._cells.gain(block))
-                    off[back] += (turned * self._cells.gain(back)).ravel()
-        return np.concatenate(list(off.values()))
+                    off[back] += turned * self._cells.gain(back)
+        return np.concatenate([block.ravel() for block in off.values()])
 
     def compute_levels(self, machine: Machine, held: Held, rest: Rest) -> UnitNoise:
         """Return the noise that the units of a batch get, in units of their drift."""
@@ -115,15 +125,14 @@ class NoisyCells:
             found.append((process, share * self._sum_variances(process, machine, held, rest)))
         return found
 
-    def _draw_block(self, process: CellProcess, block: str, held: Held, name: str) -> Array:
-        levels = self._deviations(process, block, held)
-        total = np.zeros(levels[0].shape)
-        for k, deviation in enumerate(levels):
+    def _draw_block(self, process: CellProcess, block: str, shape: tuple[int, ...], held: Held, name: str) -> Array:
+        total = np.zeros(shape)
+        for k, deviation in enumerate(self._deviations(process, block, held)):
             stream = self._stream(f"cell-noise/{process.time:g}/{k}/{block}/{name}")
             if process.noise.spectrum == "telegraph":
-                total += deviation * np.where(stream.uniform(deviation.shape) < 0.5, -1.0, 1.0)
+                total += deviation * np.where(stream.uniform(shape) < 0.5, -1.0, 1.0)
             else:
-                total += deviation * stream.normal(deviation.shape)
+                total += deviation * stream.normal(shape)
         return np.asarray(np.sqrt(process.share) * total * self._cells.gain(block))
 
     def _deviations(self, process: CellProcess, block: str, held: Held) -> list[Array]:

@@ -9,10 +9,13 @@ from devices.neuron.membrane import NeuronDevices
 from devices.programming.laws import ConstantStep
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.measured import MeasuredMap, make_cell_sample
+from devices.synapse.noise import CellNoise
 from devices.synapse.twin import Twin
 from scenarios.initial import sample_initial_parameters
+from substrate.chip.boards.limits import find_cell_noise_fault
 from substrate.chip.chip import Chip
 from substrate.chip.design import Design, Fabrication
+from substrate.dynamics.methods import Dynamics, Phase
 from substrate.network.topology import Topology
 from substrate.settling.coupling import find_couplings
 from tests.networks import dynamics
@@ -232,3 +235,20 @@ def test_what_knows_dense_connections_alone_refuses_kernels():
     chip = make_chip()
     with pytest.raises(ValueError, match="dense connections only, not Convolution"):
         chip.settle()
+
+
+@pytest.mark.parametrize("paths", [PATHS, COPIES], ids=["shared", "per-position"])
+def test_frozen_noise_is_that_of_every_cell_of_a_kernel(paths):
+    """Places that share their cells share the noise; copies have their own."""
+    chip = make_chip(paths=paths, weights=WeightDevices(noise=CellNoise(relative=0.1)))
+    chip._fabric.restart("a batch")
+    off = chip.topology.blocks(chip._fabric._off)[FORWARD]
+    assert off.shape == chip.effective[FORWARD].shape
+    assert_normal_variance((off / (0.1 * np.abs(chip.effective[FORWARD]))).ravel(), 1.0)
+
+
+def test_noise_of_kernels_that_is_faster_than_a_batch_is_refused():
+    clock = {"method": "exponential", "dt": 0.1, "free": Phase(duration=5.0), "nudged": Phase(duration=5.0)}
+    weights = WeightDevices(noise=CellNoise(relative=0.1, tau_c=1.0))
+    fault = find_cell_noise_fault(make_chip().design.replace(weights=weights, dynamics=Dynamics(**clock)))
+    assert "cells of a kernel move many places at once" in fault.words

@@ -13,9 +13,9 @@ from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.boards.regimes import CellProcess, list_cell_processes, shakes_membranes
 from substrate.chip.chip import Chip
 
-from ..drawing.sheet import Sheet
-from ..results.store import Group, ResultData, Variable
-from ..results.views import find_extreme_nudges, format_number, format_percent, name_signals
+from ...drawing.sheet import Sheet
+from ...results.store import Group, ResultData, Variable
+from ...results.views import find_extreme_nudges, format_number, format_percent, name_signals
 
 _LARGEST = 600
 """States and slow processes of one sample for which the law of the linearised chip is solved."""

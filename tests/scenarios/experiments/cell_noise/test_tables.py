@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nudgelab
-from scenarios.experiments.cell_noise import describe_cell_noise, make_cell_noise_sheets
+from scenarios.experiments.cell_noise.tables import describe_cell_noise, make_cell_noise_sheets
 from scenarios.language.faults import ScenarioError
 from scenarios.report.answer import list_remarks
 from tests.scenarios.keys.sample import BASE

@@ -1,0 +1,1 @@
+"""Noise of cells in results: tables, sentences and the figure of a sweep."""
