@@ -55,6 +55,9 @@ def describe_circuit_estimates(loaded: LoadedScenario) -> Iterator[str]:
         )
         yield f"voltage     {rms:.3g} V rms in {name}{real}"
     yield f"power       {float(np.mean(chip.power)):.3g} W at rest, without what drives it"
+    if (energy := spec.energy).settling_time is not None:
+        joules = float(np.mean(chip.heats["free"].compute_joules(energy)))
+        yield f"energy      {joules:.3g} J of heat for a free settling of a sample"
     schemes = setup.schemes()
     for scheme in schemes:
         if scheme is not None:

@@ -127,7 +127,8 @@ def make_energy_sheets(result: ResultData) -> list[Sheet]:
         if "read" in group:
             rows[-1].append(format_quantity(float(group["read"].data), "J"))
     columns += ["heat"] * ("settling" in group) + ["read"] * ("read" in group)
-    return [Sheet("Power at rest, and energy of every settling, mean over samples", columns, rows)]
+    note = "heat: of elements while the settling lasts, with that of charging capacitors; read: of all nodes once"
+    return [Sheet("Power at rest, and energy of every settling, mean over samples", columns, rows, note=note)]
 
 
 def make_interaction_sheets(result: ResultData) -> list[Sheet]:

@@ -59,6 +59,20 @@ def test_a_smaller_clamp_leaves_the_error_of_clamping():
     assert read_term(near, "finite_nudge")[0, 0] < 0.2 * read_term(far, "finite_nudge")[0, 0]
 
 
+def test_what_differs_between_phases_grows_as_the_nudge_falls_and_wires_do_not_err():
+    def find_error(term, fraction, device):
+        edits = [f"learning.scheme.beta.fraction={fraction}", *device]
+        table = measure("circuits/readout", edits)["ledger/connections"]
+        return table["relative"].data[0, :2, list(table["term"].data).index(term)]
+
+    for device, factor in (("offset_sigma", 1.0), ("squarer_offset_sigma", 10.0)):
+        large, small = (find_error("readout", f, [f"devices.drops.{device}=2 mV"]) for f in (0.1, 0.01))
+        np.testing.assert_allclose(small, factor * large, rtol=0.05)
+    for device in ("weights.wires=100 ohm", "weights.noise.slow=5 %"):
+        for term in ("asymmetry", "readout", "noise"):
+            assert (find_error(term, 0.1, [f"devices.{device}"]) < 1e-9).all()
+
+
 def test_a_deep_resistive_network_learns():
     short = [
         "experiment.samples=400",
