@@ -221,7 +221,7 @@ def train(
         while trainee.batch < len(parts):
             before = bench.budget
             gradient = rule(parts[trainee.batch])
-            failure = _describe_failure(gradient)
+            failure = describe_failure(gradient)
             if not failure:
                 moment = TrainingMoment(trainee.epoch * len(parts) + trainee.batch, epochs * len(parts), len(parts))
                 known = OptimiserContext(moment, record)
@@ -244,7 +244,8 @@ def train(
                 break
 
 
-def _describe_failure(gradient: Gradient) -> str:
+def describe_failure(gradient: Gradient) -> str:
+    """Return why a gradient cannot be written: nothing settled, or it is not finite or too large; empty if it can."""
     if not gradient.used.any():
         diverged = (gradient.status == Status.DIVERGED).all()
         return "every sample of a batch diverged" if diverged else "no sample of a batch came to rest"

@@ -113,6 +113,9 @@ class Budget(NamedTuple):
     macs: int = 0
     """Multiply-adds that the controller made in digital to find errors."""
 
+    cell_reads: int = 0
+    """Cells that were read one by one."""
+
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
         return Budget._make(a + sign * b for a, b in zip(self, other, strict=True))
@@ -209,10 +212,29 @@ class ClampingBench(CircuitBench, Protocol):
         ...
 
 
-class Bench(SettlingBench, Protocol):
+class WritableBench(Protocol):
+    """What a controller that writes cells may do with them."""
+
+    def write(self, changes: Mapping[str, Array]) -> None:
+        """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
+        ...
+
+    def read_cells(self, block: str, chosen: NDArray[np.bool_]) -> Array:
+        """Read cells of a block one by one, those that are `chosen` (a bool array of its shape); return (cells,).
+
+        What is read is the effective weight, noise of the write included, as the units feel it.
+        """
+        ...
+
+    def mirror(self, block: str, request: Array) -> Array:
+        """Return a request for a connection, by block, as its reverse would be asked for the same change."""
+        ...
+
+
+class Bench(SettlingBench, WritableBench, Protocol):
     """A chip on the bench: inputs, settlings, reads and writes, nothing else.
 
-    No programmed or effective weight can be seen through it.
+    No programmed weight can be seen through it, and an effective one only where it is read and paid for.
     """
 
     @property
@@ -281,10 +303,6 @@ class Bench(SettlingBench, Protocol):
         Behind a pooling circuit the error is weighed as its values are. It stands at the presynaptic activities; or,
         with `samples` (rows,), at the free state of the sample of the batch that each row belongs to.
         """
-        ...
-
-    def mirror(self, block: str, request: Array) -> Array:
-        """Return a request for a connection, by block, as its reverse would be asked for the same change."""
         ...
 
 

@@ -423,6 +423,8 @@ def is_oracle(path):
 KINDS = {path.parent.name.replace("_", "-") for path in (ROOT / "scenarios/experiments").glob("*/kind.py")}
 
 OTHER_MEANINGS = {
+    "scenarios/build.py": "a key of learning",
+    "scenarios/schema/learning.py": "a key of learning",
     "scenarios/schema/idle.py": "keys of devices: the circuit of the nudge, the train of coincidences",
     "scenarios/schema/devices.py": "a key of devices: the circuit of the nudge",
     "scenarios/schema/circuit/faults.py": "a key of phases",

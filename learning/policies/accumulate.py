@@ -71,6 +71,10 @@ class Accumulate(WritePolicy):
         steps = np.rint(held) if nearest else np.trunc(held)
         return np.asarray(np.where(np.abs(held) >= self.threshold - 0.5 * nearest, steps, 0.0))
 
+    def forecast_missing(self) -> float | None:
+        """Return 1/6, of a register between -1 and 1 that a walk leaves at both ends, or 1/12 of one within a step."""
+        return None if self.threshold > 1.0 else 1.0 / 12.0 if self.rounding == "nearest" else 1.0 / 6.0
+
     def count_bits(self, shape: tuple[int, ...]) -> float:
         """Return the bits of one register per cell."""
         return float(self.bits * math.prod(shape))

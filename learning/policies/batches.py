@@ -40,6 +40,10 @@ class SummedBatches(WritePolicy):
             return {}
         return {name: memory.pop(KEPT + name) for name in requests}
 
+    def forecast_missing(self) -> float | None:
+        """Return 0: nothing is kept back after the last batch."""
+        return 0.0
+
     def count_bits(self, shape: tuple[int, ...]) -> float:
         """Return the bits of one sum per cell."""
         return float(NUMBER_BITS * math.prod(shape))

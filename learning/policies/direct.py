@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from substrate.protocol import Bench
+from substrate.protocol import WritableBench
 
 from ..optimisers.schedule import TrainingMoment
 from .policy import POLICIES, Array, Blocks, KnownCells, Memory, WritePolicy
@@ -29,7 +29,7 @@ class Direct(WritePolicy):
 
     def write(
         self,
-        bench: Bench,
+        bench: WritableBench,
         requests: Mapping[str, Array],
         memory: Memory,  # noqa: ARG002
         cells: KnownCells,  # noqa: ARG002
@@ -37,3 +37,7 @@ class Direct(WritePolicy):
     ) -> None:
         """Write the requests: the chip adds up those of one stored number itself."""
         bench.write(requests)
+
+    def forecast_missing(self) -> float | None:
+        """Return 0: nothing is kept back."""
+        return 0.0

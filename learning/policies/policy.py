@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import Bench
+from substrate.protocol import WritableBench
 
 from ..optimisers.schedule import TrainingMoment
 
@@ -38,6 +38,12 @@ class KnownCells(NamedTuple):
 
     tied: Mapping[str, str] = {}
     """Feedback block to forward block, where one stored number stands for both directions of a pair."""
+
+    copied: bool = False
+    """Whether a stored number has several cells, of which none alone says what became of it."""
+
+    forgetful: bool = False
+    """Whether cells leak or drift from one write to the next."""
 
     exact: bool = True
     """Whether a request of whole steps gives as many pulses: false where trains of pulses meet by chance, or where
@@ -65,6 +71,9 @@ class WritePolicy(Parameters):
     counts_steps: ClassVar[bool] = False
     """Whether it hands on whole nominal steps."""
 
+    reads_cells: ClassVar[bool] = False
+    """Whether it reads cells one by one."""
+
     def choose_changes(
         self, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment
     ) -> Blocks:
@@ -85,19 +94,33 @@ class WritePolicy(Parameters):
         raise NotImplementedError(f"{type(self).__name__} needs a method choose_changes")
 
     def write(
-        self, bench: Bench, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment
+        self,
+        bench: WritableBench,
+        requests: Mapping[str, Array],
+        memory: Memory,
+        cells: KnownCells,
+        moment: TrainingMoment,
     ) -> None:
         """Write a bench after one batch; parameters as in `choose_changes`, requests as an optimiser gives them."""
-        digital = {name: change for name, change in requests.items() if name.startswith("readout/")}
-        analog = {name: change for name, change in requests.items() if name not in digital}
-        bench.write(digital | self.choose_changes(add_tied_requests(bench, analog, cells.tied), memory, cells, moment))
+        digital, analog = split_requests(bench, requests, cells)
+        bench.write(digital | self.choose_changes(analog, memory, cells, moment))
 
     def count_bits(self, shape: tuple[int, ...]) -> float:  # noqa: ARG002
         """Return the bits of digital memory that a block of cells of this shape needs, over all its cells."""
         return 0.0
 
+    def forecast_missing(self) -> float | None:
+        """Return the mean square of what a policy itself keeps back of a sum of many requests, in steps squared.
+
+        None: no law says so. A policy that reads cells says what is missing of what the units feel.
+        """
+        return None
+
     def find_faults(self, cells: KnownCells) -> list[tuple[str, str, str]]:
         """Return why it cannot write some cells: key of its own or nothing, message and hint."""
+        if self.reads_cells and (cells.copied or cells.forgetful):
+            why = "one number has several cells" if cells.copied else "they forget between writes"
+            return [("", f"`{self.kind}` reads cells one by one, but {why}", 'take "accumulate"')]
         if not self.counts_steps:
             return []
         name = f"`{self.kind}` hands on whole steps"
@@ -117,14 +140,14 @@ RequestWriter = Callable[[Mapping[str, Array], Memory, TrainingMoment], None]
 """Writes a bench: from requests, what is kept, and the moment."""
 
 
-def make_request_writer(policy: WritePolicy, bench: Bench, cells: KnownCells) -> RequestWriter:
+def make_request_writer(policy: WritePolicy, bench: WritableBench, cells: KnownCells) -> RequestWriter:
     """Return what writes `bench` by a policy.
 
     Parameters
     ----------
     policy : WritePolicy
         Which policy.
-    bench : Bench
+    bench : WritableBench
         Chip to be written.
     cells : KnownCells
         What is known of its cells.
@@ -132,12 +155,19 @@ def make_request_writer(policy: WritePolicy, bench: Bench, cells: KnownCells) ->
     return lambda requests, memory, moment: policy.write(bench, requests, memory, cells, moment)
 
 
-def add_tied_requests(bench: Bench, requests: Mapping[str, Array], tied: Mapping[str, str]) -> Blocks:
+def split_requests(bench: WritableBench, requests: Mapping[str, Array], cells: KnownCells) -> tuple[Blocks, Blocks]:
+    """Return the requests for the readout, and those for cells with both directions of one number added up."""
+    digital = {name: change for name, change in requests.items() if name.startswith("readout/")}
+    analog = {name: change for name, change in requests.items() if name not in digital}
+    return digital, add_tied_requests(bench, analog, cells.tied)
+
+
+def add_tied_requests(bench: WritableBench, requests: Mapping[str, Array], tied: Mapping[str, str]) -> Blocks:
     """Return requests in which those of both directions of one stored number are added up, under its forward block.
 
     Parameters
     ----------
-    bench : Bench
+    bench : WritableBench
         Turns a request for a connection into one for its reverse.
     requests : mapping of block name to array
         Requested changes.

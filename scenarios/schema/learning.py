@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
@@ -20,6 +21,7 @@ from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.network.topology import Topology
+from substrate.network.wiring import PathSpec
 
 from .devices import Found
 from .homeostasis import Homeostasis
@@ -65,8 +67,41 @@ def describe_cells(devices: Devices, topology: Topology | None = None) -> KnownC
     """Return what a controller knows of the cells of a chip; without its wiring, of any cell."""
     tied = topology.pairs() if topology is not None and devices.feedback.tied else []
     law = devices.update
-    exact = getattr(law, "rounding", None) != "coincidences" and devices.comparator is None
-    return KnownCells(getattr(law, "step", None), {back.block: forward.block for forward, back in tied}, exact)
+    return KnownCells(
+        step=getattr(law, "step", None),
+        tied={back.block: forward.block for forward, back in tied},
+        copied=devices.feedback.storage == "copied",
+        forgetful=devices.retention.on,
+        exact=getattr(law, "rounding", None) != "coincidences" and devices.comparator is None,
+    )
+
+
+def find_write_faults(
+    learning: Learning, compared: Sequence[WritePolicy], devices: Devices, connections: Sequence[PathSpec]
+) -> Found:
+    """Return why write policies cannot write the cells of a scenario.
+
+    Parameters
+    ----------
+    learning : Learning
+        With the policy of trainings.
+    compared : sequence of WritePolicy
+        Those that an experiment compares.
+    devices : Devices
+        With the cells.
+    connections : sequence
+        As in ``[network]``.
+    """
+    cells = describe_cells(devices)
+    if any(getattr(path, "cells", None) == "per-position" for path in connections):
+        cells = cells._replace(copied=True)
+    places: list[tuple[tuple[str | int, ...], WritePolicy]] = [(("learning", "write"), learning.write)]
+    places += [(("experiment", "policies", k), policy) for k, policy in enumerate(compared)]
+    return [
+        ((*place, *filter(None, [key])), message, hint)
+        for place, policy in places
+        for key, message, hint in policy.find_faults(cells)
+    ]
 
 
 class Learning(Parameters):

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Protocol
 from pydantic import Field
 
 from devices.parameters import Parameters
+from learning.policies.policy import WritePolicy
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
 
@@ -70,6 +71,11 @@ class ExperimentPlan(Parameters):
 
     kind: str
     """Name of the kind: that of its folder."""
+
+    @property
+    def compared_policies(self) -> Sequence[WritePolicy]:
+        """Write policies that it compares, beside that of the scenario."""
+        return ()
 
     @property
     def has_ledger(self) -> bool:

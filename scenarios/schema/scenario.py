@@ -35,7 +35,7 @@ from .experiments import PLANS, Experiment
 from .head import ScenarioHead, refuse_faults
 from .homeostasis import find_homeostasis_faults
 from .idle import find_idle_faults
-from .learning import Learning, describe_cells, find_rule_faults
+from .learning import Learning, find_rule_faults, find_write_faults
 from .network import Network, find_convolution_faults
 from .nudges import find_swing_faults
 from .optimiser import find_name_faults
@@ -141,10 +141,7 @@ class ScenarioSpec(ScenarioHead):
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += find_convolution_faults(network, self.dynamics, devices, self.physical, self.learning)
         found += find_hold_faults(devices.hold, self.phases.hold_time, self.physical)
-        found += [
-            (("learning", "write", *filter(None, [key])), message, hint)
-            for key, message, hint in self.learning.write.find_faults(describe_cells(devices))
-        ]
+        found += find_write_faults(self.learning, self.experiment.compared_policies, devices, network.connections)
         found += find_name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += find_comparator_faults(devices) + find_pair_faults(devices) + find_range_faults(devices, self.physical)
         found += find_thermal_faults(devices.noise, self.physical, network.law)

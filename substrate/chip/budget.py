@@ -50,9 +50,13 @@ class Account:
         """Count multiply-adds of the controller."""
         self._add(Budget(macs=macs))
 
-    def written(self, pulses: int) -> None:
-        """Count one programming event and the pulses it took."""
-        self._add(Budget(writes=1, pulses=pulses))
+    def read_cells(self, cells: int) -> None:
+        """Count cells that were read one by one."""
+        self._add(Budget(cell_reads=cells), cells)
+
+    def written(self, pulses: int, events: int = 1) -> None:
+        """Count programming events and the pulses they took."""
+        self._add(Budget(writes=events, pulses=pulses))
 
     def _add(self, spent: Budget, conversions: int = 0) -> None:
         design = self._design

@@ -405,7 +405,22 @@ class Chip:
         ValueError
             If a block does not exist, has another shape or a change is not finite; nothing is written.
         """
-        self._account.written(self._fabric.write(changes))
+        events = int(any(not name.startswith("readout/") for name in changes))
+        self._account.written(self._fabric.write(changes), events)
+
+    def read_cells(self, block: str, chosen: NDArray[np.bool_]) -> Array:
+        """Return the effective weights of some cells of a block, (cells,), see `substrate.protocol.Bench`.
+
+        Raises
+        ------
+        ValueError
+            If the block has no cells, or not as many as are chosen from.
+        """
+        cells = self.effective.get(block)
+        if cells is None or block.startswith("readout/") or cells.shape != chosen.shape:
+            raise ValueError(f"{block!r} has no cells of shape {chosen.shape} that can be read")
+        self._account.read_cells(int(np.count_nonzero(chosen)))
+        return cells[chosen]
 
     @property
     def budget(self) -> Budget:

@@ -54,10 +54,10 @@ class OneSidedBlocks:
 
     def step(
         self, block: str, weight: Array, common: Array, request: Array, name: str
-    ) -> tuple[NDArray[np.bool_], Array, WriteOutcome]:
+    ) -> tuple[NDArray[np.int32], Array, WriteOutcome]:
         """Step the pairs of a block by a request, and refresh those that are full then; all of the shape of the block.
 
-        Returns which pairs got a pulse, ``min(g+, g-)`` afterwards, and what became of the request.
+        Returns the pulses of the request, with sign, ``min(g+, g-)`` afterwards, and what became of the request.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class OneSidedBlocks:
         # Without a pulse every bit of the weight stays.
         after = np.where(touched, plus - minus, weight)
         common = np.where(touched, np.minimum(plus, minus), common)
-        return touched, common, WriteOutcome(after, pulses + spent, lost, most + least, count, spent)
+        return ups - downs, common, WriteOutcome(after, pulses + spent, lost, most + least, count, spent)
 
     def _pulsed(
         self, side: _MovedDevices, conductance: Array, wanted: Array, name: str

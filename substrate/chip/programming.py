@@ -88,6 +88,8 @@ class Writer:
                 name: sample_retention(retention, shape, make_block_stream(stream, name))
                 for name, shape in shapes.items()
             }
+        self.pulses: dict[str, NDArray[np.int32]] = {}
+        """Pulses that the last write gave every cell, with sign and without those of refreshes, by block."""
         self.kept: dict[str, Array] = {}
         """What the chip keeps beside its weights, by `NOISE`, `ELAPSED` or `COMMON` and block."""
         for name, shape in shapes.items():
@@ -122,13 +124,14 @@ class Writer:
     def _ends(self, block: str) -> Ends | None:
         return self._drawn.ends(block, self.kept.get(COMMON + block))
 
-    def state(self, block: str, weight: Array) -> Array:
-        """Return what is left of the weights of a block that were written as `weight`."""
+    def state(self, block: str, weight: Array, waits: int = 0) -> Array:
+        """Return what is left of the weights of a block that were written as `weight`, or will be after some waits."""
         if block in self.partners:
             return self._as_partner(self.state, block, weight)
         if block not in self.forgetting:
             return weight
-        left = apply_retention(self._retention, weight, self.kept[ELAPSED + block], self.forgetting[block])
+        elapsed = self.kept[ELAPSED + block] + waits * self._retention.interval
+        left = apply_retention(self._retention, weight, elapsed, self.forgetting[block])
         return self.within(block, left)
 
     def felt(self, block: str, weight: Array) -> Array:
@@ -163,10 +166,10 @@ class Writer:
     ) -> tuple[NDArray[np.bool_], WriteOutcome]:
         """Return which cells got a pulse, and what became of all."""
         if self.pairs is not None:
-            touched, self.kept[COMMON + block], done = self.pairs.step(
+            self.pulses[block], self.kept[COMMON + block], done = self.pairs.step(
                 block, weight, self.kept[COMMON + block], request, name
             )
-            return touched, done
+            return self.pulses[block] != 0, done
         moving, reference = self._moving[block], self._references.get(block)
         rows = moving.low.shape
         cell = np.array(weight if reference is None else weight + reference, dtype=np.float64, order="C")
@@ -174,7 +177,8 @@ class Writer:
         train = make_pulse_train(law, self._stream(f"write/{block}/{name}"), law.offset)
         wanted = np.ascontiguousarray(request, dtype=np.float64).reshape(rows)
         pulses, lost, cut = apply_pulses(moving._replace(weight=new), wanted, train, counts)
-        new, touched = new.reshape(request.shape), counts.reshape(request.shape) != 0
+        self.pulses[block] = counts.reshape(request.shape)
+        new, touched = new.reshape(request.shape), self.pulses[block] != 0
         if reference is not None:
             # Without a pulse every bit of the difference stays.
             new = np.where(touched, new - reference, weight)

@@ -16,6 +16,7 @@ from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
 from learning.oracle.models import make_rule_model
 from learning.policies.policy import make_request_writer
+from learning.policies.verify import count_given_up
 from learning.rules.rule import RuleContext, make_rule
 from learning.training import TEST, evaluate, train
 from substrate.chip.chip import Chip
@@ -185,6 +186,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         **{name: variable.data for name, variable in make_symmetry_group(bystander).items() if name != "pair"},
         **log.trainee.budget._asdict(),
         "memory_bits": compute_memory_bits(job.setup),
+        **({"given_up": count_given_up(log.trainee.memory)} if job.setup.learning.write.reads_cells else {}),
         **count_writes(chip, log.written(chip)),
         "wall_s": log.wall,
     }

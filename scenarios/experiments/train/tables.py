@@ -35,6 +35,8 @@ _EPOCH_NAMES = {
     "writes": "programming events so far",
     "pulses": "cells stepped so far",
     "energy": "energy spent so far",
+    "cell_reads": "cells read one by one so far",
+    "given_up": "cells so far that a policy left beside their request after its longest series of tries",
     "memory_bits": "digital memory of optimiser and write policy per cell, in bits",
     "probes": "settlings with injected drives so far, per sample; part of `settlings`",
     "probes_unsettled": "of these: did not settle",

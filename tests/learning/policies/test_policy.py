@@ -101,7 +101,7 @@ def test_the_names_of_what_is_kept_are_none_of_the_optimiser():
 
 @pytest.mark.parametrize("policy", [Accumulate(), Sign()])
 @pytest.mark.parametrize(
-    ("cells", "words"), [(KnownCells(None), "have none"), (KnownCells(0.1, {}, exact=False), "coincidences")]
+    ("cells", "words"), [(KnownCells(None), "have none"), (KnownCells(0.1, exact=False), "coincidences")]
 )
 def test_whole_steps_need_cells_that_have_them(policy, cells, words):
     (key, message, hint), *_ = policy.find_faults(cells)

@@ -125,16 +125,16 @@ WRITES: dict[str, dict[str, Any]] = {
     "batches": {"every": 3},
     "sign": {"deadzone": 0.01},
     "low-rank": {"rank": 1, "every": 3, "feedback": False},
+    "verify": {"tolerance": 3.0, "longest": 1, "pulses": 5},
 }
 for _kind, _own in WRITES.items():
     _needs = {"devices.update": {"kind": "constant-step", "step": 0.002}, "learning.optimiser.rate": 0.02}
-    _low = {"rank": 2, "every": 2} if _kind == "low-rank" else {}
-    FOUND |= table(
-        f"learning.write[{_kind}]",
-        TRAINED | {"experiment": {"kind": "train", "epochs": 3}, "learning.write": {"kind": _kind} | _low} | _needs,
-        kind={"kind": "accumulate" if _kind != "accumulate" else "direct"},
-        **_own,
-    )
+    _policy = {"kind": _kind} | {"low-rank": {"rank": 2, "every": 2}, "accumulate": {"bits": 4}}.get(_kind, {})
+    _other = {"kind": "accumulate" if _kind != "accumulate" else "direct"}
+    _trained = TRAINED | {"experiment": {"kind": "train", "epochs": 3}, "learning.write": _policy}
+    _compared = TRAINED | {"experiment": {"kind": "write", "batches": 9, "policies": [_policy]}}
+    FOUND |= table(f"learning.write[{_kind}]", _trained | _needs, kind=_other, **_own)
+    FOUND |= table(f"experiment[write].policies[{_kind}]", _compared | _needs, kind=_other, **_own)
 
 OPTIMISERS: dict[str, dict[str, Any]] = {
     "sgd": {"momentum": 0.5},
@@ -259,6 +259,10 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "reference": True,
             "checkpoint_seconds": Silent("when a checkpoint is kept"),
         },
+    ),
+    "write": (
+        {"batches": 3},
+        {"batches": 4, "frozen": False},
     ),
     "evaluate": ({"chips": 2}, {"chips": 3, "samples": 2}),
 }

@@ -80,7 +80,9 @@ def path_of(key: str) -> str:
     plain = plain.partition("[")[0]
     if plain.startswith("network.connections."):
         return "network.connections.0"  # a table in place of a text
-    return plain.replace("learning.schemes", "learning.schemes.0").replace("sweep.axis", "sweep.axis.0")
+    for several in ("learning.schemes", "sweep.axis", "experiment.policies"):
+        plain = plain.replace(several, f"{several}.0")
+    return plain
 
 
 def put(data: Any, path: str, value: Any) -> None:

@@ -1,0 +1,76 @@
+"""Figures of a comparison of write policies."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
+from ...results.store import Group, ResultData
+from ...results.views import select_latest
+from ..figures import figure
+from .sheets import list_present_terms
+from .words import find_worst_place
+
+_WORDS = {"write_noise": "write noise"}
+_SPAN = 1e4
+
+
+@figure(
+    "writes",
+    when=lambda result: "write" in select_latest(result).groups,
+    caption=(
+        "Writes of many batches. Left: cosine of the change of the effective weights to the summed requests, by "
+        "connection; hollow: of what the cells keep, without the noise of writes; dashes: what a formula of few "
+        "numbers gives. Right: what every term adds to the requests of the connection that the best policy serves "
+        "worst, in % of their rms, from what the policy holds back to the noise of writes; terms of 0 are not drawn."
+    ),
+)
+@styled
+def draw_writes(result: ResultData) -> Figure:
+    """Draw the cosines of every policy and connection, and the terms of the worst connection."""
+    group = select_latest(result)["write"]
+    panels, (left, right) = make_panels(2, width=7.6, share=False)
+    _draw_cosines(left, group)
+    _draw_terms(right, group, find_worst_place(group).connection)
+    place_legend_below(panels, [left])
+    return panels
+
+
+def _draw_cosines(axes: Axes, group: Group) -> None:
+    connections, policies = group["connection"].data, group["policy"].data
+    places = np.arange(len(connections), dtype=np.float64)
+    for p, name in enumerate(policies):
+        at = places + _shift(p, len(policies))
+        look = choose_look(p)
+        axes.plot(at, group["cosine"].data[p], linestyle="none", label=format_plain_text(name), zorder=3, **look)
+        axes.plot(at, group["cosine_kept"].data[p], linestyle="none", markerfacecolor="none", zorder=2, **look)
+        axes.plot(at, group["forecast"].data[p], linestyle="none", marker="_", color="black", markersize=9, zorder=1)
+    axes.set_xlim(-0.5, len(connections) - 0.5)
+    axes.axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
+    axes.set_ylabel("cosine to the requests")
+    axes.set_xlabel("connection")
+    set_spaced_ticks(axes, places, [format_plain_text(name, 16) for name in connections], words=True)
+
+
+def _draw_terms(axes: Axes, group: Group, connection: int) -> None:
+    error = 100.0 * group["error"].data[:, connection]
+    shown = list_present_terms(group["error"].data[:, connection])
+    places = np.arange(len(shown), dtype=np.float64)
+    for p in range(len(error)):
+        value = np.where(error[p, shown] > 0.0, error[p, shown], np.nan)
+        axes.plot(places + _shift(p, len(error)), value, linestyle="none", **choose_look(p))
+    if shown:
+        axes.set_yscale("log")
+        top = float(np.nanmax(error[:, shown]))
+        axes.set_ylim(max(axes.get_ylim()[0], top / _SPAN), 2.0 * top)
+    axes.set_xlim(-0.5, max(len(shown), 1) - 0.5)
+    axes.set_ylabel(f"% of the requests of {format_plain_text(group['connection'].data[connection], 16)}")
+    names = [str(group["term"].data[k]) for k in shown]
+    set_spaced_ticks(axes, places, [_WORDS.get(name, name) for name in names], words=True)
+
+
+def _shift(place: int, count: int) -> float:
+    """Return where the marks of one of several policies stand beside each other."""
+    return 0.6 * ((place + 0.5) / count - 0.5)

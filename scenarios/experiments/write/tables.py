@@ -1,0 +1,131 @@
+"""Labelled tables of a comparison of write policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.memory import count_memory_bits
+from learning.oracle.writes.window import MOST, ReplayedPolicy
+from learning.oracle.writes.witness import TERMS
+from learning.policies.policy import WritePolicy
+from substrate.chip.chip import Chip
+
+from ...build import Setup
+from ...results.store import Group, Variable
+from .plan import CompareWrites
+
+Array = NDArray[np.float64]
+
+_PER_CONNECTION = {
+    "error": "what a term adds to the requests, over their rms",
+    "cosine_kept": "cosine of what the cells keep to the summed requests",
+    "cosine": "cosine of the change of the effective weights to the summed requests",
+    "forecast": "the same cosine by a formula of few numbers; NaN where there is none",
+    "pulses": "pulses per cell, mean",
+    "pulses_most": f"pulses that {100 * MOST:g} % of the cells stay below or at",
+    "memory_bits": "digital memory of optimiser and policy per cell, in bits",
+}
+_PER_POLICY = {
+    "energy": "energy of all writes and of the reads of cells",
+    "cell_reads": "cells that were read one by one, over all cells",
+    "given_up": "cells left beside their request after the longest series of tries, over all cells and batches",
+    "lost": "requests that moved no cell, over all cells and batches",
+}
+
+
+def make_write_group(chip: Chip, setup: Setup, plan: CompareWrites, found: Sequence[ReplayedPolicy]) -> Group:
+    """Return the errors, cosines and costs of every policy, by connection.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip whose copies were written.
+    setup : Setup
+        What the controller knows.
+    plan : CompareWrites
+        What was asked.
+    found : sequence of ReplayedPolicy
+        What became of the requests.
+    """
+    names = [c.block for c in chip.topology.connections if c.block in found[0].requested]
+    labels = label_policies([one.policy for one in found])
+    connections = np.array([name.removeprefix("weight/") for name in names])
+    rows = [[_describe_block(setup, one, name) for name in names] for one in found]
+    step = getattr(chip.design.devices.update, "step", None)
+    sizes = [_rms(found[0].requested[name]) / step if step else np.nan for name in names]
+    group: Group = {
+        "policy": Variable(("policy",), np.array(labels), long_name="write policy"),
+        "connection": Variable(("connection",), connections, long_name="connection; one of those that share cells"),
+        "term": Variable(("term",), np.array(TERMS), long_name="term between the requests and the effective weights"),
+        "steps": Variable(("connection",), np.array(sizes), "step", "rms of the summed requests, in nominal steps"),
+        "reads_cells": Variable(
+            ("policy",), np.array([one.policy.reads_cells for one in found]), long_name="whether cells are read back"
+        ),
+        "batches": Variable((), plan.batches, long_name="batches of the window"),
+        "frozen": Variable((), plan.frozen, long_name="whether the requests are those of the first weights"),
+    }
+    for name, words in _PER_CONNECTION.items():
+        dims = ("policy", "connection", "term")[: 3 if name == "error" else 2]
+        group[name] = Variable(dims, np.array([[row[name] for row in one] for one in rows]), "1", words)
+    costs = [_describe_costs(one, plan.batches) for one in found]
+    for name, words in _PER_POLICY.items():
+        unit = "J" if name == "energy" else "1"
+        group[name] = Variable(("policy",), np.array([cost[name] for cost in costs]), unit, words)
+    return group
+
+
+def label_policies(policies: Sequence[WritePolicy]) -> list[str]:
+    """Return a name of every policy: its kind, and the keys that tell it from the defaults or from others of it."""
+    labels = []
+    for policy in policies:
+        fields = type(policy).model_fields
+        given = {k: v for k, v in policy if k not in ("kind", "seed") and v != fields[k].get_default()}
+        words = [f"{name} {_format_value(value)}" for name, value in given.items()]
+        labels.append(" ".join([policy.kind, *(["(" + ", ".join(words) + ")"] if words else [])]))
+    return labels
+
+
+def _format_value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _describe_block(setup: Setup, one: ReplayedPolicy, name: str) -> dict[str, float | list[float]]:
+    """Return the numbers of one policy and connection."""
+    requested, learning = one.requested[name], setup.learning
+    size, shapes = _rms(requested), {name: requested.shape}
+    bits = count_memory_bits(learning.optimiser, one.policy, shapes, setup.known_cells)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = [float(np.divide(_rms(one.terms[name][term]), size)) for term in TERMS]
+    return {
+        "error": errors,
+        "cosine_kept": _cosine(one.kept(name), requested),
+        "cosine": _cosine(one.effective(name), requested),
+        "forecast": one.forecast[name],
+        "pulses": float(one.pulses[name].mean()),
+        "pulses_most": float(np.quantile(one.pulses[name], MOST, method="higher")),
+        "memory_bits": bits[name],
+    }
+
+
+def _describe_costs(one: ReplayedPolicy, batches: int) -> dict[str, float]:
+    """Return the numbers of one policy over all blocks of cells."""
+    cells = sum(block.size for block in one.requested.values())
+    return {
+        "energy": one.spent.energy,
+        "cell_reads": one.spent.cell_reads / cells,
+        "given_up": one.given_up / cells / batches,
+        "lost": float(one.tally.lost.sum()) / cells / batches,
+    }
+
+
+def _rms(block: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(block))))
+
+
+def _cosine(a: Array, b: Array) -> float:
+    """Return the cosine of two blocks; NaN where one of them is 0."""
+    sizes = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.vdot(a, b)) / sizes if sizes > 0.0 else float("nan")
