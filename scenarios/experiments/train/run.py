@@ -12,15 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.estimator import measure_free
-from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
-from learning.oracle.models import make_rule_model
 from learning.policies.policy import make_request_writer
 from learning.policies.verify import count_given_up
-from learning.rules.rule import RuleContext, make_rule
 from learning.training import TEST, evaluate, train
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import has_conjugate_answers
 from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
@@ -36,6 +32,7 @@ from .batches import shuffle_batches
 from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
 from .progress import report_progress
+from .rule import make_training_rule
 from .tables import compute_memory_bits, count_writes, make_parameter_groups
 
 Array = NDArray[np.float64]
@@ -119,12 +116,7 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.setup.learning
     rule, record = make_exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        scheme = (learning.given_schemes() or learning.all_schemes())[0]
-        mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(learning.rule, chip)
-        how = RuleContext(scheme, learning.presynaptic, mirror, record, model)
-        rule = make_rule(learning.rule, chip, how)
-        if learning.homeostasis is not None:
-            rule = add_homeostasis(rule, partial(learning.homeostasis.pull, chip))
+        rule = make_training_rule(learning, chip)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:

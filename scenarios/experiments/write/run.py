@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning.draws import combine_seeds
-from learning.homeostasis.measured import add_homeostasis
 from learning.optimisers.optimiser import OptimiserContext, compute_requested_changes
 from learning.optimisers.schedule import TrainingMoment
 from learning.oracle.writes.window import ReplayedPolicy, iterate_requests, replay_window
 from learning.policies.direct import Direct
 from learning.policies.policy import Memory, WritePolicy, make_request_writer
-from learning.rules.rule import RuleContext, make_rule
 from learning.training import Samples, describe_failure
 from substrate.chip.chip import Chip
-from substrate.chip.randomness import has_conjugate_answers
 
 from ...build import Setup
 from ..kind import RunError
 from ..train.batches import shuffle_batches
+from ..train.rule import make_training_rule
 from ..watch import Watch
 from .plan import CompareWrites
 
@@ -65,15 +62,7 @@ def compare_writes(chip: Chip, setup: Setup, plan: CompareWrites, watch: Watch) 
         If the watch asked to stop.
     """
     learning, policies = setup.learning, list_compared_policies(setup, plan)
-    how = RuleContext(
-        learning.all_schemes()[0],
-        learning.presynaptic,
-        has_conjugate_answers(chip.design.devices),
-        lambda: chip.programmed,
-    )
-    rule = make_rule(learning.rule, chip, how)
-    if learning.homeostasis is not None:
-        rule = add_homeostasis(rule, partial(learning.homeostasis.pull, chip))
+    rule = make_training_rule(learning, chip)
     memory: Memory = {}
 
     def measure(samples: Samples, moment: TrainingMoment) -> Mapping[str, Array]:
