@@ -422,15 +422,13 @@ def is_oracle(path):
 
 KINDS = {path.parent.name.replace("_", "-") for path in (ROOT / "scenarios/experiments").glob("*/kind.py")}
 
+NUDGE_CIRCUIT = ("scenarios/schema/devices.py", "scenarios/data/measured_converters.py", "scenarios/data/readers.py")
 OTHER_MEANINGS = {
-    "scenarios/build.py": "a key of learning",
-    "scenarios/schema/learning.py": "a key of learning",
     "scenarios/schema/idle.py": "keys of devices: the circuit of the nudge, the train of coincidences",
-    "scenarios/schema/devices.py": "a key of devices: the circuit of the nudge",
     "scenarios/schema/circuit/faults.py": "a key of phases",
-    "scenarios/data/measured_converters.py": "a key of devices: the circuit of the nudge",
-    "scenarios/data/readers.py": "a key of devices: the circuit of the nudge",
     "scenarios/data/foreign.py": "a part of a published data set",
+    **dict.fromkeys(NUDGE_CIRCUIT, "a key of devices: the circuit of the nudge"),
+    **dict.fromkeys(("scenarios/build.py", "scenarios/schema/learning.py"), "a key of learning"),
 }
 """Sources in which the name of a kind of experiment means something else."""
 

@@ -12,15 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.estimator import measure_free
+from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
+from learning.oracle.models import make_rule_model
 from learning.policies.policy import make_request_writer
 from learning.policies.verify import count_given_up
-from learning.training import TEST, evaluate, train
+from learning.rules.rule import RuleContext, make_rule
+from learning.training import TEST, Rule, evaluate, train
 from substrate.chip.chip import Chip
+from substrate.chip.randomness import has_conjugate_answers
 from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
 from ...results.store import Group, ResultData, StoreWriteError
+from ...schema.learning import Learning
 from ..device_tables import make_device_groups
 from ..kind import NoiseNames, select_batch
 from ..measure.run import measure_gradients
@@ -32,7 +37,6 @@ from .batches import shuffle_batches
 from .checkpoint import REFERENCE, TRAINING, TrainingLog
 from .plan import Train
 from .progress import report_progress
-from .rule import make_training_rule
 from .tables import compute_memory_bits, count_writes, make_parameter_groups
 
 Array = NDArray[np.float64]
@@ -109,6 +113,15 @@ def _make_trained_chip(job: TrainingJob, programmed: Mapping[str, Array] | None)
     """Return the chip that is trained; audits are left to the bystander that is tested after every epoch."""
     chip = job.setup.chip(programmed=programmed, threads=job.threads)
     return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
+
+
+def make_training_rule(learning: Learning, chip: Chip) -> Rule:
+    """Return what measures the gradient of a batch on a chip, homeostasis included."""
+    scheme = (learning.given_schemes() or learning.all_schemes())[0]
+    mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(learning.rule, chip)
+    how = RuleContext(scheme, learning.presynaptic, mirror, lambda: chip.programmed, model)
+    rule = make_rule(learning.rule, chip, how)
+    return rule if learning.homeostasis is None else add_homeostasis(rule, partial(learning.homeostasis.pull, chip))
 
 
 def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:

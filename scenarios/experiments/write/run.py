@@ -20,7 +20,7 @@ from substrate.chip.chip import Chip
 from ...build import Setup
 from ..kind import RunError
 from ..train.batches import shuffle_batches
-from ..train.rule import make_training_rule
+from ..train.run import make_training_rule
 from ..watch import Watch
 from .plan import CompareWrites
 
