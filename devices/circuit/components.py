@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..parameters import Parameters, Ratio
-from .units import Capacitance, Conductance, Duration, Resistance, Share, Slope, Volt
+from .units import Capacitance, Conductance, Duration, Resistance, Share, Slope, Transconductance, Volt
 
 Sigma = Annotated[Ratio, Field(ge=0.0, le=1.0)]
 Spread = Annotated[Volt, Field(ge=0.0, le=100.0)]
@@ -129,10 +129,10 @@ class DropReading(Parameters):
 
 
 class IntegratorCircuit(Parameters):
-    """An analogue multiplier that charges the capacitor of a gate through a resistor."""
+    """An analogue multiplier that charges a capacitor through a resistor: at a gate, or at what sets a conductance."""
 
     capacitance: Annotated[Capacitance, Field(gt=0.0)]
-    """C, of the gate's capacitor."""
+    """C, of the capacitor."""
 
     resistance: Annotated[Resistance, Field(gt=0.0)]
     """R, through which it is charged."""
@@ -142,10 +142,12 @@ class IntegratorCircuit(Parameters):
 
 
 class ContinuousUpdate(Parameters):
-    """Every learned transistor changes its own gate in time, until it meets the end of the range.
+    """Every learned transistor or resistor changes itself in time, until it meets the end of its range.
 
     ``dG/dt = gain/(R C V0) (dV_F - dV_C + o) (dV_F + dV_C) + b - l G`` with the drops in the free and in the clamped
-    network (arXiv 2505.22887). The range is that of `devices.transistors.gate`.
+    network (arXiv 2505.22887). G is the voltage of a capacitor: a transistor has it at its gate, within
+    `devices.transistors.gate`; a resistor has the conductance ``k G``, within `devices.weights.window`, as one that is
+    controlled by a voltage, or a digital potentiometer with many steps.
     """
 
     kind: Literal["continuous"]
@@ -156,6 +158,9 @@ class ContinuousUpdate(Parameters):
 
     gain: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
     """Factor of the rate."""
+
+    sensitivity: Annotated[Transconductance, Field(gt=0.0)] | None = None
+    """k, siemens of a learned resistor per volt of its capacitor: ``k gain/(R C V0)`` is its rate in S/(s V^2)."""
 
     bias: dict[str, Slope] = Field(default_factory=dict)
     """b, by the name of the element; absent: 0."""

@@ -23,7 +23,7 @@ from substrate.circuits.circuit import (
 from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
 from substrate.circuits.spice.deck import ElementNames
 
-from ..schema.circuit.network import Element, GraphNetwork, HeldNode, TransistorElement
+from ..schema.circuit.network import ConductorElement, Element, GraphNetwork, HeldNode, TransistorElement
 
 Array = NDArray[np.float64]
 GROUND = "0"
@@ -116,7 +116,7 @@ def find_roles(network: GraphNetwork) -> dict[str, Any]:
 
 
 def list_lattice_elements(network: GraphNetwork, seed: int) -> list[Element]:
-    """Return the transistors of a lattice, with gate voltages drawn by the seed."""
+    """Return the resistors or transistors of a lattice, with conductances or gate voltages drawn by the seed."""
     lattice = network.lattice
     if lattice is None:
         return list(network.elements)
@@ -128,14 +128,17 @@ def list_lattice_elements(network: GraphNetwork, seed: int) -> list[Element]:
                 wraps = r + down == rows or c + right == columns
                 if not wraps or lattice.periodic:
                     edges.append((f"r{r}c{c}", f"r{(r + down) % rows}c{(c + right) % columns}"))
-    low, high = lattice.gate
-    gates = low + (high - low) * Stream(seed, "circuit/lattice").uniform((len(edges),))
-    return [
-        TransistorElement.model_construct(
-            name=f"{a}-{b}", between=[a, b], kind="mos", model=lattice.model, gate=float(gate), learn=True
-        )
-        for (a, b), gate in zip(edges, gates, strict=True)
-    ]
+    low, high = lattice.gate or lattice.conductance or (0.0, 0.0)
+    values = (low + (high - low) * Stream(seed, "circuit/lattice").uniform((len(edges),))).tolist()
+    return [_make_edge(lattice.model, a, b, value) for (a, b), value in zip(edges, values, strict=True)]
+
+
+def _make_edge(model: str | None, a: str, b: str, value: float) -> Element:
+    """Return the learned element between two nodes: a transistor of a model, or a resistor."""
+    both: dict[str, Any] = {"name": f"{a}-{b}", "between": [a, b], "learn": True}
+    if model is None:
+        return ConductorElement.model_construct(kind="conductor", conductance=value, **both)
+    return TransistorElement.model_construct(kind="mos", model=model, gate=value, **both)
 
 
 def add_capacitance(circuit: CircuitGraph, capacitance: float | None) -> CircuitGraph:

@@ -13,10 +13,13 @@ from substrate.circuits.chip import CircuitChip
 from substrate.circuits.effects.spreads import draw_spreads
 from substrate.circuits.rest import TOLERANCE
 from substrate.circuits.spice.deck import write_deck
-from substrate.circuits.system import LIMIT, CircuitDrive, apply_nothing
+from substrate.circuits.system import CircuitDrive, apply_nothing
 from substrate.protocol import has_settled
 
 from .setup import CircuitSetup
+
+LARGEST = 10_000
+"""Free nodes of a circuit, at most, of which decks are written: beyond, ngspice takes minutes for each."""
 
 
 class ExportedPhase(NamedTuple):
@@ -52,8 +55,8 @@ def write_sample_decks(setup: CircuitSetup, sample: int = 0, device_models: bool
     if not 0 <= sample < len(setup.data.x):
         raise ValueError(f"sample {sample}: there are {len(setup.data.x)} training samples, numbered from 0")
     free = len(setup.graph.circuit.free)
-    if free > LIMIT:
-        raise ValueError(f"{free} free nodes: decks are written of circuits of at most {LIMIT}")
+    if free > LARGEST:
+        raise ValueError(f"{free} free nodes: decks are written of circuits of at most {LARGEST}")
     chip = CircuitChip(setup.graph._replace(tolerance=TOLERANCE), setup.programmed, *setup.fabrication)
     names = dict(setup.elements)
     if known := names.get("conductors"):  # behind those of the scenario stand sources, then wires

@@ -22,7 +22,7 @@ from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
 from substrate.circuits.spice.deck import ElementNames
 from substrate.circuits.system import LIMIT, assemble_system
-from substrate.circuits.transient import compute_capacitance
+from substrate.circuits.transient import invert_capacitance
 
 from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
@@ -224,7 +224,7 @@ def _find_time_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]
     if not spec.experiment.only_curves:
         return []
     try:
-        compute_capacitance(assemble_system(design.circuit))
+        invert_capacitance(assemble_system(design.circuit))
     except ValueError as error:
         return [(("physical",), str(error), 'write capacitance = "1 pF"')]
     return []
@@ -244,7 +244,7 @@ def _find_element_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Findi
         faults = find_circuit_faults(design.circuit)
         found += [(place, f"{fault.subject} {fault.message}", fault.hint) for fault in faults]
     if not found and not is_fast(spec) and len(design.circuit.free) > LIMIT:
-        words = f"{len(design.circuit.free)} free nodes, more than {LIMIT} that such a circuit may have"
+        words = f"{len(design.circuit.free):,} free nodes, more than {LIMIT:,} that such a circuit may have"
         found.append(
             (place, words, "use fewer nodes; layers with ideal diodes, of devices mismatch alone, have no limit")
         )

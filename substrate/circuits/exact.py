@@ -106,7 +106,7 @@ class GraphOracle:
         system, drive, rest = self._system, *self._settle(x, target, beta)
         linear = linearise_circuit(system, rest, drive.beta)
         error = rest.voltages[:, system.circuit.outputs] - target
-        impedance = linear.compute_output_impedance()
+        impedance = linear.output_impedance
         conductance = solve_each(impedance, np.broadcast_to(np.eye(impedance.shape[1]), impedance.shape))
         through = (conductance @ error[..., None])[..., 0]
         adjoint, response = linear.solve_adjoint(error), linear.respond(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from .circuit import Array, CircuitGraph, Nodes
 from .nodes import order_amplifiers
@@ -96,14 +98,14 @@ def _find_conducting(circuit: CircuitGraph) -> tuple[Nodes, Nodes]:
 
 def _find_islands(circuit: CircuitGraph, edges: list[tuple[Nodes, Nodes]]) -> Array:
     """Return which nodes some elements join to held nodes; what an amplifier drives is held by its entry."""
-    joined = np.zeros(len(circuit.nodes), dtype=bool)
-    joined[circuit.held] = True
-    amplifiers = circuit.amplifiers
+    count, amplifiers = len(circuit.nodes), circuit.amplifiers
     a, b = (np.concatenate(ends) for ends in zip(*edges, strict=True))
+    graph = sparse.coo_array((np.ones(len(a)), (a, b)), (count, count))
+    islands = connected_components(graph, directed=False)[1]
+    joined = np.zeros(count, dtype=bool)  # by island
+    joined[islands[circuit.held]] = True
     while True:
         before = int(joined.sum())
-        joined[b[joined[a]]] = True
-        joined[a[joined[b]]] = True
-        joined[amplifiers.exit[joined[amplifiers.entry]]] = True
+        joined[islands[amplifiers.exit[joined[islands[amplifiers.entry]]]]] = True
         if int(joined.sum()) == before:
-            return np.asarray(joined)
+            return np.asarray(joined[islands])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from .circuit import Array, CircuitGraph, Nodes
 
@@ -58,10 +59,24 @@ class NodeMap(NamedTuple):
 
     def collect(self, currents: Array) -> Array:
         """Return ``P^T f`` (batch, unknowns) of currents that leave all nodes (batch, nodes)."""
-        out = np.zeros((len(currents), self.unknowns))
-        for node in np.flatnonzero(self.unknown >= 0):
-            out[:, self.unknown[node]] += self.backward[node] * currents[:, node]
+        out, live = np.zeros((len(currents), self.unknowns)), self.unknown >= 0
+        np.add.at(out.T, self.unknown[live], (self.backward[live] * currents[:, live]).T)
         return out
+
+    def make_matrices(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return T and P, (nodes, unknowns) each."""
+        live = np.flatnonzero(self.unknown >= 0)
+        place, shape = (live, self.unknown[live]), (len(self.unknown), self.unknowns)
+        forward, backward = (
+            sparse.coo_array((factor[live], place), shape).tocsr() for factor in (self.forward, self.backward)
+        )
+        return forward, backward
+
+    def make_known(self, circuit: CircuitGraph) -> sparse.csr_array:
+        """Return H, (nodes, held nodes)."""
+        fixed = np.flatnonzero(self.source >= 0)
+        place, shape = (fixed, self.source[fixed]), (len(self.source), len(circuit.held))
+        return sparse.coo_array((self.forward[fixed], place), shape).tocsr()
 
     def spread(self, values: Array) -> Array:
         """Return ``P x`` (batch, nodes) of one value per unknown (batch, unknowns); 0 at held nodes."""

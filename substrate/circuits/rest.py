@@ -53,7 +53,7 @@ def _raise_sources(problem: RestProblem, u: Array, tolerance: float) -> Ending:
 
 def _remove_leaks(problem: RestProblem, u: Array, tolerance: float) -> Ending:
     """Take conductances from every node to ground away, a factor of ten at a time."""
-    most = float(np.abs(np.diagonal(problem.system.linear, axis1=-2, axis2=-1)).max(initial=0.0)) or 1e-3
+    most = float(np.abs(problem.system.linear.diagonal()).max(initial=0.0)) or 1e-3
     return _follow([problem.scale(1.0, most * 10.0**-k) for k in range(14)] + [problem], u, tolerance)
 
 

@@ -11,8 +11,18 @@ from scipy import sparse
 from .circuit import Array, CircuitGraph, Nodes, compute_currents
 from .nodes import NodeMap, map_nodes
 
-LIMIT = 2000
-"""Largest number of free nodes, whose equations are kept as a full matrix."""
+LIMIT = 250_000
+"""Largest number of free nodes: the factors of a lattice of so many take 0.3 GB."""
+
+DENSE = 256
+"""Largest number of free nodes whose Jacobian is kept as a full matrix: beyond, a sparse one is faster."""
+
+
+class SampleConductances(NamedTuple):
+    """Matrices of one sample whose conductances are its own, as `CircuitSystem` has them."""
+
+    linear: sparse.csr_array
+    held: sparse.csr_array
 
 
 class CircuitSystem(NamedTuple):
@@ -23,17 +33,22 @@ class CircuitSystem(NamedTuple):
     incidence: sparse.csr_array
     """1 at end `a` and -1 at end `b` of conductors, sources, diodes and transistors, (elements, nodes)."""
 
-    linear: Array
-    """``K = P^T L T`` of the conductors, (unknowns, unknowns), in siemens.
+    linear: sparse.csr_array
+    """``K = P^T L T`` of the conductors, (unknowns, unknowns), in siemens."""
 
-    Where conductances differ from sample to sample, this and the two below have a row for each of them.
-    """
-
-    held: Array
+    held: sparse.csr_array
     """``P^T L H``, (unknowns, held nodes), in siemens."""
 
     constant: Array
-    """Currents of sources and offsets, (unknowns,), in ampere."""
+    """Currents of sources and offsets, (unknowns,), in ampere; (batch, unknowns) with samples."""
+
+    samples: tuple[SampleConductances, ...] = ()
+    """Where conductances differ from sample to sample: what stands in the place of both matrices, for each of them."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether sparse matrices solve it faster than full ones."""
+        return self.nodes.unknowns > DENSE
 
     @property
     def outputs(self) -> Nodes:
@@ -42,13 +57,12 @@ class CircuitSystem(NamedTuple):
 
     def select(self, rows: NDArray[np.int64]) -> CircuitSystem:
         """Return the equations of some samples."""
-        if self.linear.ndim == 2:
+        if not self.samples:
             return self
         g = self.circuit.conductors.g[rows]
         circuit = self.circuit._replace(conductors=self.circuit.conductors._replace(g=g))
-        return self._replace(
-            circuit=circuit, linear=self.linear[rows], held=self.held[rows], constant=self.constant[rows]
-        )
+        samples = tuple(self.samples[row] for row in rows)
+        return self._replace(circuit=circuit, samples=samples, constant=self.constant[rows])
 
 
 class CircuitDrive(NamedTuple):
@@ -94,9 +108,11 @@ class RestProblem(NamedTuple):
 
     def scale(self, share: float, leak: float) -> RestProblem:
         """Return the problem with a share of all sources, and a conductance `leak` from every free node to ground."""
-        linear = self.system.linear + leak * np.eye(self.system.linear.shape[-1])
+        own = leak * sparse.eye_array(self.system.nodes.unknowns, format="csr")
+        samples = tuple(sample._replace(linear=sample.linear + own) for sample in self.system.samples)
+        system = self.system._replace(linear=self.system.linear + own, samples=samples)
         parts = (share * part for part in self[2:])
-        return RestProblem(self.system._replace(linear=linear), self.beta, *parts)
+        return RestProblem(system, self.beta, *parts)
 
     def select(self, rows: NDArray[np.int64]) -> RestProblem:
         """Return some samples."""
@@ -125,13 +141,8 @@ def assemble_system(circuit: CircuitGraph) -> CircuitSystem:
     signs = np.r_[np.ones(len(a)), -np.ones(len(a))]
     incidence = sparse.coo_array((signs, (np.r_[edges, edges], np.r_[a, b])), (len(a), count)).tocsr()
     drops = incidence[: len(circuit.conductors.g)]
-    live, fixed = np.flatnonzero(nodes.unknown >= 0), np.flatnonzero(nodes.source >= 0)
-
-    def place(rows: Nodes, values: Array, columns: Nodes, width: int) -> sparse.csr_array:
-        return sparse.coo_array((values[rows], (rows, columns[rows])), (count, width)).tocsr()
-
-    forward, backward = (place(live, v, nodes.unknown, nodes.unknowns) for v in (nodes.forward, nodes.backward))
-    known = place(fixed, nodes.forward, nodes.source, len(circuit.held))
+    forward, backward = nodes.make_matrices()
+    known = nodes.make_known(circuit)
     loads = (drops @ backward).T @ sparse.diags_array(circuit.conductors.g)
     first = len(circuit.conductors.g)
     injected = (incidence[first : first + len(circuit.sources.a)] @ backward).T @ circuit.sources.current
@@ -139,8 +150,8 @@ def assemble_system(circuit: CircuitGraph) -> CircuitSystem:
         circuit,
         nodes,
         incidence,
-        np.ascontiguousarray((loads @ (drops @ forward)).toarray()),
-        (loads @ (drops @ known)).toarray(),
+        (loads @ (drops @ forward)).tocsr(),
+        (loads @ (drops @ known)).tocsr(),
         np.asarray(loads @ (drops @ nodes.offset) + injected),
     )
 
@@ -148,35 +159,25 @@ def assemble_system(circuit: CircuitGraph) -> CircuitSystem:
 def vary_conductances(system: CircuitSystem, g: Array) -> CircuitSystem:
     """Return the equations of samples with conductances of their own, (batch, conductors), in siemens."""
     nodes, ends = system.nodes, system.circuit.conductors
-    count, edges = nodes.unknowns, np.arange(len(ends.a))
-    sides = [(row, column) for row in (ends.a, ends.b) for column in (ends.a, ends.b)]
-    signs = (1.0, -1.0, -1.0, 1.0)
-
-    def sum_up(g: Array, target: Nodes, factor: Array, width: int) -> Array:
-        """Return ``sum_e g_e P_e^T D_e`` (batch, unknowns, width) where a drop has `factor` at `target` of its ends."""
-        total = sparse.csr_array((count * width, len(edges)))
-        for sign, (row, column) in zip(signs, sides, strict=True):
-            live = (nodes.unknown[row] >= 0) & (target[column] >= 0)
-            place = nodes.unknown[row[live]] * width + target[column[live]]
-            values = sign * nodes.backward[row[live]] * factor[column[live]]
-            total += sparse.coo_array((values, (place, edges[live])), total.shape).tocsr()
-        return np.asarray(total @ g.T).T.reshape(len(g), count, width)
-
-    moved = sum_up(g - ends.g, np.zeros_like(nodes.source), nodes.offset, 1)[..., 0]
+    forward, backward = nodes.make_matrices()
+    drops = system.incidence[: len(ends.g)]
+    loads, moves, known = (drops @ backward).T, drops @ forward, drops @ nodes.make_known(system.circuit)
+    loaded = [loads @ sparse.diags_array(row) for row in g]
     return system._replace(
         circuit=system.circuit._replace(conductors=ends._replace(g=g)),
-        linear=np.ascontiguousarray(sum_up(g, nodes.unknown, nodes.forward, count)),
-        held=sum_up(g, nodes.source, nodes.forward, len(system.circuit.held)),
-        constant=system.constant + moved,
+        samples=tuple(SampleConductances((own @ moves).tocsr(), (own @ known).tocsr()) for own in loaded),
+        constant=system.constant + ((g - ends.g) * (drops @ nodes.offset)) @ loads.T,
     )
 
 
 def compute_constant(system: CircuitSystem, drive: CircuitDrive) -> Array:
     """Return the currents that no unknown moves, (batch, unknowns), in ampere."""
-    if system.linear.ndim == 2:
-        constant = drive.held @ system.held.T + system.constant
+    samples = system.samples
+    if samples:
+        constant = np.stack([one.held @ volts for one, volts in zip(samples, drive.held, strict=True)])
     else:
-        constant = np.einsum("bh,bnh->bn", drive.held, system.held) + system.constant
+        constant = (system.held @ drive.held.T).T
+    constant = constant + system.constant
     constant[:, system.outputs] -= drive.beta[:, None] * drive.target
     if drive.current is not None:
         constant[:, system.outputs] += drive.current

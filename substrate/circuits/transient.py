@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.integrate import OdeSolution, solve_ivp
+from scipy.sparse.csgraph import connected_components
 
 from ..status import Status
 from .circuit import Array, compute_power
-from .linear import compute_jacobians
+from .linear import compute_sparse_jacobian
 from .system import CircuitDrive, CircuitSystem, compute_net_currents
 
 TOLERANCE = 1e-8
@@ -28,6 +30,9 @@ REST = 1e-6
 
 FAR = 1e6
 """Voltages this many times larger than all that is applied are those of a circuit that has diverged."""
+
+JOINED = 2000
+"""Largest number of free nodes that capacitors may join to each other: the inverse of their matrix is full."""
 
 
 GUESS = 1e-6
@@ -53,27 +58,54 @@ class Transient(NamedTuple):
     """Values of `Status`, (batch,): settled if the last state is at rest."""
 
 
-def compute_capacitance(system: CircuitSystem) -> Array:
-    """Return the capacitance matrix ``P^T Lc T`` of the free nodes, (unknowns, unknowns), in farad.
+def compute_capacitance(system: CircuitSystem) -> sparse.csr_array:
+    """Return the capacitance matrix ``P^T Lc T`` of the free nodes, (unknowns, unknowns), in farad."""
+    parts, (forward, backward) = system.circuit.capacitors, system.nodes.make_matrices()
+    loads, drops = (part[parts.a] - part[parts.b] for part in (backward, forward))
+    return (loads.T @ sparse.diags_array(parts.c) @ drops).tocsr()
+
+
+def invert_capacitance(system: CircuitSystem) -> sparse.csr_array:
+    """Return the inverse of the capacitance matrix, (unknowns, unknowns), in 1/farad.
+
+    It is sparse where few free nodes have capacitors between them: nodes that none joins are inverted apart.
 
     Raises
     ------
     ValueError
-        If it is singular: the voltages of some free nodes could jump.
+        If it is singular, so that the voltages of some free nodes could jump, or capacitors join more than `JOINED`
+        free nodes to each other.
     """
-    nodes, parts = system.nodes, system.circuit.capacitors
-    unit, nothing = np.eye(nodes.unknowns), np.zeros((nodes.unknowns, len(system.circuit.held)))
-    forward, backward = nodes.expand(unit, nothing) - nodes.offset, nodes.spread(unit)
-    loads, drops = (part[:, parts.a] - part[:, parts.b] for part in (backward, forward))
-    matrix = (loads * parts.c) @ drops.T
+    matrix = compute_capacitance(system)
+    groups = connected_components(matrix, directed=False)[1]
+    sizes = np.bincount(groups)
+    if len(sizes) and sizes.max() > JOINED:
+        raise ValueError(f"capacitors join {sizes.max()} free nodes to each other: at most {JOINED} in a transient")
+    alone = np.flatnonzero(sizes[groups] == 1)
+    own = matrix.diagonal()[alone]
+    loose = alone[own == 0.0].tolist()
+    found = [(alone[own != 0.0], alone[own != 0.0], 1.0 / own[own != 0.0])]
+    for group in np.flatnonzero(sizes > 1):
+        nodes = np.flatnonzero(groups == group)
+        block = matrix[nodes][:, nodes].toarray()
+        jumping = _find_jumping(block)
+        loose += nodes[jumping].tolist()
+        if not jumping.any():
+            rows, columns = np.meshgrid(nodes, nodes, indexing="ij")
+            found.append((rows.ravel(), columns.ravel(), np.linalg.inv(block).ravel()))
+    if loose:
+        names = ", ".join(system.circuit.nodes[node] for node in system.nodes.free[sorted(loose)])
+        raise ValueError(f"no capacitor holds the voltage of {names}: add one from there to a held node")
+    rows, columns, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    return sparse.coo_array((values, (rows, columns)), matrix.shape).tocsr()
+
+
+def _find_jumping(matrix: Array) -> NDArray[np.bool_]:
+    """Return the nodes of a capacitance matrix that can move without a current, (unknowns,)."""
     scale = np.sqrt(np.abs(np.diag(matrix)))
     scale = np.where(scale > 0.0, scale, 1.0)
     _, values, vectors = np.linalg.svd(matrix / np.outer(scale, scale))
-    if len(values) and values[-1] <= 1e-12:
-        loose = np.abs(vectors[values <= 1e-12]).max(axis=0) > 1e-3
-        names = ", ".join(system.circuit.nodes[node] for node in nodes.free[loose])
-        raise ValueError(f"no capacitor holds the voltage of {names}: add one from there to a held node")
-    return np.asarray(matrix)
+    return np.asarray(np.abs(vectors[values <= 1e-12]).max(axis=0, initial=0.0) > 1e-3)
 
 
 def follow_transient(
@@ -104,7 +136,7 @@ def follow_transient(
         raise ValueError(f"{what} makes voltages jump: no transient; use exponential diodes and a nudge")
     if not len(times) or times[0] < 0.0 or (np.diff(times) <= 0.0).any():
         raise ValueError("the times of a transient must increase, from 0 on")
-    inverse = np.asarray(np.linalg.inv(compute_capacitance(system)), dtype=np.float64)
+    inverse = invert_capacitance(system)
     voltages = np.full((len(start), len(times), len(system.circuit.nodes)), np.nan)
     heat = np.full(voltages.shape[:2], np.nan)
     status = np.full(len(start), Status.DIVERGED.value)
@@ -123,7 +155,7 @@ def follow_transient(
 
 
 def _follow_sample(
-    system: CircuitSystem, inverse: Array, drive: CircuitDrive, start: Array, times: Array, switch: float
+    system: CircuitSystem, inverse: sparse.csr_array, drive: CircuitDrive, start: Array, times: Array, switch: float
 ) -> tuple[Array, Array]:
     """Return the voltages of the free nodes, (times, unknowns), and the heat (times,); fewer if they ran away."""
     scale = max(np.abs(part).max(initial=0.0) for part in (system.nodes.constant(drive.held), start, drive.target))
@@ -145,11 +177,11 @@ def _without_nudge(drive: CircuitDrive) -> CircuitDrive:
 
 
 def _integrate(
-    system: CircuitSystem, inverse: Array, drive: CircuitDrive, u: Array, times: Array, scale: float
+    system: CircuitSystem, inverse: sparse.csr_array, drive: CircuitDrive, u: Array, times: Array, scale: float
 ) -> tuple[Array, Array]:
     """Return voltages of the free nodes and heat at times, `u` and 0 at the first; fewer rows if they ran away."""
-    nudge = np.zeros((len(u), len(u)))
-    nudge[system.outputs, system.outputs] = drive.beta[0]
+    nudge = np.zeros(len(u))
+    nudge[system.outputs] = drive.beta[0]
 
     def expand(u: Array) -> Array:
         return system.nodes.expand(u[None], drive.held)
@@ -157,8 +189,9 @@ def _integrate(
     def move(_: float, u: Array) -> Array:
         return np.asarray(-inverse @ compute_net_currents(system, drive, expand(u))[0][0])
 
-    def differentiate(_: float, u: Array) -> Array:
-        return np.asarray(-inverse @ (compute_jacobians(system, expand(u))[0] + nudge))
+    def differentiate(_: float, u: Array) -> Array | sparse.csc_array:
+        found = -inverse @ (compute_sparse_jacobian(system, expand(u)[0]) + sparse.diags_array(nudge))
+        return sparse.csc_array(found) if system.is_large else np.asarray(found.toarray())
 
     def leave(_: float, u: Array) -> float:
         return float(FAR * scale - np.abs(u).max(initial=0.0))
@@ -167,7 +200,9 @@ def _integrate(
     tolerances = {"rtol": TOLERANCE, "atol": 1e-3 * TOLERANCE * scale}
     asked: dict[str, Any] = {"t_eval": times, "events": leave, "jac": differentiate, "dense_output": True}
     if np.abs(move(0.0, u + GUESS * move(0.0, u))).max(initial=0.0) > FAR**10:
-        asked["first_step"] = min(1e-3 / np.linalg.norm(differentiate(0.0, u)), times[-1] - times[0])
+        slope = differentiate(0.0, u)
+        size = np.linalg.norm(slope.data if sparse.issparse(slope) else slope)
+        asked["first_step"] = min(1e-3 / size, times[-1] - times[0])
     found = solve_ivp(move, times[[0, -1]], u, "Radau", **asked, **tolerances)
     return np.asarray(found.y.T), _add_up_heat(system, drive, found.sol, found.t)
 

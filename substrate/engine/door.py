@@ -8,10 +8,12 @@ from __future__ import annotations
 import functools
 
 from ..dynamics.methods import INSTALL_JAX, Dynamics
+from .cpu.circuits.factors import SparseFactors
 from .cpu.circuits.layered_sweeps import DescentOptions
 from .cpu.circuits.layered_writes import FULL
 from .cpu.circuits.learning import LearningEdges, LearningNetworks, answer_samples, learn_in_time
 from .cpu.circuits.newton import CircuitEquations, NonlinearElements, solve_rest_points
+from .cpu.circuits.sparse_newton import SparseConductances, solve_sparse_rest_points
 from .cpu.compile import CACHE, explain_unkept, is_compiling
 from .cpu.engine import CpuEngine
 from .cpu.kernels.callbacks import compile_own
@@ -32,6 +34,8 @@ __all__ = [
     "LearningEdges",
     "LearningNetworks",
     "NonlinearElements",
+    "SparseConductances",
+    "SparseFactors",
     "answer_samples",
     "apply_pulses",
     "compile_own",
@@ -43,6 +47,7 @@ __all__ = [
     "make_pulse_train",
     "raise_devices",
     "solve_rest_points",
+    "solve_sparse_rest_points",
 ]
 
 _CPU: SettlingEngine = CpuEngine()

@@ -89,7 +89,7 @@ def _nudge_by_currents(now: CircuitMeans) -> CircuitMeans | None:
     if not isinstance(now.trial.rule, Coupled) or not isinstance(now.chip, CircuitChip):
         return None
     outputs = now.chip.system().outputs
-    beta = 0.01 * float(np.diag(now.chip.system().linear)[outputs].mean()) or 1e-8
+    beta = 0.01 * float(now.chip.system().linear.diagonal()[outputs].mean()) or 1e-8
     chip = now.chip.variant(nudge="held")
     return CircuitMeans(chip, now.trial._replace(rule=SquaredDrops()), Centred.model_construct(beta=beta))
 

@@ -21,14 +21,22 @@ def describe_cycles(group: Group) -> str:
     ends = sorted({int(period.argmin()), int(period.argmax())}, key=lambda k: float(period[k]))
     at = " and ".join(f"{format_number(period[k])} s" for k in ends)
     text = (
-        f"While the tasks {', '.join(tasks)} take turns, the gates go round in a cycle: at {at} a round, its "
-        f"squared span is {_list_values(span, ends)} V^2, and the mean square error {_list_values(error, ends)} V^2."
+        f"While the tasks {', '.join(tasks)} take turns, {_name_parameters(group)} go round in a cycle: at {at} a "
+        f"round, its squared span is {_list_values(span, ends)} V^2, and the mean square error "
+        f"{_list_values(error, ends)} V^2."
     )
+    if "limited" in group and (most := int(group["limited"].data[closed].max())):
+        text += f" Up to {most} of them meet an end of their range."
     if "span_factor" in group:
         span_factor, error_factor = (format_number(float(group[f"{n}_factor"].data)) for n in ("span", "error"))
         text += f" Measured spans differ by an rms factor of {span_factor}, errors by {error_factor}."
     missing = len(closed) - int(closed.sum())
     return text + (f" {missing} of {len(closed)} cycles were not found." if missing else "")
+
+
+def _name_parameters(group: Group) -> str:
+    words = {"gate": "the gates", "conductance": "the conductances"}
+    return " and ".join(word for name, word in words.items() if name in group) or "the parameters"
 
 
 def _list_values(values: Array, places: list[int]) -> str:
@@ -50,6 +58,8 @@ def make_cycles_sheet(group: Group, rows: int) -> Sheet:
     ]
     columns = ["period (s)", *(f"{name.replace('_', ' ')} (V^2)" for name in names), "closed"]
     note = "span: squared distance of the parameters between two changes of the task; error: mean square of the output"
+    if "conductance" in group:
+        note += "; conductances count as the voltages of their capacitors"
     return Sheet("Cycles in which learning ends", columns, table, note=note)
 
 

@@ -37,10 +37,7 @@ def find_continuous_faults(scenario: CircuitSpec) -> Iterator[_Fault]:
         hint = 'add [devices.update] kind = "continuous" with its circuit'
         yield ("devices",), "says nothing of how parameters change in time", hint
     elif isinstance(scenario.network, LayeredNetwork):
-        yield ("devices", "update"), "changes gates alone, and layers have none", "use nodes and elements"
-    elif scenario.devices.transistors.gate is None:
-        hint = 'add devices.transistors.gate = ["1 V", "5 V"]'
-        yield ("devices", "update"), "needs the range in which gates can be", hint
+        yield ("devices", "update"), "changes elements with names, and layers have none", "use nodes and elements"
     yield from _find_written_faults(scenario)
 
 
@@ -48,11 +45,15 @@ def _find_written_faults(scenario: CircuitSpec) -> Iterator[_Fault]:
     """Yield keys of circuits that settle in turn and are written to."""
     devices = scenario.devices
     tables = {
-        ("learning", "optimiser"): (scenario.learning.optimiser, ("gate_rate",), "devices.update.gain sets the rate"),
+        ("learning", "optimiser"): (
+            scenario.learning.optimiser,
+            ("gate_rate", "coupled_rate"),
+            "devices.update.gain sets the rate",
+        ),
         ("dynamics",): (scenario.dynamics, ("tolerance",), "rest is found as nearly as numbers go"),
         ("devices", "drops"): (devices.drops, _TURNS, "both networks are followed without it"),
-        ("devices", "weights"): (devices.weights, ("window", "levels"), "only gates are learned"),
-        ("devices", "weights", "noise"): (devices.weights.noise, ("slow", "fast"), "gates integrate over it"),
+        ("devices", "weights"): (devices.weights, ("levels",), "parameters change without steps"),
+        ("devices", "weights", "noise"): (devices.weights.noise, ("slow", "fast"), "parameters integrate over it"),
     }
     for place, (table, keys, why) in tables.items():
         for key in keys:

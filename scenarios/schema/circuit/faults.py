@@ -108,7 +108,7 @@ def _find_node_faults(network: GraphNetwork) -> Iterator[Fault]:
 
 
 def _find_lattice_faults(lattice: Lattice) -> Iterator[Fault]:
-    """Yield what is wrong with the nodes and gates of a lattice."""
+    """Yield what is wrong with the nodes and first parameters of a lattice."""
     known = {f"r{r}c{c}" for r in range(lattice.rows) for c in range(lattice.columns)}
     last, seen = f"r{lattice.rows - 1}c{lattice.columns - 1}", set[str]()
     for key in ("input", "output", "held"):
@@ -119,8 +119,18 @@ def _find_lattice_faults(lattice: Lattice) -> Iterator[Fault]:
             elif name in seen:
                 yield place, f"{name!r} stands there twice", "give every node one part to play"
             seen.add(name)
-    if lattice.gate[0] > lattice.gate[1]:
-        yield ("network", "lattice", "gate"), "the first value is above the second", "give the lower one first"
+    first = {"conductance": ("resistors", '["10 uS", "100 uS"]'), "gate": ("transistors", '["2 V", "5 V"]')}
+    own, other = ("conductance", "gate") if lattice.model is None else ("gate", "conductance")
+    values, (edges, example) = getattr(lattice, own), first[own]
+    if getattr(lattice, other) is not None:
+        hint = "add a model" if lattice.model is None else "take the model away"
+        yield ("network", "lattice", other), f"changes nothing: edges are {edges}", f"leave it out, or {hint}"
+    if values is None:
+        yield ("network", "lattice"), f"says nothing of its {edges}", f"add {own} = {example}"
+    elif values[0] > values[1]:
+        yield ("network", "lattice", own), "the first value is above the second", "give the lower one first"
+    elif own == "conductance" and values[0] < 0.0:
+        yield ("network", "lattice", own), "begins below 0 S", "conductances are 0 or more"
 
 
 def _find_named_faults(network: GraphNetwork) -> Iterator[Fault]:
@@ -140,8 +150,9 @@ def _find_named_faults(network: GraphNetwork) -> Iterator[Fault]:
         if model is not None and getattr(network.models.get(model), "kind", None) != element.kind:
             kinds = [name for name, one in network.models.items() if one.kind == element.kind]
             yield (*place, "model"), f"no {element.kind} model {model!r}", f"models are {', '.join(kinds) or 'none'}"
-    if network.lattice and getattr(network.models.get(network.lattice.model), "kind", None) != "mos":
-        yield ("network", "lattice", "model"), f"no mos model {network.lattice.model!r}", "add it to network.models"
+    model = network.lattice.model if network.lattice else None
+    if model is not None and getattr(network.models.get(model), "kind", None) != "mos":
+        yield ("network", "lattice", "model"), f"no mos model {model!r}", "add it to network.models"
     for name in network.models:
         if name not in used:
             yield ("network", "models", name), "changes nothing: no element has this model", "leave it out"
@@ -220,7 +231,7 @@ def list_learned_kinds(scenario: CircuitSpec) -> set[str]:
     if isinstance(network, LayeredNetwork):
         return {"conductance", "current"} if network.bias == "current" else {"conductance"}
     if network.lattice:
-        return {"gate"}
+        return {"conductance"} if network.lattice.model is None else {"gate"}
     if network.netlist:
         return {"conductance", "gate"} if network.learn else set()
     names = {"conductor": "conductance", "mos": "gate", "current": "current"}
@@ -267,7 +278,8 @@ def _find_idle_faults(scenario: CircuitSpec) -> Iterator[Fault]:
 def _find_device_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     network, devices = scenario.network, scenario.devices
     mos = isinstance(network, GraphNetwork) and (
-        bool(network.netlist or network.lattice) or any(e.kind == "mos" for e in network.elements)
+        bool(network.netlist or (network.lattice and network.lattice.model))
+        or any(e.kind == "mos" for e in network.elements)
     )
     resistors, none = _has_conductors(network), "there are no resistors"
     weights, drops = devices.weights, devices.drops

@@ -236,22 +236,25 @@ Element = Annotated[
 
 
 class Lattice(Parameters):
-    """Transistors along the edges of a square lattice, all of one model, all learned."""
+    """Resistors or transistors along the edges of a square lattice, all learned."""
 
-    rows: Annotated[int, Field(ge=2, le=64)]
+    rows: Annotated[int, Field(ge=2, le=500)]
     """Number of rows."""
 
-    columns: Annotated[int, Field(ge=2, le=64)]
+    columns: Annotated[int, Field(ge=2, le=500)]
     """Number of columns."""
 
     periodic: bool = False
     """Whether edges lead from the last row and column to the first."""
 
-    model: str
-    """Name of a model of the kind `mos`."""
+    model: str | None = None
+    """Name of a model of the kind `mos`: edges are transistors; absent: resistors."""
 
-    gate: Annotated[list[Volt], Field(min_length=2, max_length=2)]
-    """Lowest and highest first gate voltage, drawn uniformly in between."""
+    gate: Annotated[list[Volt], Field(min_length=2, max_length=2)] | None = None
+    """Of transistors: lowest and highest first gate voltage, drawn uniformly in between."""
+
+    conductance: Annotated[list[Conductance], Field(min_length=2, max_length=2)] | None = None
+    """Of resistors: lowest and highest first conductance, drawn uniformly in between."""
 
     input: Annotated[list[str], Field(min_length=1)]
     """Nodes that the inputs hold, such as ``"r0c0"`` for row 0 and column 0."""

@@ -44,7 +44,7 @@ def find_varied_rest(
     drive, begin, tolerance : CircuitDrive, array (batch, unknowns) or None, float
         As of `substrate.circuits.rest.find_circuit_rest`.
     """
-    size, parts = max(1, MOST // max(1, system.nodes.unknowns) ** 2), []
+    size, parts = max(1, MOST // max(1, system.linear.nnz)), []
     for first in range(0, max(1, len(g)), size):
         rows = np.arange(first, min(first + size, len(g)))
         varied, start = vary_conductances(system, g[rows]), None if begin is None else begin[rows]

@@ -29,10 +29,14 @@ class LearningCycle(NamedTuple):
     """Parameters around the cycle, (periods, tasks * records + 1, edges)."""
 
     span: Array
-    """``|p(period / tasks) - p(0)|^2``, (periods,): with two tasks, between both turning points."""
+    """``|p(period / tasks) - p(0)|^2`` in square volts of the capacitors, (periods,): with two tasks, between both
+    turning points."""
 
     error: Array
     """Mean square error of the free outputs over all samples at all turning points, (periods,), in square volts."""
+
+    limited: NDArray[np.int64]
+    """Parameters that stand at an end of their range at a point of the cycle, (periods,)."""
 
     gap: Array
     """Largest step to the cycle that was left, as a share of the range, (periods,); NaN: not all of it is settled."""
@@ -129,9 +133,10 @@ def find_cycles(
     path = _follow(networks, now, turn, 1, records, longest)
     corners = path.values[:, :-1:records]
     error = compute_errors(learner, corners.reshape(-1, corners.shape[2])).reshape(len(periods), -1).mean(axis=1)
-    span = ((path.values[:, records] - path.values[:, 0]) ** 2).sum(axis=1)
+    span = (((path.values[:, records] - path.values[:, 0]) / rule.scale) ** 2).sum(axis=1)
+    limited = ((path.values <= rule.low) | (path.values >= rule.high)).any(axis=1).sum(axis=1)
     gap[path.unsettled > 0] = np.nan
-    return LearningCycle(path.values, span, error, gap, unsettled + path.unsettled)
+    return LearningCycle(path.values, span, error, limited, gap, unsettled + path.unsettled)
 
 
 def compute_errors(learner: Learner, values: Array) -> Array:
@@ -159,6 +164,7 @@ def _find_move(
 ) -> tuple[Array, NDArray[np.int64]]:
     """Return the Newton step towards parameters to which a round returns, as a share of the range; NaN: no rest."""
     (learners, edges), span = values.shape, networks.edges.high - networks.edges.low
+    span = np.where(span > 0.0, span, 1.0)  # of a resistor that its own spread has cut off
     sign = np.where(values + _NUDGE * span > networks.edges.high, -_NUDGE, _NUDGE)
     tried = np.repeat(values[:, None, :], edges + 1, axis=1)
     tried[:, 1 + np.arange(edges), np.arange(edges)] += sign * span

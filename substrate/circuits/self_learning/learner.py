@@ -26,6 +26,9 @@ from ..rest import TOLERANCE
 from ..solve import make_equations
 from ..system import RestProblem, apply_nothing, assemble_system, compute_constant, find_bounds
 
+LARGEST = 2000
+"""Free nodes of a circuit that learns, at most: its two networks keep full matrices."""
+
 
 class EdgeRule(NamedTuple):
     """What is learned, and how; arrays (edges,): transistors first, then conductors."""
@@ -55,6 +58,9 @@ class EdgeRule(NamedTuple):
     eta: float = 1.0
     """Part of the way from the free output to the aim at which outputs are clamped; above 1: over-clamping."""
 
+    scale: Array | float = 1.0
+    """Parameter per volt of the capacitor that sets it, (edges,): 1 of a gate, siemens per volt of a conductor."""
+
 
 class LearningTask(NamedTuple):
     """Samples that are shown together."""
@@ -78,12 +84,22 @@ class Learner(NamedTuple):
 
 
 def make_networks(learner: Learner) -> LearningNetworks:
-    """Return free and clamped network as the kernels take them."""
+    """Return free and clamped network as the kernels take them.
+
+    Raises
+    ------
+    ValueError
+        If they have more than `LARGEST` free nodes.
+    """
     rule, circuit = learner.rule, learner.circuit
     mos, g = circuit.transistors, circuit.conductors
     bare = g.g.copy()
     bare[rule.conductors] = 0.0  # what is learned is added by the kernels
     system = assemble_system(circuit._replace(conductors=g._replace(g=bare)))
+    if system.nodes.unknowns > LARGEST:
+        raise ValueError(
+            f"{system.nodes.unknowns} free nodes: circuits that learn by themselves have at most {LARGEST}"
+        )
     held, aim = (np.concatenate([getattr(task, part) for task in learner.tasks]) for part in ("held", "aim"))
     drive = apply_nothing(held, len(circuit.outputs))
     constant, known = compute_constant(system, drive), system.nodes.constant(held)

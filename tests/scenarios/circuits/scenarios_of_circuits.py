@@ -87,6 +87,22 @@ LATTICE: dict[str, Any] = GRAPH | {
     },
 }
 
+RESISTORS: dict[str, Any] = GRAPH | {
+    "name": "resistors",
+    "network": {
+        "law": "resistive",
+        "lattice": {
+            "rows": 3,
+            "columns": 3,
+            "conductance": ["10 uS", "100 uS"],
+            "input": ["r0c0"],
+            "output": ["r2c2"],
+            "held": {"r0c2": "0.4 V"},
+        },
+    },
+}
+"""A lattice of resistors."""
+
 NETLIST: dict[str, Any] = GRAPH | {
     "name": "netlist",
     "network": {
@@ -104,6 +120,29 @@ LEARNER: dict[str, Any] = tomllib.loads(
 LEARNER["experiment"] = {"kind": "self-learning", "periods": ["20 ms"]}
 """Two transistors that learn by themselves."""
 
+RHEOSTATS: dict[str, Any] = dict(
+    LEARNER,
+    name="rheostats",
+    network={
+        "law": "resistive",
+        "nodes": {"low": {"held": "0 V"}, "x": "input", "out": "output"},
+        "elements": [
+            {"kind": "conductor", "name": "left", "between": ["x", "out"], "conductance": "200 uS", "learn": True},
+            {"kind": "conductor", "name": "right", "between": ["out", "low"], "conductance": "300 uS", "learn": True},
+        ],
+    },
+    devices={
+        "weights": {"window": ["50 uS", "1 mS"]},
+        "update": {
+            "kind": "continuous",
+            "circuit": {"capacitance": "22 uF", "resistance": "100 ohm", "scale": "0.33 V"},
+            "sensitivity": "200 uS/V",
+        },
+    },
+    task={"kind": "alternating", "tasks": {"A": [["0.4 V", "0.3 V"]], "B": [["0.2 V", "0.15 V"]]}},
+)
+"""A divider of two resistors that learn by themselves; 3 to 1 solves both of its tasks."""
+
 BOARD = """\
 a divider with a diode
 Vin in 0 0
@@ -117,8 +156,8 @@ D1 mid 0 silicon
 .end
 """
 
-ALL = {"layers": LAYERS, "exponential": EXPONENTIAL, "graph": GRAPH, "lattice": LATTICE, "netlist": NETLIST}
-ALL["learner"] = LEARNER
+ALL = {"layers": LAYERS, "exponential": EXPONENTIAL, "graph": GRAPH, "lattice": LATTICE, "resistors": RESISTORS}
+ALL |= {"netlist": NETLIST, "learner": LEARNER, "rheostats": RHEOSTATS}
 
 
 def change(base: dict[str, Any], *changes: tuple[str, Any]) -> dict[str, Any]:

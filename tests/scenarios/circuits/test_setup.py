@@ -35,7 +35,7 @@ CASES = [
     (GRAPH, [("network.elements.5.between", ["mid", "out"])], "network", "out is an output and driven", "in front"),
     (GRAPH, [("network.elements.1.between", ["x", "high"])], "network", "both held", "leave that element out"),
     (GRAPH, [("network.elements.4.between", ["mid", "out"])], "network", "one end of which must be held", "a model"),
-    (LATTICE, [("network.lattice.rows", 64), ("network.lattice.columns", 64)], "network", "4094 free nodes", "fewer"),
+    (EXPONENTIAL, [("network.layers.h1", 300_000)], "network", "300,002 free nodes, more than 250,000", "fewer"),
     (LATTICE, [("experiment", {"kind": "settle", "duration": "1 us"})], "physical", "capacit", '"1 pF"'),
     (WIDE, [("devices.weights.wires", "1 ohm")], "devices.weights.wires", "2072 free nodes, more than 2000", "fewer"),
     (SOURCES, [], "physical", "no capacitor holds the voltage of x", '"1 pF"'),

@@ -5,11 +5,13 @@ import pytest
 from scenarios.language.faults import ScenarioError, format_dotted_key
 from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
-from tests.scenarios.circuits.scenarios_of_circuits import GRAPH, LAYERS, LEARNER, change, set_up
+from tests.scenarios.circuits.scenarios_of_circuits import GRAPH, LAYERS, LEARNER, RHEOSTATS, change, set_up
 
 UPDATE = LEARNER["devices"]["update"]
 PERIODS = LEARNER["experiment"]
 OTHER = ("experiment", {"kind": "measure"})
+
+FEED = {"kind": "current", "name": "fixed", "between": ["x", "out"], "current": "1 uA", "learn": True}
 
 FAULTS = [
     (("task", GRAPH["task"]), "task.kind", "needs tasks that alternate", "alternating"),
@@ -21,7 +23,12 @@ FAULTS = [
     (("dynamics.tolerance", 1e-9), "dynamics.tolerance", "changes nothing", "leave it out"),
     (("devices.drops.noise", "1 mV"), "devices.drops.noise", "changes nothing", "leave it out"),
     (("devices.drops.twin_sigma", 0.1), "devices.drops.twin_sigma", "changes nothing", "leave it out"),
-    (("devices.weights.window", ["1 uS", "2 uS"]), "devices.weights.window", "only gates are learned", "leave it out"),
+    (
+        ("devices.weights.window", ["1 uS", "2 uS"]),
+        "devices.weights.window",
+        "no conductance is learned",
+        "leave it out",
+    ),
     (("physical.input_volts", "2 V"), "physical.input_volts", "in volts", "leave it out"),
     (OTHER, "task.kind", "do not alternate", "learns by itself"),
     (OTHER, "devices.update", "changes nothing in this experiment", "learns by itself"),
@@ -32,13 +39,32 @@ FAULTS = [
     (("task.tasks", {"A": [["0.1 V", "0.2 V"]]}), "task.tasks", "at least 2 item(s)", None),
     (("devices.update.bias.minus", "2 V"), "devices.update.bias.minus", "cannot be read in the unit 'V/s'", "2 V/s"),
     (("devices.update.leak.minus", 0.5), "devices.update.leak.minus", "needs a unit", "0.5 1/s"),
+    (("devices.update.sensitivity", "1 uS/V"), "devices.update.sensitivity", "no conductance is learned", "leave"),
     (("devices.update.bias.other", "1 V/s"), "devices.update.bias.other", "no learned transistor", "minus, plus"),
     (("devices.update.offset.fixed", "1 mV"), "devices.update.offset.fixed", "no learned transistor", "minus, plus"),
-    (("network.elements.2.learn", True), "devices.update", "changes gates alone", "at transistors"),
+    (("network.elements.2", FEED), "devices.update", "changes gates and conductances", "at transistors and resistors"),
     (("task.tasks.A.0", ["0.1 V"]), "task.tasks.A", "row 0 has 1 voltages, the circuit 1 inputs and 1", "one voltage"),
     (("task.offsets.C", [["1 mV"]]), "task.offsets.C", "no such task", "B, A"),
     (("task.offsets.A", [["1 mV"], ["1 mV"]]), "task.offsets.A", "must have 1 rows of 1", "one row a sample"),
 ]
+
+
+LACKS = [
+    (("devices.weights.levels", 8), "devices.weights.levels", "without steps", "leave it out"),
+    (("devices.weights.window", None), "devices.update", "needs the window", "devices.weights.window"),
+    (("devices.update.sensitivity", None), "devices.update", "the voltage of its capacitor", "sensitivity ="),
+    (("learning.optimiser.coupled_rate", "5 uS/V^2"), "learning.optimiser.coupled_rate", "changes nothing", "leave"),
+    (("devices.update.leak.none", "1 1/s"), "devices.update.leak.none", "no learned", "left, right"),
+]
+
+
+@pytest.mark.parametrize(("edit", "path", "message", "hint"), LACKS)
+def test_resistors_lack_what_they_need(tmp_path, edit, path, message, hint):
+    with pytest.raises(ScenarioError) as caught:
+        set_up(change(RHEOSTATS, edit), tmp_path)
+    (fault,) = [fault for fault in caught.value.faults if format_dotted_key(fault.path) == path]
+    assert message in fault.message
+    assert hint in fault.hint
 
 
 @pytest.mark.parametrize(("edit", "path", "message", "hint"), FAULTS)

@@ -9,7 +9,7 @@ from substrate.circuits.circuit import Amplifiers, Capacitors, CircuitGraph, Con
 from substrate.circuits.linear import linearise_circuit
 from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
-from substrate.circuits.transient import compute_capacitance, follow_transient
+from substrate.circuits.transient import compute_capacitance, follow_transient, invert_capacitance
 from substrate.protocol import Status
 
 from .references import FOLDER, load_reference
@@ -105,7 +105,9 @@ def test_an_amplifier_shows_its_entry_what_hangs_on_its_exit():
         capacitors=Capacitors(np.array([1, 2]), np.array([0, 3]), np.array([1e-9, 3e-9])),
     )
     expected = np.array([[1e-9 + 0.5 * 3e-9 * 4.0, -0.5 * 3e-9], [-3e-9 * 4.0, 3e-9]])
-    assert compute_capacitance(assemble_system(circuit)) == pytest.approx(expected)
+    system = assemble_system(circuit)
+    assert compute_capacitance(system).toarray() == pytest.approx(expected)
+    assert (invert_capacitance(system) @ expected) == pytest.approx(np.eye(2))
 
 
 @pytest.mark.parametrize("ends", [((), ()), ((2,), (3,))])
@@ -113,7 +115,7 @@ def test_nodes_without_a_capacitor_to_a_held_one_are_named(ends):
     more = Capacitors(*(np.array(end, dtype=np.int64) for end in ends), np.full(len(ends[0]), 1e-9))
     circuit = CircuitGraph(("0", "in", "left", "right"), np.array([0, 1]), np.array([2]), capacitors=more)
     with pytest.raises(ValueError, match="no capacitor holds the voltage of left, right"):
-        compute_capacitance(assemble_system(circuit))
+        invert_capacitance(assemble_system(circuit))
 
 
 def test_what_has_no_transient_is_refused():

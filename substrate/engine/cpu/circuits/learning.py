@@ -52,8 +52,8 @@ class LearningEdges(NamedTuple):
 class LearningNetworks(NamedTuple):
     """The free and the clamped network; they share what is programmed into both."""
 
-    free: CircuitEquations
-    clamped: CircuitEquations
+    free: CircuitEquations[Array]
+    clamped: CircuitEquations[Array]
     """With the arrays of `free`, except for the bounds."""
 
     edges: LearningEdges
@@ -176,7 +176,9 @@ def _find_rates(networks: LearningNetworks, work: _Work, task: int, rates: Array
 
 
 @elementwise
-def _settle(networks: LearningNetworks, equations: CircuitEquations, search: NewtonWork, u: Array, r: int) -> int:
+def _settle(
+    networks: LearningNetworks, equations: CircuitEquations[Array], search: NewtonWork, u: Array, r: int
+) -> int:
     """Move `u` to the rest point of sample `r`; return 1 if none is found, else 0."""
     if solve_one(equations, search, u, r, networks.tolerance, _LIMIT, False)[0] == SETTLED:
         return 0
@@ -208,7 +210,7 @@ def _program(networks: LearningNetworks, values: Array) -> None:
 
 
 @elementwise
-def _load(equations: CircuitEquations, node: int, g: float, edges: LearningEdges, e: int) -> None:
+def _load(equations: CircuitEquations[Array], node: int, g: float, edges: LearningEdges, e: int) -> None:
     """Add the current ``g (Va - Vb)`` of a learned conductor to the equation of a node."""
     if node < 0:
         return

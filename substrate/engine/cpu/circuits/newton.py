@@ -13,7 +13,7 @@ bound an ideal diode carries whatever current is left. Three things keep the ste
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ from ..compile import elementwise, kernel
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Matrix = TypeVar("Matrix")
 
 SETTLED, STEP_LIMIT, DIVERGED = 0, 1, 5
 """As in `substrate.status.Status`."""
 
-_HALVINGS = 30
+HALVINGS = 30
 
 
 class NonlinearElements(NamedTuple):
@@ -45,14 +46,14 @@ class NonlinearElements(NamedTuple):
     """``n Vt`` of a diode; gate minus threshold voltage of a transistor."""
 
 
-class CircuitEquations(NamedTuple):
+class CircuitEquations(NamedTuple, Generic[Matrix]):
     """One circuit with a batch of inputs."""
 
-    linear: Array
+    linear: Matrix
     """``K`` (n, n) in siemens."""
 
     nudged: Array
-    """``N`` (n, n): 1 where an output feels the nudge."""
+    """Diagonal of ``N``, (n,): 1 where an output feels the nudge."""
 
     beta: Array
     """``b`` (batch,) in siemens."""
@@ -87,7 +88,13 @@ class NewtonWork(NamedTuple):
 
 @kernel
 def solve_rest_points(
-    equations: CircuitEquations, u: Array, tolerance: float, limit: int, damped: bool, status: Whole, steps: Whole
+    equations: CircuitEquations[Array],
+    u: Array,
+    tolerance: float,
+    limit: int,
+    damped: bool,
+    status: Whole,
+    steps: Whole,
 ) -> None:
     """Find the rest point of every sample from `u` (batch, n) on, in place, in at most `limit` steps."""
     search = make_newton_work(u.shape[1], equations.diodes.a.shape[0])
@@ -103,7 +110,7 @@ def make_newton_work(n: int, diodes: int) -> NewtonWork:
 
 @elementwise
 def solve_one(
-    equations: CircuitEquations, search: NewtonWork, u: Array, r: int, tolerance: float, limit: int, damped: bool
+    equations: CircuitEquations[Array], search: NewtonWork, u: Array, r: int, tolerance: float, limit: int, damped: bool
 ) -> tuple[int, int]:
     """Solve one sample; return status and iterations. One step more follows the one that meets the tolerance."""
     n, done = u.shape[0], False
@@ -118,12 +125,13 @@ def solve_one(
             return SETTLED, it
         done = not limited and left <= tolerance * size
         for i in range(n):
-            clamp = _find_clamp(search, u, i, equations.low[r, i], equations.high[r, i])
+            low, high = equations.low[r, i], equations.high[r, i]
+            clamp = find_clamp(u[i], search.current[i], search.jacobian[i, i], low, high)
             search.step[i] = -search.current[i]
             if clamp != 0:
                 search.jacobian[i, :] = 0.0
                 search.jacobian[i, i] = 1.0
-                search.step[i] = (equations.high[r, i] if clamp > 0 else equations.low[r, i]) - u[i]
+                search.step[i] = (high if clamp > 0 else low) - u[i]
         if not solve_in_place(search.jacobian, search.step):
             return DIVERGED, it
         if damped and not done:
@@ -134,9 +142,9 @@ def solve_one(
 
 
 @elementwise
-def _shorten_step(equations: CircuitEquations, search: NewtonWork, u: Array, r: int, before: float) -> None:
+def _shorten_step(equations: CircuitEquations[Array], search: NewtonWork, u: Array, r: int, before: float) -> None:
     """Halve the step until the largest residual falls."""
-    for _ in range(_HALVINGS):
+    for _ in range(HALVINGS):
         for i in range(u.shape[0]):
             search.trial[i] = u[i] + search.step[i]
         _linearise(equations, search, search.trial, r, False)
@@ -147,38 +155,67 @@ def _shorten_step(equations: CircuitEquations, search: NewtonWork, u: Array, r: 
 
 
 @elementwise
-def _linearise(equations: CircuitEquations, search: NewtonWork, u: Array, r: int, limiting: bool) -> bool:
+def _linearise(equations: CircuitEquations[Array], search: NewtonWork, u: Array, r: int, limiting: bool) -> bool:
     """Write net currents and Jacobian at `u`; return whether a junction lags behind its drop."""
     n = u.shape[0]
     for i in range(n):
-        total = equations.constant[r, i]
+        nudge = equations.beta[r] * equations.nudged[i]
+        total = equations.constant[r, i] + nudge * u[i]
         for j in range(n):
-            g = equations.linear[i, j] + equations.beta[r] * equations.nudged[i, j]
-            search.jacobian[i, j] = g
-            total += g * u[j]
+            search.jacobian[i, j] = equations.linear[i, j]
+            total += equations.linear[i, j] * u[j]
+        search.jacobian[i, i] += nudge
         search.current[i] = total
     limited = False
     for e in range(equations.diodes.a.shape[0]):
-        slope, saturation = equations.diodes.second[e], equations.diodes.first[e]
-        d = find_voltage(equations.diodes.a[e], equations.diodes.forward_a[e], equations.diode_a[r, e], u)
-        d -= find_voltage(equations.diodes.b[e], equations.diodes.forward_b[e], equations.diode_b[r, e], u)
-        w = limit_junction(d, search.junction[e], slope, saturation) if limiting else min(d, 200.0 * slope)
-        limited = limited or abs(w - d) > 1e-12 * max(1.0, abs(d))
+        va, vb = find_end_voltages(equations.diodes, equations.diode_a[r], equations.diode_b[r], e, u)
+        w, current, g = find_junction(equations.diodes, e, va - vb, search.junction[e], limiting)
+        limited = limited or is_limited(w, va - vb)
         search.junction[e] = w
-        raised = np.exp(w / slope)
-        g = saturation * raised / slope
-        _add_element(search, equations.diodes, e, saturation * (raised - 1.0) + g * (d - w), g, g)
+        _add_element(search, equations.diodes, e, current, g, g)
     for e in range(equations.transistors.a.shape[0]):
-        over, s = equations.transistors.second[e], equations.transistors.first[e]
-        va = find_voltage(
-            equations.transistors.a[e], equations.transistors.forward_a[e], equations.transistor_a[r, e], u
-        )
-        vb = find_voltage(
-            equations.transistors.b[e], equations.transistors.forward_b[e], equations.transistor_b[r, e], u
-        )
-        qa, qb = max(over - va, 0.0), max(over - vb, 0.0)
-        _add_element(search, equations.transistors, e, 0.5 * s * (qb - qa) * (qb + qa), s * qa, s * qb)
+        va, vb = find_end_voltages(equations.transistors, equations.transistor_a[r], equations.transistor_b[r], e, u)
+        current, by_a, by_b = find_channel(equations.transistors, e, va, vb)
+        _add_element(search, equations.transistors, e, current, by_a, by_b)
     return limited
+
+
+@elementwise
+def find_junction(
+    diodes: NonlinearElements, e: int, d: float, before: float, limiting: bool
+) -> tuple[float, float, float]:
+    """Return where diode `e` with the drop `d` is linearised, current and conductance there.
+
+    A junction follows its drop from the voltage `before` if it is limited; else it is cut off where it overflows.
+    """
+    slope, saturation = diodes.second[e], diodes.first[e]
+    w = limit_junction(d, before, slope, saturation) if limiting else min(d, 200.0 * slope)
+    raised = np.exp(w / slope)
+    g = saturation * raised / slope
+    return w, saturation * (raised - 1.0) + g * (d - w), g
+
+
+@elementwise
+def is_limited(w: float, d: float) -> bool:
+    """Tell whether a junction at `w` lags behind its drop `d`."""
+    return abs(w - d) > 1e-12 * max(1.0, abs(d))
+
+
+@elementwise
+def find_channel(transistors: NonlinearElements, e: int, va: float, vb: float) -> tuple[float, float, float]:
+    """Return the current of transistor `e`, its derivative by the voltage of `a` and minus that by `b`."""
+    over, s = transistors.second[e], transistors.first[e]
+    qa, qb = max(over - va, 0.0), max(over - vb, 0.0)
+    return 0.5 * s * (qb - qa) * (qb + qa), s * qa, s * qb
+
+
+@elementwise
+def find_end_voltages(
+    elements: NonlinearElements, known_a: Array, known_b: Array, e: int, u: Array
+) -> tuple[float, float]:
+    """Return the voltages at both ends of element `e`."""
+    va = find_voltage(elements.a[e], elements.forward_a[e], known_a[e], u)
+    return va, find_voltage(elements.b[e], elements.forward_b[e], known_b[e], u)
 
 
 @elementwise
@@ -216,11 +253,11 @@ def _add_element(search: NewtonWork, ends: NonlinearElements, e: int, current: f
 
 
 @elementwise
-def _find_clamp(search: NewtonWork, u: Array, i: int, low: float, high: float) -> int:
-    """Return -1 or 1 where the node is clamped at its lower or upper bound, else 0."""
+def find_clamp(u: float, current: float, slope: float, low: float, high: float) -> int:
+    """Return -1 or 1 where a node is clamped at its lower or upper bound, else 0."""
     if low == high:
         return 1
-    free = u[i] - search.current[i] / search.jacobian[i, i]
+    free = u - current / slope
     if free > high:
         return 1
     return -1 if free < low else 0
@@ -231,13 +268,18 @@ def _find_residual(search: NewtonWork, u: Array, low: Array, high: Array) -> flo
     """Return the largest current that no clamp explains, in ampere; NaN if one is no number."""
     most = 0.0
     for i in range(u.shape[0]):
-        free = u[i] - search.current[i] / search.jacobian[i, i]
-        left = abs(u[i] - min(max(free, low[i]), high[i])) * abs(search.jacobian[i, i])
+        left = find_left_over(u[i], search.current[i], search.jacobian[i, i], low[i], high[i])
         if not left <= most:
             most = left
         if np.isnan(most):
             return most
     return most
+
+
+@elementwise
+def find_left_over(u: float, current: float, slope: float, low: float, high: float) -> float:
+    """Return the current of one node that no clamp explains, in ampere."""
+    return abs(u - min(max(u - current / slope, low), high)) * abs(slope)
 
 
 @elementwise

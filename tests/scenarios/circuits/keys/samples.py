@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenarios_of_circuits import EXPONENTIAL, GRAPH, LATTICE, LAYERS, LEARNER, NETLIST, change
+from ..scenarios_of_circuits import EXPONENTIAL, GRAPH, LATTICE, LAYERS, LEARNER, NETLIST, RESISTORS, RHEOSTATS, change
 from .sample import Sample, Silent, given, in_decks, name, refused
 
 IDEAL = change(LAYERS, ("network.diodes.h1", {"kind": "ideal"}))
@@ -161,6 +161,7 @@ FOUND: dict[str, Sample | Silent] = {
         periodic=given(LATTICE, True, ("network.lattice.held", {"r1c1": "0.4 V"})),
         model=refused("other", "no mos model"),
         gate=["2 V", "3 V"],
+        conductance=given(RESISTORS, ["20 uS", "30 uS"]),
         input=["r1c0"],
         output=["r1c1"],
         held={"r0c2": "0.5 V"},
@@ -231,6 +232,7 @@ FOUND: dict[str, Sample | Silent] = {
         "devices.update",
         kind=refused("other", "must be 'continuous'"),
         gain=2.0,
+        sensitivity=given(RHEOSTATS, "100 uS/V", ("devices.update.bias", {"left": "1 V/s"})),
         bias={"minus": "1 V/s"},
         offset={"plus": "1 mV"},
         leak={"plus": "1 1/s"},

@@ -23,6 +23,7 @@ def cycles(closed=(True, True, True, True), measured=True):
         "span": Variable(("period",), PERIODS**2, "V^2"),
         "error": Variable(("period",), 1e-5 + 0.5 * PERIODS**2, "V^2"),
         "floor": Variable((), 1e-5, "V^2"),
+        "gate": Variable(("period", "point", "element"), np.zeros((4, 3, 1)), "V"),
         "closed": Variable(("period",), np.array(closed)),
     }
     if measured:
@@ -41,6 +42,18 @@ def test_the_sentence_tells_both_ends_and_the_measurement():
         "rms factor of 1.1, errors by 1.2. 1 of 4 cycles were not found."
     )
     assert "Measured" not in make_answer(cycles(measured=False))
+
+
+def test_the_sentence_names_what_is_learned_and_what_meets_its_range():
+    result = cycles(measured=False)
+    group = result["cycles"]
+    group["conductance"] = Variable(("period", "point", "resistor"), np.zeros((4, 3, 1)), "S")
+    group["limited"] = Variable(("period",), np.array([0, 2, 1, 0]))
+    assert "the gates and the conductances go round" in make_answer(result)
+    assert make_answer(result).endswith("Up to 2 of them meet an end of their range.")
+    del group["gate"]
+    assert "take turns, the conductances go round" in make_answer(result)
+    assert "voltages of their capacitors" in make_sheets(result, 2)[0].note
 
 
 def test_a_result_without_cycles_is_void():

@@ -61,6 +61,13 @@ ON_GRAPHS = [
         None,
     ),
 ]
+OF_RESISTORS = "network.lattice.conductance"
+RESISTORS = [
+    ("network.models", None),
+    ("network.lattice.model", None),
+    ("network.lattice.gate", None),
+    (OF_RESISTORS, ["10 uS", "100 uS"]),
+]
 ON_LATTICES = [
     ([("network.nodes", {"x": "input"})], "network.nodes", "changes nothing without elements", "leave it out"),
     ([("network.lattice.model", "p")], "network.lattice.model", "no mos model 'p'", "add it to network.models"),
@@ -68,6 +75,17 @@ ON_LATTICES = [
     ([("network.lattice.output.1", "r2c2")], "network.lattice.output.1", "stands there twice", "one part to play"),
     ([("network.lattice.held.r2c2", "1 V")], "network.lattice.held.r2c2", "stands there twice", "one part to play"),
     ([("network.lattice.gate", ["4 V", "2 V"])], "network.lattice.gate", "above the second", "lower one first"),
+    ([("network.lattice.gate", None)], "network.lattice", "says nothing of its transistors", 'add gate = ["2 V"'),
+    ([(OF_RESISTORS, ["1 uS", "2 uS"])], OF_RESISTORS, "edges are transistors", "the model"),
+    ([*RESISTORS, (OF_RESISTORS, None)], "network.lattice", "nothing of its resistors", "add conductance"),
+    (
+        [*RESISTORS, ("network.lattice.gate", ["2 V", "3 V"])],
+        "network.lattice.gate",
+        "edges are resistors",
+        "add a model",
+    ),
+    ([*RESISTORS, (OF_RESISTORS, ["2 uS", "1 uS"])], OF_RESISTORS, "above", "lower one"),
+    ([*RESISTORS, (OF_RESISTORS, ["-1 uS", "1 uS"])], OF_RESISTORS, "below 0 S", None),
 ]
 EVERY = ("in-h1", "h1-out", "current/h1", "current/out")
 OF_LEARNING = [

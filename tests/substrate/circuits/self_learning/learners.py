@@ -32,6 +32,20 @@ def make_learner(tasks=(A, B), bias=NOTHING, offset=NOTHING, leak=NOTHING, low=1
     return Learner(circuit, EdgeRule(np.arange(2), np.zeros(0, dtype=int), *edges), tasks)
 
 
+def make_resistors(seed=0, eta=1e-4, **rule):
+    """Return a learner of resistors alone, six free nodes and one output, and its first conductances."""
+    rng = np.random.default_rng(seed)
+    pairs = [(i, j) for i in range(9) for j in range(i) if (rng.random() < 0.5 or j == i - 1) and i > 2]
+    a, b = np.array(pairs).T
+    g = rng.uniform(1e-4, 1e-3, len(a))
+    circuit = CircuitGraph(tuple(map(str, range(9))), np.arange(3), np.array([8]), Conductors(a, b, g))
+    given = {"rate": 0.3 / eta, "offset": 0.0, "bias": 0.0, "leak": 0.0, "low": 5e-5, "high": 2e-3} | rule
+    parts = {name: np.full(len(a), value) for name, value in given.items()}
+    edges = EdgeRule(np.zeros(0, dtype=int), np.arange(len(a)), **parts, eta=eta)
+    shown = task([([0.0, 0.4, 0.1], 0.25), ([0.0, -0.2, 0.3], 0.0), ([0.0, 0.1, 0.4], 0.3)])
+    return Learner(circuit, edges, [shown]), g
+
+
 def make_lattice(seed=0):
     """Return a learner of ten free nodes, transistors and conductors, all of which are learned."""
     rng = np.random.default_rng(seed)

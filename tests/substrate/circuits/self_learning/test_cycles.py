@@ -5,12 +5,14 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from substrate.circuits.circuit import Conductors
-from substrate.circuits.contrast import contrast_drops
+from substrate.circuits.contrast import contrast_drops, differentiate_parameters
+from substrate.circuits.linear import linearise_circuit
 from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.self_learning.cycles import CLOSED, compute_errors, find_cycles, follow_learning
+from substrate.circuits.self_learning.learner import LearningTask
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
 
-from .learners import BIAS, LEAK, OFFSET, RATE, THRESHOLD, A, B, S, make_lattice, make_learner
+from .learners import BIAS, LEAK, OFFSET, RATE, THRESHOLD, A, B, S, make_lattice, make_learner, make_resistors
 
 
 def test_a_pair_of_tasks_that_can_be_solved_is_solved_without_imperfections():
@@ -70,6 +72,50 @@ def test_a_little_clamping_learns_as_equilibrium_propagation(eta):
     wanted = -np.concatenate([parts["gate"][0], parts["conductance"][0]])
     cosine = moved @ wanted / np.linalg.norm(moved) / np.linalg.norm(wanted)
     assert (cosine > 1.0 - 1e-6) == (eta < 1e-3), cosine
+
+
+def test_resistors_that_are_clamped_a_little_descend_the_cost():
+    """With one output and linear elements the clamping current is the error times one positive conductance."""
+    learner, g = make_resistors()
+    turn = np.array([0.5])
+    path = follow_learning(learner, g[None], turn, records=20, longest=5e-3).values[0]
+    cost = 0.5 * compute_errors(learner, path).mean(axis=1)
+    assert (np.diff(cost) < 0.0).all()
+    assert cost[-1] < 0.5 * cost[0]
+    system, shown = assemble_system(learner.circuit), learner.tasks[0]
+    rest = find_circuit_rest(system, apply_nothing(shown.held, 1))
+    error = rest.voltages[:, learner.circuit.outputs] - shown.target
+    adjoint = linearise_circuit(system, rest).solve_adjoint(error)
+    exact = differentiate_parameters(system, rest.voltages, adjoint)["conductance"].mean(axis=0)
+    moved = follow_learning(learner, g[None], np.array([1e-6])).values[0, -1] - g
+    assert -(moved @ exact) / np.linalg.norm(moved) / np.linalg.norm(exact) > 1.0 - 1e-6
+
+
+def test_resistors_without_bias_forget_nothing_where_tasks_agree():
+    learner, g = make_resistors(eta=1.0, rate=2.0)
+    wanted = find_circuit_rest(assemble_system(learner.circuit), apply_nothing(learner.tasks[0].held, 1)).voltages[
+        :, learner.circuit.outputs
+    ]
+    parts = [LearningTask(learner.tasks[0].held[rows], wanted[rows], wanted[rows]) for rows in ([0], [1], [2])]
+    agreed = learner._replace(tasks=parts)
+    near, periods = g * np.random.default_rng(0).uniform(0.95, 1.05, len(g)), np.array([0.01, 0.1])
+    found = find_cycles(agreed, near, periods)
+    assert found.gap.max() <= CLOSED
+    assert found.span.max() < 1e-24
+    assert found.error.max() < 1e-16
+    biased = agreed._replace(rule=agreed.rule._replace(bias=np.full(len(g), 1e-2)))
+    moved = follow_learning(biased, found.values[:1, 0], np.array([0.01])).values[0]
+    assert np.abs(moved[-1] - moved[0]).max() > 1e-5, "a bias moves them on"
+
+
+def test_resistors_stop_at_the_ends_of_their_window_and_are_counted():
+    learner, g = make_resistors()
+    up, twice = np.where(np.arange(len(g)) % 2, 1.0, -1.0), [learner.tasks[0]] * 2
+    pushed = learner._replace(rule=learner.rule._replace(bias=10.0 * up), tasks=twice)
+    found = find_cycles(pushed, g, np.array([0.1]), records=3)
+    np.testing.assert_array_equal(found.values[0], np.broadcast_to(np.where(up > 0, 2e-3, 5e-5), found.values[0].shape))
+    assert found.limited.tolist() == [len(g)]
+    assert find_cycles(learner._replace(tasks=twice), g, np.array([1e-3])).limited[0] < len(g)
 
 
 def test_answers_are_those_of_the_circuit():
