@@ -28,6 +28,10 @@ GAIN, UNIT = 480.0, 1e-5
 RATE, DECAY, BATCH, SWEEPS = 0.006, 0.99, 4, 4
 LAYERS = {"in": 784, "h1": 1024, "out": 10}
 SMALL = LAYERS | {"h1": 100}
+DEEP = {"in": 784, "h1": 1024, "h2": 1024, "h3": 1024, "out": 10}
+ROUNDS = 5
+"""How often the numbers of threads take turns; the least times count."""
+
 INK = 0.19
 """Share of the pixels of a digit that are not 0."""
 
@@ -82,11 +86,11 @@ def train(chip: LayeredChip, data: Data, epochs: int) -> Iterator[str]:
         )
 
 
-def find_least(call: Callable[[], object], seconds: float = 0.3) -> float:
+def find_least(call: Callable[[], object], seconds: float = 0.15) -> float:
     """Return the shortest time that a call takes, in ms."""
     found, end = [], time.perf_counter() + seconds
     call()
-    while time.perf_counter() < end:
+    while time.perf_counter() < end or not found:
         begin = time.perf_counter()
         call()
         found.append(time.perf_counter() - begin)
@@ -101,8 +105,8 @@ def draw_digits(batch: int) -> tuple[Array, Array]:
     return GAIN * rng.random((batch, 784)) * ink * used, np.eye(10)[rng.integers(0, 10, batch)]
 
 
-def measure(layers: dict[str, int], batch: int, threads: int) -> None:
-    """Print what the parts of a training step take."""
+def make_parts(layers: dict[str, int], batch: int, threads: int) -> dict[str, Callable[[], object]]:
+    """Return the parts of a training step, to be called."""
     x, y = draw_digits(batch)
     few, many, exact = (make_chip(layers, threads, sweeps) for sweeps in (SWEEPS, 10 * SWEEPS, None))
     for chip in (few, many, exact):
@@ -121,15 +125,23 @@ def measure(layers: dict[str, int], batch: int, threads: int) -> None:
         few.imprint(after, before, dict.fromkeys(few.design.blocks, 0.0))
         few.set_input(x)
 
-    sweeps = find_least(many.settle) - find_least(few.settle)
-    print(f"\n{'-'.join(map(str, layers.values()))}, batch {batch}, single")
-    print(f"  {'sweep':44s} {1e3 * sweeps / (9 * SWEEPS * batch):8.2f} us per sample")
-    for name, call in {
+    return {
+        f"{10 * SWEEPS} sweeps": many.settle,
+        f"{SWEEPS} sweeps": few.settle,
         "write and drive": write,
         f"whole step, 3 phases of {SWEEPS} sweeps": lambda: train_batch(few, x, y, 0.0),
         "inputs and free settling to 1e-6": settle_anew,
-    }.items():
-        print(f"  {name:44s} {find_least(call):8.3f} ms")
+    }
+
+
+def measure(layers: dict[str, int], batch: int, threads: int) -> None:
+    """Print what the parts of a training step take on one thread and on several, in turn."""
+    print(f"\n{'-'.join(map(str, layers.values()))}, batch {batch}, single, threads: 1, {threads}")
+    several = [make_parts(layers, batch, count) for count in (1, threads)]
+    for name in several[0]:
+        rounds = [[find_least(parts[name]) for parts in several] for _ in range(ROUNDS)]
+        one, more = np.min(rounds, axis=0)
+        print(f"  {name:40s} {one:8.3f} ms {more:8.3f} ms   ratio {one / more:.2f}")
 
 
 def main() -> None:
@@ -147,7 +159,7 @@ def main() -> None:
         print(
             f"copy of as many conductances as 784-1024 has: {copied:.3f} ms, {2e-6 * source.nbytes / copied:.1f} GB/s"
         )
-        for layers, batch in ((LAYERS, 4), (LAYERS, 64), (SMALL, 64)):
+        for layers, batch in ((LAYERS, 4), (LAYERS, 64), (SMALL, 64), (DEEP, 4), (DEEP, 64)):
             measure(layers, batch, options.threads)
         return
     data = load_task_data(IdxTask(kind="idx", path=str(options.mnist)), Path(), 784, 10)
