@@ -23,7 +23,7 @@ class SummedBatches(WritePolicy):
     kind: Literal["batches"] = "batches"
 
     every: Annotated[int, Field(ge=1, le=1_000_000)] = 16
-    """SummedBatches whose requests are written as one; 1 to 1e6."""
+    """Batches whose requests are written as one; 1 to 1e6."""
 
     def choose_changes(
         self,
