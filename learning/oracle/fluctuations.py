@@ -66,8 +66,9 @@ def predict_estimate_variance(chip: Chip, linear: Linearisation, scheme: NodalSc
     free, nudged = chip.design.dynamics.free, chip.design.dynamics.nudged
     phases = [free if node.beta == 0.0 else nudged for node in nodes]
     total = np.zeros_like(linear.slopes)
+    single = {window: predict_activity_variance(chip, linear, window) for window in {p.window for p in phases}}
     for node, phase in zip(nodes, phases, strict=True):
-        total += abs(node.weight) ** 2 * predict_activity_variance(chip, linear, phase.window)
+        total += abs(node.weight) ** 2 * single[phase.window]
     if len(chip.machine.slow_times) == 0:
         return total
     for k, m in itertools.combinations(range(len(nodes)), 2):

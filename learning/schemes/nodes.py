@@ -9,16 +9,16 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from .scheme import SCHEMES, Beta, Node, Scheme
+from .scheme import SCHEMES, Beta, ConstantNudges, Node, Scheme, Size
 
 
 @SCHEMES.register
-class OneSided(Scheme):
+class OneSided(ConstantNudges):
     """Free state and one nudge; truncation error of order beta."""
 
     kind: Literal["one-sided"] = "one-sided"
-    beta: Beta
-    """Size of the nudge; dimensionless, above 0."""
+    beta: Size
+    """Size of the nudge; dimensionless, above 0; or ``"auto"``, found by measuring."""
 
     def nodes(self) -> list[Node]:
         """Return the nodes, the free state included."""
@@ -26,12 +26,12 @@ class OneSided(Scheme):
 
 
 @SCHEMES.register
-class Backward(Scheme):
+class Backward(ConstantNudges):
     """Free state and one nudge towards *higher* cost; truncation error of order beta."""
 
     kind: Literal["backward"] = "backward"
-    beta: Beta
-    """Size of the nudge; dimensionless, above 0."""
+    beta: Size
+    """Size of the nudge; dimensionless, above 0; or ``"auto"``, found by measuring."""
 
     def nodes(self) -> list[Node]:
         """Return the nodes, the free state included."""
@@ -58,12 +58,12 @@ class RandomSign(Scheme):
 
 
 @SCHEMES.register
-class Centred(Scheme):
+class Centred(ConstantNudges):
     """Two opposite nudges; truncation error of order beta squared (Laborieux et al. 2021)."""
 
     kind: Literal["centred"] = "centred"
-    beta: Beta
-    """Size of the nudge; dimensionless, above 0."""
+    beta: Size
+    """Size of the nudge; dimensionless, above 0; or ``"auto"``, found by measuring."""
 
     def nodes(self) -> list[Node]:
         """Return the two nodes."""
@@ -72,7 +72,7 @@ class Centred(Scheme):
 
 
 @SCHEMES.register
-class Circle(Scheme):
+class Circle(ConstantNudges):
     """N nudges on a circle in the complex plane; truncation error of order beta to the N.
 
     Cauchy's integral for the derivative, by the trapezoidal rule (Laborieux & Zenke 2022). Only
@@ -80,8 +80,8 @@ class Circle(Scheme):
     """
 
     kind: Literal["circle"] = "circle"
-    beta: Beta
-    """Radius of the circle; dimensionless, above 0."""
+    beta: Size
+    """Radius of the circle; dimensionless, above 0; or ``"auto"``, found by measuring."""
 
     points: Annotated[int, Field(ge=2, le=64)] = 4
     """Number of points N on the circle; 2 to 64. 2 is the centred scheme."""
@@ -104,7 +104,7 @@ class Circle(Scheme):
 
 
 @SCHEMES.register
-class Chebyshev(Scheme):
+class Chebyshev(ConstantNudges):
     """N real nudges at the extrema of a Chebyshev polynomial; truncation error of order beta to the N.
 
     The N nodes ``beta cos(pi k / (N-1))`` fill [-beta, beta] and spare the free state, because N is
@@ -115,8 +115,8 @@ class Chebyshev(Scheme):
     """
 
     kind: Literal["chebyshev"] = "chebyshev"
-    beta: Beta
-    """Largest nudge; dimensionless, above 0."""
+    beta: Size
+    """Largest nudge; dimensionless, above 0; or ``"auto"``, found by measuring."""
 
     points: Literal[2, 4, 6, 8, 10, 12, 14, 16] = 4
     """Number of points N; even, 2 to 16. 2 is the centred scheme."""

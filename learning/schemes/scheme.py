@@ -9,15 +9,30 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
 from substrate.protocol import Wave
 
 Beta = Annotated[float, Field(gt=0.0, le=100.0)]
+
+AUTO = "auto"
+"""A size that is found by measuring."""
+
+if TYPE_CHECKING:
+    Size = float
+else:
+    Size = Annotated[
+        Annotated[Beta, Tag("<size>")] | Annotated[Literal["auto"], Tag("<auto>")],
+        Discriminator(lambda value: "<auto>" if value == AUTO else "<size>"),
+    ]
+
+PROBE, ROUNDS = 0.2, 2
+"""Where the search of a size begins, and how often it measures, unless a scheme says so."""
 
 POINTS = 32
 """Points of a cycle that stands still; enough for every number of harmonics."""
@@ -35,6 +50,10 @@ class Node(NamedTuple):
     """Stands also for its complex conjugate, which the real network answers with the conjugate state."""
 
 
+_UNTOLD = {"kind", "beta", "seed", "probe", "rounds"}
+"""Parameters that a label does not tell among its details."""
+
+
 class Scheme(Parameters):
     """What every scheme is derived from: a kind, a size, and nodes with weights.
 
@@ -46,6 +65,23 @@ class Scheme(Parameters):
 
     beta: Beta
     """Size of the nudge; dimensionless, above 0."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sized(cls, given: Any) -> Any:
+        """Refuse a size that is to be found where it cannot be."""
+        if isinstance(given, dict) and given.get("beta") == AUTO and not issubclass(cls, ConstantNudges):
+            words = (
+                'beta = "auto" needs constant nudges of a known order: one-sided, backward, centred, circle, chebyshev'
+            )
+            raise PydanticCustomError(
+                "auto", "{words}", {"words": words, "hint": "take one of these, or give a number"}
+            )
+        return given
+
+    def resized(self, beta: float) -> Self:
+        """Return the scheme at a size."""
+        return self.model_copy(update={"beta": beta})
 
     @abstractmethod
     def nodes(self) -> list[Node]:
@@ -64,7 +100,7 @@ class Scheme(Parameters):
     @property
     def details(self) -> str:
         """What the label tells beside kind and size: every further parameter but a seed."""
-        own = {name: getattr(self, name) for name in type(self).model_fields.keys() - {"kind", "beta", "seed"}}
+        own = {name: getattr(self, name) for name in type(self).model_fields.keys() - _UNTOLD}
         return "".join(f", {name} {own[name]}" for name in type(self).model_fields if name in own)
 
     def fault(self) -> tuple[str, str] | None:
@@ -80,6 +116,41 @@ class Scheme(Parameters):
         if not abs(slope - 1.0) <= ROUNDING:
             return f"its weights times nudges sum to {slope:.6g}", "they must sum to 1: an estimate is a derivative"
         return None
+
+
+class ConstantNudges(Scheme):
+    """What every scheme is derived from whose size can be found by measuring, see `learning.auto_nudge`."""
+
+    beta: Size
+    """Size of the nudge; dimensionless, above 0; or ``"auto"``."""
+
+    probe: Beta | None = None
+    """Where the search for ``beta = "auto"`` begins; dimensionless, above 0. Absent: 0.2. The size that is found is
+    not larger than twice this."""
+
+    rounds: Annotated[int, Field(ge=1, le=8)] | None = None
+    """How often the search for ``beta = "auto"`` measures, each time at three sizes; 1 to 8. Absent: 2."""
+
+    @model_validator(mode="after")
+    def _searched(self) -> Self:
+        """Refuse what only a search needs."""
+        if not self.is_auto and (self.probe is not None or self.rounds is not None):
+            words = '`probe` and `rounds` belong to beta = "auto", which searches for a size'
+            raise PydanticCustomError("auto", "{words}", {"words": words, "hint": "leave them out"})
+        return self
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether its size is to be found."""
+        return str(self.beta) == AUTO
+
+    def resized(self, beta: float) -> Self:
+        """Return the scheme at a size, with nothing left to find."""
+        return self.model_copy(update={"beta": beta, "probe": None, "rounds": None})
+
+    def tried_first(self) -> Self:
+        """Return the scheme as it is measured first: at its size, or at the probe."""
+        return self.resized(self.probe or PROBE) if self.is_auto else self
 
 
 class Swing(Scheme):

@@ -19,7 +19,7 @@ from learning.rules.asym_ep import AsymEP
 from learning.rules.error_vector import ErrorVector
 from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES, LearningRule
-from learning.schemes.scheme import SCHEMES, Scheme
+from learning.schemes.scheme import SCHEMES, ConstantNudges, Scheme
 from substrate.network.topology import Topology
 from substrate.network.wiring import PathSpec
 
@@ -151,9 +151,22 @@ class Learning(Parameters):
         return self.schemes or ([self.scheme] if self.scheme else [])
 
     def all_schemes(self) -> list[Scheme]:
-        """Return the schemes that make the estimates; for a rule that takes none, what stands for it."""
-        given = self.given_schemes()
+        """Return the schemes that make the estimates; for a rule that takes none, what stands for it.
+
+        One whose size is to be found is as it is measured first.
+        """
+        given = [s.tried_first() if isinstance(s, ConstantNudges) else s for s in self.given_schemes()]
         return given if self.rule.takes_scheme else [self.rule.stand_in(given)]
+
+    @property
+    def searches(self) -> bool:
+        """Whether the size of some scheme is to be found."""
+        return any(isinstance(scheme, ConstantNudges) and scheme.is_auto for scheme in self.given_schemes())
+
+    def with_schemes(self, schemes: list[Scheme]) -> Learning:
+        """Return the same with other schemes."""
+        one = self.scheme is not None
+        return self.model_copy(update={"scheme": schemes[0]} if one else {"schemes": schemes})
 
 
 def find_rule_faults(rule: LearningRule, activation: object) -> Found:

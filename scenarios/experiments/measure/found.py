@@ -50,6 +50,9 @@ class Measurement(NamedTuple):
     connections: list[dict[str, Ledger]]
     """Of the gradients of the connections that are taught, by block, one per scheme."""
 
+    forecasts: list[Array | None]
+    """Variance (batch, units) that noise adds to one measurement, as foretold, one per scheme; None: not known."""
+
     interactions: list[Interactions]
     """One per scheme; empty if they were not asked for."""
 

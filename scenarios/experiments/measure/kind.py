@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _METRICS = {
     "gradient": {
         "cosine",
+        "cosine_forecast",
         "norm_ratio",
         "cosine_ep",
         "cosine_matching_rule",

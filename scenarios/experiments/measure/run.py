@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learning.estimator import measure_free
 from learning.oracle.exact import compute_exact_errors
+from learning.oracle.forecast import forecast_variance
 from learning.oracle.ledger.connections import TrialWrite, make_connection_ledgers
 from learning.oracle.ledger.gains import measure_remedy_gain
 from learning.oracle.ledger.interactions import measure_interactions
@@ -84,6 +85,9 @@ def measure_gradients(
         status=np.maximum.reduce([[taken.estimate.status for taken in run.taken] for run in runs.repeats]),
         ledgers=books,
         connections=connections,
+        forecasts=[
+            forecast_variance(chip, runs.reference.linear, runs.reference.equilibrium.activity, s) for s in schemes
+        ],
         interactions=measure_interactions(chip, trial, repeats, say) if together else [],
         keep=keep,
         designed=designed,

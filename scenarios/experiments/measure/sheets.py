@@ -25,15 +25,18 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     causes, medians, sizes = _list_causes(ledger)
     expected = gradient["cosine_matching_rule"].data
     predicted = bool(np.isfinite(expected).any())
+    foretold = "cosine_forecast" in gradient and bool((ledger["variance"].data > 0.0).any())
     rows = []
     for s, k in product(range(len(ledger["scheme"].data)), range(len(ledger["layer"].data))):
         head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
-        head += [f"{gradient['cosine'].data[s, k]:.4f}", f"{gradient['norm_ratio'].data[s, k]:.3f}"]
-        rule = f"{expected[k]:.4f}" if np.isfinite(expected[k]) else "-"
+        head += [f"{gradient['cosine'].data[s, k]:.4f}"]
+        head += [_format_cosine(gradient["cosine_forecast"].data[s, k])] if foretold else []
+        head += [f"{gradient['norm_ratio'].data[s, k]:.3f}"]
+        rule = _format_cosine(expected[k])
         for words, values, total in (("median", medians, "total_median"), ("rms", sizes, "total")):
             cells = [format_percent(value) for value in (*values[s, k], ledger[total].data[s, k])]
             first = words == "median"
-            rows.append([*(head if first else [""] * 4), words, *cells])
+            rows.append([*(head if first else [""] * len(head)), words, *cells])
             rows[-1] += [rule if first else ""] if predicted else []
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
@@ -41,6 +44,7 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
             "scheme",
             "layer",
             "cosine",
+            *(["forecast"] if foretold else []),
             "norm ratio",
             "sample",
             *causes,
@@ -56,8 +60,13 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
             if "goal" in causes
             else ""
         )
+        + ("; forecast: cosine of one measurement, from its noise" if foretold else "")
         + ("; matching rule: cosine to expect from chips of this spread" if predicted else ""),
     )
+
+
+def _format_cosine(value: float) -> str:
+    return f"{value:.4f}" if np.isfinite(value) else "-"
 
 
 def _list_causes(ledger: Group) -> tuple[list[str], Array, Array]:

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from learning import cost
 from learning.oracle.exact import compute_exact_gradients
+from learning.oracle.forecast import forecast_cosines
 from learning.oracle.ledger.statistics import average_defined, compute_cosines, compute_norm_ratios, compute_rms_norm
+from learning.oracle.ledger.vectors import Ledger
 from learning.schemes.scheme import Scheme
 from substrate.chip.chip import Chip
 from substrate.network.local_couplings import DRAWS, LocalCouplings
@@ -138,12 +140,14 @@ def _make_quality_group(topology: Topology, found: Measurement) -> Group:
     """Return cosine and norm ratio of every scheme and layer, and the predictions beside them."""
     reference = found.reference
     shape = (len(found.ledgers), len(topology.names))
-    cosine, spread, ratio = np.empty(shape), np.empty(shape), np.empty(shape)
+    cosine, spread, ratio, forecast = np.empty(shape), np.empty(shape), np.empty(shape), np.full(shape, np.nan)
     for s, book in enumerate(found.ledgers):
         true, measured = book.steps[0][book.keep], found.estimates[s].flat[book.keep]
         for k, columns in enumerate(topology.columns.values()):
             cosine[s, k], spread[s, k] = average_defined(compute_cosines(measured[:, columns], true[:, columns]))
             ratio[s, k], _ = average_defined(compute_norm_ratios(measured[:, columns], true[:, columns]))
+        if (variance := found.forecasts[s]) is not None:
+            forecast[s] = _forecast_layers(topology, book, variance)
     reached = found.keep
     first = reference.delta + reference.first_order
     rows = list(topology.columns.values())
@@ -157,6 +161,9 @@ def _make_quality_group(topology: Topology, found: Measurement) -> Group:
     return {
         "cosine": Variable(dims, cosine, long_name="cosine to the exact gradient, mean over kept samples"),
         "cosine_std": Variable(dims, spread, long_name="its standard deviation over samples"),
+        "cosine_forecast": Variable(
+            dims, forecast, long_name="cosine to expect of one measurement, from what is found without noise"
+        ),
         "norm_ratio": Variable(dims, ratio, long_name="size relative to the exact gradient, mean over kept samples"),
         "cosine_ep": Variable(("layer",), mean_cosine(reference.ep, reference.delta), long_name="vanishing nudge"),
         "cosine_first_order": Variable(
@@ -166,6 +173,16 @@ def _make_quality_group(topology: Topology, found: Measurement) -> Group:
             ("layer",), np.array(rule), long_name="expected over chips of this spread, closed form"
         ),
     }
+
+
+def _forecast_layers(topology: Topology, book: Ledger, variance: Array) -> list[float]:
+    """Return the cosine to expect in every layer, mean over samples."""
+    quiet, true = (a[book.keep] for a in (book.steps[1 + book.names.index("readout")], book.steps[0]))
+    found = []
+    for columns in topology.columns.values():
+        own, plain = quiet[:, columns], compute_cosines(quiet[:, columns], true[:, columns])
+        found.append(average_defined(forecast_cosines(own, plain, variance[book.keep][:, columns]))[0])
+    return found
 
 
 def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme], batch: Batch) -> dict[str, Group]:

@@ -1,0 +1,237 @@
+"""The size of a nudge, found by measuring: `beta = "auto"`.
+
+An estimate of order p has a bias ``K beta^p`` and, from noise, rounding and incomplete settling, an error of variance
+``v / beta^2``. So the mean square of the difference of two estimates at `b` and ``b/2`` is
+
+    ``D(b) = K^2 b^2p (1 - 2^-p)^2 + 5 v / b^2``,
+
+and three sizes, `b`, ``b/2`` and ``b/4``, tell both, whatever the noise is made of. The size with the smallest
+error of the worst layer, relative to the gradient, is where the next round begins: it is measured again. Nothing is
+extrapolated beyond twice the largest size that was measured, or beyond twice the probe; a size at which a sample does
+not settle or jumps to another branch, or at which the nudge circuit saturates, is a limit. Only the bench is used, so
+that it works on any chip.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from substrate.protocol import Bench, has_settled
+
+from .cost import compute_cost_force
+from .estimator import FreeReading, estimate_error_vectors, measure_free
+from .schemes.scheme import Scheme, find_truncation_order
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+PURPOSE = "auto/"
+"""Purpose of the presentations that a size is found from: names their noise."""
+
+_SHRINK, _GROW = 0.25, 2.0
+"""Smallest and largest factor of one round."""
+
+_SHRINKS = 6
+"""Times that a size may be halved because samples jump or do not settle."""
+
+_FAR = 10.0
+"""Samples whose estimate moves so many times more than the median one, and by more than itself, have jumped."""
+
+_SATURATED = 0.01
+"""Share of the outputs that may ask the nudge circuit for more than it gives."""
+
+_GRID = 241
+
+
+class NudgeRequest(NamedTuple):
+    """What is asked for."""
+
+    scheme: Scheme
+    """Which nudges; its size is not used."""
+
+    probe: float
+    """Where the search begins."""
+
+    rounds: int
+    """How often it is measured, 1 or more."""
+
+    by_clock: bool = False
+    """Whether the clock ends settlings."""
+
+    mirror: bool = True
+    """Whether a settling may stand for its conjugate."""
+
+    averages: int = 1
+    """Estimates that are averaged, which makes noise smaller and no bias."""
+
+    largest_drive: float = np.inf
+    """What the nudge circuit gives at most; units of the state."""
+
+
+class NudgeRound(NamedTuple):
+    """What one round found."""
+
+    size: float
+    """Largest nudge of the round."""
+
+    chosen: float
+    """Where the next round begins, or the result."""
+
+    bias: Array
+    """Error at `chosen` by the size of the nudge, relative to the gradient, (layers,); NaN where nothing was fitted."""
+
+    noise: Array
+    """Likewise by noise, rounding and incomplete settling, of the average."""
+
+
+class NudgeSize(NamedTuple):
+    """The size that was found."""
+
+    beta: float
+    rounds: list[NudgeRound]
+    layers: list[str]
+    settlings: int
+    """Of one sample, over all rounds."""
+
+    limit: str
+    """What the size was limited by; empty if by bias and noise alone."""
+
+
+class _Estimate(NamedTuple):
+    """Error vectors of one size."""
+
+    delta: dict[str, Array]
+    good: Mask
+    """Samples that settled, (batch,)."""
+
+
+class _Bench(NamedTuple):
+    """A bench with its batch, and how it is asked; counts presentations, so that each has noise of its own."""
+
+    bench: Bench
+    x: Array
+    target: Array
+    request: NudgeRequest
+    counter: list[int]
+
+    def clamp(self) -> FreeReading:
+        """Settle freely, with noise of its own."""
+        self.counter[0] += 1
+        return measure_free(self.bench, self.x, None, self.counter[0], purpose=PURPOSE)
+
+    def estimate(self, beta: float, free: FreeReading | None) -> _Estimate:
+        """Estimate at one size; from a free state, or absent one from its own."""
+        scheme, asked = self.request.scheme.resized(beta), self.request
+        free = self.clamp() if free is None else free
+        found = estimate_error_vectors(self.bench, free, self.target, scheme, mirror=asked.mirror)
+        finite = np.isfinite(found.flat).all(axis=1)
+        return _Estimate(found.delta, has_settled(found.status, asked.by_clock) & finite)
+
+
+def find_nudge_size(bench: Bench, x: Array, target: Array, request: NudgeRequest) -> NudgeSize:
+    """Return the size of nudge with the smallest error of the worst layer, by measurements alone.
+
+    Parameters
+    ----------
+    bench : Bench
+        The chip.
+    x, target : array (batch, inputs), (batch, classes or outputs)
+        The batch.
+    request : NudgeRequest
+        What is asked for.
+
+    Raises
+    ------
+    ValueError
+        If no sample settles under the smallest nudge that was tried.
+    """
+    before, desk = bench.budget.settlings, _Bench(bench, x, target, request, [0])
+    most, limit = _find_largest_size(desk)
+    size, rounds, shrinks = min(request.probe, most), list[NudgeRound](), 0
+    while len(rounds) < request.rounds:
+        three = _measure_three(desk, size)
+        if (bad := _count_failed(three)) and shrinks < _SHRINKS:
+            size, most, shrinks = 0.5 * size, 0.5 * size, shrinks + 1
+            limit = f"{bad} of {len(x)} samples do not settle, or jump to another branch, at {2.0 * size:.3g}"
+            continue
+        found = _choose_size(three, size, most, request)
+        rounds.append(found)
+        size = found.chosen
+    beta = _confirm(desk, rounds[-1])
+    limit = limit if beta > 0.99 * most else ""
+    settlings = (bench.budget.settlings - before) // len(x)
+    return NudgeSize(beta, rounds, list(three[0].delta), settlings, limit)
+
+
+def _find_largest_size(desk: _Bench) -> tuple[float, str]:
+    """Return the largest size to consider, and what limits it."""
+    most, words = _GROW * desk.request.probe, "twice the probe"
+    if np.isfinite(desk.request.largest_drive):
+        output = list(desk.clamp().activity.values())[-1]
+        force = np.abs(compute_cost_force(desk.bench.readout, output, desk.target))
+        asked = float(np.quantile(force, 1.0 - _SATURATED))
+        if asked * most > desk.request.largest_drive:
+            most, words = desk.request.largest_drive / asked, "the nudge circuit, which gives no more"
+    return most, words
+
+
+def _measure_three(desk: _Bench, size: float) -> list[_Estimate]:
+    """Return the estimates at a quarter of a size, half of it and all of it."""
+    shares = any(node.beta == 0.0 for node in desk.request.scheme.resized(size).nodes())
+    free = None if shares else desk.clamp()  # a free read that is a part of the estimate is not shared
+    return [desk.estimate(share * size, free) for share in (0.25, 0.5, 1.0)]
+
+
+def _count_failed(three: list[_Estimate]) -> int:
+    """Return how many samples that settled under the smallest nudge do not, or jump, under larger ones."""
+    if not three[0].good.any():
+        raise ValueError(
+            "no sample settles under the smallest nudge that was tried, so that no size can be found: give "
+            "learning.scheme.beta a number, a smaller probe, or phases more time"
+        )
+    good = three[0].good & ~_find_jumped(three[1], three[0]) & ~_find_jumped(three[2], three[1])
+    return int(np.count_nonzero(three[0].good & ~(good & three[1].good & three[2].good)))
+
+
+def _find_jumped(large: _Estimate, small: _Estimate) -> Mask:
+    """Tell which samples move by more than themselves, and far more than others, from one size to the other."""
+    first, second = (np.concatenate(list(one.delta.values()), axis=1) for one in (small, large))
+    moved, own = np.linalg.norm(second - first, axis=1), np.linalg.norm(first, axis=1)
+    usual = float(np.median(moved[small.good & large.good])) if (small.good & large.good).any() else 0.0
+    return np.asarray((moved > own) & (moved > _FAR * usual))
+
+
+def _choose_size(three: list[_Estimate], size: float, most: float, request: NudgeRequest) -> NudgeRound:
+    """Return the size with the smallest error of the worst layer, from estimates at three sizes."""
+    order, keep = (
+        find_truncation_order(request.scheme.resized(size).nodes()),
+        np.logical_and.reduce([t.good for t in three]),
+    )
+    sizes = np.geomspace(_SHRINK * size, max(min(_GROW * size, most), _SHRINK * size), _GRID)
+    biases, noises = [], []
+    for name in three[0].delta:
+        quarter, half, whole = (one.delta[name][keep] for one in three)
+        wide, narrow = float(np.sum((whole - half) ** 2)), float(np.sum((half - quarter) ** 2))
+        # D(b) = A + 5 V and D(b/2) = A 2^-2p + 20 V, with A = K^2 b^2p (1 - 2^-p)^2 and V = v / b^2.
+        ratio = 4.0**-order
+        variance = max(0.0, (narrow - ratio * wide) / (20.0 - 5.0 * ratio))
+        bias = max(0.0, (wide - 0.25 * narrow) / (1.0 - 0.25 * ratio)) / (1.0 - 2.0**-order) ** 2
+        unit = max(float(np.sum(half**2)) - 4.0 * variance, 1e-3 * float(np.sum(half**2)), 1e-300)
+        biases.append(bias / unit * (sizes / size) ** (2 * order))
+        noises.append(variance / unit * (size / sizes) ** 2 / request.averages)
+    bias_squares, noise_squares = np.array(biases), np.array(noises)
+    best = int(np.argmin((bias_squares + noise_squares).max(axis=0)))
+    return NudgeRound(size, float(sizes[best]), np.sqrt(bias_squares[:, best]), np.sqrt(noise_squares[:, best]))
+
+
+def _confirm(desk: _Bench, last: NudgeRound) -> float:
+    """Return the size that the last round chose; if it is larger than any measured one and fails, the latter."""
+    if last.chosen <= last.size:
+        return last.chosen
+    free = desk.clamp()
+    small, large = desk.estimate(last.size, free), desk.estimate(last.chosen, free)
+    failed = small.good & (~large.good | _find_jumped(large, small))
+    return last.size if failed.any() else last.chosen
