@@ -14,6 +14,7 @@ that it works on any chip.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from substrate.protocol import Bench, has_settled
 
 from .cost import compute_cost_force
 from .estimator import FreeReading, estimate_error_vectors, measure_free
-from .schemes.scheme import Scheme, find_truncation_order
+from .schemes.scheme import Scheme, compute_noise_gain, find_truncation_order, unfold_mirrored_nodes
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,16 +35,24 @@ PURPOSE = "auto/"
 _SHRINK, _GROW = 0.25, 2.0
 """Smallest and largest factor of one round."""
 
+_NO_NOISE = "the smallest size that was tried, since no noise is seen"
+
 _SHRINKS = 6
 """Times that a size may be halved because samples jump or do not settle."""
 
 _FAR = 10.0
 """Samples whose estimate moves so many times more than the median one, and by more than itself, have jumped."""
 
+_LEFT_OUT = 0.05
+"""Share of the samples that may jump or not settle: they are left out. More of them are a limit."""
+
 _SATURATED = 0.01
 """Share of the outputs that may ask the nudge circuit for more than it gives."""
 
-_GRID = 241
+_SURE = 3.0
+"""Standard errors by which a bias must differ from none."""
+
+_GRID, _TINY = 241, 1e-300
 
 
 class NudgeRequest(NamedTuple):
@@ -69,6 +78,9 @@ class NudgeRequest(NamedTuple):
 
     largest_drive: float = np.inf
     """What the nudge circuit gives at most; units of the state."""
+
+    step: float = 0.0
+    """One step of the readout converter: signals below it show no noise; units of the activity."""
 
 
 class NudgeRound(NamedTuple):
@@ -150,18 +162,20 @@ def find_nudge_size(bench: Bench, x: Array, target: Array, request: NudgeRequest
     """
     before, desk = bench.budget.settlings, _Bench(bench, x, target, request, [0])
     most, limit = _find_largest_size(desk)
-    size, rounds, shrinks = min(request.probe, most), list[NudgeRound](), 0
+    size, rounds, shrinks, known = min(request.probe, most), list[NudgeRound](), 0, defaultdict[str, float](float)
     while len(rounds) < request.rounds:
         three = _measure_three(desk, size)
-        if (bad := _count_failed(three)) and shrinks < _SHRINKS:
+        good = _find_good(three)
+        bad = int(np.count_nonzero(three[0].good & ~good))
+        if bad > _LEFT_OUT * len(x) and shrinks < _SHRINKS:
             size, most, shrinks = 0.5 * size, 0.5 * size, shrinks + 1
             limit = f"{bad} of {len(x)} samples do not settle, or jump to another branch, at {2.0 * size:.3g}"
             continue
-        found = _choose_size(three, size, most, request)
+        found = _choose_size(three, good, size, most, request, known)
         rounds.append(found)
         size = found.chosen
     beta = _confirm(desk, rounds[-1])
-    limit = limit if beta > 0.99 * most else ""
+    limit = limit if beta > 0.99 * most else _NO_NOISE if not rounds[-1].noise.any() else ""
     settlings = (bench.budget.settlings - before) // len(x)
     return NudgeSize(beta, rounds, list(three[0].delta), settlings, limit)
 
@@ -185,15 +199,15 @@ def _measure_three(desk: _Bench, size: float) -> list[_Estimate]:
     return [desk.estimate(share * size, free) for share in (0.25, 0.5, 1.0)]
 
 
-def _count_failed(three: list[_Estimate]) -> int:
-    """Return how many samples that settled under the smallest nudge do not, or jump, under larger ones."""
+def _find_good(three: list[_Estimate]) -> Mask:
+    """Tell which samples settle under all three nudges and stay on their branch."""
     if not three[0].good.any():
         raise ValueError(
             "no sample settles under the smallest nudge that was tried, so that no size can be found: give "
             "learning.scheme.beta a number, a smaller probe, or phases more time"
         )
-    good = three[0].good & ~_find_jumped(three[1], three[0]) & ~_find_jumped(three[2], three[1])
-    return int(np.count_nonzero(three[0].good & ~(good & three[1].good & three[2].good)))
+    jumped = _find_jumped(three[1], three[0]) | _find_jumped(three[2], three[1])
+    return np.asarray(np.logical_and.reduce([one.good for one in three]) & ~jumped)
 
 
 def _find_jumped(large: _Estimate, small: _Estimate) -> Mask:
@@ -204,27 +218,47 @@ def _find_jumped(large: _Estimate, small: _Estimate) -> Mask:
     return np.asarray((moved > own) & (moved > _FAR * usual))
 
 
-def _choose_size(three: list[_Estimate], size: float, most: float, request: NudgeRequest) -> NudgeRound:
-    """Return the size with the smallest error of the worst layer, from estimates at three sizes."""
-    order, keep = (
-        find_truncation_order(request.scheme.resized(size).nodes()),
-        np.logical_and.reduce([t.good for t in three]),
-    )
+def _choose_size(
+    three: list[_Estimate], keep: Mask, size: float, most: float, request: NudgeRequest, known: dict[str, float]
+) -> NudgeRound:
+    """Return the size with the smallest error of the worst layer, from estimates at three sizes.
+
+    `known` holds what former rounds found of ``K^2`` of every layer, and is brought up to date.
+    """
+    order = find_truncation_order(request.scheme.resized(size).nodes())
     sizes = np.geomspace(_SHRINK * size, max(min(_GROW * size, most), _SHRINK * size), _GRID)
+    floor = compute_noise_gain(unfold_mirrored_nodes(request.scheme.resized(size).nodes()))
+    floor *= (request.step / size) ** 2 / 12.0
     biases, noises = [], []
     for name in three[0].delta:
-        quarter, half, whole = (one.delta[name][keep] for one in three)
-        wide, narrow = float(np.sum((whole - half) ** 2)), float(np.sum((half - quarter) ** 2))
-        # D(b) = A + 5 V and D(b/2) = A 2^-2p + 20 V, with A = K^2 b^2p (1 - 2^-p)^2 and V = v / b^2.
-        ratio = 4.0**-order
-        variance = max(0.0, (narrow - ratio * wide) / (20.0 - 5.0 * ratio))
-        bias = max(0.0, (wide - 0.25 * narrow) / (1.0 - 0.25 * ratio)) / (1.0 - 2.0**-order) ** 2
-        unit = max(float(np.sum(half**2)) - 4.0 * variance, 1e-3 * float(np.sum(half**2)), 1e-300)
+        power = size ** (2 * order)
+        bias, variance, unit = _fit_layer([t.delta[name][keep] for t in three], order, floor, known[name] * power)
+        known[name] = bias / power
         biases.append(bias / unit * (sizes / size) ** (2 * order))
         noises.append(variance / unit * (size / sizes) ** 2 / request.averages)
     bias_squares, noise_squares = np.array(biases), np.array(noises)
     best = int(np.argmin((bias_squares + noise_squares).max(axis=0)))
     return NudgeRound(size, float(sizes[best]), np.sqrt(bias_squares[:, best]), np.sqrt(noise_squares[:, best]))
+
+
+def _fit_layer(three: list[Array], order: int, floor: float, known: float) -> tuple[float, float, float]:
+    """Return squared bias, variance and squared gradient at the full size, from estimates at a quarter, half and all.
+
+    ``D(b) = A + 5 V`` and ``D(b/2) = A 4^-p + 20 V`` with ``A = K^2 b^2p (1 - 2^-p)^2`` and ``V = v / b^2``, which is
+    at least `floor` per component. ``D(b) - D(b/2) / 4`` holds no noise but scatters: by ``84 V^2`` per component,
+    since the two differences share an estimate. A bias within that is the one that is `known` from other sizes, as far
+    as the scatter allows it.
+    """
+    quarter, half, whole = three
+    wide, narrow = (float(np.sum((large - small) ** 2)) for large, small in ((whole, half), (half, quarter)))
+    ratio = 4.0**-order
+    variance = max(floor * half.size, (narrow - ratio * wide) / (20.0 - 5.0 * ratio))
+    factor = 1.0 / ((1.0 - 0.25 * ratio) * (1.0 - 2.0**-order) ** 2)
+    seen = factor * max(0.0, wide - 0.25 * narrow)
+    scatter = factor * _SURE * float(np.sqrt(84.0 / max(1, half.size))) * variance
+    bias = seen if seen > scatter else min(known, seen + scatter)
+    unit = max(float(np.sum(half**2)) - 4.0 * variance, 0.1 * variance, _TINY)
+    return bias, variance, unit
 
 
 def _confirm(desk: _Bench, last: NudgeRound) -> float:
@@ -234,4 +268,4 @@ def _confirm(desk: _Bench, last: NudgeRound) -> float:
     free = desk.clamp()
     small, large = desk.estimate(last.size, free), desk.estimate(last.chosen, free)
     failed = small.good & (~large.good | _find_jumped(large, small))
-    return last.size if failed.any() else last.chosen
+    return last.size if np.count_nonzero(failed) > _LEFT_OUT * len(failed) else last.chosen

@@ -57,14 +57,15 @@ def forecast_variance(chip: Chip, linear: Linearisation, activity: Array, scheme
         None where the chip has noise of which this is not known: blocks of one's own, a swinging nudge on noisy
         membranes or with slow reads, draws that phases share, and more than `LARGEST` states.
     """
-    noise = chip.design.devices.noise
+    noise, machine = chip.design.devices.noise, chip.machine
+    moves = noise.on or machine.cells_white or bool(machine.cell_times)
     swings, slow = isinstance(scheme, Swing), noise.slow_reads and not chip.design.dynamics.nudged.fixed
-    if chip.design.devices.acting("disturb") or slow or (swings and (noise.on or noise.slow_reads)):
+    if chip.design.devices.acting("disturb") or slow or (swings and (moves or noise.slow_reads)):
         return None
     reads = _predict_read_variance(chip, scheme, activity)
-    if not noise.on:
+    if not moves:
         return reads
-    states = linear.slopes.shape[1] * (1 + len(noise.processes()[0]))
+    states = linear.slopes.shape[1] * (1 + len(machine.slow_times))
     if chip.design.phases.noise == "common" or states > LARGEST or not chip.design.dynamics.nudged.fixed:
         return None
     rows = np.arange(min(SAMPLES, len(linear.slopes)))
@@ -85,8 +86,9 @@ def forecast_cosines(estimate: Array, cosines: Array, variance: Array) -> Array:
     cosines : array (batch,)
         Of the estimate without noise.
     """
-    size = np.sum(estimate**2, axis=1)
-    return np.asarray(cosines * np.sqrt(size / (size + np.sum(variance, axis=1))))
+    size, noise = np.sum(estimate**2, axis=1), np.sum(variance, axis=1)
+    share = np.divide(size, size + noise, out=np.full(len(size), np.nan), where=size + noise > 0.0)
+    return np.asarray(cosines * np.sqrt(share))
 
 
 def _predict_read_variance(chip: Chip, scheme: Scheme, activity: Array) -> Array:

@@ -79,9 +79,18 @@ class Scheme(Parameters):
             )
         return given
 
+    @property
+    def is_auto(self) -> bool:
+        """Whether its size is to be found."""
+        return False
+
     def resized(self, beta: float) -> Self:
         """Return the scheme at a size."""
         return self.model_copy(update={"beta": beta})
+
+    def tried_first(self) -> Self:
+        """Return the scheme as it is measured first: at its size or, where that is to be found, at the probe."""
+        return self
 
     @abstractmethod
     def nodes(self) -> list[Node]:

@@ -19,7 +19,7 @@ from learning.rules.asym_ep import AsymEP
 from learning.rules.error_vector import ErrorVector
 from learning.rules.kolen_pollack import KolenPollack
 from learning.rules.rule import RULES, LearningRule
-from learning.schemes.scheme import SCHEMES, ConstantNudges, Scheme
+from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.network.topology import Topology
 from substrate.network.wiring import PathSpec
 
@@ -146,22 +146,23 @@ class Learning(Parameters):
             return "learning.homeostasis.strength"
         return "learning.rule.decay" if isinstance(self.rule, KolenPollack) else "learning.homeostasis"
 
-    def given_schemes(self) -> list[Scheme]:
-        """Return the schemes, however they were written."""
+    def written_schemes(self) -> list[Scheme]:
+        """Return the schemes as they were written."""
         return self.schemes or ([self.scheme] if self.scheme else [])
 
-    def all_schemes(self) -> list[Scheme]:
-        """Return the schemes that make the estimates; for a rule that takes none, what stands for it.
+    def given_schemes(self) -> list[Scheme]:
+        """Return the schemes, however they were written; one whose size is to be found as it is measured first."""
+        return [scheme.tried_first() for scheme in self.written_schemes()]
 
-        One whose size is to be found is as it is measured first.
-        """
-        given = [s.tried_first() if isinstance(s, ConstantNudges) else s for s in self.given_schemes()]
+    def all_schemes(self) -> list[Scheme]:
+        """Return the schemes that make the estimates; for a rule that takes none, what stands for it."""
+        given = self.given_schemes()
         return given if self.rule.takes_scheme else [self.rule.stand_in(given)]
 
     @property
     def searches(self) -> bool:
         """Whether the size of some scheme is to be found."""
-        return any(isinstance(scheme, ConstantNudges) and scheme.is_auto for scheme in self.given_schemes())
+        return any(scheme.is_auto for scheme in self.written_schemes())
 
     def with_schemes(self, schemes: list[Scheme]) -> Learning:
         """Return the same with other schemes."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from learning.rules.dyadic import Dyadic
+from learning.rules.rule import LearningRule
 from learning.schemes.scheme import Swing
 from substrate.dynamics.methods import Dynamics, count_cycle_steps
 from substrate.dynamics.phases import Phases
+
+from .plan import ExperimentPlan
 
 Words = tuple[str, str]
 """What is wrong, and what to try."""
@@ -36,4 +40,17 @@ def find_swing_faults(scheme: Swing, dynamics: Dynamics, phases: Phases, records
     if points < scheme.fewest_points:
         hint = f"give a period of at least {scheme.fewest_points * dynamics.dt:g} tau, or lower dynamics.dt"
         return [(f"its cycle has {points} steps, {scheme.fewest_points} are needed", hint)]
+    return []
+
+
+def find_search_faults(experiment: ExperimentPlan, rule: LearningRule) -> list[Words]:
+    """Return why the size of a nudge cannot be found by measuring."""
+    if not experiment.finds_sizes:
+        hint = "give beta a number; measure, nudge and train can find one"
+        return [(f'beta = "auto" is found by measuring gradients, and {experiment.kind} measures none', hint)]
+    if isinstance(rule, Dyadic) or not rule.needs_scheme:
+        words = f'beta = "auto": the rule {rule.kind} does not nudge'
+        return [(words, "give beta a number, which it does not use, or leave the scheme out")]
+    if getattr(experiment, "betas", None) is not None:
+        return [('beta = "auto" and experiment.betas exclude each other', "give one of them")]
     return []

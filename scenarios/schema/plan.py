@@ -60,6 +60,9 @@ class ExperimentPlan(Parameters):
     compares_gradients: ClassVar[bool] = False
     """A sweep of it is judged by the cosine to the exact gradient."""
 
+    finds_sizes: ClassVar[bool] = False
+    """It can find the size of a nudge, ``beta = "auto"``."""
+
     only_curves: ClassVar[bool] = False
     """The experiment is about settling curves and nothing else."""
 

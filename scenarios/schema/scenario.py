@@ -37,7 +37,7 @@ from .homeostasis import find_homeostasis_faults
 from .idle import find_idle_faults
 from .learning import Learning, find_rule_faults, find_write_faults
 from .network import Network, find_convolution_faults
-from .nudges import find_swing_faults
+from .nudges import find_search_faults, find_swing_faults
 from .optimiser import find_name_faults
 from .plan import NOISY_REPEATS, RepeatedMeasurement
 from .sweep import Sweep
@@ -106,6 +106,8 @@ class ScenarioSpec(ScenarioHead):
         schemes, dynamics = self.estimated(plain.learning), plain.dynamics
         for k, scheme in enumerate(plain.learning.given_schemes()):
             place = ("learning", "scheme") if one else ("learning", "schemes", k)
+            if self.learning.written_schemes()[k].is_auto:
+                found += [(place, *words) for words in find_search_faults(self.experiment, self.learning.rule)]
             if not holomorphic and scheme.needs_complex:
                 hint = "take a scheme with real nudges, such as centred, or an activation such as sigmoid or dsilu"
                 found.append((place, "needs complex states, which this activation does not have", hint))

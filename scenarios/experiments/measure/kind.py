@@ -14,6 +14,7 @@ from ..cell_noise.tables import add_cell_noise_levels, make_cell_noise_sheets
 from ..device_tables import make_audit_group, make_device_groups, make_readout_group
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, Places
 from ..metrics import flatten_metrics
+from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_nudge_sizes
 from ..remarks import describe_audits, describe_clipped_reads, describe_unsettled, describe_unstable_rests
 from ..settle.run import record_settling
 from .plan import Measure
@@ -47,6 +48,7 @@ _METRICS = {
     "ledger": {"relative", "median", "part_relative"},
     "signal": {"activity", "delta", "evoked"},
     "cell_noise": {"measured", "expected"},
+    "nudge_size": {"beta"},
 }
 
 
@@ -56,18 +58,17 @@ class MeasureKind(ExperimentKind[Measure]):
     name = "measure"
     mark = "gradient"
     rank = 1
-    kept = ("gradient", "signal", "ledger", "ledger/connections", "alarms", "audit", "cell_noise")
+    kept = ("nudge_size", "gradient", "signal", "ledger", "ledger/connections", "alarms", "audit", "cell_noise")
     headlines = (Headline("gradient", "cosine"),)
 
     def run(self, work: ExperimentWork[Measure]) -> tuple[dict[str, Group], Ending]:
         """Measure every scheme and its ledger, then settling curves if asked for."""
         plan, scenario, chip = work.plan, work.setup.scenario, work.chip()
-        schemes, batch = scenario.learning.all_schemes(), work.batch(plan.samples)
-        groups = make_device_groups(chip)
+        batch = work.batch(plan.samples)
+        learning, sizes = resolve_nudge_sizes(chip, batch, scenario.learning, work.watch.say)
+        schemes, groups = learning.all_schemes(), make_device_groups(chip) | sizes
         repeats, advise = scenario.repeats(plan), work.setting.advise
-        found = measure_gradients(
-            chip, batch, scenario.learning, work.watch.say, repeats, plan.interactions, advise=advise
-        )
+        found = measure_gradients(chip, batch, learning, work.watch.say, repeats, plan.interactions, advise=advise)
         groups |= make_measure_groups(chip, batch, schemes, found)
         add_cell_noise_levels(groups, chip, schemes, found.reference, found.keep)
         if scenario.dynamics.mode == "equilibrium":
@@ -90,6 +91,7 @@ class MeasureKind(ExperimentKind[Measure]):
         schemes = [str(label) for label in gradient["scheme"].data]
         left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
         return [
+            *describe_nudge_sizes(last),
             *describe_goal_change(last),
             *describe_training_floor(last["ledger"]),
             *describe_write_errors(last),
@@ -105,9 +107,19 @@ class MeasureKind(ExperimentKind[Measure]):
         if "gradient" not in last.groups:
             return []
         after = f" after epoch {when[-1]}" if when else ""
-        first = [make_signal_sheet(last["signal"], after), make_ledger_sheet(last, after)]
+        first = [
+            *make_nudge_size_sheets(last),
+            make_signal_sheet(last["signal"], after),
+            make_ledger_sheet(last, after),
+        ]
         last_ones = [*make_interaction_sheets(last), *make_energy_sheets(last)]
-        return [*first, *make_cell_noise_sheets(last), *make_remedy_sheets(last), *last_ones]
+        return [
+            *make_nudge_size_sheets(last),
+            *first,
+            *make_cell_noise_sheets(last),
+            *make_remedy_sheets(last),
+            *last_ones,
+        ]
 
     def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
         """Return the noise of single estimates over the correlation time of noise of cells, if that was varied."""

@@ -14,6 +14,7 @@ class Measure(ExperimentPlan):
 
     needs_scheme: ClassVar = True
     takes_rules: ClassVar = True
+    finds_sizes: ClassVar = True
     compares_gradients: ClassVar = True
 
     kind: Literal["measure"]

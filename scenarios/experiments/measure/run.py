@@ -86,7 +86,10 @@ def measure_gradients(
         ledgers=books,
         connections=connections,
         forecasts=[
-            forecast_variance(chip, runs.reference.linear, runs.reference.equilibrium.activity, s) for s in schemes
+            forecast_variance(chip, runs.reference.linear, runs.reference.equilibrium.activity, s)
+            if learning.rule.takes_scheme
+            else None
+            for s in schemes
         ],
         interactions=measure_interactions(chip, trial, repeats, say) if together else [],
         keep=keep,

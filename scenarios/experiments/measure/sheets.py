@@ -41,14 +41,9 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
     return Sheet(
         f"Error of each cause{after}, in % of the exact gradient, over samples that settled and are not dead",
         [
-            "scheme",
-            "layer",
-            "cosine",
+            *("scheme", "layer", "cosine"),
             *(["forecast"] if foretold else []),
-            "norm ratio",
-            "sample",
-            *causes,
-            "total",
+            *("norm ratio", "sample", *causes, "total"),
             *(["matching rule"] if predicted else []),
         ],
         rows,

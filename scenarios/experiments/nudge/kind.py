@@ -14,6 +14,7 @@ from ...results.views import select_latest
 from ..device_tables import make_device_groups
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, RunError
 from ..metrics import flatten_metrics
+from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_nudge_sizes
 from .plan import StudyNudges
 from .run import study_nudges
 from .sheets import make_best_sizes_sheet, make_noise_gains_sheet
@@ -26,17 +27,18 @@ class NudgeKind(ExperimentKind[StudyNudges]):
     """The best nudge: bias and noise of every scheme on the chip, at one budget for all."""
 
     name = mark = "nudge"
-    kept = ("nudge",)
+    kept = ("nudge", "nudge_size")
     headlines = (Headline("nudge", "cosine"),)
 
     def run(self, work: ExperimentWork[StudyNudges]) -> tuple[dict[str, Group], Ending]:
         """Measure every scheme."""
-        chip = work.chip()
+        chip, batch, plan = work.chip(), work.batch(work.plan.samples), work.plan
+        learning, sizes = resolve_nudge_sizes(chip, batch, work.setup.learning, work.watch.say, plan.budget)
         try:
-            found = study_nudges(chip, work.batch(work.plan.samples), work.plan, work.setup.schemes, work.watch)
+            found = study_nudges(chip, batch, plan, plan.tried(learning.given_schemes()), work.watch)
         except StudyError as error:
             raise RunError(f"experiment: {error}") from error
-        return make_device_groups(chip) | found, COMPLETE
+        return make_device_groups(chip) | sizes | found, COMPLETE
 
     def sentence(self, result: ResultData) -> str:
         """Return the best nudge."""
@@ -44,12 +46,14 @@ class NudgeKind(ExperimentKind[StudyNudges]):
 
     def remarks(self, result: ResultData) -> list[str]:
         """Return what no nudge can undo, and what was not tried."""
-        return describe_nudge_study(select_latest(result)["nudge"])
+        return [*describe_nudge_sizes(result), *describe_nudge_study(select_latest(result)["nudge"])]
 
     def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return the best size and the noise of every scheme."""
         group = select_latest(result).groups.get("nudge")
-        return [] if group is None else [make_best_sizes_sheet(group), make_noise_gains_sheet(group)]
+        if group is None:
+            return []
+        return [*make_nudge_size_sheets(result), make_best_sizes_sheet(group), make_noise_gains_sheet(group)]
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return bias, noise and error of every scheme."""

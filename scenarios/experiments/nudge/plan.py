@@ -19,6 +19,7 @@ class StudyNudges(ExperimentPlan):
 
     needs_scheme: ClassVar = True
     compares_gradients: ClassVar = True
+    finds_sizes: ClassVar = True
 
     kind: Literal["nudge"]
     samples: Annotated[int, Field(ge=1, le=100_000)] = 16

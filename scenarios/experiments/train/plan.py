@@ -29,6 +29,7 @@ class Train(ExperimentPlan):
 
     needs_scheme: ClassVar = True
     takes_rules: ClassVar = True
+    finds_sizes: ClassVar = True
     resumes: ClassVar = True
 
     kind: Literal["train"]

@@ -21,6 +21,7 @@ from learning.rules.rule import RuleContext, make_rule
 from learning.training import TEST, Rule, evaluate, train
 from substrate.chip.chip import Chip
 from substrate.chip.randomness import has_conjugate_answers
+from substrate.protocol import Budget
 from substrate.theory.linearisation import find_saturated
 
 from ...build import Setup
@@ -30,6 +31,7 @@ from ..device_tables import make_device_groups
 from ..kind import NoiseNames, select_batch
 from ..measure.run import measure_gradients
 from ..measure.tables import make_assessment_groups, make_symmetry_group
+from ..nudge_size import resolve_nudge_sizes
 from ..settle.run import record_settling
 from ..watch import Interrupted, Watch
 from . import checkpoint
@@ -87,14 +89,17 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
     StoreWriteError
         When the watch asked to stop and no checkpoint can be written.
     """
+    job, sizes, spent = _resolve_sizes(job)
     log, programmed = (
         checkpoint.read_checkpoint(job.saved) if job.saved else (TrainingLog(TRAINING, job.identity, {}), None)
     )
-    if job.saved:
+    if not job.saved:
+        log.trainee.budget = log.trainee.budget.plus(spent)
+    else:
         job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
     chip = _make_trained_chip(job, programmed)
     failure = _run_stage(job, log, chip)
-    groups = log.finished | log.groups(chip.topology)
+    groups = log.finished | log.groups(chip.topology) | sizes
     if log.stage == REFERENCE:
         return TrainingOutcome(groups, "", failure)
     groups |= make_parameter_groups(chip) | make_device_groups(chip, job.setup.chip(threads=job.threads))
@@ -107,6 +112,20 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
     log = TrainingLog(REFERENCE, job.identity, groups)
     failure = _run_stage(job, log, _make_trained_chip(job, None))
     return TrainingOutcome(groups | log.groups(chip.topology), "", failure)
+
+
+def _resolve_sizes(job: TrainingJob) -> tuple[TrainingJob, dict[str, Group], Budget]:
+    """Return the job with every size of a nudge found on the untrained chip, how, and what that took.
+
+    A training that goes on finds the same sizes again, since the search has noise of its own.
+    """
+    if not job.setup.learning.searches:
+        return job, {}, Budget()
+    scenario, chip = job.setup.scenario, job.setup.chip(threads=job.threads)
+    batch = select_batch(job.setup.data, scenario.task.batch)
+    learning, sizes = resolve_nudge_sizes(chip, batch, job.setup.learning, job.watch.say)
+    setup = job.setup._replace(scenario=scenario.model_copy(update={"learning": learning}))
+    return job._replace(setup=setup), sizes, chip.budget
 
 
 def _make_trained_chip(job: TrainingJob, programmed: Mapping[str, Array] | None) -> Chip:

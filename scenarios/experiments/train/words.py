@@ -7,6 +7,7 @@ import numpy as np
 from ...results.store import ResultData
 from ...results.views import format_number, format_percent, list_measured_epochs, select_latest
 from ..measure.words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
+from ..nudge_size import describe_nudge_sizes
 from ..remarks import describe_audits, describe_clipped_reads, describe_unstable_rests
 
 _DIVERGED_ADVICE = (
@@ -25,7 +26,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
     """Return what the gradients were like at the last measured epoch, and what was not counted."""
     last, epochs = select_latest(result), list_measured_epochs(result)
     if "gradient" not in last.groups:
-        return [*describe_audits(last), *describe_clipped_reads(last)]
+        return [*describe_nudge_sizes(last), *describe_audits(last), *describe_clipped_reads(last)]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")
@@ -37,6 +38,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
         *describe_write_errors(last),
     ]
     return [
+        *describe_nudge_sizes(last),
         *told,
         *counted,
         *describe_unstable_rests(last),

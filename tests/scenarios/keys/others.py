@@ -95,6 +95,12 @@ for _kind, (_needs, _own) in SCHEMES.items():
         _beside = {"learning.scheme": None, f"learning.{_key}": _value, "experiment.samples": 6}
         FOUND |= table(f"learning.{_key}[{_kind}]", _beside, kind=_other, beta=0.1, **_own)
 
+for _kind in ("one-sided", "backward", "centred", "circle", "chebyshev"):
+    for _key, _wrap in (("scheme", lambda one: one), ("schemes", lambda one: [one])):
+        _search = {"kind": _kind, "beta": "auto", "probe": 0.2, "rounds": 1}
+        _beside = {"learning.scheme": None, f"learning.{_key}": _wrap(_search), "experiment.samples": 6}
+        FOUND |= table(f"learning.{_key}[{_kind}]", probe=at(0.05, **_beside), rounds=at(2, **_beside))
+
 RULES: dict[str, dict[str, Any]] = {
     "error-vector": {},
     "contrastive": {},
