@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios.experiments.nudge_size import NAME
+from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import list_remarks
 from scenarios.report.sheets import make_sheets
@@ -16,7 +17,7 @@ NOISE = "devices.noise.read=0.001"
 
 
 def run(path, *edits):
-    return run_in_memory(load_scenario(path, edits), 1, Watch())[0]
+    return run_in_memory(load_scenario(path, edits), 1, Progress(quiet=True))[0]
 
 
 def test_a_measure_keeps_the_size_and_tells_it(tmp_path):
