@@ -6,8 +6,9 @@ No code is ever loaded from a scenario: a name means what the Python that runs i
 from __future__ import annotations
 
 import sys
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from devices.block import DeviceBlock
@@ -22,6 +23,7 @@ from learning.schemes.scheme import SCHEMES
 from substrate.chip.causes import collect_causes
 
 from .language.load import AnySpec
+from .schema.experiments import PLANS
 from .schema.learning import Learning, list_kind_types
 from .schema.scenario import ScenarioSpec
 
@@ -72,10 +74,14 @@ def register(kind: type[K]) -> type[K]:
 
 def rebuild_schema() -> None:
     """Let the fields of a scenario hold the kinds that there are now."""
-    for name, annotation in list_kind_types().items():
-        Learning.model_fields[name].annotation = FieldInfo.from_annotation(annotation).annotation
-    for model in (Learning, ScenarioSpec):
+    tables: list[tuple[type[BaseModel], dict[str, Any]]] = [(Learning, list_kind_types())]
+    tables += [(plan, plan.list_kind_types()) for plan in PLANS.values()]
+    changed = [(model, types) for model, types in tables if types]
+    for model, types in changed:
+        for name, annotation in types.items():
+            model.model_fields[name].annotation = FieldInfo.from_annotation(annotation).annotation
         model.model_rebuild(force=True)
+    ScenarioSpec.model_rebuild(force=True)
 
 
 def register_activation(name: str, value: curves.Function, slope: curves.Function) -> None:
@@ -114,8 +120,9 @@ def list_own_parts(scenario: AnySpec) -> dict[str, str]:
     if not isinstance(scenario, ScenarioSpec):
         return {}  # circuits know the kinds of this package alone
     learning, devices, law = scenario.learning, scenario.devices, scenario.network.activation
+    policies = learning.write, *scenario.experiment.compared_policies
     acting = [block for _, block in devices if isinstance(block, DeviceBlock) and block != type(block)()]
-    used = map(type, (*learning.all_schemes(), learning.rule, learning.write, devices.update, *acting))
+    used = map(type, (*learning.all_schemes(), learning.rule, *policies, devices.update, *acting))
     kinds = [kind for kind in used if kind is not type(None) and kind.__module__.partition(".")[0] not in _PACKAGES]
     curve = curves.find_own_activation(law) if isinstance(law, str) else None
     return {kind.__qualname__: kind.__module__ for kind in kinds} | ({curve.name: curve.module} if curve else {})

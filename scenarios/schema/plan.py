@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -74,6 +74,11 @@ class ExperimentPlan(Parameters):
 
     kind: str
     """Name of the kind: that of its folder."""
+
+    @classmethod
+    def list_kind_types(cls) -> dict[str, Any]:
+        """Return the types of the fields that hold a registered kind, as the kinds are now."""
+        return {}
 
     @property
     def compared_policies(self) -> Sequence[WritePolicy]:

@@ -148,9 +148,12 @@ def test_what_is_neither_scheme_nor_rule_is_refused():
         register(int)
 
 
-def test_the_page_about_extending_runs_as_it_is_printed(tmp_path, monkeypatch):
+PRINTED = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8").split("```python\n")[1:]
+
+
+@pytest.mark.parametrize("block", PRINTED, ids=["rule", "policy"])
+def test_the_page_about_extending_runs_as_it_is_printed(tmp_path, monkeypatch, block):
     monkeypatch.chdir(tmp_path)
-    (block,) = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8").split("```python\n")[1:]
     (tmp_path / "page.py").write_text(block.partition("```")[0], encoding="utf-8")
     names = runpy.run_path(str(tmp_path / "page.py"), run_name="page")
     assert json.loads(json.dumps(names["result"].metrics))

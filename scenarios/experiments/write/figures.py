@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
+from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, styled
 from ...results.store import Group, ResultData
 from ...results.views import select_latest
 from ..figures import figure
-from .sheets import list_present_terms
+from .sheets import ROUNDING, list_present_terms
 from .words import find_worst_place
+
+Array = NDArray[np.float64]
 
 _WORDS = {"write_noise": "write noise"}
 _SPAN = 1e4
@@ -51,7 +54,7 @@ def _draw_cosines(axes: Axes, group: Group) -> None:
     axes.axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
     axes.set_ylabel("cosine to the requests")
     axes.set_xlabel("connection")
-    set_spaced_ticks(axes, places, [format_plain_text(name, 16) for name in connections], words=True)
+    _name_places(axes, places, [format_plain_text(name, 16) for name in connections])
 
 
 def _draw_terms(axes: Axes, group: Group, connection: int) -> None:
@@ -59,16 +62,22 @@ def _draw_terms(axes: Axes, group: Group, connection: int) -> None:
     shown = list_present_terms(group["error"].data[:, connection])
     places = np.arange(len(shown), dtype=np.float64)
     for p in range(len(error)):
-        value = np.where(error[p, shown] > 0.0, error[p, shown], np.nan)
+        value = np.where(error[p, shown] > 100.0 * ROUNDING, error[p, shown], np.nan)
         axes.plot(places + _shift(p, len(error)), value, linestyle="none", **choose_look(p))
     if shown:
         axes.set_yscale("log")
-        top = float(np.nanmax(error[:, shown]))
-        axes.set_ylim(max(axes.get_ylim()[0], top / _SPAN), 2.0 * top)
+        seen = error[:, shown]
+        top = float(np.nanmax(seen))
+        axes.set_ylim(max(0.5 * float(np.nanmin(seen[seen > 100.0 * ROUNDING])), top / _SPAN), 2.0 * top)
     axes.set_xlim(-0.5, max(len(shown), 1) - 0.5)
     axes.set_ylabel(f"% of the requests of {format_plain_text(group['connection'].data[connection], 16)}")
     names = [str(group["term"].data[k]) for k in shown]
-    set_spaced_ticks(axes, places, [_WORDS.get(name, name) for name in names], words=True)
+    _name_places(axes, places, [_WORDS.get(name, name) for name in names])
+
+
+def _name_places(axes: Axes, places: Array, names: list[str]) -> None:
+    """Name the ticks of one of two panels; words stand aslant, as they have half of the width."""
+    axes.set_xticks(places, names, rotation=25, ha="right", rotation_mode="anchor")
 
 
 def _shift(place: int, count: int) -> float:

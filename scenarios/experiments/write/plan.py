@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,10 +11,17 @@ from learning.policies.policy import POLICIES, WritePolicy
 
 from ...schema.plan import ExperimentPlan
 
+
+def list_policy_types() -> dict[str, Any]:
+    """Return the type of a list of write policies, as the kinds are now."""
+    one: Any = POLICIES.union
+    return {"policies": Annotated[list[one], Field(min_length=1, max_length=32)] | None}
+
+
 if TYPE_CHECKING:
-    Policies = list[WritePolicy]
+    Policies = list[WritePolicy] | None
 else:
-    Policies = Annotated[list[POLICIES.union], Field(min_length=1, max_length=32)]
+    Policies = list_policy_types()["policies"]
 
 
 class CompareWrites(ExperimentPlan):
@@ -29,12 +36,17 @@ class CompareWrites(ExperimentPlan):
     batches: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Batches of `task.batch` samples whose requests are written; 1 to 100,000."""
 
-    policies: Policies | None = None
+    policies: Policies = None
     """Write policies, side by side. Absent: `direct` and that of `learning.write`."""
 
     frozen: bool = True
     """Whether requests are those of the weights as they are at the beginning. Otherwise the chip that is measured is
     trained through `learning.write` meanwhile, so that requests turn as they do in a training."""
+
+    @classmethod
+    def list_kind_types(cls) -> dict[str, Any]:
+        """Return the type of the list of policies."""
+        return list_policy_types()
 
     @property
     def compared_policies(self) -> Sequence[WritePolicy]:

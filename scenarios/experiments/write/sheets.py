@@ -12,7 +12,8 @@ from ...results.views import format_fixed
 Array = NDArray[np.float64]
 
 _SHORT = {"granularity": "grain", "asymmetry": "up/down", "write_noise": "write noise"}
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""Errors up to this, relative to the requests, are rounding."""
 
 
 def make_cosine_sheet(group: Group) -> Sheet:
@@ -82,7 +83,7 @@ def make_cost_sheet(group: Group) -> Sheet:
 
 def list_present_terms(error: Array) -> list[int]:
     """Return the places of the terms that are more than rounding, from errors (..., term)."""
-    return [k for k in range(error.shape[-1]) if np.nanmax(error[..., k], initial=0.0) > _ROUNDING]
+    return [k for k in range(error.shape[-1]) if np.nanmax(error[..., k], initial=0.0) > ROUNDING]
 
 
 def _name(group: Group, connection: int, policy: int) -> list[str]:
@@ -90,4 +91,4 @@ def _name(group: Group, connection: int, policy: int) -> list[str]:
 
 
 def _percent(value: float) -> str:
-    return "-" if not np.isfinite(value) else "0" if value < _ROUNDING else f"{100.0 * value:.3g}"
+    return "-" if not np.isfinite(value) else "0" if value < ROUNDING else f"{100.0 * value:.3g}"
