@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_possible_remedies
-from learning.schemes.scheme import Scheme, Swing, unfold_mirrored_nodes
+from learning.schemes.scheme import ROUNDS, ConstantNudges, Scheme, Swing, count_demand, unfold_mirrored_nodes
 from learning.schemes.unnudged import Unnudged
 from learning.schemes.wave import Rotation
 from substrate.chip.randomness import has_conjugate_answers
@@ -14,6 +14,9 @@ from substrate.network.topology import Topology
 
 from ..build import make_design
 from ..schema.scenario import ScenarioSpec
+
+_TRIED = 3
+"""Sizes that every round of a search measures."""
 
 
 class SampleCounts(NamedTuple):
@@ -68,6 +71,15 @@ def count_remedies(scenario: ScenarioSpec, topology: Topology) -> int:
     return max(
         len(list_possible_remedies(s, terms)) for s in settings for terms in {r.terms[:1] for r in REMEDIES.values()}
     )
+
+
+def count_search_settlings(scenario: ScenarioSpec) -> int:
+    """Return about how many settlings of a sample the search for sizes of nudges takes, ``beta = "auto"``."""
+    mirror, found = has_conjugate_answers(scenario.devices), 0
+    for scheme in scenario.learning.written_schemes():
+        if isinstance(scheme, ConstantNudges) and scheme.is_auto:
+            found += (scheme.rounds or ROUNDS) * _TRIED * count_demand(scheme.tried_first(), mirror).settlings
+    return found
 
 
 def list_nudged_settlings(scenario: ScenarioSpec, schemes: list[Scheme]) -> list[NudgedSettling]:

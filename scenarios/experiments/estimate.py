@@ -11,7 +11,7 @@ from substrate.network.topology import Topology
 from ..data.datasets import Outline
 from ..schema.plan import ExperimentPlan
 from ..schema.scenario import ScenarioSpec
-from .counts import NudgedSettling, SampleCounts, count_phase_steps, list_nudged_settlings
+from .counts import NudgedSettling, SampleCounts, count_phase_steps, count_search_settlings, list_nudged_settlings
 from .rates import FIGURE, LOADING, PAGES, TimedChip
 
 P = TypeVar("P", bound=ExperimentPlan)
@@ -110,6 +110,8 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
     free = counts.free + counts.estimates + counts.again
     steps = free * count_phase_steps(dynamics.free, dynamics.dt) + counts.estimates * nudged_steps
     steps += counts.again * max(sum(settling.planes * settling.steps for settling in one) for one in again)
+    search = counts.rows * count_search_settlings(scenario)
+    steps += search * count_phase_steps(dynamics.nudged, dynamics.dt)
     data = (outline.samples + outline.test_samples) * (outline.inputs + outline.classes)
     arrays = max([_STATES, *(settling.planes * (_STATES + settling.points) for settling in nudged)])
     return Workload(
@@ -117,7 +119,7 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
         estimates=counts.estimates,
         nudges=len(nudged),
         probes=probes,
-        settlings=free + counts.estimates * (len(nudged) + probes) + counts.again * max(map(len, again)),
+        settlings=free + counts.estimates * (len(nudged) + probes) + counts.again * max(map(len, again)) + search,
         operations=2.0 * (steps * recurrent + free * clamped),
         memory=BYTES * (3 * topology.cell_count + data + (arrays + 2 * counts.kept) * counts.rows * topology.units),
         result=_estimate_stored_bytes(scenario, topology, counts, nudged),
@@ -141,6 +143,9 @@ def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]
     chip, kind = TimedChip.of(scenario, load.topology, load.counts.rows), find_cost_estimate(scenario)
     found = {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(scenario.tried())}
     found |= kind.times(scenario.experiment, chip, load.counts)
+    nudged = chip.design.dynamics.nudged
+    one = chip.steps(nudged, 1.0) * chip.step(nudged)
+    found["size of the nudge"] = load.counts.rows * count_search_settlings(scenario) * one
     return {name: seconds for name, seconds in found.items() if seconds > 0.0}
 
 

@@ -64,14 +64,6 @@ def resolve_nudge_sizes(
     return learning.with_schemes(schemes), {NAME: _make_group(searched, found)}
 
 
-def count_search_settlings(scheme: Scheme, mirror: bool) -> int:
-    """Return about how many settlings of a sample the search for a size takes; 0 where none is searched."""
-    if not (isinstance(scheme, ConstantNudges) and scheme.is_auto):
-        return 0
-    one = count_demand(scheme.tried_first(), mirror).settlings
-    return (scheme.rounds or ROUNDS) * 3 * one
-
-
 def _make_request(chip: Chip, scheme: ConstantNudges, allowance: Allowance | None) -> NudgeRequest:
     devices, mirror, averages = chip.design.devices, has_conjugate_answers(chip.design.devices), 1
     if allowance is not None:

@@ -79,6 +79,7 @@ def test_a_part_grows_in_proportion(tables, key, values, parts):
         ({}, {"devices.update": {"kind": "constant-step", "step": 1e-4}}, "writes"),
         ({}, {"learning.schemes": [{"kind": "circle", "points": 12, "beta": 0.2}]}, "settling"),
         ({}, {"experiment.interactions": True}, "interactions"),
+        ({}, {"learning.schemes": [{"kind": "centred", "beta": "auto"}]}, "size of the nudge"),
         (
             {"experiment.interactions": True},
             {"experiment.interactions": True, "devices.neurons.offset_sigma": 0.1},

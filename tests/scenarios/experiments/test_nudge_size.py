@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scenarios.experiments.counts import count_search_settlings
 from scenarios.experiments.nudge_size import NAME
 from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
@@ -63,3 +64,15 @@ def test_where_no_size_can_be_found_it_is_refused(tmp_path, edits, words):
     path = write_scenario(tmp_path, MEASURE)
     fault = only_fault(path, *edits)
     assert words in f"{fault.message} {fault.hint}"
+
+
+@pytest.mark.parametrize("kind", ["centred", "one-sided"])
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_the_settlings_of_a_search_are_foretold(tmp_path, kind, rounds):
+    """Within what a limit adds: one free settling to look for it, and one estimate to confirm the size."""
+    path = write_scenario(tmp_path, MEASURE.replace("record = { samples = 2, every_steps = 2 }", ""))
+    scheme = f'learning={{scheme={{kind="{kind}", beta="auto", probe=0.1, rounds={rounds}}}}}'
+    loaded = load_scenario(path, (scheme, NOISE, "experiment.samples=4", "experiment.repeats=2"))
+    spent = int(run_in_memory(loaded, 1, Progress(quiet=True))[0][NAME]["settlings"].data[0])
+    one = {"centred": 3, "one-sided": 2}[kind]
+    assert abs(count_search_settlings(loaded.scenario) - spent) <= 1 + 2 * one
