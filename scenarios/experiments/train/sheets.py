@@ -10,6 +10,8 @@ from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import format_fixed, format_share
 
+_GIVEN_UP = "cells left beside their request, in all batches"
+
 
 def get_symmetry_mark(group: Group) -> str:
     """Return what labels of the symmetry and of the loss of homeostasis end with: nothing where these are exact."""
@@ -68,6 +70,8 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         "writes of all weights": group["writes"].data[-1],
         **(_describe_writes(result, group) if "lost" in group else {}),
         **({"energy (J)": group["energy"].data[-1]} if "energy" in group and group["energy"].data[-1] else {}),
+        **({"reads of single cells": group["cell_reads"].data[-1]} if _has_cell_reads(group) else {}),
+        **({_GIVEN_UP: group["given_up"].data[-1]} if "given_up" in group else {}),
         "time of the simulation (s)": np.nansum(group["wall_s"].data),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
@@ -84,6 +88,10 @@ def _describe_digital_work(group: Group) -> dict[str, Any]:
     """Return what rules that compare costs or compute errors ask for, in words."""
     words = {"outputs_read": "reads of outputs alone", "macs": "multiply-adds in digital"}
     return {text: group[name].data[-1] for name, text in words.items() if name in group and group[name].data[-1]}
+
+
+def _has_cell_reads(group: Group) -> bool:
+    return "cell_reads" in group and bool(group["cell_reads"].data[-1])
 
 
 def _describe_probes(group: Group) -> dict[str, Any]:

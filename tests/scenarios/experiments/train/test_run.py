@@ -155,6 +155,32 @@ def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
     assert (cells["write_noise"].data != 0.0).any()
 
 
+@pytest.mark.parametrize(
+    "policy",
+    usual_and_slow(
+        ['{kind="accumulate", bits=4}', '{kind="verify", tolerance=0.1, longest=2}'],
+        '{kind="batches", every=3}',
+        '"low-rank"',
+    ),
+)
+def test_what_a_write_policy_keeps_goes_on_bit_for_bit(tmp_path, policy):
+    edits = [f"learning.write={policy}", 'devices.update={kind="constant-step", step=0.002, rounding="stochastic"}']
+    edits += ["experiment.reference=false", "experiment.epochs=2"]
+    whole = compute(tmp_path, edits, RECORDLESS, out="whole").folder / "run.h5"
+    with pytest.raises(Interrupted):
+        compute(tmp_path, edits, RECORDLESS, watch=Watch(4))
+    assert_same(whole, compute(tmp_path, edits, RECORDLESS).folder / "run.h5")
+    result = store.read_result_file(whole)
+    bits = {"accumulate": 36.0, "verify": 64.0, "batches": 64.0}.get(policy.split('"')[1])
+    assert bits is None or (result["metrics"]["memory_bits"].data == bits).all()
+    rows = {row[0]: row[1] for row in next(s for s in make_sheets(result, 8) if s.title.startswith("Budget")).rows}
+    assert float(rows["digital memory (bits per cell)"]) == result["metrics"]["memory_bits"].data[-1].round(1)
+    if "verify" in policy:
+        assert rows["reads of single cells"] == f"{result['metrics']['cell_reads'].data[-1]:,.0f}"
+        assert result["metrics"]["given_up"].data[-1] > 0
+        assert "cells left beside their request" in " ".join(rows)
+
+
 def test_a_training_of_one_sided_pairs_goes_on_bit_for_bit_and_tells_what_was_lost(tmp_path):
     edits = [
         'devices.update={kind="soft-bounds", step=0.02, cycle_sigma=0.3, one_sided={refresh_above=0.3, reset=0.2}}',
