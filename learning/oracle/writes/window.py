@@ -53,10 +53,10 @@ class ReplayedPolicy(NamedTuple):
 
     def kept(self, block: str) -> Array:
         """Return the change of what the cells of a block keep."""
-        return self.effective(block) - self.terms[block]["write_noise"]
+        return self.effective(block) - self.terms[block]["write_noise"] - self.terms[block]["spread"]
 
     def effective(self, block: str) -> Array:
-        """Return the change of what the units feel of the numbers of a block."""
+        """Return the change of the effective weights of a block."""
         return np.asarray(self.requested[block] + sum(self.terms[block].values()))
 
 
@@ -122,7 +122,7 @@ def _finish(copy: _Copy, total: Blocks) -> ReplayedPolicy:
     for name, requested in total.items():
         terms[name] = {"policy": witness.handed[name] - requested}
         terms[name] |= {term: witness.terms[name][term] for term in (*WRITTEN, "forgetting")}
-        terms[name]["write_noise"] = witness.noise(name)
+        terms[name] |= {"write_noise": witness.noise(name), "spread": witness.spread(name)}
         size = float(np.sqrt(np.mean(np.square(requested)))) / step if step else np.nan
         pulses = float(witness.pulses[name].mean())
         forecast[name] = forecast_cosine(copy.chip, copy.policy, size, pulses, witness.fractions[name])

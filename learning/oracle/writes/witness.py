@@ -6,12 +6,12 @@ Of the request to the change of what the units feel every step has a name; the t
     k step     = handed on    + granularity       k: pulses that the cell got
     mean law   = k step       + gain + asymmetry + window
     kept       = mean law     + cycle + forgetting
-    effective  = kept         + write noise
+    effective  = kept         + write noise + spread
 
 The mean law follows the pulses of a write one by one through the states that they lead to: ``gain`` is what both
 directions share of a step that is not nominal, ``asymmetry`` what the up step has more, ``window`` what bounds,
-refreshes of pairs and the window of the cells take away. All of it is that of stored numbers, before the spread of
-cells.
+refreshes of pairs and the window of the cells take away. Up to the write noise all
+is that of stored numbers; ``spread`` is what mismatch, wires and gains of paths make of their change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from substrate.chip.programming import COMMON, NOISE
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
 
-TERMS = ("policy", "granularity", "gain", "asymmetry", "window", "cycle", "forgetting", "write_noise")
+TERMS = ("policy", "granularity", "gain", "asymmetry", "window", "cycle", "forgetting", "write_noise", "spread")
 """Terms from the request to the change of the effective weight, in this order."""
 
 WRITTEN = TERMS[1:6]
@@ -51,6 +51,7 @@ class WitnessedChip:
         names = [name for name in chip.topology.shapes if not name.startswith("readout/") and name not in partners]
         self._begin = {name: self._state(name) for name in names}
         self._noise = {name: self._read_noise(name) for name in names}
+        self._effective = {name: chip.effective[name].copy() for name in names}
         self._left = {name: state.copy() for name, state in self._begin.items()}
         shapes = {name: state.shape for name, state in self._begin.items()}
         self.handed: Blocks = {name: np.zeros(shape) for name, shape in shapes.items()}
@@ -93,6 +94,16 @@ class WitnessedChip:
     def noise(self, block: str) -> Array:
         """Return what the write noise of a block is more than at the beginning."""
         return self._read_noise(block) - self._noise[block]
+
+    def spread(self, block: str) -> Array:
+        """Return what effective weights changed by more than what cells keep and the noise of their writes.
+
+        Where a stored number has several cells they have no effective weight in common, and it is 0.
+        """
+        now, before = self._chip.effective[block], self._effective[block]
+        if now.shape != self._begin[block].shape:
+            return np.zeros_like(self._begin[block])
+        return np.asarray(now - before - self.kept(block) - self.noise(block))
 
     def _state(self, name: str) -> Array:
         return np.array(self._chip.writer.state(name, self._chip.held[name]))

@@ -50,7 +50,7 @@ def make_term_sheet(group: Group) -> Sheet:
     note = (
         "terms add up cell by cell, not in these numbers: policy: what it holds back or changes; grain: whole steps in "
         "place of what was handed on; gain: steps that are not nominal; up/down: one direction more than the other; "
-        "window: bounds; cycle: scatter from pulse to pulse; write noise: effective beside kept weights"
+        "window: bounds; cycle: scatter from pulse to pulse; write noise, spread: effective beside kept weights"
     )
     return Sheet(
         "What the writes add to the requests, in % of their rms",

@@ -29,6 +29,7 @@ _LIMITS = {
     "window": ("the bounds of the cells", "a wider range of the cells, or smaller weights"),
     "cycle": ("the scatter from pulse to pulse", "steps that repeat better, or cells that are read (verify)"),
     "forgetting": ("that cells forget", "cells that hold for longer, or shorter intervals"),
+    "spread": ("the spread of the cells", "better matched cells, or cells that are read (verify)"),
     "write_noise": ("the noise of writes", "cells that are read until they are right (verify), or many more steps"),
 }
 """What limits, by term, and what would help."""

@@ -29,6 +29,7 @@ CHIPS = {
     "pairs": {"update": SoftBounds(**ROUGH, w_max=0.9, one_sided=OneSidedCells(refresh_above=0.3, refresh_spare=0.01))},
     "verified": {"update": Verified(kind="verified", error=[0.01], w_max=0.4)},
     "window": {"weights": WeightDevices(window=[-0.3, 0.3], levels=201)},
+    "spread": {"update": ConstantStep(**ROUGH), "weights": WeightDevices(mismatch_sigma=0.1)},
     "forgetful": {"update": ConstantStep(step=2e-3), "retention": Retention(leak_tau=1e3, interval=1.0)},
     "signs": {"update": ConstantStep(step=2e-3), "comparator": Comparator()},
 }
@@ -53,7 +54,7 @@ def cells_of(chip):
 @pytest.mark.parametrize("name", CHIPS)
 def test_the_terms_add_up_to_the_change_of_the_cells(name):
     chip = random_chip(**CHIPS[name])
-    before = {block: chip.writer.felt(block, chip.held[block]).copy() for block in chip.topology.shapes}
+    before = {block: weights.copy() for block, weights in chip.effective.items()}
     for policy in (Direct(), SummedBatches(every=5)):
         copy = chip.variant()
         witness, memory = WitnessedChip(copy), {}
@@ -63,7 +64,7 @@ def test_the_terms_add_up_to_the_change_of_the_cells(name):
             policy.write(witness, request, memory, cells_of(chip), TrainingMoment(k, 12))
         for block, terms in found.terms.items():
             assert tuple(terms) == TERMS
-            change = copy.writer.felt(block, copy.held[block]) - before[block]
+            change = copy.effective[block] - before[block]
             np.testing.assert_allclose(found.effective(block), change, rtol=0, atol=1e-13)
             assert block.startswith(("weight/", "bias/"))
 
@@ -82,7 +83,7 @@ def test_replayed_copies_leave_the_chip_alone():
         ({"step_sigma": 0.0, "up_down_sigma": 0.0}, ("gain", "asymmetry")),
         ({"cycle_sigma": 0.0}, ("cycle",)),
         ({"write_noise": 0.0}, ("write_noise",)),
-        ({}, ("window", "forgetting", "policy")),
+        ({}, ("window", "forgetting", "policy", "spread")),
     ],
 )
 def test_a_term_is_zero_without_its_cause(change, zero):
@@ -91,9 +92,8 @@ def test_a_term_is_zero_without_its_cause(change, zero):
     for block, terms in found.terms.items():
         sizes = {term: np.abs(part).max() for term, part in terms.items()}
         assert {term for term, size in sizes.items() if size < 1e-14} >= set(zero), block
-        assert (
-            all(sizes[term] > 1e-6 for term in TERMS if term not in {*zero, "window", "forgetting", "policy"}) or change
-        )
+        others = set(TERMS) - {*zero, "window", "forgetting", "policy", "spread"}
+        assert all(sizes[term] > 1e-6 for term in others) or change
 
 
 def test_cells_programmed_beyond_their_bounds_miss_nothing_until_they_move():

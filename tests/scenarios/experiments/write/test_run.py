@@ -50,7 +50,7 @@ def test_a_comparison_has_a_figure(result):
 def test_every_policy_and_connection_has_its_numbers(result):
     group = result["write"]
     assert list(group["policy"]) == ["direct", "accumulate (bits 6)", "verify (longest 3)"]
-    assert group["error"].shape == (3, 3, 8)
+    assert group["error"].shape == (3, 3, 9)
     assert (np.asarray(group["cosine"]) == np.asarray(group["cosine_kept"])).all()  # no write noise
     assert np.asarray(group["memory_bits"])[:, 0].tolist() == [32.0, 38.0, 64.0]
     assert (np.asarray(group["energy"]) > 0.0).all()
@@ -85,9 +85,9 @@ def test_the_answer_names_the_largest_term_of_the_worst_connection(result):
     group = dict(result.stored["write"])
     place = find_worst_place(group)
     assert f"{group['policy'].data[place.policy]} reaches a cosine of" in result.answer
-    error = np.full((3, 3, 8), 0.1)
+    error = np.full((3, 3, 9), 0.1)
     terms = ["holds back", "whole steps", "not nominal", "up and down", "bounds", "pulse to pulse", "forget"]
-    for k, words in enumerate([*terms, "noise of writes"]):
+    for k, words in enumerate([*terms, "noise of writes", "spread of the cells"]):
         loud = error.copy()
         loud[..., k] = 0.5
         made = group | {
@@ -99,7 +99,7 @@ def test_the_answer_names_the_largest_term_of_the_worst_connection(result):
     best = np.array([[0.1] * 3, [0.2] * 3, [0.9] * 3])
     read = group | {"cosine": Variable(("policy", "connection"), best)}
     assert "its tolerance and its tries" in describe_limits(read)
-    still = group | {"error": Variable(("policy", "connection", "term"), np.zeros((3, 3, 8)))}
+    still = group | {"error": Variable(("policy", "connection", "term"), np.zeros((3, 3, 9)))}
     assert "nothing limits" in describe_limits(still)
 
 
