@@ -86,6 +86,22 @@ def draw_cell_uniforms(seed: int, block: str, batch: int, shape: tuple[int, ...]
     return np.random.Generator(_make_draw_stream(seed, batch, named, _CELLS)).random(shape)
 
 
+def draw_matrix(seed: int, number: int, shape: tuple[int, int]) -> Array:
+    """Return a matrix of independent normal numbers of variance ``1 / columns``.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more, see `combine_seeds`.
+    number : int
+        Which matrix; 0 or more.
+    shape : tuple of int
+        Rows and columns.
+    """
+    normal = np.random.Generator(_make_draw_stream(seed, 0, _NO_SAMPLE, number)).standard_normal(shape)
+    return np.asarray(normal / np.sqrt(shape[1]))
+
+
 def draw_order(seed: int, epoch: int, draw: int, count: int) -> NDArray[np.int64]:
     """Return the numbers 0 to ``count - 1`` in an order that all samples share, (count,); parameters as in `signs`."""
     return np.random.Generator(_make_draw_stream(seed, epoch, _NO_SAMPLE, draw)).permutation(count)

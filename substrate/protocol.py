@@ -242,6 +242,19 @@ class Bench(SettlingBench, WritableBench, Protocol):
         """(pre, post) layer of every connection: the floor plan is public, the weights are not."""
         ...
 
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every block of weights and biases that cells hold; public."""
+        ...
+
+    def perturb(self, signs: Mapping[str, Array], size: float) -> None:
+        """Move cells by ``size * signs``, by block, from where they stand until the next call; nothing is written.
+
+        A dither line: every cell adds to its weight. Blocks that are not named, and all after a write, stand as they
+        are.
+        """
+        ...
+
     def read_layers(self, layers: Collection[str]) -> Mapping[str, State]:
         """Return the activities of some unclamped layers now, (batch, units) each; it is counted apart from `read`.
 

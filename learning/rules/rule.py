@@ -78,6 +78,9 @@ class LearningRule(Parameters):
     computes: ClassVar[bool] = False
     """Whether the controller makes multiply-adds in digital to find errors, beyond those of the readout."""
 
+    moves_weights: ClassVar[bool] = False
+    """Whether it moves every cell for itself, which cells that share a number cannot."""
+
     draws: ClassVar[bool] = False
     """Whether it draws probes, so that no two of its measurements are alike."""
 

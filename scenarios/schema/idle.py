@@ -124,7 +124,8 @@ def _need_two_labels(task: Task) -> KeyNeed:
 def _need_digital_work(scenario: ScenarioSpec) -> KeyNeed:
     rule = scenario.learning.rule
     hint = 'leave it out, or take learning.rule = "pat"'
-    return KeyNeed(("energy",), ("per_mac",), rule.computes, f"the rule {rule.kind} computes nothing", hint)
+    computes = any(one.computes for one in scenario.experiment.rules or [rule])
+    return KeyNeed(("energy",), ("per_mac",), computes, f"the rule {rule.kind} computes nothing", hint)
 
 
 def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
@@ -280,8 +281,15 @@ def _list_nudge_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
         ),
         KeyNeed(
             ("learning",),
+            ("rule", "homeostasis"),
+            not scenario.experiment.rules,
+            "the experiment has rules of its own",
+            "leave it out",
+        ),
+        KeyNeed(
+            ("learning",),
             ("presynaptic",),
-            rule.takes_presynaptic,
+            any(one.takes_presynaptic for one in scenario.experiment.rules or [rule]),
             f"the rule {kind} takes its own factor",
             "leave it out",
         ),

@@ -170,8 +170,11 @@ class Learning(Parameters):
         return self.model_copy(update={"scheme": schemes[0]} if one else {"schemes": schemes})
 
 
-def find_rule_faults(rule: LearningRule, activation: object) -> Found:
-    """Return why a rule cannot measure on units of this activation."""
+def find_rule_faults(rule: LearningRule, activation: object, tied: bool) -> Found:
+    """Return why a rule cannot measure on units of this activation, or where cells of a pair share a number."""
+    if rule.moves_weights and tied:
+        words = f"{rule.kind} moves every cell for itself, but one number stands for both directions of a pair"
+        return [(("learning", "rule"), words, 'take devices.feedback.storage = "independent"')]
     if not rule.needs_rising or is_rising(activation):
         return []
     words = f"{rule.kind} tells the state of a unit from its activity, but {activation} {NOT_RISING}"

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from devices.parameters import Parameters
 from learning.policies.policy import WritePolicy
+from learning.rules.rule import LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
 
@@ -84,6 +85,11 @@ class ExperimentPlan(Parameters):
     def compared_policies(self) -> Sequence[WritePolicy]:
         """Write policies that it compares, beside that of the scenario."""
         return ()
+
+    @property
+    def rules(self) -> list[LearningRule]:
+        """Rules of its own that it trains with, in place of ``learning.rule``."""
+        return []
 
     @property
     def has_ledger(self) -> bool:

@@ -137,7 +137,8 @@ class ScenarioSpec(ScenarioHead):
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = find_idle_faults(self) + _find_ledger_faults(self.learning.rule, self.experiment)
-        found += find_rule_faults(self.learning.rule, network.activation)
+        for rule in self.experiment.rules or [self.learning.rule]:
+            found += find_rule_faults(rule, network.activation, devices.feedback.tied)
         found += find_cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)

@@ -292,6 +292,22 @@ class Chip:
             self._output = np.ascontiguousarray(np.real(read))
         return {self.topology.input: self._input} | self.topology.split(read)
 
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every block of weights and biases that cells hold."""
+        return {name: shape for name, shape in self.topology.shapes.items() if not name.startswith("readout/")}
+
+    def perturb(self, signs: Mapping[str, Array], size: float) -> None:
+        """Move cells by ``size * signs``, by block, until the next call or write; loads of membranes stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If a block does not exist, is one of the readout, or has another shape.
+        """
+        self._fabric.perturb({name: size * sign for name, sign in signs.items()})
+        self._constant = self._fabric.constant_drive(self._input)
+
     def read_layers(self, layers: Collection[str]) -> dict[str, State]:
         """Return the activities of some unclamped layers, (batch, units) each, as a read of all would have them.
 

@@ -77,7 +77,7 @@ class ChipWeights:
         self._off, self._now = np.zeros(0), self.cells
         twin = design.devices.twin
         self._second = None if twin is None else SecondBoard(twin, design, fabrication)
-        self._prepared: dict[Any, Any] = {}
+        self._prepared, self._unmoved = dict[Any, Any](), dict[str, Array]()
         self.held: dict[str, Array] = {}
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
         self._conductances: dict[str, Array] = {}
@@ -197,6 +197,24 @@ class ChipWeights:
         self._change(after)
         return pulses
 
+    def perturb(self, moves: Mapping[str, Array]) -> None:
+        """Move cells by `moves`, by block, from where they stand without any perturbation.
+
+        Raises
+        ------
+        ValueError
+            If a block does not exist, is one of the readout, or has another shape.
+        """
+        for block, move in moves.items():
+            if block.startswith("readout/") or block not in self.effective or move.shape != self.effective[block].shape:
+                raise ValueError(f"{block!r} of shape {move.shape} is no block of cells of this chip")
+        for block, standing in self._unmoved.items():
+            self.effective[block][...] = standing
+        self._unmoved = {block: self.effective[block].copy() for block in moves}
+        for block, move in moves.items():
+            self.effective[block] += move
+        self._prepared.clear()
+
     def correlate(
         self, delta: Mapping[str, State], presynaptic: Mapping[str, State], at: Mapping[str, State]
     ) -> dict[str, State]:
@@ -259,6 +277,7 @@ class ChipWeights:
         return int(np.count_nonzero(kept != weight))
 
     def _programme(self, blocks: Mapping[str, Array]) -> None:
+        self.perturb({})
         partners, mirror = self._cells.partners, self._design.topology.mirror
         mirrored = {back: mirror(f, blocks[f]) for back, f in partners.items() if f in blocks}
         for name, block in (dict(blocks) | mirrored).items():

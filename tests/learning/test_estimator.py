@@ -29,7 +29,7 @@ class OnlyBench:
 
 def test_the_bench_shows_no_weight():
     settling = {"set_input", "settle", "read", "read_cycle", "settle_errors", "read_errors"}
-    probing = {"layers", "read_drives", "read_layers", "settle_injected", "count_macs"}
+    probing = {"layers", "read_drives", "read_layers", "shapes", "perturb", "settle_injected", "count_macs"}
     writing = {"correlate", "mirror", "write", "read_cells"}
     assert {"connections", "readout", *settling, *probing, *writing, "budget"} == PORTS
 

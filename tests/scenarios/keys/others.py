@@ -113,6 +113,8 @@ RULES: dict[str, dict[str, Any]] = {
         "weight_sigma": 0.2,
         "iterations": 3,
     },
+    "dfa": {"seed": 3},
+    "weight-perturbation": {"probes": 2, "size": 0.2, "seed": 3},
     "node-perturbation": {
         "probes": 3,
         "code": "random",
@@ -271,10 +273,52 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"batches": 4, "frozen": False},
     ),
     "evaluate": ({"chips": 2}, {"chips": 3, "samples": 2}),
+    "rivals": (
+        {
+            "rivals": [{"rule": "dfa"}, {"start": "deployed"}],
+            "budget": {"settlings": 20},
+            "chips": 2,
+            "in_silico_epochs": 1,
+        },
+        {
+            "chips": 3,
+            "rates": [0.5, 0.7],
+            "mismatch": [0.2],
+            "read_noise": [0.02],
+            "samples": 3,
+            "test_samples": 2,
+            "in_silico_epochs": 2,
+            "estimates": at(3, devices__noise__read=0.02),
+        },
+    ),
 }
 for _kind, (_needs, _own) in KINDS.items():
     _other = {"kind": "measure" if _kind != "measure" else "settle"}
     FOUND |= table(f"experiment[{_kind}]", {"experiment": {"kind": _kind} | _needs}, kind=_other, **_own)
+_RACE = {
+    "experiment": {
+        "kind": "rivals",
+        "rivals": [{"rule": "error-vector"}, {"start": "deployed"}],
+        "budget": {"settlings": 20},
+        "chips": 2,
+        "estimates": 2,
+        "in_silico_epochs": 1,
+    },
+    "task.batch": 2,
+}
+FOUND |= table(
+    "experiment[rivals].budget",
+    _RACE,
+    settlings=30,
+    reads=10,
+    pulses=at(1, devices__update={"kind": "constant-step", "step": 0.001}),
+    joules=at(2e-11, energy__per_read=1e-12),
+)
+FOUND |= table("experiment[rivals].rivals", _RACE, rate=0.3, start="spread-aware")
+for _kind, _own in RULES.items():
+    _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}
+    _beside = _RACE | {"experiment.rivals.0": {"rule": {"kind": _kind}}}
+    FOUND |= table(f"experiment[rivals].rivals.rule[{_kind}]", _beside, kind=_other, **_own)
 _STUDY = {"experiment": {"kind": "nudge", "samples": 2, "repeats": 3}, "devices.noise.read": 0.02}
 FOUND |= table("experiment[nudge].budget", _STUDY, settlings=12, reads=12, time=60.0)
 FOUND |= table(

@@ -80,6 +80,7 @@ def path_of(key: str) -> str:
     plain = plain.partition("[")[0]
     if plain.startswith("network.connections."):
         return "network.connections.0"  # a table in place of a text
+    plain = plain.replace("experiment.rivals.", "experiment.rivals.0.")
     for several in ("learning.schemes", "sweep.axis", "experiment.policies"):
         plain = plain.replace(several, f"{several}.0")
     return plain

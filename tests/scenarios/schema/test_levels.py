@@ -105,8 +105,9 @@ REQUIRED = {
 }
 
 
-LEVELS = [where for where, mark in MARKED.items() if not isinstance(mark, type(Time))]
-TIMES = [where for where in MARKED if where not in LEVELS]
+TIMES = [where for where, mark in MARKED.items() if isinstance(mark, type(Time))]
+LEVELS = [where for where in MARKED if where not in TIMES and "rivals" not in where[0]]
+"""All but those of a list of tables, which have a test of their own."""
 
 
 @pytest.mark.parametrize("where", LEVELS, ids=lambda where: ".".join(where[0]))
@@ -126,6 +127,17 @@ def test_text_in_volts_or_siemens_means_the_same_number(where):
             found.append((loaded.in_units().devices, loaded.in_units().learning))
         assert found[0] == found[1]
         assert str(number) in str(found[1])
+
+
+def test_a_level_in_a_list_of_rivals_takes_volts():
+    found = []
+    for size in (0.25, f"{0.25 * VOLTS['volt_scale']!r} V"):
+        data = tomllib.loads(GOOD) | {"physical": PHYSICAL}
+        rivals = [{"rule": {"kind": "node-perturbation", "size": size}}, {"rule": "pat"}]
+        data["experiment"] = {"kind": "rivals", "rivals": rivals, "budget": {"settlings": 100}}
+        plan = ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data))).in_units().experiment
+        found.append(plan.rivals[0].rule.size)
+    assert found == [0.25, 0.25]
 
 
 def timed(key, branch, value):

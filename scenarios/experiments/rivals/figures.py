@@ -1,0 +1,80 @@
+"""Figures of a comparison of rules: the map of the best one, and what averages leave of an error."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ...drawing.style import choose_look, make_panels, place_legend_below, styled
+from ...results.store import ResultData
+from ..figures import figure
+from .kind import KIND
+from .tables import forecast_rivals
+
+
+def _has_numbers(result: ResultData) -> bool:
+    return "rivals" in result.groups and not KIND.is_void(result)
+
+
+@figure(
+    "rivals",
+    when=_has_numbers,
+    caption=(
+        "Rules at equal budget. Test loss of every rule on every kind of chip, mean with its 95 % interval "
+        "(Student). A ring marks the best, and those that are not told apart from it chip by chip."
+    ),
+    count=lambda result: f"n = {len(result['rivals']['chip'].data)} chips of every kind.",
+)
+@styled
+def draw_rivals(result: ResultData) -> Figure:
+    """Draw the losses against the mismatch, one panel for each level of read noise."""
+    group = result["rivals"]
+    noises, mismatch = group["read_noise"].data, group["mismatch"].data
+    levels = np.unique(noises)
+    figure, panels = make_panels(len(levels), width=2.4 * len(levels) + 1.6)
+    for axes, level in zip(panels, levels, strict=True):
+        chosen = np.flatnonzero(noises == level)
+        for r, name in enumerate(group["rival"].data):
+            mean, low, high = (group[f"loss_{end}"].data[chosen, r] for end in ("mean", "low", "high"))
+            shift = 0.06 * (r - 0.5 * (len(group["rival"].data) - 1))
+            x, look = np.arange(len(chosen)) + shift, choose_look(r)
+            bars = np.nan_to_num(np.array([mean - low, high - mean]))
+            axes.errorbar(x, mean, yerr=bars, capsize=2, label=str(name), **look)
+            ringed = group["tied"].data[chosen, r]
+            axes.plot(x[ringed], mean[ringed], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
+        axes.set_xticks(np.arange(len(chosen)), [f"{100 * m:g} %" for m in mismatch[chosen]])
+        axes.set_xlabel("mismatch of cells")
+        axes.set_title(f"read noise {level:g}", fontsize=9)
+    panels[0].set_ylabel("test loss (cost per sample)")
+    place_legend_below(figure, panels[:1])
+    return figure
+
+
+@figure(
+    "averages",
+    when=lambda result: _has_numbers(result) and bool(np.isfinite(result["rivals"]["scatter"].data).any()),
+    caption=(
+        "Averages. Error of the gradient before training, over the exact one: of one batch at the left end, of the "
+        "mean over all batches that the budget pays at the right end. Averages divide the scatter, not the bias."
+    ),
+    count=lambda result: f"n = {len(result['rivals']['chip'].data)} chips of every kind.",
+)
+@styled
+def draw_averages(result: ResultData) -> Figure:
+    """Draw ``sqrt(bias^2 + scatter^2 s / S)`` against the settlings `S`, one panel for each kind of chip."""
+    group = result["rivals"]
+    count = len(group["mismatch"].data)
+    figure, panels = make_panels(count, width=2.2 * count + 1.2)
+    for p, axes in enumerate(panels):
+        forecast = forecast_rivals(group, p)
+        for r, name in enumerate(group["rival"].data):
+            if np.isfinite(forecast.one[r]):
+                batches = np.geomspace(1.0, max(forecast.batches[r], 2.0), 24)
+                error = np.sqrt(forecast.bias[r] ** 2 + forecast.scatter[r] ** 2 / batches)
+                axes.loglog(forecast.cost[r] * batches, error, label=str(name), **choose_look(r) | {"marker": ""})
+        mismatch, noise = float(group["mismatch"].data[p]), float(group["read_noise"].data[p])
+        axes.set_title(f"mismatch {100 * mismatch:g} %\nread noise {noise:g}", fontsize=8)
+        axes.set_xlabel("settlings")
+    panels[0].set_ylabel("error / exact gradient")
+    place_legend_below(figure, panels[:1])
+    return figure

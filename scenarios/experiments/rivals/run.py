@@ -1,0 +1,221 @@
+"""Train chips by rule after rule until a budget is spent, and test them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.draws import combine_seeds
+from learning.optimisers.optimiser import AnyOptimiser, OptimiserContext, compute_requested_changes
+from learning.optimisers.schedule import TrainingMoment
+from learning.oracle.exact import make_exact_rule
+from learning.oracle.models import make_rule_model
+from learning.policies.policy import make_request_writer
+from learning.rules.asym_ep import AsymEP
+from learning.rules.rule import LearningRule, RuleContext, make_rule
+from learning.training import Rule, TrainingState, evaluate, train
+from substrate.chip.chip import Chip
+from substrate.chip.randomness import has_conjugate_answers
+from substrate.protocol import Budget
+
+from ...build import Setup
+from ..train.batches import EpochBatches, shuffle_batches
+from ..watch import Interrupted, Watch
+from .plan import CompareRivals, Rival, RivalBudget
+
+Array = NDArray[np.float64]
+Blocks = Mapping[str, Array]
+
+_FOREVER = 10**6
+"""Epochs that no budget pays."""
+
+_AGAIN = 10**7
+"""Epochs from which the estimates before a training are named, so that none of them is one of the training."""
+
+_DRAWN = 10**6
+"""Numbers of chips from which spreads are drawn for a training in silico."""
+
+
+class Place(NamedTuple):
+    """One kind of chip on the map."""
+
+    mismatch: float
+    read_noise: float
+
+
+class Entry(NamedTuple):
+    """What one rival reached on one chip."""
+
+    loss: float
+    error: float
+    spent: Budget
+    batches: int
+    square_bias: float
+    """Squared error of the mean estimate before training, relative to the exact gradient; what the scatter explains on
+    average is taken off, so that it may be below 0 by chance."""
+
+    scatter: float
+    """Standard deviation of one estimate, relative to the exact gradient."""
+
+    per_batch: float
+    """Settlings of one batch."""
+
+    rate: float = np.nan
+    """Learning rate."""
+
+    failure: str = ""
+
+
+NOTHING = Entry(np.nan, np.nan, Budget(), 0, np.nan, np.nan, np.nan)
+
+
+class RivalRace(NamedTuple):
+    """All that is needed to train one rival on one chip."""
+
+    setup: Setup
+    plan: CompareRivals
+    threads: int | None
+    trained: dict[tuple[str, float], Blocks]
+    """Parameters that were trained in silico, by start and mismatch."""
+
+    def chip(
+        self, place: Place, instance: int, programmed: Blocks | None = None, rule: LearningRule | None = None
+    ) -> Chip:
+        """Return a chip of a place of the map, with the correction that a rule demands."""
+        correction = rule.knowledge if isinstance(rule, AsymEP) else "none"
+        design = self.setup.design._replace(correction=correction)
+        weights = design.devices.weights.model_copy(update={"mismatch_sigma": place.mismatch})
+        noise = design.devices.noise.model_copy(update={"read": place.read_noise})
+        dynamics = design.dynamics.model_copy(update={"audit": 0})
+        changed = self.setup._replace(design=design.replace(weights=weights, noise=noise, dynamics=dynamics))
+        return changed.chip(instance, programmed, self.threads)
+
+    def choose_rate(self, place: Place, rival: Rival, instance: int) -> Rival:
+        """Return the rival with the best rate, by training samples on a chip; one that has a rate keeps it."""
+        if rival.rule is None or rival.rate is not None or self.plan.rates is None:
+            return rival
+        tried = [rival.model_copy(update={"rate": rate}) for rate in self.plan.rates]
+        losses = [self.run(place, one, instance, pilot=True) for one in tried]
+        return tried[int(np.argmin([np.inf if e.failure or np.isnan(e.loss) else e.loss for e in losses]))]
+
+    def run(self, place: Place, rival: Rival, instance: int, pilot: bool = False) -> Entry:
+        """Train one chip until the budget is spent, and test it; as a pilot on training samples."""
+        chip = self.chip(place, instance, self._begin(place, rival), rival.rule)
+        entry, state, failure = NOTHING, TrainingState(), ""
+        if rival.rule is not None:
+            rule = self._make_rule(chip, rival.rule)
+            optimiser, record = self._pace(rival), lambda: chip.programmed
+            entry = NOTHING if pilot else self._judge_estimates(chip, rule)._replace(rate=optimiser.rate)
+            last, write = Budget(), make_request_writer(self.setup.learning.write, chip, self.setup.known_cells)
+            for step in train(chip, rule, optimiser, self._batches, _FOREVER, state, record, write):
+                failure, entry = step.failure, entry._replace(batches=entry.batches + 1)
+                one, last = state.budget.plus(last, -1), state.budget
+                if failure or not pays(self.plan.budget, last.plus(one)):
+                    break
+        data, count = self.setup.data, self.plan.test_samples
+        x, y = (data.x_test, data.y_test) if len(data.x_test) and not pilot else (data.x, data.y)
+        test = evaluate(chip, x[:count], y[:count])
+        return entry._replace(loss=test["loss"], error=test["error"], spent=state.budget, failure=failure)
+
+    def _pace(self, rival: Rival) -> AnyOptimiser:
+        optimiser = self.setup.learning.optimiser
+        return optimiser if rival.rate is None else optimiser.model_copy(update={"rate": rival.rate})
+
+    def _batches(self, epoch: int) -> EpochBatches:
+        size = self.setup.scenario.task.batch
+        return shuffle_batches(self.setup.data, self.plan.samples, size, self.setup.fabrication.seed, epoch)
+
+    def _make_rule(self, chip: Chip, rule: LearningRule) -> Rule:
+        scheme = next(iter(self.setup.learning.given_schemes()), rule.stand_in([]))
+        mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(rule, chip)
+        how = RuleContext(scheme, self.setup.learning.presynaptic, mirror, lambda: chip.programmed, model)
+        return make_rule(_draw_anew(rule, chip), chip, how)
+
+    def _judge_estimates(self, chip: Chip, rule: Rule) -> Entry:
+        """Return bias and scatter of the gradient of the first batch, all cells together."""
+        batch, before = self._batches(0)[0], chip.budget
+        exact = make_exact_rule(chip.without(*(c for c in chip.causes if c == "read-noise")))(batch).blocks
+        names = [name for name in exact if not name.startswith("readout/")]
+        found = [rule(batch._replace(epoch=_AGAIN + k)).blocks for k in range(self.plan.estimates)]
+        taught = [name for name in names if name in found[0]]
+        estimates = np.array([_flatten(blocks, taught) for blocks in found])
+        true, mean = _flatten(exact, taught), estimates.mean(axis=0)
+        variance = float(np.sum(estimates.var(axis=0, ddof=1)))
+        bias = float(np.sum((mean - true) ** 2)) - variance / len(found)
+        size, cost = float(np.linalg.norm(true)), chip.budget.plus(before, -1).settlings / len(found)
+        return NOTHING._replace(square_bias=bias / size**2, scatter=variance**0.5 / size, per_batch=cost)
+
+    def _begin(self, place: Place, rival: Rival) -> Blocks | None:
+        """Return the parameters a rival starts from; None: the initial ones."""
+        if rival.start == "scratch":
+            return None
+        key = rival.start, place.mismatch if rival.start == "spread-aware" else 0.0
+        if key not in self.trained:
+            self.trained[key] = self._train_in_silico(Place(key[1], 0.0), rival)
+        return self.trained[key]
+
+    def _train_in_silico(self, place: Place, rival: Rival) -> Blocks:
+        """Return parameters trained with exact gradients of chips as designed, or with spreads of every batch."""
+        known, memory = dict(self.setup.programmed), dict[str, Array]()
+        optimiser, drawn = self.setup.learning.optimiser, 0
+        for epoch in range(self.plan.in_silico_epochs):
+            parts = self._batches(epoch)
+            for k in range(len(parts)):
+                chip = self.chip(place, _DRAWN + drawn, known)
+                chip = chip.without(*(c for c in chip.causes if c != "mismatch" or rival.start == "deployed"))
+                gradient, drawn = make_exact_rule(chip)(parts[k]), drawn + 1
+                moment = TrainingMoment(drawn - 1, self.plan.in_silico_epochs * len(parts), len(parts))
+                context = OptimiserContext(moment, lambda: known)  # noqa: B023  asked at once
+                changes = compute_requested_changes(optimiser, gradient.blocks, memory, context)
+                known = known | {name: known[name] + change for name, change in changes.items()}
+        return known
+
+
+def _draw_anew(rule: LearningRule, chip: Chip) -> LearningRule:
+    """Return the rule with draws of its own for every chip, where it draws: no two chips have the same probes."""
+    own, made = getattr(rule, "seed", None), chip.fabrication
+    if own is None:
+        return rule
+    return rule.model_copy(update={"seed": combine_seeds((1_000_003 * made.seed + made.instance) % 2**63, own)})
+
+
+def _flatten(blocks: Blocks, names: list[str]) -> Array:
+    return np.concatenate([blocks[name].ravel() for name in names])
+
+
+def pays(budget: RivalBudget, spent: Budget) -> bool:
+    """Tell whether a budget pays for what is spent."""
+    amounts = {
+        "settlings": spent.settlings,
+        "reads": spent.reads + spent.outputs_read,
+        "pulses": spent.pulses,
+        "joules": spent.energy,
+    }
+    limits = {name: getattr(budget, name) for name in amounts}
+    return all(limits[name] is None or amount <= limits[name] for name, amount in amounts.items())
+
+
+def list_places(plan: CompareRivals, setup: Setup) -> list[Place]:
+    """Return every kind of chip on the map, row by row."""
+    devices = setup.design.devices
+    mismatch = plan.mismatch or [float(devices.weights.mismatch_sigma)]
+    return [Place(*values) for values in product(mismatch, plan.read_noise or [float(devices.noise.read)])]
+
+
+def race(setup: Setup, plan: CompareRivals, threads: int | None, watch: Watch) -> Iterator[tuple[int, int, int, Entry]]:
+    """Yield place, rival, chip and what was reached there, one after the other."""
+    one, places = RivalRace(setup, plan, threads, {}), list_places(plan, setup)
+    first, total = setup.fabrication.instance, len(places) * len(plan.rivals) * plan.chips
+    paced: dict[tuple[int, int], Rival] = {}
+    for done, (p, r, c) in enumerate(product(range(len(places)), range(len(plan.rivals)), range(plan.chips))):
+        if watch.stopped():
+            raise Interrupted("stopped: a comparison of rules begins anew")
+        watch.advance(done, total, f"{plan.rivals[r].label}, chip {first + c}")
+        if (p, r) not in paced:
+            paced[p, r] = one.choose_rate(places[p], plan.rivals[r], first + plan.chips)
+        yield p, r, c, one.run(places[p], paced[p, r], first + c)
+    watch.advance(total, total, "all rivals")
