@@ -3,7 +3,8 @@
 A pulse draws the write noise of its cell anew, so that a cell is written until a draw falls within the tolerance: with
 noise of s_w steps and a tolerance of t steps ``1 / (2 Phi(t / s_w) - 1)`` tries, about ``1.25 s_w / t``. What is left
 is t/sqrt 3 (rms), whatever the cells are like, so a window of requests of n steps needs ``t = 0.57 n`` for a cosine of
-0.95 and about ``2.2 s_w / n`` tries per cell. Spread of the steps is corrected, too.
+0.95 and about ``2.2 s_w / n`` tries per cell. Spread of the steps is corrected, too. A cell that is given up stays as
+wrong as a draw of the noise, so that the longest series of tries must be some ten times the mean.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Verify(WritePolicy):
     """What may be missing of the effective weight, in steps; above 0. Below half a step only write noise meets it."""
 
     longest: Annotated[int, Field(ge=1, le=10_000)] = 50
-    """Most tries of one cell in one batch; what is missing then waits for the next one. 1 to 10,000."""
+    """Most tries of one cell in one batch; what is missing then waits for the next one. 1 to 10,000. Under write noise
+    take ten times the mean, ``12 write_noise / tolerance``: a cell that is given up is as wrong as its last draw."""
 
     pulses: Annotated[int, Field(ge=1, le=1000)] = 1
     """Most pulses of one try; 1 to 1000. With write noise one is best, since the others answer to noise."""
