@@ -18,6 +18,7 @@ from tests.scenarios.data.images.picture_files import write_cifar
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
     "nudge": ["experiment.samples=4", "experiment.repeats=2"],
+    "write": ["experiment.batches=4"],
     "settle": ["experiment.record.every_steps=200"],
     "train": [
         "experiment.samples=40",
@@ -124,6 +125,9 @@ def test_scenario_runs(path, hidden, reduced):
         return
     if kind == "nudge":
         assert np.isfinite(result["nudge"]["mse"].data).all()
+        return
+    if kind == "write":
+        assert np.isfinite(result["write"]["error"].data).all()
         return
     ledger = result["ledger"]
     assert np.isfinite(ledger["relative"].data).all()
