@@ -10,6 +10,7 @@ import numpy as np
 from learning.circuits.coupled import Coupled
 from learning.schemes.nodes import RandomSign
 from substrate.circuits.chip import CircuitChip
+from substrate.circuits.design import PhaseClock
 from substrate.circuits.effects.spreads import draw_spreads
 from substrate.circuits.rest import TOLERANCE
 from substrate.circuits.spice.deck import write_deck
@@ -57,7 +58,8 @@ def write_sample_decks(setup: CircuitSetup, sample: int = 0, device_models: bool
     free = len(setup.graph.circuit.free)
     if free > LARGEST:
         raise ValueError(f"{free} free nodes: decks are written of circuits of at most {LARGEST}")
-    chip = CircuitChip(setup.graph._replace(tolerance=TOLERANCE), setup.programmed, *setup.fabrication)
+    graph = setup.graph._replace(tolerance=TOLERANCE, clock=PhaseClock())  # decks find rest points
+    chip = CircuitChip(graph, setup.programmed, *setup.fabrication)
     names = dict(setup.elements)
     if known := names.get("conductors"):  # behind those of the scenario stand sources, then wires
         wires = setup.graph.wires

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learning.draws import combine_seeds
 from learning.schemes.scheme import SCHEMES, Scheme
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.design import CircuitDesign, place_blocks
+from substrate.circuits.design import CircuitDesign, PhaseClock, place_blocks
 from substrate.circuits.effects.sources import add_source_resistance
 from substrate.circuits.effects.wires import add_crossbars, add_leads
 from substrate.circuits.exact import CircuitOracle
@@ -20,9 +20,9 @@ from substrate.circuits.faults import find_circuit_faults, find_floating_nodes
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.circuits.layered.design import LayeredDesign, draw_parameters
+from substrate.circuits.motion.transient import invert_capacitance
 from substrate.circuits.spice.deck import ElementNames
 from substrate.circuits.system import LIMIT, assemble_system
-from substrate.circuits.transient import invert_capacitance
 
 from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
@@ -204,7 +204,8 @@ def _surround(spec: CircuitSpec, design: CircuitDesign) -> CircuitDesign:
         design = add(design, ohms)
     circuit = add_capacitance(design.circuit, spec.physical.capacitance)
     design = design._replace(devices=spec.devices, nudge=spec.phases.nudge, energy=spec.energy)
-    return design._replace(circuit=circuit, tolerance=spec.dynamics.limit)
+    clock = PhaseClock(spec.dynamics.free.duration, spec.dynamics.nudged.duration)
+    return design._replace(circuit=circuit, tolerance=spec.dynamics.limit, clock=clock)
 
 
 def _find_wire_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
@@ -221,7 +222,7 @@ def _find_wire_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]
 
 
 def _find_time_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]:
-    if not spec.experiment.only_curves:
+    if not spec.experiment.only_curves and not spec.dynamics.ends_by_clock:
         return []
     try:
         invert_capacitance(assemble_system(design.circuit))

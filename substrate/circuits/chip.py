@@ -14,11 +14,12 @@ from devices.random import Stream
 from ..protocol import Budget, Nudge, SettlingResult
 from .circuit import Array, CircuitGraph
 from .contrast import contrast_drops
-from .design import CircuitDesign, place_blocks
+from .design import CircuitDesign, PhaseClock, place_blocks, trim_amplifiers
 from .effects.energy import SettlingHeat, compute_heat
 from .effects.noise import draw_fast_factors, draw_slow_factors, find_varied_rest
 from .effects.spreads import apply_spreads, draw_spreads
 from .effects.squarers import compute_squarer_errors, draw_squarers
+from .motion.clock import follow_phase
 from .rest import TOLERANCE, CircuitRest, find_circuit_rest
 from .system import CircuitDrive, CircuitSystem, apply_nothing, assemble_system
 
@@ -111,6 +112,7 @@ class CircuitChip:
         if twin not in self._systems:
             devices = self.design.devices
             circuit = apply_spreads(place_blocks(self.design, self.programmed), devices, self._spread, twin)
+            circuit = trim_amplifiers(self.design, circuit) if self.design.trimmed else circuit
             name = self._drawn or self._clamped_now.batch
             if devices.weights.noise.slow > 0.0 and name:
                 stream = Stream(self.seed, f"circuit/slow{'/twin' * twin}/{name}", self.instance)
@@ -157,7 +159,12 @@ class CircuitChip:
 
     def make_complete(self) -> Self:
         """Return the same circuit, ideal but for its elements, that settles to the last digit."""
-        return self.make_ideal().variant(tolerance=min(TOLERANCE, self.design.tolerance))
+        return self.make_ideal().variant(tolerance=min(TOLERANCE, self.design.tolerance), clock=PhaseClock())
+
+    @property
+    def ends_by_clock(self) -> bool:
+        """Whether the clock ends a phase, at rest or not; see `substrate.protocol.has_settled`."""
+        return self.design.clock.is_on
 
     def try_write(self, block: str, change: Array) -> Array:
         """Return what the elements of a block would keep of a change, which is not written."""
@@ -180,7 +187,7 @@ class CircuitChip:
         return _Presentation(x, self.design.feeds.apply(x), own, names, f"{names}/{own[0]}" if len(own) else "")
 
     def settle(self, nudge: Nudge | None = None, start: Literal["zero", "free"] = "zero") -> SettlingResult:
-        """Let the circuit come to rest, freely or with a nudge at its outputs.
+        """Let the circuit come to rest, freely or with a nudge at its outputs, or go on until the clock ends the phase.
 
         A current ``beta (V - target)`` leaves every output; a held nudge keeps what it is at the free state.
 
@@ -231,7 +238,11 @@ class CircuitChip:
         begin = self._free.unknowns if start == "free" and self._free is not None else None
         system, tolerance = self.system(self._is_twin), self.design.tolerance
         circuit, noise = system.circuit, self.design.devices.weights.noise
-        if noise.fast > 0.0:
+        duration = self.design.clock.free if self._phase == "free" else self.design.clock.nudged
+        at = np.zeros((len(drive.held), system.nodes.unknowns)) if begin is None else begin
+        if duration is not None:
+            rest = follow_phase(system, drive, at, duration)
+        elif noise.fast > 0.0:
             factors = draw_fast_factors(self.design, self._name_stream("fast"), self._clamped_now.ids)
             g = circuit.conductors.g * factors
             circuit = circuit._replace(conductors=circuit.conductors._replace(g=g))
@@ -241,13 +252,12 @@ class CircuitChip:
         self.rest = rest
         if self._phase == "free":
             self._free = rest
-        before = np.zeros_like(rest.unknowns) if begin is None else begin
-        self._settlings[self._phase] = _Settling(circuit, system.nodes.expand(before, drive.held), rest.voltages)
+        self._settlings[self._phase] = _Settling(circuit, system.nodes.expand(at, drive.held), rest.voltages)
         joules = 0.0
         if self.design.energy.settling_time is not None:
             joules = float(self._settlings[self._phase].heat.compute_joules(self.design.energy).sum())
         self.budget = self.budget.plus(Budget(settlings=len(drive.held), energy=joules))
-        return SettlingResult(rest.status, rest.steps, rest.residual, np.zeros(len(drive.held)))
+        return SettlingResult(rest.status, rest.steps, rest.residual, np.full(len(drive.held), duration or 0.0))
 
     @property
     def _is_twin(self) -> bool:

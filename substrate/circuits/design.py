@@ -50,6 +50,18 @@ class Feeds(NamedTuple):
         return held
 
 
+class PhaseClock(NamedTuple):
+    """How long phases last, in seconds; None: until the circuit is at rest."""
+
+    free: float | None = None
+    nudged: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the clock ends any phase."""
+        return self.free is not None or self.nudged is not None
+
+
 class CircuitDesign(NamedTuple):
     """What every circuit of one kind has in common."""
 
@@ -77,6 +89,11 @@ class CircuitDesign(NamedTuple):
     energy: CircuitEnergy = CircuitEnergy()
     wires: int = 0
     """So many of the conductors, the last ones, are wires and resistances of sources: they have no spread."""
+    clock: PhaseClock = PhaseClock()
+    """What ends free and nudged phases."""
+
+    trimmed: bool = False
+    """Whether B of every amplifier is trimmed to its own A, so that the metric fits; see `trim_amplifiers`."""
 
     @property
     def output(self) -> str:
@@ -114,3 +131,14 @@ def place_blocks(design: CircuitDesign, programmed: Mapping[str, Array]) -> Circ
         transistors=circuit.transistors._replace(gate=values["gate"]),
         sources=circuit.sources._replace(current=values["current"]),
     )
+
+
+def trim_amplifiers(design: CircuitDesign, circuit: CircuitGraph) -> CircuitGraph:
+    """Return a circuit whose amplifiers have the B that makes it reciprocal in the metric of a design.
+
+    That is A over the nominal A/B, which the metric of layers is made of. Where a design has no metric, it is A: an
+    ideal transformer.
+    """
+    own, nominal = circuit.amplifiers, design.circuit.amplifiers
+    ratio = nominal.backward / nominal.forward if design.node_metrics else np.ones(len(own.forward))
+    return circuit._replace(amplifiers=own._replace(backward=own.forward * ratio))

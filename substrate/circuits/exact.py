@@ -11,9 +11,10 @@ from ..protocol import has_settled
 from .chip import CircuitChip
 from .circuit import Array
 from .contrast import differentiate_parameters, multiply_drops
-from .linear import linearise_circuit, solve_each
+from .linear import compute_jacobians, hold_nodes, linearise_circuit, solve_each
 from .rest import CircuitRest, find_circuit_rest
-from .system import CircuitDrive, apply_nothing
+from .system import LIMIT, CircuitDrive, apply_nothing
+from .trims import find_node_factors, weigh_elements
 
 Mask = NDArray[np.bool_]
 Blocks = dict[str, Array]
@@ -53,6 +54,16 @@ class CircuitPoint(NamedTuple):
     """Nodes that a diode holds."""
 
 
+class WeighedLimit(NamedTuple):
+    """What a vanishing nudge finds with a factor for every node: of its nudge as divisor, and of its reading."""
+
+    vectors: Array
+    """Error vectors, (batch, nodes), in V^2/A; those of a sample that does not count are 0."""
+
+    blocks: Blocks
+    """Gradients by block, means over the samples that count."""
+
+
 class CircuitOracle(Protocol):
     """What the exact side of every form of circuit offers; all of the circuit that is there, with ideal reads."""
 
@@ -85,6 +96,10 @@ class CircuitOracle(Protocol):
 
     def compute_limits(self, point: CircuitPoint, response: Array, keep: Mask) -> Blocks:
         """Return ``dV d(dV)/dbeta`` by block, what squared drops tend to, where ``dV/dbeta`` is minus a response."""
+        ...
+
+    def weigh_nodes(self, point: CircuitPoint, keep: Mask) -> WeighedLimit:
+        """Return what a vanishing nudge finds at a free rest point if every node has the factor that suits it best."""
         ...
 
 
@@ -143,6 +158,30 @@ class GraphOracle:
         nodes, circuit = self._system.nodes, self._chip.design.circuit
         change = nodes.expand(moved, np.zeros((len(moved), len(circuit.held)))) - nodes.offset
         return self._take_means(multiply_drops(circuit, volts, change))
+
+    def weigh_nodes(self, point: CircuitPoint, keep: Mask) -> WeighedLimit:
+        """Return the limit with the factors of `substrate.circuits.trims`; see `CircuitOracle`."""
+        system, circuit, nodes = self._system, self._system.circuit, self._system.nodes
+        if not len(circuit.amplifiers.entry) or nodes.unknowns > LIMIT:
+            return WeighedLimit(
+                np.where(keep[:, None], point.response, 0.0), self.compute_limits(point, point.response, keep)
+            )
+        held, nominal = np.zeros((np.count_nonzero(keep), nodes.unknowns), dtype=bool), np.ones(nodes.unknowns)
+        held[:, self._order], nominal[self._order] = point.clamped[keep], self.metrics
+        volts, _ = self._unfold(point, point.response, keep)
+        matrices, right = compute_jacobians(system, volts), np.zeros(held.shape)
+        hold_nodes(matrices, held)
+        factors = find_node_factors(system, matrices, nominal)
+        right[:, system.outputs] = point.error[keep] / factors[system.outputs]
+        response = solve_each(matrices, np.where(held, 0.0, right)[..., None])[..., 0]
+        change = nodes.expand(-response, np.zeros((len(response), len(circuit.held)))) - nodes.offset
+        products = multiply_drops(self._chip.design.circuit, volts, change)
+        own = circuit.conductors, circuit.transistors, circuit.sources
+        weights = [weigh_elements(nodes, factors, kind.a, kind.b) for kind in own]
+        weighed = {kind: part * weight for (kind, part), weight in zip(products.items(), weights, strict=True)}
+        vectors = np.zeros_like(point.response)
+        vectors[keep] = (factors * response)[:, self._order]
+        return WeighedLimit(vectors, self._take_means(weighed))
 
     def _unfold(self, point: CircuitPoint, vector: Array, keep: Mask) -> tuple[Array, Array]:
         """Return the voltages of all nodes, and a vector in the order of the unknowns, of the samples that count."""

@@ -100,14 +100,19 @@ def linearise_circuit(system: CircuitSystem, rest: CircuitRest, beta: Array | No
 
 class _FullJacobians:
     def __init__(self, system: CircuitSystem, rest: CircuitRest, beta: Array) -> None:
-        matrices, held = compute_jacobians(system, rest.voltages), rest.clamped
+        matrices = compute_jacobians(system, rest.voltages)
         matrices[:, system.outputs, system.outputs] += beta[:, None]
-        matrices[held[:, :, None] | held[:, None, :]] = 0.0
-        matrices[np.broadcast_to(np.eye(held.shape[1], dtype=bool), matrices.shape) & held[:, :, None]] = 1.0
+        hold_nodes(matrices, rest.clamped)
         self._matrices = matrices
 
     def solve(self, right: Array, transposed: bool = False) -> Array:
         return solve_each(self._matrices.transpose(0, 2, 1) if transposed else self._matrices, right)
+
+
+def hold_nodes(matrices: Array, held: NDArray[np.bool_]) -> None:
+    """Put identity rows and columns where nodes (batch, unknowns) are held, in place."""
+    matrices[held[:, :, None] | held[:, None, :]] = 0.0
+    matrices[np.broadcast_to(np.eye(held.shape[1], dtype=bool), matrices.shape) & held[:, :, None]] = 1.0
 
 
 class _SparseJacobians:

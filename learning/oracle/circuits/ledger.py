@@ -9,15 +9,17 @@ exact        the adjoint of the circuit that is there
 limit        squared drops for a vanishing nudge                                     asymmetry
 clamped      the same for a vanishing clamp, over the mean conductance of outputs    clamp
 complete     the finite nudge or clamp, at rest to the last digit, read ideally      finite nudge
-settled      settled as far as the scenario says                                     settling
+settled      settled as far as the scenario says, or until the clock ends a phase    settling
 precise      in the precision of the scenario                                        precision
 static       offsets of comparators and targets, gain of the nudge, a twin circuit   readout
 noise        the mean over repeats with noise of their own                           noise
 written      what the elements keep of the requested change                          write
 ============ ======================================================================= ===============
 
-Asymmetry has two parts: what the nominal gains of amplifiers explain (the metric), and the rest. So has the finite
-nudge, as long as it is continuous: the goal whose gradient it measures (`learning.oracle.circuits.goal`), and the rest.
+Asymmetry has three parts: what the nominal gains of amplifiers explain (the metric), what one factor per node would
+cure beyond that (`substrate.circuits.trims`), and the rest, from transistors and from amplifiers of different A/B side
+by side. The finite nudge, as long as it is continuous, has two: the goal whose gradient it measures
+(`learning.oracle.circuits.goal`), and the rest.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from substrate.circuits.design import CircuitDesign
 from substrate.circuits.effects.energy import SettlingHeat
 from substrate.circuits.exact import Blocks, CircuitOracle, CircuitPoint
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
@@ -48,7 +51,7 @@ Say = Callable[[str], None]
 TERMS = ("asymmetry", "clamp", "finite_nudge", "settling", "precision", "readout", "noise", "write")
 """The causes, in the order in which they act."""
 
-PARTS = ("metric", "irreducible", "goal", "nudge_bias")
+PARTS = ("metric", "per_node", "irreducible", "goal", "nudge_bias")
 """Parts of the asymmetry, and of the finite nudge."""
 
 
@@ -132,7 +135,7 @@ def measure_circuit(chip: AnyCircuitChip, trial: CircuitTrial, repeats: int, say
     runs = [_run_all(chip, trial, scheme, repeats, say) for scheme in trial.schemes]
     keep = point.reached.copy()
     for readings in runs:
-        keep &= np.logical_and.reduce([has_settled(run.reading.status) for run in readings])
+        keep &= np.logical_and.reduce([has_settled(run.reading.status, run.chip.ends_by_clock) for run in readings])
     found = [
         _make_ledgers(chip, oracle, point, trial, scheme, readings, keep)
         for scheme, readings in zip(trial.schemes, runs, strict=True)
@@ -159,11 +162,20 @@ def _run_all(chip: AnyCircuitChip, trial: CircuitTrial, scheme: Scheme | None, r
         reading = trial.rule.measure(chip, trial.present(repeat), scheme)
         own.append(_Run(chip, reading, chip.heats))
     say(f"{label}: the same without its causes of error")
-    kinds = [chip.make_complete(), chip.make_ideal("double"), chip.make_ideal(None), chip.make_quiet()]
-    complete, settled, precise, static = (
-        _Run(kind, trial.rule.measure(kind, trial.present(0), scheme), {}) for kind in kinds
-    )
-    return [complete, settled, precise, *own, static]
+    done, runs = {_describe_chip(chip): own[0]}, []
+    for kind in (chip.make_complete(), chip.make_ideal("double"), chip.make_ideal(None), chip.make_quiet()):
+        if (name := _describe_chip(kind)) not in done:
+            done[name] = _Run(kind, trial.rule.measure(kind, trial.present(0), scheme), {})
+        runs.append(done[name])
+    return [*runs[:3], *own, runs[3]]
+
+
+def _describe_chip(chip: AnyCircuitChip) -> str:
+    """Return what tells the circuits of one ledger apart, which are of the same elements."""
+    design = chip.design
+    if isinstance(design, CircuitDesign):
+        return f"{design.devices!r} {design.tolerance} {design.clock}"
+    return f"{design.precision} {design.tolerance} {design.sweeps}"
 
 
 def _make_ledgers(
@@ -194,7 +206,8 @@ def _make_ledgers(
     clamped = limit(point.clamped_response, trial.metric, unit) if clamps else plain
     complete, settled, precise, *own, static = map(read, runs)
     quiet = own if chip.is_random else [static]
-    parts = _split_parts(oracle, trial, scheme, keep, exact, plain, limit(point.response, True), clamped, complete)
+    weighed, trimmed = limit(point.response, True), _Step(*oracle.weigh_nodes(point, keep))
+    parts = _split_parts(chip, oracle, trial, scheme, keep, exact, plain, weighed, trimmed, clamped, complete)
     steps = [exact, plain, clamped, complete, settled, precise, static]
     vectors = _make_ledger([step.vector for step in steps], [step.vector for step in quiet], parts.vector, keep)
     books = {}
@@ -232,6 +245,7 @@ class _Parts(NamedTuple):
 
 
 def _split_parts(
+    chip: AnyCircuitChip,
     oracle: CircuitOracle,
     trial: CircuitTrial,
     scheme: Scheme | None,
@@ -239,20 +253,24 @@ def _split_parts(
     exact: _Step,
     plain: _Step,
     weighed: _Step,
+    trimmed: _Step,
     clamped: _Step,
     complete: _Step,
 ) -> _Parts:
-    """Return what amplifiers explain of the asymmetry, and the change of goal of a continuous finite nudge."""
+    """Return what amplifiers and factors of nodes explain of the asymmetry, and the change of goal of a nudge."""
     goal = clamped
     if scheme is not None and oracle.is_continuous and keep.any():
         signs = draw_signs(trial.present(0), scheme)
         vector, blocks = compute_goal_gradient(oracle, trial.x, trial.target, scheme.nodes(), keep, signs)
-        # On top of the asymmetry, which acts first.
-        moved = {name: clamped.blocks[name] + blocks[name] - exact.blocks[name] for name in blocks}
-        goal = _Step(clamped.vector + vector - exact.vector, moved)
+        # On top of the asymmetry, which acts first; squared drops without their metric see that much less of it.
+        seen = {name: 1.0 if trial.metric else 1.0 / weight for name, weight in chip.metrics.items()}
+        moved = {n: clamped.blocks[n] + seen[n] * (block - exact.blocks[n]) for n, block in blocks.items()}
+        each = 1.0 if trial.metric else 1.0 / oracle.metrics
+        goal = _Step(clamped.vector + each * (vector - exact.vector), moved)
     pairs = {
         "metric": (weighed, plain),
-        "irreducible": (exact, weighed),
+        "per_node": (trimmed, weighed),
+        "irreducible": (exact, trimmed),
         "goal": (clamped, goal),
         "nudge_bias": (goal, complete),
     }

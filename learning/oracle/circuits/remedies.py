@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.circuits.chip import CircuitChip
-from substrate.circuits.forms import AnyCircuitChip
+from substrate.circuits.design import PhaseClock
+from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.protocol import has_settled
 
@@ -49,6 +50,9 @@ class CircuitGain(NamedTuple):
     keys: str
     delta: Array
     """Error vectors (batch, nodes), weighed as the scenario says."""
+
+    true: Array
+    """Exact error vectors of the circuit with the change, (batch, nodes)."""
 
     keep: NDArray[np.bool_]
     """Samples that settled."""
@@ -100,8 +104,27 @@ def _weigh_drops(now: CircuitMeans) -> CircuitMeans | None:
     return now._replace(trial=now.trial._replace(metric=True))
 
 
+def _trim_amplifiers(now: CircuitMeans) -> CircuitMeans | None:
+    """Trim B of every amplifier, unless squared drops are not weighed although they should be."""
+    if not isinstance(now.chip, CircuitChip) or now.chip.design.trimmed:
+        return None
+    own, better = now.chip.effective.amplifiers, now.chip.variant(trimmed=True)
+    if not (now.trial.metric or set(now.chip.metrics.values()) == {1.0}):
+        return None
+    return None if np.array_equal(own.backward, better.effective.amplifiers.backward) else now._replace(chip=better)
+
+
+def _lengthen_durations(now: CircuitMeans) -> CircuitMeans | None:
+    if not now.chip.ends_by_clock or not isinstance(now.chip, CircuitChip):
+        return None
+    twice = (None if duration is None else 2.0 * duration for duration in now.chip.design.clock)
+    return now._replace(chip=now.chip.variant(clock=PhaseClock(*twice)))
+
+
 def _settle_longer(now: CircuitMeans) -> CircuitMeans | None:
     design = now.chip.design
+    if now.chip.ends_by_clock:
+        return None
     if isinstance(now.chip, LayeredChip) and now.chip.design.sweeps is not None:
         return now._replace(chip=now.chip.variant(sweeps=2 * now.chip.design.sweeps))
     return now._replace(chip=now.chip.variant(tolerance=0.01 * design.tolerance))
@@ -146,6 +169,8 @@ REMEDIES = {
     "equal-gains": CircuitRemedy(
         ("asymmetry",), "devices.amplifiers.backward_sigma", _idealise("amplifiers", backward_sigma=0.0)
     ),
+    "trimmed-amplifiers": CircuitRemedy(("asymmetry",), "devices.amplifiers", _trim_amplifiers),
+    "longer-durations": CircuitRemedy(("settling",), "dynamics.free, dynamics.nudged", _lengthen_durations),
     "longer-settling": CircuitRemedy(("settling",), "dynamics.sweeps or tolerance", _settle_longer),
     "double-precision": CircuitRemedy(("precision",), "dynamics.precision", _use_double),
     "drop-offsets": CircuitRemedy(("readout",), "devices.drops.offset_sigma", _idealise("drops", offset_sigma=0.0)),
@@ -165,6 +190,12 @@ REMEDIES = {
     "larger-clamp": CircuitRemedy(("readout", "noise"), "learning.rule.clamp", _scale_clamp(2.0)),
 }
 """Every change that may help on a circuit, by its name."""
+
+
+def find_first_vector(now: CircuitMeans, found: CircuitMeasurement, scheme: int) -> Array:
+    """Return the error vectors of the first measurement without any change, (batch, nodes), to compare gains with."""
+    unit = find_unit(found.point, found.keep) if isinstance(now.trial.rule, Coupled) else 1.0
+    return find_vector(now.chip, now.trial, found.readings[scheme]) / unit
 
 
 def measure_circuit_remedies(
@@ -187,8 +218,16 @@ def measure_circuit_remedies(
             continue
         changed = remedy.change(now)
         if changed is not None:
-            reading = changed.trial.rule.measure(changed.chip, changed.trial.present(0), changed.scheme)
-            unit = find_unit(found.point, found.keep) if isinstance(changed.trial.rule, Coupled) else 1.0
-            vector = find_vector(changed.chip, changed.trial, reading) / unit
-            gains[name] = CircuitGain(remedy.keys, vector, has_settled(reading.status))
+            gains[name] = _measure_gain(changed, remedy.keys, found)
     return gains
+
+
+def _measure_gain(changed: CircuitMeans, keys: str, found: CircuitMeasurement) -> CircuitGain:
+    """Measure once more after a change, which may make another circuit with another exact gradient."""
+    chip, trial, point = changed.chip, changed.trial, found.point
+    reading = trial.rule.measure(chip, trial.present(0), changed.scheme)
+    if isinstance(chip, CircuitChip):
+        point = make_oracle(chip).find_point(trial.x, trial.target)
+    keep = has_settled(reading.status, chip.ends_by_clock) & point.reached
+    unit = find_unit(point, found.keep & keep) if isinstance(trial.rule, Coupled) else 1.0
+    return CircuitGain(keys, find_vector(chip, trial, reading) / unit, point.adjoint, keep)

@@ -106,21 +106,25 @@ def measure_interactions(
         Is told which chip is measured next.
     """
     names = find_acting_causes(chip, trial.schemes)
-    everything = frozenset(names)
-    chips = {"ideal": frozenset[str](), "all causes": everything}
-    chips |= {f"{name} alone": frozenset({name}) for name in names}
-    chips |= {f"all but {name}": everything - {name} for name in names}
     trial = trial._replace(mirror=has_conjugate_answers(chip.design.devices), whole=True)
-    bench = _MeasuredChips(chip, trial, repeats, {}, {}, [])
-    for words, present in chips.items():
-        if present not in bench.found:
+    bench = _MeasuredChips(chip, trial, repeats, {}, MeasuredErrors({}, []))
+    for words, present in list_cause_sets(names).items():
+        if present not in bench.errors.found:
             if say is not None:
                 say(f"interactions: {words}")
             bench.measure(present)
-    return [_compare_causes(bench, names, s) for s in range(len(trial.schemes))]
+    return [compare_causes(bench.errors, names, s) for s in range(len(trial.schemes))]
 
 
-class _ChipErrors(NamedTuple):
+def list_cause_sets(names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the causes of all chips that are compared, by the words for them."""
+    everything = frozenset(names)
+    chips = {"ideal": frozenset[str](), "all causes": everything}
+    chips |= {f"{name} alone": frozenset({name}) for name in names}
+    return chips | {f"all but {name}": everything - {name} for name in names}
+
+
+class ChipErrors(NamedTuple):
     """Errors of one chip."""
 
     repeats: list[list[Array]]
@@ -129,17 +133,37 @@ class _ChipErrors(NamedTuple):
     random: bool
 
 
+class MeasuredErrors(NamedTuple):
+    """What was measured of chips that have some of the causes."""
+
+    found: dict[frozenset[str], ChipErrors]
+    """By their causes."""
+
+    settled: list[Mask]
+    """Samples that settled, of every run."""
+
+    def mean(self, parts: dict[frozenset[str], float], s: int) -> MeanError:
+        """Return the mean of a weighted sum of errors, repeat by repeat, for scheme `s`."""
+        chosen = [(weight, self.found[present].repeats[s]) for present, weight in parts.items() if weight != 0.0]
+        count = max((len(errors) for _, errors in chosen), default=1)
+        nothing = np.zeros_like(self.found[frozenset()].repeats[s][0])
+        with np.errstate(invalid="ignore"):
+            sums = [sum((w * errors[r % len(errors)] for w, errors in chosen), nothing) for r in range(count)]
+        value, variance = compute_sample_moments(sums)
+        random = any(self.found[present].random for present, weight in parts.items() if weight != 0.0)
+        return MeanError(value, variance / count if random else nothing)
+
+
 class _MeasuredChips(NamedTuple):
     """The chips that have been measured so far."""
 
     chip: Chip
     trial: Trial
     repeats: int
-    found: dict[frozenset[str], _ChipErrors]
     exact: dict[frozenset[str], Array]
     """Exact error vectors of the chips, by their causes without those that no rest point feels."""
 
-    settled: list[Mask]
+    errors: MeasuredErrors
 
     def measure(self, present: frozenset[str]) -> None:
         """Measure the chip that has the causes `present` alone."""
@@ -155,25 +179,14 @@ class _MeasuredChips(NamedTuple):
             quiet.settle()
             reference = compute_exact_errors(quiet, trial.target)
             self.exact[own] = reference.delta
-            self.settled.append(reference.equilibrium.reached)
+            self.errors.settled.append(reference.equilibrium.reached)
         by_clock = [is_ended_by_clock(chip, scheme) for scheme in trial.schemes]
         for one in runs:
             ends = zip(one.taken, by_clock, strict=True)
-            self.settled.extend(has_settled(taken.estimate.status, clock) for taken, clock in ends)
+            self.errors.settled.extend(has_settled(taken.estimate.status, clock) for taken, clock in ends)
         with np.errstate(invalid="ignore"):  # a sample that diverged is not kept
             errors = [[one.taken[s].delta - self.exact[own] for one in runs] for s in range(len(trial.schemes))]
-        self.found[present] = _ChipErrors(errors, random)
-
-    def mean(self, parts: dict[frozenset[str], float], s: int) -> MeanError:
-        """Return the mean of a weighted sum of errors, repeat by repeat, for scheme `s`."""
-        chosen = [(weight, self.found[present].repeats[s]) for present, weight in parts.items() if weight != 0.0]
-        count = max((len(errors) for _, errors in chosen), default=1)
-        nothing = np.zeros_like(self.found[frozenset()].repeats[s][0])
-        with np.errstate(invalid="ignore"):
-            sums = [sum((w * errors[r % len(errors)] for w, errors in chosen), nothing) for r in range(count)]
-        value, variance = compute_sample_moments(sums)
-        random = any(self.found[present].random for present, weight in parts.items() if weight != 0.0)
-        return MeanError(value, variance / count if random else nothing)
+        self.errors.found[present] = ChipErrors(errors, random)
 
     def _with_only(self, present: frozenset[str]) -> Chip:
         bare = self.chip.without(*(name for name in self.chip.causes if name not in present))
@@ -193,8 +206,8 @@ def _has_same_weights(a: Chip, b: Chip) -> bool:
     return all(np.array_equal(block, b.effective[name]) for name, block in a.effective.items())
 
 
-def _compare_causes(bench: _MeasuredChips, names: list[str], s: int) -> Interactions:
-    """Return the comparison for scheme `s`."""
+def compare_causes(bench: MeasuredErrors, names: Sequence[str], s: int) -> Interactions:
+    """Return the comparison for scheme `s`, of chips with the causes of `list_cause_sets`."""
     everything, ideal = frozenset(names), frozenset[str]()
     single = {name: frozenset({name}) for name in names}
     # full - ideal - sum (alone - ideal); sets that coincide cancel exactly.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from learning.oracle.circuits.interactions import measure_circuit_interactions
 from learning.oracle.circuits.ledger import CircuitTrial, measure_circuit
-from learning.oracle.circuits.remedies import CircuitMeans, measure_circuit_remedies
+from learning.oracle.circuits.remedies import CircuitMeans, find_first_vector, measure_circuit_remedies
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
 from ..measure.words import find_largest_cause
 from .plans import CircuitMeasure
-from .tables import Schemes, make_circuit_measure_groups, make_circuit_remedy_group
+from .tables import Schemes, make_circuit_interaction_groups, make_circuit_measure_groups, make_circuit_remedy_group
 
 
 def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
@@ -24,11 +25,15 @@ def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     found = measure_circuit(chip, trial, setup.scenario.repeats(plan), work.watch.say)
     chip = found.chip
     groups = make_circuit_measure_groups(setup, chip, batch, schemes, found)
+    if plan.interactions:
+        interactions = measure_circuit_interactions(chip, trial, setup.scenario.repeats(plan), work.watch.say)
+        groups |= make_circuit_interaction_groups(chip, groups["ledger"], found, interactions)
     if work.setting.advise and (blamed := find_largest_cause(groups["ledger"])) is not None:
         work.watch.say("what would help")
         now = CircuitMeans(chip, trial, schemes[blamed.scheme])
         gains = measure_circuit_remedies(now, found, blamed.terms)
-        groups["ledger/remedies"] = make_circuit_remedy_group(chip, found, blamed.scheme, gains)
+        own = find_first_vector(now, found, blamed.scheme)
+        groups["ledger/remedies"] = make_circuit_remedy_group(chip, found, blamed.scheme, own, gains)
     return groups, COMPLETE
 
 

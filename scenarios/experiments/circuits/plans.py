@@ -25,6 +25,9 @@ class CircuitMeasure(ExperimentPlan):
     repeats: Repeats | None = None
     """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
 
+    interactions: bool = False
+    """Measure also every cause alone, and the circuit without each of them; takes several times as long."""
+
 
 class CircuitLedgerPlan(Parameters):
     """When a training stops to measure where its gradient error comes from."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.circuits.chip import CircuitChip
+from substrate.circuits.motion.transient import Transient, follow_transient
 from substrate.circuits.system import CircuitDrive, apply_nothing
-from substrate.circuits.transient import Transient, follow_transient
 from substrate.protocol import Status
 
 from ...circuits.setup import CircuitSetup

@@ -12,6 +12,7 @@ from learning.circuits.coupled import Coupled
 from learning.circuits.rule import CircuitRule
 from learning.oracle.circuits.ledger import CircuitMeasurement
 from learning.oracle.circuits.remedies import CircuitGain
+from learning.oracle.ledger.interactions import Interactions
 from learning.oracle.ledger.statistics import (
     average_defined,
     compute_cosines,
@@ -28,7 +29,7 @@ from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
 from ...results.views import format_quantity
 from ..kind import Batch
-from ..measure.ledger_tables import compute_silence_level, make_block_tables, make_vector_tables
+from ..measure.ledger_tables import compute_silence_level, make_block_tables, make_interaction_group, make_vector_tables
 from .energy import make_energy_group
 
 Array = NDArray[np.float64]
@@ -225,21 +226,34 @@ def _make_alarm_group(found: CircuitMeasurement, ledger: Group) -> Group:
     }
 
 
+def make_circuit_interaction_groups(
+    chip: AnyCircuitChip, ledger: Group, found: CircuitMeasurement, interactions: list[Interactions]
+) -> dict[str, Group]:
+    """Return the group of every cause alone and removed; none where no cause acts on error vectors."""
+    if not interactions[0].alone:
+        return {}
+    labels = {name: ledger[name] for name in ("scheme", "layer")}
+    table = make_interaction_group(find_columns(chip), interactions, found.point.adjoint, found.keep)
+    return {"ledger/interactions": labels | table}
+
+
 def make_circuit_remedy_group(
-    chip: AnyCircuitChip, found: CircuitMeasurement, scheme: int, gains: dict[str, CircuitGain]
+    chip: AnyCircuitChip, found: CircuitMeasurement, scheme: int, own: Array, gains: dict[str, CircuitGain]
 ) -> Group:
-    """Return cosine and error of every layer before and after each change that was measured."""
-    columns, true, own = find_columns(chip), found.point.adjoint, found.vectors[scheme].steps[-1]
+    """Return cosine and error of every layer before and after each change: of one measurement, `own` without any."""
+    columns, true = find_columns(chip), found.point.adjoint
     parts = list(columns.columns.values())
     silent = compute_silence_level(true[found.keep][:, part] for part in parts)
     live = [found.keep & is_live(true[:, part], silent) for part in parts]
 
-    def judge(vectors: Array, keep: NDArray[np.bool_]) -> Array:
-        pairs = [(vectors[rows & keep][:, c], true[rows & keep][:, c]) for rows, c in zip(live, parts, strict=True)]
-        return np.array([compute_quality(one, exact) for one, exact in pairs])
+    def judge(vectors: Array, exact: Array, keep: NDArray[np.bool_]) -> Array:
+        pairs = [(vectors[rows & keep][:, c], exact[rows & keep][:, c]) for rows, c in zip(live, parts, strict=True)]
+        return np.array([compute_quality(one, other) for one, other in pairs])
 
-    before = judge(own, found.keep)
-    after = np.array([judge(gain.delta, gain.keep) for gain in gains.values()]).reshape(len(gains), len(parts), 2)
+    before = judge(own, true, found.keep)
+    after = np.array([judge(gain.delta, gain.true, gain.keep) for gain in gains.values()]).reshape(
+        len(gains), len(parts), 2
+    )
     words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
     group: Group = {
         "layer": Variable(("layer",), np.array(columns.names), long_name="layer"),

@@ -20,6 +20,7 @@ from ..settle.run import record_settling
 from .plan import Measure
 from .run import measure_gradients
 from .sheets import (
+    make_asymmetry_sheets,
     make_energy_sheets,
     make_interaction_sheets,
     make_ledger_sheet,
@@ -27,7 +28,13 @@ from .sheets import (
     make_signal_sheet,
 )
 from .tables import make_measure_groups
-from .words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
+from .words import (
+    describe_asymmetry_parts,
+    describe_goal_change,
+    describe_largest_cause,
+    describe_training_floor,
+    describe_write_errors,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,6 +99,7 @@ class MeasureKind(ExperimentKind[Measure]):
         left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
         return [
             *describe_nudge_sizes(last),
+            *describe_asymmetry_parts(last),
             *describe_goal_change(last),
             *describe_training_floor(last["ledger"]),
             *describe_write_errors(last),
@@ -114,8 +122,8 @@ class MeasureKind(ExperimentKind[Measure]):
         ]
         last_ones = [*make_interaction_sheets(last), *make_energy_sheets(last)]
         return [
-            *make_nudge_size_sheets(last),
             *first,
+            *make_asymmetry_sheets(last),
             *make_cell_noise_sheets(last),
             *make_remedy_sheets(last),
             *last_ones,

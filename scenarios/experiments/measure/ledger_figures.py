@@ -25,7 +25,7 @@ from ...drawing.style import (
 from ...results.store import Group, ResultData
 from ...results.views import find_best_schemes, format_percent, list_scheme_kinds, select_latest
 from ..figures import describe_measured_count, figure
-from .words import DITHERED, find_largest_cause, has_measured_gradient
+from .words import ASYMMETRY_PARTS, DITHERED, find_largest_cause, find_part_places, has_measured_gradient
 
 Array = NDArray[np.float64]
 
@@ -47,8 +47,8 @@ _SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
 _PARTS, _OF, _PALE = ("readout", "noise"), "- ", "#b8cbe0"
 """Causes that count as one where both act, what the names of parts of a row begin with, and their colour."""
 
-_OF_NUDGE = ("goal", "nudge_bias")
-"""Parts of the finite nudge."""
+_SPLIT = {"asymmetry": tuple(ASYMMETRY_PARTS), "finite nudge": ("goal", "nudge_bias")}
+"""Parts of causes that are drawn below them; those of the asymmetry are of circuits."""
 
 _ON_CONNECTIONS = ("locality", "presynaptic", "forgetting", "write", "write_noise")
 """Causes that error vectors do not have."""
@@ -139,7 +139,7 @@ def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
     last = select_latest(result)
     group, schemes = last["ledger"], _name_schemes(last, scheme)
     at = list(schemes)
-    shown = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
+    shown = _list_vector_terms(group)
     names = [*_name_terms(group, shown), "total"]
     values, marks = (
         np.concatenate([group[name].data[at][..., shown], group[total].data[at][..., None]], axis=2)
@@ -153,7 +153,7 @@ def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
             for a, name in ((values, "dithered_median"), (marks, "dithered"))
         )
         names = [f"{_OF}{name}" if name in _PARTS else name for name in names]
-    names, values, marks = _insert_nudge_parts(group, at, names, values, marks)
+    names, values, marks = _insert_parts(group, at, names, values, marks)
     spread, outliers = (np.nan_to_num(_compute_relative_noise(group, n)[at]) for n in ("spread_median", "spread"))
     if spread.any():
         names, values = [*names, "one measurement"], np.concatenate([values, spread[..., None]], axis=2)
@@ -162,21 +162,28 @@ def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
     return _draw_panels(panels, list(schemes.values()))
 
 
-def _insert_nudge_parts(
+def _list_vector_terms(group: Group) -> list[int]:
+    """Return the places of the causes that error vectors can have; clamping only where something clamps."""
+    clamps = "clamp" in group["term"].data and group["rms"].data[..., list(group["term"].data).index("clamp")].any()
+    absent = _ON_CONNECTIONS if clamps else (*_ON_CONNECTIONS, "clamp")
+    return [k for k, term in enumerate(group["term"].data) if term not in absent]
+
+
+def _insert_parts(
     group: Group, at: list[int], names: list[str], values: Array, marks: Array
 ) -> tuple[list[str], Array, Array]:
-    """Return rows with the parts of the finite nudge below it, where it was split."""
-    parts = list(group["part"].data) if "part" in group else []
-    places = [parts.index(name) for name in _OF_NUDGE if name in parts]
-    if not places or not np.nan_to_num(group["part_relative"].data[at][..., places]).any():
-        return names, values, marks
-    below = names.index("finite nudge") + 1
-    names = [*names[:below], *(f"{_OF}{name.replace('_', ' ')}" for name in _OF_NUDGE), *names[below:]]
-    found = [
-        np.insert(rows, [below] * len(places), group[name].data[at][..., places], axis=2)
-        for rows, name in ((values, "part_median"), (marks, "part_relative"))
-    ]
-    return names, found[0], found[1]
+    """Return rows with the parts of a cause below it, where it was split."""
+    for cause, parts in _SPLIT.items():
+        places = find_part_places(group, parts)
+        if not places or not np.nan_to_num(group["part_relative"].data[at][..., places]).any():
+            continue
+        below = names.index(cause) + 1
+        names = [*names[:below], *(f"{_OF}{name.replace('_', ' ')}" for name in parts), *names[below:]]
+        values, marks = (
+            np.insert(rows, [below] * len(places), group[name].data[at][..., places], axis=2)
+            for rows, name in ((values, "part_median"), (marks, "part_relative"))
+        )
+    return names, values, marks
 
 
 def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
@@ -361,7 +368,7 @@ def draw_waterfall(result: ResultData, scheme: int | None = None) -> Figure:
     """Draw, per scheme and layer, the cosine to the exact gradient as one cause after the other begins to act."""
     last = select_latest(result)
     group, schemes = last["ledger"], _name_schemes(last, scheme)
-    acting = [k for k, term in enumerate(group["term"].data) if term not in _ON_CONNECTIONS]
+    acting = _list_vector_terms(group)
     names = ["exact", *_name_terms(group, acting)]
     figure = Figure(figsize=(6.4, 1.1 + 2.0 * len(schemes)), layout="constrained")
     panels = list(figure.subplots(len(schemes), 1, sharex=True, sharey=True, squeeze=False)[:, 0])

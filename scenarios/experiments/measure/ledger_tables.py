@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.oracle.ledger.interactions import MeanError
+from learning.oracle.ledger.interactions import Interactions, MeanError
 from learning.oracle.ledger.statistics import (
     TermSize,
     average_defined,
@@ -48,9 +48,10 @@ _WORDS = {
     "dithered": "readout and noise together, which dither cancels in part: rms over that of the exact gradient",
     "dithered_median": "the same for the median sample",
     "gains": "part of the asymmetry that trims of every unit would cure, rms norm",
-    "irreducible": "part of the asymmetry that only devices of single connections can cause, rms norm",
+    "irreducible": "part of the asymmetry that no factors of single units or nodes cure, rms norm",
     "first_order": "asymmetry to first order in the antisymmetric couplings, rms norm",
     "metric": "part of the asymmetry that the nominal gains of amplifiers explain, rms norm",
+    "per_node": "part of the asymmetry that one factor per node would cure, rms norm",
     "goal": "part of the finite nudge that is the gradient of another goal, rms norm",
     "nudge_bias": "rest of the finite nudge, rms norm",
     "part_relative": "rms norm of the part of a term over that of the exact gradient",
@@ -127,7 +128,8 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
         },
     }
     if found.interactions and found.interactions[0].alone:
-        groups["ledger/interactions"] = labels | _make_interaction_group(topology, found)
+        exact = found.reference.delta
+        groups["ledger/interactions"] = labels | make_interaction_group(topology, found.interactions, exact, keep)
     return groups
 
 
@@ -262,18 +264,20 @@ def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float
     return found | {name: part.rms for name, part in parts.items()}
 
 
-def _make_interaction_group(topology: Topology, found: Measurement) -> Group:
+def make_interaction_group(
+    topology: LayerColumns, interactions: list[Interactions], exact: Array, counted: NDArray[np.bool_]
+) -> Group:
     """Return the causes alone, removed, and what they leave; rms norms over that of the exact gradient."""
     columns = list(topology.columns.values())
-    units = [compute_rms_norm(found.reference.delta[found.keep][:, c]) for c in columns]
-    names = list(found.interactions[0].alone)
+    units = [compute_rms_norm(exact[counted][:, c]) for c in columns]
+    names = list(interactions[0].alone)
     group: Group = {"cause": Variable(("cause",), np.array(names), long_name="cause of error")}
 
     def add(name: str, words: str, means: list[list[MeanError]]) -> None:
         """Add norm and standard error of a mean per scheme, or per scheme and cause."""
         sizes = np.empty((len(means), len(columns), len(means[0]), 2))
         for s, row in enumerate(means):
-            keep = found.interactions[s].keep & found.keep
+            keep = interactions[s].keep & counted
             for k, c in enumerate(columns):
                 cuts = [(mean.value[keep][:, c], mean.variance[keep][:, c]) for mean in row]
                 sizes[s, k] = [
@@ -285,11 +289,11 @@ def _make_interaction_group(topology: Topology, found: Measurement) -> Group:
         group[name] = Variable(dims, sizes[..., 0], long_name=f"{words}, rms over that of the exact gradient")
         group[f"{name}_error"] = Variable(dims, sizes[..., 1], long_name="its standard error")
 
-    add("alone", "error of the cause alone", [list(one.alone.values()) for one in found.interactions])
-    add("removed", "what the chip gains without the cause", [list(one.removed.values()) for one in found.interactions])
-    add("base", "error without any cause", [[one.base] for one in found.interactions])
-    add("full", "error of the chip", [[one.full] for one in found.interactions])
-    add("interaction", "error that no cause makes alone", [[one.left] for one in found.interactions])
+    add("alone", "error of the cause alone", [list(one.alone.values()) for one in interactions])
+    add("removed", "what the chip gains without the cause", [list(one.removed.values()) for one in interactions])
+    add("base", "error without any cause", [[one.base] for one in interactions])
+    add("full", "error of the chip", [[one.full] for one in interactions])
+    add("interaction", "error that no cause makes alone", [[one.left] for one in interactions])
     return group
 
 

@@ -11,7 +11,7 @@ from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import find_extreme_nudges, format_percent, format_quantity, name_signals
 from .advice import list_attempts
-from .words import DITHERED, find_largest_cause
+from .words import ASYMMETRY_PARTS, DITHERED, NEGLIGIBLE, find_largest_cause, find_part_places
 
 Array = NDArray[np.float64]
 
@@ -90,9 +90,31 @@ def _list_causes(ledger: Group) -> tuple[list[str], Array, Array]:
 
 def _find_goal_places(ledger: Group) -> list[int]:
     """Return the places of the two parts of the finite nudge; none where it was not split under any scheme."""
-    parts = list(ledger["part"].data) if "part" in ledger else []
-    places = [parts.index(name) for name in ("goal", "nudge_bias") if name in parts]
+    places = find_part_places(ledger, ("goal", "nudge_bias"))
     return places if places and np.isfinite(ledger["part_relative"].data[..., places]).any() else []
+
+
+def make_asymmetry_sheets(result: ResultData) -> list[Sheet]:
+    """Return what the asymmetry of a circuit is made of; nothing of rate networks, or where there is none."""
+    ledger = result["ledger"]
+    places = find_part_places(ledger, tuple(ASYMMETRY_PARTS))
+    if not places or not (np.nan_to_num(ledger["part_relative"].data[..., places]) > NEGLIGIBLE).any():
+        return []
+    rows = []
+    for s, k in product(range(len(ledger["scheme"].data)), range(len(ledger["layer"].data))):
+        head = [str(ledger["scheme"].data[s]) if k == 0 else "", str(ledger["layer"].data[k])]
+        for words, name in (("median", "part_median"), ("rms", "part_relative")):
+            cells = [format_percent(value) for value in ledger[name].data[s, k, places]]
+            rows.append([*(head if words == "median" else ["", ""]), words, *cells])
+    return [
+        Sheet(
+            "Parts of the asymmetry, in % of the exact gradient",
+            ["scheme", "layer", "sample", *(name.replace("_", " ") for name in ASYMMETRY_PARTS)],
+            rows,
+            words=3,
+            note="; ".join(f"{name.replace('_', ' ')}: {words}" for name, words in ASYMMETRY_PARTS.items()),
+        )
+    ]
 
 
 def make_remedy_sheets(result: ResultData) -> list[Sheet]:
@@ -163,7 +185,9 @@ def make_interaction_sheets(result: ResultData) -> list[Sheet]:
 
 def _format_with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
     value, error = float(group[name].data[place]), float(group[f"{name}_error"].data[place])
-    return format_percent(value) + (f" +- {format_percent(error)}" if np.isfinite(error) and error > 0.0 else "")
+    # Differences of measurements with the same draws scatter by rounding alone.
+    tells = np.isfinite(error) and error > 1e-9 * max(value, 1e-3)
+    return format_percent(value) + (f" +- {format_percent(error)}" if tells else "")
 
 
 def make_signal_sheet(signal: Group, after: str) -> Sheet:

@@ -45,7 +45,16 @@ VECTOR_TERMS = (
 """Terms of error vectors; a result has those that its machine can have."""
 
 _ON_THE_WAY = ("locality", "presynaptic", "forgetting", "write", "write_noise")
-_NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-6
+"""Errors below this, relative to the exact gradient, are not spoken of."""
+
+ASYMMETRY_PARTS = {
+    "metric": "what nominal gains of amplifiers explain",
+    "per_node": "what one factor for every node would cure",
+    "irreducible": "what no factor of a node cures, from transistors or amplifiers of unequal A/B side by side",
+}
+"""Parts of the asymmetry of a circuit, and what they are."""
+
 _FLOOR_TERMS = ("precision", "readout", "noise")
 """Causes whose size does not fall with the error signal while a training converges."""
 
@@ -85,9 +94,9 @@ def describe_largest_cause(result: ResultData) -> str:
             return "Every sample that settled has an exact gradient of zero, so there is no gradient to judge."
         return "No sample settled, so there is no gradient to judge."
     best, k, t = found.scheme, found.layer, found.cause
-    if max(found.typical[t], found.relative[t]) < _NEGLIGIBLE:
+    if max(found.typical[t], found.relative[t]) < NEGLIGIBLE:
         scheme = ledger["scheme"].data[best]
-        return f"No cause of error matters: with {scheme} all are below {format_percent(_NEGLIGIBLE)}."
+        return f"No cause of error matters: with {scheme} all are below {format_percent(NEGLIGIBLE)}."
     names = NAMES | ({"asymmetry": "Asymmetry of the circuit"} if is_of_circuit(result) else {})
     words = [*(names[term] for term in found.names), _name_readout_cause(ledger, best, k), SINGLE]
     name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
@@ -134,7 +143,7 @@ def find_largest_cause(ledger: Group) -> LargestCause | None:
     # The whole error of one measurement: a cause that no scheme changes, such as the asymmetry, tells none apart.
     whole = np.hypot(np.nan_to_num(ledger["total_median"].data), np.nan_to_num(median[..., -1])).max(axis=1)
     best = int(np.argmin(np.where(alive, whole, np.inf)))
-    decides = typical[best] if typical[best].max() >= _NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
+    decides = typical[best] if typical[best].max() >= NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
     k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
     return LargestCause(best, k, t, names, typical[best, k], relative[best, k])
 
@@ -189,6 +198,32 @@ def _find_nudge_part(ledger: Group, found: LargestCause) -> str:
     return "a bias, since its couplings are not symmetric or a state jumps" if bias > 2.0 * goal else ""
 
 
+def describe_asymmetry_parts(result: ResultData) -> list[str]:
+    """Return what the asymmetry of a circuit is made of, in the layer where it is largest, if it matters."""
+    ledger = result["ledger"]
+    found, places = find_largest_cause(ledger), find_part_places(ledger, tuple(ASYMMETRY_PARTS))
+    if found is None or not places:
+        return []
+    size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("asymmetry")]
+    k = int(np.argmax(np.nan_to_num(size)))
+    if not size[k] > _FLOOR:
+        return []
+    shares = ledger["part_relative"].data[found.scheme, k, places]
+    told = [
+        f"{name.replace('_', ' ')} {format_percent(share)}, {words}"
+        for (name, words), share in zip(ASYMMETRY_PARTS.items(), shares, strict=True)
+        if share > NEGLIGIBLE
+    ]
+    whole = f"Of the asymmetry in layer {ledger['layer'].data[k]}, {format_percent(size[k])} (rms)"
+    return [f"{whole}: {'; '.join(told)}."]
+
+
+def find_part_places(ledger: Group, names: tuple[str, ...]) -> list[int]:
+    """Return the places of some parts of causes in a group `ledger`; none where it does not have them all."""
+    parts = list(ledger["part"].data) if "part" in ledger else []
+    return [parts.index(name) for name in names] if set(names) <= set(parts) else []
+
+
 def describe_training_floor(ledger: Group) -> list[str]:
     """Return what a training cannot average away: the largest part that is the same for every sample, if it matters."""
     found = find_largest_cause(ledger)
@@ -226,7 +261,7 @@ def describe_write_errors(result: ResultData) -> list[str]:
         sizes[:, -1] = np.nan_to_num(group["spread"].data[scheme][:, terms.index("write_noise")])
     c, t = (int(i) for i in np.unravel_index(np.argmax(sizes), sizes.shape))
     largest = np.nan_to_num(found.relative)[found.cause]
-    if sizes[c, t] <= max(float(largest), _NEGLIGIBLE):
+    if sizes[c, t] <= max(float(largest), NEGLIGIBLE):
         return []
     name, cosines = NAMES[terms[places[t]]], group["cosine_after"].data[scheme, c]
     # The first term acts on the exact gradient itself.

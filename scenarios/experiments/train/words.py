@@ -6,7 +6,13 @@ import numpy as np
 
 from ...results.store import ResultData
 from ...results.views import format_number, format_percent, list_measured_epochs, select_latest
-from ..measure.words import describe_goal_change, describe_largest_cause, describe_training_floor, describe_write_errors
+from ..measure.words import (
+    describe_asymmetry_parts,
+    describe_goal_change,
+    describe_largest_cause,
+    describe_training_floor,
+    describe_write_errors,
+)
 from ..nudge_size import describe_nudge_sizes
 from ..remarks import describe_audits, describe_clipped_reads, describe_unstable_rests
 
@@ -33,6 +39,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
     reference = [f"The training with exact gradients diverged: {failure}."] if failure else []
     told = [
         f"After epoch {epochs[-1]}: {describe_largest_cause(last)}",
+        *describe_asymmetry_parts(last),
         *describe_goal_change(last),
         *describe_training_floor(last["ledger"]),
         *describe_write_errors(last),

@@ -10,6 +10,7 @@ from devices.parameters import Parameters
 from learning.circuits.coupled import Coupled
 from substrate.network.wiring import LAYER_NAME
 
+from .clock import find_clock_faults
 from .continuous import find_continuous_faults
 from .learning import CircuitSgd
 from .network import ExponentialDiodes, GraphNetwork, Lattice, LayeredNetwork
@@ -29,8 +30,13 @@ def find_circuit_scenario_faults(scenario: CircuitSpec) -> list[Fault]:
     found = [*(_find_layer_faults(network) if isinstance(network, LayeredNetwork) else _find_graph_faults(network))]
     if not found:
         found += [*_find_learning_faults(scenario), *_find_device_faults(scenario), *_find_settling_faults(scenario)]
-        found += [*_find_time_faults(scenario), *find_continuous_faults(scenario), *_find_idle_faults(scenario)]
-        found += [*_find_energy_faults(scenario)]
+        found += [
+            *_find_time_faults(scenario),
+            *_find_clock_faults(scenario),
+            *find_continuous_faults(scenario),
+            *_find_idle_faults(scenario),
+            *_find_energy_faults(scenario),
+        ]
     return found
 
 
@@ -269,6 +275,10 @@ def _find_idle_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     if scenario.task.kind in ("voltages", "alternating"):
         for key in set(_list_given(scenario.physical)) & {"input_volts", "target_volts"}:
             yield ("physical", key), "changes nothing: the task is written in volts", "leave it out"
+    written = scenario.devices.model_fields_set | scenario.dynamics.model_fields_set
+    if getattr(plan, "interactions", False) and not written:
+        words = "changes nothing: there is no cause of error in devices or dynamics"
+        yield ("experiment", "interactions"), words, "leave it out"
     noisy = "noise" in scenario.devices.drops.model_fields_set  # 0 is meant where it is written, as in a sweep
     for above, table in ((("experiment",), plan), (("experiment", "ledger"), getattr(plan, "ledger", None))):
         if getattr(table, "repeats", None) is not None and not noisy:
@@ -313,12 +323,14 @@ def _list_given(table: Parameters) -> list[str]:
 
 
 def is_fast(scenario: CircuitSpec) -> bool:
-    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, no clamps.
+    """Tell whether a circuit is settled layer by layer: ideal diodes or none, no amplifiers, clamps, clock.
 
     Of devices, the window and the spread of conductances are known there.
     """
     network, devices = scenario.network, scenario.devices
     if isinstance(network, GraphNetwork) or network.amplifiers or isinstance(scenario.learning.rule, Coupled):
+        return False
+    if scenario.dynamics.ends_by_clock:
         return False
     known = devices.weights.model_copy(update={"window": None, "mismatch_sigma": 0.0})
     plain = devices.model_copy(update={"weights": known})
@@ -328,22 +340,25 @@ def is_fast(scenario: CircuitSpec) -> bool:
 
 def _find_time_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     """Yield what keeps a circuit from being followed in time."""
-    network = scenario.network
-    if not scenario.experiment.only_curves:
+    network, clock, plan = scenario.network, scenario.dynamics.ends_by_clock, scenario.experiment
+    if not plan.only_curves and not clock:
         return
-    yield from _find_untimed_devices(scenario)
-    if isinstance(scenario.learning.rule, Coupled):
-        yield ("learning", "rule"), "clamps the outputs, which makes voltages jump: no settling curves", "nudge them"
+    if plan.only_curves:
+        yield from _find_untimed_devices(scenario)
+    none = "no settling curves" if plan.only_curves else "no phase can end by the clock"
+    coupled = isinstance(scenario.learning.rule, Coupled)
+    if coupled and (plan.only_curves or scenario.dynamics.nudged.duration is not None):
+        yield ("learning", "rule"), f"clamps the outputs, which makes voltages jump: {none}", "nudge them"
     if isinstance(network, LayeredNetwork):
         for name, diode in network.diodes.items():
             if not isinstance(diode, ExponentialDiodes):
                 hint = 'take { kind = "exponential", saturation = "1 nA" }'
-                yield ("network", "diodes", name), "makes voltages jump: no settling curves of ideal diodes", hint
+                yield ("network", "diodes", name), f"makes voltages jump: {none} with ideal diodes", hint
         if scenario.physical.capacitance is None:
             yield ("physical", "capacitance"), "is missing: without it voltages jump", 'write capacitance = "1 pF"'
     for k, element in enumerate(network.elements) if isinstance(network, GraphNetwork) else ():
         if element.kind == "diode" and element.model is None:
-            words = "is an ideal diode, which makes voltages jump: no settling curves"
+            words = f"is an ideal diode, which makes voltages jump: {none}"
             yield ("network", "elements", k), words, "give it a model"
 
 
@@ -368,11 +383,17 @@ def _find_energy_faults(scenario: CircuitSpec) -> Iterator[Fault]:
             yield ("energy", key), "changes nothing: nothing is written", "leave it out"
 
 
+def _find_clock_faults(scenario: CircuitSpec) -> Iterator[Fault]:
+    dynamics = scenario.dynamics
+    durations = {"free": dynamics.free.duration, "nudged": dynamics.nudged.duration}
+    return find_clock_faults(durations, dynamics.tolerance, scenario.experiment, scenario.devices)
+
+
 def _find_settling_faults(scenario: CircuitSpec) -> Iterator[Fault]:
     dynamics = scenario.dynamics
     if is_fast(scenario):
         return
-    why = "layers with ideal diodes and no devices but weights alone are settled by sweeps"
+    why = "layers with ideal diodes, no clock and no devices but weights alone are settled by sweeps"
     for key in _list_given(dynamics):
-        if key != "tolerance":
+        if key not in ("tolerance", "free", "nudged"):
             yield ("dynamics", key), f"changes nothing: {why}", "leave it out"

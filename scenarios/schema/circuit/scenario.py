@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from devices.circuit.components import CircuitDevices
 from devices.circuit.energy import CircuitEnergy
-from devices.circuit.units import Capacitance, Volt
+from devices.circuit.units import Capacitance, Duration, Volt
 from devices.parameters import Parameters
 
 from ..head import ScenarioHead, refuse_faults
@@ -42,8 +42,21 @@ class CircuitPhysical(Parameters):
     """Capacitance of every free node to ground; absent: those of the elements alone. It matters in time only."""
 
 
+class CircuitPhase(Parameters):
+    """The end of one settling: at rest, or after a fixed time."""
+
+    duration: Annotated[Duration, Field(gt=0.0, le=1000.0)] | None = None
+    """Exactly this long, at rest or not, such as "5 us"; absent: until the circuit is at rest."""
+
+
 class CircuitDynamics(Parameters):
     """How far a circuit settles."""
+
+    free: CircuitPhase = CircuitPhase()
+    """End of the free settling, which starts from 0 V."""
+
+    nudged: CircuitPhase = CircuitPhase()
+    """End of each nudged settling, which starts where the free one ended."""
 
     tolerance: Annotated[float, Field(ge=1e-14, le=0.1)] | None = None
     """Net current of a node at which it counts as at rest, over the largest sum of magnitudes of currents at a node.
@@ -56,6 +69,11 @@ class CircuitDynamics(Parameters):
 
     precision: Literal["single", "double"] = "double"
     """Of layers with ideal diodes."""
+
+    @property
+    def ends_by_clock(self) -> bool:
+        """Whether the clock ends a phase, at rest or not; see `substrate.protocol.has_settled`."""
+        return self.free.duration is not None or self.nudged.duration is not None
 
     @property
     def limit(self) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from ...protocol import Nudge, SettlingResult, has_settled
-from ..exact import Blocks, CircuitPoint, Mask
+from ..exact import Blocks, CircuitPoint, Mask, WeighedLimit
 from ..linear import solve_each
 from .chip import LayeredChip
 
@@ -145,3 +145,7 @@ class LayeredOracle:
         count = np.float64(np.count_nonzero(keep))
         with np.errstate(invalid="ignore", divide="ignore"):  # no sample counts
             return {name: factor * block / count for name, block in self._chip.contrast(after, before).items()}
+
+    def weigh_nodes(self, point: CircuitPoint, keep: Mask) -> WeighedLimit:
+        """Return the limit itself: there are no amplifiers."""
+        return WeighedLimit(np.where(keep[:, None], point.response, 0.0), self.compute_gradients(point, keep))

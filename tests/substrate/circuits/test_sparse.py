@@ -9,9 +9,9 @@ from substrate.circuits.circuit import Capacitors, Conductors, IdealDiodes
 from substrate.circuits.contrast import contrast_drops, differentiate_parameters
 from substrate.circuits.exact import GraphOracle
 from substrate.circuits.linear import linearise_circuit
+from substrate.circuits.motion.transient import follow_transient
 from substrate.circuits.rest import METHODS, find_circuit_rest
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system, compute_net_currents
-from substrate.circuits.transient import follow_transient
 from substrate.protocol import Nudge, Status
 
 from .circuits import KINDS as SMALL

@@ -14,7 +14,10 @@ from learning.circuits.squared import SquaredDrops
 from learning.oracle.circuits.ledger import TERMS, CircuitTrial, measure_circuit
 from learning.oracle.circuits.remedies import REMEDIES, CircuitMeans, measure_circuit_remedies
 from learning.schemes.nodes import Centred, OneSided
-from tests.substrate.circuits.circuits import KINDS, draw_batch, make_chip
+from substrate.circuits.chip import CircuitChip
+from substrate.circuits.design import PhaseClock
+from tests.substrate.circuits.circuits import KINDS, draw_batch, make_chip, make_design
+from tests.substrate.circuits.motion.test_clock import add_capacitors, find_modes
 
 RATE = 1e-12
 CENTRED = (Centred(beta=1e-5),)
@@ -55,7 +58,10 @@ def test_the_terms_add_up_to_the_error(kind, rule):
         assert tuple(book.terms()) == TERMS
         total = sum(book.terms().values())
         assert np.abs(total - (book.steps[-1] - book.steps[0])).max() < 1e-12 * np.abs(book.steps[-1]).max()
-        for whole, parts in (("asymmetry", ("metric", "irreducible")), ("finite_nudge", ("goal", "nudge_bias"))):
+        for whole, parts in (
+            ("asymmetry", ("metric", "per_node", "irreducible")),
+            ("finite_nudge", ("goal", "nudge_bias")),
+        ):
             gap = sum(book.parts[part] for part in parts) - book.terms()[whole]
             assert np.abs(gap).max() <= 1e-9 * np.abs(book.steps[0]).max()
 
@@ -153,3 +159,28 @@ def test_the_right_change_takes_a_planted_cause_away(cause, cure):
     else:
         assert after[cure] == min(after.values())
         assert after[cure] < 0.3 * error(found.vectors[0].steps[-1]) or cause == "noise"
+
+
+@pytest.mark.parametrize("nudge", ["continuous", "held"])
+def test_reading_before_rest_is_settling_and_fades_as_the_slowest_mode(nudge):
+    design = add_capacitors(make_design("linear", nudge=nudge))
+    chip = CircuitChip(design, {"conductance/elements": design.circuit.conductors.g})
+    x, target = draw_batch("linear")
+    trial = CircuitTrial(x, target, SquaredDrops(), list(CENTRED), True, {})
+    slowest = find_modes(chip.system(), 0.0)[0][0]
+
+    def measure_settling(taus):
+        clock = PhaseClock(taus / slowest, taus / slowest)
+        found = measure_circuit(chip.variant(clock=clock), trial, 1, lambda _: None)
+        assert found.keep.all()
+        for book in all_books(found):
+            shares = sizes(book)
+            assert shares["asymmetry"] < 1e-12
+            assert shares["precision"] == shares["readout"] == 0.0
+            yield shares["settling"]
+
+    early, late, rest = (np.array([*measure_settling(taus)]) for taus in (8.0, 10.0, 60.0))
+    # The nudge moves the slowest rate by a few percent, and the free phase misses as much again.
+    np.testing.assert_allclose(np.log(early / late), 2.0, atol=0.4)
+    assert (late > 1e-6).all()
+    assert (rest < 1e-11).all()

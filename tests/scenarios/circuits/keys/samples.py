@@ -33,6 +33,7 @@ for _kind, _model in (("mos", "penn"), ("diode", "second"), ("mos", "other"), ("
     TWO["network"]["elements"].append(_more | ({"gate": "2 V"} if _kind == "mos" else {}))
 CURVES = {"kind": "settle", "duration": "5 ns", "points": 8}
 SETTLED = change(LATTICE, ("physical.capacitance", "1 pF"), ("experiment", CURVES))
+CHARGED = change(EXPONENTIAL, ("physical.capacitance", "1 pF"))
 RESISTOR = {"name": "mos", "kind": "conductor", "between": ["high", "mid"], "conductance": "1 mS"}
 
 FOUND: dict[str, Sample | Silent] = {
@@ -176,6 +177,8 @@ FOUND: dict[str, Sample | Silent] = {
     ),
     **name("chip", change(LAYERS, ("devices.weights.mismatch_sigma", 0.1)), "chip", instance=3),
     **name("dynamics", LAYERS, "dynamics", tolerance=1e-3, sweeps=2, precision="single"),
+    **name("dynamics.free", CHARGED, "dynamics.free", duration="100 ns"),
+    **name("dynamics.nudged", CHARGED, "dynamics.nudged", duration="100 ns"),
     **name("phases", LAYERS, "phases", nudge="held"),
     **name(
         "devices.weights",
@@ -301,7 +304,7 @@ FOUND: dict[str, Sample | Silent] = {
         tasks={"A": [["435.1 mV", "0.31 V"]], "B": [["18.1 mV", "0.16 V"]]},
         offsets={"A": [["1 mV"]]},
     ),
-    **name("experiment[measure]", NOISY, "experiment", samples=1, repeats=4),
+    **name("experiment[measure]", NOISY, "experiment", samples=1, repeats=4, interactions=True),
     "experiment[measure].kind": Sample(LAYERS, "experiment", {"kind": "evaluate"}),
     **name(
         "experiment[train]",

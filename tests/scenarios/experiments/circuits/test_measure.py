@@ -5,8 +5,12 @@ import pytest
 
 from learning.oracle.circuits.remedies import REMEDIES
 from scenarios.experiments.measure.advice import CIRCUIT_WORDS, WORDS
+from scenarios.experiments.measure.words import describe_asymmetry_parts
+from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
+from scenarios.report.figures import draw_figure
+from scenarios.report.sheets import make_sheets
 from scenarios.run.run import run_in_memory
 from tests.scenarios.experiments.circuits.test_train import BOARD
 from tests.scenarios.experiments.train.test_run import Watch
@@ -107,3 +111,70 @@ def test_error_vectors_are_measured_where_nothing_is_learned():
     assert result["gradient"]["cosine"].data.min() > 0.99
     assert "ledger/connections" not in result.groups
     assert make_answer(result)
+
+
+def test_the_parts_of_an_asymmetry_are_told():
+    result = run(**{"devices.amplifiers": {"backward_sigma": 0.1}, "learning.metric": "none"})
+    (sheet,) = [sheet for sheet in make_sheets(result, 8) if sheet.title.startswith("Parts of the asymmetry")]
+    assert sheet.columns == ["scheme", "layer", "sample", "metric", "per node", "irreducible"]
+    metric, per_node, rest = (float(cell.removesuffix(" %")) for cell in sheet.rows[1][3:])
+    assert metric == pytest.approx(100.0, abs=15.0)  # 255/256 on equal amplifiers
+    assert 1.0 < per_node < 30.0
+    assert 0.1 < rest < per_node
+    assert sheet.rows[4][:4] == ["", "out", "median", "0 %"]
+    (told,) = describe_asymmetry_parts(result)
+    assert told.startswith("Of the asymmetry in layer h1, 9")
+    assert f"(rms): metric {sheet.rows[1][3]}, what nominal gains of amplifiers explain; per node" in told
+    assert set(result["ledger/remedies"]["remedy"].data) == {"metric", "equal-gains"}
+    rows = [label.get_text() for label in draw_figure(result, "causes").axes[0].get_yticklabels()]
+    assert rows[:4] == ["asymmetry", "- metric", "- per node", "- irreducible"]
+
+
+def test_trims_are_advised_where_the_metric_does_not_fit():
+    result = run(**{"devices.amplifiers": {"backward_sigma": 0.1, "forward_sigma": 0.1}})
+    assert "a trim of B at every amplifier (devices.amplifiers): cosine 0.9" in make_answer(result)
+    gains = result["ledger/remedies"]
+    trims = list(gains["remedy"].data).index("trimmed-amplifiers")
+    assert (gains["error"].data[trims] < 1e-4).all()
+    assert (gains["error_before"].data[:2] > 0.01).all()
+
+
+def test_an_asymmetry_of_nothing_has_no_parts():
+    result = run(**{"phases.nudge": "held"})
+    assert not [sheet for sheet in make_sheets(result, 8) if sheet.title.startswith("Parts")]
+    assert describe_asymmetry_parts(result) == []
+
+
+def test_a_finite_nudge_without_the_metric_is_still_another_goal():
+    result = run(**{"learning.metric": "none", "learning.scheme.beta": {"fraction": 0.3}})
+    group = result["ledger"]
+    assert (group["goal"].data > 1e3 * group["nudge_bias"].data).all()
+
+
+def test_causes_alone_and_removed_have_a_table_and_a_figure():
+    devices = {"amplifiers": {"backward_sigma": 0.1}, "drops": {"noise": "1 mV", "offset_sigma": "5 mV"}}
+    edits = {"devices": {**AMPLIFIED["devices"], **devices}, "experiment": {"kind": "measure", "samples": 2}}
+    result = run(**edits, **{"experiment.interactions": True, "experiment.repeats": 3})
+    group = result["ledger/interactions"]
+    assert list(group["cause"].data) == ["amplifiers.backward_sigma", "drops.noise"]
+    assert group["alone"].data.shape == group["removed"].data.shape == (1, 3, 2)
+    (sheet,) = [sheet for sheet in make_sheets(result, 8) if sheet.title.startswith("Every cause alone")]
+    assert [row[2] for row in sheet.rows[:5]] == [*group["cause"].data, "no cause", "all causes", "interaction"]
+    assert len(draw_figure(result, "interactions").axes) == 3
+
+
+def test_interactions_without_any_cause_are_refused():
+    with pytest.raises(ScenarioError, match="no cause of error in devices or dynamics"):
+        run(devices={}, **{"experiment.interactions": True})
+
+
+def test_gains_against_noise_are_those_of_one_measurement():
+    result = run(**{"devices.drops": {"noise": "1 mV"}, "experiment.repeats": 8})
+    gains, gradient = result["ledger/remedies"], result["gradient"]
+    twice = list(gains["remedy"].data).index("larger-nudge")
+    # Half the noise in other draws, 3 samples of 4 to 10 components: beyond 0.85 by chance in 1 of 1000 seeds.
+    assert (gains["error"].data[twice] < 0.85 * gains["error_before"].data).all()
+    name = gains["layer"].data[0]
+    exact, measured = (gradient[f"delta_{kind}_{name}"].data for kind in ("exact", "estimated"))
+    one = np.linalg.norm(measured[0] * 256.0 - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert gains["error_before"].data[0] == pytest.approx(np.median(one), rel=1e-6)

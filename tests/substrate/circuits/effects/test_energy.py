@@ -5,9 +5,9 @@ import pytest
 
 from devices.circuit.energy import CircuitEnergy
 from substrate.circuits.circuit import Capacitors, compute_currents
+from substrate.circuits.motion.transient import follow_transient
 from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.system import apply_nothing, assemble_system
-from substrate.circuits.transient import follow_transient
 from substrate.protocol import Nudge
 from tests.substrate.circuits.circuits import draw_batch, make_chip, make_design
 from tests.substrate.circuits.layered.circuits import make_chip as make_layers

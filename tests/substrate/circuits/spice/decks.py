@@ -4,8 +4,8 @@ import numpy as np
 
 from substrate.circuits.spice.deck import DeckTimes, write_deck
 from substrate.circuits.system import CircuitDrive
+from tests.substrate.circuits.motion.test_transient import RUNS, prepare
 from tests.substrate.circuits.references import FOLDER, NAMES, load_reference
-from tests.substrate.circuits.test_transient import RUNS, prepare
 
 DECKS = FOLDER / "decks"
 

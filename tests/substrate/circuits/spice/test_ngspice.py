@@ -6,13 +6,13 @@ import pytest
 from substrate.circuits.circuit import Amplifiers, CircuitGraph, Conductors, Diodes
 from substrate.circuits.contrast import differentiate_parameters
 from substrate.circuits.linear import linearise_circuit
+from substrate.circuits.motion.transient import follow_transient
 from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.spice.deck import DeckTimes, write_deck
 from substrate.circuits.spice.ngspice import find_ngspice, find_ngspice_rest, follow_ngspice_transient, run_deck
 from substrate.circuits.system import apply_nothing, assemble_system
-from substrate.circuits.transient import follow_transient
+from tests.substrate.circuits.motion.test_transient import RUNS, prepare
 from tests.substrate.circuits.references import NAMES, load_reference
-from tests.substrate.circuits.test_transient import RUNS, prepare
 
 from .decks import DECKS
 

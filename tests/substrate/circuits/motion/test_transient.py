@@ -7,12 +7,11 @@ import pytest
 
 from substrate.circuits.circuit import Amplifiers, Capacitors, CircuitGraph, Conductors, IdealDiodes, compute_energy
 from substrate.circuits.linear import linearise_circuit
+from substrate.circuits.motion.transient import compute_capacitance, follow_transient, invert_capacitance
 from substrate.circuits.rest import find_circuit_rest
 from substrate.circuits.system import CircuitDrive, apply_nothing, assemble_system
-from substrate.circuits.transient import compute_capacitance, follow_transient, invert_capacitance
 from substrate.protocol import Status
-
-from .references import FOLDER, load_reference
+from tests.substrate.circuits.references import FOLDER, load_reference
 
 RUNS = json.loads((FOLDER / "transients.json").read_text())["runs"]
 

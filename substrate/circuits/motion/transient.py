@@ -17,10 +17,10 @@ from scipy import sparse
 from scipy.integrate import OdeSolution, solve_ivp
 from scipy.sparse.csgraph import connected_components
 
-from ..status import Status
-from .circuit import Array, compute_power
-from .linear import compute_sparse_jacobian
-from .system import CircuitDrive, CircuitSystem, compute_net_currents
+from ...status import Status
+from ..circuit import Array, compute_power
+from ..linear import compute_sparse_jacobian
+from ..system import CircuitDrive, CircuitSystem, compute_net_currents
 
 TOLERANCE = 1e-8
 """Error of a step, relative to the voltages."""
@@ -109,7 +109,12 @@ def _find_jumping(matrix: Array) -> NDArray[np.bool_]:
 
 
 def follow_transient(
-    system: CircuitSystem, drive: CircuitDrive, start: Array, times: Array, switch: float = 0.0
+    system: CircuitSystem,
+    drive: CircuitDrive,
+    start: Array,
+    times: Array,
+    switch: float = 0.0,
+    tolerance: float = TOLERANCE,
 ) -> Transient:
     """Return the path of every sample.
 
@@ -125,6 +130,8 @@ def follow_transient(
         When voltages are wanted, in seconds, from 0 on and increasing.
     switch : float
         In seconds.
+    tolerance : float
+        Error of a step, relative to the voltages.
 
     Raises
     ------
@@ -142,7 +149,7 @@ def follow_transient(
     status = np.full(len(start), Status.DIVERGED.value)
     for row in range(len(start)):
         one = drive.select(np.array([row]))
-        path, lost = _follow_sample(system, inverse, one, start[row], times, switch)
+        path, lost = _follow_sample(system, inverse, one, start[row], times, switch, tolerance)
         heat[row, : len(path)] = lost
         held = np.broadcast_to(one.held, (len(path), one.held.shape[1]))
         voltages[row, : len(path)] = system.nodes.expand(path, held)
@@ -155,15 +162,21 @@ def follow_transient(
 
 
 def _follow_sample(
-    system: CircuitSystem, inverse: sparse.csr_array, drive: CircuitDrive, start: Array, times: Array, switch: float
+    system: CircuitSystem,
+    inverse: sparse.csr_array,
+    drive: CircuitDrive,
+    start: Array,
+    times: Array,
+    switch: float,
+    tolerance: float,
 ) -> tuple[Array, Array]:
     """Return the voltages of the free nodes, (times, unknowns), and the heat (times,); fewer if they ran away."""
-    scale = max(np.abs(part).max(initial=0.0) for part in (system.nodes.constant(drive.held), start, drive.target))
+    scale = float(find_scale(system, drive, start[None])[0])
     switch = float(np.clip(switch, 0.0, times[-1]))
     grid, states, heat = np.union1d(times, [0.0, switch]), start[None], np.zeros(1)
     for phase, part in ((_without_nudge(drive), grid[grid <= switch]), (drive, grid[grid >= switch])):
         if len(part) > 1:
-            found, lost = _integrate(system, inverse, phase, states[-1], part, scale or 1.0)
+            found, lost = _integrate(system, inverse, phase, states[-1], part, scale, tolerance)
             states, heat = np.concatenate([states, found[1:]]), np.concatenate([heat, heat[-1] + lost[1:]])
             if len(found) < len(part):
                 break
@@ -172,12 +185,25 @@ def _follow_sample(
     return states[places], heat[places]
 
 
+def find_scale(system: CircuitSystem, drive: CircuitDrive, start: Array) -> Array:
+    """Return the largest voltage that is applied to a sample or that it starts from, (batch,); 1 V where all are 0."""
+    parts = system.nodes.constant(drive.held), start, drive.target
+    scale = np.max([np.abs(part).max(axis=1, initial=0.0) for part in parts], axis=0)
+    return np.where(scale > 0.0, scale, 1.0)
+
+
 def _without_nudge(drive: CircuitDrive) -> CircuitDrive:
     return drive._replace(beta=np.zeros_like(drive.beta), current=None)
 
 
 def _integrate(
-    system: CircuitSystem, inverse: sparse.csr_array, drive: CircuitDrive, u: Array, times: Array, scale: float
+    system: CircuitSystem,
+    inverse: sparse.csr_array,
+    drive: CircuitDrive,
+    u: Array,
+    times: Array,
+    scale: float,
+    tolerance: float,
 ) -> tuple[Array, Array]:
     """Return voltages of the free nodes and heat at times, `u` and 0 at the first; fewer rows if they ran away."""
     nudge = np.zeros(len(u))
@@ -197,7 +223,7 @@ def _integrate(
         return float(FAR * scale - np.abs(u).max(initial=0.0))
 
     leave.terminal = True  # type: ignore[attr-defined]
-    tolerances = {"rtol": TOLERANCE, "atol": 1e-3 * TOLERANCE * scale}
+    tolerances = {"rtol": tolerance, "atol": 1e-3 * tolerance * scale}
     asked: dict[str, Any] = {"t_eval": times, "events": leave, "jac": differentiate, "dense_output": True}
     if np.abs(move(0.0, u + GUESS * move(0.0, u))).max(initial=0.0) > FAR**10:
         slope = differentiate(0.0, u)

@@ -1,0 +1,1 @@
+"""How circuits move: paths in time, and phases that the clock ends."""
