@@ -44,7 +44,7 @@ def scenario(experiment=MEASURE, scheme="mine", rule="error-vector", **more):
     )
 
 
-@pytest.mark.parametrize("kinds", [("mine", "error-vector"), ("centred", "signs"), ("centred", {"kind": "apart"})])
+@pytest.mark.parametrize("kinds", [("mine", "error-vector"), ("centred", "signs"), ("centred", {"kind": "elsewhere"})])
 def test_a_kind_that_is_not_registered_is_refused_with_the_reason(kinds):
     with pytest.raises(nudgelab.ScenarioError, match="has to be registered first"):
         scenario(MEASURE, *kinds)
