@@ -124,7 +124,7 @@ def test_unequal_gains_of_the_reads_set_the_floor():
     """The pull rests where ``g_i W_ij = g_j W_ji``, which is not symmetric."""
     chip = random_chip(converters=Converters(readout=Adc(bits=16, full_scale=4.0, gain_sigma=0.2)))
     descended(chip, OpenLoop(draws=40), 40, 0.5)
-    gain = chip._reader._made[0].gain
+    gain = chip._reader._made[0][0].gain
     weighted = gain[:, None] * chip.topology.coupling(chip.effective)
     assert np.linalg.norm(weighted - weighted.T) / 2.0 < 0.25 * odd(chip)
 

@@ -1,6 +1,6 @@
 """Forecasts of the cosine of one measurement, against measurements.
 
-Means over 16 samples and 12 repeats scatter by some 0.005. The forecast is that of many units: in layers of 4 to 7 it
+Means over 16 samples and 12 repeats scatter by some 0.01. The forecast is that of many units: in layers of 4 to 7 it
 is off by up to 0.02 where noise is half of the estimate.
 """
 
@@ -54,7 +54,8 @@ def compare(chip, x, y, scheme, repeats=12):
 @pytest.mark.parametrize("scheme", [Centred(beta=0.2), OneSided(beta=0.2), Circle(beta=0.2, points=4)])
 def test_noise_of_reads(law, scheme):
     chip = random_chip(law=law, noise=Noise(read=2e-4), **READ | {"scale": 0.7, "cost": "mse"})
-    measured, foretold = compare(chip, *random_batch(chip, 16), scheme)
+    # Five of the samples are half noise, with a cosine that scatters by 0.3: their mean over the batch by 0.006.
+    measured, foretold = compare(chip, *random_batch(chip, 16), scheme, repeats=48)
     np.testing.assert_allclose(foretold, measured, rtol=0, atol=FEW)
     assert 0.3 < measured.min() < 0.998, measured
 
