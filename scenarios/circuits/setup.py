@@ -217,7 +217,7 @@ def _find_wire_faults(spec: CircuitSpec, design: CircuitDesign) -> list[Finding]
     count = len(circuit.free) + len(circuit.transistors.gate) + added
     if count <= LIMIT:
         return []
-    words = f"makes {count} free nodes, more than {LIMIT} that such a circuit may have"
+    words = f"makes {count:,} free nodes, more than {LIMIT:,} that such a circuit may have"
     return [(("devices", "weights", "wires"), words, "use fewer nodes, or leave the wires out")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from substrate.circuits.self_learning.learner import LARGEST
+from substrate.circuits.system import FULL
 
 from ..language.faults import Finding
 from ..schema.circuit.scenario import CircuitSpec
@@ -24,8 +24,8 @@ def find_update_faults(spec: CircuitSpec, built: BuiltCircuit) -> Iterator[Findi
         words = f"changes gates and conductances, but what is learned is {', '.join(blocks) or 'nothing'}"
         yield place, words, "write learn = true at transistors and resistors, and nowhere else"
         return
-    if (free := len(built.design.circuit.free)) > LARGEST:
-        words = f"{free:,} free nodes, more than {LARGEST:,} of a circuit that learns by itself"
+    if (free := len(built.design.circuit.free)) > FULL:
+        words = f"{free:,} free nodes, more than {FULL:,} of a circuit that learns by itself"
         yield ("network",), words, "use fewer nodes"
     yield from _find_range_faults(spec, blocks)
     names = [name for block in blocks for name in built.names[block]]

@@ -13,7 +13,7 @@ from .circuit import Array
 from .contrast import differentiate_parameters, multiply_drops
 from .linear import compute_jacobians, hold_nodes, linearise_circuit, solve_each
 from .rest import CircuitRest, find_circuit_rest
-from .system import LIMIT, CircuitDrive, apply_nothing
+from .system import FULL, CircuitDrive, apply_nothing
 from .trims import find_node_factors, weigh_elements
 
 Mask = NDArray[np.bool_]
@@ -58,7 +58,8 @@ class WeighedLimit(NamedTuple):
     """What a vanishing nudge finds with a factor for every node: of its nudge as divisor, and of its reading."""
 
     vectors: Array
-    """Error vectors, (batch, nodes), in V^2/A; those of a sample that does not count are 0."""
+    """Error vectors, (batch, nodes), in V^2/A; those of a sample that does not count are 0. NaN, as the blocks, where
+    amplifiers stand between more than `system.FULL` free nodes: their factors are not known."""
 
     blocks: Blocks
     """Gradients by block, means over the samples that count."""
@@ -162,10 +163,11 @@ class GraphOracle:
     def weigh_nodes(self, point: CircuitPoint, keep: Mask) -> WeighedLimit:
         """Return the limit with the factors of `substrate.circuits.trims`; see `CircuitOracle`."""
         system, circuit, nodes = self._system, self._system.circuit, self._system.nodes
-        if not len(circuit.amplifiers.entry) or nodes.unknowns > LIMIT:
-            return WeighedLimit(
-                np.where(keep[:, None], point.response, 0.0), self.compute_limits(point, point.response, keep)
-            )
+        if not len(circuit.amplifiers.entry) or nodes.unknowns > FULL:
+            known = np.nan if len(circuit.amplifiers.entry) else 1.0
+            blocks = self.compute_limits(point, point.response, keep)
+            vectors = np.where(keep[:, None], point.response, 0.0)
+            return WeighedLimit(known * vectors, {name: known * block for name, block in blocks.items()})
         held, nominal = np.zeros((np.count_nonzero(keep), nodes.unknowns), dtype=bool), np.ones(nodes.unknowns)
         held[:, self._order], nominal[self._order] = point.clamped[keep], self.metrics
         volts, _ = self._unfold(point, point.response, keep)

@@ -17,6 +17,9 @@ LIMIT = 250_000
 DENSE = 256
 """Largest number of free nodes whose Jacobian is kept as a full matrix: beyond, a sparse one is faster."""
 
+FULL = 2000
+"""Largest number of free nodes in what needs a full matrix, such as the inverse of one: 32 MB each."""
+
 
 class SampleConductances(NamedTuple):
     """Matrices of one sample whose conductances are its own, as `CircuitSystem` has them."""

@@ -215,7 +215,7 @@ def describe_asymmetry_parts(result: ResultData) -> list[str]:
         if share > NEGLIGIBLE
     ]
     whole = f"Of the asymmetry in layer {ledger['layer'].data[k]}, {format_percent(size[k])} (rms)"
-    return [f"{whole}: {'; '.join(told)}."]
+    return [f"{whole}: {'; '.join(told)}."] if told else []
 
 
 def find_part_places(ledger: Group, names: tuple[str, ...]) -> list[int]:

@@ -12,7 +12,7 @@ from scipy import linalg
 from ...status import Status
 from ..circuit import Array
 from ..rest import CircuitRest
-from ..system import LIMIT, CircuitDrive, CircuitSystem, compute_constant, compute_net_currents
+from ..system import FULL, CircuitDrive, CircuitSystem, compute_constant, compute_net_currents
 from .transient import FAR, REST, find_scale, follow_transient, invert_capacitance
 
 _SHARP = 1e-9
@@ -38,7 +38,7 @@ def follow_phase(system: CircuitSystem, drive: CircuitDrive, start: Array, durat
     ValueError
         If a free node lacks a capacitor, or ideal diodes or clamps bound voltages.
     """
-    if system.circuit.is_linear and drive.clamped is None and system.nodes.unknowns <= LIMIT:
+    if system.circuit.is_linear and drive.clamped is None and system.nodes.unknowns <= FULL:
         unknowns = _follow_linear(system, drive, start, duration)
     else:
         path = follow_transient(system, drive, start, np.array([duration]), tolerance=_SHARP)

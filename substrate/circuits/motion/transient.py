@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from ...status import Status
 from ..circuit import Array, compute_power
 from ..linear import compute_sparse_jacobian
-from ..system import CircuitDrive, CircuitSystem, compute_net_currents
+from ..system import FULL, CircuitDrive, CircuitSystem, compute_net_currents
 
 TOLERANCE = 1e-8
 """Error of a step, relative to the voltages."""
@@ -30,9 +30,6 @@ REST = 1e-6
 
 FAR = 1e6
 """Voltages this many times larger than all that is applied are those of a circuit that has diverged."""
-
-JOINED = 2000
-"""Largest number of free nodes that capacitors may join to each other: the inverse of their matrix is full."""
 
 
 GUESS = 1e-6
@@ -73,14 +70,14 @@ def invert_capacitance(system: CircuitSystem) -> sparse.csr_array:
     Raises
     ------
     ValueError
-        If it is singular, so that the voltages of some free nodes could jump, or capacitors join more than `JOINED`
+        If it is singular, so that the voltages of some free nodes could jump, or capacitors join more than `FULL`
         free nodes to each other.
     """
     matrix = compute_capacitance(system)
     groups = connected_components(matrix, directed=False)[1]
     sizes = np.bincount(groups)
-    if len(sizes) and sizes.max() > JOINED:
-        raise ValueError(f"capacitors join {sizes.max()} free nodes to each other: at most {JOINED} in a transient")
+    if len(sizes) and sizes.max() > FULL:
+        raise ValueError(f"capacitors join {sizes.max()} free nodes to each other: at most {FULL} in a transient")
     alone = np.flatnonzero(sizes[groups] == 1)
     own = matrix.diagonal()[alone]
     loose = alone[own == 0.0].tolist()

@@ -24,10 +24,7 @@ from ..circuit import Array, CircuitGraph, Nodes
 from ..nodes import find_ends
 from ..rest import TOLERANCE
 from ..solve import make_equations
-from ..system import RestProblem, apply_nothing, assemble_system, compute_constant, find_bounds
-
-LARGEST = 2000
-"""Free nodes of a circuit that learns, at most: its two networks keep full matrices."""
+from ..system import FULL, RestProblem, apply_nothing, assemble_system, compute_constant, find_bounds
 
 
 class EdgeRule(NamedTuple):
@@ -89,17 +86,15 @@ def make_networks(learner: Learner) -> LearningNetworks:
     Raises
     ------
     ValueError
-        If they have more than `LARGEST` free nodes.
+        If they have more than `FULL` free nodes.
     """
     rule, circuit = learner.rule, learner.circuit
     mos, g = circuit.transistors, circuit.conductors
     bare = g.g.copy()
     bare[rule.conductors] = 0.0  # what is learned is added by the kernels
     system = assemble_system(circuit._replace(conductors=g._replace(g=bare)))
-    if system.nodes.unknowns > LARGEST:
-        raise ValueError(
-            f"{system.nodes.unknowns} free nodes: circuits that learn by themselves have at most {LARGEST}"
-        )
+    if system.nodes.unknowns > FULL:
+        raise ValueError(f"{system.nodes.unknowns} free nodes: circuits that learn by themselves have at most {FULL}")
     held, aim = (np.concatenate([getattr(task, part) for task in learner.tasks]) for part in ("held", "aim"))
     drive = apply_nothing(held, len(circuit.outputs))
     constant, known = compute_constant(system, drive), system.nodes.constant(held)

@@ -5,6 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
+import nudgelab
 from learning.circuits.squared import SquaredDrops
 from learning.oracle.circuits.ledger import CircuitTrial, measure_circuit
 from learning.oracle.circuits.remedies import CircuitMeans, measure_circuit_remedies
@@ -106,3 +107,13 @@ def test_trims_of_amplifiers_are_measured_to_cure_all_of_it(shape):
     assert np.linalg.norm(gain.true - found.point.adjoint) > 0.01 * np.linalg.norm(gain.true)
     again = CircuitMeans(chip.variant(trimmed=True), trial, trial.schemes[0])
     assert "trimmed-amplifiers" not in measure_circuit_remedies(again, found, ("asymmetry",))
+
+
+def test_factors_of_too_many_nodes_are_not_known_and_not_told(monkeypatch):
+    """Neither as a part of 0 nor in a sentence that says nothing."""
+    monkeypatch.setattr("substrate.circuits.exact.FULL", 2)
+    result = nudgelab.load("circuits/amplifiers", {"devices.amplifiers.backward_sigma": "30 %"}).run()
+    parts = result["ledger"]["part_relative"]
+    assert np.isnan(parts.sel(part=["per_node", "irreducible"])).all()
+    assert np.isfinite(parts.sel(part=["goal", "nudge_bias"])).all()
+    assert not [line for line in result.remarks if line.startswith("Of the asymmetry")]
