@@ -12,6 +12,7 @@ from rich.console import Console
 from learning.oracle.circuits.ledger import TERMS as CIRCUIT_TERMS
 from learning.oracle.ledger.remedies import REMEDIES
 from learning.oracle.ledger.vectors import TERMS
+from learning.rules.rule import RULES
 from scenarios.experiments.alarms import KINDS
 from scenarios.experiments.measure.advice import PARTS, WORDS
 from scenarios.experiments.measure.words import NAMES
@@ -48,7 +49,8 @@ def settled(status, steps=((3, 4), (5, 9))):
 
 
 def test_every_cause_in_the_ledger_and_every_remedy_has_words():
-    assert NAMES.keys() == {*TERMS, *CIRCUIT_TERMS}
+    rules = {term for rule in RULES for term in getattr(rule, "terms", ())}
+    assert NAMES.keys() == {*TERMS, *CIRCUIT_TERMS, *rules}
     assert WORDS.keys() == REMEDIES.keys()
     assert PARTS.keys() < REMEDIES.keys()
     assert KINDS.keys() == {"dead", "saturated", "unsettled", "clipped"}
