@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.design import PhaseClock
+from substrate.circuits.exact import Blocks
 from substrate.circuits.forms import AnyCircuitChip, make_oracle
 from substrate.circuits.layered.chip import LayeredChip
 from substrate.protocol import has_settled
 
 from ...circuits.coupled import Coupled
+from ...circuits.rule import CircuitReading, combine_contrasts
 from ...circuits.squared import SquaredDrops
 from ...schemes.nodes import Backward, Centred, OneSided
 from ...schemes.scheme import Scheme
@@ -56,6 +58,12 @@ class CircuitGain(NamedTuple):
 
     keep: NDArray[np.bool_]
     """Samples that settled."""
+
+    blocks: Blocks
+    """Batch gradients by block, over the samples that counted before; weighed like the vectors."""
+
+    exact: Blocks
+    """Exact gradients by block, of the circuit with the change."""
 
 
 def _hold_nudge(now: CircuitMeans) -> CircuitMeans | None:
@@ -192,12 +200,6 @@ REMEDIES = {
 """Every change that may help on a circuit, by its name."""
 
 
-def find_first_vector(now: CircuitMeans, found: CircuitMeasurement, scheme: int) -> Array:
-    """Return the error vectors of the first measurement without any change, (batch, nodes), to compare gains with."""
-    unit = find_unit(found.point, found.keep) if isinstance(now.trial.rule, Coupled) else 1.0
-    return find_vector(now.chip, now.trial, found.readings[scheme]) / unit
-
-
 def measure_circuit_remedies(
     now: CircuitMeans, found: CircuitMeasurement, terms: tuple[str, ...]
 ) -> dict[str, CircuitGain]:
@@ -218,16 +220,32 @@ def measure_circuit_remedies(
             continue
         changed = remedy.change(now)
         if changed is not None:
-            gains[name] = _measure_gain(changed, remedy.keys, found)
+            reading = changed.trial.rule.measure(changed.chip, changed.trial.present(0), changed.scheme)
+            gains[name] = _read_gain(changed, found, reading, remedy.keys)
     return gains
 
 
-def _measure_gain(changed: CircuitMeans, keys: str, found: CircuitMeasurement) -> CircuitGain:
-    """Measure once more after a change, which may make another circuit with another exact gradient."""
-    chip, trial, point = changed.chip, changed.trial, found.point
-    reading = trial.rule.measure(chip, trial.present(0), changed.scheme)
-    if isinstance(chip, CircuitChip):
-        point = make_oracle(chip).find_point(trial.x, trial.target)
+def read_first_gain(now: CircuitMeans, found: CircuitMeasurement, scheme: int) -> CircuitGain:
+    """Return what the first measurement says without any change, to compare gains with."""
+    return _read_gain(now, found, found.readings[scheme], "")
+
+
+def _read_gain(now: CircuitMeans, found: CircuitMeasurement, reading: CircuitReading, keys: str) -> CircuitGain:
+    """Return what one measurement says, in units of the exact gradients: those of another circuit after a change."""
+    chip, trial, point = now.chip, now.trial, found.point
+    exact = {name: book.steps[0] for name, book in found.blocks[0].items()}
+    if keys and isinstance(chip, CircuitChip):
+        oracle = make_oracle(chip)
+        point = oracle.find_point(trial.x, trial.target)
+        exact = oracle.compute_gradients(point, found.keep)
     keep = has_settled(reading.status, chip.ends_by_clock) & point.reached
     unit = find_unit(point, found.keep & keep) if isinstance(trial.rule, Coupled) else 1.0
-    return CircuitGain(keys, find_vector(chip, trial, reading) / unit, point.adjoint, keep)
+    blocks = combine_contrasts(chip, reading, found.keep, trial.metric)
+    return CircuitGain(
+        keys=keys,
+        delta=find_vector(chip, trial, reading) / unit,
+        true=point.adjoint,
+        keep=keep,
+        blocks={name: block / unit for name, block in blocks.items()},
+        exact=exact,
+    )

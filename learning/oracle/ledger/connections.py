@@ -26,7 +26,7 @@ from ... import cost
 from ...rules.contrastive import Contrastive, contrast_readings
 from ...rules.dyadic import Dyadic
 from ...rules.error_vector import ErrorVector
-from ..exact import compute_exact_gradients
+from ..exact import ExactErrors, compute_exact_gradients
 from ..goal import ChangedGoal
 from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
 from .vectors import Ledger, compute_sample_moments, list_rule_terms, split_finite_nudge
@@ -108,6 +108,16 @@ def make_connection_ledgers(
         book = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))
         books[name] = book._replace(cut=most, names=list_rule_terms(trial.rule))
     return books
+
+
+def find_batch_gradients(
+    chip: Chip, trial: Trial, taken: SchemeRun, reference: ExactErrors, keep: Mask
+) -> dict[str, tuple[Array, Array]]:
+    """Return what the rule asks for after a run, and the exact gradient beside; over the samples `keep`, by block."""
+    rule, split = _Products(chip, trial, keep), chip.topology.split
+    rest = {chip.topology.input: trial.x} | split(reference.equilibrium.activity)
+    asked, exact = rule.measured(taken, None), rule.reference(split(reference.delta), rest, local=False)
+    return {name: (block, exact[name]) for name, block in asked.items()}
 
 
 def _find_parts_of_limit(runs: LedgerRuns) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from substrate.protocol import has_settled
 
 from ...schemes.scheme import QuasiStaticSwing
 from ..exact import ExactErrors, compute_exact_errors
+from .connections import find_batch_gradients
 from .remedies import REMEDIES, GradientSetting
 from .runs import Mask, Trial, is_ended_by_clock, list_noise_causes, list_readout_causes, run_trial
 
@@ -30,6 +31,9 @@ class RemedyGain(NamedTuple):
 
     keep: Mask
     """Samples that it could measure, (batch,)."""
+
+    blocks: dict[str, tuple[Array, Array]]
+    """What the rule asks of every connection, and the exact gradient of the chip with the remedy, by block."""
 
 
 def measure_remedy_gain(chip: Chip, trial: Trial, s: int, remedy: str, reference: ExactErrors) -> RemedyGain:
@@ -62,8 +66,9 @@ def measure_remedy_gain(chip: Chip, trial: Trial, s: int, remedy: str, reference
         trial.clamp(quiet)
         quiet.settle()
         reference = compute_exact_errors(quiet, trial.target)
-    one = run_trial(
-        better, trial._replace(schemes=[after.scheme], mirror=has_conjugate_answers(better.design.devices))
-    ).taken[0]
+    trial = trial._replace(schemes=[after.scheme], mirror=has_conjugate_answers(better.design.devices))
+    one = run_trial(better, trial).taken[0]
     settled = has_settled(one.estimate.status, is_ended_by_clock(better, after.scheme))
-    return RemedyGain(one.estimate.flat, reference.delta, settled & reference.equilibrium.reached)
+    keep = settled & reference.equilibrium.reached
+    blocks = find_batch_gradients(better, trial, one, reference, keep)
+    return RemedyGain(one.estimate.flat, reference.delta, keep, blocks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from learning.oracle.circuits.interactions import measure_circuit_interactions
 from learning.oracle.circuits.ledger import CircuitTrial, measure_circuit
-from learning.oracle.circuits.remedies import CircuitMeans, find_first_vector, measure_circuit_remedies
+from learning.oracle.circuits.remedies import CircuitMeans, measure_circuit_remedies, read_first_gain
 
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group
@@ -28,12 +28,13 @@ def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     if plan.interactions:
         interactions = measure_circuit_interactions(chip, trial, setup.scenario.repeats(plan), work.watch.say)
         groups |= make_circuit_interaction_groups(chip, groups["ledger"], found, interactions)
-    if work.setting.advise and (blamed := find_largest_cause(groups["ledger"])) is not None:
+    blamed = find_largest_cause(groups["ledger"], groups.get("ledger/connections"))
+    if work.setting.advise and blamed is not None:
         work.watch.say("what would help")
         now = CircuitMeans(chip, trial, schemes[blamed.scheme])
         gains = measure_circuit_remedies(now, found, blamed.terms)
-        own = find_first_vector(now, found, blamed.scheme)
-        groups["ledger/remedies"] = make_circuit_remedy_group(chip, found, blamed.scheme, own, gains)
+        own = read_first_gain(now, found, blamed.scheme)
+        groups["ledger/remedies"] = make_circuit_remedy_group(found, blamed.scheme, own, gains)
     return groups, COMPLETE
 
 

@@ -29,7 +29,14 @@ from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
 from ...results.views import format_quantity
 from ..kind import Batch
-from ..measure.ledger_tables import compute_silence_level, make_block_tables, make_interaction_group, make_vector_tables
+from ..measure.ledger_tables import (
+    Quality,
+    compute_silence_level,
+    make_block_tables,
+    make_interaction_group,
+    make_quality_tables,
+    make_vector_tables,
+)
 from .energy import make_energy_group
 
 Array = NDArray[np.float64]
@@ -238,35 +245,36 @@ def make_circuit_interaction_groups(
 
 
 def make_circuit_remedy_group(
-    chip: AnyCircuitChip, found: CircuitMeasurement, scheme: int, own: Array, gains: dict[str, CircuitGain]
+    found: CircuitMeasurement, scheme: int, own: CircuitGain, gains: dict[str, CircuitGain]
 ) -> Group:
-    """Return cosine and error of every layer before and after each change: of one measurement, `own` without any."""
-    columns, true = find_columns(chip), found.point.adjoint
+    """Return cosine and error of every layer and block before and after each change; `own` is the measurement before.
+
+    All are of one measurement, with the same noise.
+    """
+    columns = find_columns(found.chip)
     parts = list(columns.columns.values())
-    silent = compute_silence_level(true[found.keep][:, part] for part in parts)
-    live = [found.keep & is_live(true[:, part], silent) for part in parts]
+    silent = compute_silence_level(found.point.adjoint[found.keep][:, part] for part in parts)
 
-    def judge(vectors: Array, exact: Array, keep: NDArray[np.bool_]) -> Array:
-        pairs = [(vectors[rows & keep][:, c], exact[rows & keep][:, c]) for rows, c in zip(live, parts, strict=True)]
-        return np.array([compute_quality(one, other) for one, other in pairs])
+    def judge(gain: CircuitGain) -> list[Quality]:
+        keep = found.keep & gain.keep
+        pairs = [(gain.delta[keep][:, part], gain.true[keep][:, part]) for part in parts]
+        live = [is_live(there, silent) for _, there in pairs]
+        return [compute_quality(one[rows], there[rows]) for (one, there), rows in zip(pairs, live, strict=True)]
 
-    before = judge(own, true, found.keep)
-    after = np.array([judge(gain.delta, gain.true, gain.keep) for gain in gains.values()]).reshape(
-        len(gains), len(parts), 2
-    )
-    words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
-    group: Group = {
-        "layer": Variable(("layer",), np.array(columns.names), long_name="layer"),
+    def judge_blocks(gain: CircuitGain) -> list[Quality]:
+        return [compute_quality(gain.blocks[n].reshape(1, -1), e.reshape(1, -1)) for n, e in gain.exact.items()]
+
+    return {
         "remedy": Variable(("remedy",), np.array(list(gains), dtype=str), long_name="change, by its name"),
         "keys": Variable(
             ("remedy",), np.array([gain.keys for gain in gains.values()], dtype=str), long_name="keys that it changes"
         ),
         "blamed": Variable((), scheme, long_name="place of the scheme that was measured again"),
+        "layer": Variable(("layer",), np.array(columns.names), long_name="layer"),
+        **make_quality_tables("layer", judge(own), [judge(gain) for gain in gains.values()]),
+        "connection": Variable(("connection",), np.array(list(own.exact), dtype=str)),
+        **make_quality_tables("connection", judge_blocks(own), [judge_blocks(gain) for gain in gains.values()]),
     }
-    for k, name in enumerate(("cosine", "error")):
-        group[f"{name}_before"] = Variable(("layer",), before[:, k], long_name=f"{words[k]}, as it is")
-        group[name] = Variable(("remedy", "layer"), after[..., k], long_name=f"{words[k]}, after the change")
-    return group
 
 
 def _make_block_group(setup: CircuitSetup, name: str, found: CircuitMeasurement) -> Group:

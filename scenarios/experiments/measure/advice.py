@@ -95,22 +95,21 @@ class RemedyAttempt(NamedTuple):
         )
 
 
-def list_attempts(group: Group, layer: int) -> list[RemedyAttempt]:
-    """Return what was measured in a group `ledger/remedies`, the largest gain of the layer first."""
-    before, error_before = (float(group[f"{name}_before"].data[layer]) for name in ("cosine", "error"))
+def list_attempts(group: Group, place: int, written: bool = False) -> list[RemedyAttempt]:
+    """Return what was measured in a group `ledger/remedies`, the largest gain of the layer or connection first."""
+    names = [f"{name}_written" if written else name for name in ("cosine", "error")]
+    before, error_before = (float(group[f"{name}_before"].data[place]) for name in names)
     found = [
-        RemedyAttempt(str(name), str(keys), before, float(cosine[layer]), error_before, float(error[layer]))
-        for name, keys, cosine, error in zip(
-            *(group[name].data for name in ("remedy", "keys", "cosine", "error")), strict=True
-        )
-        if np.isfinite(error[layer])
+        RemedyAttempt(str(name), str(keys), before, float(cosine[place]), error_before, float(error[place]))
+        for name, keys, cosine, error in zip(*(group[name].data for name in ("remedy", "keys", *names)), strict=True)
+        if np.isfinite(error[place])
     ]
     return sorted(found, key=lambda a: (not a.helps, -round(np.nan_to_num(a.cosine), 3), a.error))
 
 
-def describe_remedies(group: Group | None, layer: int) -> str:
-    """Return what would help in a layer, each change with the gain that was measured; empty without measurements."""
-    attempts = list_attempts(group, layer) if group else []
+def describe_remedies(group: Group | None, place: int, written: bool = False) -> str:
+    """Return what would help in a layer or connection, each change with its gain; empty without measurements."""
+    attempts = list_attempts(group, place, written) if group else []
     good, bad = ([a for a in attempts if a.helps is helps][:_TOLD] for helps in (True, False))
     found = [f" What would help, each measured alone: {_describe_attempts(good)}."] if good else []
     if bad:
@@ -118,13 +117,13 @@ def describe_remedies(group: Group | None, layer: int) -> str:
     return "".join(found)
 
 
-def find_main_part(group: Group | None, layer: int) -> str:
-    """Return what was taken away with the largest gain in a layer; empty if nothing was, or nothing helped.
+def find_main_part(group: Group | None, place: int, written: bool = False) -> str:
+    """Return what was taken away with the largest gain in a layer or connection; empty if nothing was, or helped.
 
     Weights that are kept symmetric take the asymmetry of the programmed ones away: where they gain most, no part of
     the devices is the main one.
     """
-    attempts = list_attempts(group, layer) if group else []
+    attempts = list_attempts(group, place, written) if group else []
     taken = [a.name for a in attempts if a.helps and (a.name in PARTS or a.name == "symmetric-weights")]
     return PARTS.get(taken[0], "") if taken else ""
 

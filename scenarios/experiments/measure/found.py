@@ -29,6 +29,9 @@ class MeasuredRemedies(NamedTuple):
     gains: dict[str, RemedyGain]
     """Of those that act on the largest cause."""
 
+    before: dict[str, tuple[Array, Array]]
+    """What the rule asks of every connection as it is, and the exact gradient, by block."""
+
 
 class Measurement(NamedTuple):
     """All that a measure found, before it is laid out for the file."""

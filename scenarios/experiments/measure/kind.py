@@ -101,7 +101,7 @@ class MeasureKind(ExperimentKind[Measure]):
             *describe_nudge_sizes(last),
             *describe_asymmetry_parts(last),
             *describe_goal_change(last),
-            *describe_training_floor(last["ledger"]),
+            *describe_training_floor(last),
             *describe_write_errors(last),
             left_out,
             *describe_unstable_rests(last),

@@ -25,7 +25,7 @@ from ...drawing.style import (
 from ...results.store import Group, ResultData
 from ...results.views import find_best_schemes, format_percent, list_scheme_kinds, select_latest
 from ..figures import describe_measured_count, figure
-from .words import ASYMMETRY_PARTS, DITHERED, find_largest_cause, find_part_places, has_measured_gradient
+from .words import ASYMMETRY_PARTS, DITHERED, find_blamed_cause, find_part_places, has_measured_gradient
 
 Array = NDArray[np.float64]
 
@@ -194,7 +194,7 @@ def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
         return {scheme: names[scheme]}
     worst = np.nan_to_num(group["total_median"].data, nan=np.inf).max(axis=1)
     order, kinds = np.argsort(worst, kind="stable").tolist(), list_scheme_kinds(group["scheme"].data)
-    if (found := find_largest_cause(group)) is not None and len(names) > 1:
+    if (found := find_blamed_cause(last)) is not None and len(names) > 1:
         order.insert(0, found.scheme)
         names[found.scheme] += f" (smallest error of {len(names)} schemes)"
     # The first of every kind before the second of any.

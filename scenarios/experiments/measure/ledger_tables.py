@@ -57,6 +57,11 @@ _WORDS = {
     "part_relative": "rms norm of the part of a term over that of the exact gradient",
     "part_median": "the same for the median sample",
 }
+Quality = tuple[float, float]
+"""Cosine, and relative error."""
+
+_UNKNOWN: Quality = (float("nan"), float("nan"))
+
 _OF_VECTORS = ("median", "constant", "spread_median", "total_median", "dithered_median", "part_median")
 """Figures that need samples, which the batch mean of a connection has not."""
 
@@ -98,11 +103,6 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
         Names of the schemes and layers.
     """
     columns = list(topology.columns.values())
-    names = [c.block for c in topology.connections]
-    blocks: _Cuts = [
-        [_cut_ledger(books[name], _flatten_to_row) if name in books else None for name in names]
-        for books in found.connections
-    ]
     designed, keep = found.designed, found.keep
     error, exact = (designed.ep - designed.delta)[keep], designed.delta[keep]
     programmed = [_divide_or_nan(compute_rms_norm(error[:, c]), compute_rms_norm(exact[:, c])) for c in columns]
@@ -115,22 +115,30 @@ def make_ledger_groups(topology: Topology, found: Measurement, labels: Group) ->
             ),
             "unsettled": Variable(("scheme",), np.array(unsettled), long_name="samples not counted"),
         },
-        "ledger/connections": {
-            "scheme": labels["scheme"],
-            "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
-            "term": _make_term_labels(found.ledgers[0].names),
-            **_make_ledger_tables(blocks, "connection", found.ledgers[0].names),
-            "cut": Variable(
-                ("scheme", "connection"),
-                np.array([[books[name].cut if name in books else 0 for name in names] for books in found.connections]),
-                long_name="requests of the tried write for more pulses than one write gives",
-            ),
-        },
+        "ledger/connections": make_connection_tables(topology, found, {"scheme": labels["scheme"]}),
     }
     if found.interactions and found.interactions[0].alone:
         exact = found.reference.delta
         groups["ledger/interactions"] = labels | make_interaction_group(topology, found.interactions, exact, keep)
     return groups
+
+
+def make_connection_tables(topology: Topology, found: Measurement, labels: Group) -> Group:
+    """Return the figures of what is written to every connection; NaN for one that is not taught."""
+    names, terms = [c.block for c in topology.connections], found.ledgers[0].names
+    blocks: _Cuts = [
+        [_cut_ledger(books[name], _flatten_to_row) if name in books else None for name in names]
+        for books in found.connections
+    ]
+    cut = [[books[name].cut if name in books else 0 for name in names] for books in found.connections]
+    words = "requests of the tried write for more pulses than one write gives"
+    return {
+        **labels,
+        "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
+        "term": _make_term_labels(terms),
+        **_make_ledger_tables(blocks, "connection", terms),
+        "cut": Variable(("scheme", "connection"), np.array(cut), long_name=words),
+    }
 
 
 class LayerColumns(Protocol):
@@ -306,28 +314,45 @@ def _divide_or_nan(part: float, whole: float) -> float:
 
 
 def make_remedy_group(topology: Topology, found: Measurement, tried: MeasuredRemedies, labels: Group) -> Group:
-    """Return cosine and error of every layer before and after each remedy; NaN for one that was not measured."""
+    """Return cosine and error of every layer and connection before and after each remedy; NaN for one not measured."""
     columns = list(topology.columns.values())
     keep, true = found.ledgers[tried.scheme].keep, found.reference.delta
     own = found.estimates[tried.scheme].flat
     silent = compute_silence_level(true[keep][:, c] for c in columns)
     live = [keep & is_live(true[:, c], silent) for c in columns]
-    before = np.array(
-        [compute_quality(own[rows][:, c], true[rows][:, c]) for rows, c in zip(live, columns, strict=True)]
-    )
-    after = np.full((len(tried.keys), len(columns), 2), np.nan)
-    for r, gain in ((r, tried.gains[name]) for r, name in enumerate(tried.keys) if name in tried.gains):
-        for k, (rows, c) in enumerate(zip(live, columns, strict=True)):
-            measured = rows & gain.keep
-            after[r, k] = compute_quality(gain.delta[measured][:, c], gain.true[measured][:, c])
-    words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
-    group: Group = {
-        "layer": labels["layer"],
+
+    def judge(delta: Array, exact: Array, measured: NDArray[np.bool_]) -> list[Quality]:
+        rows = [some & measured for some in live]
+        return [compute_quality(delta[r][:, c], exact[r][:, c]) for r, c in zip(rows, columns, strict=True)]
+
+    def judge_blocks(blocks: Mapping[str, tuple[Array, Array]]) -> list[Quality]:
+        pairs = [blocks.get(c.block) for c in topology.connections]
+        return [_UNKNOWN if pair is None else compute_quality(*map(_flatten_to_row, pair)) for pair in pairs]
+
+    gains = [tried.gains.get(name) for name in tried.keys]
+    layers = [judge(g.delta, g.true, g.keep) if g else [_UNKNOWN] * len(columns) for g in gains]
+    return {
         "remedy": Variable(("remedy",), np.array(list(tried.keys)), long_name="change, by its name"),
         "keys": Variable(("remedy",), np.array(list(tried.keys.values())), long_name="keys of the scenario it changes"),
         "blamed": Variable((), tried.scheme, long_name="place of the scheme that was measured again"),
+        "layer": labels["layer"],
+        **make_quality_tables("layer", judge(own, true, keep), layers),
+        "connection": Variable(("connection",), np.array([c.name for c in topology.connections])),
+        **make_quality_tables(
+            "connection", judge_blocks(tried.before), [judge_blocks(g.blocks if g else {}) for g in gains]
+        ),
     }
+
+
+def make_quality_tables(place: str, before: list[Quality], after: list[list[Quality]]) -> Group:
+    """Return cosine and error in every layer or of every connection, as it is and after every remedy."""
+    words = ("cosine to the exact gradient, mean over samples", "error of one measurement, median over samples")
+    ending = ""
+    if place == "connection":
+        words, ending = ("cosine of the batch gradient to the exact one", "error of one batch gradient"), "_written"
+    now, then = np.array(before).reshape(-1, 2), np.array(after).reshape(len(after), len(before), 2)
+    group: Group = {}
     for k, name in enumerate(("cosine", "error")):
-        group[f"{name}_before"] = Variable(("layer",), before[:, k], long_name=f"{words[k]}, as it is")
-        group[name] = Variable(("remedy", "layer"), after[..., k], long_name=f"{words[k]}, after the change")
+        group[f"{name}{ending}_before"] = Variable((place,), now[:, k], long_name=f"{words[k]}, as it is")
+        group[f"{name}{ending}"] = Variable(("remedy", place), then[..., k], long_name=f"{words[k]}, after the change")
     return group

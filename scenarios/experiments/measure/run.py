@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from learning.estimator import measure_free
 from learning.oracle.exact import compute_exact_errors
 from learning.oracle.forecast import forecast_variance
-from learning.oracle.ledger.connections import TrialWrite, make_connection_ledgers
+from learning.oracle.ledger.connections import TrialWrite, find_batch_gradients, make_connection_ledgers
 from learning.oracle.ledger.gains import measure_remedy_gain
 from learning.oracle.ledger.interactions import measure_interactions
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_changed_keys, list_possible_remedies
-from learning.oracle.ledger.runs import Trial, run_without_causes
+from learning.oracle.ledger.runs import LedgerRuns, Trial, run_without_causes
 from learning.oracle.ledger.vectors import make_ledger, select_common_samples
 from learning.oracle.matching import predict_matching_error
 from substrate.chip.cells import compute_weight_spreads
@@ -23,7 +23,7 @@ from substrate.chip.chip import Chip
 from ...schema.learning import Learning
 from ..kind import FIRST, Batch, NoiseNames
 from .found import MeasuredRemedies, Measurement
-from .ledger_tables import make_vector_tables
+from .ledger_tables import make_connection_tables, make_vector_tables
 from .words import find_largest_cause
 
 Array = NDArray[np.float64]
@@ -97,10 +97,12 @@ def measure_gradients(
         tried=None,
         matching=matching,
     )
-    return found._replace(tried=_measure_remedies(chip, trial, found, learning, say)) if advise else found
+    return found._replace(tried=_measure_remedies(chip, trial, runs, found, learning, say)) if advise else found
 
 
-def _measure_remedies(chip: Chip, trial: Trial, found: Measurement, learning: Learning, say: Say) -> MeasuredRemedies:
+def _measure_remedies(
+    chip: Chip, trial: Trial, runs: LedgerRuns, found: Measurement, learning: Learning, say: Say
+) -> MeasuredRemedies:
     """Measure what helps against the largest cause of error, under the scheme for which it is told.
 
     The keys are the same at every epoch of a training, whichever cause is the largest.
@@ -113,9 +115,10 @@ def _measure_remedies(chip: Chip, trial: Trial, found: Measurement, learning: Le
     }
     if "symmetric-weights" in keys:
         keys["symmetric-weights"] = learning.symmetry_key
-    blamed = find_largest_cause(make_vector_tables(chip.topology, found.ledgers, {}))
+    vectors = make_vector_tables(chip.topology, found.ledgers, {})
+    blamed = find_largest_cause(vectors, make_connection_tables(chip.topology, found, {}))
     if blamed is None:
-        return MeasuredRemedies(0, keys, {})
+        return MeasuredRemedies(0, keys, {}, {})
     alike = all(
         np.array_equal(chip.mirror(f.block, chip.programmed[f.block]), chip.programmed[b.block])
         for f, b in chip.topology.pairs()
@@ -125,4 +128,6 @@ def _measure_remedies(chip: Chip, trial: Trial, found: Measurement, learning: Le
         if name != "symmetric-weights" or not alike:
             say(f"what would help: {name}")
             gains[name] = measure_remedy_gain(chip, trial, blamed.scheme, name, found.reference)
-    return MeasuredRemedies(blamed.scheme, keys, gains)
+    own = runs.repeats[0].taken[blamed.scheme]
+    before = find_batch_gradients(chip, trial, own, found.reference, found.keep)
+    return MeasuredRemedies(blamed.scheme, keys, gains, before)

@@ -11,7 +11,7 @@ from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import find_extreme_nudges, format_percent, format_quantity, name_signals
 from .advice import list_attempts
-from .words import ASYMMETRY_PARTS, DITHERED, NEGLIGIBLE, find_largest_cause, find_part_places
+from .words import ASYMMETRY_PARTS, DITHERED, NEGLIGIBLE, find_blamed_cause, find_part_places
 
 Array = NDArray[np.float64]
 
@@ -119,23 +119,26 @@ def make_asymmetry_sheets(result: ResultData) -> list[Sheet]:
 
 def make_remedy_sheets(result: ResultData) -> list[Sheet]:
     """Return what was tried against the largest cause, and what it gained in every layer."""
-    group, found = result.groups.get("ledger/remedies"), find_largest_cause(result["ledger"])
-    if group is None or found is None or not (attempts := list_attempts(group, found.layer)):
+    group, found = result.groups.get("ledger/remedies"), find_blamed_cause(result)
+    if group is None or found is None or not (attempts := list_attempts(group, found.place, found.written)):
         return []
-    layers = [str(layer) for layer in group["layer"].data]
+    written = "_written" if found.written else ""
+    names = [str(name) for name in group["connection" if found.written else "layer"].data]
     places = [list(group["remedy"].data).index(a.name) for a in attempts]
-    before = [f"{value:.4f}" for value in group["cosine_before"].data]
-    rows = [["as it is", "", *before, format_percent(group["error_before"].data[found.layer])]]
+    before = [f"{value:.4f}" for value in group[f"cosine{written}_before"].data]
+    rows = [["as it is", "", *before, format_percent(attempts[0].error_before)]]
     for attempt, place in zip(attempts, places, strict=True):
-        cosines = [f"{value:.4f}" for value in group["cosine"].data[place]]
+        cosines = [f"{value:.4f}" for value in group[f"cosine{written}"].data[place]]
         rows.append([attempt.words, attempt.keys, *cosines, format_percent(attempt.error)])
     return [
         Sheet(
             f"What helps with {result['ledger']['scheme'].data[found.scheme]}: measured again after every change alone",
-            ["change", "keys", *(f"cosine {layer}" for layer in layers), f"error {layers[found.layer]}"],
+            ["change", "keys", *(f"cosine {name}" for name in names), f"error {names[found.place]}"],
             rows,
             words=2,
-            note="error: of one measurement, median over samples, in % of the exact gradient",
+            note="error: of one measurement, "
+            + ("of the batch gradient" if found.written else "median over samples")
+            + ", in % of the exact gradient",
         )
     ]
 

@@ -62,22 +62,31 @@ _FLOOR = 1e-3
 """Constants below this, relative to the exact gradient, are not named."""
 
 
+_WORSE = 2.0
+"""So much larger than any error vector's must an error of a written gradient be to be blamed in their place."""
+
+
 class LargestCause(NamedTuple):
     """The largest cause of error under the best scheme."""
 
     scheme: int
-    layer: int
+    place: int
+    """Layer or, of what is written, connection."""
+
     cause: int
     """Place in `names`, or beyond: readout and noise together, noise of one measurement."""
 
     names: tuple[str, ...]
-    """Those of `VECTOR_TERMS` that there are."""
+    """Those of `VECTOR_TERMS` that there are; of what is written, and of the terms on the way."""
 
     typical: NDArray[np.float64]
-    """Error of every cause for the median sample, relative, (causes,)."""
+    """Error of every cause for the median sample, relative, (causes,); of what is written, of the batch."""
 
     relative: NDArray[np.float64]
     """The same, rms."""
+
+    written: bool = False
+    """Whether it is an error of the batch gradient of a connection, larger than any of an error vector."""
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -87,71 +96,124 @@ class LargestCause(NamedTuple):
 
 def describe_largest_cause(result: ResultData) -> str:
     """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
-    ledger, gradient = result["ledger"], result["gradient"]
-    found = find_largest_cause(ledger)
+    ledger = result["ledger"]
+    found = find_blamed_cause(result)
     if found is None:
         if "dead" in ledger and ledger["dead"].data.any():
             return "Every sample that settled has an exact gradient of zero, so there is no gradient to judge."
         return "No sample settled, so there is no gradient to judge."
-    best, k, t = found.scheme, found.layer, found.cause
+    group = result["ledger/connections"] if found.written else ledger
+    best, k, t = found.scheme, found.place, found.cause
     if max(found.typical[t], found.relative[t]) < NEGLIGIBLE:
         scheme = ledger["scheme"].data[best]
         return f"No cause of error matters: with {scheme} all are below {format_percent(NEGLIGIBLE)}."
     names = NAMES | ({"asymmetry": "Asymmetry of the circuit"} if is_of_circuit(result) else {})
-    words = [*(names[term] for term in found.names), _name_readout_cause(ledger, best, k), SINGLE]
-    name, programmed = words[t], float(ledger["asymmetry_programmed"].data[k])
-    shown = [
-        f"{format_percent(a)} ({format_percent(b)} rms)" for a, b in zip(found.typical, found.relative, strict=True)
-    ]
+    words = [*(names[term] for term in found.names), _name_readout_cause(group, best, k), SINGLE]
+    name, pairs = words[t], zip(found.typical, found.relative, strict=True)
+    shown = [format_percent(a) + ("" if found.written else f" ({format_percent(b)} rms)") for a, b in pairs]
     others = [f"{w.lower()} {shown[i]}" for i, w in enumerate(words) if i != t and found.relative[i] > 0.0]
     against = f", against {', '.join(others)}" if others else ""
     tried = result.groups.get("ledger/remedies")
-    part = find_main_part(tried, k) or _find_nudge_part(ledger, found)
-    if found.terms == ("asymmetry",) and not part and programmed > 0.5 * found.relative[t]:
-        name = "Asymmetry of the programmed weights"
+    part = find_main_part(tried, k, found.written) or _find_nudge_part(group, found)
+    if found.terms == ("asymmetry",) and not part and not found.written:
+        programmed = float(ledger["asymmetry_programmed"].data[k])
+        name = "Asymmetry of the programmed weights" if programmed > 0.5 * found.relative[t] else name
     name += f" dominates, above all {part}" if part else " dominates"
-    return (
-        f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of the exact gradient "
-        f"in layer {ledger['layer'].data[k]} for the median sample (mean cosine {gradient['cosine'].data[best, k]:.4f})"
-        f"{against}.{describe_remedies(tried, k)}"
-    )
+    cures = describe_remedies(tried, k, found.written)
+    if found.terms[0] in _ON_THE_WAY:
+        cures = f" What would help: {_describe_remedy(result, found.terms[0])}."
+    whose = _describe_place(result, found)
+    return f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of {whose}{against}.{cures}"
 
 
-def find_largest_cause(ledger: Group) -> LargestCause | None:
-    """Return the largest cause of error in a group `ledger`; None if no sample settled.
+def _describe_place(result: ResultData, found: LargestCause) -> str:
+    """Return what an error is relative to, and where, with the cosine there."""
+    best, k = found.scheme, found.place
+    if not found.written:
+        layer, cosine = result["ledger"]["layer"].data[k], result["gradient"]["cosine"].data[best, k]
+        return f"the exact gradient in layer {layer} for the median sample (mean cosine {cosine:.4f})"
+    group = result["ledger/connections"]
+    cosine = group["cosine_after"].data[best, k, -1]
+    told = f" (cosine {cosine:.4f})" if np.isfinite(cosine) else ""
+    return f"the exact batch gradient of connection {group['connection'].data[k]}{told}, more than in any error vector"
 
-    The best scheme has the smallest whole error of one measurement in its worst layer, for the median sample. Readout
-    and the mean of the noise count as one cause, since noise dithers the readout. How single measurements scatter
-    counts beside, where more than one was taken.
-    """
-    terms = list(ledger["term"].data)
-    names = tuple(term for term in VECTOR_TERMS if term in terms)
-    places = [terms.index(term) for term in names]
+
+class _Causes(NamedTuple):
+    """Errors of all causes in every layer, or of every connection."""
+
+    names: tuple[str, ...]
+    typical: NDArray[np.float64]
+    """Of the median sample, or of the batch, (schemes, places, causes); `names`, then as `LargestCause.cause` says."""
+
+    relative: NDArray[np.float64]
+    """The same, rms."""
+
+    whole: NDArray[np.float64]
+    """Whole error of one measurement in the worst place, (schemes,)."""
+
+
+def _list_causes(group: Group, written: bool) -> _Causes:
+    terms = list(group["term"].data)
+    names = tuple(term for term in (*VECTOR_TERMS, *_ON_THE_WAY * written) if term in terms)
 
     def merged(name: str, dithered: str, spread: str) -> NDArray[np.float64]:
-        both = ledger[dithered].data[..., None]
-        single = np.nan_to_num(ledger[spread].data[..., [terms.index("noise")]])
-        return np.concatenate([ledger[name].data[..., places], both, np.where(np.isfinite(both), single, both)], axis=2)
+        scattered = np.nan_to_num(group[spread].data)
+        # The mean of write noise vanishes: what counts is one write.
+        own = [(scattered if t == "write_noise" else group[name].data)[..., terms.index(t), None] for t in names]
+        both, single = group[dithered].data[..., None], scattered[..., terms.index("noise"), None]
+        return np.concatenate([*own, both, np.where(np.isfinite(both), single, both)], axis=2)
 
     relative = merged("relative", "dithered", "spread")
-    median = merged("median", "dithered_median", "spread_median")
-    if not np.isfinite(relative).any():
+    typical = relative if written else merged("median", "dithered_median", "spread_median")
+    total = group["total" if written else "total_median"].data
+    whole = np.hypot(np.nan_to_num(total), np.nan_to_num(typical[..., -1])).max(axis=1)
+    return _Causes(names, typical, relative, whole)
+
+
+def find_largest_cause(ledger: Group, connections: Group | None = None) -> LargestCause | None:
+    """Return the largest cause of error in the groups `ledger` and `ledger/connections`; None if no sample settled.
+
+    The best scheme has the smallest whole error of one measurement in its worst layer, for the median sample, and in
+    its worst connection. Readout and the mean of the noise count as one cause, since noise dithers the readout. How
+    single measurements scatter counts beside, where more than one was taken. What is written is judged in the place of
+    error vectors where it is worse than all of them.
+    """
+    vectors = _list_causes(ledger, written=False)
+    if not np.isfinite(vectors.relative).any():
         return None
     # The median decides: one sample close to an instability can carry most of the rms.
-    typical = np.where(np.isfinite(median), median, -1.0)
-    alive = np.isfinite(relative).any(axis=(1, 2))
-    # The whole error of one measurement: a cause that no scheme changes, such as the asymmetry, tells none apart.
-    whole = np.hypot(np.nan_to_num(ledger["total_median"].data), np.nan_to_num(median[..., -1])).max(axis=1)
+    typical = np.where(np.isfinite(vectors.typical), vectors.typical, -1.0)
+    alive = np.isfinite(vectors.relative).any(axis=(1, 2))
+    blocks = None if connections is None else _list_causes(connections, written=True)
+    # The whole error: a cause that no scheme changes, such as the asymmetry, tells none apart.
+    whole = vectors.whole if blocks is None else vectors.whole + blocks.whole
     best = int(np.argmin(np.where(alive, whole, np.inf)))
-    decides = typical[best] if typical[best].max() >= NEGLIGIBLE else np.nan_to_num(relative[best], nan=-1.0)
-    k, t = (int(i) for i in np.unravel_index(np.argmax(decides), decides.shape))
-    return LargestCause(best, k, t, names, typical[best, k], relative[best, k])
+    relative = np.nan_to_num(vectors.relative[best], nan=-1.0)
+    decides = typical[best] if typical[best].max() >= NEGLIGIBLE else relative
+    if blocks is not None:
+        sizes = np.nan_to_num(blocks.relative[best], nan=-1.0)
+        if sizes.max() > max(_WORSE * max(decides.max(), relative.max()), NEGLIGIBLE):
+            c, t = _find_place_of_largest(sizes)
+            return LargestCause(best, c, t, blocks.names, sizes[c], sizes[c], written=True)
+    k, t = _find_place_of_largest(decides)
+    return LargestCause(best, k, t, vectors.names, typical[best, k], vectors.relative[best, k])
+
+
+def find_blamed_cause(result: ResultData) -> LargestCause | None:
+    """Return the largest cause of error in a result that has a group `ledger`."""
+    return find_largest_cause(result["ledger"], result.groups.get("ledger/connections"))
+
+
+def _find_place_of_largest(sizes: NDArray[np.float64]) -> tuple[int, int]:
+    k, t = np.unravel_index(np.argmax(sizes), sizes.shape)
+    return int(k), int(t)
 
 
 def describe_goal_change(result: ResultData) -> list[str]:
     """Return how much of the finite nudge is a change of goal, in the layer where it is largest, if it matters."""
     ledger = result["ledger"]
-    found, parts = find_largest_cause(ledger), list(ledger["part"].data) if "part" in ledger else []
+    found = find_blamed_cause(result)
+    parts = list(ledger["part"].data) if "part" in ledger else []
     if found is None or "goal" not in parts:
         return []
     size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("finite_nudge")]
@@ -170,29 +232,16 @@ def describe_goal_change(result: ResultData) -> list[str]:
             f"{who} the branch of the free state under the nudge of {ledger['scheme'].data[found.scheme]}, so that all "
             "of the finite nudge there counts as bias: take a smaller one."
         )
-    return words + _describe_connection_nudge(result, found.scheme, float(size[k]))
+    return words
 
 
-def _describe_connection_nudge(result: ResultData, scheme: int, largest: float) -> list[str]:
-    """Return where a gradient sees much more of the finite nudge than `largest`, the most of any error vector."""
-    group = result.groups.get("ledger/connections")
-    if group is None:
-        return []
-    size = np.nan_to_num(group["relative"].data[scheme, :, list(group["term"].data).index("finite_nudge")])
-    c = int(np.argmax(size))
-    if not size[c] > 2.0 * largest:
-        return []
-    where = f"connection {group['connection'].data[c]}, {format_percent(size[c])}"
-    return [f"It is larger in the batch gradient of {where}, than in any error vector."]
-
-
-def _find_nudge_part(ledger: Group, found: LargestCause) -> str:
+def _find_nudge_part(group: Group, found: LargestCause) -> str:
     """Return what most of a finite nudge that dominates is; empty where it is something else."""
-    parts = list(ledger["part"].data) if "part" in ledger else []
+    parts = list(group["part"].data) if "part" in group else []
     if found.terms != ("finite_nudge",) or "goal" not in parts:
         return ""
-    place = found.scheme, found.layer
-    goal, bias = (float(ledger["part_median"].data[*place, parts.index(n)]) for n in ("goal", "nudge_bias"))
+    sizes = group["part_relative" if found.written else "part_median"].data[found.scheme, found.place]
+    goal, bias = (float(sizes[parts.index(name)]) for name in ("goal", "nudge_bias"))
     if goal > 2.0 * bias:
         return "a change of goal, which is no error of the machine"
     return "a bias, since its couplings are not symmetric or a state jumps" if bias > 2.0 * goal else ""
@@ -201,7 +250,7 @@ def _find_nudge_part(ledger: Group, found: LargestCause) -> str:
 def describe_asymmetry_parts(result: ResultData) -> list[str]:
     """Return what the asymmetry of a circuit is made of, in the layer where it is largest, if it matters."""
     ledger = result["ledger"]
-    found, places = find_largest_cause(ledger), find_part_places(ledger, tuple(ASYMMETRY_PARTS))
+    found, places = find_blamed_cause(result), find_part_places(ledger, tuple(ASYMMETRY_PARTS))
     if found is None or not places:
         return []
     size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("asymmetry")]
@@ -224,9 +273,10 @@ def find_part_places(ledger: Group, names: tuple[str, ...]) -> list[int]:
     return [parts.index(name) for name in names] if set(names) <= set(parts) else []
 
 
-def describe_training_floor(ledger: Group) -> list[str]:
+def describe_training_floor(result: ResultData) -> list[str]:
     """Return what a training cannot average away: the largest part that is the same for every sample, if it matters."""
-    found = find_largest_cause(ledger)
+    ledger = result["ledger"]
+    found = find_blamed_cause(result)
     if found is None:
         return []
     terms = list(ledger["term"].data)
@@ -249,10 +299,10 @@ def describe_training_floor(ledger: Group) -> list[str]:
 
 def describe_write_errors(result: ResultData) -> list[str]:
     """Return what happens between error vector and weight, if that is more than the largest error of a vector."""
-    found = find_largest_cause(result["ledger"])
-    if found is None or "ledger/connections" not in result.groups:
+    group = result.groups.get("ledger/connections")
+    found = find_blamed_cause(result)
+    if found is None or found.written or group is None:
         return []
-    group = result["ledger/connections"]
     terms, scheme = list(group["term"].data), found.scheme
     places = [terms.index(term) for term in _ON_THE_WAY if term in terms]
     sizes = np.nan_to_num(group["relative"].data[scheme][:, places])

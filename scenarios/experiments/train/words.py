@@ -41,7 +41,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
         f"After epoch {epochs[-1]}: {describe_largest_cause(last)}",
         *describe_asymmetry_parts(last),
         *describe_goal_change(last),
-        *describe_training_floor(last["ledger"]),
+        *describe_training_floor(last),
         *describe_write_errors(last),
     ]
     return [

@@ -186,10 +186,18 @@ def made_up(connections=None, **data):
     ledger = {name: v._replace(data=np.asarray(data.get(name, v.data))) for name, v in groups["ledger"].items()}
     groups["ledger"] = ledger
     if connections is not None:
+        both, zero = (
+            np.hypot(*(connections[..., TERMS.index(term)] for term in ("readout", "noise"))),
+            0.0 * connections,
+        )
+        sizes = {"relative": connections, "rms": connections, "spread": zero, "cosine_after": 1.0 - 0.5 * connections}
+        if connections[..., TERMS.index("write_noise")].any():
+            sizes["relative"], sizes["spread"] = zero, connections  # its mean vanishes
         groups["ledger/connections"] = {
+            "term": groups["ledger"]["term"],
             "connection": store.Variable(("connection",), np.array(["l1-l2", "l2-out"])),
-            "relative": store.Variable(("scheme", "connection", "term"), connections),
-            "cosine_after": store.Variable(("scheme", "connection", "term"), 1.0 - 0.5 * connections),
+            **{name: store.Variable(("scheme", "connection", "term"), table) for name, table in sizes.items()},
+            **{name: store.Variable(("scheme", "connection"), both) for name in ("dithered", "total")},
         }
     return result_files.result(groups)
 
@@ -284,14 +292,28 @@ def test_a_constant_is_named_as_the_floor_of_a_training():
 
 def test_what_happens_after_the_error_vector_is_named_when_it_is_worse():
     connections = np.zeros((1, 2, len(TERMS)))
-    connections[0, 1, TERMS.index("write")] = 0.6
+    connections[0, 1, TERMS.index("write")] = 0.5
     (line,) = [
         line for line in list_remarks(made_up(connections, **ledger_of(asymmetry=0.3))) if "batch gradient" in line
     ]
-    assert line.startswith("The write changes the batch gradient even more: by 60 % in connection l2-out; it ")
-    assert "turns the cosine there from 1.0000 to 0.7000" in line
+    assert line.startswith("The write changes the batch gradient even more: by 50 % in connection l2-out; it ")
+    assert "turns the cosine there from 1.0000 to 0.7500" in line
     quiet = list_remarks(made_up(connections, **ledger_of(asymmetry=0.7)))
     assert not [line for line in quiet if "batch gradient" in line]
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_every_cause_that_is_large_in_what_is_written_alone_is_blamed(term):
+    """Whatever error vectors say, if all of their errors are less than half as large."""
+    connections = np.zeros((1, 2, len(TERMS)))
+    connections[0, 1, TERMS.index(term)] = 0.6
+    result = made_up(connections, **ledger_of(settling=0.2))
+    text = make_answer(result)
+    assert text.startswith(f"{NAMES[term]} dominates: with centred, beta 0.05 it makes an error of 60 % of the exact ")
+    assert "batch gradient of connection l2-out" in text
+    assert "more than in any error vector" in text
+    assert not [line for line in list_remarks(result) if "even more" in line]
+    assert make_answer(made_up(connections, **ledger_of(settling=0.4))).startswith("Settling dominates: with")
 
 
 def test_without_a_settled_sample_there_is_nothing_to_judge():

@@ -109,7 +109,7 @@ def test_the_last_full_dot_is_the_cause_that_is_blamed(largest):
     found = find_largest_cause(group)
     figure = draw_causes(result)
     assert titles(figure) == ["centred, beta 0.1", "centred, beta 0.2 (smallest error of 2 schemes)"]
-    axes = figure.subfigs[found.scheme].axes[found.layer]
+    axes = figure.subfigs[found.scheme].axes[found.place]
     rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     full = {rows[row]: x for row, x in dots(axes).items() if not rows[row].startswith("- ")}
     longest = max((name for name in full if name != "total"), key=full.get)

@@ -22,7 +22,7 @@ from scenarios.experiments.kind import Batch
 from scenarios.experiments.measure.advice import PARTS, find_main_part, list_attempts
 from scenarios.experiments.measure.run import measure_gradients
 from scenarios.experiments.measure.tables import make_assessment_groups
-from scenarios.experiments.measure.words import find_largest_cause
+from scenarios.experiments.measure.words import find_blamed_cause
 from scenarios.report.answer import make_answer
 from scenarios.report.sheets import make_sheets
 from scenarios.results.store import Variable
@@ -48,7 +48,8 @@ PLANTS = {
     "window": {"feedback": FeedbackDevices(window=[-0.05, 0.05])},
     "path-gain": {"weights": WeightDevices(gain_sigma=0.4)},
     "wires": {"weights": WeightDevices(cell="pair"), "wires": Wires(segment=0.05, ends="opposite")},
-    "retention": {"retention": Retention(age=100.0, drift=0.3, drift_sigma=0.3)},
+    # At a rate that lets no cell forget much of a write.
+    "retention": {"retention": Retention(age=100.0, drift=0.3, drift_sigma=0.3), "rate": 1e3},
     "correction-knowledge": {"correction": "programmed", "sigma": 0.5},
     "cell-bounds": {"update": SoftBounds(step=0.01, w_max=0.1, w_min=-0.1, w_max_sigma=1.0, w_min_sigma=1.0)},
     "neuron-speeds": {"neurons": NeuronDevices(synapse_tau=30.0), "phase": Phase(duration=20.0)},
@@ -79,11 +80,12 @@ def measured_with(plants, scheme=Centred(beta=0.1)):  # noqa: B008  immutable
         before = changes.get(key)
         own = {name: getattr(value, name) for name in getattr(value, "model_fields_set", ())}
         changes[key] = value if before is None else before.model_copy(update=own)
-    feedback = changes.pop("feedback", None)
+    feedback, rate = changes.pop("feedback", None), changes.pop("rate", 0.01)
     correction = {"rule": "asym-ep"} if "correction" in changes else {}
     chip = random_chip(symmetric=True, seed=3, scale=0.8, **changes)
     chip = chip if feedback is None else chip.variant(feedback=feedback)
-    learning = Learning.model_validate({"schemes": [scheme.model_dump()], **correction})
+    how = {"schemes": [scheme.model_dump()], "optimiser": {"rate": rate}}
+    learning = Learning.model_validate(how | correction)
     batch = Batch(*random_batch(chip, 12))
     found = measure_gradients(chip, batch, learning, lambda _: None, 4)
     return result_files.result(make_assessment_groups(chip, [scheme], found))
@@ -91,8 +93,8 @@ def measured_with(plants, scheme=Centred(beta=0.1)):  # noqa: B008  immutable
 
 def first_attempt(result):
     """Return what is taken away first in the verdict, and the verdict's culprit."""
-    found = find_largest_cause(result["ledger"])
-    attempts = [a for a in list_attempts(result["ledger/remedies"], found.layer) if a.name in PARTS]
+    found = find_blamed_cause(result)
+    attempts = [a for a in list_attempts(result["ledger/remedies"], found.place, found.written) if a.name in PARTS]
     return attempts[0], found
 
 
@@ -124,7 +126,7 @@ def test_of_two_causes_the_one_is_named_whose_removal_gains_most(pair):
     best, found = first_attempt(result)
     assert best.name in pair
     assert best.helps
-    both = [a for a in list_attempts(result["ledger/remedies"], found.layer) if a.name in pair]
+    both = [a for a in list_attempts(result["ledger/remedies"], found.place, found.written) if a.name in pair]
     assert {a.name for a in both} == {name for name in pair if set(REMEDIES[name].terms) & set(found.terms)}
     assert best.cosine >= max(a.cosine for a in both) - 1e-3
     assert f"above all {PARTS[best.name]}: with" in make_answer(result)
