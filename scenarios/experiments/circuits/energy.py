@@ -29,14 +29,20 @@ def make_energy_group(energy: CircuitEnergy, found: CircuitMeasurement) -> Group
             long_name="power that the elements turn into heat at rest",
         ),
     }
+    whole = 0.0
     if energy.settling_time is not None:
         joules = np.array([heat.compute_joules(energy) for heat in heats.values()])
         words = "heat of the settling, with that of charging capacitors"
         group["settling"] = Variable(("phase", "sample"), joules, "J", long_name=words)
+        whole += float(joules.mean(axis=1).sum())
     if energy.per_read > 0.0:
         nodes = sum(width for width in list(found.chip.layers.values())[1:])
         words = "energy of one read of all nodes"
         group["read"] = Variable((), energy.per_read * nodes, "J", long_name=words)
+        whole += energy.per_read * nodes * len(heats)
+    if {"settling", "read"} & set(group):
+        words = "energy of every settling and a read after it, mean over the samples"
+        group["whole"] = Variable((), whole, "J", long_name=words)
     return group
 
 

@@ -54,6 +54,7 @@ _METRICS = {
     "alarms": {"dead", "saturated", "unsettled"},
     "ledger": {"relative", "median", "part_relative"},
     "signal": {"activity", "delta", "evoked"},
+    "energy": {"whole"},
     "cell_noise": {"measured", "expected"},
     "nudge_size": {"beta"},
 }
@@ -65,7 +66,10 @@ class MeasureKind(ExperimentKind[Measure]):
     name = "measure"
     mark = "gradient"
     rank = 1
-    kept = ("nudge_size", "gradient", "signal", "ledger", "ledger/connections", "alarms", "audit", "cell_noise")
+    kept = (
+        *("nudge_size", "gradient", "signal", "ledger", "ledger/connections"),
+        *("energy", "alarms", "audit", "cell_noise"),
+    )
     headlines = (Headline("gradient", "cosine"),)
 
     def run(self, work: ExperimentWork[Measure]) -> tuple[dict[str, Group], Ending]:

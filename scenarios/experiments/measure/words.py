@@ -157,9 +157,10 @@ def _list_causes(group: Group, written: bool) -> _Causes:
     names = tuple(term for term in (*VECTOR_TERMS, *_ON_THE_WAY * written) if term in terms)
 
     def merged(name: str, dithered: str, spread: str) -> NDArray[np.float64]:
-        scattered = np.nan_to_num(group[spread].data)
+        scattered, sizes = np.nan_to_num(group[spread].data), group[name].data
         # The mean of write noise vanishes: what counts is one write.
-        own = [(scattered if t == "write_noise" else group[name].data)[..., terms.index(t), None] for t in names]
+        felt = np.maximum(scattered, sizes)
+        own = [(felt if term == "write_noise" else sizes)[..., terms.index(term), None] for term in names]
         both, single = group[dithered].data[..., None], scattered[..., terms.index("noise"), None]
         return np.concatenate([*own, both, np.where(np.isfinite(both), single, both)], axis=2)
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import nudgelab
 from scenarios.circuits.estimates import describe_circuit_estimates
+from scenarios.experiments.measure.kind import KIND
 from scenarios.language.load import load_scenario
 from scenarios.report.sheets import make_sheets
 from scenarios.run.run import run_in_memory
@@ -28,8 +30,18 @@ def test_a_measurement_tells_energy_by_phase_and_sample():
     expected = 2e-6 * (group["power"].data[0] + 3e-6) + 0.5e-12 * (volts**2).sum(axis=1)
     np.testing.assert_allclose(group["settling"].data[0], expected, rtol=1e-12)
     assert group["read"].data == pytest.approx(6e-12)
+    assert group["whole"].data == pytest.approx(3 * 6e-12 + group["settling"].data.sum() / 2)
+    assert KIND.metrics(result)["energy/whole"] == group["whole"].data
     (sheet,) = [sheet for sheet in make_sheets(result, 4) if sheet.title.startswith("Power at rest")]
     assert [len(row) for row in sheet.rows] == [4, 4, 4]
+
+
+def test_a_sweep_keeps_the_energy_of_every_point(tmp_path):
+    scenario = nudgelab.load(change(LAYERS, ("energy", ENERGY)))
+    swept = nudgelab.sweep(scenario, {"energy.settling_time": ["1 us", "2 us"]}).run(out=tmp_path / "swept")
+    whole = swept["energy"]["whole"].data
+    assert whole[1] > 1.9 * whole[0] > 0.0
+    assert "relative" in swept["ledger/connections"]
 
 
 def test_without_energy_only_the_power_is_told():

@@ -186,10 +186,7 @@ def made_up(connections=None, **data):
     ledger = {name: v._replace(data=np.asarray(data.get(name, v.data))) for name, v in groups["ledger"].items()}
     groups["ledger"] = ledger
     if connections is not None:
-        both, zero = (
-            np.hypot(*(connections[..., TERMS.index(term)] for term in ("readout", "noise"))),
-            0.0 * connections,
-        )
+        zero, both = 0.0 * connections, connections[..., [TERMS.index("readout"), TERMS.index("noise")]].sum(axis=2)
         sizes = {"relative": connections, "rms": connections, "spread": zero, "cosine_after": 1.0 - 0.5 * connections}
         if connections[..., TERMS.index("write_noise")].any():
             sizes["relative"], sizes["spread"] = zero, connections  # its mean vanishes

@@ -10,7 +10,7 @@ from devices.interface.converter import Adc, Converters, NudgeCircuit
 from devices.interface.hold import Hold
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
-from devices.programming.laws import SoftBounds
+from devices.programming.laws import ConstantStep, SoftBounds
 from devices.synapse.cell import FeedbackDevices, WeightDevices
 from devices.synapse.noise import CellNoise
 from devices.synapse.retention import Retention
@@ -22,7 +22,7 @@ from scenarios.experiments.kind import Batch
 from scenarios.experiments.measure.advice import PARTS, find_main_part, list_attempts
 from scenarios.experiments.measure.run import measure_gradients
 from scenarios.experiments.measure.tables import make_assessment_groups
-from scenarios.experiments.measure.words import find_blamed_cause
+from scenarios.experiments.measure.words import NAMES, find_blamed_cause
 from scenarios.report.answer import make_answer
 from scenarios.report.sheets import make_sheets
 from scenarios.results.store import Variable
@@ -89,6 +89,25 @@ def measured_with(plants, scheme=Centred(beta=0.1)):  # noqa: B008  immutable
     batch = Batch(*random_batch(chip, 12))
     found = measure_gradients(chip, batch, learning, lambda _: None, 4)
     return result_files.result(make_assessment_groups(chip, [scheme], found))
+
+
+ON_THE_WAY = {
+    "presynaptic": ({"converters": Converters(readout=Adc(bits=20, range=[-1.0, 2.0], offset=0.2))}, {}),
+    "forgetting": ({"retention": Retention(leak_tau=100.0)}, {}),
+    "write": ({"update": ConstantStep(step=0.01)}, {}),
+    "write_noise": ({"update": ConstantStep(step=1e-4, write_noise=1e3)}, {}),
+    "readout": (adc(offset=0.2), {"rule": "contrastive"}),
+}
+"""What no error vector sees: a chip, and how it learns."""
+
+
+@pytest.mark.parametrize("term", ON_THE_WAY)
+def test_a_cause_that_only_what_is_written_sees_is_named(term):
+    devices, learning = ON_THE_WAY[term]
+    text = verdict(random_chip(symmetric=True, seed=3, **devices), **learning)
+    assert text.startswith(f"{NAMES[term]} dominates"), text
+    assert "exact batch gradient of connection" in text
+    assert "What would help" in text
 
 
 def first_attempt(result):
