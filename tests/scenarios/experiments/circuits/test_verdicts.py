@@ -14,6 +14,7 @@ SINGLE = {"dynamics": {"precision": "single", "sweeps": 200}, "learning.scheme.b
 PLANTS = {
     "metric": ("asymmetry", AMPLIFIERS | {"learning.metric": "none"}),
     "equal-gains": ("asymmetry", AMPLIFIERS | {"devices.amplifiers": {"backward_sigma": 0.3}}),
+    "trimmed-amplifiers": ("asymmetry", AMPLIFIERS | {"devices.amplifiers": {"backward_sigma": 0.3}}),
     "nudging-currents": ("clamp", {"learning": COUPLED, "devices.nudge": {"gain": 0.999}}),
     "held-nudge": ("finite_nudge", {"learning.scheme.beta": {"fraction": 0.5}}),
     "smaller-nudge": ("finite_nudge", {"learning.scheme.beta": {"fraction": 0.5}}),
@@ -37,8 +38,8 @@ PLANTS = {
 }
 """What is planted, by the change that takes it away: the term it belongs to, and the edits of a small circuit."""
 
-RARE = {"smaller-clamp"}
-"""Of a clamp the direction is wrong before its size is."""
+RARE = {"smaller-clamp", "longer-durations"}
+"""Of a clamp the direction is wrong before its size is; ideal diodes know no time."""
 
 
 def test_every_term_and_remedy_of_circuits_is_planted():
