@@ -19,6 +19,13 @@ REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
     "nudge": ["experiment.samples=4", "experiment.repeats=2"],
     "write": ["experiment.batches=4"],
+    "rivals": [
+        "experiment.chips=2",
+        "experiment.budget={settlings=400}",
+        "experiment.mismatch=[0.3]",
+        "experiment.read_noise=[0.01]",
+        "experiment.in_silico_epochs=1",
+    ],
     "settle": ["experiment.record.every_steps=200"],
     "train": [
         "experiment.samples=40",
@@ -129,9 +136,13 @@ def test_scenario_runs(path, hidden, reduced):
     if kind == "write":
         assert np.isfinite(result["write"]["error"].data).all()
         return
+    if kind == "rivals":
+        assert np.isfinite(result["rivals"]["loss_mean"].data).all()
+        return
     ledger = result["ledger"]
     assert np.isfinite(ledger["relative"].data).all()
-    assert (ledger["total"].data[..., 0] > 0.01).all(), "the first layer has an error on every chip"
+    # A small nudge may drown in noise, and what is left of its error is then 0.
+    assert (ledger["total"].data[..., 0].max(axis=-1) > 0.01).all(), "the first layer has an error on every chip"
     if kind == "measure":
         assert int(ledger["unsettled"].data.sum()) == 0
     else:

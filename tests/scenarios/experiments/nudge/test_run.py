@@ -128,7 +128,7 @@ def test_a_wrong_study_is_explained(tmp_path, capsys, edit, path, message, hint)
 def test_a_study_needs_a_scheme(tmp_path, capsys):
     lines = [line for line in STUDY.splitlines() if not line.startswith(("schemes", "[learning]"))]
     assert run_command(write_scenario(tmp_path, "\n".join(lines)), [], RunFlags()) == 2
-    assert "nudge and train need a nudge scheme" in capsys.readouterr().err
+    assert "need a nudge scheme: add [learning] scheme" in capsys.readouterr().err
 
 
 def test_a_budget_of_time_is_in_tau_or_seconds(tmp_path):
