@@ -19,8 +19,9 @@ Reals = NDArray[Any]
 TILE = 8
 """Samples that settle together, a multiple of `FULL`."""
 
-CHUNK, LARGE = 64, 2**17
-"""Threads share an input block of so many conductances by columns, in multiples of 64: no two write one cache line."""
+CHUNK, LARGE = 64, 2**22
+"""Threads share an input block of so many conductances by columns, in multiples of 64: no two write one cache line.
+Of smaller ones a second thread takes longer to wake than it saves, see `docs/performance.md`."""
 
 
 class Imprint(NamedTuple):
