@@ -211,6 +211,10 @@ class ExperimentKind(Generic[P]):
         }
         return {name: group for name, group in found.items() if group}
 
+    def sweep_remark(self, result: ResultData, threshold: float) -> str:  # noqa: ARG002
+        """Return what the headline of a sweep hides, where it is called good from a threshold on; else nothing."""
+        return ""
+
     def sweep_sheets(self, result: ResultData, places: Places) -> list[Sheet]:  # noqa: ARG002
         """Return the tables of a sweep that only this kind has."""
         return []

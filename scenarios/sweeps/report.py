@@ -105,21 +105,27 @@ def make_sweep_answer(result: ResultData, plan: SweepPlan, outcomes: Sequence[Ou
     counts = Counter(outcome.status if outcome else "not run" for outcome in outcomes)
     parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
     text = f"{len(plan.ids)} points: {', '.join(parts)}.{_describe_unsettled_points(result)}"
+    remark = _find_sweep_kind(result).sweep_remark(result, plan.threshold)
+    return f"{text}{_describe_metric(result, plan)} {remark}".rstrip()
+
+
+def _describe_metric(result: ResultData, plan: SweepPlan) -> str:
+    """Return in words how the figure runs that the sweep is judged by."""
     metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
     if metric is None:
-        return f"{text} {_WITHOUT}"
+        return f" {_WITHOUT}"
     if not metric.cosine:
-        return text + _describe_extremes(metric, axes, plan)
+        return _describe_extremes(metric, axes, plan)
     if plan.dims[0].name == POINT:
-        return text
+        return ""
     if len({axis.dim for axis in axes}) > 1:
-        return text + (_describe_breakdowns(metric, axes, plan) or _describe_extremes(metric, axes, plan))
+        return _describe_breakdowns(metric, axes, plan) or _describe_extremes(metric, axes, plan)
     told = ""
     for axis in axes:
         if axis.numeric:
             found = find_breakdown(axis.values, metric.worst.reshape(len(axis.values), -1), plan.threshold)
             told += f" {_describe_breakdown(found, axis, plan.threshold)}" if found else ""
-    return text + (told or _describe_extremes(metric, axes, plan))
+    return told or _describe_extremes(metric, axes, plan)
 
 
 def _describe_unsettled_points(result: ResultData) -> str:

@@ -31,6 +31,7 @@ from .tables import make_measure_groups
 from .words import (
     describe_asymmetry_parts,
     describe_goal_change,
+    describe_hidden_connections,
     describe_largest_cause,
     describe_training_floor,
     describe_write_errors,
@@ -146,6 +147,10 @@ class MeasureKind(ExperimentKind[Measure]):
         for path, names in _METRICS.items():
             found |= flatten_metrics(path, last.groups.get(path, {}), names)
         return found
+
+    def sweep_remark(self, result: ResultData, threshold: float) -> str:
+        """Return where gradients of connections are worse than any layer shows."""
+        return describe_hidden_connections(result, threshold)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no layer has a cosine."""

@@ -365,3 +365,24 @@ def has_measured_gradient(result: ResultData) -> bool:
     """Tell whether a result has the quality of some gradient."""
     gradient = select_latest(result).groups.get("gradient")
     return gradient is not None and bool(np.isfinite(gradient["cosine"].data).any())
+
+
+def describe_hidden_connections(result: ResultData, threshold: float) -> str:
+    """Return at how many points of a sweep every layer has a good cosine, but some connection has not, and the worst.
+
+    The cosine of a connection is that of its batch gradient as it is measured, before it is written.
+    """
+    ledger, status = result.groups.get("ledger/connections", {}), result["points"]["status"].data
+    if "cosine_after" not in ledger or not ledger["cosine_after"].data.size:
+        return ""
+    after = ledger["cosine_after"].data[..., list(ledger["term"].data).index("noise")]
+    worst = np.nan_to_num(after.reshape(status.size, -1, after.shape[-1]), nan=np.inf).min(axis=1)
+    layers = result["gradient"]["cosine"].data.reshape(status.size, -1)
+    good = (np.nan_to_num(layers, nan=np.inf).min(axis=1) >= threshold) & np.isfinite(layers).any(axis=1)
+    hidden = good & (worst.min(axis=1) < threshold)
+    if not hidden.any():
+        return ""
+    lowest = np.where(hidden[:, None], worst, np.inf)
+    name = ledger["connection"].data[int(np.argmin(lowest.min(axis=0)))]
+    points = f"At {np.count_nonzero(hidden)} of the {np.count_nonzero(good)} points where all layers have {threshold:g}"
+    return f"{points} or more, the batch gradient of a connection has less: {lowest.min():.3g} in the worst, {name}."

@@ -166,6 +166,31 @@ def test_the_answer_says_where_every_or_no_level_is_good():
         assert make_sweep_answer(one, plan, outcomes[:3]).endswith(f"or more at {words} of {SIGMA} (one chip).")
 
 
+def test_the_answer_tells_of_connections_that_no_layer_shows():
+    """Two good points of nine layers, one with a connection of 0.4; a bad point hides nothing."""
+    result, plan, outcomes = merged()
+    points = {SIGMA: result["points"][SIGMA], "status": Variable((SIGMA, "replicate"), np.zeros((3, 1), np.int8))}
+    plan = plan._replace(dims=plan.dims[:1], ids=plan.ids[:3])
+    dims = (SIGMA, "replicate")
+    gradient = {"cosine": Variable(dims, np.array([1.0, 0.95, 0.5])[:, None])}
+    after = np.ones((3, 1, 2, 3))
+    after[..., 2] = 0.0  # a write is tried, and judged apart
+    after[1, 0, 1, 1], after[2, 0, 0, 1], after[0, 0, 0, 1] = 0.4, 0.1, np.nan
+    ledger = {
+        "term": Variable(("term",), np.array(["asymmetry", "noise", "write"])),
+        "connection": Variable(("connection",), np.array(["a-b", "b-c"])),
+        "cosine_after": Variable((*dims, "connection", "term"), after),
+    }
+    groups = {"points": points, "gradient": gradient, "ledger/connections": ledger}
+    words = (
+        "At 1 of the 2 points where all layers have 0.9 or more, the batch gradient of a connection has less: "
+        "0.4 in the worst, b-c."
+    )
+    assert make_sweep_answer(ResultData(result.attributes, groups), plan, outcomes[:3]).endswith(f" {words}")
+    after[1, 0, 1, 1] = 0.95
+    assert "connection" not in make_sweep_answer(ResultData(result.attributes, groups), plan, outcomes[:3])
+
+
 def command(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
 
