@@ -132,7 +132,8 @@ class _SparseJacobians:
             self._factors.append(factors)
 
     def solve(self, right: Array, transposed: bool = False) -> Array:
-        return np.stack([own.solve(part, transposed) for own, part in zip(self._factors, right, strict=True)])
+        found = [own.solve(part, transposed) for own, part in zip(self._factors, right, strict=True)]
+        return np.stack(found) if found else np.empty_like(right)
 
 
 def solve_each(matrices: Array, right: Array) -> Array:
@@ -149,7 +150,8 @@ def compute_jacobians(system: CircuitSystem, voltages: Array) -> Array:
     """Return ``J`` without nudge, (batch, unknowns, unknowns), in siemens, at voltages of all nodes (batch, nodes)."""
     jacobian = np.repeat(system.linear.toarray()[None], len(voltages), axis=0)
     rows, columns, partials = _list_partials(system, voltages)
-    np.add.at(jacobian.reshape(len(voltages), -1).T, rows * jacobian.shape[2] + columns, partials.T)
+    width = jacobian.shape[2]
+    np.add.at(jacobian.reshape(len(voltages), width * width).T, rows * width + columns, partials.T)
     return jacobian
 
 

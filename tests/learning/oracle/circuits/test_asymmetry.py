@@ -13,6 +13,7 @@ from learning.schemes.nodes import Centred
 from substrate.circuits.chip import CircuitChip
 from substrate.circuits.circuit import Amplifiers, CircuitGraph, Conductors, Diodes
 from substrate.circuits.design import CircuitDesign, Feeds, LearnedBlock
+from substrate.circuits.forms import make_oracle
 from tests.learning.oracle.circuits.test_ledger import measure
 
 PARTS = ("metric", "per_node", "irreducible")
@@ -117,3 +118,13 @@ def test_factors_of_too_many_nodes_are_not_known_and_not_told(monkeypatch):
     assert np.isnan(parts.sel(part=["per_node", "irreducible"])).all()
     assert np.isfinite(parts.sel(part=["goal", "nudge_bias"])).all()
     assert not [line for line in result.remarks if line.startswith("Of the asymmetry")]
+
+
+@pytest.mark.parametrize("dense", [256, 0], ids=["full", "sparse"])
+def test_without_a_settled_sample_there_are_no_parts(monkeypatch, dense):
+    monkeypatch.setattr("substrate.circuits.system.DENSE", dense)
+    chip, x, target = make_amplified("chain", diodes=True)
+    oracle = make_oracle(chip)
+    found = oracle.weigh_nodes(oracle.find_point(x, target), np.zeros(len(x), dtype=bool))
+    assert not found.vectors.any()
+    assert all(np.isnan(block).all() for block in found.blocks.values())
