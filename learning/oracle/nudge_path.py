@@ -89,7 +89,7 @@ class NudgedCouplings(NamedTuple):
 
     def product(self, v: State, rows: Rows = None) -> State:
         """Return ``(W - u C'') v``, (batch, units)."""
-        result: State = self.plain.product(v, rows)
+        result: State = np.require(self.plain.product(v, rows), requirements="W")  # JAX lets nobody write
         columns = self.force.columns
         nudge = self.nudge if rows is None else self.nudge[rows]
         result[:, columns] -= nudge * self.force.curve(self.activity, v[:, columns], rows)

@@ -19,6 +19,9 @@ OFTEN = 0.25
 CLOSE = 0.5
 """Share of the critical nudge from which on a nudge is told."""
 
+SOLVED = 5000
+"""Nodes of layers up to which `check` finds the critical nudge: full matrices of more take it many seconds."""
+
 STEEP = 10.0
 """Voltage of inputs over that of targets from which on ideal diodes stand for real ones."""
 
@@ -56,7 +59,9 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
 def _find_nudge_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
     """Yield nudges that come close to the critical one, where they follow the outputs against the cost."""
     learning = setup.scenario.learning
-    if setup.scenario.phases.nudge == "held" or not setup.plan.nudges:
+    network = setup.scenario.network
+    large = isinstance(network, LayeredNetwork) and sum(network.layers.values()) > SOLVED
+    if setup.scenario.phases.nudge == "held" or not setup.plan.nudges or large:
         return
     for k, (given, scheme) in enumerate(zip(learning.all_schemes(), setup.schemes(), strict=False)):
         if scheme is None or isinstance(given.beta, CriticalShare) or given.kind == "one-sided":
