@@ -57,7 +57,8 @@ def assert_close(found, expected, tolerance):
 
 def test_every_cause_and_every_scheme_is_there():
     cases = [study(number).case for number in range(CHIPS)]
-    assert {cause for case in cases for cause in case.chip.causes} == CAUSES.keys()
+    # Noise of cells is in none: it has laws of its own, in `tests/substrate/chip/boards`.
+    assert {cause for case in cases for cause in case.chip.causes} == CAUSES.keys() - {"cell-noise"}
     assert {type(case.scheme) for case in cases} == set(SCHEMES)
 
 
