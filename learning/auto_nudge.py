@@ -32,6 +32,9 @@ Mask = NDArray[np.bool_]
 PURPOSE = "auto/"
 """Purpose of the presentations that a size is found from: names their noise."""
 
+SHARES = (0.25, 0.5, 1.0)
+"""What a round measures, in shares of its largest size."""
+
 _SHRINK, _GROW = 0.25, 2.0
 """Smallest and largest factor of one round."""
 
@@ -196,7 +199,7 @@ def _measure_three(desk: _Bench, size: float) -> list[_Estimate]:
     """Return the estimates at a quarter of a size, half of it and all of it."""
     shares = any(node.beta == 0.0 for node in desk.request.scheme.resized(size).nodes())
     free = None if shares else desk.clamp()  # a free read that is a part of the estimate is not shared
-    return [desk.estimate(share * size, free) for share in (0.25, 0.5, 1.0)]
+    return [desk.estimate(share * size, free) for share in SHARES]
 
 
 def _find_good(three: list[_Estimate]) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from learning.auto_nudge import SHARES
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting, list_possible_remedies
 from learning.schemes.scheme import ROUNDS, ConstantNudges, Scheme, Swing, count_demand, unfold_mirrored_nodes
 from learning.schemes.unnudged import Unnudged
@@ -14,9 +15,6 @@ from substrate.network.topology import Topology
 
 from ..build import make_design
 from ..schema.scenario import ScenarioSpec
-
-_TRIED = 3
-"""Sizes that every round of a search measures."""
 
 
 class SampleCounts(NamedTuple):
@@ -78,7 +76,7 @@ def count_search_settlings(scenario: ScenarioSpec) -> int:
     mirror, found = has_conjugate_answers(scenario.devices), 0
     for scheme in scenario.learning.written_schemes():
         if isinstance(scheme, ConstantNudges) and scheme.is_auto:
-            found += (scheme.rounds or ROUNDS) * _TRIED * count_demand(scheme.tried_first(), mirror).settlings
+            found += (scheme.rounds or ROUNDS) * len(SHARES) * count_demand(scheme.tried_first(), mirror).settlings
     return found
 
 

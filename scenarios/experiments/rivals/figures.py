@@ -46,6 +46,7 @@ def draw_rivals(result: ResultData) -> Figure:
         axes.set_xlabel("mismatch of cells")
         axes.set_title(f"read noise {level:g}", fontsize=9)
     panels[0].set_ylabel("test loss (cost per sample)")
+    panels[0].set_yscale("log")  # losses of rules differ by powers of ten; panels share the axis
     place_legend_below(figure, panels[:1])
     return figure
 

@@ -171,6 +171,14 @@ def test_a_nudge_of_its_own_needs_no_critical_one(tmp_path):
     assert list(find_circuit_suspicions(setup)) == []
 
 
+def test_the_critical_nudge_of_very_wide_layers_is_not_sought(tmp_path, monkeypatch):
+    """It takes full matrices of all nodes; a nudge near it is told of all others."""
+    setup = set_up(change(LAYERS, ("learning.scheme.beta", "1 S")), tmp_path)
+    assert "of the critical nudge" in str(list(find_circuit_suspicions(setup)))
+    monkeypatch.setattr("scenarios.circuits.suspicions.SOLVED", 3)
+    assert "of the critical nudge" not in str(list(find_circuit_suspicions(setup)))
+
+
 def test_the_time_of_a_training_is_measured():
     text = nudgelab.load("circuits/deep-resistive", {"experiment.samples": 40, "experiment.epochs": 1}).show()
     assert re.search(r"# time        (about \d+ s|about less than a second) for the training", text)
