@@ -41,7 +41,8 @@ def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
         The name of a bundled scenario, a TOML file, or the tables of one as dictionaries. In dictionaries a key that
         names an npz file, such as ``network.parameters`` or ``task.path``, takes a dictionary of arrays as well.
     edits : mapping of dotted key to value, or sequence of str
-        Values to replace, such as ``{"devices.feedback.mismatch_sigma": 0.02}`` or ``["seed=3"]``.
+        Values to replace, such as ``{"devices.feedback.mismatch_sigma": 0.02}`` or ``["seed=3"]``; None as a value
+        leaves out a key that is written.
 
     Returns
     -------

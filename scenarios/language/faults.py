@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,9 +140,12 @@ def format_dotted_key(path: Key) -> str:
 
 
 def name_toml_type(value: object) -> str:
-    """Return the name of the TOML type of a value."""
+    """Return the name of the TOML type of a value; from Python also of what TOML has no word for."""
+    if isinstance(value, date | time):
+        return "a date or time"
     names = {bool: "a boolean", int: "a whole number", float: "a decimal number", str: "a string"}
-    return (names | {dict: "a table", list: "an array"}).get(type(value), "a date or time")
+    names |= {dict: "a table", list: "an array", type(None): "None"}
+    return names.get(type(value), f"a Python object of type {type(value).__name__}")
 
 
 def format_toml_value(value: object) -> str | None:

@@ -101,7 +101,7 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
         dictionaries, in which relative paths start at the current folder.
     edits : sequence of str, or mapping of dotted key to value
         Edits such as ``learning.scheme.beta=0.1``, or ``{"learning.scheme.beta": 0.1}``, applied in order after the
-        files.
+        files. None as a value leaves out a key that is written.
 
     Returns
     -------
@@ -125,11 +125,7 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
         words = edit if isinstance(edit, str) else f"{edit[0]} = {edit[1]!r}"
         origin = Origin(f"--set {shorten_text(' '.join(words.split()))}")
         try:
-            edited = (
-                _apply_edit(data, edit)
-                if isinstance(edit, str)
-                else _put_value(data, _split_key(edit[0]), convert_to_toml(edit[1]))
-            )
+            edited = _apply_edit(data, edit) if isinstance(edit, str) else _apply_pair(data, *edit)
         except RefusalError as refusal:
             faults.append(ScenarioFault((), refusal.message, refusal.hint, str(origin.file)))
         else:
@@ -195,6 +191,16 @@ def _apply_edit(data: Tree, text: str) -> Key:
     return _put_value(data, _split_key(left), _parse_value(right))
 
 
+def _apply_pair(data: Tree, key: str, value: object) -> Key:
+    """Put one value from Python into `data` in place, or leave its key out, and return the path."""
+    keys = _split_key(key)
+    if value is not None:
+        return _put_value(data, keys, convert_to_toml(value))
+    if not _remove_key(data, keys):
+        raise RefusalError(f"{key} is not written in the scenario", "None leaves out a key that is written there")
+    return tuple(keys)
+
+
 def _split_key(text: str) -> list[str]:
     """Return the keys of a dotted path that can be set."""
     keys = [key.strip() for key in text.split(".")]
@@ -223,13 +229,15 @@ def _put_value(data: Tree, keys: Sequence[str], value: object) -> Key:
     return tuple(path)
 
 
-def _remove_key(data: Tree, keys: Sequence[str]) -> None:
-    """Take a key out of its table in place, where it is."""
+def _remove_key(data: Tree, keys: Sequence[str]) -> bool:
+    """Take a key out of its table in place, and say whether it was there."""
     table: Any = data
     for key in keys[:-1]:
         table = table.get(key) if isinstance(table, dict) else None
-    if isinstance(table, dict):
-        table.pop(keys[-1], None)
+    if not isinstance(table, dict) or keys[-1] not in table:
+        return False
+    del table[keys[-1]]
+    return True
 
 
 def _parse_value(text: str) -> object:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
 from tests.scenarios.scenario_files import GOOD, changed, faults_of, only_fault, write
 
@@ -37,6 +38,26 @@ def test_edits_reach_into_arrays_and_come_in_order(tmp_path):
     assert [scheme.beta for scheme in loaded.scenario.learning.all_schemes()] == [0.1, 0.1]
     assert loaded.origins["learning", "schemes", 0, "beta"].file == "--set learning.schemes.0.beta=0.1"
     assert (loaded.scenario.seed, loaded.origins["seed",].file) == (2, "--set seed=2")
+
+
+def test_none_leaves_a_key_out(tmp_path):
+    path = write(tmp_path, GOOD)
+    loaded = load_scenario(path, {"devices": None, "seed": 2})
+    assert loaded.scenario.devices == type(loaded.scenario.devices)()
+    assert {origin.file for key, origin in loaded.origins.items() if key != ("seed",)} == {path}
+
+
+def test_only_a_key_that_is_written_can_be_left_out(tmp_path):
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(write(tmp_path, GOOD), {"learning.nothing": None})
+    assert [fault.message for fault in caught.value.faults] == ["learning.nothing is not written in the scenario"]
+
+
+@pytest.mark.parametrize(("value", "name"), [(None, "None"), ({1}, "a Python object of type set")])
+def test_what_toml_has_no_word_for_is_named(tmp_path, value, name):
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(write(tmp_path, GOOD), {"chip": {"instance": value}})
+    assert f"must be a whole number, is {name}" in caught.value.faults[0].message
 
 
 def test_a_path_set_by_an_edit_starts_from_the_current_folder(tmp_path, monkeypatch):
