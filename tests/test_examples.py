@@ -106,12 +106,12 @@ def test_every_example_is_tested_and_at_most_a_page():
 
 
 def test_the_documentation_prints_every_example_as_it_is():
-    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
     printed = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
     assert printed == [path.read_text(encoding="utf-8") for path in EXAMPLES]
 
 
 def test_the_documentation_names_what_the_front_door_has():
-    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
     table = page.partition("| name |")[2].partition("\n\n")[0]
     assert {name for name in nudgelab.__all__ if f"`{name}" not in table} == {"main"}

@@ -1,6 +1,6 @@
 """The reference of scenario keys, written from the declarations: one table a table of the scenario, one row a key.
 
-``python -m scenarios.language.key_reference`` writes ``docs/keys.md`` again.
+``python -m scenarios.language.key_reference`` writes ``docs/reference/keys.md`` and ``circuit-keys.md`` again.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from devices.parameters import NamesFile
 from ..schema.circuit.scenario import CIRCUIT, CircuitSpec
 from ..schema.scenario import ScenarioSpec
 
-FILE = Path(__file__).parents[2] / "docs" / "keys.md"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 _HEAD = """\
 # Scenario keys
 
 Every key of a scenario file, table by table: what it takes, the unit of a plain number, the default, and what it means,
-how it is measured or what devices have; first those of rate networks, then those of [circuits](#circuits). Where two
-units stand, text such as `"2 mV"` is in the second, or in one that becomes it; a number without a unit is plain. Levels
-in volts and times in seconds need the scales of `[physical]`. A key that has no effect is a fault.
+how it is measured or what devices have. These are the keys of rate networks; [circuits](circuit-keys.md) have some of
+their own. Where two units stand, text such as `"2 mV"` is in the second, or in one that becomes it; a number without a
+unit is plain. Levels in volts and times in seconds need the scales of `[physical]`. A key without effect is a fault.
 
 This page is written from the declarations in the code: `python -m scenarios.language.key_reference`.
 """
 
 _CIRCUITS = f"""\
-# Circuits
+# Keys of circuits
 
 With `network.law = "{CIRCUIT}"` a scenario describes a Kirchhoff network, and has these keys. Quantities are text with
-a unit, such as `"10 uS"`; a number without one is a fault. What is not here is as above: {{}}.
+a unit, such as `"10 uS"`; a number without one is a fault. What is not here is as [in rate networks](keys.md): {{}}.
 """
 
 Model = type[BaseModel]
@@ -51,13 +51,14 @@ class _Table(NamedTuple):
     places: list[str]
 
 
-def write_key_reference() -> str:
-    """Return the whole page."""
+def write_key_reference() -> dict[str, str]:
+    """Return the pages by the names of their files."""
     rates, circuits = (_find_tables(kind) for kind in (ScenarioSpec, CircuitSpec))
     shared = {f"`{circuits.pop(kinds).places[0].partition('.')[0]}`" for kinds in rates.keys() & circuits.keys()}
-    parts = [[_HEAD], chain(*map(_write_section, rates.values()))]
-    parts += [[_CIRCUITS.format(", ".join(sorted(shared)))], chain(*map(_write_section, circuits.values()))]
-    return "\n".join(chain(*parts))
+    pages = {"keys.md": (_HEAD, rates), "circuit-keys.md": (_CIRCUITS.format(", ".join(sorted(shared))), circuits)}
+    return {
+        name: "\n".join([head, *chain(*map(_write_section, tables.values()))]) for name, (head, tables) in pages.items()
+    }
 
 
 def _find_tables(kind: Model) -> dict[tuple[Model, ...], _Table]:
@@ -246,4 +247,5 @@ def _format_markdown_prose(text: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(write_key_reference(), encoding="utf-8")
+    for name, page in write_key_reference().items():
+        (FOLDER / name).write_text(page, encoding="utf-8")

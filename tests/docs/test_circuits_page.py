@@ -9,7 +9,7 @@ import pytest
 import nudgelab
 from devices.circuit.components import CircuitDevices
 
-PAGE = (Path(__file__).parents[2] / "docs" / "circuits.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "method" / "circuits.md").read_text(encoding="utf-8")
 BLOCKS = {re.search(r'name = "(.+)"', text)[1]: text for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)}
 
 

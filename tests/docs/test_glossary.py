@@ -38,7 +38,8 @@ def entries(text):
 PAGE = FILE.read_text(encoding="utf-8")
 ENTRIES = entries(PAGE)
 SOURCES = sources((*PACKAGES, DOOR))
-PAGES = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "docs").glob("*.md") if p != FILE}
+DOCS = ROOT / "docs"
+PAGES = {p.relative_to(DOCS).as_posix(): p.read_text(encoding="utf-8") for p in DOCS.rglob("*.md") if p != FILE}
 PROJECT = "\n".join([*SOURCES.values(), *PAGES.values(), (ROOT / "README.md").read_text(encoding="utf-8")])
 
 
@@ -108,7 +109,7 @@ def keys_of(annotation, place=""):
             yield from keys_of(part, place)
 
 
-LINK = re.compile(r"\[`([^`]+)`\]\(keys\.md#([^)]*)\)")
+LINK = re.compile(r"\[`([^`]+)`\]\(reference/keys\.md#([^)]*)\)")
 
 
 def sections(text):
@@ -130,11 +131,11 @@ def wrong_links(text, keys, anchors):
 
 
 def test_every_key_exists_and_is_linked_to_its_table():
-    keys, anchors = set(keys_of(ScenarioSpec)), sections(PAGES["keys.md"])
+    keys, anchors = set(keys_of(ScenarioSpec)), sections(PAGES["reference/keys.md"])
     assert len(LINK.findall(PAGE)) > 50
     assert wrong_links(PAGE, keys, anchors) == []
-    assert wrong_links("[`chip.instant`](keys.md#chip)", keys, anchors) == ["chip.instant"]
-    assert wrong_links("[`chip.instance`](keys.md#task)", keys, anchors) == ["chip.instance"]
+    assert wrong_links("[`chip.instant`](reference/keys.md#chip)", keys, anchors) == ["chip.instant"]
+    assert wrong_links("[`chip.instance`](reference/keys.md#task)", keys, anchors) == ["chip.instance"]
 
 
 def unlinked(text):

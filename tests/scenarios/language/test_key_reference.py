@@ -1,19 +1,24 @@
-"""The page of keys says what the declarations say."""
+"""The pages of keys say what the declarations say."""
 
 import re
 
 import pytest
 
 from scenarios.language.json_schema import make_json_schema
-from scenarios.language.key_reference import FILE, write_key_reference
+from scenarios.language.key_reference import FOLDER, write_key_reference
 
+PAGES = write_key_reference()
 ROWS = [
-    line.split(" | ") for line in re.sub(r"\\\|", "/", write_key_reference()).splitlines() if line.startswith("| `")
+    line.split(" | ")
+    for page in PAGES.values()
+    for line in re.sub(r"\\\|", "/", page).splitlines()
+    if line.startswith("| `")
 ]
 
 
-def test_the_page_is_up_to_date():
-    assert FILE.read_text(encoding="utf-8") == write_key_reference(), "run python -m scenarios.language.key_reference"
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_up_to_date(name):
+    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name], "run python -m scenarios.language.key_reference"
 
 
 def test_every_key_is_on_it_with_a_meaning():
@@ -48,15 +53,15 @@ def test_a_row_says_what_a_key_takes(key, value, unit, default):
 
 
 def test_what_several_kinds_share_stands_once():
-    page = write_key_reference()
+    page = PAGES["keys.md"]
     assert page.count("| `cycle_sigma` |") == 1
     assert page.count("## `devices.weights.pelgrom`, `devices.weights.mirror`") == 1
 
 
-def test_circuits_have_a_part_of_their_own_without_what_stands_above():
-    rates, circuits = write_key_reference().split("\n# Circuits\n")
+def test_circuits_have_a_page_of_their_own_without_what_they_share():
+    rates, circuits = PAGES.values()
     assert "`target_volts`" in circuits
     assert "`target_volts`" not in rates
     assert "## `sweep" in rates
     assert "## `sweep" not in circuits
-    assert "is as above: `chip`, `sweep`." in circuits
+    assert "is as [in rate networks](keys.md): `chip`, `sweep`." in circuits

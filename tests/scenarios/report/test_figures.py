@@ -92,10 +92,10 @@ def test_every_figure_there_is_data_for_is_written(tmp_path, kind):
     assert set(WANTED[kind]) <= list_registered_figures().keys()
 
 
-def test_the_guide_names_every_figure():
-    guide = (Path(__file__).parents[3] / "docs/guide.md").read_text(encoding="utf-8")
+def test_the_page_of_outputs_names_every_figure():
+    page = (Path(__file__).parents[3] / "docs/reference/outputs.md").read_text(encoding="utf-8")
     own = [name for name, one in list_registered_figures().items() if one.draw.__module__.startswith("scenarios.")]
-    assert [name for name in own if f"`{name}`" not in guide] == []
+    assert [name for name in own if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("kind", RESULTS)

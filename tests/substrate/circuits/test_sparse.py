@@ -159,7 +159,7 @@ def test_gradients_of_ten_thousand_nodes_are_those_of_differences(kind):
 
 
 def test_a_held_nudge_of_ten_thousand_nodes_measures_the_gradient():
-    """On conductors it has no error of its size: see `docs/circuits.md`."""
+    """On conductors it has no error of its size: see `docs/method/circuits.md`."""
     circuit, voltages = draw_lattice("linear", SIDE, SIDE)
     system, free = settle(circuit)
     error = np.full((1, 1), 0.3)
