@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .reads import DriveCurve, FreeReads, UnitRows, DenseWiring, join_row_weights, make_unit_rows, split_row_weights
+from .reads import DenseWiring, DriveCurve, FreeReads, UnitRows, join_row_weights, make_unit_rows, split_row_weights
 
 Array = NDArray[np.float64]
 

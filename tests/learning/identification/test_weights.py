@@ -4,7 +4,7 @@ import pytest
 from devices.neuron.membrane import NeuronDevices
 from devices.neuron.noise import Noise
 from devices.synapse.cell import FeedbackDevices, WeightDevices
-from learning.identification.reads import FreeReads, DenseWiring, get_wiring, read_free_states
+from learning.identification.reads import DenseWiring, FreeReads, get_wiring, read_free_states
 from learning.identification.weights import WeightPrior, estimate_effective_weights
 from substrate.theory.inverse_curve import InverseCurve
 from tests.learning.test_estimator import OnlyBench
