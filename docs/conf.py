@@ -45,6 +45,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 1e9,
     "image_scrapers": ("drawings.keep_drawings",),
     "plot_gallery": "True",
