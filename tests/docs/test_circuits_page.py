@@ -1,4 +1,4 @@
-"""The scenarios of the page on circuits are valid, and what it says of the export comes back as a netlist."""
+"""What the page on circuits says of the export comes back as a netlist, and its keys are those there are."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,9 @@ import nudgelab
 from devices.circuit.components import CircuitDevices
 
 PAGE = (Path(__file__).parents[2] / "docs" / "method" / "circuits.md").read_text(encoding="utf-8")
-BLOCKS = {re.search(r'name = "(.+)"', text)[1]: text for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)}
+BLOCKS = {
+    re.search(r'name = "(.+)"', text)[1]: text for text in re.findall(r"```toml\n(schema.*?)```", PAGE, re.DOTALL)
+}
 
 
 @pytest.fixture
@@ -19,13 +21,6 @@ def folder(tmp_path, monkeypatch):
     for name, text in BLOCKS.items():
         Path(f"{name}.toml").write_text(text, encoding="utf-8")
     return tmp_path
-
-
-def test_layers_and_board_are_good(folder):
-    assert BLOCKS.keys() == {"my-layers", "my-board", "again"}
-    for name in ("my-layers", "my-board"):
-        found = nudgelab.load(folder / f"{name}.toml").check()
-        assert (str(found), found.warnings) == ("good", [])
 
 
 def test_the_exported_board_is_measured_like_the_board(folder):
