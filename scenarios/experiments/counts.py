@@ -49,6 +49,12 @@ class SampleCounts(NamedTuple):
     copies: int = 0
     """Arrays of the size of all weights in the result file, beside those of the chip."""
 
+    trained: int = 0
+    """Training samples of one epoch, where the experiment trains several times."""
+
+    tested: int = 0
+    """Samples of one test, there."""
+
 
 class NudgedSettling(NamedTuple):
     """One nudged settling."""

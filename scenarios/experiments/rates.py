@@ -74,10 +74,15 @@ class TimedChip(NamedTuple):
     """What a step takes, where it is measured; absent: as the rates of this module say."""
 
     @classmethod
-    def of(cls, scenario: ScenarioSpec, topology: Topology, rows: int) -> TimedChip:
-        """Return the chip of a scenario whose numbers are plain, which settles so many samples together."""
+    def of(cls, scenario: ScenarioSpec, topology: Topology, rows: int, measured: bool = True) -> TimedChip:
+        """Return the chip of a scenario whose numbers are plain, which settles so many samples together.
+
+        Not `measured`: its steps take what the rates of this module say, on any engine.
+        """
         design = make_design(scenario, topology, "identity")
-        return cls(design, scenario, _compute_noise_substeps(design), make_step_clock(design, rows))
+        return cls(
+            design, scenario, _compute_noise_substeps(design), make_step_clock(design, rows) if measured else None
+        )
 
     @property
     def topology(self) -> Topology:

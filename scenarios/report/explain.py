@@ -107,7 +107,8 @@ def _describe_workload(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
         )
         yield f"settlings   {asked} for each {load.counts.each}; {load.settlings:,} in the whole run"
     else:
-        yield f"settlings   {load.settlings:,}, all of them free"
+        words = "over all trainings and tests" if load.counts.trained else "all of them free"
+        yield f"settlings   {load.settlings:,}, {words}"
     if load.counts.epochs:
         per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"

@@ -55,6 +55,7 @@ class DigitalModel:
                 f"network.activation = {chip.design.activation!r} {curves.NOT_RISING}: take sigmoid or tanh"
             )
         self._chip, self._knowledge = chip, knowledge
+        self._ideal: Chip | None = None
         topology, stream = chip.topology, chip.fabrication.stream
         self._errors = {
             c.block: sample_cell_gains(topology.shapes[c.block], sigma, stream(f"digital-model/{c.block}"))
@@ -83,8 +84,13 @@ class DigitalModel:
         return topology.split(LAWS[self._chip.design.law].respond(slopes, slopes))
 
     def _model(self) -> Chip:
-        """Return the chip as the controller takes it to be, as it is programmed now."""
-        return self._chip if self._knowledge == "exact" else self._chip.ideal()
+        """Return the chip as the controller takes it to be, as it is programmed now; made anew after a write."""
+        if self._knowledge == "exact":
+            return self._chip
+        now, known = self._chip.programmed, self._ideal
+        if known is None or not all(np.array_equal(block, known.programmed[name]) for name, block in now.items()):
+            known = self._ideal = self._chip.ideal()
+        return known
 
     def _linearise(self, activity: Array) -> Linearisation:
         model, topology = self._model(), self._chip.topology

@@ -11,7 +11,7 @@ from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from ..metrics import flatten_metrics
 from .plan import CompareRivals
-from .run import race
+from .race import race
 from .sheets import make_account_sheet, make_forecast_sheet, make_map_sheet
 from .tables import make_rival_group
 from .words import describe_rival_remarks, describe_rivals
@@ -27,10 +27,8 @@ class RivalsKind(ExperimentKind[CompareRivals]):
     headlines = (Headline("rivals", "loss_mean"),)
 
     def run(self, work: ExperimentWork[CompareRivals]) -> tuple[dict[str, Group], Ending]:
-        """Train rival after rival, at place after place of the map."""
-        found = race(work.setup, work.plan, work.setting.threads, work.watch)
-        entries = {(place, rival, chip): entry for place, rival, chip, entry in found}
-        return {"rivals": make_rival_group(work.setup, work.plan, entries)}, COMPLETE
+        """Train rival after rival, at place after place of the map, going on from a checkpoint if there is one."""
+        return {"rivals": make_rival_group(work.setup, work.plan, race(work).entries)}, COMPLETE
 
     def sentence(self, result: ResultData) -> str:
         """Return which rule is best, at this budget."""

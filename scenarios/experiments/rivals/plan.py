@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from devices.parameters import Joules, Parameters
+from devices.parameters import Joules, Parameters, Unit
 from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
@@ -38,6 +38,11 @@ class Rival(Parameters):
     `spread-aware`: trained in silico on chips with spreads drawn anew for every batch."""
 
     @property
+    def is_tried(self) -> bool:
+        """Whether it takes the best of several rates, where there are some to try."""
+        return self.rule is not None and self.rate is None
+
+    @property
     def label(self) -> str:
         """Its name in tables: rule, start and rate."""
         begin = {"scratch": "", "deployed": "deployed", "spread-aware": "spread-aware"}[self.start]
@@ -65,6 +70,7 @@ class CompareRivals(ExperimentPlan):
     """Train the same chips by several rules at equal budget, over mismatch and noise, and say which rule is best."""
 
     nudges: ClassVar = False
+    resumes: ClassVar = True
 
     kind: Literal["rivals"]
     rivals: Annotated[list[Rival], Field(min_length=2, max_length=16)]
@@ -101,6 +107,9 @@ class CompareRivals(ExperimentPlan):
 
     estimates: Annotated[int, Field(ge=2, le=10_000)] = 8
     """Estimates of the gradient of one batch before training, which tell the bias and the scatter of a rule."""
+
+    checkpoint_seconds: Annotated[float, Field(gt=0.0, le=86_400.0), Unit("s")] = 60.0
+    """Keep a checkpoint after the first training that ends so long after the last one; seconds."""
 
     @property
     def rules(self) -> list[LearningRule]:

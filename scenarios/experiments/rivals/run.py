@@ -1,8 +1,8 @@
-"""Train chips by rule after rule until a budget is spent, and test them."""
+"""Train one chip by one rule until a budget is spent, and test it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from substrate.protocol import Budget
 
 from ...build import Setup
 from ..train.batches import EpochBatches, shuffle_batches
-from ..watch import Interrupted, Watch
+from .checkpoint import NOTHING, Entry, RaceLog
 from .plan import CompareRivals, Rival, RivalBudget
 
 Array = NDArray[np.float64]
@@ -47,40 +47,15 @@ class Place(NamedTuple):
     read_noise: float
 
 
-class Entry(NamedTuple):
-    """What one rival reached on one chip."""
-
-    loss: float
-    error: float
-    spent: Budget
-    batches: int
-    square_bias: float
-    """Squared error of the mean estimate before training, relative to the exact gradient; what the scatter explains on
-    average is taken off, so that it may be below 0 by chance."""
-
-    scatter: float
-    """Standard deviation of one estimate, relative to the exact gradient."""
-
-    per_batch: float
-    """Settlings of one batch."""
-
-    rate: float = np.nan
-    """Learning rate."""
-
-    failure: str = ""
-
-
-NOTHING = Entry(np.nan, np.nan, Budget(), 0, np.nan, np.nan, np.nan)
-
-
 class RivalRace(NamedTuple):
     """All that is needed to train one rival on one chip."""
 
     setup: Setup
     plan: CompareRivals
     threads: int | None
-    trained: dict[tuple[str, float], Blocks]
-    """Parameters that were trained in silico, by start and mismatch."""
+    log: RaceLog
+    tell: Callable[[float], None]
+    """Hears which share of a training is done; it may raise to end it all."""
 
     def chip(
         self, place: Place, instance: int, programmed: Blocks | None = None, rule: LearningRule | None = None
@@ -94,13 +69,12 @@ class RivalRace(NamedTuple):
         changed = self.setup._replace(design=design.replace(weights=weights, noise=noise, dynamics=dynamics))
         return changed.chip(instance, programmed, self.threads)
 
-    def choose_rate(self, place: Place, rival: Rival, instance: int) -> Rival:
-        """Return the rival with the best rate, by training samples on a chip; one that has a rate keeps it."""
-        if rival.rule is None or rival.rate is not None or self.plan.rates is None:
+    def choose_rate(self, rival: Rival, pilots: list[Entry]) -> Rival:
+        """Return the rival with the rate of the pilot that has the lowest loss; without pilots it keeps its own."""
+        if not pilots or self.plan.rates is None:
             return rival
-        tried = [rival.model_copy(update={"rate": rate}) for rate in self.plan.rates]
-        losses = [self.run(place, one, instance, pilot=True) for one in tried]
-        return tried[int(np.argmin([np.inf if e.failure or np.isnan(e.loss) else e.loss for e in losses]))]
+        losses = [np.inf if pilot.failure or np.isnan(pilot.loss) else pilot.loss for pilot in pilots]
+        return rival.model_copy(update={"rate": self.plan.rates[int(np.argmin(losses))]})
 
     def run(self, place: Place, rival: Rival, instance: int, pilot: bool = False) -> Entry:
         """Train one chip until the budget is spent, and test it; as a pilot on training samples."""
@@ -114,6 +88,7 @@ class RivalRace(NamedTuple):
             for step in train(chip, rule, optimiser, self._batches, _FOREVER, state, record, write):
                 failure, entry = step.failure, entry._replace(batches=entry.batches + 1)
                 one, last = state.budget.plus(last, -1), state.budget
+                self.tell(compute_share(self.plan.budget, last))
                 if failure or not pays(self.plan.budget, last.plus(one)):
                     break
         data, count = self.setup.data, self.plan.test_samples
@@ -140,7 +115,10 @@ class RivalRace(NamedTuple):
         batch, before = self._batches(0)[0], chip.budget
         exact = make_exact_rule(chip.without(*(c for c in chip.causes if c == "read-noise")))(batch).blocks
         names = [name for name in exact if not name.startswith("readout/")]
-        found = [rule(batch._replace(epoch=_AGAIN + k)).blocks for k in range(self.plan.estimates)]
+        found = []
+        for k in range(self.plan.estimates):
+            self.tell(0.0)
+            found.append(rule(batch._replace(epoch=_AGAIN + k)).blocks)
         taught = [name for name in names if name in found[0]]
         estimates = np.array([_flatten(blocks, taught) for blocks in found])
         true, mean = _flatten(exact, taught), estimates.mean(axis=0)
@@ -154,9 +132,9 @@ class RivalRace(NamedTuple):
         if rival.start == "scratch":
             return None
         key = rival.start, place.mismatch if rival.start == "spread-aware" else 0.0
-        if key not in self.trained:
-            self.trained[key] = self._train_in_silico(Place(key[1], 0.0), rival)
-        return self.trained[key]
+        if key not in self.log.in_silico:
+            self.log.in_silico[key] = self._train_in_silico(Place(key[1], 0.0), rival)
+        return self.log.in_silico[key]
 
     def _train_in_silico(self, place: Place, rival: Rival) -> Blocks:
         """Return parameters trained with exact gradients of chips as designed, or with spreads of every batch."""
@@ -165,6 +143,7 @@ class RivalRace(NamedTuple):
         for epoch in range(self.plan.in_silico_epochs):
             parts = self._batches(epoch)
             for k in range(len(parts)):
+                self.tell(0.0)
                 chip = self.chip(place, _DRAWN + drawn, known)
                 chip = chip.without(*(c for c in chip.causes if c != "mismatch" or rival.start == "deployed"))
                 gradient, drawn = make_exact_rule(chip)(parts[k]), drawn + 1
@@ -189,6 +168,16 @@ def _flatten(blocks: Blocks, names: list[str]) -> Array:
 
 def pays(budget: RivalBudget, spent: Budget) -> bool:
     """Tell whether a budget pays for what is spent."""
+    return all(amount <= limit for amount, limit in _list_limits(budget, spent))
+
+
+def compute_share(budget: RivalBudget, spent: Budget) -> float:
+    """Return which share of a budget is spent, of what is limited most tightly."""
+    return max((amount / limit for amount, limit in _list_limits(budget, spent)), default=1.0)
+
+
+def _list_limits(budget: RivalBudget, spent: Budget) -> list[tuple[float, float]]:
+    """Return what is spent of everything that is limited, and the limit."""
     amounts = {
         "settlings": spent.settlings,
         "reads": spent.reads + spent.outputs_read,
@@ -196,7 +185,7 @@ def pays(budget: RivalBudget, spent: Budget) -> bool:
         "joules": spent.energy,
     }
     limits = {name: getattr(budget, name) for name in amounts}
-    return all(limits[name] is None or amount <= limits[name] for name, amount in amounts.items())
+    return [(amounts[name], limit) for name, limit in limits.items() if limit is not None]
 
 
 def list_places(plan: CompareRivals, setup: Setup) -> list[Place]:
@@ -204,18 +193,3 @@ def list_places(plan: CompareRivals, setup: Setup) -> list[Place]:
     devices = setup.design.devices
     mismatch = plan.mismatch or [float(devices.weights.mismatch_sigma)]
     return [Place(*values) for values in product(mismatch, plan.read_noise or [float(devices.noise.read)])]
-
-
-def race(setup: Setup, plan: CompareRivals, threads: int | None, watch: Watch) -> Iterator[tuple[int, int, int, Entry]]:
-    """Yield place, rival, chip and what was reached there, one after the other."""
-    one, places = RivalRace(setup, plan, threads, {}), list_places(plan, setup)
-    first, total = setup.fabrication.instance, len(places) * len(plan.rivals) * plan.chips
-    paced: dict[tuple[int, int], Rival] = {}
-    for done, (p, r, c) in enumerate(product(range(len(places)), range(len(plan.rivals)), range(plan.chips))):
-        if watch.stopped():
-            raise Interrupted("stopped: a comparison of rules begins anew")
-        watch.advance(done, total, f"{plan.rivals[r].label}, chip {first + c}")
-        if (p, r) not in paced:
-            paced[p, r] = one.choose_rate(places[p], plan.rivals[r], first + plan.chips)
-        yield p, r, c, one.run(places[p], paced[p, r], first + c)
-    watch.advance(total, total, "all rivals")

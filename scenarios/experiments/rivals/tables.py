@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ...build import Setup
 from ...results.statistics import compute_interval
 from ...results.store import Group, Variable
+from .checkpoint import NOTHING, Entry
 from .plan import CompareRivals
-from .run import NOTHING, Entry, list_places
+from .run import list_places
 
 Array = NDArray[np.float64]
 

@@ -97,8 +97,8 @@ def write_checkpoint(path: Path, log: TrainingLog, kept: Mapping[str, Array], wr
     numbers = {**vars(trainee.tally), **trainee.budget._asdict(), "epoch": trainee.epoch, "batch": trainee.batch}
     groups: dict[str, Group] = {
         "position": {name: Variable((), value) for name, value in numbers.items()},
-        **{f"programmed/{name}": _make_block_group(block) for name, block in kept.items()},
-        **{f"memory/{name}": _make_block_group(block) for name, block in trainee.memory.items()},
+        **{f"programmed/{name}": make_block_group(block) for name, block in kept.items()},
+        **{f"memory/{name}": make_block_group(block) for name, block in trainee.memory.items()},
         "written": {name: Variable(("block",), counts) for name, counts in written._asdict().items()},
         "means": {name: Variable((), value) for name, value in log.means.items()},
         **{f"finished/{name}": group for name, group in log.finished.items()},
@@ -116,12 +116,12 @@ def read_checkpoint(saved: ResultData) -> tuple[TrainingLog, dict[str, Array]]:
     position = {name: variable.data.item() for name, variable in saved["position"].items()}
     tally = Means(**{name: position[name] for name in vars(Means())})
     budget = Budget(**{name: position[name] for name in Budget._fields})
-    trainee = TrainingState(position["epoch"], position["batch"], tally, _read_saved_blocks(saved, "memory/"), budget)
+    trainee = TrainingState(position["epoch"], position["batch"], tally, read_saved_blocks(saved, "memory/"), budget)
     columns = {n: v.data for n, v in saved.groups.get("rows", {}).items() if not n.endswith("_index")}
     log = TrainingLog(
         stage=str(saved.attributes["stage"]),
         identity=str(saved.attributes["id"]),
-        finished=_find_groups_below(saved, "finished/"),
+        finished=find_groups_below(saved, "finished/"),
         trainee=trainee,
         rows=[{n: np.asarray(c[k]) for n, c in columns.items()} for k in range(len(columns.get("epoch", ())))],
         means={name: variable.data.item() for name, variable in saved["means"].items()},
@@ -129,22 +129,25 @@ def read_checkpoint(saved: ResultData) -> tuple[TrainingLog, dict[str, Array]]:
         tally=WriteCounts(*(saved["written"][name].data for name in WriteCounts._fields)),
         failure=str(saved.attributes["failure"]),
     )
-    for name, group in _find_groups_below(saved, "measured/").items():
+    for name, group in find_groups_below(saved, "measured/").items():
         for k, epoch in enumerate(group["epoch"].data.tolist()):
             log.measured.setdefault(epoch, {})[name] = _select_epoch(group, k)
-    return log, _read_saved_blocks(saved, "programmed/")
+    return log, read_saved_blocks(saved, "programmed/")
 
 
-def _make_block_group(block: Array) -> Group:
+def make_block_group(block: Array) -> Group:
+    """Return the group that a checkpoint keeps of one array."""
     return {"value": Variable(tuple(f"axis_{k}" for k in range(block.ndim)), block)}
 
 
-def _find_groups_below(saved: ResultData, prefix: str) -> dict[str, Group]:
+def find_groups_below(saved: ResultData, prefix: str) -> dict[str, Group]:
+    """Return the groups whose path begins so, by what follows."""
     return {name.removeprefix(prefix): group for name, group in saved.groups.items() if name.startswith(prefix)}
 
 
-def _read_saved_blocks(saved: ResultData, prefix: str) -> dict[str, Array]:
-    return {name: group["value"].data for name, group in _find_groups_below(saved, prefix).items()}
+def read_saved_blocks(saved: ResultData, prefix: str) -> dict[str, Array]:
+    """Return the arrays of `make_block_group` whose path begins so, by what follows."""
+    return {name: group["value"].data for name, group in find_groups_below(saved, prefix).items()}
 
 
 def _select_epoch(group: Group, k: int) -> Group:

@@ -45,9 +45,30 @@ TOGETHER = NOISY_MEASURE | {"experiment": MEASURED | {"interactions": True}}
 STUDY = {"dynamics": FIXED, "devices": NOISY, "experiment": {"kind": "nudge", "repeats": 4, "samples": 16}}
 
 
+RIVALS = [
+    {"rule": "error-vector"},
+    {"rule": "pat"},
+    {"rule": {"kind": "node-perturbation", "probes": 2}},
+    {"start": "deployed"},
+    {"start": "spread-aware", "rule": "dfa"},
+]
+COMPARED = {
+    "experiment": {"kind": "rivals", "rivals": RIVALS, "budget": {"settlings": 60_000}},
+    "learning": {"scheme": {"kind": "centred", "beta": 0.2}, "schemes": None},
+    "task": {"batch": 20},
+}
+ALL_PARTS = ["settling", "digital errors", "writes", "tests", "exact gradients"]
+
+
 @pytest.mark.parametrize(
     ("tables", "key", "values", "parts"),
     [
+        (COMPARED, "experiment.chips", (4, 5, 6), ALL_PARTS),
+        (COMPARED, "experiment.mismatch", ([0.1], [0.1, 0.2], [0.1, 0.2, 0.3]), [*ALL_PARTS, "in silico"]),
+        (COMPARED, "experiment.read_noise", ([0.1], [0.1, 0.2], [0.1, 0.2, 0.3]), ALL_PARTS),
+        (COMPARED, "experiment.rates", ([0.1, 0.2], [0.1, 0.2, 0.3], [0.1, 0.2, 0.3, 0.4]), ["settling", "writes"]),
+        (COMPARED, "experiment.budget.settlings", (30_000, 60_000, 90_000), ["settling", "digital errors", "writes"]),
+        (COMPARED, "experiment.in_silico_epochs", (5, 6, 7), ["in silico"]),
         (NOISY_MEASURE, "experiment.repeats", (10, 20, 30), ["settling", "writes"]),
         (TOGETHER, "experiment.repeats", (10, 20, 30), ["interactions"]),
         (NOISY_MEASURE, "experiment.samples", (10, 20, 30), ["settling", "reference runs", "exact gradients"]),
