@@ -60,7 +60,7 @@ class RivalsEstimate(CostEstimate[CompareRivals]):
             pilots = len(plan.rates or []) * rival.is_tried
             total += (plan.chips + pilots) * (rows * demand.settlings * demand.batches + tests)
             total += plan.chips * rows * demand.settlings * plan.estimates
-        return SampleCounts(0, count_places(plan) * total, rows, [], trained=samples, tested=tests)
+        return SampleCounts(0, count_kinds(plan) * total, rows, [], trained=samples, tested=tests)
 
     def times(self, plan: CompareRivals, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds by part."""
@@ -69,7 +69,7 @@ class RivalsEstimate(CostEstimate[CompareRivals]):
             pilots = len(plan.rates or []) * rival.is_tried
             for times, pilot in ((plan.chips, False), (pilots, True)):
                 for name, seconds in time_training(rival, chip, counts, pilot).items():
-                    found[name] += count_places(plan) * times * seconds
+                    found[name] += count_kinds(plan) * times * seconds
         batches = plan.in_silico_epochs * -(-counts.trained // counts.rows)
         starts = {rival.start for rival in plan.rivals} - {"scratch"}
         made = sum(len(plan.mismatch or [0]) if start == "spread-aware" else 1 for start in starts)
@@ -115,7 +115,7 @@ def list_rule_schemes(rule: LearningRule, scenario: ScenarioSpec) -> list[Scheme
     return given[:1] if rule.takes_scheme else [rule.stand_in(given)]
 
 
-def count_places(plan: CompareRivals) -> int:
+def count_kinds(plan: CompareRivals) -> int:
     """Return how many kinds of chips are on the map."""
     return len(plan.mismatch or [0]) * len(plan.read_noise or [0])
 

@@ -289,6 +289,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "test_samples": 2,
             "in_silico_epochs": 2,
             "estimates": at(3, devices__noise__read=0.02),
+            "checkpoint_seconds": Silent("when a checkpoint is kept"),
         },
     ),
 }
