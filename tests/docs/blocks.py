@@ -9,7 +9,9 @@ Comments of HTML, which no reader sees, prepare a block:
 ``<!-- base: NAME KEY=VALUE ... -->``
     the scenario, with changes, into which the next fragments of TOML are merged; first it is ``quickstart``;
 ``<!-- needs: FILE ... -->``
-    files and folders that a reader has, and that are made here in small.
+    files and folders that a reader has, and that are made here in small;
+``<!-- file: NAME -->``
+    the next block is the content of this file.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from tests.docs.readers_files import make_file
 CHEAP = {"check", "export", "info", "init", "list", "show"}
 """Commands that are run where a page shows them; of the others arguments and scenario are checked."""
 
-COMMENT = re.compile(r"<!--\s*(setup|small:|base:|needs:)\s+(.*?)\s*-->", re.DOTALL)
+COMMENT = re.compile(r"<!--\s*(setup|small:|base:|needs:|file:)\s+(.*?)\s*-->", re.DOTALL)
 
 
 class Block(NamedTuple):
@@ -66,11 +68,15 @@ class Page:
         self.path = path
         self.names: dict[str, Any] = {}
         self.base, self.edits, self.small = "quickstart", list[str](), list[tuple[str, str]]()
+        self.file = ""
 
     def try_blocks(self) -> None:
         """Go through the page from top to bottom."""
         for block in find_blocks(self.path.read_text(encoding="utf-8")):
             text = block.text
+            if self.file:
+                Path(self.file).write_text(text, encoding="utf-8")
+                self.file = ""
             if block.kind in TRIES:
                 for old, new in self.small:
                     assert old in text, f"{self.path.name}:{block.line}: {old!r} is not in the block"
@@ -190,6 +196,10 @@ def _prepare_files(page: Page, text: str, line: int) -> None:
         make_file(Path(name))
 
 
+def _prepare_file(page: Page, text: str, line: int) -> None:
+    page.file = text
+
+
 Try = Callable[[Page, str, int], None]
 
 TRIES: dict[str, Try] = {
@@ -206,7 +216,12 @@ PREPARES: dict[str, Try] = {
     "small:": _prepare_small,
     "base:": _prepare_base,
     "needs:": _prepare_files,
+    "file:": _prepare_file,
 }
 
-SHOWN = {"text": "what programs print, or a drawing", "julia": "not installed where the tests run"}
+SHOWN = {
+    "text": "what programs print, or a drawing",
+    "csv": "a file that other blocks name",
+    "julia": "not installed where the tests run",
+}
 """Languages of which nothing can be asked, each with its reason."""

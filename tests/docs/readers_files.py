@@ -50,5 +50,6 @@ MAKERS = {
     "cifar-10-batches-bin": lambda path: write_cifar(path, per_file=10),
     "my-chip.toml": lambda path: write_starter(path.parent, path.stem, None),
     "quickstart": _make_run,
+    "run.h5": lambda path: shutil.copy(_run_once("quickstart") / "run.h5", path),
     "asymmetry": _make_sweep,
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.experiments import figures
-from tests.docs.blocks import SHOWN, TRIES, Page, find_blocks, is_alike, split_commands
+from tests.docs.blocks import PREPARES, SHOWN, TRIES, Page, find_blocks, is_alike, split_commands
 from tests.own_kinds import only_here
 from tests.test_house import ROOT
 
@@ -16,7 +16,7 @@ PAGES = [path for path in PAGES if not {"_build", "generated"} & set(path.parts)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_block_is_of_a_known_language(path):
     blocks = find_blocks(path.read_text(encoding="utf-8"))
-    known = TRIES.keys() | SHOWN.keys() | {"setup", "small:", "base:", "needs:"}
+    known = TRIES.keys() | SHOWN.keys() | PREPARES.keys()
     assert [block for block in blocks if not block.kind.startswith("{") and block.kind not in known] == []
 
 
