@@ -221,7 +221,6 @@ PREPARES: dict[str, Try] = {
 
 SHOWN = {
     "text": "what programs print, or a drawing",
-    "csv": "a file that other blocks name",
     "julia": "not installed where the tests run",
 }
 """Languages of which nothing can be asked, each with its reason."""
