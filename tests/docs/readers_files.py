@@ -29,7 +29,8 @@ def _make_idx(path: Path) -> None:
 def _run_once(name: str) -> Path:
     """Return the folder of a small run of a bundled scenario."""
     folder = Path(tempfile.mkdtemp()) / "run"
-    small = {"experiment": {"kind": "measure", "samples": 4}}
+    small = {"experiment": {"kind": "measure", "samples": 2}, "learning.schemes": [{"kind": "centred", "beta": 0.1}]}
+    small["network.layers"] = {"in": 784, "l1": 16, "l2": 8, "out": 10}
     nudgelab.load(name, small).run(folder)
     return folder
 
