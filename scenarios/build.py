@@ -22,6 +22,7 @@ from substrate.dynamics.methods import INSTALL_JAX
 from substrate.network.topology import Topology
 
 from .cell_noise import find_cell_noise_faults
+from .changes import ChangedSetup, list_changed_scenarios
 from .data.arrays import DataError, FileContent, compute_digest
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
@@ -69,6 +70,9 @@ class Setup(NamedTuple):
 
     taken: list[str]
     """What every file was taken for, one line each."""
+
+    changes: tuple[ChangedSetup, ...] = ()
+    """What changes of the design make of it."""
 
     @property
     def schemes(self) -> list[Scheme]:
@@ -120,7 +124,20 @@ if TYPE_CHECKING:
 
 
 def make_any_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> AnySetup:
-    """Return what a scenario describes, whatever it is; errors as those of `make_setup`."""
+    """Return what a scenario describes, whatever it is, and its changes; errors as those of `make_setup`."""
+    shelf, setup = shelf or Shelf(), _make_plain_setup(loaded, shelf)
+    changes = tuple(
+        ChangedSetup(change, _make_plain_setup(changed, shelf), changed.spec.to_toml())
+        for change, changed in list_changed_scenarios(loaded)
+    )
+    content = dict(setup.content)
+    for k, one in enumerate(changes):
+        content |= {f"change {k}: {key}": digest for key, digest in one.setup.content.items()}
+    return setup._replace(changes=changes, content=content)
+
+
+def _make_plain_setup(loaded: LoadedScenario, shelf: Shelf | None) -> AnySetup:
+    """Return what a scenario describes before any change of its design."""
     if isinstance(loaded.spec, CircuitSpec):
         from .circuits.setup import make_circuit_setup
 

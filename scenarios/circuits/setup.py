@@ -24,6 +24,7 @@ from substrate.circuits.motion.transient import invert_capacitance
 from substrate.circuits.spice.deck import ElementNames
 from substrate.circuits.system import LIMIT, assemble_system
 
+from ..changes import ChangedSetup
 from ..data.arrays import DataError, FileContent, compute_digest
 from ..data.datasets import Data
 from ..data.readers import PARAMETERS, read_parameters
@@ -79,6 +80,9 @@ class CircuitSetup(NamedTuple):
 
     taken: list[str]
     """What every file was taken for, one line each."""
+
+    changes: tuple[ChangedSetup, ...] = ()
+    """What changes of the design make of it."""
 
     @property
     def plan(self) -> ExperimentPlan:

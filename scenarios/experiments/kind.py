@@ -182,8 +182,16 @@ class ExperimentKind(Generic[P]):
         """Return the one sentence a reader should take home."""
         raise NotImplementedError
 
+    def verdict(self, result: ResultData) -> str:
+        """Return the same in fewer words, where it stands beside others of its kind."""
+        return self.sentence(result)
+
     def remarks(self, result: ResultData) -> list[str]:
         """Return what else has to be said."""
+        return self.losses(result)
+
+    def losses(self, result: ResultData) -> list[str]:
+        """Return what was lost, clipped or did not settle; part of the remarks."""
         last = select_latest(result)
         return [*describe_audits(last), *describe_clipped_reads(last)]
 

@@ -59,7 +59,8 @@ def describe_unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schem
     if alone:
         why.append(f"{alone} settled, but no rest point was found to compare with")
     moving = int(np.count_nonzero(~has_settled(worst[counted])))
-    still = f"{moving} samples were still moving when their time was over; what is missing is the settling error. "
+    who = "1 sample was" if moving == 1 else f"{moving} samples were"
+    still = f"{who} still moving when their time was over; what is missing is the settling error. "
     if not why:
         return f"{still}All {len(worst)} are counted." if moving else f"All {len(worst)} samples settled."
     missed = int(np.count_nonzero(~counted))

@@ -6,13 +6,15 @@ from devices.imperfection import EFFECTS
 
 from ..drawing.sheet import Sheet
 from ..experiments.alarms import make_alarm_sheets
+from ..experiments.changes.sheets import make_change_sheets
 from ..experiments.kind import list_kinds
 from ..results.store import Group, ResultData
 
 
 def make_sheets(result: ResultData, epochs: int) -> list[Sheet]:
     """Return every table the result has data for; of longer trainings only about `epochs` rows."""
-    found = [*make_alarm_sheets(result), *(sheet for kind in list_kinds() for sheet in kind.sheets(result, epochs))]
+    found = [*make_alarm_sheets(result), *make_change_sheets(result)]
+    found += [sheet for kind in list_kinds() for sheet in kind.sheets(result, epochs)]
     return [*found, _make_causes_sheet(result["causes"])] if "causes" in result.groups else found
 
 

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from ..drawing.sheet import Sheet
+from ..experiments.changes.sheets import make_change_sheets
+from ..experiments.changes.words import describe_changed_losses
 from ..experiments.kind import list_kinds
 from ..results.store import ResultData
-from ..results.views import select_latest
-from .answer import list_remarks, make_answer
+from ..results.views import CHANGES, list_changes, select_change, select_latest
+from .answer import list_answers, list_remarks, make_answer
 from .sheets import make_sheets
 from .terminal import format_sheet, wrap_text
 
@@ -20,11 +22,33 @@ _EPOCHS = 8
 
 
 def print_summary(result: ResultData, console: Console) -> None:
-    """Print the tables and the answer of a run."""
+    """Print the tables and the answer of a run; of changes of a design the question, their one table, and the answer."""
+    if list_changes(result):
+        _print_changes(result, console)
+        return
     for sheet in make_sheets(result, _EPOCHS):
         print_sheet(sheet, console)
     for line in [make_answer(result), *list_remarks(result)]:
         print_paragraph(line, console)
+
+
+def _print_changes(result: ResultData, console: Console) -> None:
+    if question := _read_question(result):
+        print_paragraph(question, console)
+        console.print()
+    for sheet in make_change_sheets(result):
+        print_sheet(sheet, console)
+    for line in list_answers(result):
+        print_paragraph(line, console)
+        console.print()
+    for line in describe_changed_losses(result):
+        print_paragraph(line, console)
+
+
+def _read_question(result: ResultData) -> str:
+    """Return the comment in the first line of the scenario; empty where it begins otherwise."""
+    first, _, _ = str(result["provenance"]["scenario_toml"].data).partition("\n")
+    return first.lstrip("# ").strip() if first.startswith("#") else ""
 
 
 def format_open_lines(path: Path) -> str:
@@ -41,11 +65,13 @@ def list_metrics(result: ResultData) -> dict[str, float | None]:
         Keys are slash paths like those of the result file: ``metrics/error_test`` of the last epoch,
         ``gradient/cosine/<scheme>/<layer>``, ``ledger/relative/<scheme>/<layer>/<term>`` of the last
         measured epoch, ``nudge/mse/<scheme>/<layer>``, ``evaluate/error_mean`` and so on;
-        ``settling/settled`` is a fraction.
+        ``settling/settled`` is a fraction. After a change of the design they begin with ``change/<name>/``.
     """
     found: dict[str, float] = {}
-    for kind in list_kinds():
-        found |= kind.metrics(select_latest(result))
+    for k, name in enumerate(["", *list_changes(result)]):
+        latest = select_latest(select_change(result, k))
+        for kind in list_kinds():
+            found |= {f"{CHANGES}/{name}/{key}" if k else key: v for key, v in kind.metrics(latest).items()}
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 

@@ -36,6 +36,34 @@ def select_last_epoch(group: Group) -> Group:
     }
 
 
+CHANGES = "change"
+"""Group of the changes of a design; what was measured after a change is in groups below it."""
+
+
+def name_changed_group(change: int, path: str) -> str:
+    """Return where a group of what was measured after a change stands; changes count from 1."""
+    return f"{CHANGES}/{change}/{path}"
+
+
+def list_changes(result: ResultData) -> list[str]:
+    """Return the names of the changes of the design that a result has."""
+    return [str(name) for name in result.groups[CHANGES]["name"].data] if CHANGES in result.groups else []
+
+
+def select_change(result: ResultData, change: int) -> ResultData:
+    """Return what was measured after a change as a result of its own; 0 is the design as it is."""
+    above = name_changed_group(change, "")
+    if change == 0:
+        groups = {path: group for path, group in result.groups.items() if path.partition("/")[0] != CHANGES}
+        return ResultData(result.attributes, groups)
+    groups = {path.removeprefix(above): group for path, group in result.groups.items() if path.startswith(above)}
+    if "provenance" in result.groups:
+        toml = result.groups[CHANGES]["resolved_toml"]
+        told = toml._replace(dims=(), data=toml.data[change - 1])
+        groups["provenance"] = result.groups["provenance"] | {"resolved_toml": told}
+    return ResultData(result.attributes, groups)
+
+
 def list_measured_epochs(result: ResultData) -> list[int]:
     """Return the epochs at which gradients were measured; empty when there was no training."""
     group = result.groups.get("gradient", {})

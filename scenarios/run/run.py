@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from substrate.engine.door import load_engine
 from substrate.engine.threads import limit_blas_threads
 
 from ..build import Setup, make_any_setup
+from ..changes import ChangedSetup
 from ..experiments.device_tables import add_physical_units
 from ..experiments.kind import Ending, RunError, RunSetting, run_experiment
 from ..experiments.watch import Watch
@@ -20,7 +23,8 @@ from ..language.load import LoadedScenario, replace_values
 from ..report.page import FIGURES, REPORT, write_report
 from ..results import store
 from ..results.disk import remove_file, write_file
-from ..results.store import Group, ResultData, StoreReadError
+from ..results.store import Group, ResultData, StoreReadError, Variable
+from ..results.views import CHANGES, name_changed_group
 from ..suspicions import find_suspicions, format_suspicion
 from .identity import compute_run_id
 from .provenance import make_provenance_group
@@ -166,7 +170,24 @@ def compute_groups(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[
         groups, ending = run_experiment(setup, setting, watch)
     if isinstance(setup, Setup):
         add_physical_units(groups, setup.scenario)
+    if setup.changes:
+        groups[CHANGES] = _make_changes_group(setup.changes)
+    for k, one in enumerate(setup.changes):
+        watch.say(f"changed: {one.change.label}")
+        found, _ = compute_groups(one.setup, setting, watch)
+        groups |= {name_changed_group(k + 1, path): group for path, group in found.items()}
     return groups, ending
+
+
+def _make_changes_group(changes: Sequence[ChangedSetup]) -> Group:
+    """Return what was changed: names, keys, and the whole scenario behind every change."""
+    texts = {
+        "name": ([one.change.label for one in changes], "name of the change"),
+        "keys": ([one.change.words for one in changes], "what it sets"),
+        "resolved_toml": ([one.toml for one in changes], "scenario with the change and those before it"),
+    }
+    number = Variable(("change",), np.arange(1, len(changes) + 1), long_name="number of the change")
+    return {"change": number} | {n: Variable(("change",), np.array(t), long_name=w) for n, (t, w) in texts.items()}
 
 
 def find_checkpoint(path: Path, identity: str, force: bool, watch: Watch) -> ResultData | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from devices.parameters import Parameters
 from learning.policies.policy import WritePolicy
@@ -31,6 +32,52 @@ class Record(Parameters):
 
 
 Repeats = Annotated[int, Field(ge=1, le=100_000)]
+
+_KEPT = ("schema", "name", "extends", "seed", "chip", "task", "experiment", "sweep")
+"""What no change of a design can be: other data, another piece of silicon, another question."""
+
+
+class DesignChange(Parameters):
+    """One change of the design, measured on the same piece of silicon."""
+
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,40}$")] | None = None
+    """What it is called in tables; absent: its keys and values."""
+
+    set: Annotated[dict[str, Any], Field(min_length=1, max_length=32)]
+    """New values by dotted key in quotes, ``{ "devices.converters.readout.bits" = 10 }``."""
+
+    @model_validator(mode="after")
+    def _changes_a_design(self) -> DesignChange:
+        for key in self.set:
+            first, *rest = key.split(".")
+            if first in _KEPT:
+                hint = "a change is one of network, physical, dynamics, phases, devices, energy or learning"
+                raise PydanticCustomError("change", "{key} is no part of a design", {"key": key, "hint": hint})
+            if not rest:
+                hint = 'write the whole key in quotes: "devices.converters.readout.bits" = 10'
+                raise PydanticCustomError("change", "{key} is a whole table", {"key": key, "hint": hint})
+        return self
+
+    @property
+    def words(self) -> str:
+        """Keys and values, as they are written on a command line."""
+        return ", ".join(f"{key} = {_format_value(value)}" for key, value in self.set.items())
+
+    @property
+    def label(self) -> str:
+        """Name of it, or else what is set."""
+        last = ", ".join(f"{key.rpartition('.')[2]} = {_format_value(value)}" for key, value in self.set.items())
+        return self.name or last
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key} = {_format_value(one)}" for key, one in value.items())
+        return f"{{ {inside} }}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+Changes = Annotated[list[DesignChange], Field(min_length=1, max_length=8)]
 
 
 NOISY_REPEATS = 8
@@ -80,6 +127,11 @@ class ExperimentPlan(Parameters):
     def list_kind_types(cls) -> dict[str, Any]:
         """Return the types of the fields that hold a registered kind, as the kinds are now."""
         return {}
+
+    @property
+    def changes(self) -> Sequence[DesignChange]:
+        """Changes of the design that are measured after it, one on top of the other."""
+        return getattr(self, "change", None) or ()
 
     @property
     def compared_policies(self) -> Sequence[WritePolicy]:

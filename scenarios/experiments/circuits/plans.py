@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from devices.circuit.units import Duration
 from devices.parameters import Parameters, Unit
 
-from ...schema.plan import ExperimentPlan, Repeats
+from ...schema.plan import Changes, ExperimentPlan, Repeats
 
 
 class CircuitMeasure(ExperimentPlan):
@@ -27,6 +27,9 @@ class CircuitMeasure(ExperimentPlan):
 
     interactions: bool = False
     """Measure also every cause alone, and the circuit without each of them; takes several times as long."""
+
+    change: Changes | None = None
+    """Changes of the design, each measured on top of those before: ``[[experiment.change]]``; absent: none."""
 
 
 class CircuitLedgerPlan(Parameters):

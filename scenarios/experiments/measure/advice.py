@@ -67,7 +67,7 @@ PARTS = {name: one.cause.words for name, one in DECLARED.items() if one.cause.cu
 _COSINE, _ERROR = 5e-4, 0.95
 """A remedy helps if it raises the cosine by so much, or leaves less than this share of the error."""
 
-_TOLD = 3
+_TOLD, _BRIEFLY = 3, 2
 
 
 class RemedyAttempt(NamedTuple):
@@ -107,14 +107,25 @@ def list_attempts(group: Group, place: int, written: bool = False) -> list[Remed
     return sorted(found, key=lambda a: (not a.helps, -round(np.nan_to_num(a.cosine), 3), a.error))
 
 
-def describe_remedies(group: Group | None, place: int, written: bool = False) -> str:
-    """Return what would help in a layer or connection, each change with its gain; empty without measurements."""
+def describe_remedies(group: Group | None, place: int, written: bool = False, brief: bool = False) -> str:
+    """Return what would help in a layer or connection, each change with its gain; empty without measurements.
+
+    In brief only what helps most is told, if anything does.
+    """
     attempts = list_attempts(group, place, written) if group else []
     good, bad = ([a for a in attempts if a.helps is helps][:_TOLD] for helps in (True, False))
+    if brief and good:
+        good, bad = [a._replace(keys=_name_table(a.keys)) for a in good[:_BRIEFLY]], []
     found = [f" What would help, each measured alone: {_describe_attempts(good)}."] if good else []
     if bad:
         found.append(f" What does not help{'' if good else ' alone'}: {_describe_attempts(bad)}.")
     return "".join(found)
+
+
+def _name_table(keys: str) -> str:
+    """Return the table that all of some keys stand in, or the only key."""
+    tables = {key.rpartition(".")[0] for key in keys.split(", ")}
+    return tables.pop() if len(tables) == 1 and ", " in keys else keys
 
 
 def find_main_part(group: Group | None, place: int, written: bool = False) -> str:

@@ -96,23 +96,29 @@ class MeasureKind(ExperimentKind[Measure]):
         """Return how good the gradients are, and what is to blame."""
         return describe_largest_cause(result)
 
+    def verdict(self, result: ResultData) -> str:
+        """Return what is to blame and what helps most, without what is smaller."""
+        return describe_largest_cause(result, brief=True)
+
     def remarks(self, result: ResultData) -> list[str]:
         """Return what bounds the gradients, and which samples were not counted."""
         last = select_latest(result)
-        gradient = last["gradient"]
-        schemes = [str(label) for label in gradient["scheme"].data]
-        left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
         return [
             *describe_nudge_sizes(last),
             *describe_asymmetry_parts(last),
             *describe_goal_change(last),
             *describe_training_floor(last),
             *describe_write_errors(last),
-            left_out,
-            *describe_unstable_rests(last),
-            *describe_audits(last),
-            *describe_clipped_reads(last),
+            *self.losses(result),
         ]
+
+    def losses(self, result: ResultData) -> list[str]:
+        """Return which samples were not counted, and which reads were clipped."""
+        last = select_latest(result)
+        gradient = last["gradient"]
+        schemes = [str(label) for label in gradient["scheme"].data]
+        left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
+        return [left_out, *describe_unstable_rests(last), *describe_audits(last), *describe_clipped_reads(last)]
 
     def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return signals, the ledger, what would help, and causes alone; of a training at its last measured epoch."""

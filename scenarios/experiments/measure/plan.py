@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ...schema.plan import ExperimentPlan, Record, Repeats
+from ...schema.plan import Changes, ExperimentPlan, Record, Repeats
 
 
 class Measure(ExperimentPlan):
@@ -29,6 +29,9 @@ class Measure(ExperimentPlan):
 
     record: Record | None = None
     """Settling curves to keep beside; absent: none."""
+
+    change: Changes | None = None
+    """Changes of the design, each measured on top of those before: ``[[experiment.change]]``; absent: none."""
 
     @property
     def has_ledger(self) -> bool:

@@ -94,8 +94,11 @@ class LargestCause(NamedTuple):
         return (*((term,) for term in self.names), ("readout", "noise"), ("noise",))[self.cause]
 
 
-def describe_largest_cause(result: ResultData) -> str:
-    """Return the sentence that says which cause of error dominates under the best scheme, and what would help."""
+def describe_largest_cause(result: ResultData, brief: bool = False) -> str:
+    """Return the sentence that says which cause of error dominates under the best scheme, and what would help.
+
+    In brief it leaves out the other causes, and what does not help.
+    """
     ledger = result["ledger"]
     found = find_blamed_cause(result)
     if found is None:
@@ -119,26 +122,29 @@ def describe_largest_cause(result: ResultData) -> str:
         programmed = float(ledger["asymmetry_programmed"].data[k])
         name = "Asymmetry of the programmed weights" if programmed > 0.5 * found.relative[t] else name
     name += f" dominates, above all {part}" if part else " dominates"
-    cures = describe_remedies(tried, k, found.written)
+    cures = describe_remedies(tried, k, found.written, brief)
     if found.terms[0] in _ON_THE_WAY:
         cures = f" What would help: {_describe_remedy(result, found.terms[0])}."
-    whose = _describe_place(result, found)
+    whose = _describe_place(result, found, brief)
+    if brief:
+        return f"{name}: {format_percent(found.typical[t])} of {whose}.{cures}"
     return f"{name}: with {ledger['scheme'].data[best]} it makes an error of {shown[t]} of {whose}{against}.{cures}"
 
 
-def _describe_place(result: ResultData, found: LargestCause) -> str:
-    """Return what an error is relative to, and where, with the cosine there."""
+def _describe_place(result: ResultData, found: LargestCause, brief: bool) -> str:
+    """Return what an error is relative to, and where, with the cosine there unless in brief."""
     best, k = found.scheme, found.place
     if not found.written:
         layer, cosine = result["ledger"]["layer"].data[k], result["gradient"]["cosine"].data[best, k]
-        return f"the exact gradient in layer {layer} for the median sample (mean cosine {cosine:.4f})"
+        told = "" if brief else f" for the median sample (mean cosine {cosine:.4f})"
+        return f"the exact gradient in layer {layer}{told}"
     group = result["ledger/connections"]
     cosine = group["cosine_after"].data[best, k, -1]
-    told = f" (cosine {cosine:.4f})" if np.isfinite(cosine) else ""
+    told = "" if brief or not np.isfinite(cosine) else f" (cosine {cosine:.4f})"
     return f"the exact batch gradient of connection {group['connection'].data[k]}{told}, more than in any error vector"
 
 
-class _Causes(NamedTuple):
+class JudgedCauses(NamedTuple):
     """Errors of all causes in every layer, or of every connection."""
 
     names: tuple[str, ...]
@@ -152,7 +158,8 @@ class _Causes(NamedTuple):
     """Whole error of one measurement in the worst place, (schemes,)."""
 
 
-def _list_causes(group: Group, written: bool) -> _Causes:
+def list_judged_causes(group: Group, written: bool) -> JudgedCauses:
+    """Return what is compared to find the largest cause, of a group `ledger`, or of connections where `written`."""
     terms = list(group["term"].data)
     names = tuple(term for term in (*VECTOR_TERMS, *_ON_THE_WAY * written) if term in terms)
 
@@ -168,7 +175,7 @@ def _list_causes(group: Group, written: bool) -> _Causes:
     typical = relative if written else merged("median", "dithered_median", "spread_median")
     total = group["total" if written else "total_median"].data
     whole = np.hypot(np.nan_to_num(total), np.nan_to_num(typical[..., -1])).max(axis=1)
-    return _Causes(names, typical, relative, whole)
+    return JudgedCauses(names, typical, relative, whole)
 
 
 def find_largest_cause(ledger: Group, connections: Group | None = None) -> LargestCause | None:
@@ -179,13 +186,13 @@ def find_largest_cause(ledger: Group, connections: Group | None = None) -> Large
     single measurements scatter counts beside, where more than one was taken. What is written is judged in the place of
     error vectors where it is worse than all of them.
     """
-    vectors = _list_causes(ledger, written=False)
+    vectors = list_judged_causes(ledger, written=False)
     if not np.isfinite(vectors.relative).any():
         return None
     # The median decides: one sample close to an instability can carry most of the rms.
     typical = np.where(np.isfinite(vectors.typical), vectors.typical, -1.0)
     alive = np.isfinite(vectors.relative).any(axis=(1, 2))
-    blocks = None if connections is None else _list_causes(connections, written=True)
+    blocks = None if connections is None else list_judged_causes(connections, written=True)
     # The whole error: a cause that no scheme changes, such as the asymmetry, tells none apart.
     whole = vectors.whole if blocks is None else vectors.whole + blocks.whole
     best = int(np.argmin(np.where(alive, whole, np.inf)))

@@ -1,0 +1,1 @@
+"""A design before and after its changes, side by side."""
