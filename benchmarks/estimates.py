@@ -18,7 +18,7 @@ from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
 
 SCENARIOS = (
-    *("settling", "quickstart", "ideal", "ecram", "pcm", "board-level"),
+    *("settling", "first-training", "ideal", "ecram", "pcm", "board-level"),
     *("nudge-size", "asymmetry", "best-nudge", "ledger"),
 )
 """The cheapest first; of `asymmetry` one point."""

@@ -2,7 +2,7 @@
 
 import nudgelab
 
-scenario = nudgelab.load("quickstart", {"experiment": {"kind": "measure", "samples": 16}})
+scenario = nudgelab.load("first-training", {"experiment": {"kind": "measure", "samples": 16}})
 print(scenario.check())
 
 result = scenario.run()

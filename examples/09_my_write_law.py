@@ -27,7 +27,7 @@ class Fading(nudgelab.WriteLaw):
 moved = {}
 for fading in (0.0, 1.0, 3.0):
     law = {"kind": "fading", "fading": fading, "step": 0.001, "w_max": 2.0, "w_min": -2.0, "cycle_sigma": 0.3}
-    chip = nudgelab.load("quickstart", {"devices.update": law}).chip()
+    chip = nudgelab.load("first-training", {"devices.update": law}).chip()
     before = chip.programmed["weight/in-l1"].copy()
     chip.write({"weight/in-l1": np.full(before.shape, 0.1)})  # 100 pulses for every cell
     moved[fading] = float((chip.programmed["weight/in-l1"] - before).mean())

@@ -22,6 +22,6 @@ def draw_norms(result):
     return figure
 
 
-result = nudgelab.load("quickstart", {"experiment": {"kind": "measure", "samples": 4}}).run()
+result = nudgelab.load("first-training", {"experiment": {"kind": "measure", "samples": 4}}).run()
 print(list(result.figures))
 result.figures["norms"].save("norms.svg")

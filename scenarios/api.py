@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .front.tools import list_presets as list_presets
     from .front.tools import report as report
     from .language.faults import ScenarioError as ScenarioError
+    from .language.load import make_change_edits as make_change_edits
     from .language.starter import StarterError as StarterError
     from .language.starter import write_starter as write_starter
     from .report.summary import format_open_lines as format_open_lines
@@ -100,6 +101,7 @@ _MORE = {
     "print_paragraph": "report.summary",
     "print_sheet": "report.summary",
     "export_schema": "front.tools",
+    "make_change_edits": "language.load",
     "print_summary": "report.summary",
     "format_suspicion": "suspicions",
     "explain_unkept": "..substrate.engine.door",

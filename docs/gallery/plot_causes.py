@@ -8,6 +8,6 @@ gradient.
 
 import nudgelab
 
-result = nudgelab.load("quickstart", {"experiment": {"kind": "measure", "samples": 8}}).run()
+result = nudgelab.load("first-training", {"experiment": {"kind": "measure", "samples": 8}}).run()
 print(result.answer)
 causes = result.figures["causes"]

@@ -81,7 +81,7 @@ class CircuitSetup(NamedTuple):
     taken: list[str]
     """What every file was taken for, one line each."""
 
-    changes: tuple[ChangedSetup, ...] = ()
+    changes: tuple[ChangedSetup[Any], ...] = ()
     """What changes of the design make of it."""
 
     @property

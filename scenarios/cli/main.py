@@ -127,19 +127,26 @@ def init(name: str, preset: str | None) -> None:
 @main.command()
 @_scenario
 @_set
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Measure the design again after this change, each on top of those before; in place of those of the file.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; default ./<name>-<id>.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads that share a batch; default: all cores.")
 @click.option("--force", is_flag=True, help="Compute again even if the folder holds a result.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.option("--fail-on-divergence", is_flag=True, help="Exit with 1 if the training diverged.")
-def run(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
+def run(scenario: str, edits: tuple[str, ...], changes: tuple[str, ...], **flags: Any) -> None:
     """Run a scenario and print its answer; the same command goes on with an interrupted run."""
     if flags["as_json"]:
         promise_json()
     from .run import RunFlags, run_command
 
-    raise click.exceptions.Exit(run_command(scenario, edits, RunFlags(**flags)))
+    raise click.exceptions.Exit(run_command(scenario, edits, RunFlags(changes=changes, **flags)))
 
 
 @main.command()

@@ -25,6 +25,8 @@ from ..api import (
     format_suspicion,
     is_compiling,
     load,
+    make_change_edits,
+    print_paragraph,
     print_summary,
 )
 from .console import make_console
@@ -45,6 +47,7 @@ _FAILURES: dict[type[Exception], tuple[str, int]] = {
 class RunFlags(NamedTuple):
     """Options of the command."""
 
+    changes: tuple[str, ...] = ()
     out: Path | None = None
     threads: int | None = None
     force: bool = False
@@ -84,7 +87,7 @@ def run_command(name: str, edits: Sequence[str], flags: RunFlags) -> int:
 
 
 def _run_with_progress(name: str, edits: Sequence[str], flags: RunFlags, quiet: bool) -> Result:
-    scenario = load(name, edits)
+    scenario = load(name, [*edits, *make_change_edits(flags.changes)])
     trains = scenario.resumes
     caught = (signal.SIGINT, signal.SIGTERM) if trains else (signal.SIGINT,)
     words = "stopping with a checkpoint"
@@ -93,10 +96,15 @@ def _run_with_progress(name: str, edits: Sequence[str], flags: RunFlags, quiet: 
 
 
 def _print_result(result: Result) -> None:
-    print_summary(result.stored, make_console())
+    console = make_console()
+    print_summary(result.stored, console)
     print()
+    drawn = [file for file in result.files if file.suffix == ".svg"]
     for file in result.files:
-        print(file)
+        if file not in drawn:
+            print(file)
+    if drawn:
+        print_paragraph(f"{drawn[0].parent}: {', '.join(file.name for file in drawn)}", console)
     print()
     print(format_open_lines(result.files[0]))
     if not result.computed:

@@ -128,7 +128,7 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
     )
 
 
-def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]:
+def estimate_seconds(scenario: ScenarioSpec, load: Workload, once: bool = False) -> dict[str, float]:
     """Return the seconds that a run takes, by part; only parts that are done.
 
     They are processor time on one thread, or, where the engine is JAX, time by the clock, from steps measured now.
@@ -138,10 +138,12 @@ def estimate_seconds(scenario: ScenarioSpec, load: Workload) -> dict[str, float]
     scenario : Scenario
     load : Workload
         What was counted in it.
+    once : bool
+        Leave out what a run does once, however many designs it measures: loading, writing and drawing.
     """
     scenario = scenario.in_units()
     chip, kind = TimedChip.of(scenario, load.topology, load.counts.rows), find_cost_estimate(scenario)
-    found = {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(scenario.tried())}
+    found = {} if once else {"loading": LOADING, "writing and drawing": PAGES + FIGURE * len(scenario.tried())}
     found |= kind.times(scenario.experiment, chip, load.counts)
     nudged = chip.design.dynamics.nudged
     one = chip.steps(nudged, 1.0) * chip.step(nudged)

@@ -40,6 +40,10 @@ Ending = dict[str, str | int | float]
 COMPLETE: Ending = {"status": "complete"}
 
 
+COSINE, WHOLE = "cosine", "whole error"
+"""Figures of a layer: cosine to the exact gradient; error of one measurement with all causes, for the median sample."""
+
+
 class RunError(Exception):
     """The run cannot be done or kept; the text says why and what to try."""
 
@@ -185,6 +189,10 @@ class ExperimentKind(Generic[P]):
     def verdict(self, result: ResultData) -> str:
         """Return the same in fewer words, where it stands beside others of its kind."""
         return self.sentence(result)
+
+    def layer_errors(self, result: ResultData) -> dict[str, dict[str, float]]:  # noqa: ARG002
+        """Return by layer what designs are compared by: `COSINE`, then errors by name, the last one `WHOLE`."""
+        return {}
 
     def remarks(self, result: ResultData) -> list[str]:
         """Return what else has to be said."""

@@ -102,7 +102,7 @@ def _describe_key_schema(field: Node) -> Node:
         elif key in {"anyOf", "oneOf"}:
             new["anyOf"] = [_describe_key_schema(option) for option in value if option != {"type": "null"}]
         elif key in {"items", "additionalProperties"}:
-            new[key] = _describe_key_schema(value)
+            new[key] = _describe_key_schema(value) if isinstance(value, dict) else value
         elif key not in {"title", "discriminator"}:
             new[_LIMITS.get(key, key)] = value
     if len(new.get("anyOf", [])) == 1:

@@ -134,6 +134,24 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
     return _make_loaded(data, origins, path, text, faults)
 
 
+def make_change_edits(texts: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the edit that makes ``key=value`` texts the changes of a design, each a change of its own; none of none.
+
+    Raises
+    ------
+    ScenarioError
+        If a text is none.
+    """
+    changes = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            hint = "write --change key.key=value, such as --change devices.converters.readout.bits=10"
+            raise ScenarioError([ScenarioFault((), "not a change", hint, f"--change {shorten_text(text)}")])
+        changes.append({"set": {key.strip(): _parse_value(value)}})
+    return [("experiment.change", changes)] if changes else []
+
+
 def replace_values(loaded: LoadedScenario, changes: Iterable[KeyChange]) -> LoadedScenario:
     """Return the scenario with some values replaced, and without its sweep.
 

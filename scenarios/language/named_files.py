@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -74,4 +74,20 @@ def strip_file_paths(told: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of a scenario without the paths of its files: only that a file is named is left."""
     for key in FILE_KEYS:
         told = rename_file(told, key, lambda _: "")
-    return told
+    if not told.get("experiment", {}).get("change"):
+        return told
+    changes = [one | {"set": rename_files_in_edits(one["set"], lambda _: "")} for one in told["experiment"]["change"]]
+    return told | {"experiment": told["experiment"] | {"change": changes}}
+
+
+def rename_files_in_edits(values: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """Return new values by dotted key with every path in them renamed."""
+    return {key: rename_files_below(tuple(key.split(".")), value, rename) for key, value in values.items()}
+
+
+def rename_files_below(keys: FileKey, value: Any, rename: Callable[[str], str]) -> Any:
+    """Return what a scenario says at `keys` with every path in it renamed."""
+    for key in FILE_KEYS:
+        if key[: len(keys)] == keys:
+            value = rename_file(value, key[len(keys) :], rename)
+    return value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..experiments.alarms import describe_alarms, find_alarms
-from ..experiments.changes.words import describe_changed_losses, describe_changes
 from ..experiments.kind import find_result_kind
 from ..experiments.remarks import describe_cell_noise
 from ..results.store import ResultData
 from ..results.views import list_changes, select_change, select_latest
 from .cells import describe_cut_requests, describe_unreached_weights
+from .changes import describe_changed_losses, describe_changes
 
 
 def make_answer(result: ResultData) -> str:

@@ -15,6 +15,7 @@ from substrate.units.physical import (
 )
 
 from ..build import make_any_setup
+from ..changes import list_changed_scenarios
 from ..data.arrays import DataError
 from ..data.datasets import read_outline
 from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
@@ -90,40 +91,50 @@ def _describe_estimates(loaded: LoadedScenario) -> Iterator[str]:
         return
     scenario = loaded.scenario
     try:
-        load = estimate_workload(scenario, read_outline(scenario.task, loaded.folder("task", "path")))
+        outline = read_outline(scenario.task, loaded.folder("task", "path"))
+        load = estimate_workload(scenario, outline)
     except DataError as error:
         yield " ".join(f"No estimates, the data cannot be read: {error.message}".split())
     else:
-        yield from _describe_workload(scenario, load)
+        changed = [one.scenario for _, one in list_changed_scenarios(loaded)]
+        yield from _describe_workload(scenario, load, [(one, estimate_workload(one, outline)) for one in changed])
     yield from _describe_scales(scenario)
     yield from _describe_resolution(scenario)
 
 
-def _describe_workload(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
+ChangedLoads = list[tuple[ScenarioSpec, Workload]]
+"""Every changed design, and what it will cost."""
+
+
+def _describe_workload(scenario: ScenarioSpec, load: Workload, changed: ChangedLoads) -> Iterator[str]:
     yield f"parameters  {load.topology.size:,} ({load.topology.units:,} units settle)"
     if load.estimates:
         asked = f"{load.counts.free_each} free and {load.nudges} nudged" + (
             f" and {load.probes} probed" if load.probes else ""
         )
-        yield f"settlings   {asked} for each {load.counts.each}; {load.settlings:,} in the whole run"
+        whole = load.settlings + sum(one.settlings for _, one in changed)
+        yield f"settlings   {asked} for each {load.counts.each}; {whole:,} in the whole run"
     else:
         words = "over all trainings and tests" if load.counts.trained else "all of them free"
         yield f"settlings   {load.settlings:,}, {words}"
     if load.counts.epochs:
         per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
-    yield from _describe_times(scenario, load)
+    yield from _describe_times(scenario, load, changed)
     yield f"memory      {_format_bytes(load.memory)} for parameters, data and states"
-    yield f"result      about {_format_bytes(load.result)} before compression"
+    stored = load.result + sum(one.result for _, one in changed)
+    yield f"result      about {_format_bytes(stored)} before compression"
 
 
-def _describe_times(scenario: ScenarioSpec, load: Workload) -> Iterator[str]:
+def _describe_times(scenario: ScenarioSpec, load: Workload, changed: ChangedLoads) -> Iterator[str]:
     """Yield how long a run takes, in all and by part."""
     jax = scenario.dynamics.engine == "jax"
     if jax and (fault := _find_engine_fault(scenario.dynamics)):
         yield f"time        not known: {fault}"
         return
     parts = estimate_seconds(scenario, load)
+    if changed:
+        parts["changed designs"] = sum(sum(estimate_seconds(*one, once=True).values()) for one in changed)
     once = "one run without its sweep takes " if scenario.sweep is not None else ""
     where = f"here, by {STEPS} steps measured just now" if jax else "of processor time, on one thread"
     yield f"time        {once}about {format_duration(sum(parts.values()))} {where}"

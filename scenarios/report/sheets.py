@@ -6,9 +6,9 @@ from devices.imperfection import EFFECTS
 
 from ..drawing.sheet import Sheet
 from ..experiments.alarms import make_alarm_sheets
-from ..experiments.changes.sheets import make_change_sheets
 from ..experiments.kind import list_kinds
 from ..results.store import Group, ResultData
+from .changes import make_change_sheets
 
 
 def make_sheets(result: ResultData, epochs: int) -> list[Sheet]:

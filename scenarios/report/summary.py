@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ..drawing.sheet import Sheet
-from ..experiments.changes.sheets import make_change_sheets
-from ..experiments.changes.words import describe_changed_losses
 from ..experiments.kind import list_kinds
 from ..results.store import ResultData
-from ..results.views import CHANGES, list_changes, select_change, select_latest
+from ..results.views import list_changes, name_changed_group, select_change, select_latest
 from .answer import list_answers, list_remarks, make_answer
+from .changes import describe_changed_losses, make_change_sheets
 from .sheets import make_sheets
 from .terminal import format_sheet, wrap_text
 
@@ -22,7 +21,7 @@ _EPOCHS = 8
 
 
 def print_summary(result: ResultData, console: Console) -> None:
-    """Print the tables and the answer of a run; of changes of a design the question, their one table, and the answer."""
+    """Print the tables and the answer of a run; of changes of a design their question, one table and the answer."""
     if list_changes(result):
         _print_changes(result, console)
         return
@@ -65,13 +64,13 @@ def list_metrics(result: ResultData) -> dict[str, float | None]:
         Keys are slash paths like those of the result file: ``metrics/error_test`` of the last epoch,
         ``gradient/cosine/<scheme>/<layer>``, ``ledger/relative/<scheme>/<layer>/<term>`` of the last
         measured epoch, ``nudge/mse/<scheme>/<layer>``, ``evaluate/error_mean`` and so on;
-        ``settling/settled`` is a fraction. After a change of the design they begin with ``change/<name>/``.
+        ``settling/settled`` is a fraction. After a change of the design they begin with ``change/<number>/``.
     """
     found: dict[str, float] = {}
-    for k, name in enumerate(["", *list_changes(result)]):
+    for k in range(1 + len(list_changes(result))):
         latest = select_latest(select_change(result, k))
         for kind in list_kinds():
-            found |= {f"{CHANGES}/{name}/{key}" if k else key: v for key, v in kind.metrics(latest).items()}
+            found |= {name_changed_group(k, key) if k else key: v for key, v in kind.metrics(latest).items()}
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 

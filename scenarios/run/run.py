@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -179,7 +179,7 @@ def compute_groups(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[
     return groups, ending
 
 
-def _make_changes_group(changes: Sequence[ChangedSetup]) -> Group:
+def _make_changes_group(changes: Sequence[ChangedSetup[Any]]) -> Group:
     """Return what was changed: names, keys, and the whole scenario behind every change."""
     texts = {
         "name": ([one.change.label for one in changes], "name of the change"),

@@ -50,7 +50,7 @@ class DesignChange(Parameters):
     def _changes_a_design(self) -> DesignChange:
         for key in self.set:
             first, *rest = key.split(".")
-            if first in _KEPT:
+            if first in _KEPT or key == "network.law":
                 hint = "a change is one of network, physical, dynamics, phases, devices, energy or learning"
                 raise PydanticCustomError("change", "{key} is no part of a design", {"key": key, "hint": hint})
             if not rest:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..build import make_any_setup
+from ..changes import refuse_changes_in_sweep
 from ..data.shelf import Shelf
 from ..language.faults import Finding, Origin, ScenarioError, ScenarioFault, get_value_at
 from ..language.load import AnySpec, KeyChange, LoadedScenario, make_scenario_error, replace_values
@@ -75,6 +76,7 @@ def check_design(loaded: LoadedScenario) -> CheckedDesign:
     if sweep is None:
         hint = 'add [[sweep.axis]] with path = "devices.feedback.mismatch_sigma" and values = [0, 0.1]'
         raise ScenarioError([ScenarioFault((), "has no [sweep]", hint, str(loaded.path))])
+    refuse_changes_in_sweep(loaded)
     try:
         dims = list_dimensions(sweep)
     except ValueError as error:

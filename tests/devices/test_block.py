@@ -73,7 +73,7 @@ def registered():
 
 def chip(instance=0, **blocks):
     edits = {f"devices.{name}": keys for name, keys in blocks.items()}
-    made = nudgelab.load("quickstart", edits | {"devices.feedback.mismatch_sigma": 0.0}).chip(instance, threads=1)
+    made = nudgelab.load("first-training", edits | {"devices.feedback.mismatch_sigma": 0.0}).chip(instance, threads=1)
     made.set_input(np.linspace(0.0, 1.0, 3 * made.layers["in"]).reshape(3, -1))
     return made
 
@@ -141,22 +141,22 @@ def test_noise_of_reads_is_new_in_every_read():
 
 
 def test_a_scenario_needs_the_name_only_where_the_block_acts():
-    plain = nudgelab.load("quickstart")
+    plain = nudgelab.load("first-training")
     told, name = plain.to_toml(), compute_run_id(plain.loaded.scenario, make_setup(plain.loaded).content)
     registered()
-    again = nudgelab.load("quickstart")
+    again = nudgelab.load("first-training")
     assert again.to_toml() == told
     assert compute_run_id(again.loaded.scenario, make_setup(again.loaded).content) == name
-    assert "[devices.wear]" in nudgelab.load("quickstart", {"devices.wear.sigma": 0.1}).to_toml()
+    assert "[devices.wear]" in nudgelab.load("first-training", {"devices.wear.sigma": 0.1}).to_toml()
     with pytest.raises(ScenarioError, match="unknown key - did you mean 'sigma'"):
-        nudgelab.load("quickstart", {"devices.wear.sigme": 0.1})
+        nudgelab.load("first-training", {"devices.wear.sigme": 0.1})
     with pytest.raises(ScenarioError, match="unknown key"):
-        nudgelab.load("quickstart", {"devices.tear.sigma": 0.1})
+        nudgelab.load("first-training", {"devices.tear.sigma": 0.1})
 
 
 def test_a_run_is_named_by_what_a_block_computes():
     def name():
-        loaded = nudgelab.load("quickstart", {"devices.wear.sigma": 0.1}).loaded
+        loaded = nudgelab.load("first-training", {"devices.wear.sigma": 0.1}).loaded
         return compute_run_id(loaded.scenario, make_setup(loaded).content)
 
     registered()
@@ -247,6 +247,6 @@ def test_numbers_that_do_not_fit_are_told_when_they_are_made():
         def read(self, activity, fixed):
             return activity if self.share == 0.0 else (activity + fixed)[:, :2]
 
-    made = nudgelab.load("quickstart")
+    made = nudgelab.load("first-training")
     with pytest.raises(BlockError, match=r"Odd.read must return finite numbers of shape"):
         made.set({"devices.odd.share": 0.1}).chip()

@@ -156,7 +156,7 @@ def test_seeds_and_blocks_draw_differently():
 )
 def test_a_chip_that_cannot_be_made_is_told_before(edits, place, words):
     network = ["network.connections=['in-l1','l1-out','out-l1']", "network.layers={in=784,l1=32,out=10}"]
-    loaded = load_scenario(CATALOGUE / "quickstart.toml", [*network, *edits])
+    loaded = load_scenario(CATALOGUE / "first-training.toml", [*network, *edits])
     with pytest.raises(ScenarioError) as error:
         make_setup(loaded)
     (fault,) = error.value.faults

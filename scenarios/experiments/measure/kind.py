@@ -20,6 +20,7 @@ from ..settle.run import record_settling
 from .plan import Measure
 from .run import measure_gradients
 from .sheets import (
+    list_layer_errors,
     make_asymmetry_sheets,
     make_energy_sheets,
     make_interaction_sheets,
@@ -99,6 +100,10 @@ class MeasureKind(ExperimentKind[Measure]):
     def verdict(self, result: ResultData) -> str:
         """Return what is to blame and what helps most, without what is smaller."""
         return describe_largest_cause(result, brief=True)
+
+    def layer_errors(self, result: ResultData) -> dict[str, dict[str, float]]:
+        """Return cosine, causes of error and whole error of every layer."""
+        return list_layer_errors(result)
 
     def remarks(self, result: ResultData) -> list[str]:
         """Return what bounds the gradients, and which samples were not counted."""

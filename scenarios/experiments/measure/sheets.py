@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import find_extreme_nudges, format_percent, format_quantity, name_signals
+from ..kind import COSINE, WHOLE
 from .advice import list_attempts
-from .words import ASYMMETRY_PARTS, DITHERED, NEGLIGIBLE, find_blamed_cause, find_part_places
+from .words import (
+    ASYMMETRY_PARTS,
+    DITHERED,
+    NEGLIGIBLE,
+    SINGLE,
+    find_blamed_cause,
+    find_part_places,
+    list_judged_causes,
+)
 
 Array = NDArray[np.float64]
 
@@ -158,6 +167,25 @@ def make_energy_sheets(result: ResultData) -> list[Sheet]:
     columns += ["heat"] * ("settling" in group) + ["read"] * ("read" in group)
     note = "heat: of elements while the settling lasts, with that of charging capacitors; read: of all nodes once"
     return [Sheet("Power at rest, and energy of every settling, mean over samples", columns, rows, note=note)]
+
+
+def list_layer_errors(result: ResultData) -> dict[str, dict[str, float]]:
+    """Return by layer the cosine, every cause of error that acts and the whole error, under the best scheme."""
+    ledger, found = result["ledger"], find_blamed_cause(result)
+    if found is None:
+        return {}
+    causes, tried = list_judged_causes(ledger, written=False), result.groups.get("ledger/remedies")
+    names = [*(name.replace("_", " ") for name in causes.names), DITHERED.lower(), SINGLE.lower()]
+    by_layer = {}
+    for k, layer in enumerate(ledger["layer"].data):
+        place = found.scheme, k
+        sizes = dict(zip(names, map(float, causes.typical[place]), strict=True))
+        whole = np.hypot(sizes[names[-1]], ledger["total_median"].data[place])
+        whole = whole if tried is None else tried["error_before"].data[k]
+        cosine = {COSINE: float(result["gradient"]["cosine"].data[place])}
+        acting = {name: size for name, size in sizes.items() if size > 0.0}
+        by_layer[str(layer)] = cosine | acting | {WHOLE: float(whole)}
+    return by_layer
 
 
 def make_interaction_sheets(result: ResultData) -> list[Sheet]:

@@ -76,17 +76,17 @@ def test_a_chip_writes_by_it_as_by_the_law_that_says_the_same():
 def test_a_scenario_names_it_once_it_is_registered():
     edits = {"devices.update": {"kind": "room", "power": 2.0, **KEYS}}
     with pytest.raises(ScenarioError, match=r"must be .constant-step., .* has to be registered first"):
-        nudgelab.load("quickstart", edits)
+        nudgelab.load("first-training", edits)
     assert nudgelab.register(Room) is Room
-    assert nudgelab.load("quickstart", edits).chip().design.devices.update == Room(power=2.0, **KEYS)
+    assert nudgelab.load("first-training", edits).chip().design.devices.update == Room(power=2.0, **KEYS)
     edits["devices.update"]["powr"] = 1.0
     with pytest.raises(ScenarioError, match="unknown key - did you mean 'power'"):
-        nudgelab.load("quickstart", edits)
+        nudgelab.load("first-training", edits)
 
 
 def test_a_run_is_named_by_what_the_law_computes():
     def name():
-        loaded = nudgelab.load("quickstart", {"devices.update": {"kind": "room", **KEYS}}).loaded
+        loaded = nudgelab.load("first-training", {"devices.update": {"kind": "room", **KEYS}}).loaded
         return compute_run_id(loaded.scenario, make_setup(loaded).content)
 
     nudgelab.register(Room)

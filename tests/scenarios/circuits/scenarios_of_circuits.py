@@ -9,10 +9,10 @@ from typing import Any
 
 import tomlkit
 
-from scenarios.circuits.setup import CircuitSetup, make_circuit_setup
+from scenarios.build import make_any_setup
+from scenarios.circuits.setup import CircuitSetup
 from scenarios.language.files import CATALOGUE
 from scenarios.language.load import LoadedScenario, load_scenario
-from scenarios.schema.circuit.scenario import CircuitSpec
 
 LAYERS: dict[str, Any] = {
     "schema": 1,
@@ -187,6 +187,6 @@ def load(data: dict[str, Any], folder: Path) -> LoadedScenario:
 
 def set_up(data: dict[str, Any], folder: Path) -> CircuitSetup:
     """Return what a scenario describes."""
-    loaded = load(data, folder)
-    assert isinstance(loaded.spec, CircuitSpec)
-    return make_circuit_setup(loaded, loaded.spec)
+    setup = make_any_setup(load(data, folder))
+    assert isinstance(setup, CircuitSetup)
+    return setup

@@ -88,12 +88,12 @@ def test_layers_have_no_gates(tmp_path):
 def test_rate_networks_are_told_that_only_circuits_learn_by_themselves():
     edits = {"experiment": PERIODS, "task": LEARNER["task"]}
     with pytest.raises(ScenarioError) as caught:
-        load_scenario(CATALOGUE / "quickstart.toml", edits)
+        load_scenario(CATALOGUE / "first-training.toml", edits)
     hints = {format_dotted_key(fault.path): fault.hint for fault in caught.value.faults}
     for key in ("experiment.kind", "task.kind"):
         assert hints[key] == 'only circuits have it: write network.law = "resistive"'
     with pytest.raises(ScenarioError) as caught:
-        load_scenario(CATALOGUE / "quickstart.toml", {"experiment.kind": "meassure"})
+        load_scenario(CATALOGUE / "first-training.toml", {"experiment.kind": "meassure"})
     assert "measure" in caught.value.faults[0].hint, "a slip is no circuit"
 
 

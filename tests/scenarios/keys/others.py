@@ -296,6 +296,13 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 for _kind, (_needs, _own) in KINDS.items():
     _other = {"kind": "measure" if _kind != "measure" else "settle"}
     FOUND |= table(f"experiment[{_kind}]", {"experiment": {"kind": _kind} | _needs}, kind=_other, **_own)
+_WIDER = {"set": {"devices.feedback.mismatch_sigma": 0.1}}
+FOUND |= table(
+    "experiment[measure].change",
+    {"experiment": {"kind": "measure", "samples": 3, "change": [_WIDER]}},
+    name="wider",
+    set={"devices.feedback.mismatch_sigma": 0.2},
+)
 _RACE = {
     "experiment": {
         "kind": "rivals",

@@ -81,7 +81,7 @@ def path_of(key: str) -> str:
     if plain.startswith("network.connections."):
         return "network.connections.0"  # a table in place of a text
     plain = plain.replace("experiment.rivals.", "experiment.rivals.0.")
-    for several in ("learning.schemes", "sweep.axis", "experiment.policies"):
+    for several in ("learning.schemes", "sweep.axis", "experiment.policies", "experiment.change"):
         plain = plain.replace(several, f"{several}.0")
     return plain
 

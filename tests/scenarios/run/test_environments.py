@@ -18,7 +18,7 @@ REDUCED = [
     *("experiment.samples=40", "experiment.epochs=1", "experiment.ledger={ every_epochs = 1, samples = 4 }"),
     *("network.layers={ in = 784, l1 = 8, l2 = 6, out = 10 }", "experiment.record={ samples = 1 }"),
 ]
-"""What makes the quickstart small."""
+"""What makes the training small."""
 
 CODE = "from nudgelab import main; main()"
 STRANGER = 54321
@@ -39,9 +39,9 @@ class Place:
         self.launcher, self.limit, self.ending = [], None, ""
 
     def run(self):
-        """Run the reduced quickstart into ``work/r``; return the process, its output as one text."""
+        """Run the reduced training into ``work/r``; return the process, its output as one text."""
         edits = [word for edit in REDUCED for word in ("--set", edit)]
-        command = [*self.launcher, sys.executable, "-c", CODE, "run", "quickstart", "--out", "r", "--threads", "1"]
+        command = [*self.launcher, sys.executable, "-c", CODE, "run", "first-training", "--out", "r", "--threads", "1"]
         command = ["bash", "-c", f'"$@" {self.ending}', "bash", *command, *edits]
         own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         return subprocess.run(

@@ -17,6 +17,8 @@ TRAINED = change(ARRAYS, ("experiment", EPOCHS), ("task.batch", 2), ("learning.o
 GATES = change(LATTICE, ("experiment", EPOCHS), ("learning.optimiser", {"gate_rate": 0.1}))
 CLAMPED = change(TRAINED, ("learning", {"rule": "coupled", "optimiser": {"coupled_rate": "0.5 uS/V^2"}}))
 NOISY = change(LAYERS, ("devices.drops", {"noise": "10 mV"}), ("experiment.repeats", 3))
+OTHER_CHANGE = {"devices.weights.mismatch_sigma": "4 %"}
+CHANGED = change(LAYERS, ("experiment.change", [{"set": {"devices.weights.mismatch_sigma": "2 %"}}]))
 LEDGER = {"kind": "train", "epochs": 2, "ledger": {"samples": 2, "repeats": 3, "every_epochs": 2}}
 BOOKED = change(TRAINED, ("devices.drops", {"noise": "10 mV"}), ("experiment", LEDGER))
 TESTED = change(ARRAYS, ("experiment", {"kind": "evaluate", "chips": 2}))
@@ -305,6 +307,7 @@ FOUND: dict[str, Sample | Silent] = {
         offsets={"A": [["1 mV"]]},
     ),
     **name("experiment[measure]", NOISY, "experiment", samples=1, repeats=4, interactions=True),
+    **name("experiment[measure].change", CHANGED, "experiment.change.0", name="better", set=OTHER_CHANGE),
     "experiment[measure].kind": Sample(LAYERS, "experiment", {"kind": "evaluate"}),
     **name(
         "experiment[train]",

@@ -1,1 +1,0 @@
-"""A design before and after its changes, side by side."""
