@@ -54,7 +54,8 @@ class _Table(NamedTuple):
 def write_key_reference() -> dict[str, str]:
     """Return the pages by the names of their files."""
     rates, circuits = (_find_tables(kind) for kind in (ScenarioSpec, CircuitSpec))
-    shared = {f"`{circuits.pop(kinds).places[0].partition('.')[0]}`" for kinds in rates.keys() & circuits.keys()}
+    places = {circuits.pop(kinds).places[0] for kinds in rates.keys() & circuits.keys()}
+    shared = {f"`{place}`" for place in places if place.rpartition(".")[0] not in places}
     pages = {"keys.md": (_HEAD, rates), "circuit-keys.md": (_CIRCUITS.format(", ".join(sorted(shared))), circuits)}
     return {
         name: "\n".join([head, *chain(*map(_write_section, tables.values()))]) for name, (head, tables) in pages.items()

@@ -7,7 +7,7 @@ Comments of HTML, which no reader sees, prepare a block:
 ``<!-- small: TEXT => TEXT -->``
     replaces a text of the next block, so that it takes a second instead of minutes;
 ``<!-- base: NAME KEY=VALUE ... -->``
-    the scenario, with changes, into which the next fragments of TOML are merged; first it is ``quickstart``;
+    the scenario, with changes, into which the next fragments of TOML are merged; first it is ``first-training``;
 ``<!-- needs: FILE ... -->``
     files and folders that a reader has, and that are made here in small;
 ``<!-- file: NAME -->``
@@ -67,7 +67,7 @@ class Page:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: dict[str, Any] = {}
-        self.base, self.edits, self.small = "quickstart", list[str](), list[tuple[str, str]]()
+        self.base, self.edits, self.small = "first-training", list[str](), list[tuple[str, str]]()
         self.file = ""
 
     def try_blocks(self) -> None:

@@ -64,4 +64,4 @@ def test_circuits_have_a_page_of_their_own_without_what_they_share():
     assert "`target_volts`" not in rates
     assert "## `sweep" in rates
     assert "## `sweep" not in circuits
-    assert "is as [in rate networks](keys.md): `chip`, `sweep`." in circuits
+    assert "is as [in rate networks](keys.md): `chip`, `experiment.change`, `sweep`." in circuits
