@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from scenarios.drawing.style import choose_look, place_legend_below, styled
+from scenarios.drawing.space import Space, makes_figure
+from scenarios.drawing.style import choose_look
 
 from .comparison import simulate_cycles
 from .machine import Machine
 from .measured import Measured, load_fitted, load_measured
 
 
-@styled
-def draw_machine() -> Figure:
-    """Return spans, errors and cycles of three experiments: markers are measured, lines simulated."""
-    figure = Figure(figsize=(9.0, 6.2), layout="constrained")
+@makes_figure
+def draw_machine(space: Space) -> None:
+    """Draw spans, errors and cycles of three experiments: markers are measured, lines simulated."""
+    space.set_height(5.0)
+    figure = space.figure
     grid = figure.add_gridspec(2, 6)
     spans, errors = (figure.add_subplot(grid[0, 3 * k : 3 * k + 3]) for k in range(2))
     planes = [figure.add_subplot(grid[1, 2 * k : 2 * k + 2]) for k in range(3)]
@@ -27,8 +28,7 @@ def draw_machine() -> Figure:
     spans.set_ylabel("squared span of the gates (V^2)")
     errors.set_ylabel("mean square error (V^2)")
     planes[0].set_ylabel("gate to the high source (V)")
-    place_legend_below(figure, [spans])
-    return figure
+    space.place_legend([spans])
 
 
 def _draw_curves(spans: Axes, errors: Axes, k: int, machine: Machine, measured: Measured) -> None:

@@ -6,76 +6,89 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..drawing.space import makes_figure
 from ..results.store import Group, ResultData
 from ..results.views import select_latest
-from .kind import list_kind_modules, list_kinds
+from .kind import list_kinds
 
-Draw = Callable[[ResultData], Figure]
-D = TypeVar("D", bound=Callable[..., Figure])
+Subject = Literal["run", "comparison"]
 
 
 @dataclass(frozen=True)
 class RegisteredFigure:
-    """A figure that a result may have."""
+    """A figure that a result, or two side by side, may have."""
 
-    draw: Draw
-    when: Callable[[ResultData], bool]
-    """Whether a result has data for it."""
+    draw: Callable[..., Figure]
+    """Takes one result or two, `ax` and `width`; see `makes_figure`."""
+
+    when: Callable[..., bool]
+    """Whether there is data for it."""
 
     caption: str
     """A name, a full stop, and how to read it."""
 
-    count: Callable[[ResultData], str] | None
+    count: Callable[..., str] | None
     """How many samples or chips it shows, as the last sentence of the caption."""
 
 
-_FIGURES: dict[str, RegisteredFigure] = {}
+_FIGURES: dict[tuple[Subject, str], RegisteredFigure] = {}
 
 
 def figure(
-    name: str, when: Callable[[ResultData], bool], caption: str, count: Callable[[ResultData], str] | None = None
-) -> Callable[[D], D]:
-    """Register a function that draws a figure from a result; figures stand in the order of their registration.
+    name: str,
+    when: Callable[..., bool],
+    caption: str,
+    count: Callable[..., str] | None = None,
+    subject: Subject = "run",
+) -> Callable[[Callable[..., None]], Callable[..., Figure]]:
+    """Register a figure by the function that fills a space with it, and return the function that draws it.
 
     Parameters
     ----------
     name : str
         Of the figure and of its file.
     when : callable
-        Tells whether a result has data for it.
+        Tells whether a result, or two of them, have data for it.
     caption : str
         A name, a full stop, and how to read it.
     count : callable, optional
-        Returns how many samples or chips a result shows in it, to be added to the caption.
+        Returns how many samples or chips are shown in it, to be added to the caption.
+    subject : {"run", "comparison"}
+        What it is drawn of: one result, or two.
     """
 
-    def register(draw: D) -> D:
-        _FIGURES[name] = RegisteredFigure(draw, when, caption, count)
+    def register(fill: Callable[..., None]) -> Callable[..., Figure]:
+        draw = makes_figure(fill)
+        _FIGURES[subject, name] = RegisteredFigure(draw, when, caption, count)
         return draw
 
     return register
 
 
-def list_registered_figures() -> Mapping[str, RegisteredFigure]:
-    """Return every figure by its name: those of the kinds of experiment, then those that a user registered."""
-    _import_figures()
-    modules = [module for kind in list_kinds() for module in list_kind_modules(kind, "figures")]
+def list_registered_figures(subject: Subject = "run") -> Mapping[str, RegisteredFigure]:
+    """Return every figure by its name: those that come with nudgelab, then those that a user registered."""
     # Whatever was imported first.
-    places = {module: place for place, module in enumerate(modules)}
-    return dict(sorted(_FIGURES.items(), key=lambda item: places.get(item[1].draw.__module__, len(places))))
+    places = {module: place for place, module in enumerate(_import_figures())}
+    found = sorted(_FIGURES.items(), key=lambda item: places.get(item[1].draw.__module__, len(places)))
+    return {name: one for (drawn_of, name), one in found if drawn_of == subject}
 
 
 @cache
-def _import_figures() -> None:
-    """Import every module of figures in the folders of the kinds."""
-    for kind in list_kinds():
-        for module in list_kind_modules(kind, "figures"):
-            import_module(module)
+def _import_figures() -> list[str]:
+    """Import every module of figures in the folders of experiments; return their names, ledgers first."""
+    kinds = [kind.name.replace("-", "_") for kind in list_kinds()]
+    paths = sorted(Path(__file__).parent.glob("*/*figures.py"))
+    paths.sort(key=lambda path: kinds.index(path.parent.name) if path.parent.name in kinds else -1)
+    names = [f"{__package__}.{path.parent.name}.{path.stem}" for path in paths]
+    for name in names:
+        import_module(name)
+    return names
 
 
 def describe_sample_count(group: Group) -> str:

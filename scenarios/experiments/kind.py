@@ -24,10 +24,9 @@ from .remarks import describe_audits, describe_clipped_reads
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ..build import AnySetup
     from ..circuits.setup import CircuitSetup
+    from ..drawing.space import PreparedFigure
 
 Array = NDArray[np.float64]
 P = TypeVar("P", bound=ExperimentPlan)
@@ -158,6 +157,9 @@ class ExperimentKind(Generic[P]):
     mark: str
     """Group by which a result is known."""
 
+    main_figure: str
+    """Name of the figure that a page begins with."""
+
     rank: int = 0
     """Above those of kinds whose groups its results hold, too."""
 
@@ -235,8 +237,8 @@ class ExperimentKind(Generic[P]):
         """Return the tables of a sweep that only this kind has."""
         return []
 
-    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
-        """Return the figures of a sweep that only this kind has, each with its caption."""
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, PreparedFigure]:  # noqa: ARG002
+        """Return the figures of a sweep that only this kind has."""
         return {}
 
 
@@ -257,13 +259,6 @@ def find_kind(name: str) -> ExperimentKind[Any]:
 def find_result_kind(result: ResultData) -> ExperimentKind[Any] | None:
     """Return the kind that speaks for a result; None where it holds no experiment."""
     return next((kind for kind in list_kinds() if kind.mark in result.groups), None)
-
-
-def list_kind_modules(kind: ExperimentKind[Any], ending: str) -> list[str]:
-    """Return the modules in the folder of a kind whose names end so, as texts to import."""
-    folder = _name_module(kind.name)
-    paths = sorted(Path(__file__).with_name(folder).glob(f"*{ending}.py"))
-    return [f"{__package__}.{folder}.{path.stem}" for path in paths]
 
 
 def _name_module(name: str) -> str:

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,15 @@ from ..results.store import ResultData, read_result_file
 from ..results.views import list_scheme_kinds
 from ..sweeps.folder import CUBE, SCENARIO
 from ..sweeps.metric import find_metric
+from .drawings import Drawings
+
+if TYPE_CHECKING:
+    from .result import Result, SweepResult
 
 _ROWS = 30
 _FIRST = "gradient/cosine/"
+_TOLD, _UNTOLD = 2, ("name",)
+"""Keys that differ and name the sides of a figure: so many at most, and those that tell nothing of the chip."""
 
 
 class ComparisonSide(NamedTuple):
@@ -32,34 +38,45 @@ class ComparisonSide(NamedTuple):
     keys: dict[str, Any]
     """Every value of its scenario, by dotted path."""
 
-    figures: dict[str, float | None]
-    """By name; of a sweep the mean over chips at every place."""
+    metrics: dict[str, float | None]
+    """Numbers by name; of a sweep the mean over chips at every place."""
 
     schemes: list[str]
     """Labels of its nudge schemes, in order."""
 
+    stored: ResultData = ResultData({}, {})
+    """Everything that it holds."""
 
-def read_side(path: Path) -> ComparisonSide:
-    """Read a run or a sweep: its folder or its result file.
+
+def read_side(kept: Result | SweepResult | str | Path) -> ComparisonSide:
+    """Read a run or a sweep: itself, its folder or its result file.
 
     Raises
     ------
     StoreReadError
         If it cannot be read.
     """
+    result, folder = _read_stored(kept)
+    if "points" not in result.groups:
+        told = tomllib.loads(str(result["provenance"]["resolved_toml"].data))
+        metrics = list_metrics(result)
+    else:
+        path = None if folder is None else folder / SCENARIO
+        told = tomllib.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        metrics = _average_over_chips(result)
+    return ComparisonSide(dict(_flatten_keys(told, ())), metrics, _list_schemes(result), result)
+
+
+def _read_stored(kept: Result | SweepResult | str | Path) -> tuple[ResultData, Path | None]:
+    """Return what is kept of a run or a sweep, and its folder, if it has one."""
+    if not isinstance(kept, str | Path):
+        return kept.stored, kept.folder
+    path = Path(kept)
     named = (path / "run.h5", path / CUBE) if path.is_dir() else (path,)
     file = next((name for name in named if name.exists()), None)
     if file is None:
         raise StoreReadError(f"{path} holds neither run.h5 nor {CUBE}; name a folder or file of a result")
-    result = read_result_file(file)
-    if "points" not in result.groups:
-        text = str(result["provenance"]["resolved_toml"].data)
-        return ComparisonSide(dict(_flatten_keys(tomllib.loads(text), ())), list_metrics(result), _list_schemes(result))
-    try:
-        told = tomllib.loads(file.with_name(SCENARIO).read_text(encoding="utf-8"))
-    except OSError:
-        told = {}
-    return ComparisonSide(dict(_flatten_keys(told, ())), _average_over_chips(result), _list_schemes(result))
+    return read_result_file(file), file.parent
 
 
 def _list_schemes(result: ResultData) -> list[str]:
@@ -117,14 +134,14 @@ def match_schemes(a: list[str], b: list[str]) -> list[tuple[str, str]]:
     return [(a[i], b[k]) for i, k in sorted(found.items())]
 
 
-def find_shared_figures(a: ComparisonSide, b: ComparisonSide) -> dict[str, tuple[float | None, float | None]]:
+def find_shared_metrics(a: ComparisonSide, b: ComparisonSide) -> dict[str, tuple[float | None, float | None]]:
     """Return the figures that both results have: cosines of the gradient, then the largest relative change first."""
     one, other = _match_figures(a, b)
     shared = {name: (one[name], other[name]) for name in one if name in other}
     return dict(sorted(shared.items(), key=lambda item: (not item[0].startswith(_FIRST), -_compute_change(*item[1]))))
 
 
-def find_unshared_figures(a: ComparisonSide, b: ComparisonSide) -> tuple[list[str], list[str]]:
+def find_unshared_metrics(a: ComparisonSide, b: ComparisonSide) -> tuple[list[str], list[str]]:
     """Return the figures that only A, and those that only B has."""
     one, other = _match_figures(a, b)
     return [name for name in one if name not in other], [name for name in other if name not in one]
@@ -136,7 +153,7 @@ def _match_figures(a: ComparisonSide, b: ComparisonSide) -> tuple[dict[str, floa
     shown = [_choose_shared_name(*pair) for pair in pairs]
     counted = [name if shown.count(name) == 1 else f"{name} #{k + 1}" for k, name in enumerate(shown)]
     one, other = (
-        {_rename_schemes(name, dict(zip(labels, counted, strict=True))): value for name, value in side.figures.items()}
+        {_rename_schemes(name, dict(zip(labels, counted, strict=True))): value for name, value in side.metrics.items()}
         for side, labels in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs]))
     )
     return one, other
@@ -169,7 +186,7 @@ def _compute_change(a: float | None, b: float | None) -> float:
 def make_comparison_sheets(a: ComparisonSide, b: ComparisonSide) -> list[Sheet]:
     """Return two tables: keys that differ, and figures that changed."""
     keys = [[path, *(_format_value(value) for value in pair)] for path, pair in find_different_keys(a, b).items()]
-    figures, lonely = find_shared_figures(a, b), find_unshared_figures(a, b)
+    figures, lonely = find_shared_metrics(a, b), find_unshared_metrics(a, b)
     changed = [(name, pair) for name, pair in figures.items() if _compute_change(*pair) > 0.0]
     rows = [
         [name, _format_figure(x), _format_figure(y), _format_figure(None if x is None or y is None else y - x)]
@@ -201,19 +218,35 @@ class Comparison:
     ----------
     keys : dict
         What differs between the scenarios, A and B; None stands for a key that one does not have.
-    figures : dict
-        The figures that both have, A and B.
+    metrics : dict
+        The numbers that both have, A and B.
     """
 
     def __init__(self, a: ComparisonSide, b: ComparisonSide) -> None:
-        self.keys, self.figures = find_different_keys(a, b), find_shared_figures(a, b)
+        self._sides = a.stored, b.stored
+        self.keys, self.metrics = find_different_keys(a, b), find_shared_metrics(a, b)
         self.schemes = match_schemes(a.schemes, b.schemes)
-        self.only_a, self.only_b = find_unshared_figures(a, b)
+        self.only_a, self.only_b = find_unshared_metrics(a, b)
         self.sheets = make_comparison_sheets(a, b)
+
+    @property
+    def figures(self) -> Drawings:
+        """The figures of both side by side, by name."""
+        from ..report.figures import list_comparison_figures
+
+        return Drawings(list_comparison_figures(*self._sides, self._name_sides()))
+
+    def _name_sides(self) -> tuple[str, str]:
+        """Return how a figure names both: by what differs, where that is short."""
+        changed = [(key.rpartition(".")[2], pair) for key, pair in self.keys.items() if key not in _UNTOLD]
+        if not 0 < len(changed) <= _TOLD:
+            return "A", "B"
+        a, b = (", ".join(f"{key} {_format_value(pair[side])}" for key, pair in changed) for side in (0, 1))
+        return f"A: {a}", f"B: {b}"
 
     def as_table(self) -> dict[str, Any]:
         """Return everything as a table for programs."""
-        found = {"keys": self.keys, "figures": self.figures, "schemes": self.schemes}
+        found = {"keys": self.keys, "metrics": self.metrics, "schemes": self.schemes}
         return {**found, "only_a": self.only_a, "only_b": self.only_b}
 
     def __repr__(self) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ..drawing.style import styled
-from ..experiments.figures import D, figure, list_registered_figures
+from ..experiments.figures import figure, list_registered_figures
 from ..results.store import ResultData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def register_figure(
     name: str, when: Callable[[ResultData], bool], caption: str, count: Callable[[ResultData], str] | None = None
-) -> Callable[[D], D]:
+) -> Callable[[Callable[..., None]], Callable[..., Figure]]:
     """Register a function that draws a figure of yours: every result that has data for it has the figure, too.
 
-    The function takes a result, whose arrays are ``result["gradient"]["cosine"].data``, and returns a matplotlib
-    figure. The figure is in ``result.figures`` and on the page of every run of this process, in the look of the others.
+    The function takes a space and a result, whose arrays are ``result["gradient"]["cosine"].data``, and draws into
+    the axes that ``space.make_panels(count)`` makes; ``space.place_legend(panels)`` puts their keys below them. The
+    figure is in ``result.figures`` and on the page of every run of this process, in the look of the others; `draw`
+    draws it one or two columns wide, or into axes.
 
     Parameters
     ----------
@@ -37,13 +42,10 @@ def register_figure(
     Examples
     --------
     >>> import nudgelab
-    >>> from matplotlib.figure import Figure
     >>> @nudgelab.register_figure("norms", lambda result: "gradient" in result.groups, "Norms. Measured over exact.")
-    ... def norms(result):
-    ...     drawn = Figure()
-    ...     axes = drawn.subplots()
+    ... def draw_norms(space, result):
+    ...     (axes,) = space.make_panels()
     ...     axes.plot(result["gradient"]["norm_ratio"].data.T)
-    ...     return drawn
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,59}", name):
         raise ValueError(f"{name!r} cannot name a figure: use letters, digits, '_' and '-', at most 60")
@@ -51,8 +53,4 @@ def register_figure(
     if known is not None and known.draw.__module__.startswith("scenarios."):
         raise ValueError(f"{name!r} is a figure of nudgelab: choose another name")
 
-    def keep(draw: D) -> D:
-        figure(name, when, caption, count)(styled(draw))
-        return draw
-
-    return keep
+    return figure(name, when, caption, count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -19,12 +18,12 @@ from ..report.summary import list_metrics
 from ..results import store
 from ..run.run import RESULT, FinishedRun, list_run_files, write_result_folder
 from ..sweeps.folder import CUBE, REPORT, TABLE
+from .drawings import Drawings
 from .labels import convert_to_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.figure import Figure
 
     from ..sweeps.sweep import FinishedSweep
     from .export import ExportFormat
@@ -100,73 +99,6 @@ class _Labelled:
         return xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(self.stored.attributes)), **groups})
 
 
-class Drawing:
-    """A figure of a result; shows itself in a notebook."""
-
-    def __init__(self, name: str, figure: Figure, caption: str) -> None:
-        self.name, self.figure, self.caption = name, figure, caption
-
-    def save(self, path: str | Path) -> None:
-        """Write the figure to a file; its suffix says the format: svg, pdf or png."""
-        from ..drawing.style import styled
-
-        styled(self.figure.savefig)(path, bbox_inches="tight")
-
-    def _repr_svg_(self) -> str:
-        from ..drawing.style import render_svg
-
-        return render_svg(self.figure)
-
-    def __repr__(self) -> str:
-        """Return the name and the caption."""
-        return f"<{self.name}: {self.caption}>"
-
-
-class Drawings(Mapping[str, Drawing]):
-    """The figures that a result has data for, by name; drawn when they are asked for."""
-
-    def __init__(self, result: store.ResultData) -> None:
-        self._result = result
-        self._drawn: dict[str, Drawing] = {}
-
-    @cached_property
-    def _names(self) -> list[str]:
-        from ..report.figures import list_figure_names
-
-        return list_figure_names(self._result)
-
-    def __getitem__(self, name: str) -> Drawing:
-        """Return one figure.
-
-        Raises
-        ------
-        KeyError
-            If the result has no such figure; the message names those it has.
-        """
-        from ..report.figures import draw_figure, make_caption
-
-        if name not in self._names:
-            raise KeyError(f"no figure {name!r}: there are {', '.join(self._names)}")
-        if name not in self._drawn:
-            self._drawn[name] = Drawing(name, draw_figure(self._result, name), make_caption(self._result, name))
-        return self._drawn[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._names)
-
-    def __repr__(self) -> str:
-        """Return the names."""
-        return f"<figures: {', '.join(self) or 'none'}>"
-
-    def _repr_html_(self) -> str:
-        return "".join(drawing._repr_svg_() for drawing in self.values())
-
-
 class Result(_Labelled):
     """What one run gave; shows itself in a notebook.
 
@@ -227,7 +159,9 @@ class Result(_Labelled):
     @property
     def figures(self) -> Drawings:
         """The figures by name."""
-        return Drawings(self.stored)
+        from ..report.figures import list_figures
+
+        return Drawings(list_figures(self.stored))
 
     @property
     def files(self) -> list[Path]:
@@ -298,6 +232,15 @@ class SweepResult(_Labelled):
 
         whole = bool(self.stored.groups)
         return make_sweep_sheets(self.stored, read_plan(self.swept.folder), self.swept.outcomes) if whole else []
+
+    @property
+    def figures(self) -> Drawings:
+        """The figures by name; none for one shard of a sweep."""
+        from ..sweeps.folder import read_plan
+        from ..sweeps.report import list_sweep_figures
+
+        whole = bool(self.stored.groups)
+        return Drawings(list_sweep_figures(self.stored, read_plan(self.swept.folder)) if whole else {})
 
     @property
     def files(self) -> list[Path]:

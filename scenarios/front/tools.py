@@ -11,6 +11,7 @@ from ..language.files import CATALOGUE, list_preset_files
 
 if TYPE_CHECKING:
     from .compare import Comparison
+    from .result import Result, SweepResult
 
 
 def catalogue() -> dict[str, str]:
@@ -74,8 +75,8 @@ def report(path: str | Path) -> list[Path]:
         raise StoreReadError(" - ".join(filter(None, [str(error), meant]))) from error
 
 
-def compare(a: str | Path, b: str | Path) -> Comparison:
-    """Compare two kept results, runs or sweeps: keys that differ, and figures that changed.
+def compare(a: Result | SweepResult | str | Path, b: Result | SweepResult | str | Path) -> Comparison:
+    """Compare two results, runs or sweeps, or their folders: keys that differ, and figures that changed.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def compare(a: str | Path, b: str | Path) -> Comparison:
     """
     from .compare import Comparison, read_side
 
-    return Comparison(read_side(Path(a)), read_side(Path(b)))
+    return Comparison(read_side(a), read_side(b))
 
 
 def export_schema(folder: Path | None = None) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
@@ -20,7 +19,8 @@ from substrate.chip.programming import Writer
 
 from ..drawing.page import Plot, embed_svg, render_page
 from ..drawing.sheet import Sheet
-from ..drawing.style import COLOURS, make_panels, place_legend_below, render_svg, styled
+from ..drawing.space import Space, makes_figure
+from ..drawing.style import COLOURS, render_svg
 from ..language.device_presets import USABLE, DevicePreset, find_preset_table
 from ..results.disk import write_file
 
@@ -120,11 +120,11 @@ def find_symmetry_weight(law: Step) -> float | None:
     return point if abs(point) > 1e-9 * (high - low) else 0.0
 
 
-@styled
-def draw_pulses(law: Step) -> Figure:
+@makes_figure
+def draw_pulses(space: Space, law: Step) -> None:
     """Draw weights over pulses."""
     found, point = compute_pulse_curves(law), find_symmetry_weight(law)
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     axes.fill_between(
         found.pulses, found.low, found.high, color=COLOURS[5], alpha=0.35, lw=0, label="10 % to 90 % of 400 cells"
     )
@@ -134,25 +134,23 @@ def draw_pulses(law: Step) -> Figure:
     axes.axvline(found.pulses[found.turn], color="0.6", lw=0.8)
     axes.set_xlabel("pulses: up, then down")
     axes.set_ylabel("weight")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])
 
 
-@styled
-def draw_programming(law: Verified) -> Figure:
+@makes_figure
+def draw_programming(space: Space, law: Verified) -> None:
     """Draw the spread of what is reached over the target."""
     x = np.linspace(0.0, 1.0, 200)
     error = np.maximum(np.polynomial.polynomial.polyval(x, law.error), 0.0)
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     axes.plot(x * law.w_max, law.w_max * error, color=COLOURS[0])
     axes.set_ylim(0.0, 1.1 * law.w_max * error.max())
     axes.set_xlabel("size of the target weight")
     axes.set_ylabel("standard deviation\nof the weight reached")
-    return figure
 
 
-@styled
-def draw_forgetting(law: Retention) -> Figure:
+@makes_figure
+def draw_forgetting(space: Space, law: Retention) -> None:
     """Draw what is left of a weight over time."""
     last = 3.0 * law.leak_tau if law.leak_tau is not None else 1e8
     times = np.geomspace(1e-6 * last if law.leak_tau else 1.0, last, 200)
@@ -169,15 +167,14 @@ def draw_forgetting(law: Retention) -> Figure:
         for some, n in ((still, 1), (law, _CELLS))
     )
     below, above = np.quantile(band, (0.1, 0.9), axis=1)
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     axes.fill_between(times, below, above, color=COLOURS[5], alpha=0.35, lw=0, label="10 % to 90 % of 400 cells")
     axes.plot(times, line[:, 0], color=COLOURS[0], label="without spread")
     axes.set_xscale("log")
     axes.set_ylim(0.0, 1.1)
     axes.set_xlabel("time since the write (s)")
     axes.set_ylabel("share of the weight left")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])
 
 
 def write_card(preset: DevicePreset, path: Path) -> None:

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..drawing.space import PreparedFigure
 from ..drawing.style import render_svg
 from ..experiments.figures import list_registered_figures
+from ..experiments.kind import find_result_kind
 from ..results.disk import convert_write_errors, write_file
 from ..results.store import ResultData
 
 
-def list_figure_names(result: ResultData) -> list[str]:
-    """Return the names of the figures that a result has data for, in reading order."""
-    return [name for name, figure in list_registered_figures().items() if figure.when(result)]
+def list_figures(result: ResultData) -> dict[str, PreparedFigure]:
+    """Return the figures that a result has data for, the main one of its kind first, then in reading order.
 
-
-def draw_figure(result: ResultData, name: str) -> Figure:
-    """Return one figure of a result.
-
-    Raises
-    ------
-    TypeError
-        If the function that draws it returns something else.
+    Measured groups are at their last epoch.
     """
-    draw = list_registered_figures()[name].draw
-    drawn = draw(result)
-    if not isinstance(drawn, Figure):
-        raise TypeError(f"{draw.__name__}, which draws {name!r}, returned {drawn!r}: return a matplotlib Figure")
-    return drawn
+    kind = find_result_kind(result)
+    found = [name for name, figure in list_registered_figures().items() if figure.when(result)]
+    found.sort(key=lambda name: kind is None or name != kind.main_figure)
+    draws = {name: list_registered_figures()[name].draw for name in found}
+    return {name: PreparedFigure(partial(draw, result), make_caption(result, name)) for name, draw in draws.items()}
 
 
-def draw_figures(result: ResultData) -> dict[str, Figure]:
-    """Return every figure the result has data for, in reading order; measured groups at their last epoch."""
-    return {name: draw_figure(result, name) for name in list_figure_names(result)}
+def list_comparison_figures(a: ResultData, b: ResultData, names: tuple[str, str]) -> dict[str, PreparedFigure]:
+    """Return the figures of two results side by side; `names` are theirs in the keys."""
+    return {
+        name: PreparedFigure(
+            partial(figure.draw, a, b, names),
+            f"{figure.caption} {figure.count(a, b) if figure.count else ''}".rstrip(),
+        )
+        for name, figure in list_registered_figures("comparison").items()
+        if figure.when(a, b)
+    }
 
 
 def make_caption(result: ResultData, name: str) -> str:
@@ -45,8 +47,13 @@ def make_caption(result: ResultData, name: str) -> str:
     return f"{figure.caption} {count}".rstrip()
 
 
+def draw_figures(result: ResultData) -> dict[str, Figure]:
+    """Return every figure that a result has data for, drawn for a page."""
+    return {name: figure.draw() for name, figure in list_figures(result).items()}
+
+
 def draw_svgs(result: ResultData) -> dict[str, str]:
-    """Return every figure the result has data for as SVG text, in reading order."""
+    """Return every figure that a result has data for as SVG text, in reading order."""
     return {name: render_svg(figure) for name, figure in draw_figures(result).items()}
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from .disk import StoreError, StoreReadError, StoreWriteError, write_file
 from .seal import append_seal, check_seal
-from .variables import Group, Variable, complete_groups, list_parents, refuse_text
+from .variables import Group, Variable, complete_groups, list_parents, make_flags, refuse_text
 
 __all__ = [
     "FORMAT",
@@ -312,9 +312,7 @@ def _read_variable(dataset: h5py.Dataset) -> Variable:
     return Variable(dims, data, attributes.get("units", "1"), attributes["long_name"], _read_flags(attributes))
 
 
-def _read_flags(attributes: h5py.AttributeManager) -> Any:
+def _read_flags(attributes: h5py.AttributeManager) -> type[IntEnum] | None:
     if "flag_meanings" not in attributes:
         return None
-    meanings = attributes["flag_meanings"].upper().split()
-    members: Any = list(zip(meanings, attributes["flag_values"].tolist(), strict=True))
-    return IntEnum("Flags", members)
+    return make_flags(attributes["flag_meanings"], attributes["flag_values"])

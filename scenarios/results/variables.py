@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -38,6 +38,13 @@ class Variable(NamedTuple):
 
 
 Group = dict[str, Variable]
+
+
+def make_flags(meanings: str, values: Iterable[int]) -> type[IntEnum]:
+    """Return the enumeration that the attributes of a file describe: words, and the integers that stand for them."""
+    members: Any = [(word, int(value)) for word, value in zip(meanings.upper().split(), values, strict=True)]
+    make: Any = IntEnum
+    return cast("type[IntEnum]", make("Flags", members))
 
 
 def refuse_text(where: str, text: str) -> None:

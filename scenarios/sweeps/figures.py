@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
+from ..drawing.space import Space, makes_figure
+from ..drawing.style import choose_look, format_plain_text, set_spaced_ticks
 from ..results.points import PointStatus
 from ..results.statistics import compute_differences, compute_interval
 from .metric import DesignAxis, Metric
@@ -23,8 +23,8 @@ _TICKS = 12
 _WIDE = 20.0
 
 
-@styled
-def draw_along_axis(metric: Metric, axes: list[DesignAxis], k: int, threshold: float) -> Figure:
+@makes_figure
+def draw_along_axis(space: Space, metric: Metric, axes: list[DesignAxis], k: int, threshold: float) -> None:
     """Draw the figure of every chip against the k-th axis.
 
     Dots: chips. Line and band: their mean and its 95 % interval. One colour per layer, or per level of the
@@ -41,7 +41,7 @@ def draw_along_axis(metric: Metric, axes: list[DesignAxis], k: int, threshold: f
         Cosine that is good enough.
     """
     axis = axes[k]
-    figure, (panel,) = make_panels(1, width=6.4)
+    (panel,) = space.make_panels()
     x = compute_positions(axis)
     spread = 0.0 if axis.numeric else 0.25
     curves = list(_list_curves(metric, axes, k).items())[:_CURVES]
@@ -68,12 +68,11 @@ def draw_along_axis(metric: Metric, axes: list[DesignAxis], k: int, threshold: f
         _draw_rule(panel, metric, axes, k, x)
     if metric.cosine:
         panel.axhline(threshold, color="0.5", linewidth=0.8, linestyle="--")
-    _label_axis(panel, axis, x)
+    _label_axis(space, panel, axis, x)
     panel.set_ylabel(_describe_metric(metric, len(axes) > 1))
     good = [threshold] if metric.cosine else []
     _set_value_limits(panel, np.concatenate([*(values.ravel() for _, values in curves), good]))
-    _draw_legend(figure, panel)
-    return figure
+    _draw_legend(space, panel)
 
 
 def _set_value_limits(panel: Axes, values: Array) -> None:
@@ -84,10 +83,10 @@ def _set_value_limits(panel: Axes, values: Array) -> None:
         panel.set_ylim(max(bottom, low - 0.5 * (high - low)), min(top, high + 0.5 * (high - low)))
 
 
-def _draw_legend(figure: Figure, panel: Axes) -> None:
+def _draw_legend(space: Space, panel: Axes) -> None:
     """Name the curves if there are several; the axis names a single one."""
     if len(panel.get_legend_handles_labels()[1]) > 1:
-        place_legend_below(figure, [panel])
+        space.place_legend([panel])
 
 
 def _list_curves(metric: Metric, axes: list[DesignAxis], k: int) -> dict[str, Array]:
@@ -132,7 +131,7 @@ def compute_positions(axis: DesignAxis) -> Array:
     return axis.values.astype(np.float64) if axis.numeric else np.arange(len(axis.values), dtype=np.float64)
 
 
-def _label_axis(panel: Axes, axis: DesignAxis, x: Array) -> None:
+def _label_axis(space: Space, panel: Axes, axis: DesignAxis, x: Array) -> None:
     """Name and scale the x axis; numbers that span much stand on a logarithm, with 0 beside it."""
     levels, scale = np.unique(x), ""
     positive = levels[levels > 0.0]
@@ -149,7 +148,7 @@ def _label_axis(panel: Axes, axis: DesignAxis, x: Array) -> None:
             if axis.numeric
             else [format_plain_text(text, 24) for text in axis.values]
         )
-        set_spaced_ticks(panel, levels, names, words=not axis.numeric)
+        set_spaced_ticks(panel, space.panel_width, levels, names, words=not axis.numeric)
     panel.set_xlabel(format_plain_text(axis.path, 60) + scale)
 
 
@@ -167,8 +166,8 @@ def _describe_metric(metric: Metric, worst: bool) -> str:
     return f"{words}\n(worst layer)" if worst and len(metric.series) > 1 else words
 
 
-@styled
-def draw_heat_map(metric: Metric, status: NDArray[np.int8], axes: list[DesignAxis]) -> Figure:
+@makes_figure
+def draw_heat_map(space: Space, metric: Metric, status: NDArray[np.int8], axes: list[DesignAxis]) -> None:
     """Draw the mean over chips for two axes; hatched where points failed, diverged or have not run.
 
     Parameters
@@ -181,9 +180,9 @@ def draw_heat_map(metric: Metric, status: NDArray[np.int8], axes: list[DesignAxi
     """
     mean = compute_interval(metric.worst).mean
     bad = (status != PointStatus.OK).sum(axis=-1)
-    figure, (panel,) = make_panels(1, width=6.4)
+    (panel,) = space.make_panels()
     image = panel.pcolormesh(np.ma.masked_invalid(mean), cmap="cividis", edgecolors="white", linewidth=0.5)
-    figure.colorbar(image, ax=panel, label=_describe_metric(metric, worst=True))
+    space.figure.colorbar(image, ax=panel, label=_describe_metric(metric, worst=True))
     for i, j in zip(*np.nonzero(bad), strict=True):
         panel.fill([j, j + 1, j + 1, j], [i, i, i + 1, i + 1], fill=False, hatch="///", edgecolor="0.35", linewidth=0.0)
         panel.text(
@@ -203,11 +202,10 @@ def draw_heat_map(metric: Metric, status: NDArray[np.int8], axes: list[DesignAxi
         places = np.arange(0, len(axis.values), every)
         set_ticks(places + 0.5, [format_plain_text(_format_level(axis.values[p].item()), 24) for p in places])
         set_label(format_plain_text(axis.path, 60))
-    return figure
 
 
-@styled
-def draw_paired_differences(metric: Metric, axes: list[DesignAxis], k: int) -> Figure:
+@makes_figure
+def draw_paired_differences(space: Space, metric: Metric, axes: list[DesignAxis], k: int) -> None:
     """Draw how far every level is from the first of the k-th axis, chip by chip, with the 95 % interval of the mean.
 
     Parameters
@@ -218,7 +216,7 @@ def draw_paired_differences(metric: Metric, axes: list[DesignAxis], k: int) -> F
     k : int
         Which of them.
     """
-    figure, (panel,) = make_panels(1, width=6.4)
+    (panel,) = space.make_panels()
     axis = axes[k]
     places = np.arange(len(axis.values), dtype=np.float64)
     curves = list(_list_curves(metric, axes, k).items())[:_CURVES]
@@ -242,10 +240,9 @@ def draw_paired_differences(metric: Metric, axes: list[DesignAxis], k: int) -> F
     panel.axhline(0.0, color="0.5", linewidth=0.8)
     names = [format_plain_text(_format_level(value.item()), 24) for value in axis.values]
     every = max(1, len(names) // _TICKS)
-    set_spaced_ticks(panel, places[::every], names[::every], words=not axis.numeric)
+    set_spaced_ticks(panel, space.panel_width, places[::every], names[::every], words=not axis.numeric)
     panel.set_xlabel(format_plain_text(axis.path, 60))
     points = ", percentage points" if metric.unit else ""
     panel.set_ylabel(f"difference to {names[0]},\nsame chip{points}")
     _set_value_limits(panel, np.concatenate([[0.0], *(compute_differences(values).ravel() for _, values in curves)]))
-    _draw_legend(figure, panel)
-    return figure
+    _draw_legend(space, panel)

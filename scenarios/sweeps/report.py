@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..drawing.page import make_plot, render_page, strip_paths
 from ..drawing.sheet import Sheet
+from ..drawing.space import PreparedFigure
 from ..drawing.style import render_svg
 from ..experiments.kind import ExperimentKind, find_kind
 from ..report.figures import write_svgs
@@ -71,16 +72,15 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
     StoreWriteError
         When the system refuses.
     """
-    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
-    figures = _draw_sweep_figures(result, metric, axes, plan)
-    drawn = {name: render_svg(figure) for name, (figure, _) in figures.items()}
+    figures = list_sweep_figures(result, plan)
+    drawn = {name: render_svg(figure.draw()) for name, figure in figures.items()}
     write_svgs(drawn, path.parent / FIGURES)
-    plots = [make_plot(name, text, figures[name][1]) for name, text in drawn.items()]
+    plots = [make_plot(name, text, figures[name].caption) for name, text in drawn.items()]
     tables = make_sweep_sheets(result, plan, outcomes)
     content: dict[str, Any] = {
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
-        "tone": "" if metric is not None else "alarm",
+        "tone": "" if find_metric(result) is not None else "alarm",
         "answer": make_sweep_answer(result, plan, outcomes),
         "remarks": [],
         "plots": plots,
@@ -192,27 +192,27 @@ def _format_bound(value: float, falling: bool) -> str:
     return "every level" if (value > 0.0) == falling else "no level"
 
 
-def _draw_sweep_figures(
-    result: ResultData, metric: Metric | None, axes: list[DesignAxis], plan: SweepPlan
-) -> dict[str, tuple[Figure, str]]:
-    """Return every figure with its caption."""
-    found: dict[str, tuple[Figure, str]] = {}
+def list_sweep_figures(result: ResultData, plan: SweepPlan) -> dict[str, PreparedFigure]:
+    """Return the figures that a sweep has data for, in reading order."""
+    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
     if metric is None:
-        return found
-    status = result["points"]["status"].data
-    found |= _find_sweep_kind(result).sweep_figures(result, _name_places(axes, plan))
+        return {}
+    chips = f"n = {plan.replicates} {plan.replicate}{'s' * (plan.replicates > 1)} at every place."
+    found = _find_sweep_kind(result).sweep_figures(result, _name_places(axes, plan))
     for k, axis in enumerate(axes):
         more = _GOOD if metric.cosine else ""
         more += _RULE if metric.rule is not None and has_rule(axis) else ""
         caption = _CAPTIONS["along"].format(path=axis.path, chips=plan.replicates, more=more)
-        found[f"along-{k}"] = draw_along_axis(metric, axes, k, plan.threshold), caption
+        found[f"along-{k}"] = PreparedFigure(partial(draw_along_axis, metric, axes, k, plan.threshold), caption)
     dims = {axis.dim for axis in axes}
     if len(plan.dims) == 2 and dims == {0, 1}:
         pair = [next(axis for axis in axes if axis.dim == d) for d in (0, 1)]
-        found["heat"] = draw_heat_map(metric, status, pair), _CAPTIONS["heat"]
+        draw = partial(draw_heat_map, metric, result["points"]["status"].data, pair)
+        found["heat"] = PreparedFigure(draw, f"{_CAPTIONS['heat']} {chips}")
     if plan.common and plan.replicates > 1 and plan.names[0] != POINT:
         for k, axis in enumerate(axes):
-            found[f"paired-{k}"] = draw_paired_differences(metric, axes, k), _CAPTIONS["paired"].format(path=axis.path)
+            caption = f"{_CAPTIONS['paired'].format(path=axis.path)} {chips}"
+            found[f"paired-{k}"] = PreparedFigure(partial(draw_paired_differences, metric, axes, k), caption)
     return found
 
 

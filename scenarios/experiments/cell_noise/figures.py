@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, make_panels, place_legend_below, styled
+from ...drawing.space import Space, makes_figure
+from ...drawing.style import choose_look
 from ...results.store import ResultData
 
 TIME = "devices.weights.noise.tau_c"
@@ -19,19 +19,25 @@ CAPTION = (
 _CURVES = 8
 
 
-@styled
-def draw_noise_over_time(result: ResultData) -> Figure | None:
-    """Draw measured and expected scatter of every layer under the first scheme; None without such a sweep.
+def has_noise_over_time(result: ResultData) -> bool:
+    """Tell whether a result is of a sweep along the correlation time."""
+    group = result.groups.get("cell_noise", {})
+    return "measured" in group and group["measured"].dims[:-2].count(TIME) == 1
+
+
+@makes_figure
+def draw_noise_over_time(space: Space, result: ResultData) -> None:
+    """Draw measured and expected scatter of every layer under the first scheme.
 
     The mean over replicates; one colour per place of the other axes, the first eight are drawn.
     """
     group = result.groups.get("cell_noise", {})
     if "measured" not in group or group["measured"].dims[:-2].count(TIME) != 1:
-        return None
+        return
     measured, expected = (_order_axes(group[name].dims, group[name].data) for name in ("measured", "expected"))
     times, layers = np.asarray(group[TIME].data, dtype=float), [str(layer) for layer in group["layer"].data]
     others = [dim for dim in group["measured"].dims[:-2] if dim not in (TIME, "replicate")]
-    figure, axes = make_panels(len(layers), width=7.2)
+    axes = space.make_panels(len(layers))
     for k, place in enumerate(list(np.ndindex(measured.shape[:-2]))[:_CURVES]):
         words = ", ".join(f"{group[d].data[i]:g}" for d, i in zip(others, place, strict=True))
         look = choose_look(k)
@@ -42,8 +48,7 @@ def draw_noise_over_time(result: ResultData) -> Figure | None:
         axis.set(xscale="log", yscale="log", xlabel="correlation time (tau)", title=f"layer {layer}")
     axes[0].set_ylabel("noise of one estimate\nover the exact gradient")
     if others:
-        place_legend_below(figure, axes[:1])
-    return figure
+        space.place_legend(axes[:1])
 
 
 def _order_axes(dims: tuple[str, ...], values: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, make_panels, place_legend_below, start_at_zero, styled
+from ...drawing.space import Space
+from ...drawing.style import choose_look, start_at_zero
 from ...results.statistics import compute_interval
 from ...results.store import ResultData
 from ..figures import figure
@@ -23,8 +23,7 @@ from .kind import KIND
     ),
     count=lambda result: f"n = {len(result['evaluate']['chip'].data)} chips.",
 )
-@styled
-def draw_chips(result: ResultData) -> Figure:
+def draw_chips(space: Space, result: ResultData) -> None:
     """Draw the error of every chip, the best first, with their mean and its 95 % interval.
 
     Without classes it is the loss. A chip without a number is left out.
@@ -35,7 +34,7 @@ def draw_chips(result: ResultData) -> Figure:
         name, scale, words = "loss", 1.0, "loss (cost per sample)"
     value = scale * group[name].data
     good = np.sort(value[np.isfinite(value)])
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     style = choose_look(0)
     axes.plot(np.arange(1, len(good) + 1), good, linestyle="none", label=f"one chip (n = {len(good)})", **style)
     found = compute_interval(good)
@@ -47,5 +46,4 @@ def draw_chips(result: ResultData) -> Figure:
     axes.set_xlabel("chips, the best first")
     axes.set_ylabel(words)
     start_at_zero(axes)
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])

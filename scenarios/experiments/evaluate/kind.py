@@ -19,6 +19,7 @@ class EvaluateKind(ExperimentKind[Evaluate]):
     """Accuracy of the given parameters over many fabricated chips."""
 
     name = mark = "evaluate"
+    main_figure = "chips"
     kept = ("evaluate",)
     headlines = (Headline("evaluate", "error", "mean"), Headline("evaluate", "loss", "mean"))
     unsettled = ("evaluate", "unsettled")

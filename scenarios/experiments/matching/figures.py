@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, set_spaced_ticks, styled
+from ...drawing.space import Space, makes_figure
+from ...drawing.style import choose_look, format_plain_text, set_spaced_ticks
 from ...results.store import Group
 
 
-@styled
-def draw_mismatch(group: Group) -> Figure:
+@makes_figure
+def draw_mismatch(space: Space, group: Group) -> None:
     """Draw the cosine of every chip and layer against the spread of its feedback cells, and the matching rule.
 
     Points: single chips. Line: their mean. Dotted: the rule, before any chip is drawn. The angle between
@@ -25,7 +25,7 @@ def draw_mismatch(group: Group) -> Figure:
     drawn = group["sigma"].data > 0.0
     sigma = group["sigma"].data[drawn]
     cosine, rule = group["cosine"].data[drawn], group["rule"].data[drawn]
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     for k, layer in enumerate(group["layer"].data):
         style = choose_look(k)
         points = {"linestyle": "none", "markersize": 2.5, "alpha": 0.3, "zorder": 1}
@@ -35,8 +35,7 @@ def draw_mismatch(group: Group) -> Figure:
         label = "matching rule" if k == 0 else None
         axes.plot(sigma, rule[:, k], color=style["color"], linestyle=":", linewidth=1.6, label=label)
     axes.set_xscale("log")
-    set_spaced_ticks(axes, sigma, [f"{100.0 * s:g}" for s in sigma])
+    set_spaced_ticks(axes, space.panel_width, sigma, [f"{100.0 * s:g}" for s in sigma])
     axes.set_xlabel("relative spread of one feedback cell (%)")
     axes.set_ylabel("cosine to the exact gradient\n(vanishing nudge)")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])

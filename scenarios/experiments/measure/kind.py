@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ from .words import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ...drawing.space import PreparedFigure
 
 _METRICS = {
     "gradient": {
@@ -67,6 +68,7 @@ class MeasureKind(ExperimentKind[Measure]):
 
     name = "measure"
     mark = "gradient"
+    main_figure = "causes"
     rank = 1
     kept = (
         *("nudge_size", "gradient", "signal", "ledger", "ledger/connections"),
@@ -145,12 +147,13 @@ class MeasureKind(ExperimentKind[Measure]):
             *last_ones,
         ]
 
-    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:  # noqa: ARG002
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, PreparedFigure]:  # noqa: ARG002
         """Return the noise of single estimates over the correlation time of noise of cells, if that was varied."""
-        from ..cell_noise.figures import CAPTION, draw_noise_over_time
+        from ...drawing.space import PreparedFigure
+        from ..cell_noise.figures import CAPTION, draw_noise_over_time, has_noise_over_time
 
-        figure = draw_noise_over_time(result)
-        return {} if figure is None else {"cell-noise": (figure, CAPTION)}
+        figure = PreparedFigure(partial(draw_noise_over_time, result), CAPTION)
+        return {"cell-noise": figure} if has_noise_over_time(result) else {}
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return quality, alarms, errors by cause and signals."""

@@ -6,19 +6,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from ...drawing.style import (
-    DASHES,
-    choose_look,
-    format_plain_text,
-    label_layers,
-    make_panels,
-    place_legend_below,
-    styled,
-)
+from ...drawing.space import Space
+from ...drawing.style import DASHES, choose_look, format_plain_text
 from ...results.store import ResultData
 from ...results.views import find_extreme_nudges, list_scheme_kinds, name_signals, select_latest
 from ..figures import describe_measured_count, figure
@@ -37,27 +29,25 @@ Array = NDArray[np.float64]
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_signal(result: ResultData) -> Figure:
+def draw_signal(space: Space, result: ResultData) -> None:
     """Draw, per layer, the activity of a unit, its exact error signal and the change that has to be read."""
     group = select_latest(result)["signal"]
     layers, words = group["layer"].data, name_signals(group)
     curves = {words.activity: group["activity"].data, words.delta: group["delta"].data}
     for s in find_extreme_nudges(group):
         curves[f"change to be read at {words.sizes[s]}{words.unit}"] = group["evoked"].data[s]
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     for k, (name, value) in enumerate(curves.items()):
         shown = np.where(value > 0.0, value, np.nan)
         axes.semilogy(np.arange(len(layers)), shown, linestyle=DASHES[k % len(DASHES)], label=name, **choose_look(k))
-    label_layers(figure, axes, layers)
+    space.label_layers(axes, layers)
     axes.set_ylabel(f"rms {words.scale}")
     if "activity_volts" in group:
         volts = float(group["activity_volts"].data)
         scales: Any = (partial(np.multiply, volts), partial(np.multiply, 1.0 / volts))
         beside = axes.secondary_yaxis("right", functions=scales)
         beside.set_ylabel("of an activity: V")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])
 
 
 @figure(
@@ -71,8 +61,7 @@ def draw_signal(result: ResultData) -> Figure:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_nudge_error(result: ResultData) -> Figure:
+def draw_nudge_error(space: Space, result: ResultData) -> None:
     """Draw, per layer, the error of the finite nudge against its size, beside that of the asymmetry."""
     last = select_latest(result)
     ledger, beta, unit = last["ledger"], last["signal"]["beta"].data, last["signal"]["beta"].units
@@ -80,7 +69,7 @@ def draw_nudge_error(result: ResultData) -> Figure:
     terms = list(ledger["term"].data)
     finite, asymmetry = (ledger["relative"].data[..., terms.index(t)] for t in ("finite_nudge", "asymmetry"))
     layers = ledger["layer"].data
-    figure, axes_list = make_panels(len(layers), width=2.1 * len(layers) + 0.8)
+    axes_list = space.make_panels(len(layers))
     for k, axes in enumerate(axes_list):
         for i, kind in enumerate(dict.fromkeys(kinds)):
             chosen = np.flatnonzero(kinds == kind)
@@ -92,8 +81,7 @@ def draw_nudge_error(result: ResultData) -> Figure:
         ticks = ticks[:: -(-len(ticks) // 5)]
         axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(format_plain_text(layers[k]), fontsize=9)
+        axes.set_title(format_plain_text(layers[k]))
         axes.set_xlabel("nudge beta" if unit == "1" else f"nudge beta ({unit})")
     axes_list[0].set_ylabel("error / exact gradient")
-    place_legend_below(figure, axes_list[:1])
-    return figure
+    space.place_legend(axes_list[:1])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
@@ -14,7 +13,8 @@ from learning.schemes.nodes import Chebyshev, Circle, OneSided
 from learning.schemes.scheme import Node, compute_noise_gain, find_truncation_order, unfold_mirrored_nodes
 from learning.schemes.wave import LockIn
 
-from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, styled
+from ...drawing.space import Space
+from ...drawing.style import choose_look, format_plain_text
 from ...results.store import Group, ResultData
 from ...results.views import list_scheme_kinds, select_latest
 from ..figures import describe_sample_count, figure
@@ -51,45 +51,29 @@ def _has_study(result: ResultData) -> bool:
     return "nudge" in select_latest(result).groups
 
 
-@styled
-def draw_scheme_theory() -> Figure:
-    """Draw noise and truncation of the schemes, as theory has them: both against the order of the truncation.
-
-    Noise: variance of an estimate times its real reads, so that equal heights are equal at equal reads.
-    Truncation: relative error for the response ``1 / (1 - beta)`` at beta 0.5, half way to its pole.
-    """
-    figure, axes_list = make_panels(2, width=7.2, share=False)
-    for k, (name, curve) in enumerate(_list_families(0.5).items()):
-        order = [find_truncation_order(nodes) for _, nodes in curve]
-        noise = [reads * compute_noise_gain(nodes) for reads, nodes in curve]
-        wrong = [abs(_estimate_test_slope(nodes) - 1.0) for _, nodes in curve]
-        for axes, values in zip(axes_list, (noise, wrong), strict=True):
-            axes.semilogy(order, values, label=name, linewidth=1.2, **choose_look(k))
-    axes_list[0].set_ylabel("noise gain x real reads\n(variance / (sigma/beta)^2)")
-    axes_list[1].set_ylabel("truncation error\n(relative to the gradient)")
-    for axes in axes_list:
-        axes.set_xlabel("order of the truncation error")
-        axes.set_xticks([1, *_POINTS])
-    place_legend_below(figure, axes_list[:1])
-    return figure
-
-
-def _estimate_test_slope(nodes: list[Node]) -> float:
-    """Return the estimate of the slope at 0 of ``1 / (1 - beta)``, which is 1."""
-    return sum(complex(n.weight / (1.0 - n.beta)).real for n in unfold_mirrored_nodes(nodes))
-
-
-@styled
-def draw_nudge_study(result: ResultData, layer: int = 0) -> Figure:
+@figure(
+    "nudge_study",
+    when=_has_study,
+    caption=(
+        "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme "
+        "averaged over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of "
+        "the scheme above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the "
+        "lowest point on the right; a bias below two of its standard errors is not drawn."
+    ),
+    count=lambda result: describe_sample_count(select_latest(result)["nudge"]),
+)
+def draw_nudge_study(space: Space, result: ResultData, layer: int | None = None) -> None:
     """Draw bias, noise and error of one layer against the size of the nudge, every scheme at the same budget.
 
-    Dotted: theory, with the bias of the asymmetry and beta to the order of the truncation, and noise as
-    1/beta. Dashed: what the asymmetry leaves with a vanishing nudge. A bias below two of its standard
-    errors is not drawn.
+    Absent a number, that of the worst layer. Dotted: theory, with the bias of the asymmetry and beta to the order of
+    the truncation, and noise as 1/beta. Dashed: what the asymmetry leaves with a vanishing nudge. A bias below two of
+    its standard errors is not drawn.
     """
-    group = result["nudge"]
+    group = select_latest(result)["nudge"]
+    if layer is None:
+        layer = int(np.nanargmax(group["mse"].data[int(group["best"].data)]))
     beta, kinds = group["beta"].data, list_scheme_kinds(group["scheme"].data)
-    figure, axes_list = make_panels(3, width=7.6)
+    axes_list = space.make_panels(3)
     for i, kind in enumerate(dict.fromkeys(kinds)):
         chosen = np.flatnonzero(kinds == kind)
         chosen = chosen[np.argsort(beta[chosen])]
@@ -110,8 +94,7 @@ def draw_nudge_study(result: ResultData, layer: int = 0) -> Figure:
             axes.axhline(asymmetry, color="black", linestyle="--", linewidth=1, label="asymmetry")
     axes_list[0].set_ylabel(f"rms / exact gradient, layer {format_plain_text(group['layer'].data[layer], 16)}")
     _set_study_limits(axes_list[0], group, layer)
-    place_legend_below(figure, axes_list[:1])
-    return figure
+    space.place_legend(axes_list[:1])
 
 
 def _draw_theory_slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.int64], layer: int) -> None:
@@ -132,7 +115,7 @@ def _label_nudge_axis(axes: Axes, beta: Array, words: str) -> None:
     ticks = ticks[:: -(-len(ticks) // 5)]
     axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title(words, fontsize=9)
+    axes.set_title(words)
     axes.set_xlabel("nudge beta")
 
 
@@ -145,24 +128,6 @@ def _set_study_limits(axes: Axes, group: Group, layer: int) -> None:
 
 
 @figure(
-    "nudge_study",
-    when=_has_study,
-    caption=(
-        "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme "
-        "averaged over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of "
-        "the scheme above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the "
-        "lowest point on the right; a bias below two of its standard errors is not drawn."
-    ),
-    count=lambda result: describe_sample_count(select_latest(result)["nudge"]),
-)
-def draw_worst_layer(result: ResultData) -> Figure:
-    """Draw the layer that has the largest error under the best scheme."""
-    last = select_latest(result)
-    group = last["nudge"]
-    return draw_nudge_study(last, int(np.nanargmax(group["mse"].data[int(group["best"].data)])))
-
-
-@figure(
     "schemes",
     when=_has_study,
     caption=(
@@ -171,6 +136,27 @@ def draw_worst_layer(result: ResultData) -> Figure:
         "states, real nudges with noise."
     ),
 )
-def draw_theory(_result: ResultData) -> Figure:
-    """Draw the schemes as theory has them."""
-    return draw_scheme_theory()
+def draw_scheme_theory(space: Space, _result: ResultData | None = None) -> None:
+    """Draw noise and truncation of the schemes, as theory has them: both against the order of the truncation.
+
+    Noise: variance of an estimate times its real reads, so that equal heights are equal at equal reads.
+    Truncation: relative error for the response ``1 / (1 - beta)`` at beta 0.5, half way to its pole.
+    """
+    axes_list = space.make_panels(2, share=False)
+    for k, (name, curve) in enumerate(_list_families(0.5).items()):
+        order = [find_truncation_order(nodes) for _, nodes in curve]
+        noise = [reads * compute_noise_gain(nodes) for reads, nodes in curve]
+        wrong = [abs(_estimate_test_slope(nodes) - 1.0) for _, nodes in curve]
+        for axes, values in zip(axes_list, (noise, wrong), strict=True):
+            axes.semilogy(order, values, label=name, linewidth=1.2, **choose_look(k))
+    axes_list[0].set_ylabel("noise gain x real reads\n(variance / (sigma/beta)^2)")
+    axes_list[1].set_ylabel("truncation error\n(relative to the gradient)")
+    for axes in axes_list:
+        axes.set_xlabel("order of the truncation error")
+        axes.set_xticks([1, *_POINTS])
+    space.place_legend(axes_list[:1])
+
+
+def _estimate_test_slope(nodes: list[Node]) -> float:
+    """Return the estimate of the slope at 0 of ``1 / (1 - beta)``, which is 1."""
+    return sum(complex(n.weight / (1.0 - n.beta)).real for n in unfold_mirrored_nodes(nodes))

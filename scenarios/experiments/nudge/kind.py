@@ -27,6 +27,7 @@ class NudgeKind(ExperimentKind[StudyNudges]):
     """The best nudge: bias and noise of every scheme on the chip, at one budget for all."""
 
     name = mark = "nudge"
+    main_figure = "nudge_study"
     kept = ("nudge", "nudge_size")
     headlines = (Headline("nudge", "cosine"),)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, make_panels, place_legend_below, styled
+from ...drawing.space import Space
+from ...drawing.style import choose_look
 from ...results.store import ResultData
 from ..figures import figure
 from .kind import KIND
@@ -25,13 +25,12 @@ def _has_numbers(result: ResultData) -> bool:
     ),
     count=lambda result: f"n = {len(result['rivals']['chip'].data)} chips of every kind.",
 )
-@styled
-def draw_rivals(result: ResultData) -> Figure:
+def draw_rivals(space: Space, result: ResultData) -> None:
     """Draw the losses against the mismatch, one panel for each level of read noise."""
     group = result["rivals"]
     noises, mismatch = group["read_noise"].data, group["mismatch"].data
     levels = np.unique(noises)
-    figure, panels = make_panels(len(levels), width=2.4 * len(levels) + 1.6)
+    panels = space.make_panels(len(levels))
     for axes, level in zip(panels, levels, strict=True):
         chosen = np.flatnonzero(noises == level)
         for r, name in enumerate(group["rival"].data):
@@ -44,11 +43,10 @@ def draw_rivals(result: ResultData) -> Figure:
             axes.plot(x[ringed], mean[ringed], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
         axes.set_xticks(np.arange(len(chosen)), [f"{100 * m:g} %" for m in mismatch[chosen]])
         axes.set_xlabel("mismatch of cells")
-        axes.set_title(f"read noise {level:g}", fontsize=9)
+        axes.set_title(f"read noise {level:g}")
     panels[0].set_ylabel("test loss (cost per sample)")
     panels[0].set_yscale("log")  # losses of rules differ by powers of ten; panels share the axis
-    place_legend_below(figure, panels[:1])
-    return figure
+    space.place_legend(panels[:1])
 
 
 @figure(
@@ -60,12 +58,11 @@ def draw_rivals(result: ResultData) -> Figure:
     ),
     count=lambda result: f"n = {len(result['rivals']['chip'].data)} chips of every kind.",
 )
-@styled
-def draw_averages(result: ResultData) -> Figure:
+def draw_averages(space: Space, result: ResultData) -> None:
     """Draw ``sqrt(bias^2 + scatter^2 s / S)`` against the settlings `S`, one panel for each kind of chip."""
     group = result["rivals"]
     count = len(group["mismatch"].data)
-    figure, panels = make_panels(count, width=2.2 * count + 1.2)
+    panels = space.make_panels(count)
     for p, axes in enumerate(panels):
         forecast = forecast_rivals(group, p)
         for r, name in enumerate(group["rival"].data):
@@ -77,5 +74,4 @@ def draw_averages(result: ResultData) -> Figure:
         axes.set_title(f"mismatch {100 * mismatch:g} %\nread noise {noise:g}", fontsize=8)
         axes.set_xlabel("settlings")
     panels[0].set_ylabel("error / exact gradient")
-    place_legend_below(figure, panels[:1])
-    return figure
+    space.place_legend(panels[:1])

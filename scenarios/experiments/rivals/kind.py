@@ -23,6 +23,7 @@ class RivalsKind(ExperimentKind[CompareRivals]):
     """Trainings of the same chips by several rules at equal budget."""
 
     name = mark = "rivals"
+    main_figure = "rivals"
     kept = ("rivals",)
     headlines = (Headline("rivals", "loss_mean"),)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, make_panels, place_legend_below, styled
+from ...drawing.space import Space
+from ...drawing.style import choose_look
 from ...results.store import ResultData
 from ..figures import figure
 from .kind import KIND
@@ -20,14 +20,13 @@ from .kind import KIND
     ),
     count=lambda result: f"n = {int(result['cycles']['closed'].data.sum())} periods.",
 )
-@styled
-def draw_cycles(result: ResultData) -> Figure:
+def draw_cycles(space: Space, result: ResultData) -> None:
     """Draw span and error against the period, simulated and, where there are any, measured ones."""
     group = result["cycles"]
     shown = np.flatnonzero(group["closed"].data)
     shown = shown[np.argsort(group["period"].data[shown])]
     period = group["period"].data[shown]
-    figure, panels = make_panels(2, width=7.2, share=False)
+    panels = space.make_panels(2, share=False)
     words = {"span": "squared span (V^2)", "error": "mean square error (V^2)"}
     for axes, (name, label) in zip(panels, words.items(), strict=True):
         if f"{name}_measured" in group:
@@ -37,5 +36,4 @@ def draw_cycles(result: ResultData) -> Figure:
         axes.loglog(period, group[name].data[shown], label="simulated", linewidth=1.2, **(choose_look(0) | marked))
         axes.set_xlabel("full period (s)")
         axes.set_ylabel(label)
-    place_legend_below(figure, panels[:1])
-    return figure
+    space.place_legend(panels[:1])

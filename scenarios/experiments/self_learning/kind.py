@@ -16,6 +16,7 @@ class SelfLearningKind(ExperimentKind[SelfLearning]):
 
     name = "self-learning"
     mark = "cycles"
+    main_figure = "cycles"
     kept = ("cycles",)
     headlines = (Headline("cycles", "floor"), Headline("cycles", "span"))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...drawing.style import COLOURS, DASHES, format_plain_text, make_panels, place_legend_below, styled
+from ...drawing.space import Space
+from ...drawing.style import COLOURS, DASHES, format_plain_text
 from ...results.store import ResultData
 from ...results.views import find_unit_prefix
 from ..figures import figure
@@ -29,8 +29,7 @@ _SHARE = 5.0
     ),
     count=lambda result: f"n = {result['settling']['status'].data.shape[1]} samples.",
 )
-@styled
-def draw_settling(result: ResultData) -> Figure:
+def draw_settling(space: Space, result: ResultData) -> None:
     """Draw how far each settling is from its end, against time; of many samples and settlings only the first.
 
     A curve stops where its end is no longer a fair stand-in for the rest point that it heads for.
@@ -40,7 +39,7 @@ def draw_settling(result: ResultData) -> Figure:
     seconds, volts = (float(group[name].data) if name in group else None for name in ("tau_s", "state_volts"))
     scale, unit = (1.0, "tau") if seconds is None else find_unit_prefix(float(time[-1]) * seconds, "s")
     time = time * (1.0 if seconds is None else seconds / scale)
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     for k, phase in enumerate(group["phase"].data[:_PHASES]):
         for sample in range(min(distance.shape[2], _SAMPLES)):
             curve = cut_settled_tail(distance[k, :, sample]) * (volts or 1.0)
@@ -54,8 +53,7 @@ def draw_settling(result: ResultData) -> Figure:
             )
     axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel(f"largest distance of a unit\nfrom the end of its settling ({'V' if volts else 'state units'})")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])
 
 
 def cut_settled_tail(distance: Array) -> Array:

@@ -22,6 +22,7 @@ class SettleKind(ExperimentKind[Settle]):
 
     name = "settle"
     mark = "settling"
+    main_figure = "settling"
     kept = ("settling",)
     headlines = (Headline("settling", "steps_max"),)
 

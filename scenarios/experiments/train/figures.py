@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ...drawing.style import draw_epoch_curve, format_plain_text, make_panels, place_legend_below, start_at_zero, styled
+from ...drawing.space import Space
+from ...drawing.style import draw_epoch_curve, format_plain_text, start_at_zero
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs
 from ..figures import figure
@@ -24,14 +24,13 @@ _SCHEMES = 3
         "drawn, is what the measured gradients cost against exact ones."
     ),
 )
-@styled
-def draw_training(result: ResultData) -> Figure:
+def draw_training(space: Space, result: ResultData) -> None:
     """Draw loss and error of training and test samples; dashed: the same training with exact gradients."""
     group, exact = result["metrics"], result.groups.get("metrics_exact")
     parts = [f"_{part}" for part in ("train", "test")]
     names = [name for name in ("loss", "error") if any(np.isfinite(group[name + part].data).any() for part in parts)]
     names = names or ["loss"]
-    figure, axes_list = make_panels(len(names), width=6.4, share=False)
+    axes_list = space.make_panels(len(names), share=False)
     for axes, name in zip(axes_list, names, strict=True):
         scale = 100.0 if name == "error" else 1.0
         known = [part for part in ("train", "test") if np.isfinite(group[f"{name}_{part}"].data).any()]
@@ -44,8 +43,7 @@ def draw_training(result: ResultData) -> Figure:
         cost = "cost" if (unit := group["loss_train"].units) == "1" else unit
         axes.set_ylabel("wrong classes (%)" if name == "error" else f"loss ({cost} per sample)")
         _set_log_if_wide(axes)
-    place_legend_below(figure, axes_list[:1])
-    return figure
+    space.place_legend(axes_list[:1])
 
 
 def _counted(result: ResultData, part: str) -> str:
@@ -75,12 +73,11 @@ def _set_log_if_wide(axes: Axes) -> None:
         "trained."
     ),
 )
-@styled
-def draw_angles(result: ResultData) -> Figure:
+def draw_angles(space: Space, result: ResultData) -> None:
     """Draw the angle of forward and feedback weights of each pair, the symmetry, and the loss of homeostasis."""
     group = result["metrics"]
     paired, known = "angle_weights" in group, "homeostasis_loss" in group
-    figure, axes_list = make_panels(1 + paired + known, width=max(6.4, 3.2 * (1 + paired + known)), share=False)
+    axes_list = space.make_panels(1 + paired + known, share=False)
     if paired:
         for k, pair in enumerate(group["pair"].data):
             draw_epoch_curve(axes_list[0], group["epoch"].data, group["angle_weights"].data[:, k], k, pair)
@@ -96,8 +93,7 @@ def draw_angles(result: ResultData) -> Figure:
         draw_epoch_curve(axes_list[-1], group["epoch"].data, value, first + 2, words)
         axes_list[-1].set_ylabel("loss of homeostasis per unit\n2 |A|$^2$ / n (0: symmetric)")
         _set_log_if_wide(axes_list[-1])
-    place_legend_below(figure, axes_list)
-    return figure
+    space.place_legend(axes_list)
 
 
 @figure(
@@ -109,18 +105,16 @@ def draw_angles(result: ResultData) -> Figure:
         "schemes, the first three."
     ),
 )
-@styled
-def draw_epoch_cosines(result: ResultData) -> Figure:
+def draw_epoch_cosines(space: Space, result: ResultData) -> None:
     """Draw the cosine of each layer to the exact gradient over the epochs; of many schemes the first three."""
     group = result["gradient"]
     schemes = group["scheme"].data[:_SCHEMES]
-    figure, axes_list = make_panels(len(schemes), width=6.4)
+    axes_list = space.make_panels(len(schemes))
     for s, axes in enumerate(axes_list):
         _draw_layer_cosines(axes, group, s)
-        axes.set_title(format_plain_text(schemes[s]), fontsize=9)
+        axes.set_title(format_plain_text(schemes[s]))
     axes_list[0].set_ylabel("cosine to the exact gradient")
-    place_legend_below(figure, axes_list[:1])
-    return figure
+    space.place_legend(axes_list[:1])
 
 
 def _draw_layer_cosines(axes: Axes, group: Group, s: int) -> None:

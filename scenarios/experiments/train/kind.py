@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,11 @@ from .plan import Train
 from .progress import make_ending
 from .run import TrainingJob, run_training
 from .sheets import make_budget_sheet, make_epoch_sheet
-from .sweep_curves import make_end_sheet
+from .sweep_curves import make_end_sheet, read_metric_curves
 from .words import describe_training, describe_training_remarks
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ...drawing.space import PreparedFigure
 
 _BY_EPOCH = (
     "Trainings by epoch. Thick: mean over replicates; thin: single ones. Points that failed or diverged are left out."
@@ -31,6 +32,7 @@ class TrainKind(ExperimentKind[Train]):
 
     name = "train"
     mark = "metrics"
+    main_figure = "training"
     rank = 2
     kept = ("metrics", "metrics_exact")
     headlines = tuple(
@@ -81,12 +83,14 @@ class TrainKind(ExperimentKind[Train]):
         ends = make_end_sheet(result, places)
         return [] if ends is None else [ends]
 
-    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, tuple[Figure, str]]:
+    def sweep_figures(self, result: ResultData, places: Places) -> dict[str, PreparedFigure]:
         """Return all trainings over their epochs."""
+        from ...drawing.space import PreparedFigure
         from .sweep_figures import draw_trainings
 
-        figure = draw_trainings(result, places)
-        return {} if figure is None else {"trainings": (figure, _BY_EPOCH)}
+        if read_metric_curves(result, "error_test") is None:
+            return {}
+        return {"trainings": PreparedFigure(partial(draw_trainings, result, places), _BY_EPOCH)}
 
 
 KIND = TrainKind()

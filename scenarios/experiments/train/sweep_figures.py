@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ...drawing.style import choose_look, draw_epoch_curve, make_panels, place_legend_below, start_at_zero, styled
+from ...drawing.space import Space, makes_figure
+from ...drawing.style import choose_look, draw_epoch_curve, start_at_zero
 from ...results.statistics import compute_interval
 from ...results.store import ResultData
 from .sweep_curves import EpochCurves, read_cosine_curves, read_metric_curves
@@ -16,9 +16,9 @@ from .sweep_curves import EpochCurves, read_cosine_curves, read_metric_curves
 _CURVES = 12
 
 
-@styled
-def draw_trainings(result: ResultData, places: Mapping[tuple[int, ...], str]) -> Figure | None:
-    """Draw every training over its epochs; None where there is no test error.
+@makes_figure
+def draw_trainings(space: Space, result: ResultData, places: Mapping[tuple[int, ...], str]) -> None:
+    """Draw every training over its epochs, where there are test errors.
 
     Thick: the mean over replicates; thin: single ones. One colour per place of the design.
 
@@ -31,8 +31,8 @@ def draw_trainings(result: ResultData, places: Mapping[tuple[int, ...], str]) ->
     """
     error, cosines = read_metric_curves(result, "error_test"), read_cosine_curves(result)
     if error is None:
-        return None
-    figure, axes = make_panels(1 + bool(cosines), width=7.2, share=False)
+        return
+    axes = space.make_panels(1 + bool(cosines), share=False)
     _draw_curves(axes[0], error, places, 100.0)
     axes[0].set_ylabel("test error (%)")
     start_at_zero(axes[0])
@@ -40,8 +40,7 @@ def draw_trainings(result: ResultData, places: Mapping[tuple[int, ...], str]) ->
         layer, cosine = next(iter(cosines.items()))
         _draw_curves(axes[1], cosine, places, 1.0)
         axes[1].set_ylabel(f"cosine to the exact gradient,\nlayer {layer}")
-    place_legend_below(figure, axes[:1])
-    return figure
+    space.place_legend(axes[:1])
 
 
 def _draw_curves(axes: Axes, curves: EpochCurves, places: Mapping[tuple[int, ...], str], scale: float) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...drawing.style import choose_look, format_plain_text, make_panels, place_legend_below, styled
+from ...drawing.space import Space
+from ...drawing.style import choose_look, format_plain_text
 from ...results.store import Group, ResultData
 from ...results.views import select_latest
 from ..figures import figure
@@ -30,15 +30,13 @@ _SPAN = 1e4
         "worst, in % of their rms, from what the policy holds back to the noise of writes; terms of 0 are not drawn."
     ),
 )
-@styled
-def draw_writes(result: ResultData) -> Figure:
+def draw_writes(space: Space, result: ResultData) -> None:
     """Draw the cosines of every policy and connection, and the terms of the worst connection."""
     group = select_latest(result)["write"]
-    panels, (left, right) = make_panels(2, width=7.6, share=False)
+    (left, right) = space.make_panels(2, share=False)
     _draw_cosines(left, group)
     _draw_terms(right, group, find_worst_place(group).connection)
-    place_legend_below(panels, [left])
-    return panels
+    space.place_legend([left])
 
 
 def _draw_cosines(axes: Axes, group: Group) -> None:

@@ -23,6 +23,7 @@ class WriteKind(ExperimentKind[CompareWrites]):
     """Write policies: what becomes of the requests of many batches, term by term, and what that costs."""
 
     name = mark = "write"
+    main_figure = "writes"
     kept = ("write",)
     headlines = (Headline("write", "cosine"),)
 

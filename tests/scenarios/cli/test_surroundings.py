@@ -8,7 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from scenarios.drawing.style import make_panels, render_svg, styled
+from scenarios.drawing.space import makes_figure
+from scenarios.drawing.style import render_svg
 
 from ..files import write_scenario
 
@@ -108,12 +109,11 @@ SETTINGS = {
 }
 
 
-@styled
-def drawn():
-    figure, (axes,) = make_panels(1, 3.0)
+@makes_figure
+def drawn(space):
+    (axes,) = space.make_panels()
     axes.plot([0.0, 1.0], [0.0, 1.0], label="a line")
     axes.legend()
-    return figure
 
 
 def test_figures_do_not_depend_on_the_settings_of_the_user():

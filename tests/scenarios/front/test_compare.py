@@ -6,8 +6,8 @@ import pytest
 from scenarios.experiments.remarks import describe_unsettled
 from scenarios.front.compare import (
     ComparisonSide,
-    find_shared_figures,
-    find_unshared_figures,
+    find_shared_metrics,
+    find_unshared_metrics,
     make_comparison_sheets,
     match_schemes,
 )
@@ -43,9 +43,9 @@ def test_schemes_are_paired_by_label_then_kind_then_place(a, b, pairs):
 
 def test_a_smaller_nudge_is_compared_and_the_cosines_come_first():
     a, b = side_of(ONE), side_of(TWO, gradient__cosine=0.9, ledger__relative=100.0)
-    assert find_unshared_figures(a, b) == ([], [])
-    shared = find_shared_figures(a, b)
-    assert len(shared) == len(a.figures)
+    assert find_unshared_metrics(a, b) == ([], [])
+    shared = find_shared_metrics(a, b)
+    assert len(shared) == len(a.metrics)
     layers = len(result_files.LAYERS)
     assert [name.startswith("gradient/cosine/centred/") for name in shared] == [True] * layers + [False] * (
         len(shared) - layers
@@ -57,13 +57,13 @@ def test_a_smaller_nudge_is_compared_and_the_cosines_come_first():
 
 def test_a_longer_label_is_no_shorter_one():
     a, b = side_of("centred, beta 0.1", "centred, beta 0.15"), side_of("centred, beta 0.15", "centred, beta 0.1")
-    assert find_unshared_figures(a, b) == ([], [])
-    assert set(find_shared_figures(a, b)) == set(a.figures)
+    assert find_unshared_metrics(a, b) == ([], [])
+    assert set(find_shared_metrics(a, b)) == set(a.metrics)
 
 
 def test_figures_without_a_partner_are_counted():
     a, b = side_of(ONE, TWO), side_of(ONE)
-    only_a, only_b = find_unshared_figures(a, b)
+    only_a, only_b = find_unshared_metrics(a, b)
     assert only_b == []
     assert all(TWO in name for name in only_a)
     assert f"{len(only_a)} figures of A and 0 of B found no partner" in make_comparison_sheets(a, b)[1].note

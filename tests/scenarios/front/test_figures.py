@@ -23,8 +23,8 @@ def registry(monkeypatch):
     monkeypatch.setattr(figures, "_FIGURES", dict(figures._FIGURES))
 
 
-def blank(_result):
-    return Figure()
+def blank(space, _result):
+    space.make_panels()
 
 
 def is_measure(result):
@@ -57,8 +57,8 @@ def test_a_name_that_cannot_be_is_refused(name):
 
 def test_a_mistake_is_shown_at_its_line():
     @nudgelab.register_figure("mine", is_measure, CAPTION)
-    def wrong(result):
-        return result["no such group"]  # the line
+    def wrong(_space, result):
+        result["no such group"]  # the line
 
     with pytest.raises(KeyError) as caught:
         Result(result_files.result(result_files.measured())).figures["mine"]
@@ -66,7 +66,7 @@ def test_a_mistake_is_shown_at_its_line():
     assert any("# the line" in line for line in lines)
 
 
-def test_what_is_no_figure_is_told():
-    nudgelab.register_figure("mine", is_measure, CAPTION)(lambda _result: None)
-    with pytest.raises(TypeError, match="'mine', returned None: return a matplotlib Figure"):
+def test_a_function_that_returns_a_figure_of_its_own_is_told():
+    nudgelab.register_figure("mine", is_measure, CAPTION)(lambda _space, _result: Figure())
+    with pytest.raises(TypeError, match="draw into the space, and return nothing"):
         Result(result_files.result(result_files.measured())).figures["mine"]

@@ -131,7 +131,7 @@ def test_the_page_says_what_the_result_says():
     for words in ("Training by epoch", "Signal levels after epoch 12", "Error of each cause", "numpy"):
         assert words in page.text, words
     figures = [name for name in page.all("id") if name.startswith("figure-")]
-    drawn = ("training", "angles", "cosine_by_epoch", "cosine", "causes", "waterfall", "signal")
+    drawn = ("training", "cosine", "causes", "waterfall", "angles", "cosine_by_epoch", "signal")
     assert figures == [f"figure-{name}" for name in drawn]
     assert "diverged" not in page.text
     diverged = Page(rendered("diverged")).text

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from scenarios.drawing.style import COLOURS, make_panels, set_spaced_ticks
+from scenarios.drawing.space import WIDTHS, makes_figure
+from scenarios.drawing.style import COLOURS, set_spaced_ticks
 from scenarios.experiments.settle.figures import cut_settled_tail, draw_settling
 from scenarios.report import figures
 from scenarios.report.page import render_report
@@ -47,14 +48,25 @@ def test_a_floor_of_noise_is_drawn_but_for_its_own_end():
 
 
 @settings(max_examples=40, deadline=None)
-@given(some.lists(some.floats(0.0, 1.0), min_size=2, max_size=15, unique=True), some.booleans(), some.booleans())
-def test_names_of_ticks_do_not_touch(levels, log, words):
+@given(
+    some.lists(some.floats(0.0, 1.0), min_size=2, max_size=15, unique=True),
+    some.booleans(),
+    some.booleans(),
+    some.sampled_from(list(WIDTHS)),
+)
+def test_names_of_ticks_do_not_touch(levels, log, words, width):
     levels = np.unique(np.round(np.array(levels), 3) + 0.001)
-    figure, (axes,) = make_panels(1, width=6.4)
-    axes.plot(levels, levels)
-    if log:
-        axes.set_xscale("log")
-    set_spaced_ticks(axes, levels, [f"{x:.3g}" for x in levels], words)
+
+    @makes_figure
+    def draw(space):
+        (axes,) = space.make_panels()
+        axes.plot(levels, levels)
+        if log:
+            axes.set_xscale("log")
+        set_spaced_ticks(axes, space.panel_width, levels, [f"{x:.3g}" for x in levels], words)
+
+    figure = draw(width=width)
+    (axes,) = figure.axes
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     labels = [label for label in axes.get_xticklabels() if label.get_text()]

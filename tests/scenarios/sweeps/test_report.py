@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.cli.main import main
-from scenarios.front.compare import find_different_keys, find_shared_figures, make_comparison_sheets, read_side
+from scenarios.front.compare import find_different_keys, find_shared_metrics, make_comparison_sheets, read_side
 from scenarios.results import store
 from scenarios.results.points import PointStatus
 from scenarios.results.store import ResultData, StoreReadError, Variable
@@ -249,7 +249,7 @@ def test_a_run_and_a_changed_run_are_compared(runs, tmp_path):
     assert find_different_keys(a, b) == {"seed": (0, 1)}
     keys, figures = make_comparison_sheets(a, b)
     assert keys.rows == [["seed", "0", "1"]]
-    shared = find_shared_figures(a, b)
+    shared = find_shared_metrics(a, b)
     first = [name.startswith("gradient/cosine/") for name in shared]
     assert first == sorted(first, reverse=True)
     assert any(first)

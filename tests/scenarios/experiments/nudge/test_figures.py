@@ -77,7 +77,7 @@ def test_a_study_shows_its_numbers(layer):
 
 def test_theory_is_drawn_through_what_follows_it():
     study = made_up()
-    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}), 0)
     dotted = [[line for line in axes.lines if line.get_linestyle() == ":"] for axes in figure.axes]
     assert [len(some) for some in dotted] == [3, 3, 0]
     for panel, values in enumerate((study.bias, study.variance)):
@@ -90,14 +90,14 @@ def test_theory_goes_through_the_smallest_nudge_that_shows_it():
     study = made_up(asymmetry=1e-6)
     study = study._replace(bias=study.bias.copy())
     study.bias[[2, 5, 8]] *= 0.3
-    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(study)}), 0)
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
     for k in range(3):
         np.testing.assert_allclose(dotted[k].get_ydata(), np.sqrt(made_up(asymmetry=1e-6).bias[3 * k : 3 * k + 3, 0]))
 
 
 def test_without_asymmetry_there_is_no_line_for_it():
-    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(made_up(asymmetry=0.0))}))
+    figure = draw_nudge_study(result_files.result({"nudge": make_nudge_group(made_up(asymmetry=0.0))}), 0)
     assert "asymmetry" not in lines(figure)
 
 

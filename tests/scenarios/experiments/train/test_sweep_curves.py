@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scenarios.experiments.kind import find_kind
 from scenarios.experiments.train.sweep_curves import (
     find_last_number,
     make_end_sheet,
@@ -82,7 +83,7 @@ def test_what_was_not_measured_has_no_curve():
     assert read_metric_curves(result, "error_test") is None
     assert read_cosine_curves(result) == {}
     assert make_end_sheet(result, PLACES) is None
-    assert draw_trainings(result, PLACES) is None
+    assert find_kind("train").sweep_figures(result, PLACES) == {}
 
 
 def test_the_last_number_is_not_nan():

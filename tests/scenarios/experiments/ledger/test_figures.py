@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from scenarios.drawing.style import render_svg
+from scenarios.experiments.ledger.figures import draw_causes, draw_connection_causes, draw_waterfall
+from scenarios.experiments.ledger.panels import format_error
 from scenarios.experiments.matching.figures import draw_mismatch
-from scenarios.experiments.measure.ledger_figures import draw_causes, draw_connection_causes, draw_waterfall
 from scenarios.experiments.measure.words import find_largest_cause
 from scenarios.results.store import Variable
 from tests.scenarios import result_files
@@ -60,24 +63,38 @@ def numbers(axes):
     return [text.get_text() for text in axes.texts]
 
 
+ROWS = ["asymmetry", "finite nudge", "settling", "readout + noise", "- readout", "- noise", "total", "one measurement"]
+"""Of the ledger above; its precision is 0 everywhere and has no row."""
+
+
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_every_cause_has_a_dot_for_the_median_its_number_and_a_tick_for_the_rms(scheme):
     result = ledger()
     figure = draw_causes(result, scheme)
     for k, axes in enumerate(figure.axes):
         sizes, total = (result["ledger"][name].data[scheme, k] for name in ("median", "total_median"))
-        values = np.array([*sizes[:4], sizes[4], *sizes[4:], total, 0.4])
-        seen = np.flatnonzero(values > axes.get_xlim()[0])
+        values = np.array([*sizes[:3], sizes[4], *sizes[4:], total, 0.4])
+        first = axes.get_xlim()[0]
+        seen = np.flatnonzero(values > first)
         assert dots(axes) == {int(row): pytest.approx(values[row]) for row in seen}
-        assert numbers(axes) == ["0" if v == 0.0 else f"{100.0 * v:.3g} %" for v in values]
+        assert numbers(axes) == [format_error(v, first) for v in values]
         assert axes.yaxis_inverted()
         assert axes.lines[0].get_xdata()[0] == total
         (rms,) = [line for line in axes.lines if line.get_marker() == "|"]
         ticks = dict(zip(rms.get_ydata(), rms.get_xdata(), strict=True))
-        assert all(ticks[place] == pytest.approx(1.5 * values[place]) for place in (0, 4, 5, 7))
-    rows = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    words = [term.replace("_", " ") for term in TERMS]
-    assert rows == [*words[:4], "readout + noise", "- readout", "- noise", "total", "one measurement"]
+        assert all(ticks[place] == pytest.approx(1.5 * values[place]) for place in (0, 3, 4, 6))
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ROWS
+
+
+@settings(max_examples=200, deadline=None)
+@given(some.floats(1e-9, 10.0), some.floats(1e-9, 1.0))
+def test_a_bound_is_above_what_it_bounds(value, first):
+    text = format_error(value, first)
+    if text.startswith("< "):
+        assert value <= first
+        assert 100.0 * value <= float(text[2:]) * (1.0 + 1e-9)
+    else:
+        assert float(text) == pytest.approx(100.0 * value, rel=0.006)
 
 
 def test_the_parts_of_the_finite_nudge_stand_below_it():
@@ -135,7 +152,7 @@ def test_every_scheme_has_its_block_of_panels_on_the_same_axes():
         for k, axes in enumerate(block.axes):
             assert axes.lines[0].get_xdata()[0] == result["ledger"]["total_median"].data[s, k]
             assert dots(axes)[0] == result["ledger"]["median"].data[s, k, 0]
-    assert [axes.get_title() for axes in draw_waterfall(result).axes] == titles(figure)
+    assert [" ".join(axes.get_title().split()) for axes in draw_waterfall(result).axes] == titles(figure)
 
 
 def test_of_many_schemes_the_best_of_each_kind_are_drawn_and_of_many_layers_the_ends():
@@ -153,14 +170,16 @@ def test_of_many_schemes_the_best_of_each_kind_are_drawn_and_of_many_layers_the_
     assert [axes.get_title() for axes in draw_causes(result, 2).axes] == ["a", "b", "c", "e", "f", "g"]
 
 
-def test_a_number_stands_beside_its_dot_and_not_on_it():
-    figure = draw_causes(ledger())
+@pytest.mark.parametrize("width", ["one-column", "two-column"])
+def test_numbers_stand_beside_their_panels(width):
+    figure = draw_causes(ledger(), width=width)
     renderer = drawn(figure).get_renderer()
-    for axes in figure.axes:
-        reach = 0.5 * 6.5 / 72.0 * figure.dpi
-        for row, x in dots(axes).items():
-            place = axes.texts[row].get_window_extent(renderer).x0
-            assert place > axes.transData.transform((x, row))[0] + reach
+    rights = [axes.get_window_extent().x1 for axes in figure.axes]
+    for axes, right in zip(figure.axes, rights, strict=True):
+        boxes = [text.get_window_extent(renderer) for text in axes.texts]
+        assert min(box.x0 for box in boxes) > right
+        beyond = [other.get_window_extent().x0 for other in figure.axes if other.get_window_extent().x0 > right]
+        assert max(box.x1 for box in boxes) < min([*beyond, figure.bbox.x1])
 
 
 def test_what_only_connections_have_is_drawn_per_connection():
@@ -179,7 +198,7 @@ def test_what_only_connections_have_is_drawn_per_connection():
         result_files.result({"ledger/connections": group, "ledger": {"scheme": group["scheme"]}}), 0
     )
     assert [axes.get_title() for axes in figure.axes] == ["in-l1", "l1-out"]
-    assert numbers(figure.axes[1]) == ["20 %", "3 %", "60 %", "63 %"]
+    assert numbers(figure.axes[1]) == ["20", "3", "60", "63"]
     layers = {name: v for name, v in group.items() if name != "connection"}
     layers["layer"] = Variable(("layer",), np.array(["l1", "l2", "out"]))
     layers |= dict.fromkeys(("cosine_after", "median"), layers["relative"])
@@ -193,9 +212,10 @@ def test_what_lies_below_the_axis_is_not_lost():
     tiny = ledger(median=np.stack([SIZES * [1, 1, 1, 1, 1, 1e-9]] * 2))
     (axes, *_) = draw_causes(tiny).axes
     (arrows,) = [line for line in axes.lines if line.get_marker() == "<"]
-    assert list(arrows.get_xydata().ravel()) == [axes.get_xlim()[0], 6]
-    assert 6 not in dots(axes)
-    assert numbers(axes)[6] == "2e-09 %"
+    place = ROWS.index("- noise")
+    assert list(arrows.get_xydata().ravel()) == [axes.get_xlim()[0], place]
+    assert place not in dots(axes)
+    assert numbers(axes)[place] == format_error(2e-11, axes.get_xlim()[0])
 
 
 def test_a_ledger_without_a_measurement_has_no_spread():
@@ -257,7 +277,8 @@ def test_mismatch_shows_chips_their_mean_and_the_rule(zero):
 def test_axes_are_named_and_nothing_lies_outside(draw):
     figure = draw()
     canvas = drawn(figure)
-    assert all(axes.get_xlabel() for axes in named(figure))
+    below = [part.get_supxlabel() for part in figure.subfigs]
+    assert all(below) if below else all(axes.get_xlabel() for axes in named(figure))
     box = figure.get_tightbbox(canvas.get_renderer())
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01

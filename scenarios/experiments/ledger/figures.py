@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import zip_longest
 from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from ...drawing.style import (
-    COLOURS,
-    choose_look,
-    format_plain_text,
-    label_layers,
-    make_panels,
-    place_legend_below,
-    styled,
-)
+from ...drawing.space import Space
+from ...drawing.style import COLOURS, choose_look, format_plain_text
 from ...results.store import Group, ResultData
-from ...results.views import find_best_schemes, format_percent, list_scheme_kinds, select_latest
+from ...results.views import find_best_schemes, list_scheme_kinds, select_latest
 from ..figures import describe_measured_count, figure
-from .words import ASYMMETRY_PARTS, DITHERED, find_blamed_cause, find_part_places, has_measured_gradient
+from ..measure.words import find_blamed_cause, has_measured_gradient
+from .panels import AXIS, ROW, find_axis_limits, format_error, set_rows, write_numbers
+from .rows import ONE_MEASUREMENT, PART_OF, list_vector_terms, make_cause_rows, name_terms
 
 Array = NDArray[np.float64]
 
@@ -41,20 +32,14 @@ _ACROSS = 3
 _LETTERS = 14
 """Letters of a title in an inch of its figure."""
 
-_SUMS = {"total": "black", "all causes": "black", "one measurement": "0.6"}
+_LEAST = 1.67
+"""Inches of a panel, at least."""
+
+_SUMS = {"total": "black", "all causes": "black", ONE_MEASUREMENT: "0.6"}
 """Rows that are no causes, and their colours."""
 
-_PARTS, _OF, _PALE = ("readout", "noise"), "- ", "#b8cbe0"
-"""Causes that count as one where both act, what the names of parts of a row begin with, and their colour."""
-
-_SPLIT = {"asymmetry": tuple(ASYMMETRY_PARTS), "finite nudge": ("goal", "nudge_bias")}
-"""Parts of causes that are drawn below them; those of the asymmetry are of circuits."""
-
-_ON_CONNECTIONS = ("locality", "presynaptic", "forgetting", "write", "write_noise")
-"""Causes that error vectors do not have."""
-
-_DECADES = 4.0
-"""The axis of the causes spans at most so many."""
+_PALE = "#b8cbe0"
+"""Colour of parts of a row."""
 
 
 def _has_connections(result: ResultData) -> bool:
@@ -75,13 +60,12 @@ def _has_connections(result: ResultData) -> bool:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_cosine(result: ResultData) -> Figure:
+def draw_cosine(space: Space, result: ResultData) -> None:
     """Draw, per layer, the cosine of the schemes to the exact gradient, and what theory predicts."""
     group = select_latest(result)["gradient"]
     layers = group["layer"].data
     place = np.arange(len(layers))
-    figure, (axes,) = make_panels(1, width=6.4)
+    (axes,) = space.make_panels()
     theory: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("cosine_matching_rule", "matching rule for this spread", {"color": "0.7", "linewidth": 5}),
         ("cosine_first_order", "first order in the asymmetry", {"color": "black", "linestyle": ":"}),
@@ -100,10 +84,9 @@ def draw_cosine(result: ResultData) -> Figure:
         axes.errorbar(
             place + shift, value, bars, fmt=fmt, linewidth=1, label=format_plain_text(group["scheme"].data[s]), **style
         )
-    label_layers(figure, axes, layers)
+    space.label_layers(axes, layers)
     axes.set_ylabel("cosine to the exact gradient\n(bar: 1 std over samples)")
-    place_legend_below(figure, [axes])
-    return figure
+    space.place_legend([axes])
 
 
 def _choose_schemes(group: Group) -> list[int]:
@@ -126,8 +109,7 @@ def _choose_schemes(group: Group) -> list[int]:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
+def draw_causes(space: Space, result: ResultData, scheme: int | None = None) -> None:
     """Draw, per scheme and layer, the error of every cause, and the whole error below them.
 
     Dots are norms of the median sample over that of the exact gradient, on a logarithmic axis: causes are vectors, so
@@ -137,56 +119,14 @@ def draw_causes(result: ResultData, scheme: int | None = None) -> Figure:
     dots are averages over; it is a cause like the coloured ones. With `scheme`, that one alone.
     """
     last = select_latest(result)
-    group, schemes = last["ledger"], _name_schemes(last, scheme)
+    group, schemes = last["ledger"], _name_schemes(space, last, scheme)
     at = list(schemes)
-    shown = _list_vector_terms(group)
-    names = [*_name_terms(group, shown), "total"]
-    values, marks = (
-        np.concatenate([group[name].data[at][..., shown], group[total].data[at][..., None]], axis=2)
-        for name, total in (("median", "total_median"), ("relative", "total"))
-    )
-    if all(part in names and (values[..., names.index(part)] > 0.0).any() for part in _PARTS):
-        place = names.index(_PARTS[0])
-        names.insert(place, DITHERED.lower())
-        values, marks = (
-            np.insert(a, place, group[name].data[at], axis=2)
-            for a, name in ((values, "dithered_median"), (marks, "dithered"))
-        )
-        names = [f"{_OF}{name}" if name in _PARTS else name for name in names]
-    names, values, marks = _insert_parts(group, at, names, values, marks)
-    spread, outliers = (np.nan_to_num(_compute_relative_noise(group, n)[at]) for n in ("spread_median", "spread"))
-    if spread.any():
-        names, values = [*names, "one measurement"], np.concatenate([values, spread[..., None]], axis=2)
-        marks = np.concatenate([marks, outliers[..., None]], axis=2)
+    names, values, marks = make_cause_rows(group, at)
     panels = _Panels(group["layer"].data, names, values, marks, group["total_median"].data[at])
-    return _draw_panels(panels, list(schemes.values()))
+    _draw_panels(space, panels, list(schemes.values()))
 
 
-def _list_vector_terms(group: Group) -> list[int]:
-    """Return the places of the causes that error vectors can have; clamping only where something clamps."""
-    clamps = "clamp" in group["term"].data and group["rms"].data[..., list(group["term"].data).index("clamp")].any()
-    absent = _ON_CONNECTIONS if clamps else (*_ON_CONNECTIONS, "clamp")
-    return [k for k, term in enumerate(group["term"].data) if term not in absent]
-
-
-def _insert_parts(
-    group: Group, at: list[int], names: list[str], values: Array, marks: Array
-) -> tuple[list[str], Array, Array]:
-    """Return rows with the parts of a cause below it, where it was split."""
-    for cause, parts in _SPLIT.items():
-        places = find_part_places(group, parts)
-        if not places or not np.nan_to_num(group["part_relative"].data[at][..., places]).any():
-            continue
-        below = names.index(cause) + 1
-        names = [*names[:below], *(f"{_OF}{name.replace('_', ' ')}" for name in parts), *names[below:]]
-        values, marks = (
-            np.insert(rows, [below] * len(places), group[name].data[at][..., places], axis=2)
-            for rows, name in ((values, "part_median"), (marks, "part_relative"))
-        )
-    return names, values, marks
-
-
-def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
+def _name_schemes(space: Space, last: ResultData, scheme: int | None) -> dict[int, str]:
     """Return the places of the schemes to draw, and their names: `scheme`, or the answer's and the best of others."""
     group = last["ledger"]
     names = [format_plain_text(name) for name in group["scheme"].data]
@@ -199,7 +139,7 @@ def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
         names[found.scheme] += f" (smallest error of {len(names)} schemes)"
     # The first of every kind before the second of any.
     shown = sorted(dict.fromkeys(order), key=lambda s: next(k for k in order if kinds[k] == kinds[s]) != s)
-    return {k: names[k] for k in sorted(shown[:_BLOCKS])}
+    return {k: names[k] for k in sorted(shown[: max(1, min(_BLOCKS, int(space.width / _LEAST) - 1))])}
 
 
 @figure(
@@ -211,14 +151,13 @@ def _name_schemes(last: ResultData, scheme: int | None) -> dict[int, str]:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Figure:
+def draw_connection_causes(space: Space, result: ResultData, scheme: int | None = None) -> None:
     """Draw the same per connection, for the mean gradient of the batch: what the write makes of it is seen here.
 
     Connections that are not taught are left out. Ticks: how much a term differs between measurements or writes.
     """
     last = select_latest(result)
-    group, schemes = last["ledger/connections"], _name_schemes(last, scheme)
+    group, schemes = last["ledger/connections"], _name_schemes(space, last, scheme)
     at = list(schemes)
     total, relative = group["total"].data[at], group["relative"].data[at]
     taught = np.isfinite(total).any(axis=0)
@@ -226,15 +165,11 @@ def draw_connection_causes(result: ResultData, scheme: int | None = None) -> Fig
     acts = [term != "locality" or np.nan_to_num(relative[..., k]).any() for k, term in enumerate(group["term"].data)]
     shown = np.flatnonzero(acts)
     values = np.concatenate([relative[..., shown], total[..., None]], axis=2)[:, taught]
-    names = [*_name_terms(group, shown), "total"]
+    names = [*name_terms(group, shown), "total"]
     spread = group["spread"].data[at] if "spread" in group else np.zeros_like(relative)
     marks = np.concatenate([spread[..., shown], np.zeros((*total.shape, 1))], axis=2)[:, taught]
     panels = _Panels(group["connection"].data[taught], names, values, marks, total[:, taught])
-    return _draw_panels(panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
-
-
-def _name_terms(group: Group, shown: Iterable[int]) -> list[str]:
-    return [str(group["term"].data[k]).replace("_", " ") for k in shown]
+    _draw_panels(space, panels, [f"mean gradient of the batch, {name}" for name in schemes.values()])
 
 
 class _Panels(NamedTuple):
@@ -256,74 +191,47 @@ class _Panels(NamedTuple):
     """Where the dashed line is, (scheme, label)."""
 
 
-def _draw_panels(panels: _Panels, titles: list[str]) -> Figure:
-    """Draw a block of panels per scheme, in each a panel of dots per label; all have the same axes."""
-    count, room = len(panels.labels), (2 if len(titles) == 1 else 1) * _ACROSS
+def _draw_panels(space: Space, panels: _Panels, titles: list[str]) -> None:
+    """Draw a block of panels per scheme, in each a panel of dots per label; all have the same axes.
+
+    Rows that are 0 in all of them are left out.
+    """
+    across = max(1, min(_ACROSS, int(space.width / _LEAST)))
+    count, room = len(panels.labels), (2 if len(titles) == 1 else 1) * across
     shown = [k for k in range(count) if count <= room or k < room // 2 or k >= count - (room - room // 2)]
-    rows, columns = -(-len(shown) // _ACROSS), min(len(shown), _ACROSS)
-    height = 0.5 + rows * (0.7 + 0.2 * len(panels.names))
-    width = 1.2 + 1.9 * columns
-    figure = Figure(figsize=(width, len(titles) * height), layout="constrained")
-    first, past = _find_axis_limits(np.concatenate([panels.values[:, shown], panels.marks[:, shown]]))
-    blocks = figure.subfigures(len(titles), 1, squeeze=False)[:, 0]
+    values, marks = panels.values[:, shown], panels.marks[:, shown]
+    rows = np.flatnonzero((np.nan_to_num(values) != 0.0).any(axis=(0, 1)) | np.isnan(values).all(axis=(0, 1)))
+    values, marks, names = values[..., rows], marks[..., rows], [panels.names[k] for k in rows]
+    limits = find_axis_limits(np.stack([values, marks]))
+    height = ROW * len(names) + 0.4
+    blocks = space.make_blocks(len(titles), 0.45 + -(-len(shown) // across) * height)
     for s, (block, title) in enumerate(zip(blocks, titles, strict=True)):
-        grid = block.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, k in zip_longest(grid.flat, shown):
-            if k is None:
-                axes.set_axis_off()
-                continue
-            axes.axvline(panels.total[s, k], color="black", linestyle="--", linewidth=0.8, zorder=0)
-            _draw_dots(axes, panels.values[s, k], panels.marks[s, k], panels.names, first)
-            axes.set_title(format_plain_text(panels.labels[k], 16), fontsize=9)
-            axes.set_xlabel("error / exact gradient")
-            axes.tick_params(labelbottom=True)
-        grid[0, 0].set_xlim(first, past)
-        grid[0, 0].set_yticks(np.arange(len(panels.names)), panels.names)
-        grid[0, 0].set_ylim(len(panels.names) - 0.4, -0.6)  # the first row above
-        block.suptitle(fill(title, int(_LETTERS * width)), fontsize=9)
-    return figure
-
-
-def _compute_relative_noise(group: Group, name: str) -> Array:
-    """Return how single measurements scatter, over the exact gradient, (scheme, layer)."""
-    acting = group["term"].data == "noise"
-    return np.asarray(group[name].data[..., acting].sum(axis=2))
-
-
-def _find_axis_limits(values: Array) -> tuple[float, float]:
-    """Return the ends of the axis: all that is not zero, but not more than some decades."""
-    shown = values[np.isfinite(values) & (values > 0.0)]
-    if not shown.size:
-        return 1e-4, 1.0
-    past = 20.0 * float(shown.max())  # room for the numbers beside the bars
-    return max(0.5 * float(shown.min()), float(shown.max()) * 10.0**-_DECADES), past
+        grid = block.make_panels(len(shown), height=height, least=space.width / across)
+        for k, axes in enumerate(grid):
+            axes.axvline(panels.total[s, shown[k]], color="black", linestyle="--", linewidth=0.8, zorder=0)
+            set_rows(axes, names, limits, block.panel_width)
+            _draw_dots(axes, values[s, k], marks[s, k], names, limits[0])
+            write_numbers(axes, [format_error(value, limits[0]) for value in values[s, k]])
+            axes.set_title(format_plain_text(panels.labels[shown[k]], 16))
+        block.figure.suptitle(fill(title, int(_LETTERS * space.width)), fontsize=8)
+        block.figure.supxlabel(AXIS, fontsize=8)
 
 
 def _draw_dots(axes: Axes, values: Array, marks: Array, names: list[str], first: float) -> None:
-    """Draw a dot, a tick and a number for every row; what is no cause but a sum or a part of them has other colours.
+    """Draw a dot and a tick for every row; what is no cause but a sum or a part of them has other colours.
 
     No bars: on a logarithmic axis they would begin nowhere, and their lengths mean nothing. What lies below the axis
     is an arrow at its end.
     """
     there = np.flatnonzero(np.isfinite(values) & (values > first)).tolist()
     beyond = np.flatnonzero(np.isfinite(values) & (values > 0.0) & (values <= first))
-    colours = [_SUMS.get(name, _PALE if name.startswith(_OF) else COLOURS[0]) for name in names]
+    colours = [_SUMS.get(name, _PALE if name.startswith(PART_OF) else COLOURS[0]) for name in names]
     seen = np.flatnonzero(np.isfinite(marks) & (marks > first)).tolist()
-    axes.plot(marks[seen], seen, "|", markersize=8, markeredgewidth=1.5, color="0.35", zorder=4)
-    axes.grid(axis="y", color="0.9")
-    axes.set_axisbelow(True)
+    axes.plot(marks[seen], seen, "|", markersize=7, markeredgewidth=1.3, color="0.35", zorder=4)
     for k in there:
-        axes.plot(values[k], k, "o", markersize=6.5, color=colours[k], zorder=3)
+        axes.plot(values[k], k, "o", markersize=5.5, color=colours[k], zorder=3)
     if beyond.size:  # the layout cannot measure a line without points that is not cut
         axes.plot(np.full(len(beyond), first), beyond, "<", markersize=5, color="0.5", clip_on=False, zorder=3)
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_locator(NullLocator())
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-    for k, value in enumerate(values):
-        text, colour = ("0", "0.5") if value == 0.0 else (format_percent(value), "black")
-        beside = max(value if k in there else first, marks[k] if k in seen else first)
-        style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": colour, "bbox": behind}
-        axes.annotate(text, (beside, k), xytext=(6.5, 0.0), textcoords="offset points", **style)
 
 
 @figure(
@@ -336,21 +244,20 @@ def _draw_dots(axes: Axes, values: Array, marks: Array, names: list[str], first:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
+def draw_interactions(space: Space, result: ResultData, scheme: int | None = None) -> None:
     """Draw, per layer, what every cause does alone, and as ticks what the chip gains without it.
 
     Below them the error with no cause, with all, and what no cause makes alone.
     """
     last = select_latest(result)
-    group, schemes = last["ledger/interactions"], _name_schemes(last, scheme)
+    group, schemes = last["ledger/interactions"], _name_schemes(space, last, scheme)
     at = list(schemes)
     names = [*(str(name) for name in group["cause"].data), "no cause", "interaction", "all causes"]
     rest = np.stack([group[name].data[at] for name in ("base", "interaction", "full")], axis=2)
     values = np.concatenate([group["alone"].data[at], rest], axis=2)
     marks = np.concatenate([group["removed"].data[at], np.zeros_like(rest)], axis=2)
     panels = _Panels(group["layer"].data, names, values, marks, group["full"].data[at])
-    return _draw_panels(panels, list(schemes.values()))
+    _draw_panels(space, panels, list(schemes.values()))
 
 
 @figure(
@@ -363,23 +270,21 @@ def draw_interactions(result: ResultData, scheme: int | None = None) -> Figure:
     ),
     count=describe_measured_count,
 )
-@styled
-def draw_waterfall(result: ResultData, scheme: int | None = None) -> Figure:
+def draw_waterfall(space: Space, result: ResultData, scheme: int | None = None) -> None:
     """Draw, per scheme and layer, the cosine to the exact gradient as one cause after the other begins to act."""
     last = select_latest(result)
-    group, schemes = last["ledger"], _name_schemes(last, scheme)
-    acting = _list_vector_terms(group)
-    names = ["exact", *_name_terms(group, acting)]
-    figure = Figure(figsize=(6.4, 1.1 + 2.0 * len(schemes)), layout="constrained")
-    panels = list(figure.subplots(len(schemes), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
+    group, schemes = last["ledger"], _name_schemes(space, last, scheme)
+    acting = list_vector_terms(group)
+    names = ["exact", *name_terms(group, acting)]
+    panels = space.make_panels(len(schemes), least=3.0)
     for axes, (s, title) in zip(panels, schemes.items(), strict=True):
         for k, layer in enumerate(group["layer"].data):
             cosine = np.append(1.0, group["cosine_after"].data[s, k][acting])
             name = format_plain_text(layer, 16)
             axes.plot(np.arange(len(names)), cosine, drawstyle="steps-mid", label=name, **choose_look(k))
-        axes.set_title(title, fontsize=9)
-        axes.set_ylabel("cosine to the\nexact gradient")
-    panels[-1].set_xticks(np.arange(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
-    panels[-1].set_xlabel("causes of error that act, from left to right")
-    place_legend_below(figure, panels[:1])
-    return figure
+        axes.set_title(fill(title, int(_LETTERS * space.panel_width)))
+        axes.set_xticks(np.arange(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_xlabel("causes of error that act, from left to right")
+    panels[0].set_ylabel("cosine to the exact gradient")
+    space.add_height(0.5)
+    space.place_legend(panels[:1])

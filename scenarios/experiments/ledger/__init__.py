@@ -1,0 +1,1 @@
+"""Figures of the ledger: of one result, and of two side by side."""
