@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .extensions import register as register
     from .extensions import register_activation as register_activation
     from .front.compare import Comparison as Comparison
-    from .front.drawings import draw as draw
+    from .front.figures import draw as draw
     from .front.figures import register_figure as register_figure
     from .front.progress import Progress as Progress
     from .front.result import Result as Result
@@ -65,7 +65,7 @@ PUBLIC = {
     "report": "front.tools",
     "catalogue": "front.tools",
     "list_presets": "front.tools",
-    "draw": "front.drawings",
+    "draw": "front.figures",
     "register_figure": "front.figures",
     "register": "extensions",
     "register_activation": "extensions",

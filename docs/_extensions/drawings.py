@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
 from scenarios.drawing.style import render_svg
-from scenarios.front.result import Drawing
+from scenarios.front.drawings import Drawing
 
 
 def keep_drawings(_block, block_vars, gallery_conf):

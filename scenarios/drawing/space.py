@@ -115,11 +115,12 @@ class Space:
         return self.figure
 
     def wrap_labels(self) -> None:
-        """Break the labels of axes that are longer than their axes; a layout keeps room beside them alone."""
+        """Break titles and labels that are longer than their axes; a layout keeps room beside them alone."""
         letters = _LABEL * (self._height - _AROUND), _LABEL * (self.panel_width + 0.3)
         for axes in self.figure.get_axes():
             axes.set_ylabel(_wrap(axes.get_ylabel(), letters[0]))
             axes.set_xlabel(_wrap(axes.get_xlabel(), letters[1]))
+            axes.set_title(_wrap(axes.get_title(), letters[1]))
 
     def set_height(self, inches: float) -> None:
         """Set the height of a figure of its own; axes of a user keep theirs."""

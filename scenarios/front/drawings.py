@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..drawing.space import PreparedFigure, Width
 
-FORMATS = ("svg", "pdf", "png")
-
 _DPI = 300
-
-
-class HasFigures(Protocol):
-    """A result, a sweep or a comparison."""
-
-    @property
-    def figures(self) -> Drawings:
-        """The figures by name."""
 
 
 class Drawing:
@@ -109,61 +98,3 @@ class Drawings(Mapping[str, Drawing]):
 
     def _repr_html_(self) -> str:
         return "".join(f"<p>{d._repr_svg_()}</p><p>{escape(d.caption)}</p>" for d in self.values())
-
-
-def draw(
-    result: HasFigures | xr.DataTree | str | Path,
-    name: str | None = None,
-    ax: Axes | None = None,
-    width: Width = "two-column",
-) -> Drawing:
-    """Draw one figure of a result for a paper.
-
-    Parameters
-    ----------
-    result : Result, SweepResult, Comparison, DataTree, str or Path
-        What is drawn; a path is opened first, and a tree is a result file opened by xarray.
-    name : str, optional
-        Of the figure, one of ``result.figures``; absent: the first, the main one.
-    ax : Axes, optional
-        Axes of yours to draw into; a figure of several panels takes their place. Absent: a figure of its own.
-    width : {"two-column", "one-column"}
-        Of a figure of its own: 7 or 3.35 inches (178 or 85 mm).
-
-    Returns
-    -------
-    Drawing
-        With `figure`, `caption` and `save`.
-
-    Raises
-    ------
-    KeyError
-        If the result has no such figure; the message names those it has.
-    StoreReadError
-        If a path cannot be read.
-    ValueError
-        If `width` is another one, or several panels have no place at `ax`.
-
-    Examples
-    --------
-    >>> import nudgelab
-    >>> result = nudgelab.load("ledger", {"experiment.samples": 4}).run()  # doctest: +SKIP
-    >>> nudgelab.draw(result, "causes", width="one-column").save("causes.pdf")  # doctest: +SKIP
-    """
-    figures = _open_figures(result)
-    return figures.draw(next(iter(figures), "") if name is None else name, ax, width)
-
-
-def _open_figures(result: HasFigures | xr.DataTree | str | Path) -> Drawings:
-    if isinstance(result, str | Path):
-        from .result import open as open_result
-
-        return open_result(result).figures
-    import xarray as xr
-
-    if not isinstance(result, xr.DataTree):
-        return result.figures
-    from ..report.figures import list_figures
-    from .labels import convert_to_result_data
-
-    return Drawings(list_figures(convert_to_result_data(result)))

@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from ...drawing.space import Space
-from ...drawing.style import DASHES, choose_look, format_plain_text
+from ...drawing.style import DASHES, choose_look, format_plain_text, set_spaced_ticks
 from ...results.store import ResultData
 from ...results.views import find_extreme_nudges, list_scheme_kinds, name_signals, select_latest
 from ..figures import describe_measured_count, figure
@@ -78,9 +77,7 @@ def draw_nudge_error(space: Space, result: ResultData) -> None:
         if asymmetry[0, k] > 0.0:
             axes.axhline(asymmetry[0, k], color="black", linestyle="--", label="asymmetry")
         ticks = np.unique(beta)
-        ticks = ticks[:: -(-len(ticks) // 5)]
-        axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        set_spaced_ticks(axes, space.panel_width, ticks, [f"{b:g}" for b in ticks])
         axes.set_title(format_plain_text(layers[k]))
         axes.set_xlabel("nudge beta" if unit == "1" else f"nudge beta ({unit})")
     axes_list[0].set_ylabel("error / exact gradient")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from learning.schemes.nodes import Chebyshev, Circle, OneSided
@@ -14,7 +13,7 @@ from learning.schemes.scheme import Node, compute_noise_gain, find_truncation_or
 from learning.schemes.wave import LockIn
 
 from ...drawing.space import Space
-from ...drawing.style import choose_look, format_plain_text
+from ...drawing.style import choose_look, format_plain_text, set_spaced_ticks
 from ...results.store import Group, ResultData
 from ...results.views import list_scheme_kinds, select_latest
 from ..figures import describe_sample_count, figure
@@ -58,7 +57,7 @@ def _has_study(result: ResultData) -> bool:
         "Best nudge. Bias, noise and error of the worst layer against the size of the nudge, every scheme "
         "averaged over as many estimates as one budget pays. Dotted: theory, the bias as beta to the order of "
         "the scheme above what the asymmetry leaves (dashed), the noise as 1/beta. The best nudge is the "
-        "lowest point on the right; a bias below two of its standard errors is not drawn."
+        "lowest point of the error; a bias below two of its standard errors is not drawn."
     ),
     count=lambda result: describe_sample_count(select_latest(result)["nudge"]),
 )
@@ -89,7 +88,8 @@ def draw_nudge_study(space: Space, result: ResultData, layer: int | None = None)
         _draw_theory_slopes(axes_list[:2], group, chosen, layer)
     asymmetry = float(np.sqrt(group["asymmetry"].data[layer]))
     for axes, words in zip(axes_list, ("bias", "noise (standard deviation)", "error (both)"), strict=True):
-        _label_nudge_axis(axes, beta, words)
+        axes.set_title(words)
+        _label_nudge_axis(axes, space.panel_width, beta)
         if asymmetry > 1e-9:
             axes.axhline(asymmetry, color="black", linestyle="--", linewidth=1, label="asymmetry")
     axes_list[0].set_ylabel(f"rms / exact gradient, layer {format_plain_text(group['layer'].data[layer], 16)}")
@@ -110,12 +110,10 @@ def _draw_theory_slopes(axes_list: list[Axes], group: Group, chosen: NDArray[np.
     axes_list[1].loglog(beta, np.sqrt(variance[0]) * beta[0] / beta, **style)
 
 
-def _label_nudge_axis(axes: Axes, beta: Array, words: str) -> None:
+def _label_nudge_axis(axes: Axes, width: float, beta: Array) -> None:
+    """Name the nudges below axes that are so many inches wide."""
     ticks = np.unique(beta)
-    ticks = ticks[:: -(-len(ticks) // 5)]
-    axes.set_xticks(ticks, [f"{b:g}" for b in ticks])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title(words)
+    set_spaced_ticks(axes, width, ticks, [f"{b:g}" for b in ticks])
     axes.set_xlabel("nudge beta")
 
 
@@ -131,7 +129,7 @@ def _set_study_limits(axes: Axes, group: Group, layer: int) -> None:
     "schemes",
     when=_has_study,
     caption=(
-        "Schemes in theory. Left: noise of an estimate at equal reads. Right: error of the finite nudge, half "
+        "Schemes in theory. a: noise of an estimate at equal reads. b: error of the finite nudge, half "
         "way to a pole of the response. A higher order buys a smaller bias; circles pay for it with complex "
         "states, real nudges with noise."
     ),

@@ -15,7 +15,7 @@ from .kind import KIND
     "cycles",
     when=lambda result: "cycles" in result.groups and not KIND.is_void(result),
     caption=(
-        "Cycles. Left: squared distance of the parameters between two changes of the task. Right: mean square error of "
+        "Cycles. a: squared distance of the parameters between two changes of the task. b: mean square error of "
         "the outputs at the changes. Both against the full period; cycles that were not found are left out."
     ),
     count=lambda result: f"n = {int(result['cycles']['closed'].data.sum())} periods.",
@@ -27,7 +27,7 @@ def draw_cycles(space: Space, result: ResultData) -> None:
     shown = shown[np.argsort(group["period"].data[shown])]
     period = group["period"].data[shown]
     panels = space.make_panels(2, share=False)
-    words = {"span": "squared span (V^2)", "error": "mean square error (V^2)"}
+    words = {"span": "squared span (V\N{SUPERSCRIPT TWO})", "error": "mean square error (V\N{SUPERSCRIPT TWO})"}
     for axes, (name, label) in zip(panels, words.items(), strict=True):
         if f"{name}_measured" in group:
             seen = group[f"{name}_measured"].data[shown]

@@ -24,9 +24,9 @@ _SPAN = 1e4
     "writes",
     when=lambda result: "write" in select_latest(result).groups,
     caption=(
-        "Writes of many batches. Left: cosine of the change of the effective weights to the summed requests, by "
+        "Writes of many batches. a: cosine of the change of the effective weights to the summed requests, by "
         "connection; hollow: of what the cells keep, without the noise of writes; dashes: what a formula of few "
-        "numbers gives. Right: what every term adds to the requests of the connection that the best policy serves "
+        "numbers gives. b: what every term adds to the requests of the connection that the best policy serves "
         "worst, in % of their rms, from what the policy holds back to the noise of writes; terms of 0 are not drawn."
     ),
 )
