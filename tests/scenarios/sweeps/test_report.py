@@ -211,7 +211,7 @@ def test_the_command_sweeps_merges_and_compares(done, monkeypatch):
     assert (merged_again.exit_code, merged_again.stdout.split(": ")[1][:7]) == (0, "12 good")
     found = json.loads(command("compare", done / "out", done / "out", "--json").stdout)
     assert found["keys"] == {}
-    assert len(found["figures"]) == 18
+    assert len(found["metrics"]) == 18
 
 
 def test_the_command_says_what_is_wrong(done, tmp_path):
