@@ -33,6 +33,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_show_sphinx = False
+html_theme_options = {"top_of_page_buttons": []}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
