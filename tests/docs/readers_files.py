@@ -36,7 +36,7 @@ def _run_once(name: str) -> Path:
 
 
 def _make_run(path: Path) -> None:
-    shutil.copytree(_run_once("quickstart"), path)
+    shutil.copytree(_run_once("first-training"), path)
 
 
 def _make_sweep(path: Path) -> None:
@@ -51,6 +51,6 @@ MAKERS = {
     "cifar-10-batches-bin": lambda path: write_cifar(path, per_file=10),
     "my-chip.toml": lambda path: write_starter(path.parent, path.stem, None),
     "quickstart": _make_run,
-    "run.h5": lambda path: shutil.copy(_run_once("quickstart") / "run.h5", path),
+    "run.h5": lambda path: shutil.copy(_run_once("first-training") / "run.h5", path),
     "asymmetry": _make_sweep,
 }

@@ -101,3 +101,16 @@ def test_commands_are_found_between_others():
 )
 def test_output_is_compared_but_for_blanks_and_small_differences(wanted, found, alike):
     assert is_alike(wanted, found) == alike
+
+
+def list_entries(page):
+    """Return the pages that the lists of a page name."""
+    lists = [block.text for block in find_blocks(page.read_text(encoding="utf-8")) if block.kind == "{toctree}"]
+    names = [line for text in lists for line in text.splitlines() if line and not line.startswith(":")]
+    return [page.parent / f"{name}.md" for name in names if not name.startswith("generated/")]
+
+
+def test_every_page_stands_in_one_list():
+    docs = [path for path in PAGES if path.name != "README.md"]
+    listed = [entry for page in docs for entry in list_entries(page)]
+    assert sorted(listed) == sorted(set(docs) - {ROOT / "docs" / "index.md"})
