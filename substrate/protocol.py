@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from .ports import Port as Port  # noqa: PLC0414  a part of the protocol
 from .status import Status as Status  # noqa: PLC0414  a part of the protocol
 
 Array = NDArray[np.float64]
@@ -236,6 +237,11 @@ class Bench(SettlingBench, WritableBench, Protocol):
 
     No programmed weight can be seen through it, and an effective one only where it is read and paid for.
     """
+
+    @property
+    def capabilities(self) -> frozenset[Port]:
+        """Ports it has, by the names of `substrate.ports`; what needs another one raises ValueError."""
+        ...
 
     @property
     def connections(self) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from ..engine.door import load_engine
 from ..engine.protocol import Average
 from ..engine.threads import count_available_threads
 from ..network.couplings import join_layers
+from ..ports import ALL_PORTS, Port
 from ..protocol import Budget, Nudge, Readout, SettlingResult, State
 from ..settling.adjoint import relax_adjoint
 from ..settling.equilibrium import Audit
@@ -108,6 +109,11 @@ class Chip:
     def machine(self) -> Machine:
         """The chip as an engine takes it; its arrays follow the writes."""
         return self._machine
+
+    @property
+    def capabilities(self) -> frozenset[Port]:
+        """Every port: a simulated chip has all."""
+        return ALL_PORTS
 
     @property
     def connections(self) -> list[tuple[str, str]]:
