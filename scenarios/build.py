@@ -24,6 +24,8 @@ from substrate.network.topology import Topology
 from .cell_noise import find_cell_noise_faults
 from .changes import ChangedSetup, list_changed_scenarios
 from .data.arrays import DataError, FileContent, compute_digest
+from .data.calibration import PLACE as CALIBRATION
+from .data.calibration import Calibration
 from .data.datasets import Data
 from .data.measured_cells import PLACE as CELLS
 from .data.measured_converters import PLACES as CONVERTERS
@@ -73,6 +75,9 @@ class Setup(NamedTuple):
 
     changes: tuple[ChangedSetup[Any], ...] = ()
     """What changes of the design make of it."""
+
+    calibration: Calibration = Calibration({}, {})
+    """Scales and stuck cells of the board, as they were measured."""
 
     @property
     def schemes(self) -> list[Scheme]:
@@ -198,6 +203,7 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
         first,
         {format_dotted_key(key): read[key].digest for key in files} | _digest_own_laws(scenario),
         [f"{format_dotted_key(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
+        values.get(CALIBRATION, Calibration({}, {})),
     )
 
 

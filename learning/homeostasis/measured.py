@@ -13,14 +13,14 @@ sources, it rests where ``g_i W_ij = g_j W_ji``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from devices.parameters import Level, Parameters
-from substrate.protocol import Bench, has_settled
+from substrate.protocol import Bench, Port, has_settled
 
 from ..draws import draw_unit_signs
 from ..training import Gradient, Rule, Samples
@@ -40,6 +40,9 @@ class Pull(Parameters):
 
     connections: Literal["all", "reciprocal"] = "all"
     """`all`, as in the paper: a connection without its reverse is pulled to 0; `reciprocal`: pairs only."""
+
+    needs: ClassVar[frozenset[Port]] = frozenset()
+    """Ports of the bench that it needs."""
 
     def pulled(self, bench: Bench) -> Ends:
         """Return the (pre, post) connections that are pulled: between unclamped layers, and as `connections` says."""
@@ -66,6 +69,8 @@ class OpenLoop(Probing):
     """
 
     kind: Literal["open-loop"] = "open-loop"
+
+    needs: ClassVar[frozenset[Port]] = frozenset({"drives"})
 
     size: Annotated[_Size, Level("activity_volts")] = 0.05
     """Offset of every output; units of the activity, or volts, above 0. Noise of a read enters as noise / size."""
@@ -96,6 +101,8 @@ class ClosedLoop(Probing):
     """
 
     kind: Literal["closed-loop"] = "closed-loop"
+
+    needs: ClassVar[frozenset[Port]] = frozenset({"injected"})
 
     size: Annotated[_Size, Level("volt_scale")] = 0.05
     """Drive of every unit; units of the state, or volts, above 0. The error of a finite size falls as its square."""

@@ -9,7 +9,7 @@ equation of the homeostatic loss; their code divides it by the number n of uncla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pydantic import Field
 from substrate.network.couplings import make_couplings
 from substrate.network.dense import are_dense
 from substrate.network.topology import Topology
+from substrate.protocol import Port
 
 from ..draws import draw_unit_normals
 from ..homeostasis.measured import Pull, get_weight_block
@@ -141,6 +142,8 @@ class ExactPull(Pull):
 
     kind: Literal["exact"] = "exact"
 
+    needs: ClassVar[frozenset[Port]] = frozenset({"weights"})
+
     def pull(self, chip: Chip, _: Samples) -> dict[str, Array]:
         """Return ``strength / n`` times the gradient, by block (pre, post)."""
         if has_kernels(chip.topology):
@@ -152,6 +155,8 @@ class SampledPull(Pull):
     """The gradient as the reference code estimates it, from the effective weights and normal draws."""
 
     kind: Literal["sampled"] = "sampled"
+
+    needs: ClassVar[frozenset[Port]] = frozenset({"weights"})
 
     draws: Annotated[int, Field(ge=1, le=10_000)] = 5
     """Draws for every sample of a batch; 1 or more."""

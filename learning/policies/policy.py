@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import WritableBench
+from substrate.protocol import Port, WritableBench
 
 from ..optimisers.schedule import TrainingMoment
 
@@ -73,6 +73,11 @@ class WritePolicy(Parameters):
 
     reads_cells: ClassVar[bool] = False
     """Whether it reads cells one by one."""
+
+    @property
+    def needs(self) -> frozenset[Port]:
+        """Ports of the bench that it needs."""
+        return frozenset({"cell-read"}) if self.reads_cells else frozenset()
 
     def choose_changes(
         self, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment

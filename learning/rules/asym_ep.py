@@ -6,7 +6,9 @@ al. 2026): exact for a vanishing nudge. The correction is hardware; the rule onl
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
+
+from substrate.protocol import Port
 
 from .error_vector import ErrorVector
 from .rule import RULES
@@ -20,3 +22,5 @@ class AsymEP(ErrorVector):
 
     knowledge: Literal["programmed", "exact"] = "programmed"
     """Weights the correction is made from: `programmed`, what a controller knows, or `exact`, what the units feel."""
+
+    ports: ClassVar[frozenset[Port]] = frozenset({"correction"})

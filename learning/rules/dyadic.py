@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from substrate.protocol import Bench, Status
+from substrate.protocol import Bench, Port, Status
 
 from .. import cost
 from ..estimator import measure_free
@@ -27,6 +27,7 @@ class Dyadic(LearningRule):
     kind: Literal["dyadic"] = "dyadic"
 
     takes_presynaptic: ClassVar[bool] = False
+    ports: ClassVar[frozenset[Port]] = frozenset({"adjoint"})
     nudges: ClassVar[bool] = False
 
     def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:  # noqa: ARG002  every rule is asked alike

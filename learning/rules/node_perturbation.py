@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from devices.parameters import Level
-from substrate.protocol import Bench
+from substrate.protocol import Bench, Port
 
 from .. import cost
 from ..draws import draw_order, draw_unit_signs
@@ -60,6 +60,7 @@ class NodePerturbation(ErrorVector):
     takes_scheme: ClassVar[bool] = False
     computes: ClassVar[bool] = True
     draws: ClassVar[bool] = True
+    ports: ClassVar[frozenset[Port]] = frozenset({"injected", "output-read"})
     terms: ClassVar[tuple[str, str]] = ("asymmetry", "finite_perturbation")
 
     @property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import BackwardModel, Bench
+from substrate.protocol import BackwardModel, Bench, Port
 
 from ..schemes.scheme import QuasiStaticSwing, Scheme
 from ..schemes.unnudged import Unnudged
@@ -84,6 +84,9 @@ class LearningRule(Parameters):
     draws: ClassVar[bool] = False
     """Whether it draws probes, so that no two of its measurements are alike."""
 
+    ports: ClassVar[frozenset[Port]] = frozenset()
+    """Ports of the bench that it needs, beside those of its scheme."""
+
     needs_rising: ClassVar[bool] = False
     """Whether it tells the state of a unit from its activity, so that no activity may belong to several states."""
 
@@ -96,6 +99,11 @@ class LearningRule(Parameters):
     def model_need(self) -> ModelNeed | None:
         """What its model of the chip knows; None for rules that have no such model."""
         return None
+
+    @property
+    def needs(self) -> frozenset[Port]:
+        """Ports of the bench that it needs, those of its model included, beside those of its scheme."""
+        return self.ports if self.model_need is None else self.ports | {"model"}
 
     @property
     def label(self) -> str:

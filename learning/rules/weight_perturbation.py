@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from substrate.protocol import Bench, Status
+from substrate.protocol import Bench, Port, Status
 
 from .. import cost
 from ..draws import draw_cell_uniforms
@@ -49,6 +49,7 @@ class WeightPerturbation(LearningRule):
     takes_scheme: ClassVar[bool] = False
     draws: ClassVar[bool] = True
     moves_weights: ClassVar[bool] = True
+    ports: ClassVar[frozenset[Port]] = frozenset({"dither", "output-read"})
 
     def stand_in(self, given: Sequence[Scheme]) -> Unnudged:
         """Return what stands for this rule where results tell schemes apart."""

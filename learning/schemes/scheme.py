@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import Wave
+from substrate.protocol import Port, Wave
 
 Beta = Annotated[float, Field(gt=0.0, le=100.0)]
 
@@ -100,6 +100,11 @@ class Scheme(Parameters):
     def needs_complex(self) -> bool:
         """Whether it nudges into the complex plane, where only some activations have values."""
         return any(complex(node.beta).imag != 0.0 for node in self.nodes())
+
+    @property
+    def needs(self) -> frozenset[Port]:
+        """Ports of the bench that it needs, beside the nudge itself."""
+        return frozenset({"complex"}) if self.needs_complex else frozenset()
 
     @property
     def label(self) -> str:
@@ -202,6 +207,11 @@ class Swing(Scheme):
     def needs_complex(self) -> bool:
         """Whether it nudges into the complex plane."""
         return self.wave().kind == "rotation"
+
+    @property
+    def needs(self) -> frozenset[Port]:
+        """Ports of the bench that it needs: a nudge that swings."""
+        return super().needs | {"cycle", "nudge"}
 
     def fault(self) -> tuple[str, str] | None:
         """Return None: the nodes depend on the points of a cycle, which the chip chooses."""

@@ -14,6 +14,8 @@ from substrate.network.wiring import list_forms
 from .arrays import DataError, FileContent, compute_digest, make_data_error, find_path, detect_file_type, read_npz_headers, open_file, refuse_large
 from .datasets import Data, Outline, load_source_data, open_task_source
 from ..language.load import LoadedScenario
+from .calibration import PLACE as CALIBRATION
+from .calibration import read_calibration
 from .measured_cells import PLACE as CELLS
 from .measured_cells import read_cell_constants
 from .measured_converters import PLACES as CONVERTERS
@@ -97,6 +99,7 @@ READERS: dict[FileKey, Callable[[LoadedScenario, Shelf], FileContent]] = {
     DATA: _read_task_content,
     PARAMETERS: read_parameters,
     CURVE: lambda loaded, _: read_transfer_curve(loaded),
+    CALIBRATION: lambda loaded, _: read_calibration(loaded),
     CELLS: lambda loaded, _: read_cell_constants(loaded),
     WEIGHTS["weights"]: lambda loaded, _: read_measured_weights(loaded, "weights"),
     WEIGHTS["feedback"]: lambda loaded, _: read_measured_weights(loaded, "feedback"),

@@ -125,6 +125,10 @@ def run_experiment(setup: AnySetup, setting: RunSetting, watch: Watch) -> tuple[
         If the watch asked to stop; a training has left a checkpoint.
     """
     if isinstance(setup, Setup):
+        if setup.scenario.hardware is not None:
+            on_board: Any = import_module(".measured_chip.run", __package__)
+            groups, ending = on_board.run_on_board(ExperimentWork(setup.plan, setup, setting, watch))
+            return groups, ending
         return find_kind(setup.plan.kind).run(ExperimentWork(setup.plan, setup, setting, watch))
     module = import_module(f".circuits.{_name_module(setup.plan.kind)}", __package__)
     found: tuple[dict[str, Group], Ending] = module.RUN(CircuitWork(setup, setting, watch))

@@ -120,6 +120,10 @@ def _describe_workload(scenario: ScenarioSpec, load: Workload, changed: ChangedL
     if load.counts.epochs:
         per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
+    if scenario.hardware is not None:
+        yield "board       before each nudged settling the sample settles freely again, which doubles these"
+        yield "            the board and its line take the time, not this machine"
+        return
     yield from _describe_times(scenario, load, changed)
     yield f"memory      {_format_bytes(load.memory)} for parameters, data and states"
     stored = load.result + sum(one.result for _, one in changed)

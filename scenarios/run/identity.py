@@ -16,8 +16,12 @@ from ..language.load import AnySpec
 from ..language.named_files import strip_file_paths
 from ..results.store import FORMAT
 
-_LEFT_OUT: dict[str, Any] = {"experiment": {"checkpoint_seconds"}, "sweep": True}
-"""What a result does not depend on: how often a checkpoint is kept, the sweep around a run."""
+_LEFT_OUT: dict[str, Any] = {
+    "experiment": {"checkpoint_seconds"},
+    "hardware": {"baud", "timeout", "retries"},
+    "sweep": True,
+}
+"""What a result does not depend on: how often a checkpoint is kept, how lines travel, the sweep around a run."""
 
 
 def compute_run_id(scenario: AnySpec, content: Mapping[str, str]) -> str:

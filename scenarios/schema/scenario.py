@@ -19,6 +19,8 @@ from substrate.dynamics.phases import Phases
 from substrate.units import conversion, times
 from substrate.units.physical import Physical
 
+from .board.faults import find_hardware_faults
+from .board.keys import Hardware
 from .devices import (
     Found,
     add_range,
@@ -73,6 +75,9 @@ class ScenarioSpec(ScenarioHead):
 
     experiment: Experiment
     """What is done with the chip."""
+
+    hardware: Hardware | None = None
+    """A chip on a board, which is measured in place of a simulated one; absent: a simulated chip."""
 
     sweep: Sweep | None = None
     """Values of keys that are varied; absent: none."""
@@ -156,7 +161,7 @@ class ScenarioSpec(ScenarioHead):
         if self.energy.per_pulse and self.devices.update is None:
             hint = 'add devices.update = { kind = "constant-step", step = 0.001 }'
             found.append((("energy", "per_pulse"), "writes have no pulses", hint))
-        return found
+        return found + find_hardware_faults(self)
 
     @property
     def _tau(self) -> float | None:

@@ -251,7 +251,7 @@ class HardwareBench(Bench):
         inside = {name.removeprefix(_WAITING): line for name, line in kept.items() if name.startswith(_WAITING)}
         self._waiting, here = unpack_pulses(inside), self._written
         self._written = int(kept[_WRITTEN])
-        if self._waiting and here == self._written + 1:  # the last line arrived, but not its reply
+        while self._waiting and self._written < here:  # this line arrived, but not its reply
             self._record_pulses(self._waiting.pop(0))
         if here != self._written:
             raise BoardError(

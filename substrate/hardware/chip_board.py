@@ -79,6 +79,11 @@ class ChipBoard(Board):
         """Write what was asked."""
         self._write_asked()
 
+    def keep(self) -> dict[str, Array]:
+        """Return what the chip holds by block, what its cells keep beside, and the lines of pulses carried out."""
+        self._write_asked()
+        return self.chip.programmed | self.chip.writer.kept | {"written": np.array(float(self._written))}
+
     def _write_asked(self) -> None:
         asked, self._asked = self._asked, {}
         if asked:

@@ -24,7 +24,8 @@ def make_epoch_sheet(group: Group, limit: int) -> Sheet:
     shown = np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
     columns = ["epoch", "loss train", "loss test", "error train", "error test", "unsettled"]
     about, circuit = get_symmetry_mark(group), "limited" in group
-    columns += ["clamped", "at a bound"] if circuit else ["saturated", f"symmetry W{about}"]
+    seen = "saturation" in group  # not of a chip on a board, whose states nobody sees
+    columns += ["clamped", "at a bound"] * circuit + ["saturated", f"symmetry W{about}"] * seen
     columns += [f"L_homeo/n{about}"] * ("homeostasis_loss" in group)
     pairs = group["pair"].data if "pair" in group else []
     rows = [
@@ -33,19 +34,16 @@ def make_epoch_sheet(group: Group, limit: int) -> Sheet:
             *(format_fixed(group[f"loss_{part}"].data[e], 4) for part in ("train", "test")),
             *(format_share(group[name].data[e]) for name in ("error_train", "error_test", "unsettled_train")),
             *([format_share(group[name].data[e]) for name in ("clamped", "limited") if circuit]),
-            *([] if circuit else [format_share(group["saturation"].data[e].max())]),
-            *([] if circuit else [format_fixed(group["symmetry_couplings"].data[e], 3)]),
+            *([format_share(group["saturation"].data[e].max())] if seen else []),
+            *([format_fixed(group["symmetry_couplings"].data[e], 3)] if seen else []),
             *([f"{group['homeostasis_loss'].data[e]:.3g}"] if "homeostasis_loss" in group else []),
             *(format_fixed(angle, 1) for angle in (group["angle_weights"].data[e] if len(pairs) else [])),
         ]
         for e in shown
     ]
-    note = "unsettled: training samples that did not settle; "
-    note += (
-        "clamped: nodes that diodes hold; at a bound: of all parameters"
-        if circuit
-        else "saturated: units without slope, worst layer"
-    )
+    note = "unsettled: training samples that did not settle"
+    note += "; clamped: nodes that diodes hold; at a bound: of all parameters" * circuit
+    note += "; saturated: units without slope, worst layer" * seen
     if "homeostasis_loss" in group:
         note += "; L_homeo/n: loss of Jacobian homeostasis, 2 |A|^2 per unit"
     if about:
@@ -72,7 +70,8 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         **({"energy (J)": group["energy"].data[-1]} if "energy" in group and group["energy"].data[-1] else {}),
         **({"reads of single cells": group["cell_reads"].data[-1]} if _has_cell_reads(group) else {}),
         **({_GIVEN_UP: group["given_up"].data[-1]} if "given_up" in group else {}),
-        "time of the simulation (s)": np.nansum(group["wall_s"].data),
+        **_describe_line(group),
+        ("time of all batches (s)" if "lines" in group else "time of the simulation (s)"): np.nansum(group["wall_s"].data),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
     if "memory_bits" in group:
@@ -88,6 +87,27 @@ def _describe_digital_work(group: Group) -> dict[str, Any]:
     """Return what rules that compare costs or compute errors ask for, in words."""
     words = {"outputs_read": "reads of outputs alone", "macs": "multiply-adds in digital"}
     return {text: group[name].data[-1] for name, text in words.items() if name in group and group[name].data[-1]}
+
+
+def _describe_line(group: Group) -> dict[str, Any]:
+    """Return what went over the line to a board, tests included, and what was lost, in words."""
+    words = {
+        "resettlings": "free settlings to bring a sample back, tests included",
+        "lines": "lines to the board, tests included",
+        "retries": "lines sent again",
+        "bytes": "bytes in both directions",
+        "line_s": "time waiting for the board (s)",
+        "requests_lost": "requests that round to no pulse",
+        "requests_cut": "requests cut to the most pulses of one line",
+        "requests_stuck": "requests for stuck cells",
+        "codes_clipped": "inputs and drives beyond their converter",
+    }
+    always = ("lines", "retries", "bytes", "line_s")
+    return {
+        text: group[name].data[-1]
+        for name, text in words.items()
+        if name in group and (name in always or group[name].data[-1])
+    }
 
 
 def _has_cell_reads(group: Group) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from substrate.chip.budget import WriteCounts
 from substrate.chip.chip import Chip
 from substrate.network.topology import Topology
 
+from ...boards.counts import LOSS_NAMES, TRANSFER_NAMES
 from ...build import Setup
 from ...results.store import Group, Variable
 from ..measure.tables import SYMMETRY_DRAWS, list_layer_names, list_pair_names
@@ -37,6 +39,8 @@ _EPOCH_NAMES = {
     "energy": "energy spent so far",
     "cell_reads": "cells read one by one so far",
     "given_up": "cells so far that a policy left beside their request after its longest series of tries",
+    **TRANSFER_NAMES,
+    **LOSS_NAMES,
     "memory_bits": "digital memory of optimiser and write policy per cell, in bits",
     "probes": "settlings with injected drives so far, per sample; part of `settlings`",
     "probes_unsettled": "of these: did not settle",
@@ -52,14 +56,14 @@ _EPOCH_NAMES = {
     "refresh_pulses_bias": "the same of biases",
     "wall_s": "time the computation took",
 }
-_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s"}
+_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s", "line_s": "s"}
 
 
 def make_metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
     """Return the figures of every epoch as one group."""
     group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]))}
     group["layer"] = list_layer_names(topology)
-    if topology.pairs():
+    if topology.pairs() and "angle_weights" in rows[0]:
         group["pair"] = list_pair_names(topology)
     if "lost" in rows[0]:
         group["connection"] = Variable(("connection",), np.array([c.name for c in topology.connections]))
@@ -111,16 +115,18 @@ def stack_epochs(epochs: list[int], groups: list[Group]) -> Group:
 
 def make_parameter_groups(chip: Chip) -> dict[str, Group]:
     """Return the programmed parameters: a group per connection, the biases, the readout."""
-    blocks = chip.programmed
+    return make_record_groups(chip.topology, chip.programmed)
+
+
+def make_record_groups(topology: Topology, blocks: Mapping[str, Array]) -> dict[str, Group]:
+    """Return a controller's record of programmed parameters, by block, as those groups."""
     groups: dict[str, Group] = {
-        f"weights/{c.name}": {"programmed": Variable(c.kind.dims, blocks[c.block].copy())}
-        for c in chip.topology.connections
+        f"weights/{c.name}": {"programmed": Variable(c.kind.dims, blocks[c.block].copy())} for c in topology.connections
     }
     groups["weights/bias"] = {
-        name: Variable((chip.topology.name_bias_dim(name),), blocks[f"bias/{name}"].copy())
-        for name in chip.topology.names
+        name: Variable((topology.name_bias_dim(name),), blocks[f"bias/{name}"].copy()) for name in topology.names
     }
-    if chip.readout is not None:
+    if topology.classes is not None:
         groups["weights/readout"] = {
             "weight": Variable(("unit", "class"), blocks["readout/weight"].copy()),
             "bias": Variable(("class",), blocks["readout/bias"].copy()),

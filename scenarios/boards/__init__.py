@@ -1,0 +1,1 @@
+"""Chips on boards: the bench of a scenario, simulated boards, and counts of their lines."""

@@ -1,0 +1,43 @@
+"""What went over the line to a board, what was lost there, and what all of it is called in results."""
+
+from __future__ import annotations
+
+from substrate.hardware.counts import Transfers
+
+from ..results.store import Group, Variable
+from .connect import OpenBoard
+
+TRANSFER_NAMES = {
+    "lines": "requests sent to the board, those sent again included",
+    "bytes": "bytes over the line, in both directions",
+    "retries": "requests that were sent again",
+    "resettlings": "free settlings only to bring a sample back to its free state; part of the settlings",
+    "line_s": "time spent waiting for replies",
+}
+"""Counts of a line, and what they are."""
+
+LOSS_NAMES = {
+    "requests_lost": "requests of changes that round to no pulse",
+    "requests_cut": "requests for more pulses than one line gives",
+    "requests_stuck": "requests for cells that are known not to move",
+    "codes_clipped": "inputs and drives beyond the range of their converter",
+}
+"""What did not become what was asked, and what it is."""
+
+
+def count_transfers(board: OpenBoard) -> dict[str, float]:
+    """Return the counts of the line, and what did not become what was asked, by the names of `TRANSFER_NAMES`."""
+    names = dict(zip(Transfers._fields, TRANSFER_NAMES, strict=True))
+    counts = {names[name]: float(value) for name, value in board.bench.transfers._asdict().items()}
+    losses = (*board.bench.losses, board.bench.clipped)
+    return counts | {name: float(value) for name, value in zip(LOSS_NAMES, losses, strict=True)}
+
+
+def make_board_group(board: OpenBoard) -> Group:
+    """Return what was asked of the chip, and what went over its line, as one group."""
+    spent = {name: Variable((), float(value)) for name, value in board.bench.budget._asdict().items() if value}
+    counts = {
+        name: Variable((), value, "s" if name == "line_s" else "1", (TRANSFER_NAMES | LOSS_NAMES)[name])
+        for name, value in count_transfers(board).items()
+    }
+    return spent | counts

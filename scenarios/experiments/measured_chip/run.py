@@ -1,0 +1,37 @@
+"""The experiments of a scenario whose chip is on a board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from substrate.hardware.board import BoardError, TransferError
+
+from ...boards.connect import connect_board
+from ...results.store import Group
+from ..kind import COMPLETE, Ending, ExperimentWork, RunError
+from ..train.plan import Train
+from ..train.progress import make_ending
+from .measure import measure_on_board
+from .train import find_saved_blocks, train_on_board
+
+
+def run_on_board(work: ExperimentWork[Any]) -> tuple[dict[str, Group], Ending]:
+    """Do the experiment of a scenario with its chip on a board.
+
+    Raises
+    ------
+    RunError
+        If the board refuses, or does not answer, and nothing has been trained yet.
+    Interrupted
+        If the watch asked to stop or, in a training, the board did not answer; there is a checkpoint.
+    """
+    saved = find_saved_blocks(work.setting.saved)
+    try:
+        with connect_board(work.setup, saved) as board:
+            work.watch.say(f"board: {board.info.name}")
+            if isinstance(work.plan, Train):
+                groups, failure = train_on_board(work, work.plan, board)
+                return groups, make_ending(groups, failure, "")
+            return measure_on_board(work, work.plan, board), COMPLETE
+    except (BoardError, TransferError) as error:
+        raise RunError(str(error)) from error

@@ -1,0 +1,105 @@
+"""What a chip on a board says of its gradients, in words and tables; nothing is compared with the exact ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...boards.counts import LOSS_NAMES
+from ...drawing.sheet import Sheet
+from ...results.store import Group, ResultData
+from ...results.views import format_number, format_percent
+
+
+def describe_repeats(result: ResultData) -> str:
+    """Return how well gradients repeat under the best scheme, and that nothing tells whether they are right."""
+    group = result["estimates"]
+    ratio = group["snr"].data
+    if not np.isfinite(ratio).any():
+        told = (
+            "Nothing repeats that was measured once" if np.isfinite(group["size"].data).any() else "No sample gave one"
+        )
+        return f"{told}: this chip on a board says nothing of its noise. {_describe_probes(group, 0)}".strip()
+    worst = np.where(np.isnan(ratio), -np.inf, ratio).min(axis=1)
+    s = int(worst.argmax())
+    k = int(np.nanargmin(ratio[s]))
+    text = (
+        f"On this chip one measurement of an error vector with {group['scheme'].data[s]} has a signal-to-noise ratio "
+        f"of {format_number(ratio[s, k])} in layer {group['layer'].data[k]}, the least of its layers: a cosine of "
+        f"{group['cosine_single'].data[s, k]:.4f} to the mean of endlessly many. Whether that mean is the "
+        "gradient, no measurement of its own tells."
+    )
+    return f"{text} {_describe_probes(group, s)}".strip()
+
+
+def _describe_probes(group: Group, s: int) -> str:
+    if "cosine_probed" not in group:
+        return ""
+    cosine, allowed = group["cosine_probed"].data[s], float(group["cosine_allowed"].data)
+    if not np.isfinite(cosine).any():
+        return "Node perturbation gave no error vectors to compare with."
+    k = int(np.nanargmin(cosine))
+    text = f"Node perturbation, which needs no symmetry, finds error vectors at a cosine of {cosine[k]:.4f} to it "
+    text += f"in layer {group['layer'].data[k]}, the least"
+    return text + (f"; so few probes allow about {allowed:.2f}." if allowed < 1.0 else ".")
+
+
+def describe_board_remarks(result: ResultData) -> list[str]:
+    """Return what was lost on the way, and what is not known of how settlings end."""
+    board, found = result["board"], []
+    if "estimates" in result.groups and not result["estimates"]["status_told"].data:
+        found.append("The board does not tell how settlings end: what was read when its time was over counts.")
+    for name, words in LOSS_NAMES.items():
+        if count := int(board[name].data):
+            found.append(f"{count:,} {words}.")
+    retries, lines = int(board["retries"].data), int(board["lines"].data)
+    if retries:
+        found.append(f"{retries:,} of {lines:,} lines were sent again ({format_percent(retries / lines)}).")
+    return found
+
+
+def make_estimate_sheet(group: Group, title: str, place: str) -> Sheet:
+    """Return size, spread and signal to noise by scheme and layer or connection."""
+    probed = "cosine_probed" in group
+    columns = [
+        "scheme",
+        place,
+        "size",
+        "spread of one",
+        "signal/noise",
+        "cosine of one",
+        *["cosine to probes"] * probed,
+    ]
+    rows = [
+        [
+            str(scheme),
+            str(name),
+            *(format_number(float(group[key].data[s, k])) for key in ("size", "spread", "snr")),
+            f"{group['cosine_single'].data[s, k]:.4f}",
+            *([f"{group['cosine_probed'].data[s, k]:.4f}"] if probed else []),
+        ]
+        for s, scheme in enumerate(group["scheme"].data)
+        for k, name in enumerate(group[place].data)
+    ]
+    note = (
+        "size: rms of the mean over the repeats, its noise taken off; spread: standard deviation of one measurement; "
+    )
+    note += "cosine of one: to the mean of endlessly many"
+    note += "; cosine to probes: of the mean to node perturbation" * probed
+    return Sheet(title, columns, rows, words=2, note=note)
+
+
+def make_board_sheet(group: Group) -> Sheet:
+    """Return what was asked of the chip and what went over its line."""
+    words = {
+        "settlings": "settlings of one sample",
+        "resettlings": "of these: only to bring a sample back",
+        "settled_time": "time spent settling (tau)",
+        "probes": "of the settlings: with injected drives",
+        "reads": "reads of all units",
+        "lines": "lines to the board",
+        "retries": "lines sent again",
+        "bytes": "bytes in both directions",
+        "line_s": "time waiting for the board (s)",
+    }
+    rows = [[text, f"{float(group[name].data):,.6g}"] for name, text in words.items() if name in group]
+    return Sheet("What was asked of the board", ["", "in all"], rows)
