@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .front.tools import export_schema as export_schema
     from .front.tools import list_presets as list_presets
     from .front.tools import report as report
+    from .front.tools import serve_board as serve_board
     from .language.faults import ScenarioError as ScenarioError
     from .language.load import make_change_edits as make_change_edits
     from .language.starter import StarterError as StarterError
@@ -105,6 +106,7 @@ _MORE = {
     "export_schema": "front.tools",
     "make_change_edits": "language.load",
     "print_summary": "report.summary",
+    "serve_board": "front.tools",
     "format_suspicion": "suspicions",
     "explain_unkept": "..substrate.engine.door",
     "wrap_text": "report.terminal",

@@ -245,6 +245,30 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
         api.print_sheet(sheet, console)
 
 
+@main.command("mock-board")
+@_scenario
+@_set
+@click.option("--port", metavar="PORT", help="Serve at this port, such as one end of a pair; default: at a new pair.")
+def mock_board(scenario: str, edits: tuple[str, ...], port: str | None) -> None:
+    """Serve the simulated chip of a scenario as a board at a serial port, until Ctrl-C.
+
+    Prints the port that hardware.port names at the other end.
+    """
+    import threading
+
+    from .. import api
+    from .interrupts import StoppableWork, let_work_end
+
+    ended, loaded = threading.Event(), _read_scenario(scenario, edits)
+    try:
+        with let_work_end(StoppableWork(ended.set, lambda: True)):
+            api.serve_board(loaded, port, lambda name: print(name, flush=True), ended.is_set)
+    except (api.ScenarioError, api.RunError) as error:
+        raise _make_exit(str(error)) from error
+    except KeyboardInterrupt:
+        ended.set()
+
+
 @main.command()
 def info() -> None:
     """Print versions, threads, linear algebra and the folder of compiled kernels."""

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from ..language.files import CATALOGUE, list_preset_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .compare import Comparison
     from .result import Result, SweepResult
+    from .scenario import Scenario
 
 
 def catalogue() -> dict[str, str]:
@@ -126,3 +129,39 @@ def describe_machine() -> list[tuple[str, str]]:
 
 def _read_title(path: Path) -> str:
     return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+
+
+def serve_board(scenario: Scenario, port: str | None, told: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+    """Serve the simulated chip of a scenario as a board at a serial port, until asked to stop.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the chip; its table ``[hardware]``, if it has one, gives scales and losses of the line.
+    port : str or None
+        Port to serve at, such as one end of a pair of ports; None: a new pair is made.
+    told : callable
+        Is told the port to open at the other end, once the board listens.
+    stopped : callable
+        Tells whether to end.
+
+    Raises
+    ------
+    ScenarioError
+        If a file of the scenario does not fit.
+    RunError
+        If the port cannot be opened, or the scenario describes no chip that a board can have.
+    """
+    from substrate.hardware.board import BoardError, TransferError
+
+    from ..boards.mock import serve_mock_board
+    from ..build import Setup, make_any_setup
+    from ..experiments.kind import RunError
+
+    setup = make_any_setup(scenario.loaded)
+    if not isinstance(setup, Setup):
+        raise RunError("network.law: boards have rate networks, no circuits")
+    try:
+        serve_mock_board(setup, port, told, stopped)
+    except (BoardError, TransferError) as error:
+        raise RunError(str(error)) from error

@@ -61,7 +61,7 @@ def _make_statistics(found: list[list[tuple[float, float]]], dims: tuple[str, ..
     size, spread = (np.array([[pair[k] for pair in row] for row in found]) for k in range(2))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = size / spread
-    single = np.where(np.isinf(ratio), 1.0, ratio / np.sqrt(1.0 + ratio**2))
+        single = np.where(np.isinf(ratio), 1.0, ratio / np.sqrt(1.0 + ratio**2))
     return {
         "size": Variable(dims, size, long_name=f"rms size of the {of}, the noise of the mean taken off"),
         "spread": Variable(dims, spread, long_name=f"standard deviation of one measurement of the {of}"),

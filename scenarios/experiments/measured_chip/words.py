@@ -9,24 +9,26 @@ from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
 from ...results.views import format_number, format_percent
 
+_KNOWS_NOTHING = "On a board nobody knows the exact gradient, so there is no cosine to it and no ledger."
+
 
 def describe_repeats(result: ResultData) -> str:
     """Return how well gradients repeat under the best scheme, and that nothing tells whether they are right."""
     group = result["estimates"]
     ratio = group["snr"].data
+    if not np.isfinite(group["size"].data).any():
+        return "No sample of this chip on a board gave an error vector."
     if not np.isfinite(ratio).any():
-        told = (
-            "Nothing repeats that was measured once" if np.isfinite(group["size"].data).any() else "No sample gave one"
-        )
-        return f"{told}: this chip on a board says nothing of its noise. {_describe_probes(group, 0)}".strip()
+        once = "was measured once, which tells nothing of its noise"
+        told = once if np.isnan(ratio).all() else "is the same at every measurement, code for code"
+        return f"Every error vector of this chip {told}. {_KNOWS_NOTHING} {_describe_probes(group, 0)}".strip()
     worst = np.where(np.isnan(ratio), -np.inf, ratio).min(axis=1)
     s = int(worst.argmax())
     k = int(np.nanargmin(ratio[s]))
     text = (
         f"On this chip one measurement of an error vector with {group['scheme'].data[s]} has a signal-to-noise ratio "
         f"of {format_number(ratio[s, k])} in layer {group['layer'].data[k]}, the least of its layers: a cosine of "
-        f"{group['cosine_single'].data[s, k]:.4f} to the mean of endlessly many. Whether that mean is the "
-        "gradient, no measurement of its own tells."
+        f"{group['cosine_single'].data[s, k]:.4f} to the mean of endlessly many. {_KNOWS_NOTHING}"
     )
     return f"{text} {_describe_probes(group, s)}".strip()
 
@@ -38,8 +40,8 @@ def _describe_probes(group: Group, s: int) -> str:
     if not np.isfinite(cosine).any():
         return "Node perturbation gave no error vectors to compare with."
     k = int(np.nanargmin(cosine))
-    text = f"Node perturbation, which needs no symmetry, finds error vectors at a cosine of {cosine[k]:.4f} to it "
-    text += f"in layer {group['layer'].data[k]}, the least"
+    text = f"Node perturbation, which needs no symmetry, finds error vectors at a cosine of {cosine[k]:.4f} to "
+    text += f"these in layer {group['layer'].data[k]}, the least"
     return text + (f"; so few probes allow about {allowed:.2f}." if allowed < 1.0 else ".")
 
 

@@ -71,7 +71,9 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         **({"reads of single cells": group["cell_reads"].data[-1]} if _has_cell_reads(group) else {}),
         **({_GIVEN_UP: group["given_up"].data[-1]} if "given_up" in group else {}),
         **_describe_line(group),
-        ("time of all batches (s)" if "lines" in group else "time of the simulation (s)"): np.nansum(group["wall_s"].data),
+        ("time of all batches (s)" if "lines" in group else "time of the simulation (s)"): np.nansum(
+            group["wall_s"].data
+        ),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
     if "memory_bits" in group:

@@ -20,6 +20,7 @@ def write_all(folder: Path) -> None:
     arrays = {"x": rng.random((6, 3)), "x_test": rng.random((4, 3))}
     np.savez(folder / "other.npz", **arrays, y=np.arange(6) % 2, y_test=np.arange(4) % 2)
     np.savez(folder / "steps.npz", **{"weight/in-l1/step_up": np.full((3, 4), 0.1)})
+    np.savez(folder / "board.npz", adc_scale=np.full(6, 2e-5), **{"stuck/bias/l1": np.ones(4, dtype=bool)})
     shutil.copy(folder / "data.npz", folder / "same.npz")
     states = np.linspace(-1.0, 2.0, 13)
     np.savetxt(folder / "other.csv", np.stack([states, 0.5 * np.tanh(states)], axis=1), delimiter=",")

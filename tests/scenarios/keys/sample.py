@@ -28,7 +28,7 @@ BASE: dict[str, Any] = {
     "experiment": {"kind": "measure", "samples": 3},
 }
 
-_LEFT_OUT = ("provenance", "metrics/wall_s", "metrics_exact/wall_s")
+_LEFT_OUT = ("provenance", "metrics/wall_s", "metrics_exact/wall_s", "metrics/line_s", "board/line_s")
 _TOLD = {"id", "scenario", "scenario_toml", "created", "host"}
 
 

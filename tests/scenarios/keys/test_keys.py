@@ -14,13 +14,13 @@ from scenarios.experiments.train import checkpoint
 from scenarios.language.faults import ScenarioError
 from scenarios.schema.tasks import ArraysTask
 
-from . import hardware, others
+from . import boards, hardware, others
 from .files import write_all
 from .sample import Sample, Silent, differing, read, result_of, scenario_of
 from .walk import keys_of
 
 KEYS = list(keys_of())
-SAMPLES: dict[str, Sample | Silent] = hardware.FOUND | others.FOUND
+SAMPLES: dict[str, Sample | Silent] = hardware.FOUND | others.FOUND | boards.FOUND
 RUN = [key for key in KEYS if isinstance(SAMPLES.get(key), Sample)]
 SILENT = {key for key in KEYS if isinstance(SAMPLES.get(key), Silent)}
 SOME = [
@@ -108,9 +108,10 @@ def test_a_key_that_changes_nothing_is_found(results):
 
 
 def test_the_time_between_checkpoints_changes_no_number_but_how_many_are_kept(folder, monkeypatch):
-    """The only key that acts on no result, beside the choice of an engine."""
+    """The only key that acts on no result, beside the choice of an engine and how lines travel to a board."""
     key = "experiment[train].checkpoint_seconds"
-    assert {"dynamics.engine", key} == SILENT
+    line = {f"hardware.{name}" for name in ("port", "baud", "timeout", "retries")}
+    assert {"dynamics.engine", key, *line} == SILENT
     found = []
     for seconds in (1e-9, 60.0):
         data = scenario_of(Sample(seconds, {"experiment": {"kind": "train"}}), key, changed=True)
