@@ -65,6 +65,12 @@ def _block(found):
     assert found["coupled"].chip().causes == ["crosstalk"]
 
 
+def _board(found):
+    assert "its own noise allows 1.0000 there" in found["result"].answer
+    assert found["result"]["board"]["lines"] > 100
+    assert found["board"]["written"] == 0
+
+
 FINDINGS = {
     "01_first_measurement": _first,
     "02_my_weights_and_data": _mine,
@@ -76,6 +82,7 @@ FINDINGS = {
     "09_my_write_law": _law,
     "10_my_figure": _figure,
     "11_my_device_block": _block,
+    "12_my_board": _board,
 }
 
 

@@ -16,7 +16,7 @@ from substrate.hardware.line_board import LineBoard
 from substrate.hardware.loss import LossyStream
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.scales import make_scales
-from substrate.hardware.streams import PairEnd, SerialStream, Stream
+from substrate.hardware.streams import LineStream, PairEnd, SerialStream
 
 from ..build import Setup
 from ..schema.board.keys import MOCK, Hardware
@@ -96,7 +96,7 @@ def get_hardware(setup: Setup) -> Hardware:
 
 
 @contextmanager
-def _open_line(stream: Stream, given: Hardware) -> Iterator[LineBoard]:
+def _open_line(stream: LineStream, given: Hardware) -> Iterator[LineBoard]:
     line = LineBoard(stream, given.timeout, given.retries)
     try:
         yield line

@@ -12,7 +12,7 @@ from substrate.hardware.board import BoardError, BoardInfo, Scale
 from substrate.hardware.loss import LossyStream
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.scales import span_range
-from substrate.hardware.streams import PairEnd, SerialStream, Stream
+from substrate.hardware.streams import LineStream, PairEnd, SerialStream
 
 from ..build import Setup
 from ..schema.board.keys import BOUNDS, DRIVES, Hardware
@@ -103,7 +103,7 @@ def serve_mock_board(setup: Setup, port: str | None, told: Callable[[str], None]
     baud = Hardware.model_fields["baud"].default if given is None else given.baud
     end: PairEnd | SerialStream = PairEnd() if port is None else SerialStream(port, baud)
     told(end.name if isinstance(end, PairEnd) else f"the other end of {port}")
-    stream: Stream = end
+    stream: LineStream = end
     if given is not None and given.loss.on:
         stream = LossyStream(end, given.loss, setup.fabrication.seed)
     try:

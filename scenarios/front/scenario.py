@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..language.load import load_scenario as read_scenario
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip
     from substrate.circuits.forms import AnyCircuitChip
+    from substrate.hardware.bench import HardwareBench
 
     from ..build import AnySetup
     from ..experiments.watch import Watch
@@ -216,6 +218,32 @@ class Scenario:
             Threads that share a batch.
         """
         return self._setup().chip(instance, threads=threads)
+
+    @contextmanager
+    def board(self) -> Iterator[HardwareBench]:
+        """Yield the bench of the board of the scenario, to be measured by hand; leave chip and port at the end.
+
+        Raises
+        ------
+        ScenarioError
+            If a file of the scenario does not fit.
+        RunError
+            If the scenario has no board, its port cannot be opened, or the board refuses or does not answer.
+        """
+        from substrate.hardware.board import BoardError, TransferError
+
+        from ..boards.connect import connect_board
+        from ..build import Setup
+        from ..experiments.kind import RunError
+
+        setup = self._setup()
+        if not isinstance(setup, Setup):
+            raise RunError("network.law: boards have rate networks, no circuits")
+        try:
+            with connect_board(setup) as board:
+                yield board.bench
+        except (BoardError, TransferError) as error:
+            raise RunError(str(error)) from error
 
     def export(self, out: str | Path | None = None, *, sample: int = 0, device_models: bool = False) -> dict[str, str]:
         """Return the circuit as decks of SPICE: free, and at every nudge or clamp that a measurement settles at.

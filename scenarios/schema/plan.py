@@ -117,6 +117,9 @@ class ExperimentPlan(Parameters):
     alternates: ClassVar[bool] = False
     """Tasks alternate while the circuit learns them by itself."""
 
+    simulated: ClassVar[frozenset[str] | None] = None
+    """Keys that need a simulated chip, where others run on a board, too; None: the whole kind needs one."""
+
     resumes: ClassVar[bool] = False
     """It leaves a checkpoint when it is stopped; others are given up."""
 

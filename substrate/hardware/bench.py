@@ -23,8 +23,8 @@ from .scales import Scales
 
 Array = NDArray[np.float64]
 
-_WAITING, _WRITTEN = "waiting/", "written"
-"""Names of what a bench keeps beside its record: lines that wait, and how many the board has carried out."""
+_WAITING, _WRITTEN, _COUNTS = "waiting/", "written", "counts"
+"""Names of what a bench keeps beside its record: lines that wait, how many the board has carried out, its counts."""
 
 
 class BenchSetting(NamedTuple):
@@ -67,7 +67,7 @@ class HardwareBench(Bench):
         self._board, self._info, self._setting, self.topology = board, info, setting, topology
         self.programmed = {name: np.array(programmed[name], dtype=np.float64) for name in topology.shapes}
         """The controller's record of what is programmed, by block; exact for the readout."""
-        self._budget = Budget()
+        self._budget, self._before = Budget(), Transfers()
         self.resettlings = 0
         """Free settlings only to bring a sample back to its free state."""
         self.clipped = 0
@@ -116,9 +116,9 @@ class HardwareBench(Bench):
 
     @property
     def transfers(self) -> Transfers:
-        """What went over the line so far; nothing where there is no line."""
+        """What went over the line so far, in earlier processes, too; nothing where there is no line."""
         line: Transfers = getattr(self._board, "transfers", Transfers())
-        return line._replace(resettlings=self.resettlings)
+        return self._before.plus(line._replace(resettlings=self.resettlings))
 
     def set_input(self, x: Array, ids: NDArray[np.int64] | None = None, epoch: int = 0, purpose: str = "") -> None:  # noqa: ARG002
         """Take the batch `x` (batch, inputs); each sample is clamped when it settles.
@@ -153,7 +153,7 @@ class HardwareBench(Bench):
             raise ValueError("a nudged settling from zero: on a board it begins at the free state")
         drive, first = np.zeros_like(self._free), self.topology.columns[self.topology.output].start
         signs = 1.0 if nudge.signs is None else nudge.signs[:, None]
-        force = compute_force(self.readout, self._free[:, first:], nudge.target)
+        force = compute_held_force(self.readout, self._free[:, first:], nudge.target)
         drive[:, first:] = -complex(nudge.beta).real * signs * force
         return self._settle_driven(drive)
 
@@ -236,7 +236,8 @@ class HardwareBench(Bench):
     def keep(self) -> dict[str, Array]:
         """Return what a later process needs to go on with this chip: record, lines that wait, lines carried out."""
         waiting = {_WAITING + name: line for name, line in pack_pulses(self._waiting).items()}
-        return self.programmed | waiting | {_WRITTEN: np.array(float(self._written))}
+        counts = np.array([*self.transfers, self.clipped, *self.losses])
+        return self.programmed | waiting | {_WRITTEN: np.array(float(self._written)), _COUNTS: counts}
 
     def restore(self, kept: Mapping[str, Array]) -> None:
         """Go on where `keep` was called, and write what waited there.
@@ -249,6 +250,9 @@ class HardwareBench(Bench):
         for name, block in self.programmed.items():
             block[...] = kept[name]
         inside = {name.removeprefix(_WAITING): line for name, line in kept.items() if name.startswith(_WAITING)}
+        counts, told = kept[_COUNTS].tolist(), len(Transfers._fields)
+        self._before, self.clipped = Transfers(*counts[:told]), int(counts[told])
+        self.losses = WriteLosses(*map(int, counts[told + 1 :]))
         self._waiting, here = unpack_pulses(inside), self._written
         self._written = int(kept[_WRITTEN])
         while self._waiting and self._written < here:  # this line arrived, but not its reply
@@ -349,7 +353,7 @@ class HardwareBench(Bench):
         raise self._lack("drives")
 
 
-def compute_force(readout: Readout | None, output: Array, target: Array) -> Array:
+def compute_held_force(readout: Readout | None, output: Array, target: Array) -> Array:
     """Return ``e = dC/da`` of the outputs (batch, outputs), see `devices.interface.cost_force`."""
     if readout is None:
         return output - target

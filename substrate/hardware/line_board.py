@@ -14,7 +14,7 @@ from ..protocol import Status
 from .board import Board, BoardError, BoardInfo, Codes, Ending, Pulses, TransferError, read_info
 from .counts import Transfers
 from .lines import CHECKSUM, GarbledLineError, Message, format_codes, make_line, parse_codes, parse_line
-from .streams import Stream
+from .streams import LineStream
 
 
 class LineBoard(Board):
@@ -22,7 +22,7 @@ class LineBoard(Board):
 
     Parameters
     ----------
-    stream : Stream
+    stream : LineStream
         Where the board is.
     timeout : float
         Seconds to wait for a reply before the request is sent again; longer than a settling and the longest line take.
@@ -30,7 +30,7 @@ class LineBoard(Board):
         How often a request is sent again before it fails.
     """
 
-    def __init__(self, stream: Stream, timeout: float, retries: int) -> None:
+    def __init__(self, stream: LineStream, timeout: float, retries: int) -> None:
         self._stream, self._timeout, self._retries = stream, timeout, retries
         self._number, self._units, self._answers = 0, 0, True
         self.transfers = Transfers()

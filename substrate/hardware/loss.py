@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from devices.parameters import Parameters, Seconds
-from devices.random import Stream as RandomStream
+from devices.random import Stream
 
-from .streams import Stream
+from .streams import LineStream
 
 Probability = Annotated[float, Field(ge=0.0, le=0.9)]
 
@@ -36,12 +36,12 @@ class Loss(Parameters):
         return max(self.drop, self.garble, self.delay) > 0.0
 
 
-class LossyStream(Stream):
+class LossyStream(LineStream):
     """A stream with losses in both directions, drawn by the seed and the number of the line.
 
     Parameters
     ----------
-    stream : Stream
+    stream : LineStream
         The one without.
     loss : Loss
         What befalls its lines.
@@ -49,7 +49,7 @@ class LossyStream(Stream):
         Names the draws.
     """
 
-    def __init__(self, stream: Stream, loss: Loss, seed: int) -> None:
+    def __init__(self, stream: LineStream, loss: Loss, seed: int) -> None:
         self._stream, self._loss, self._seed, self._lines = stream, loss, seed, 0
 
     def read_line(self, seconds: float) -> bytes:
@@ -72,7 +72,7 @@ class LossyStream(Stream):
     def _afflict(self, line: bytes) -> tuple[bytes, bool]:
         """Return what is left of a line, nothing if it is lost, and whether it is late."""
         self._lines += 1
-        drawn = RandomStream(self._seed, f"line/{self._lines}").uniform((4,))
+        drawn = Stream(self._seed, f"line/{self._lines}").uniform((4,))
         if drawn[0] < self._loss.drop:
             return b"", False
         if drawn[1] < self._loss.garble:

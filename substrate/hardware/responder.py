@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .board import Board, BoardError, BoardInfo, Pulses
 from .lines import CHECKSUM, GarbledLineError, Message, format_codes, make_line, parse_codes, parse_line
-from .streams import Stream
+from .streams import LineStream
 
 _PAUSE = 0.05
 """Seconds between two looks at whether to stop."""
@@ -71,7 +71,7 @@ class Responder:
         return {}
 
 
-def serve_lines(stream: Stream, responder: Responder, stopped: Callable[[], bool]) -> None:
+def serve_lines(stream: LineStream, responder: Responder, stopped: Callable[[], bool]) -> None:
     """Answer every line of a stream until asked to stop."""
     while not stopped():
         if line := stream.read_line(_PAUSE):

@@ -22,7 +22,7 @@ LONGEST_LINE = 16_000_000
 _AT_ONCE = 65_536
 
 
-class Stream(Protocol):
+class LineStream(Protocol):
     """A way for bytes in both directions."""
 
     def read_line(self, seconds: float) -> bytes:

@@ -35,5 +35,5 @@ class BoardMeasurement(NamedTuple):
     repeated: list[Repeated]
     """One of each scheme."""
 
-    probed: dict[str, Array] | None
-    """Error vectors of node perturbation per layer, (batch, units); None: not measured."""
+    probed: list[dict[str, Array]]
+    """Error vectors of node perturbation per layer, (batch, units), measured twice; empty: not measured."""

@@ -55,7 +55,7 @@ def measure_on_board(work: ExperimentWork[Any], plan: Measure, board: OpenBoard)
             taken.append(_measure_once(bench, rule, batch, how._replace(repeat=repeat)))
         found.append(_stack_measurements(taken))
     probed = _probe(work, bench, batch, RuleContext(given[0]))
-    return make_board_groups(board, BoardMeasurement(schemes, found, probed), batch, get_hardware(work.setup).probes)
+    return make_board_groups(board, BoardMeasurement(schemes, found, probed), batch)
 
 
 def _measure_once(bench: HardwareBench, rule: ErrorVector, batch: Batch, how: RuleContext) -> Repeated:
@@ -85,11 +85,14 @@ def _probe(
     bench: HardwareBench,
     batch: Batch,
     how: RuleContext,
-) -> dict[str, Array] | None:
-    """Return the error vectors of node perturbation, if they are asked for."""
+) -> list[dict[str, Array]]:
+    """Return the error vectors of node perturbation, measured twice; nothing if they are not asked for."""
     hardware = get_hardware(work.setup)
     if not hardware.probes:
-        return None
-    work.watch.say(f"node perturbation, {hardware.probes} probes")
+        return []
+    work.watch.say(f"node perturbation, twice {hardware.probes} probes")
     rule = NodePerturbation(probes=hardware.probes, size=hardware.probe_size)
-    return rule.estimate(bench, measure_free(bench, batch.x), batch.target, how).delta
+    return [
+        rule.estimate(bench, measure_free(bench, batch.x), batch.target, how._replace(repeat=repeat)).delta
+        for repeat in range(2)
+    ]

@@ -18,7 +18,7 @@ from .found import BoardMeasurement
 Array = NDArray[np.float64]
 
 
-def make_board_groups(board: OpenBoard, found: BoardMeasurement, batch: Batch, probes: int) -> dict[str, Group]:
+def make_board_groups(board: OpenBoard, found: BoardMeasurement, batch: Batch) -> dict[str, Group]:
     """Return all groups: estimates by scheme and layer, gradients by connection, free reads, counts of the board."""
     topology, layers = board.bench.topology, board.bench.topology.names
     labels: Group = {
@@ -31,8 +31,8 @@ def make_board_groups(board: OpenBoard, found: BoardMeasurement, batch: Batch, p
         ("scheme", "sample"), np.array([one.status.max(axis=0) for one in found.repeated]), flags=Status
     )
     group["status_told"] = Variable((), board.bench.tells_status, long_name="whether the board tells how settlings end")
-    if found.probed is not None:
-        group |= _compare_with_probes(found, layers, probes)
+    if found.probed:
+        group |= _compare_with_probes(found, layers)
     names = [c.name for c in topology.connections]
     blocks = [[_describe_repeats(one.blocks[c.block]) for c in topology.connections] for one in found.repeated]
     gradients = {"scheme": labels["scheme"], "connection": Variable(("connection",), np.array(names))}
@@ -70,22 +70,24 @@ def _make_statistics(found: list[list[tuple[float, float]]], dims: tuple[str, ..
     }
 
 
-def _compare_with_probes(found: BoardMeasurement, layers: list[str], probes: int) -> Group:
-    """Return the cosines of the mean error vectors to those of node perturbation, and the best that probes allow."""
-    probed = found.probed or {}
-    cosines = [
-        [float(np.nanmean(compute_cosines(one.delta[name].mean(axis=0), probed[name]))) for name in layers]
-        for one in found.repeated
-    ]
-    units = sum(layer.shape[-1] for layer in probed.values())
-    whole = 1 << max(0, units - 1).bit_length()
+def _compare_with_probes(found: BoardMeasurement, layers: list[str]) -> Group:
+    """Return the cosines of the mean error vectors to those of node perturbation, and the most that its noise allows.
+
+    Two measurements of equal noise that have a cosine of `c` to each other have one of ``sqrt c`` to the truth.
+    """
+
+    def compare(a: Array, b: Array) -> float:
+        return float(np.nanmean(compute_cosines(a, b)))
+
+    one, other = found.probed
+    means = [{name: made.delta[name].mean(axis=0) for name in layers} for made in found.repeated]
+    cosines = [[0.5 * (compare(m[n], one[n]) + compare(m[n], other[n])) for n in layers] for m in means]
+    allowed = [float(np.sqrt(max(compare(one[n], other[n]), 0.0))) for n in layers]
     return {
         "cosine_probed": Variable(
-            ("scheme", "layer"),
-            np.array(cosines),
-            long_name="mean cosine of error vectors to those of node perturbation",
+            ("scheme", "layer"), np.array(cosines), long_name="mean cosine of error vectors to node perturbation"
         ),
         "cosine_allowed": Variable(
-            (), float(np.sqrt(min(1.0, probes / whole))), long_name="largest such cosine that so few probes allow"
+            ("layer",), np.array(allowed), long_name="largest such cosine that the noise of node perturbation allows"
         ),
     }

@@ -60,6 +60,8 @@ class _Training:
         self.work, self.plan, self.board = work, plan, board
         saved = work.setting.saved
         self.log = read_checkpoint(saved)[0] if saved else TrainingLog(TRAINING, work.setting.identity, {})
+        # What was written when the board was found again.
+        self.log.trainee.budget = self.log.trainee.budget.plus(board.bench.budget)
         self._failure: BoardError | TransferError | None = None
 
     def run(self) -> str:

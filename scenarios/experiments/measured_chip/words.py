@@ -11,6 +11,9 @@ from ...results.views import format_number, format_percent
 
 _KNOWS_NOTHING = "On a board nobody knows the exact gradient, so there is no cosine to it and no ledger."
 
+_TELLS_LITTLE = 0.9
+"""Below this the noise of node perturbation hides what is to be seen."""
+
 
 def describe_repeats(result: ResultData) -> str:
     """Return how well gradients repeat under the best scheme, and that nothing tells whether they are right."""
@@ -36,13 +39,13 @@ def describe_repeats(result: ResultData) -> str:
 def _describe_probes(group: Group, s: int) -> str:
     if "cosine_probed" not in group:
         return ""
-    cosine, allowed = group["cosine_probed"].data[s], float(group["cosine_allowed"].data)
+    cosine, allowed = group["cosine_probed"].data[s], group["cosine_allowed"].data
     if not np.isfinite(cosine).any():
         return "Node perturbation gave no error vectors to compare with."
     k = int(np.nanargmin(cosine))
     text = f"Node perturbation, which needs no symmetry, finds error vectors at a cosine of {cosine[k]:.4f} to "
-    text += f"these in layer {group['layer'].data[k]}, the least"
-    return text + (f"; so few probes allow about {allowed:.2f}." if allowed < 1.0 else ".")
+    text += f"these in layer {group['layer'].data[k]}, the least; its own noise allows {allowed[k]:.4f}"
+    return text + (" there, so the cosine tells little." if allowed[k] < _TELLS_LITTLE else " there.")
 
 
 def describe_board_remarks(result: ResultData) -> list[str]:
@@ -77,7 +80,7 @@ def make_estimate_sheet(group: Group, title: str, place: str) -> Sheet:
             str(name),
             *(format_number(float(group[key].data[s, k])) for key in ("size", "spread", "snr")),
             f"{group['cosine_single'].data[s, k]:.4f}",
-            *([f"{group['cosine_probed'].data[s, k]:.4f}"] if probed else []),
+            *([f"{group['cosine_probed'].data[s, k]:.4f} ({group['cosine_allowed'].data[k]:.4f})"] if probed else []),
         ]
         for s, scheme in enumerate(group["scheme"].data)
         for k, name in enumerate(group[place].data)
@@ -86,7 +89,7 @@ def make_estimate_sheet(group: Group, title: str, place: str) -> Sheet:
         "size: rms of the mean over the repeats, its noise taken off; spread: standard deviation of one measurement; "
     )
     note += "cosine of one: to the mean of endlessly many"
-    note += "; cosine to probes: of the mean to node perturbation" * probed
+    note += "; cosine to probes: of the mean to node perturbation, and in brackets the most its noise allows" * probed
     return Sheet(title, columns, rows, words=2, note=note)
 
 

@@ -31,6 +31,7 @@ class Train(ExperimentPlan):
     takes_rules: ClassVar = True
     finds_sizes: ClassVar = True
     resumes: ClassVar = True
+    simulated: ClassVar = frozenset({"ledger", "reference", "record"})
 
     kind: Literal["train"]
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 10

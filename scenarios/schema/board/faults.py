@@ -9,13 +9,11 @@ from substrate.hardware.loss import Loss
 from substrate.ports import BOARD_PORTS, PORTS, Port
 
 from ..devices import Found
+from ..experiments import PLANS
 from .keys import BOUNDS, MOCK, Hardware
 
 if TYPE_CHECKING:
     from ..scenario import ScenarioSpec
-
-KINDS = {"measure": {"interactions", "record"}, "train": {"ledger", "reference", "record"}}
-"""Kinds of experiment that run on a board, and keys of theirs that need a simulated chip."""
 
 CURES: dict[Port, str] = {
     "nudge": 'set phases.nudge = "held"',
@@ -38,21 +36,21 @@ def find_hardware_faults(scenario: ScenarioSpec) -> Found:
     if board is None:
         return []
     return [
-        *_find_kind_faults(scenario),
+        *_find_kind_faults(scenario, board),
         *_find_port_faults(scenario),
         *_find_board_faults(board, scenario.network.activation),
         *_find_device_faults(scenario, scenario.devices),
     ]
 
 
-def _find_kind_faults(scenario: ScenarioSpec) -> Found:
+def _find_kind_faults(scenario: ScenarioSpec, board: Hardware) -> Found:
     experiment = scenario.experiment
     found: Found = []
-    if experiment.kind not in KINDS:
+    if experiment.simulated is None:
         words = f"{experiment.kind} looks into a simulated chip, and a board shows reads alone"
-        hint = f"take kind = {' or '.join(KINDS)}, or leave [hardware] out"
-        return [(("experiment", "kind"), words, hint)]
-    for key in sorted(KINDS[experiment.kind] & experiment.model_fields_set):
+        kinds = " or ".join(name for name, plan in PLANS.items() if plan.simulated is not None)
+        return [(("experiment", "kind"), words, f"take kind = {kinds}, or leave [hardware] out")]
+    for key in sorted(experiment.simulated):
         if getattr(experiment, key):
             words = "needs a simulated chip: on a board nobody knows the exact gradient or sees a settling curve"
             found.append((("experiment", key), words, "leave it out; a twin of the chip has it"))
@@ -61,9 +59,9 @@ def _find_kind_faults(scenario: ScenarioSpec) -> Found:
     if scenario.learning.searches:
         words = 'beta = "auto" is found on a simulated chip'
         found.append((("learning",), words, "find it on a twin of the chip, and give the number"))
-    if experiment.kind == "train" and scenario.hardware is not None and scenario.hardware.probes:
+    if not experiment.compares_gradients and board.probes:
         found.append((("hardware", "probes"), "changes nothing: a training compares nothing", 'take kind = "measure"'))
-    if experiment.kind == "measure" and scenario.hardware is not None and scenario.hardware.begin == "erased":
+    if not experiment.resumes and board.begin == "erased":
         words = "changes nothing: a measurement takes the cells as they are"
         found.append((("hardware", "begin"), words, 'take kind = "train"'))
     return found
@@ -73,7 +71,7 @@ def _find_port_faults(scenario: ScenarioSpec) -> Found:
     """Return what needs a port that boards lack."""
     learning, needs = scenario.learning, list[tuple[tuple[str | int, ...], str, frozenset[Port]]]()
     one = learning.scheme is not None
-    for k, scheme in enumerate(learning.written_schemes() if learning.rule.needs_scheme else []):
+    for k, scheme in enumerate(learning.given_schemes() if learning.rule.needs_scheme else []):
         place = ("learning", "scheme") if one else ("learning", "schemes", k)
         needs.append((place, scheme.kind, scheme.needs - {"nudge"}))
     needs.append((("learning", "rule"), learning.rule.kind, learning.rule.needs))

@@ -11,7 +11,7 @@ from learning.rules.rule import RuleContext, make_rule
 from learning.schemes.nodes import Centred, OneSided, RandomSign
 from learning.schemes.scheme import compute_noise_gain
 from learning.training import Samples
-from substrate.hardware.bench import compute_force
+from substrate.hardware.bench import compute_held_force
 from substrate.hardware.board import BoardError, TransferError
 from substrate.hardware.loss import Loss
 from substrate.protocol import Nudge, Readout, Status, Wave
@@ -74,7 +74,7 @@ def test_the_force_is_that_of_the_nudge_circuit():
     rng = np.random.default_rng(0)
     readout, output = Readout(rng.normal(size=(4, 3)), rng.normal(size=3)), rng.uniform(size=(5, 4))
     target = np.eye(3)[[0, 1, 2, 0, 1]]
-    for k, found in enumerate(compute_force(readout, output, target)):
+    for k, found in enumerate(compute_held_force(readout, output, target)):
         told = np.zeros((2, 4))
         compute_cross_entropy_force(
             output[k], np.zeros(4), target[k], readout.weight, readout.bias, np.zeros((2, 3)), told, False
