@@ -66,7 +66,7 @@ def _block(found):
 
 
 def _board(found):
-    assert "its own noise allows 1.0000 there" in found["result"].answer
+    assert "its own noise and size allow 1.0000 there" in found["result"].answer
     assert found["result"]["board"]["lines"] > 100
     assert found["board"]["written"] == 0
 

@@ -71,7 +71,7 @@ def _make_statistics(found: list[list[tuple[float, float]]], dims: tuple[str, ..
 
 
 def _compare_with_probes(found: BoardMeasurement, layers: list[str]) -> Group:
-    """Return the cosines of the mean error vectors to those of node perturbation, and the most that its noise allows.
+    """Return the cosines of mean error vectors to node perturbation, and the most that its noise and size allow.
 
     Two measurements of equal noise that have a cosine of `c` to each other have one of ``sqrt c`` to the truth.
     """
@@ -88,6 +88,8 @@ def _compare_with_probes(found: BoardMeasurement, layers: list[str]) -> Group:
             ("scheme", "layer"), np.array(cosines), long_name="mean cosine of error vectors to node perturbation"
         ),
         "cosine_allowed": Variable(
-            ("layer",), np.array(allowed), long_name="largest such cosine that the noise of node perturbation allows"
+            ("layer",),
+            np.array(allowed),
+            long_name="largest such cosine that noise and size of node perturbation allow",
         ),
     }

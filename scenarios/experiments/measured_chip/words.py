@@ -12,7 +12,7 @@ from ...results.views import format_number, format_percent
 _KNOWS_NOTHING = "On a board nobody knows the exact gradient, so there is no cosine to it and no ledger."
 
 _TELLS_LITTLE = 0.9
-"""Below this the noise of node perturbation hides what is to be seen."""
+"""Below this noise and size of node perturbation hide what is to be seen."""
 
 
 def describe_repeats(result: ResultData) -> str:
@@ -44,7 +44,7 @@ def _describe_probes(group: Group, s: int) -> str:
         return "Node perturbation gave no error vectors to compare with."
     k = int(np.nanargmin(cosine))
     text = f"Node perturbation, which needs no symmetry, finds error vectors at a cosine of {cosine[k]:.4f} to "
-    text += f"these in layer {group['layer'].data[k]}, the least; its own noise allows {allowed[k]:.4f}"
+    text += f"these in layer {group['layer'].data[k]}, the least; its own noise and size allow {allowed[k]:.4f}"
     return text + (" there, so the cosine tells little." if allowed[k] < _TELLS_LITTLE else " there.")
 
 
@@ -89,7 +89,10 @@ def make_estimate_sheet(group: Group, title: str, place: str) -> Sheet:
         "size: rms of the mean over the repeats, its noise taken off; spread: standard deviation of one measurement; "
     )
     note += "cosine of one: to the mean of endlessly many"
-    note += "; cosine to probes: of the mean to node perturbation, and in brackets the most its noise allows" * probed
+    note += (
+        "; cosine to probes: of the mean to node perturbation, and in brackets the most its noise and size allow"
+        * probed
+    )
     return Sheet(title, columns, rows, words=2, note=note)
 
 

@@ -66,8 +66,9 @@ class Hardware(Parameters):
     """Probes of node perturbation, of two settlings each, that `measure` compares every scheme with; 0: no comparison.
     As many as units, rounded up to a power of 2, miss nothing."""
 
-    probe_size: Annotated[float, Field(gt=0.0, le=100.0), Level("volt_scale")] = 0.1
-    """Injected drive of a probe; units of the state, above 0."""
+    probe_size: Annotated[float, Field(gt=0.0, le=100.0), Level("volt_scale")] = 0.05
+    """Injected drive of a probe; units of the state, above 0. Noise enters divided by it, and its own error grows as
+    its square."""
 
     loss: Loss = Loss()
     """What befalls the lines to a mock board, to try timeouts and retries."""

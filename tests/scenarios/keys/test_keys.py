@@ -108,10 +108,10 @@ def test_a_key_that_changes_nothing_is_found(results):
 
 
 def test_the_time_between_checkpoints_changes_no_number_but_how_many_are_kept(folder, monkeypatch):
-    """The only key that acts on no result, beside the choice of an engine and how lines travel to a board."""
+    """The only keys that act on no result, beside the choice of an engine and how lines travel to a board."""
     key = "experiment[train].checkpoint_seconds"
     line = {f"hardware.{name}" for name in ("port", "baud", "timeout", "retries")}
-    assert {"dynamics.engine", key, *line} == SILENT
+    assert {"dynamics.engine", key, "experiment[rivals].checkpoint_seconds", *line} == SILENT
     found = []
     for seconds in (1e-9, 60.0):
         data = scenario_of(Sample(seconds, {"experiment": {"kind": "train"}}), key, changed=True)

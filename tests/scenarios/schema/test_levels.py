@@ -102,6 +102,7 @@ REQUIRED = {
     "weights": {"stuck_fraction": 0.1},
     "feedback": {"stuck_fraction": 0.1},
     "twin": {"stuck_fraction": 0.1},
+    "hardware": {"port": "mock", "probes": 4},
 }
 
 
@@ -124,7 +125,8 @@ def test_text_in_volts_or_siemens_means_the_same_number(where):
                 data["devices"]["weights"] = {"cell": "pair"}
             loaded = ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
             assert loaded.repeats(loaded.experiment) in (1, NOISY_REPEATS)
-            found.append((loaded.in_units().devices, loaded.in_units().learning))
+            plain = loaded.in_units()
+            found.append((plain.devices, plain.learning, plain.hardware))
         assert found[0] == found[1]
         assert str(number) in str(found[1])
 
