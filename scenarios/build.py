@@ -203,7 +203,7 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
         first,
         {format_dotted_key(key): read[key].digest for key in files} | _digest_own_laws(scenario),
         [f"{format_dotted_key(key)} = {path.name}: {read[key].taken}" for key, path in files.items()],
-        values.get(CALIBRATION, Calibration({}, {})),
+        calibration=values.get(CALIBRATION, Calibration({}, {})),
     )
 
 

@@ -16,7 +16,7 @@ class Measure(ExperimentPlan):
     takes_rules: ClassVar = True
     finds_sizes: ClassVar = True
     compares_gradients: ClassVar = True
-    simulated: ClassVar = frozenset({"interactions", "record"})
+    simulated: ClassVar = frozenset({"change", "interactions", "record"})
 
     kind: Literal["measure"]
     samples: Annotated[int, Field(ge=1, le=100_000)] = 64

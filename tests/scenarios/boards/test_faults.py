@@ -29,6 +29,7 @@ REFUSED = [
     ({"experiment": {"kind": "nudge"}}, "nudge looks into a simulated chip", "measure or train"),
     ({"experiment.ledger": {"samples": 2}}, "needs a simulated chip", "a twin of the chip has it"),
     ({"experiment.reference": True}, "needs a simulated chip", "leave it out"),
+    (MEASURE | {"experiment.change": [{"to": {"devices.noise.read": 0.1}}]}, "experiment.change", "leave it out"),
     (MEASURE | {"experiment.interactions": True}, "needs a simulated chip", "leave it out"),
     (MEASURE | {"hardware.begin": "erased"}, "takes the cells as they are", '"train"'),
     ({"hardware.probes": 4}, "a training compares nothing", '"measure"'),
