@@ -33,7 +33,7 @@ class Record(Parameters):
 
 Repeats = Annotated[int, Field(ge=1, le=100_000)]
 
-_KEPT = ("schema", "name", "extends", "seed", "chip", "task", "experiment", "sweep")
+_KEPT = ("schema", "name", "extends", "seed", "chip", "task", "experiment", "hardware", "sweep")
 """What no change of a design can be: other data, another piece of silicon, another question."""
 
 

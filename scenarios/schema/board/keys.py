@@ -27,7 +27,7 @@ class Hardware(Parameters):
     them than the step of ``devices.update``, by which write policies count.
     """
 
-    port: Annotated[str, Field(min_length=1, max_length=1000)]
+    port: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,1000}$")]
     """Serial port, such as ``/dev/ttyUSB0``, or a URL of pyserial, such as ``socket://host:port``; ``mock``: a board
     with the simulated chip of this scenario, at the other end of a pair of serial ports that the run opens."""
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import nudgelab
+from scenarios.build import make_any_setup
+from scenarios.run.identity import compute_run_id
 from scenarios.schema.board.faults import CURES
 from substrate.ports import ALL_PORTS, BOARD_PORTS, PORTS
 from tests.scenarios.boards.scenarios_on_boards import BOARD, MEASURE, TABLES, load_on_board
@@ -29,7 +31,7 @@ REFUSED = [
     ({"experiment": {"kind": "nudge"}}, "nudge looks into a simulated chip", "measure or train"),
     ({"experiment.ledger": {"samples": 2}}, "needs a simulated chip", "a twin of the chip has it"),
     ({"experiment.reference": True}, "needs a simulated chip", "leave it out"),
-    (MEASURE | {"experiment.change": [{"to": {"devices.noise.read": 0.1}}]}, "experiment.change", "leave it out"),
+    (MEASURE | {"experiment.change": [{"set": {"devices.noise.read": 0.1}}]}, "experiment.change", "leave it out"),
     (MEASURE | {"experiment.interactions": True}, "needs a simulated chip", "leave it out"),
     (MEASURE | {"hardware.begin": "erased"}, "takes the cells as they are", '"train"'),
     ({"hardware.probes": 4}, "a training compares nothing", '"measure"'),
@@ -103,9 +105,16 @@ def test_a_calibration_is_told(tmp_path):
     assert taken == ["hardware.calibration = board.npz: adc_scale; 1 cells are stuck"]
 
 
-def test_how_lines_travel_names_no_run():
-    from scenarios.run.identity import compute_run_id  # noqa: PLC0415
+def test_what_a_calibration_holds_names_the_run(tmp_path):
+    found = []
+    for scale in (2e-5, 2e-5, 3e-5):
+        np.savez(tmp_path / f"board-{len(found)}.npz", adc_scale=np.full(15, scale))
+        loaded = load_on_board({"hardware.calibration": str(tmp_path / f"board-{len(found)}.npz")}).loaded
+        found.append(compute_run_id(loaded.spec, make_any_setup(loaded).content))
+    assert found[0] == found[1] != found[2]
 
+
+def test_how_lines_travel_names_no_run():
     names = {
         compute_run_id(load_on_board(edits).loaded.spec, {})
         for edits in ({}, {"hardware.baud": 9600}, {"hardware.timeout": 1.0, "hardware.retries": 9})

@@ -162,6 +162,8 @@ def timed(key, branch, value):
     cells = "weights" in key or "feedback" in key
     node |= ({"relative": 0.1} if cells else noise.get(key[-1], {})) if "noise" in key else {}
     node[key[-1]] = value
+    if "hardware" in key:
+        node["port"], data["phases"]["nudge"] = "mock", "held"
     return ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
 
 
