@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from scenarios.data.datasets import read_outline
 from scenarios.experiments.estimate import estimate_seconds, estimate_workload
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 
 SCENARIOS = (
     *("settling", "first-training", "ideal", "ecram", "pcm", "board-level"),

@@ -39,8 +39,12 @@ if TYPE_CHECKING:
     from .front.tools import list_presets as list_presets
     from .front.tools import report as report
     from .front.tools import serve_board as serve_board
+    from .language.completion import complete_key as complete_key
     from .language.faults import ScenarioError as ScenarioError
     from .language.load import make_change_edits as make_change_edits
+    from .language.places import PRESETS as PRESETS
+    from .language.places import find_catalogue as find_catalogue
+    from .language.places import read_title as read_title
     from .language.starter import StarterError as StarterError
     from .language.starter import write_starter as write_starter
     from .report.summary import format_open_lines as format_open_lines
@@ -104,6 +108,10 @@ _MORE = {
     "print_paragraph": "report.summary",
     "print_sheet": "report.summary",
     "export_schema": "front.tools",
+    "complete_key": "language.completion",
+    "find_catalogue": "language.places",
+    "read_title": "language.places",
+    "PRESETS": "language.places",
     "make_change_edits": "language.load",
     "print_summary": "report.summary",
     "serve_board": "front.tools",

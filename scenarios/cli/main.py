@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .completion import (
+    SHELLS,
+    complete_edit,
+    complete_preset,
+    complete_result,
+    complete_scenario,
+    write_completion_script,
+)
 from .interrupts import handle_interrupts, promise_json
 from .surroundings import Command
 
 if TYPE_CHECKING:
     from ..api import Scenario
 
-_scenario = click.argument("scenario")
-_set = click.option("--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one value, such as seed=3.")
+_scenario = click.argument("scenario", shell_complete=complete_scenario)
+_set = click.option(
+    *("--set", "edits"),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one value, such as seed=3.",
+    shell_complete=complete_edit,
+)
 
 
 def _read_scenario(name: str, edits: tuple[str, ...]) -> Scenario:
@@ -111,7 +125,9 @@ def schema(write: Path | None) -> None:
 
 @main.command()
 @click.argument("name", default="my-chip")
-@click.option("--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.")
+@click.option(
+    "--from", "preset", metavar="PRESET", help="Start from a preset, such as rate-mlp.", shell_complete=complete_preset
+)
 def init(name: str, preset: str | None) -> None:
     """Write a commented scenario file to start from, with its schema beside it."""
     from ..api import StarterError, write_starter
@@ -132,6 +148,7 @@ def init(name: str, preset: str | None) -> None:
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_edit,
     help="Measure the design again after this change, each on top of those before; in place of those of the file.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; default ./<name>-<id>.")
@@ -175,7 +192,7 @@ def sweep(scenario: str, edits: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
-@click.argument("what")
+@click.argument("what", shell_complete=complete_result)
 @_set
 @click.option(
     "--format",
@@ -197,7 +214,7 @@ def export(what: str, edits: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def merge(folder: Path, as_json: bool) -> None:
     """Put the points of a sweep together that are in a folder, after `sweep --shard`."""
@@ -207,7 +224,7 @@ def merge(folder: Path, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), shell_complete=complete_result)
 def report(path: Path) -> None:
     """Write report.html and the figures of a result again, or the card of a published device."""
     from .. import api
@@ -223,8 +240,8 @@ def report(path: Path) -> None:
 
 
 @main.command()
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=click.Path(path_type=Path), shell_complete=complete_result)
+@click.argument("b", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def compare(a: Path, b: Path, as_json: bool) -> None:
     """Compare two results, runs or sweeps: keys that differ, and figures that changed."""
@@ -267,6 +284,17 @@ def mock_board(scenario: str, edits: tuple[str, ...], port: str | None) -> None:
         raise _make_exit(str(error)) from error
     except KeyboardInterrupt:
         ended.set()
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script that lets a shell complete names and keys.
+
+    For bash, put `eval "$(nudgelab completion bash)"` into ~/.bashrc; for zsh the same with zsh into ~/.zshrc; for fish
+    write it to ~/.config/fish/completions/nudgelab.fish.
+    """
+    click.echo(write_completion_script(main, shell))
 
 
 @main.command()

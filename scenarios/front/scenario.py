@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from ..language.files import CATALOGUE
 from ..language.load import LoadedScenario
 from ..language.load import load_scenario as read_scenario
+from ..language.places import CATALOGUE
 
 if TYPE_CHECKING:
     from substrate.chip.chip import Chip

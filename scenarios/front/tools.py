@@ -7,7 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..language.files import CATALOGUE, list_preset_files
+from ..language.files import list_preset_files
+from ..language.places import find_catalogue, read_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 def catalogue() -> dict[str, str]:
     """Return the bundled scenarios, by name, each with its title."""
-    found = {path.relative_to(CATALOGUE).with_suffix("").as_posix(): path for path in CATALOGUE.rglob("*.toml")}
-    # What reproduces a paper is in a folder of its own, and comes last.
-    return {name: _read_title(path) for name, path in sorted(found.items(), key=lambda item: ("/" in item[0], item[0]))}
+    return {name: read_title(path) for name, path in find_catalogue().items()}
 
 
 def list_presets() -> dict[str, dict[str, str]]:
@@ -29,7 +28,7 @@ def list_presets() -> dict[str, dict[str, str]]:
     from ..language.device_presets import list_device_presets
 
     groups = {"presets": list_preset_files(), "devices": list_device_presets()}
-    return {group: {path.stem: _read_title(path) for path in paths} for group, paths in groups.items()}
+    return {group: {path.stem: read_title(path) for path in paths} for group, paths in groups.items()}
 
 
 def report(path: str | Path) -> list[Path]:
@@ -125,10 +124,6 @@ def describe_machine() -> list[tuple[str, str]]:
         ("compiled kernels", str(CACHE.folder or "not kept")),
         *(("", f"not in {folder}: {reason}") for folder, reason in CACHE.refused.items()),
     ]
-
-
-def _read_title(path: Path) -> str:
-    return path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
 
 
 def serve_board(scenario: Scenario, port: str | None, told: Callable[[str], None], stopped: Callable[[], bool]) -> None:

@@ -23,15 +23,10 @@ from .faults import (
     shorten_text,
 )
 from .lines import Key, map_lines
+from .places import CATALOGUE, PRESETS
 
 Tree = dict[str, Any]
 Origins = dict[Key, Origin]
-
-PRESETS = Path(__file__).parents[1] / "presets"
-"""Packaged files to start from, as ``extends = "preset:NAME"``."""
-
-CATALOGUE = Path(__file__).parents[1] / "catalogue"
-"""Bundled scenarios, which the command line knows by name."""
 
 _FILE_LIMIT = 1_000_000
 _FILES_LIMIT = 32

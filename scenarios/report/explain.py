@@ -23,9 +23,9 @@ from ..experiments.rates import COMPILING
 from ..experiments.step_clock import STEPS
 from ..language.device_presets import DEVICE_PRESETS
 from ..language.faults import Origin, ScenarioError, get_value_at
-from ..language.files import PRESETS
 from ..language.lines import Key, map_lines
 from ..language.load import LoadedScenario
+from ..language.places import PRESETS
 from ..results.durations import format_duration
 from ..schema.scenario import ScenarioSpec
 from ..suspicions import find_suspicions, format_suspicion

@@ -7,8 +7,8 @@ from scenarios.api import Scenario
 from scenarios.build import make_setup
 from scenarios.initial import sample_initial_parameters
 from scenarios.language.faults import ScenarioError
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from substrate.network.topology import Topology
 from substrate.theory.linearisation import compute_weight_angle
 from tests.networks import WIRINGS

@@ -11,8 +11,8 @@ from scenarios.cli.main import main
 from scenarios.cli.run import RunFlags, run_command
 from scenarios.cli.sweep import SweepFlags, sweep_command
 from scenarios.language.faults import ScenarioError
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from scenarios.run.run import RunOptions, run_scenario
 from scenarios.suspicions import PHYSICAL, find_suspicions, format_suspicion
 from scenarios.sweeps.point import PointWatch

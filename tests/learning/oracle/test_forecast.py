@@ -18,8 +18,8 @@ from learning.oracle.ledger.vectors import make_ledger
 from learning.schemes.nodes import Centred, Circle, OneSided
 from learning.schemes.wave import LockIn
 from scenarios.build import make_setup
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from substrate.dynamics.methods import Phase
 from substrate.dynamics.phases import Phases
 from tests.networks import random_batch, random_chip

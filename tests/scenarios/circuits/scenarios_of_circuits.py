@@ -11,8 +11,8 @@ import tomlkit
 
 from scenarios.build import make_any_setup
 from scenarios.circuits.setup import CircuitSetup
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import LoadedScenario, load_scenario
+from scenarios.language.places import CATALOGUE
 
 LAYERS: dict[str, Any] = {
     "schema": 1,

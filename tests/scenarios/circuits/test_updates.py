@@ -3,8 +3,8 @@
 import pytest
 
 from scenarios.language.faults import ScenarioError, format_dotted_key
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from tests.scenarios.circuits.scenarios_of_circuits import GRAPH, LAYERS, LEARNER, RHEOSTATS, change, set_up
 
 UPDATE = LEARNER["devices"]["update"]

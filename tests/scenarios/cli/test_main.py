@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.cli.main import main
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from scenarios.results import store
 from tests.scenarios.files import MEASURE, SETTLE, write_scenario
 

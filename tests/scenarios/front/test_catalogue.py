@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scenarios.front.progress import Progress
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from scenarios.results import store
 from scenarios.run.run import RunOptions, run_scenario
 from scenarios.sweeps.design import list_points

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nudgelab
-from scenarios.language.files import CATALOGUE
+from scenarios.language.places import CATALOGUE
 
 NAMES = sorted(path.relative_to(CATALOGUE).with_suffix("").as_posix() for path in CATALOGUE.glob("circuits/*.toml"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scenarios.language import load
-from scenarios.language.files import CATALOGUE
+from scenarios.language.places import CATALOGUE
 from tests.scenarios.language import fuzz
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from scenarios.data.datasets import Outline
 from scenarios.experiments.estimate import estimate_workload
-from scenarios.language.files import CATALOGUE
 from scenarios.language.load import load_scenario
+from scenarios.language.places import CATALOGUE
 from scenarios.report.explain import explain_scenario
 from scenarios.schema.scenario import ScenarioSpec
 from substrate.engine import door
