@@ -1,6 +1,7 @@
 """How the site is built from these pages: ``sphinx-build -W -n --keep-going docs docs/_build``."""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -9,7 +10,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS / "_extensions")]
 project = "nudgelab"
 author = "the authors of nudgelab"
 copyright = author  # noqa: A001  the name that Sphinx asks for
-version = release = "0.1.0"
+version = release = metadata.version("nudgelab")
 
 extensions = [
     "mathml",

@@ -1,9 +1,11 @@
 """Every code block of the pages is right: it runs, it is a good scenario, it is a command that exists."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+import nudgelab
 from scenarios.experiments import figures
 from tests.docs.blocks import PREPARES, SHOWN, TRIES, Page, find_blocks, is_alike, split_commands
 from tests.own_kinds import only_here
@@ -108,6 +110,12 @@ def list_entries(page):
     lists = [block.text for block in find_blocks(page.read_text(encoding="utf-8")) if block.kind == "{toctree}"]
     names = [line for text in lists for line in text.splitlines() if line and not line.startswith(":")]
     return [page.parent / f"{name}.md" for name in names if not name.startswith("generated/")]
+
+
+def test_every_name_of_the_front_door_is_in_the_reference():
+    page = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE)
+    assert sorted(named) == sorted(set(nudgelab.__all__) - {"main"})
 
 
 def test_every_page_stands_in_one_list():
