@@ -275,6 +275,7 @@ def make_design(scenario: ScenarioSpec, topology: Topology, activation: str | Cu
         batch=scenario.task.batch,
         synapse=physical.synapse if physical else "virtual-ground",
         volt_ratio=physical.volt_ratio if physical else 1.0,
+        arrays=scenario.learning.write.extra_arrays,
     )
 
 

@@ -213,8 +213,26 @@ class ClampingBench(CircuitBench, Protocol):
         ...
 
 
+class ExtraArrays(NamedTuple):
+    """Arrays of cells that every block has beside its first one; their blocks are named by `name_array_block`."""
+
+    gains: tuple[float, ...] = ()
+    """Gain with which each enters the effective weights; one of 0 is only read by the controller."""
+
+    reference_sigma: float = 0.0
+    """Spread of what is subtracted from their cells around the right value; units of the weight."""
+
+
+def name_array_block(array: int, block: str) -> str:
+    """Return the name of a block in an array of cells: ``array-1/weight/l1-l2``; in the first one, 0, its own."""
+    return f"array-{array}/{block}" if array else block
+
+
 class WritableBench(Protocol):
-    """What a controller that writes cells may do with them."""
+    """What a controller that writes cells may do with them.
+
+    Blocks of further arrays of cells, where the chip has them, go by the names of `name_array_block`.
+    """
 
     def write(self, changes: Mapping[str, Array]) -> None:
         """Request changes of the programmed parameters, by block name such as ``weight/l1-l2``."""
@@ -223,7 +241,8 @@ class WritableBench(Protocol):
     def read_cells(self, block: str, chosen: NDArray[np.bool_]) -> Array:
         """Read cells of a block one by one, those that are `chosen` (a bool array of its shape); return (cells,).
 
-        What is read is the effective weight, noise of the write included, as the units feel it.
+        What is read is the effective weight, noise of the write included, as the units feel it. Cells of a further
+        array are read through the units, row by row: with their read noise and converter.
         """
         ...
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from devices.kinds import KindRegistry
 from devices.parameters import Parameters
-from substrate.protocol import Port, WritableBench
+from substrate.protocol import ExtraArrays, Port, WritableBench
 
 from ..optimisers.schedule import TrainingMoment
 
@@ -72,12 +72,20 @@ class WritePolicy(Parameters):
     """Whether it hands on whole nominal steps."""
 
     reads_cells: ClassVar[bool] = False
-    """Whether it reads cells one by one."""
+    """Whether it reads cells one by one until they are right."""
+
+    rescales: ClassVar[bool] = False
+    """Whether every cell gets its requests at a scale of its own, which is no error."""
+
+    @property
+    def extra_arrays(self) -> ExtraArrays:
+        """Arrays of cells that it needs beside the first one; it reads and writes them by `name_array_block`."""
+        return ExtraArrays()
 
     @property
     def needs(self) -> frozenset[Port]:
         """Ports of the bench that it needs."""
-        return frozenset({"cell-read"}) if self.reads_cells else frozenset()
+        return frozenset({"cell-read"}) if self.reads_cells or self.extra_arrays.gains else frozenset()
 
     def choose_changes(
         self, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment
@@ -123,7 +131,7 @@ class WritePolicy(Parameters):
 
     def find_faults(self, cells: KnownCells) -> list[tuple[str, str, str]]:
         """Return why it cannot write some cells: key of its own or nothing, message and hint."""
-        if self.reads_cells and (cells.copied or cells.forgetful):
+        if (self.reads_cells or self.extra_arrays.gains) and (cells.copied or cells.forgetful):
             why = "one number has several cells" if cells.copied else "they forget between writes"
             return [("", f"`{self.kind}` reads cells one by one, but {why}", 'take "accumulate"')]
         if not self.counts_steps:

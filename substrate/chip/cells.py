@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.random import Stream
 from devices.synapse.cell import WeightDevices, sample_path_gains
 from devices.synapse.conductance import (
     PolarityDevices,
@@ -24,7 +25,7 @@ from devices.synapse.conductance import (
 )
 from devices.synapse.measured import CellSample, MeasuredMap
 
-from .design import Design, Fabrication
+from .design import Design
 from .wires import End, compute_tiled_transfer
 
 Array = NDArray[np.float64]
@@ -37,8 +38,8 @@ class FabricatedCells:
     ----------
     design : Design
         Wiring and devices.
-    fabrication : Fabrication
-        Names the draws.
+    stream : callable
+        ``stream(purpose)`` names the draws.
 
     Raises
     ------
@@ -46,9 +47,9 @@ class FabricatedCells:
         If cells behind wires are no pairs.
     """
 
-    def __init__(self, design: Design, fabrication: Fabrication) -> None:
+    def __init__(self, design: Design, stream: Callable[[str], Stream]) -> None:
         topology, devices = design.topology, design.devices
-        self._design, self._parts, self._stream = design, devices, fabrication.stream
+        self._design, self._parts, self._stream = design, devices, stream
         feedback = devices.feedback.over(devices.weights)
         if devices.wires.segment and "single" in {feedback.cell, devices.weights.cell}:
             raise ValueError('devices.wires needs conductances: set devices.weights.cell = "pair"')

@@ -70,8 +70,6 @@ class Chip:
         self.topology = design.topology
         self.fabrication = fabrication
         self._fabric = ChipWeights(design, programmed, fabrication)
-        self.programmed = self._fabric.programmed
-        """Requested parameters by block."""
         self.effective = self._fabric.effective
         """Parameters the units really feel, by block."""
         self.writer = self._fabric.writer
@@ -106,6 +104,21 @@ class Chip:
         """Mean activity over the window of the last settling, if its phase has one."""
 
     @property
+    def programmed(self) -> Mapping[str, Array]:
+        """Requested parameters by block, summed over all arrays of cells that the units feel."""
+        return self._fabric.record
+
+    @property
+    def stored(self) -> Mapping[str, Array]:
+        """Requested parameters of every array of cells; the first one by the names of the blocks."""
+        return self._fabric.stored
+
+    @property
+    def kept(self) -> dict[str, Array]:
+        """What another chip object of the same silicon needs to go on: `stored`, and what `writer` keeps beside it."""
+        return dict(self.stored) | self.writer.kept
+
+    @property
     def machine(self) -> Machine:
         """The chip as an engine takes it; its arrays follow the writes."""
         return self._machine
@@ -132,13 +145,12 @@ class Chip:
 
     def variant(self, **parts: Any) -> Self:
         """Return the same silicon and programmed parameters with other parts of the design, see `Design.replace`."""
-        design, kept = self.design.replace(**parts), self.programmed | self.writer.kept
-        return type(self)(design, kept, self.fabrication, self._machine.threads)
+        return type(self)(self.design.replace(**parts), self.kept, self.fabrication, self._machine.threads)
 
     def reprogrammed(self, blocks: Mapping[str, Array]) -> Self:
         """Return the same silicon with other parameters in some of its blocks."""
-        kept = self.programmed | self.writer.kept | dict(blocks)
-        return type(self)(self.design, kept, self.fabrication, self._machine.threads)
+        first = {name: block - self._fabric.extra.sum_programmed(name) for name, block in blocks.items()}
+        return type(self)(self.design, self.kept | first, self.fabrication, self._machine.threads)
 
     @property
     def causes(self) -> list[str]:
@@ -438,11 +450,15 @@ class Chip:
         ValueError
             If the block has no cells, or not as many as are chosen from.
         """
-        cells = self.effective.get(block)
+        extra = block in self._fabric.extra.programmed
+        cells = self._fabric.read_array(block) if extra else self.effective.get(block)
         if cells is None or block.startswith("readout/") or cells.shape != chosen.shape:
             raise ValueError(f"{block!r} has no cells of shape {chosen.shape} that can be read")
         self._account.read_cells(int(np.count_nonzero(chosen)))
-        return cells[chosen]
+        if not extra:
+            return cells[chosen]
+        units = self.topology.columns[self.topology.ends[self._fabric.extra.find_block(block)]]
+        return self._reader.read_cells(cells, chosen, units)
 
     @property
     def budget(self) -> Budget:

@@ -17,6 +17,7 @@ from devices.synapse.measured import CellSample, MeasuredMap
 from ..dynamics.methods import Dynamics
 from ..dynamics.phases import Phases
 from ..network.topology import Topology
+from ..protocol import ExtraArrays
 from ..units.physical import Synapse
 
 Array = NDArray[np.float64]
@@ -64,6 +65,9 @@ class Design(NamedTuple):
 
     batch: int = 1
     """Samples that follow each other on the chip between two writes; see `substrate.chip.boards.regimes`."""
+
+    arrays: ExtraArrays = ExtraArrays()
+    """Arrays of cells that every block has beside its first one."""
 
     def part(self, name: str) -> Any:
         """Return a field of the design, or a block of its devices."""

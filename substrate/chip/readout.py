@@ -122,6 +122,42 @@ class ReadChain:
         self._reads += 1
         return self._plane(value, 0, waits=False, signed=True, at_once=True)
 
+    def read_cells(self, cells: Array, chosen: NDArray[np.bool_], units: slice) -> Array:
+        """Return what is read of the chosen cells of an array, row by row through the units that they drive, (cells,).
+
+        A row is driven alone, by one unit of activity, and read at once: converter centred at 0, no hold. Noise that is
+        slow is left out.
+
+        Parameters
+        ----------
+        cells : array (rows, columns) or (columns,)
+            What there is to be read; a block of biases is one row.
+        chosen : bool array like `cells`
+            Which are read.
+        units : slice
+            Units behind the columns.
+        """
+        self._reads += 1
+        noise, adc = self._design.devices.noise, self._design.devices.converters.readout
+        asked = np.atleast_2d(chosen)
+        rows = asked.any(axis=1)
+        asked, exact, name = asked[rows], np.atleast_2d(cells)[rows], f"{self._name}/{self._reads}"
+        value = exact
+        if noise.read:
+            value = value + noise.read * self._stream(f"array-read/{name}").normal(value.shape)
+        if noise.read_relative:
+            fresh = self._stream(f"array-read-relative/{name}").normal(value.shape)
+            value = value + noise.read_relative * np.abs(exact) * fresh
+        if adc is not None:
+            # The converters of all units, of which those behind these columns count.
+            whole = np.zeros((len(value), self._design.topology.units))
+            whole[:, units] = value
+            draw = self._stream(f"array-adc/{name}").uniform(whole.shape) if adc.stochastic else None
+            whole, outside = convert_readout(adc, whole, draw, True, self._made[0][0])
+            value, lost = whole[:, units], outside[:, units] & asked
+            self.clipped = self.clipped.plus(ClipCounts(int(asked.sum()), int(lost.sum())))
+        return np.asarray(value[asked])
+
     def _plane(
         self,
         value: Array,

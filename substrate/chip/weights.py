@@ -18,6 +18,7 @@ from ..dynamics.machine import Machine, UnitNoise
 from ..engine.door import load_engine
 from ..network.topology import Topology
 from ..protocol import Readout, State
+from .arrays import ExtraCells
 from .boards.noisy_cells import NoisyCells, Rest
 from .boards.regimes import CellProcess
 from .boards.second import SecondBoard
@@ -62,11 +63,16 @@ class ChipWeights:
         """Counts of all writes."""
         self._places = {block: k for k, block in enumerate(topology.shapes)}
         self._name, self._writes = "", 0
-        self._cells = FabricatedCells(design, fabrication)
+        self._cells = FabricatedCells(design, self._stream)
         self._feeling = design.devices.acting("feel")
         laws = design.devices.update, design.devices.retention
         measured, partners = design.measured_cells, self._cells.partners
-        self.writer = Writer(*laws, topology.shapes, self._stream, programmed, measured, partners, topology.mirror)
+        self.extra = ExtraCells(design, fabrication, partners, programmed)
+        """The cells of further arrays."""
+        self.stored: Mapping[str, Array] = self.programmed | self.extra.programmed
+        """What the cells of every array were asked for; the first array by the names of the blocks."""
+        shapes = topology.shapes | self.extra.shapes
+        self.writer = Writer(*laws, shapes, self._stream, programmed, measured, partners, topology.mirror)
         """The cells as they are written."""
         self._offsets = sample_drive_offsets(
             topology.units, design.devices.neurons.offset, self._stream("neurons/offset")
@@ -83,7 +89,7 @@ class ChipWeights:
         self._conductances: dict[str, Array] = {}
         blocks = check_programmed_blocks(topology, programmed)
         _check_partners_equal(design, blocks, self._cells.partners)
-        self._programme(blocks)
+        self._programme(self.extra.programmed | blocks)
         self.unreached = {name: self._beyond(name) for name in self._places if name not in self._cells.partners}
         """Cells that could not take the weight they were programmed to when the chip was made, by block.
 
@@ -97,6 +103,13 @@ class ChipWeights:
         if self._design.topology.classes is None:
             return None
         return Readout(self.effective["readout/weight"], self.effective["readout/bias"])
+
+    @property
+    def record(self) -> Mapping[str, Array]:
+        """Requested parameters by block, summed over the arrays that the units feel."""
+        if not any(self._design.arrays.gains):
+            return self.programmed
+        return {name: block + self.extra.sum_programmed(name) for name, block in self.programmed.items()}
 
     @property
     def frozen(self) -> bool:
@@ -172,7 +185,7 @@ class ChipWeights:
             If a block does not exist, has another shape or a change is not finite; nothing is written.
         """
         for block, change in changes.items():
-            if block not in self.programmed or change.shape != self.programmed[block].shape:
+            if block not in self.stored or change.shape != self.stored[block].shape:
                 raise ValueError(f"{block!r} of shape {change.shape} is no block of this chip")
             if not np.isfinite(change).all():
                 raise ValueError(f"the change of {block!r} is not finite")
@@ -186,7 +199,7 @@ class ChipWeights:
             written = self.writer.write(block, self.held[block], asked, name)
             after[block] = written.weight
             pulses += written.pulses * self._copies(block)
-            place = self._places[block]
+            place = self._places[self.extra.find_block(block)]
             self.tally.lost[place] += written.lost
             self.tally.cut[place] += written.cut
             if asked is not change:
@@ -260,15 +273,20 @@ class ChipWeights:
 
     def _change(self, after: Mapping[str, Array]) -> None:
         """Move cells to `after`, and count those that stay although they were to move."""
-        limits = self._cells.limited, self.writer.bounded
-        limited = {block: self.held[block] for block in after if any(limit(block) for limit in limits)}
+        limited = {block: self.held[block] for block in after if self._is_limited(block)}
         touched = {block: after[block] != before for block, before in limited.items()}
         # A cell that is not touched keeps its request.
-        kept = {b: np.where(touched[b], after[b], self.programmed[b]) for b in limited}
-        aged = self.programmed if self.writer.forgetting else {}
+        kept = {b: np.where(touched[b], after[b], self.stored[b]) for b in limited}
+        aged = dict(self.stored) if self.writer.forgetting else {}
         self._programme(aged | dict(after) | kept)
         for block, before in limited.items():
-            self.tally.lost[self._places[block]] += int(np.count_nonzero(touched[block] & (self.held[block] == before)))
+            stayed = int(np.count_nonzero(touched[block] & (self.held[block] == before)))
+            self.tally.lost[self._places[self.extra.find_block(block)]] += stayed
+
+    def _is_limited(self, name: str) -> bool:
+        """Tell whether cells cannot take any weight."""
+        cells, block = self.extra.find_cells(name, self._cells)
+        return cells.limited(block) or self.writer.bounded(name)
 
     def _beyond(self, name: str) -> int:
         """Return how many cells of a block keep another weight because of a window or bounds of their own."""
@@ -276,15 +294,22 @@ class ChipWeights:
         kept = self.writer.within(name, self._cells.within(name, weight))
         return int(np.count_nonzero(kept != weight))
 
+    def read_array(self, name: str) -> Array:
+        """Return what there is to be read of the cells of a further array, of the shape of its block."""
+        return self.extra.read(name, self._hold_block(name))
+
     def _programme(self, blocks: Mapping[str, Array]) -> None:
         self.perturb({})
         partners, mirror = self._cells.partners, self._design.topology.mirror
         mirrored = {back: mirror(f, blocks[f]) for back, f in partners.items() if f in blocks}
         for name, block in (dict(blocks) | mirrored).items():
-            self.programmed[name][...] = block
-            self.held[name] = held = self.writer.within(name, self._cells.held(name, self.programmed[name]))
-            felt = self.writer.felt(name, held)
+            cells, own = self.extra.find_cells(name, self._cells)
+            self.stored[name][...] = block
+            self.held[name] = self.writer.within(name, cells.held(own, self.stored[name]))
+        for name in self.extra.list_felt(blocks):
+            felt = self._hold_block(name)
             self.effective[name][...] = self._cells.effective(name, felt)
+            self.extra.add_to(self.effective[name], name, self._hold_block)
             self._feel(name)
             if self._design.synapse != "virtual-ground" and name.startswith("weight/"):
                 self._conductances[name] = self._cells.conductance(name, felt)

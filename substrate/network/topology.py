@@ -107,6 +107,11 @@ class Topology:
         return shapes
 
     @cached_property
+    def ends(self) -> dict[str, str]:
+        """Layer that every block of weights and biases drives."""
+        return {c.block: c.post for c in self.connections} | {f"bias/{name}": name for name in self.names}
+
+    @cached_property
     def cells(self) -> dict[str, tuple[int, ...]]:
         """Shape of the cells of every block, in the order of their flat vector: its own, unless it is copied."""
         return self.shapes | {c.block: c.kind.cells for c in self.connections}

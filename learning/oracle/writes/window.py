@@ -37,7 +37,7 @@ class ReplayedPolicy(NamedTuple):
     """Sum of the requests."""
 
     pulses: Blocks
-    """Pulses of every cell, without those of refreshes."""
+    """Pulses of every cell, without those of refreshes; those of further arrays by `name_array_block`."""
 
     forecast: dict[str, float]
     """Cosine that a formula of few numbers gives, see `forecast_cosine`."""
@@ -102,7 +102,7 @@ def replay_window(
     """
     copies = []
     for policy in policies:
-        variant = chip.variant()
+        variant = chip.variant(arrays=policy.extra_arrays)
         copies.append(_Copy(policy, variant, WitnessedChip(variant), {}))
     total: Blocks = {}
     for step, (samples, request) in enumerate(requests):

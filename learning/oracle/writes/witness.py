@@ -11,12 +11,13 @@ Of the request to the change of what the units feel every step has a name; the t
 The mean law follows the pulses of a write one by one through the states that they lead to: ``gain`` is what both
 directions share of a step that is not nominal, ``asymmetry`` what the up step has more, ``window`` what bounds,
 refreshes of pairs and the window of the cells take away. Up to the write noise all
-is that of stored numbers; ``spread`` is what mismatch, wires and gains of paths make of their change.
+is that of stored numbers; ``spread`` is what mismatch, wires and gains of paths make of their change. Where a weight
+has several arrays of cells, every term is the sum over them, each times the gain with which the units feel it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from devices.programming.laws import Pulsed
 from devices.programming.mean_step import MeanWalk, walk_cells, walk_pairs
 from substrate.chip.chip import Chip
 from substrate.chip.programming import COMMON, NOISE
+from substrate.protocol import name_array_block
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -49,19 +51,21 @@ class WitnessedChip:
         self._chip = chip
         partners = chip.writer.partners
         names = [name for name in chip.topology.shapes if not name.startswith("readout/") and name not in partners]
-        self._begin = {name: self._state(name) for name in names}
-        self._noise = {name: self._read_noise(name) for name in names}
+        gains = (1.0, *chip.design.arrays.gains)
+        self._owners = {name_array_block(n, name): (name, gain) for name in names for n, gain in enumerate(gains)}
+        self._begin = {name: self._state(name) for name in self._owners}
+        self._noise = {name: self._read_noise(name) for name in self._owners}
         self._effective = {name: chip.effective[name].copy() for name in names}
         self._left = {name: state.copy() for name, state in self._begin.items()}
-        shapes = {name: state.shape for name, state in self._begin.items()}
+        shapes = {name: self._begin[name].shape for name in names}
         self.handed: Blocks = {name: np.zeros(shape) for name, shape in shapes.items()}
         """Changes that were handed on, by block of stored numbers."""
         self.terms: dict[str, Blocks] = {
             name: {term: np.zeros(shape) for term in (*WRITTEN, "forgetting")} for name, shape in shapes.items()
         }
         """Sums of the terms of all writes, by block."""
-        self.pulses: Blocks = {name: np.zeros(shape) for name, shape in shapes.items()}
-        """Pulses of every cell, without those of refreshes."""
+        self.pulses: Blocks = {name: np.zeros(state.shape) for name, state in self._begin.items()}
+        """Pulses of every cell, without those of refreshes, by block and, of further arrays, by their names."""
         self.fractions: dict[str, float] = dict.fromkeys(shapes, 0.0)
         """Sum over the writes of the mean of ``f (1 - f)``, where f is the part of a step in what was handed on."""
 
@@ -82,18 +86,19 @@ class WitnessedChip:
         before = {name: np.array(writer.state(name, chip.held[name], waits=1)) for name in changing}
         chip.write(changes)
         for name, state in before.items():
-            self.terms[name]["forgetting"] += state - self._left[name]
+            owner, gain = self._owners[name]
+            self.terms[owner]["forgetting"] += gain * (state - self._left[name])
             self._left[name] = self._state(name)
         for name, handed in asked.items():
             self._take_apart(name, handed, before[name], common.get(name))
 
     def kept(self, block: str) -> Array:
-        """Return what the cells of a block keep more than at the beginning."""
-        return self._state(block) - self._begin[block]
+        """Return what the cells of a block keep more than at the beginning, over all arrays that the units feel."""
+        return self._add_up(block, lambda name: self._state(name) - self._begin[name])
 
     def noise(self, block: str) -> Array:
         """Return what the write noise of a block is more than at the beginning."""
-        return self._read_noise(block) - self._noise[block]
+        return self._add_up(block, lambda name: self._read_noise(name) - self._noise[name])
 
     def spread(self, block: str) -> Array:
         """Return what effective weights changed by more than what cells keep and the noise of their writes.
@@ -104,6 +109,11 @@ class WitnessedChip:
         if now.shape != self._begin[block].shape:
             return np.zeros_like(self._begin[block])
         return np.asarray(now - before - self.kept(block) - self.noise(block))
+
+    def _add_up(self, block: str, find: Callable[[str], Array]) -> Array:
+        """Return the sum over the arrays of a block, each times its gain; the first one as it is."""
+        others = [(name, gain) for name, (owner, gain) in self._owners.items() if owner == block != name and gain]
+        return np.asarray(sum((gain * find(name) for name, gain in others), start=find(block)))
 
     def _state(self, name: str) -> Array:
         return np.array(self._chip.writer.state(name, self._chip.held[name]))
@@ -123,31 +133,33 @@ class WitnessedChip:
 
     def _take_apart(self, name: str, handed: Array, before: Array, common: Array | None) -> None:
         """Add the terms of one write of a block, which closed at what its cells keep now."""
-        chip, law, terms = self._chip, self._chip.design.devices.update, self.terms[name]
-        now = self._state(name)
+        chip, law, (owner, gain) = self._chip, self._chip.design.devices.update, self._owners[name]
+        terms, now = self.terms[owner], self._state(name)
         # A cell that was given more than it can hold keeps that request until it moves.
-        raw = chip.writer.within(name, chip.programmed[name])
-        self.handed[name] += handed
+        raw = chip.writer.within(name, chip.stored[name])
+        self.handed[owner] += gain * handed
         if not isinstance(law, Pulsed):
             # Without pulses: the number that was programmed, where the request fits the cells.
             aimed = chip.writer.within(name, before + handed)
             touched = handed != 0.0
-            terms["cycle"] += np.where(touched, raw - aimed, 0.0)
-            terms["window"] += now - before - handed - np.where(touched, raw - aimed, 0.0)
+            scatter = np.where(touched, raw - aimed, 0.0)
+            terms["cycle"] += gain * scatter
+            terms["window"] += gain * (now - before - handed - scatter)
             return
         pulses = chip.writer.pulses[name]
         nominal = pulses * law.step
         part = np.abs(handed) / law.step % 1.0
-        self.fractions[name] += float(np.mean(part * (1.0 - part)))
         self.pulses[name] += np.abs(pulses)
+        if name == owner:
+            self.fractions[name] += float(np.mean(part * (1.0 - part)))
         walk = self._walk(name, before, common, pulses)
         mean = before + nominal + walk.gain + walk.asymmetry + walk.window
         cycle = np.where(pulses != 0, raw - mean, 0.0)
-        terms["granularity"] += nominal - handed
-        terms["gain"] += walk.gain
-        terms["asymmetry"] += walk.asymmetry
-        terms["cycle"] += cycle
-        terms["window"] += now - before - nominal - walk.gain - walk.asymmetry - cycle
+        terms["granularity"] += gain * (nominal - handed)
+        terms["gain"] += gain * walk.gain
+        terms["asymmetry"] += gain * walk.asymmetry
+        terms["cycle"] += gain * cycle
+        terms["window"] += gain * (now - before - nominal - walk.gain - walk.asymmetry - cycle)
 
     def _walk(self, name: str, before: Array, common: Array | None, pulses: NDArray[np.int32]) -> MeanWalk:
         """Return what the pulses of a write do in the mean."""

@@ -175,13 +175,13 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
 def _stop_if_asked(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     """Leave with a checkpoint if the watch asks to stop."""
     if job.watch.stopped():
-        checkpoint.write_checkpoint(job.kept, log, chip.programmed | chip.writer.kept, log.written(chip))
+        checkpoint.write_checkpoint(job.kept, log, chip.kept, log.written(chip))
         raise Interrupted(f"stopped after {log.trainee.epoch} epochs: the same command goes on from here")
 
 
 def _save_checkpoint(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     try:
-        checkpoint.write_checkpoint(job.kept, log, chip.programmed | chip.writer.kept, log.written(chip))
+        checkpoint.write_checkpoint(job.kept, log, chip.kept, log.written(chip))
     except StoreWriteError as error:
         job.watch.say(f"the training goes on without a new checkpoint: {error}")
 

@@ -32,6 +32,9 @@ class Recorder:
     def write(self, changes):
         self.asked.append(dict(changes))
 
+    def read_cells(self, block, chosen):  # noqa: ARG002
+        return np.zeros(np.count_nonzero(chosen))
+
     def mirror(self, block, request):  # noqa: ARG002
         return request.T
 
