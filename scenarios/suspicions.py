@@ -17,6 +17,7 @@ from .language.load import LoadedScenario
 from .schema.circuit.scenario import CircuitSpec
 from .schema.scenario import ScenarioSpec
 from .suspicions_data import find_data_suspicions, find_weight_suspicions
+from .suspicions_writes import find_write_suspicions
 
 if TYPE_CHECKING:
     from .build import AnySetup
@@ -87,6 +88,7 @@ def find_suspicions(loaded: LoadedScenario, setup: AnySetup | None, shelf: Shelf
         *_find_step_suspicions(plain),
         *_find_speed_suspicions(plain),
         *_find_tolerance_suspicions(plain),
+        *find_write_suspicions(plain),
     ]
     found += [*_find_energy_suspicions(scenario), *_find_unreached_layers(scenario)]
     if setup is not None:

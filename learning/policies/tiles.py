@@ -1,10 +1,10 @@
 """Weights are held by several arrays of cells, each finer than the last: ``W = sum_n gamma^n W_n``.
 
-Every array holds what those before it leave (arXiv 2510.02516). Of a request each array gets the whole steps that are in
-what is left, and the finest one the rest. What adds up there is carried up, row by row: array n-1 takes
-``k = rint(gamma W_n / s)`` steps s, and array n gives up ``k s / gamma``, in whole steps too, the rest of which falls to
-those after it. Of a weight ``gamma^(N-1) s / sqrt 12`` is missing then (rms), as long as an array can fill half a step of
-the one before: ``gamma w_max >= s / 2``.
+Every array holds what those before it leave (arXiv 2510.02516). Of a request each array gets the whole steps that are
+in what is left, and the finest one the rest. What adds up there is carried up, row by row: array n-1 takes
+``k = rint(gamma W_n / s)`` steps s, and array n gives up ``k s / gamma``, in whole steps too, the rest of which falls
+to those after it. Of a weight ``gamma^(N-1) s / sqrt 12`` is missing then (rms), as long as an array can fill half a
+step of the one before: ``gamma w_max >= s / 2``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from substrate.protocol import ExtraArrays, WritableBench, name_array_block
 from ..optimisers.schedule import TrainingMoment
 from .policy import POLICIES, Array, Blocks, KnownCells, Memory, WritePolicy, split_requests
 from .rows import count_rows, read_rows
-
 
 _HALF = 0.5 + 1e-9
 """Share of a step from which on it is carried, with room for rounding."""
@@ -42,8 +41,8 @@ class Tiles(WritePolicy):
     carried."""
 
     carry_every: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """Batches in which every row of every array is read and carried up once; 1 to 1e6. In that time requests below a step
-    of the next array may not add up to more than the finest can hold, ``gamma^(tiles - 1) w_max``."""
+    """Batches in which every row of every array is read and carried up once; 1 to 1e6. In that time requests below a
+    step of the next array may not add up to more than the finest can hold, ``gamma^(tiles - 1) w_max``."""
 
     counts_steps: ClassVar[bool] = True
 

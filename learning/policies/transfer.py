@@ -38,6 +38,10 @@ _IDLE = {
 """Keys that act in some versions, these, and what the others lack."""
 
 
+_NEAR = 1e-6
+"""Distance of two rates below which their quotient is taken beside the singular point."""
+
+
 class _Rows(NamedTuple):
     """Which rows of a block are read next, (rows,) all."""
 
@@ -75,8 +79,8 @@ class Transfer(WritePolicy):
     read of its row."""
 
     chop: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
-    """Turns of a sign per read of its row, above 0 to 0.5: the chance of one, or one over the period. After a turn the
-    fast cells hold the other sign: the batches from turn to turn must be well above ``1 / E|q|``, in which they follow."""
+    """Turns of a sign per read of its row, above 0 to 0.5: the chance of one, or one over the period. After a turn fast
+    cells hold the other sign: the batches from turn to turn must be well above ``1 / E|q|``, in which they follow."""
 
     turns: Literal["random", "regular"] = "random"
     """Whether signs of `chopped` turn by chance or after every so many reads."""
@@ -193,6 +197,33 @@ class Transfer(WritePolicy):
         steps = np.trunc(buffer)
         buffer -= (1.0 - self.momentum) * steps
         return np.asarray(steps * step)
+
+    def count_turn_batches(self, shape: tuple[int, ...]) -> float:
+        """Return the batches from one turn of a sign to the next, in the mean, in a block of this shape."""
+        count = count_rows(shape)
+        reads = 1.0 / self.chop if self._draws else self.period
+        return reads * self.every * count / min(self.rows, count)
+
+    def compute_turn_share(self, x: float) -> float:
+        """Return the share of ``A*`` that turns of signs leave; 1 without any.
+
+        ``1 - tanh(x)/x`` if they are regular, x/(1 + x) by chance; to that of `agad` comes the mean that it takes off.
+
+        Parameters
+        ----------
+        x : float
+            Half the batches from turn to turn over those in which fast cells follow, ``1 / E|q|``.
+        """
+        if self.version not in ("chopped", "agad"):
+            return 1.0
+        if self._draws:
+            return x / (1.0 + x)
+        share = 1.0 - math.tanh(x) / x
+        if self.version == "agad":
+            # Mean of a signal that turns and relaxes, with a memory of 1/tail of the time from turn to turn.
+            off = 2.0 * x if abs(self.tail - 2.0 * x) > _NEAR else 2.0 * x + _NEAR
+            share += (self.tail * math.tanh(x) - off * math.tanh(0.5 * self.tail)) / (self.tail - off)
+        return share
 
     def count_bits(self, shape: tuple[int, ...]) -> float:
         """Return the bits of the numbers of every cell, and of a sign per row."""

@@ -11,6 +11,7 @@ from devices.synapse.retention import sample_drift_exponents
 from substrate.chip.causes import classify_cause, list_unsettled_phases
 from substrate.chip.chip import Chip
 from substrate.chip.programming import Writer
+from substrate.protocol import name_array_block
 from substrate.settling.equilibrium import Audit
 
 from ..results.store import Group, Variable
@@ -115,7 +116,28 @@ def make_device_groups(chip: Chip, start: Chip | None = None) -> dict[str, Group
         found = make_cell_variables(chip, block, (chip.topology.name_bias_dim(name),))
         found |= count_unreached_cells(start or chip, block)
         biases |= {f"{key}_{name}": variable for key, variable in found.items()}
-    return groups | ({"devices/bias": biases} if biases else {}) | make_cell_noise_group(chip)
+    groups |= {"devices/bias": biases} if biases else {}
+    return groups | _make_array_groups(chip) | make_cell_noise_group(chip)
+
+
+def _make_array_groups(chip: Chip) -> dict[str, Group]:
+    """Return what further arrays of cells were asked for, and what their cells are like; nothing without any."""
+    arrays, groups = range(1, 1 + len(chip.design.arrays.gains)), dict[str, Group]()
+    places = {c.block: (f"arrays/{c.name}", c.kind.dims, "") for c in chip.topology.connections}
+    places |= {
+        f"bias/{name}": ("arrays/bias", (chip.topology.name_bias_dim(name),), f"_{name}")
+        for name in chip.topology.names
+    }
+    for block, (place, dims, end) in places.items():
+        for array in arrays:
+            name = name_array_block(array, block)
+            if name not in chip.stored:  # one number of a pair has its cells in the other direction
+                continue
+            text = "what was requested of the cells of a further array, before its gain"
+            found = {"programmed": Variable(dims, chip.stored[name].copy(), long_name=text)}
+            found |= {k: v for k, v in make_cell_variables(chip, name, dims).items() if not k.startswith("nominal_")}
+            groups[place] = groups.get(place, {}) | {f"array_{array}_{key}{end}": one for key, one in found.items()}
+    return groups
 
 
 def make_readout_group(clipped: ClipCounts) -> Group:

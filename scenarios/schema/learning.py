@@ -12,6 +12,7 @@ from devices.hardware import Devices
 from devices.kinds import KindRegistry
 from devices.neuron.curves import NOT_RISING, is_rising
 from devices.parameters import Parameters
+from devices.programming.laws import Pulsed
 from learning.optimisers.optimiser import Optimiser, Sgd
 from learning.policies.direct import Direct
 from learning.policies.policy import POLICIES, KnownCells, WritePolicy
@@ -77,7 +78,11 @@ def describe_cells(devices: Devices, topology: Topology | None = None) -> KnownC
 
 
 def find_write_faults(
-    learning: Learning, compared: Sequence[WritePolicy], devices: Devices, connections: Sequence[PathSpec]
+    learning: Learning,
+    compared: Sequence[WritePolicy],
+    devices: Devices,
+    connections: Sequence[PathSpec],
+    loaded: bool = False,
 ) -> Found:
     """Return why write policies cannot write the cells of a scenario.
 
@@ -91,6 +96,8 @@ def find_write_faults(
         With the cells.
     connections : sequence
         As in ``[network]``.
+    loaded : bool
+        Whether cells load the units that they drive.
     """
     cells = describe_cells(devices)
     if any(getattr(path, "cells", None) == "per-position" for path in connections):
@@ -100,8 +107,41 @@ def find_write_faults(
     return [
         ((*place, *filter(None, [key])), message, hint)
         for place, policy in places
-        for key, message, hint in policy.find_faults(cells)
+        for key, message, hint in [
+            *policy.find_faults(cells),
+            *_find_array_faults(policy, devices, connections, loaded),
+        ]
     ]
+
+
+def _find_array_faults(
+    policy: WritePolicy, devices: Devices, connections: Sequence[PathSpec], loaded: bool
+) -> list[tuple[str, str, str]]:
+    """Return why blocks cannot have the further arrays of cells that a policy needs."""
+    gains, law, name = policy.extra_arrays.gains, devices.update, f"`{policy.kind}` needs further arrays of cells"
+    if not gains:
+        return []
+    found, other = [], 'take "accumulate"'
+    if kernels := [path.path for path in connections if not isinstance(path, str)]:
+        found.append((f"{name}, which are read row by row, but {kernels[0]} is a convolution", other))
+    if policy.rescales and isinstance(law, Pulsed) and law.one_sided is not None:
+        words = f"{name} that pulses move both ways, but one-sided pairs only fill up"
+        found.append((words, "leave out devices.update.one_sided"))
+    files = {"weights": devices.weights.measured, "feedback": devices.feedback.measured}
+    for key, file in (files | {"update": getattr(law, "measured", None)}).items():
+        if file is not None:
+            found.append((f"{name}, but devices.{key}.measured tells of one", "give their spread in place of a file"))
+    if any(gains):
+        name = f"{name} that the units feel"
+        if devices.twin is not None:
+            found.append((f"{name}, but a second board has none", "leave out devices.twin"))
+        if devices.weights.noise.on or (devices.feedback.noise is not None and devices.feedback.noise.on):
+            found.append((f"{name}, but noise of cells is that of one array", "leave out the noise"))
+        if loaded:
+            found.append(
+                (f"{name}, but cells that load units are those of one array", 'take synapse = "virtual-ground"')
+            )
+    return [("", words, hint) for words, hint in found]
 
 
 class Learning(Parameters):

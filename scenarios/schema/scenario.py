@@ -149,7 +149,9 @@ class ScenarioSpec(ScenarioHead):
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)
         found += find_convolution_faults(network, self.dynamics, devices, self.physical, self.learning)
         found += find_hold_faults(devices.hold, self.phases.hold_time, self.physical)
-        found += find_write_faults(self.learning, self.experiment.compared_policies, devices, network.connections)
+        loaded = self.physical is not None and self.physical.synapse != "virtual-ground"
+        policies = self.experiment.compared_policies
+        found += find_write_faults(self.learning, policies, devices, network.connections, loaded)
         found += find_name_faults(self.learning.optimiser, network.layers, network.connections, network.cost)
         found += find_comparator_faults(devices) + find_pair_faults(devices) + find_range_faults(devices, self.physical)
         found += find_thermal_faults(devices.noise, self.physical, network.law)

@@ -210,6 +210,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         **{name: variable.data for name, variable in make_symmetry_group(bystander).items() if name != "pair"},
         **log.trainee.budget._asdict(),
         "memory_bits": compute_memory_bits(job.setup),
+        **({"cells_per_weight": 1 + len(chip.design.arrays.gains)} if chip.design.arrays.gains else {}),
         **({"given_up": count_given_up(log.trainee.memory)} if job.setup.learning.write.reads_cells else {}),
         **count_writes(chip, log.written(chip)),
         "wall_s": log.wall,

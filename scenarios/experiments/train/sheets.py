@@ -76,6 +76,8 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         ),
     }
     rows = [[words, _format_amount(value, 0), _format_amount(value / epochs, 1)] for words, value in asked.items()]
+    if "cells_per_weight" in group:
+        rows.append(["analog cells per weight", _format_amount(group["cells_per_weight"].data[-1], 1), ""])
     if "memory_bits" in group:
         rows.append(["digital memory (bits per cell)", _format_amount(group["memory_bits"].data[-1], 1), ""])
     note = (

@@ -42,6 +42,7 @@ _EPOCH_NAMES = {
     **TRANSFER_NAMES,
     **LOSS_NAMES,
     "memory_bits": "digital memory of optimiser and write policy per cell, in bits",
+    "cells_per_weight": "analog cells per weight: one in every array",
     "probes": "settlings with injected drives so far, per sample; part of `settlings`",
     "probes_unsettled": "of these: did not settle",
     "outputs_read": "real reads of some layers only so far, such as the outputs; not part of `reads`",

@@ -23,7 +23,7 @@ def make_cosine_sheet(group: Group) -> Sheet:
         [
             *_name(group, c, p),
             f"{group['steps'].data[c]:.3g}",
-            f"{group['pulses'].data[p, c]:.3g}",
+            " + ".join(f"{one:.3g}" for one in group["array_pulses"].data[p, c] if np.isfinite(one)),
             f"{group['pulses_most'].data[p, c]:.3g}",
             f"{group['memory_bits'].data[p, c]:.3g}",
             *(format_fixed(group[name].data[p, c], 3) for name in ("cosine_kept", "cosine", "forecast")),
@@ -31,9 +31,10 @@ def make_cosine_sheet(group: Group) -> Sheet:
         for c, p in np.ndindex(len(group["connection"].data), len(group["policy"].data))
     ]
     note = (
-        "steps n: rms of the summed requests in nominal steps; pulses: per cell, mean and what 99.9 % of the cells do "
-        "not exceed; bits: digital memory per cell; kept, effective: cosine of the change of what cells keep, and of "
-        "the effective weights, to the summed requests; forecast: of the latter, without asymmetry and bounds"
+        "steps n: rms of the summed requests in nominal steps; pulses: per cell, mean by array and what 99.9 % of the "
+        "cells do not exceed; bits: digital memory per cell; kept, effective: cosine of the change of what cells keep, "
+        "and of the effective weights, to the summed requests; forecast: of the latter, without asymmetry and bounds; "
+        "-: no law tells it, as of signs, outer products and further arrays, or the requests are less than a step"
     )
     title = f"Writes of {int(group['batches'].data)} batches: cosine to what was requested"
     return Sheet(title, columns, rows, words=2, note=note)
@@ -66,6 +67,7 @@ def make_cost_sheet(group: Group) -> Sheet:
     rows = [
         [
             str(name),
+            f"{int(group['cells_per_weight'].data[p])}",
             f"{group['energy'].data[p]:.3g}" if group["energy"].data[p] else "-",
             f"{group['cell_reads'].data[p]:.3g}",
             f"{100 * group['lost'].data[p]:.3g} %",
@@ -73,10 +75,11 @@ def make_cost_sheet(group: Group) -> Sheet:
         ]
         for p, name in enumerate(group["policy"].data)
     ]
-    columns = ["policy", "energy (J)", "reads per cell", "lost", "given up"]
+    columns = ["policy", "cells", "energy (J)", "reads per cell", "lost", "given up"]
     note = (
-        "energy: of pulses and of reads of cells, where the scenario says what they take; lost: requests that moved no "
-        "cell, given up: cells left beside their request after the longest series of tries, per cell and batch"
+        "cells: analog cells per weight; energy: of pulses and of reads of cells, where the scenario says what they "
+        "take; lost: requests that moved no cell, given up: cells left beside their request after the longest series "
+        "of tries, per cell and batch"
     )
     return Sheet("What the policies take", columns, rows, note=note)
 

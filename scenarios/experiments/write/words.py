@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 _FEW = 1.0
 """Steps of the summed requests below which most cells have not been asked for one."""
 
+_LEFT = 0.1
+"""Share of what fast cells hold below which turns of signs are told of."""
+
 _SMALL = 1e-3
 """Errors below this, relative to the requests, limit nothing."""
 
@@ -36,6 +39,10 @@ _LIMITS = {
 
 _CLOSED = ("what its tolerance and its tries leave", "a smaller tolerance, or longer series of tries")
 """The same of a policy that reads cells, whose pulses undo what the others miss."""
+
+
+_RESCALED = ("that every cell has a scale of its own, and follows late", "a larger slow_rate, or more batches")
+"""The same of a policy whose changes are no copies of the requests."""
 
 
 class WorstPlace(NamedTuple):
@@ -72,9 +79,10 @@ def describe_limits(group: Group) -> str:
     if size < _SMALL:
         return f"{text}; nothing limits it by more than {format_percent(_SMALL)} of the requests."
     what, help_ = _LIMITS[str(group["term"].data[place.term])]
-    if group["reads_cells"].data[place.policy]:
+    closed, rescaled = (bool(group[name].data[place.policy]) for name in ("reads_cells", "rescales"))
+    if (closed or rescaled) and cosine[place.policy] > 0.0:
         size = float(np.sqrt(max(cosine[place.policy] ** -2 - 1.0, 0.0)))
-        what, help_ = _CLOSED
+        what, help_ = _CLOSED if closed else _RESCALED
     return f"{text}. What limits it there is {what}, {format_percent(size)} of the requests; what would help: {help_}."
 
 
@@ -93,8 +101,31 @@ def describe_remarks(group: Group) -> list[str]:
         if share > 0.0:
             words = "of the cells were given up in a batch, after the longest series of tries, and wait for the next"
             told.append(f"{group['policy'].data[k]}: {format_percent(share)} {words}.")
+    told += _describe_arrays(group)
     if bool(group["frozen"].data):
         told.append("Requests are those of the first weights; in a training they turn (experiment.frozen = false).")
+    return told
+
+
+def _describe_arrays(group: Group) -> list[str]:
+    """Return what fast arrays do to the size of requests, and where signs turn too late or too soon."""
+    told, policies = [], group["policy"].data
+    rescaled = [str(name) for name, one in zip(policies, group["rescales"].data, strict=True) if one]
+    if rescaled:
+        told.append(
+            f"{', '.join(rescaled)}: every weight is written at a scale of its own, one over the mean size of its "
+            "requests, which counts as an error of the policy: compare cosines."
+        )
+    batches = int(group["batches"].data)
+    for p, name in enumerate(policies):
+        turns, shares = group["turn_batches"].data[p], group["turn_share"].data[p]
+        late, lost = (turns > batches).nonzero()[0], (shares < _LEFT).nonzero()[0]
+        if len(late):
+            places = ", ".join(f"{turns[k]:.3g} in {group['connection'].data[k]}" for k in late)
+            told.append(f"{name}: signs turn less than once in {batches} batches (every {places}).")
+        elif len(lost):
+            places = ", ".join(f"{format_percent(shares[k])} in {group['connection'].data[k]}" for k in lost)
+            told.append(f"{name}: signs turn before fast cells follow, and leave {places} of what is read.")
     return told
 
 

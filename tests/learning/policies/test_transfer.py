@@ -73,7 +73,7 @@ def test_the_scatter_of_a_fast_cell_is_that_of_its_steps(share):
 
 @pytest.mark.parametrize("version", ["tt1", "tt2"])
 def test_weights_gain_what_fast_cells_hold_and_the_error_of_their_reference(version):
-    """``slow_rate K (A* + r)``, scattered by ``slow_rate sqrt(K Var q) / E|q|``: the signal to noise of the requests."""
+    """``slow_rate K (A* + r)``, scattered by ``slow_rate sqrt(K Var q) / E|q|``: signal to noise of the requests."""
     requests, batches, slow = (0.02, 0.08), 800, 0.01
     rate, rest = describe(*requests)
     for error in (0.0, 0.1):
@@ -83,16 +83,6 @@ def test_weights_gain_what_fast_cells_hold_and_the_error_of_their_reference(vers
     # Less what the walk of A at the rest point weighs less than q, and than the time in which it follows.
     expected = slow * requests[1] / rate * np.sqrt(batches / 2 - 1 / rate)
     assert gained.std() == pytest.approx(expected, rel=0.08)
-
-
-def compute_regular_share(x):
-    """Return what regular turns leave of ``A*``: 1 - tanh(x)/x, with x half the batches of a turn times the rate."""
-    return 1.0 - np.tanh(x) / x
-
-
-def compute_mean_share(x, tail):
-    """Return the mean that `agad` takes off over ``A*``: of a signal that turns, with ``tail`` reads per turn."""
-    return (tail * np.tanh(x) - 2.0 * x * np.tanh(0.5 * tail)) / (tail - 2.0 * x)
 
 
 TURNED = (0.004, 0.012)
@@ -108,7 +98,8 @@ def test_turns_shorter_than_a_fast_cell_takes_lose_what_it_holds(period, product
     batches = 2 * period * max(2, 640 // period)
     law = SoftBounds(step=0.02, rounding="stochastic")
     found = [run(policy, law, TURNED, batches, error, 1000)[1].mean() / batches * 2 / 0.01 for error in (0.0, 0.1)]
-    share = compute_regular_share(0.5 * rate * period)
+    share = policy.compute_turn_share(0.5 * rate * period)
+    assert share == pytest.approx(1 - np.tanh(0.5 * rate * period) / (0.5 * rate * period))
     # Reads follow the pulses of their batch, half a batch late: 1/period of the share that is lost.
     assert found[0] / rest == pytest.approx(share + 0.5 * rate * (1 - share), rel=0.06, abs=0.006)
     assert found[1] == pytest.approx(found[0], rel=0.04, abs=0.001)
@@ -122,6 +113,7 @@ def test_turns_by_chance_leave_what_a_random_telegraph_does():
     )
     replay.feed(request[:, None] for request in noise(0.02, 0.08, 300))
     law = rate / (1.0 - (1.0 - rate) * 0.8)
+    assert Transfer(version="chopped").compute_turn_share(0.5 * rate * 10) == pytest.approx(law, rel=0.06)
     assert replay.moved.mean() / (300 * 0.01) / rest == pytest.approx(law, rel=0.06)
 
 
@@ -133,8 +125,7 @@ def test_a_mean_of_the_reads_before_a_turn_gives_back_what_turns_lose(period):
     batches = 2 * period * max(2, 640 // period)
     law = SoftBounds(step=0.02, rounding="stochastic")
     found = [run(policy, law, TURNED, batches, error, 1000)[1].mean() / batches * 2 / 0.01 for error in (0.0, 0.1)]
-    x = 0.5 * rate * period
-    assert found[0] / rest == pytest.approx(compute_regular_share(x) + compute_mean_share(x, 5.0), rel=0.06)
+    assert found[0] / rest == pytest.approx(policy.compute_turn_share(0.5 * rate * period), rel=0.06)
     assert found[1] == pytest.approx(found[0], rel=0.02)
 
 

@@ -158,8 +158,14 @@ def test_a_training_of_noisy_cells_that_forget_goes_on_bit_for_bit(tmp_path):
 @pytest.mark.parametrize(
     "policy",
     usual_and_slow(
-        ['{kind="accumulate", bits=4}', '{kind="verify", tolerance=0.1, longest=2}'],
+        [
+            '{kind="accumulate", bits=4}',
+            '{kind="verify", tolerance=0.1, longest=2}',
+            '{kind="transfer", version="chopped", chop=0.3, slow_rate=0.1, gamma=0.1}',
+        ],
         '{kind="batches", every=3}',
+        '{kind="transfer", version="agad", chop=0.5, rows=4}',
+        '{kind="tiles", gamma=0.2, carry_every=3}',
         '"low-rank"',
     ),
 )
@@ -175,6 +181,9 @@ def test_what_a_write_policy_keeps_goes_on_bit_for_bit(tmp_path, policy):
     assert bits is None or (result["metrics"]["memory_bits"].data == bits).all()
     rows = {row[0]: row[1] for row in next(s for s in make_sheets(result, 8) if s.title.startswith("Budget")).rows}
     assert float(rows["digital memory (bits per cell)"]) == result["metrics"]["memory_bits"].data[-1].round(1)
+    if "transfer" in policy or "tiles" in policy:
+        assert rows["analog cells per weight"] == ("3.0" if "tiles" in policy else "2.0")
+        assert result["metrics"]["cell_reads"].data[-1] > 0
     if "verify" in policy:
         assert rows["reads of single cells"] == f"{result['metrics']['cell_reads'].data[-1]:,.0f}"
         assert result["metrics"]["given_up"].data[-1] > 0

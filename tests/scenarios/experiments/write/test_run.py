@@ -154,3 +154,54 @@ def test_what_cannot_be_written_is_refused(edits, words):
 def test_the_cost_counts_every_batch():
     loaded = load().loaded
     assert estimate_workload(loaded.scenario, read_outline(loaded.scenario.task, None)).estimates == 7 * 16
+
+
+FAST = {"kind": "transfer", "version": "chopped", "chop": 0.5, "rows": 4, "fast_rate": 5.0, "slow_rate": 0.2}
+AGAD = {"kind": "transfer", "version": "agad"}
+FINE = {"kind": "tiles", "tiles": 3, "gamma": 0.2, "carry_every": 3}
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return load(experiment__policies=[{"kind": "direct"}, FAST, AGAD, FINE]).run()
+
+
+def test_further_arrays_have_their_pulses_bits_and_cells(arrays):
+    group = arrays["write"]
+    assert np.asarray(group["cells_per_weight"]).tolist() == [1, 2, 2, 3]
+    pulses = np.asarray(group["array_pulses"])
+    assert np.isfinite(pulses).sum(axis=2)[:, 0].tolist() == [1, 2, 2, 3]
+    np.testing.assert_array_equal(pulses[..., 0], np.asarray(group["pulses"]))
+    assert pulses[1, 0, 1] > 0.0
+    assert pulses[3, 0, 2] > pulses[0, 0, 0]
+    assert np.asarray(group["memory_bits"])[:, 0].tolist() == pytest.approx([32.0, 64.0 + 1 / 6, 128.0, 32.0])
+    assert (np.asarray(group["cell_reads"])[1:] > 0.0).all()
+
+
+def test_no_law_foretells_further_arrays(arrays):
+    """Absent, not zero."""
+    assert np.isnan(np.asarray(arrays["write"]["forecast"])[1:]).all()
+
+
+def test_the_table_tells_pulses_by_array(arrays):
+    sheet = make_cosine_sheet(arrays.stored["write"])
+    assert [row[3].count("+") for row in sheet.rows] == [0, 1, 1, 2] * 3
+    assert "-: no law tells it" in sheet.note
+
+
+def test_scales_and_turns_are_told(arrays):
+    """Of agad nothing can be written in 7 batches: signs turn every 10 reads, of 2 or 6 rows in turn."""
+    told = " ".join(describe_remarks(arrays.stored["write"]))
+    assert "every weight is written at a scale of its own" in told
+    assert "signs turn less than once in 7 batches (every 20 in in-l1, 60 in l1-out, 20 in out-l1)" in told
+    assert "signs turn before fast cells follow, and leave" in told
+    moved = np.asarray(arrays["write"]["cosine"])
+    assert np.isnan(moved[2]).all()
+
+
+def test_a_policy_of_another_scale_is_judged_by_its_cosine():
+    group = load(experiment__policies=[FAST | {"version": "tt2", "chop": 0.1}]).run().stored["write"]
+    words = describe_limits(group)
+    assert "that every cell has a scale of its own, and follows late" in words
+    cosine = np.asarray(group["cosine"].data)[0].min()
+    assert f"{100 * np.sqrt(cosine**-2 - 1):.3g} % of the requests" in words
