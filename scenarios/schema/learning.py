@@ -121,9 +121,10 @@ def _find_array_faults(
     gains, law, name = policy.extra_arrays.gains, devices.update, f"`{policy.kind}` needs further arrays of cells"
     if not gains:
         return []
-    found, other = [], 'take "accumulate"'
+    found = []
     if kernels := [path.path for path in connections if not isinstance(path, str)]:
-        found.append((f"{name}, which are read row by row, but {kernels[0]} is a convolution", other))
+        words = f"{name}, which are read row by row, but {kernels[0]} is a convolution"
+        found.append((words, 'take "accumulate", or dense connections'))
     if policy.rescales and isinstance(law, Pulsed) and law.one_sided is not None:
         words = f"{name} that pulses move both ways, but one-sided pairs only fill up"
         found.append((words, "leave out devices.update.one_sided"))

@@ -221,3 +221,58 @@ def test_what_a_run_refuses_for_its_data_the_check_refuses(tmp_path):
     assert "holds nan at [0, 0]" in checked.stderr
     with pytest.raises(ScenarioError, match="holds nan"):
         run_scenario(load_scenario(path, ()), RunOptions(tmp_path / "out"), PointWatch(lambda: False))
+
+
+WRITES = """\
+schema = 1
+name = "writes"
+
+[network]
+layers = { in = 2, l1 = 6, out = 2 }
+connections = ["in-l1", "l1-out", "out-l1"]
+
+[devices]
+update = { kind = "soft-bounds", step = 0.01, w_max = 1.0, w_min = -1.0, rounding = "stochastic" }
+
+[learning]
+scheme = { kind = "centred", beta = 0.1 }
+write = %s
+
+[task]
+kind = "two-moons"
+samples = 40
+test_samples = 8
+batch = 16
+
+[experiment]
+kind = "train"
+epochs = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "edit", "key", "words"),
+    [
+        ('{ kind = "tiles", gamma = 0.004 }', "", "gamma", "worth 0.4 steps of the one before, less than half of one"),
+        ('{ kind = "tiles", gamma = 0.005 }', "", "", ""),
+        ('{ kind = "transfer", version = "agad" }', "", "chop", "signs turn every 20 batches where a block has 2 rows"),
+        ('{ kind = "transfer", version = "agad", fast_rate = 5.0 }', "", "", ""),
+        ('{ kind = "transfer", version = "chopped", chop = 0.02 }', "", "", ""),
+        (
+            '{ kind = "transfer", fast_rate = 2.0 }',
+            'update.rounding = "nearest"',
+            "fast_rate",
+            "below half a step, 0.0025",
+        ),
+    ],
+)
+def test_policies_that_cannot_do_what_they_are_for(tmp_path, policy, edit, key, words):
+    """An array below half a step of the one before, turns that are too soon, requests that are rounded to nothing."""
+    text = WRITES % policy
+    if edit:
+        text = text.replace('rounding = "stochastic"', 'rounding = "nearest"')
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    loaded = load_scenario(tmp_path / "s.toml")
+    told = [format_suspicion(one) for one in find_suspicions(loaded, make_setup(loaded))]
+    assert len(told) == bool(key)
+    assert all(f"learning.write.{key}" in line and words in line for line in told)

@@ -113,8 +113,8 @@ def _describe_arrays(group: Group) -> list[str]:
     rescaled = [str(name) for name, one in zip(policies, group["rescales"].data, strict=True) if one]
     if rescaled:
         told.append(
-            f"{', '.join(rescaled)}: every weight is written at a scale of its own, one over the mean size of its "
-            "requests, which counts as an error of the policy: compare cosines."
+            f"{', '.join(rescaled)}: every weight is written at a scale of its own, which counts as an error of the "
+            "policy: compare cosines."
         )
     batches = int(group["batches"].data)
     for p, name in enumerate(policies):

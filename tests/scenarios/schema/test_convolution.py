@@ -112,6 +112,7 @@ def test_the_engine_for_processors_is_refused_with_the_way_out(tmp_path):
         (["devices.wires.segment=0.01", "devices.weights.cell=pair"], "devices.wires.segment", "no array of rows"),
         ([VOLTS, "physical.synapse=passive"], "physical.synapse", "not modelled"),
         ([VOLTS, "physical.synapse=transconductor"], "physical.synapse", "not modelled"),
+        (['learning.write="tiles"'], "learning.write", "read row by row, but in-conv1 is a convolution"),
         (
             ["learning.optimiser={ spectral_caps = { conv1-conv2 = 1.0 } }"],
             "learning.optimiser.spectral_caps.conv1-conv2",

@@ -143,6 +143,24 @@ def test_without_a_list_the_policy_of_trainings_is_compared_with_none():
         ({"devices__retention": {"leak_tau": 10.0}}, "they forget between writes"),
         ({"devices__comparator": {}}, "which coincidences and comparators would make others of"),
         ({"experiment__policies__1__threshold": 500.0}, "holds no sum of 500 steps"),
+        ({"learning__write": {"kind": "transfer", "tail": 2.0}}, "changes nothing: only agad takes a mean"),
+        ({"learning__write": "tiles", "devices__twin": {}}, "that the units feel, but a second board has none"),
+        (
+            {"learning__write": "tiles", "devices__weights": {"noise": {"relative": 0.1}}},
+            "but noise of cells is that of one array",
+        ),
+        (
+            {"learning__write": "transfer", "devices__update__one_sided": {}},
+            "that pulses move both ways, but one-sided pairs only fill up",
+        ),
+        (
+            {"learning__write": "transfer", "devices__update": {"kind": "verified", "error": [0.01]}},
+            "`transfer` hands on whole steps, but the cells have none",
+        ),
+        (
+            {"learning__write": "tiles", "devices__update__measured": "cells.npz"},
+            "devices.update.measured tells of one",
+        ),
     ],
 )
 def test_what_cannot_be_written_is_refused(edits, words):
