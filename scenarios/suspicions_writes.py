@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from devices.programming.laws import Pulsed
 from learning.policies.policy import WritePolicy
 from learning.policies.tiles import Tiles
-from learning.policies.transfer import Transfer
+from learning.policies.transfer import TransferWrites
 from substrate.network.topology import Topology
 
 from .language.faults import Finding
@@ -29,7 +29,7 @@ def find_write_suspicions(scenario: ScenarioSpec) -> Iterator[Finding]:
     for place, policy in policies:
         if isinstance(policy, Tiles) and isinstance(law, Pulsed):
             yield from _find_gaps(place, policy, law)
-        if isinstance(policy, Transfer) and isinstance(law, Pulsed):
+        if isinstance(policy, TransferWrites) and isinstance(law, Pulsed):
             yield from _find_lost_requests(place, policy, law)
             yield from _find_short_turns(place, policy, law, scenario)
 
@@ -43,14 +43,14 @@ def _find_gaps(place: tuple[str | int, ...], policy: Tiles, law: Pulsed) -> Iter
         yield (*place, "gamma"), f"{words}: nothing is carried up, and weights stall", f"take at least {least:.3g}"
 
 
-def _find_lost_requests(place: tuple[str | int, ...], policy: Transfer, law: Pulsed) -> Iterator[Finding]:
+def _find_lost_requests(place: tuple[str | int, ...], policy: TransferWrites, law: Pulsed) -> Iterator[Finding]:
     if law.rounding == "nearest":
         words = f"requests below half a step, {law.step / 2.0 / policy.fast_rate:g}, never reach the fast array"
         yield (*place, "fast_rate"), words, 'take devices.update.rounding = "stochastic"'
 
 
 def _find_short_turns(
-    place: tuple[str | int, ...], policy: Transfer, law: Pulsed, scenario: ScenarioSpec
+    place: tuple[str | int, ...], policy: TransferWrites, law: Pulsed, scenario: ScenarioSpec
 ) -> Iterator[Finding]:
     top = getattr(law, "w_max", None)
     if policy.version not in ("chopped", "agad") or top is None:

@@ -427,7 +427,7 @@ OTHER_MEANINGS = {
     "scenarios/schema/board/faults.py": "keys of phases and of learning",
     "scenarios/data/foreign.py": "a part of a published data set",
     **dict.fromkeys(NUDGE_CIRCUIT, "a key of devices: the circuit of the nudge"),
-    **dict.fromkeys(("scenarios/build.py", "scenarios/schema/learning.py"), "a key of learning"),
+    **{f"scenarios/{name}.py": "a key of learning" for name in ("build", "schema/learning", "suspicions_writes")},
 }
 """Sources in which the name of a kind of experiment means something else."""
 

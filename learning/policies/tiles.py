@@ -20,7 +20,7 @@ from substrate.protocol import ExtraArrays, WritableBench, name_array_block
 
 from ..optimisers.schedule import TrainingMoment
 from .policy import POLICIES, Array, Blocks, KnownCells, Memory, WritePolicy, split_requests
-from .rows import count_rows, read_rows
+from .rows import count_block_rows, read_block_rows
 
 _HALF = 0.5 + 1e-9
 """Share of a step from which on it is carried, with room for rounding."""
@@ -92,7 +92,7 @@ class Tiles(WritePolicy):
 
     def _list_due(self, shape: tuple[int, ...], step: int) -> NDArray[np.bool_]:
         """Return which rows of a block are carried after a batch, (rows,)."""
-        return np.asarray((step + 1 - np.arange(count_rows(shape))) % self.carry_every == 0)
+        return np.asarray((step + 1 - np.arange(count_block_rows(shape))) % self.carry_every == 0)
 
     def _carry(
         self,
@@ -104,7 +104,7 @@ class Tiles(WritePolicy):
         step: float,
     ) -> Blocks:
         """Return the changes that carry rows of an array to the one before it; none where no cell holds a step."""
-        held = read_rows(bench, name_array_block(array, name), due, shape)
+        held = read_block_rows(bench, name_array_block(array, name), due, shape)
         # An array that holds half a step of the one before is full where gamma is as small as it may be.
         steps = np.trunc(self.gamma * held / step + np.copysign(_HALF, held))
         if not steps.any():

@@ -23,7 +23,7 @@ from substrate.protocol import ExtraArrays, WritableBench, name_array_block
 from ..draws import draw_cell_uniforms
 from ..optimisers.schedule import TrainingMoment
 from .policy import KEPT, NUMBER_BITS, POLICIES, Array, KnownCells, Memory, WritePolicy, get_kept, split_requests
-from .rows import count_rows, read_rows, spread_rows
+from .rows import count_block_rows, read_block_rows, spread_block_rows
 
 FAST = 1
 """Number of the fast array."""
@@ -54,7 +54,7 @@ class _Rows(NamedTuple):
 
 
 @POLICIES.register
-class Transfer(WritePolicy):
+class TransferWrites(WritePolicy):
     """Step a fast array of cells by every request, read it row by row, and step the weights by what is read."""
 
     kind: Literal["transfer"] = "transfer"
@@ -132,7 +132,7 @@ class Transfer(WritePolicy):
         rows = {name: self._list_rows(block.shape, past) for name, block in analog.items()}
         fast = {}
         for name, block in analog.items():
-            signs = spread_rows(self._find_signs(name, rows[name].visits, memory), block.shape)
+            signs = spread_block_rows(self._find_signs(name, rows[name].visits, memory), block.shape)
             fast[name_array_block(FAST, name)] = self.fast_rate * signs * block
         bench.write(digital | fast)
         if passed + 1 < self.every:
@@ -148,7 +148,7 @@ class Transfer(WritePolicy):
 
     def _list_rows(self, shape: tuple[int, ...], past: int) -> _Rows:
         """Return the rows of a block that are read after so many times."""
-        count = count_rows(shape)
+        count = count_block_rows(shape)
         rows = min(self.rows, count)
         due = np.zeros(count, dtype=np.bool_)
         due[(past * rows + np.arange(rows)) % count] = True
@@ -171,8 +171,8 @@ class Transfer(WritePolicy):
         moment: TrainingMoment,
     ) -> Array:
         """Read rows of the fast array of a block, and return what its weights gain by that."""
-        read = read_rows(bench, name_array_block(FAST, name), rows.due, shape)
-        signs = spread_rows(self._find_signs(name, rows.visits, memory), shape)
+        read = read_block_rows(bench, name_array_block(FAST, name), rows.due, shape)
+        signs = spread_block_rows(self._find_signs(name, rows.visits, memory), shape)
         if self.version == "agad":
             read = self._take_off_mean(name, read, rows, memory)
         gained = self.slow_rate * rows.batches * signs * read
@@ -184,7 +184,7 @@ class Transfer(WritePolicy):
     def _take_off_mean(self, name: str, read: Array, rows: _Rows, memory: Memory) -> Array:
         """Return reads less the mean before the last turn; 0 before the first turn, when there is none."""
         mean, past = get_kept(memory, f"mean/{name}", read), get_kept(memory, f"past/{name}", read)
-        due, visits = spread_rows(rows.due, read.shape), spread_rows(rows.visits, read.shape)
+        due, visits = spread_block_rows(rows.due, read.shape), spread_block_rows(rows.visits, read.shape)
         begins = due & (visits % self.period == 0)
         past[begins] = mean[begins]
         mean[due] += min(self.tail / self.period, 1.0) * (read - mean)[due]
@@ -200,7 +200,7 @@ class Transfer(WritePolicy):
 
     def count_turn_batches(self, shape: tuple[int, ...]) -> float:
         """Return the batches from one turn of a sign to the next, in the mean, in a block of this shape."""
-        count = count_rows(shape)
+        count = count_block_rows(shape)
         reads = 1.0 / self.chop if self._draws else self.period
         return reads * self.every * count / min(self.rows, count)
 
@@ -228,7 +228,7 @@ class Transfer(WritePolicy):
     def count_bits(self, shape: tuple[int, ...]) -> float:
         """Return the bits of the numbers of every cell, and of a sign per row."""
         numbers = {"tt1": 0, "tt2": 1, "chopped": 1, "agad": 3}[self.version]
-        signs = count_rows(shape) if self._draws else 0
+        signs = count_block_rows(shape) if self._draws else 0
         return float(numbers * NUMBER_BITS * math.prod(shape) + signs)
 
     def find_faults(self, cells: KnownCells) -> list[tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from ..dynamics.machine import Machine, UnitNoise
 from ..engine.door import load_engine
 from ..network.topology import Topology
 from ..protocol import Readout, State
-from .arrays import ExtraCells
+from .boards.arrays import ExtraCells
 from .boards.noisy_cells import NoisyCells, Rest
 from .boards.regimes import CellProcess
 from .boards.second import SecondBoard
@@ -65,24 +65,19 @@ class ChipWeights:
         self._name, self._writes = "", 0
         self._cells = FabricatedCells(design, self._stream)
         self._feeling = design.devices.acting("feel")
-        laws = design.devices.update, design.devices.retention
-        measured, partners = design.measured_cells, self._cells.partners
-        self.extra = ExtraCells(design, fabrication, partners, programmed)
+        self.extra = ExtraCells(design, fabrication, self._cells.partners, programmed)
         """The cells of further arrays."""
         self.stored: Mapping[str, Array] = self.programmed | self.extra.programmed
         """What the cells of every array were asked for; the first array by the names of the blocks."""
-        shapes = topology.shapes | self.extra.shapes
-        self.writer = Writer(*laws, shapes, self._stream, programmed, measured, partners, topology.mirror)
+        self.writer = self._make_writer(programmed)
         """The cells as they are written."""
-        self._offsets = sample_drive_offsets(
-            topology.units, design.devices.neurons.offset, self._stream("neurons/offset")
-        )
+        offset = design.devices.neurons.offset
+        self._offsets = sample_drive_offsets(topology.units, offset, self._stream("neurons/offset"))
         self.membranes = Membranes(design, fabrication)
         """Time constants, curves and noise of the units, as the cells load them."""
         self._noise = NoisyCells(design, self._cells, fabrication.stream)
         self._off, self._now = np.zeros(0), self.cells
-        twin = design.devices.twin
-        self._second = None if twin is None else SecondBoard(twin, design, fabrication)
+        self._second = SecondBoard(twin, design, fabrication) if (twin := design.devices.twin) is not None else None
         self._prepared, self._unmoved = dict[Any, Any](), dict[str, Array]()
         self.held: dict[str, Array] = {}
         """What the cells keep of the requested parameters, by block: within the window and their own bounds."""
@@ -96,6 +91,12 @@ class ChipWeights:
         It lies beyond the window, or beyond bounds of their own; where one number stands for both directions of a pair
         it is counted in the forward one.
         """
+
+    def _make_writer(self, kept: Mapping[str, Array]) -> Writer:
+        """Return what writes the cells of all arrays; `kept` is what an earlier chip kept beside its weights."""
+        design, shapes = self._design, self._design.topology.shapes | self.extra.shapes
+        laws, mirror = (design.devices.update, design.devices.retention), design.topology.mirror
+        return Writer(*laws, shapes, self._stream, kept, design.measured_cells, self._cells.partners, mirror)
 
     @property
     def readout(self) -> Readout | None:

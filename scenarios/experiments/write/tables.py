@@ -12,7 +12,7 @@ from learning.memory import count_memory_bits
 from learning.oracle.writes.window import MOST, ReplayedPolicy
 from learning.oracle.writes.witness import TERMS
 from learning.policies.policy import WritePolicy
-from learning.policies.transfer import Transfer
+from learning.policies.transfer import TransferWrites
 from substrate.chip.chip import Chip
 from substrate.protocol import name_array_block
 
@@ -135,7 +135,11 @@ def _describe_turns(
 ) -> dict[str, float]:
     """Return how often signs turn, and what that leaves of what fast cells hold after so many pulses each."""
     policy, law = one.policy, chip.design.devices.update
-    if not isinstance(policy, Transfer) or policy.version not in ("chopped", "agad") or not isinstance(law, Pulsed):
+    if (
+        not isinstance(policy, TransferWrites)
+        or policy.version not in ("chopped", "agad")
+        or not isinstance(law, Pulsed)
+    ):
         return {"turn_batches": np.nan, "turn_share": np.nan}
     batches = policy.count_turn_batches(shape)
     top = getattr(law, "w_max", None)

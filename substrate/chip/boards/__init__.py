@@ -1,1 +1,1 @@
-"""What stands in for the cells of a chip in some settlings: a second board, weights that fluctuate."""
+"""What there is beside the first cells of a chip: a second board, further arrays, weights that fluctuate."""

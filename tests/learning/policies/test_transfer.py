@@ -9,7 +9,7 @@ import pytest
 
 from devices.programming.laws import SoftBounds
 from learning.policies.policy import KnownCells
-from learning.policies.transfer import Transfer
+from learning.policies.transfer import TransferWrites
 from tests.learning.policies.arrays import FAST, NAME, Replay
 
 CELLS = 4000
@@ -46,7 +46,7 @@ def test_a_fast_cell_follows_the_mean_over_the_mean_size(requests, step, rest):
     """``A* = E q / E|q|``, whatever the step: normalised cell by cell."""
     rate, law = describe(*requests)
     assert law == pytest.approx(rest, abs=0.01)
-    replay, _ = run(Transfer(), SoftBounds(step=step, rounding="stochastic"), requests, int(8 / rate))
+    replay, _ = run(TransferWrites(), SoftBounds(step=step, rounding="stochastic"), requests, int(8 / rate))
     # A cell scatters by the root of half a step: 0.31 at most, so that the mean is known to 0.005.
     assert replay.bench.weights[FAST].mean() == pytest.approx(law, abs=0.016)
 
@@ -54,7 +54,7 @@ def test_a_fast_cell_follows_the_mean_over_the_mean_size(requests, step, rest):
 def test_a_fast_cell_between_other_bounds_rests_elsewhere():
     """``(P - M) / (P / high + M / |low|)`` with P and M the means of both signs."""
     law = SoftBounds(step=0.04, rounding="stochastic", w_max=0.8, w_min=-1.6)
-    replay, _ = run(Transfer(), law, (0.01, 0.05), 400)
+    replay, _ = run(TransferWrites(), law, (0.01, 0.05), 400)
     drawn = next(noise(0.01, 0.05, 1, 400_000, 9))
     up, down = np.maximum(drawn, 0.0).mean(), np.maximum(-drawn, 0.0).mean()
     assert replay.bench.weights[FAST].mean() == pytest.approx((up - down) / (up / 0.8 + down / 1.6), rel=0.04)
@@ -64,7 +64,7 @@ def test_a_fast_cell_between_other_bounds_rests_elsewhere():
 def test_the_scatter_of_a_fast_cell_is_that_of_its_steps(share):
     """``Var A = s (1 - A*^2) / (2 - s)`` for requests up to a step, in equilibrium; a variance scatters by 2.2 %."""
     step, rng = 0.1, np.random.default_rng(3)
-    replay = Replay(Transfer(), SoftBounds(step=step, rounding="stochastic"), CELLS)
+    replay = Replay(TransferWrites(), SoftBounds(step=step, rounding="stochastic"), CELLS)
     replay.feed(step * np.where(rng.random(CELLS) < 0.5 + 0.5 * share, 0.7, -0.7) for _ in range(100))
     fast = replay.bench.weights[FAST]
     assert fast.mean() == pytest.approx(share, abs=0.015)
@@ -78,7 +78,7 @@ def test_weights_gain_what_fast_cells_hold_and_the_error_of_their_reference(vers
     rate, rest = describe(*requests)
     for error in (0.0, 0.1):
         law = SoftBounds(step=0.005, rounding="stochastic")
-        _, gained = run(Transfer(version=version, slow_rate=slow), law, requests, batches, error)
+        _, gained = run(TransferWrites(version=version, slow_rate=slow), law, requests, batches, error)
         assert gained.mean() / (batches / 2 * slow) == pytest.approx(rest + error, rel=0.04)
     # Less what the walk of A at the rest point weighs less than q, and than the time in which it follows.
     expected = slow * requests[1] / rate * np.sqrt(batches / 2 - 1 / rate)
@@ -94,7 +94,7 @@ def test_turns_shorter_than_a_fast_cell_takes_lose_what_it_holds(period, product
     """The share of ``A*`` is 1 - tanh(x)/x, and no error of the reference is in it."""
     rate, rest = describe(*TURNED)
     assert rate * period == pytest.approx(product, rel=0.05)
-    policy = Transfer(version="chopped", turns="regular", chop=1 / period, slow_rate=0.01)
+    policy = TransferWrites(version="chopped", turns="regular", chop=1 / period, slow_rate=0.01)
     batches = 2 * period * max(2, 640 // period)
     law = SoftBounds(step=0.02, rounding="stochastic")
     found = [run(policy, law, TURNED, batches, error, 1000)[1].mean() / batches * 2 / 0.01 for error in (0.0, 0.1)]
@@ -109,11 +109,13 @@ def test_turns_by_chance_leave_what_a_random_telegraph_does():
     """``E|q| / (1 - (1 - E|q|)(1 - 2 chop))``, E|q| / (E|q| + 2 chop) for few; every row has turns of its own."""
     rate, rest = describe(0.02, 0.08)
     replay = Replay(
-        Transfer(version="chopped", rows=4000, slow_rate=0.01), SoftBounds(step=0.04, rounding="stochastic"), (CELLS, 1)
+        TransferWrites(version="chopped", rows=4000, slow_rate=0.01),
+        SoftBounds(step=0.04, rounding="stochastic"),
+        (CELLS, 1),
     )
     replay.feed(request[:, None] for request in noise(0.02, 0.08, 300))
     law = rate / (1.0 - (1.0 - rate) * 0.8)
-    assert Transfer(version="chopped").compute_turn_share(0.5 * rate * 10) == pytest.approx(law, rel=0.06)
+    assert TransferWrites(version="chopped").compute_turn_share(0.5 * rate * 10) == pytest.approx(law, rel=0.06)
     assert replay.moved.mean() / (300 * 0.01) / rest == pytest.approx(law, rel=0.06)
 
 
@@ -121,7 +123,7 @@ def test_turns_by_chance_leave_what_a_random_telegraph_does():
 def test_a_mean_of_the_reads_before_a_turn_gives_back_what_turns_lose(period):
     """The share is 1 - tanh(x)/x and the mean before the last turn; the error of the reference is taken off."""
     rate, rest = describe(*TURNED)
-    policy = Transfer(version="agad", chop=1 / period, slow_rate=0.01)
+    policy = TransferWrites(version="agad", chop=1 / period, slow_rate=0.01)
     batches = 2 * period * max(2, 640 // period)
     law = SoftBounds(step=0.02, rounding="stochastic")
     found = [run(policy, law, TURNED, batches, error, 1000)[1].mean() / batches * 2 / 0.01 for error in (0.0, 0.1)]
@@ -130,7 +132,9 @@ def test_a_mean_of_the_reads_before_a_turn_gives_back_what_turns_lose(period):
 
 
 def test_nothing_is_written_before_a_mean_is_known():
-    replay = Replay(Transfer(version="agad", chop=0.1, slow_rate=1.0), SoftBounds(step=0.04, rounding="stochastic"), 50)
+    replay = Replay(
+        TransferWrites(version="agad", chop=0.1, slow_rate=1.0), SoftBounds(step=0.04, rounding="stochastic"), 50
+    )
     replay.feed(noise(0.02, 0.08, 10, 50))
     assert not replay.moved.any()
     replay.feed(noise(0.02, 0.08, 1, 50))
@@ -139,7 +143,7 @@ def test_nothing_is_written_before_a_mean_is_known():
 
 def test_rows_are_read_in_turn_and_count_for_the_batches_between():
     """Two of five rows every third batch: after 15 batches every row has been read twice."""
-    policy, law = Transfer(version="tt1", rows=2, every=3, slow_rate=0.5), SoftBounds(step=0.01)
+    policy, law = TransferWrites(version="tt1", rows=2, every=3, slow_rate=0.5), SoftBounds(step=0.01)
     replay = Replay(policy, law, (5, 3))
     replay.bench.weights["array-1/" + NAME][...] = np.arange(15.0).reshape(5, 3) / 100
     held = replay.bench.weights["array-1/" + NAME].copy()
@@ -149,7 +153,7 @@ def test_rows_are_read_in_turn_and_count_for_the_batches_between():
 
 
 def test_a_buffer_forgets_nothing_but_what_is_written():
-    policy, law = Transfer(slow_rate=0.3, momentum=0.25), SoftBounds(step=0.01)
+    policy, law = TransferWrites(slow_rate=0.3, momentum=0.25), SoftBounds(step=0.01)
     replay = Replay(policy, law, 1)
     replay.bench.weights[FAST][...] = 0.05
     replay.feed([np.zeros(1)])
@@ -160,11 +164,11 @@ def test_a_buffer_forgets_nothing_but_what_is_written():
 @pytest.mark.parametrize(
     ("policy", "key", "words"),
     [
-        (Transfer(version="tt1", momentum=0.1), "momentum", "no buffer"),
-        (Transfer(version="chopped", tail=2.0), "tail", "only agad"),
-        (Transfer(chop=0.2), "chop", "only chopped and agad"),
-        (Transfer(version="agad", seed=3), "seed", "only chopped draws"),
-        (Transfer(version="agad", turns="regular"), "turns", "agad are regular"),
+        (TransferWrites(version="tt1", momentum=0.1), "momentum", "no buffer"),
+        (TransferWrites(version="chopped", tail=2.0), "tail", "only agad"),
+        (TransferWrites(chop=0.2), "chop", "only chopped and agad"),
+        (TransferWrites(version="agad", seed=3), "seed", "only chopped draws"),
+        (TransferWrites(version="agad", turns="regular"), "turns", "agad are regular"),
     ],
 )
 def test_keys_of_another_version_are_refused(policy, key, words):
@@ -175,4 +179,4 @@ def test_keys_of_another_version_are_refused(policy, key, words):
 
 @pytest.mark.parametrize(("policy", "bits"), [("tt1", 0), ("tt2", 32), ("chopped", 32 + 1 / 6), ("agad", 96)])
 def test_digital_numbers_are_counted(policy, bits):
-    assert Transfer(version=policy).count_bits((4, 6)) / 24 == pytest.approx(bits)
+    assert TransferWrites(version=policy).count_bits((4, 6)) / 24 == pytest.approx(bits)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from devices.random import Stream
 
-from ..protocol import name_array_block
-from .cells import FabricatedCells
-from .design import Design, Fabrication
+from ...protocol import name_array_block
+from ..cells import FabricatedCells
+from ..design import Design, Fabrication
 
 Array = NDArray[np.float64]
 
