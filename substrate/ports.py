@@ -34,7 +34,7 @@ PORTS: dict[Port, str] = {
     "drives": "reads of the drives with the loop open",
     "dither": "a line that moves every cell without a write",
     "cell-read": "reads of single cells",
-    "arrays": "further arrays of cells for every weight",
+    "arrays": "further arrays of cells for every weight, read row by row",
     "correction": "circuits that correct the asymmetry of the couplings",
     "model": "a model of the chip to compute with",
     "weights": "the weights as they are",

@@ -85,7 +85,9 @@ class WritePolicy(Parameters):
     @property
     def needs(self) -> frozenset[Port]:
         """Ports of the bench that it needs."""
-        return frozenset({"cell-read"}) if self.reads_cells or self.extra_arrays.gains else frozenset()
+        if self.extra_arrays.gains:
+            return frozenset({"arrays"})
+        return frozenset({"cell-read"}) if self.reads_cells else frozenset()
 
     def choose_changes(
         self, requests: Mapping[str, Array], memory: Memory, cells: KnownCells, moment: TrainingMoment

@@ -82,7 +82,7 @@ class ChipBoard(Board):
     def keep(self) -> dict[str, Array]:
         """Return what the chip holds by block, what its cells keep beside, and the lines of pulses carried out."""
         self._write_asked()
-        return self.chip.programmed | self.chip.writer.kept | {"written": np.array(float(self._written))}
+        return self.chip.kept | {"written": np.array(float(self._written))}
 
     def _write_asked(self) -> None:
         asked, self._asked = self._asked, {}

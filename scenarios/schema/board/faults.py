@@ -23,6 +23,7 @@ CURES: dict[Port, str] = {
     "drives": 'take kind = "closed-loop"',
     "dither": 'take learning.rule = "node-perturbation"',
     "cell-read": 'take learning.write = "accumulate"',
+    "arrays": 'take learning.write = "accumulate"',
     "correction": 'take learning.rule = "error-vector", or a closed-loop homeostasis beside it',
     "model": 'take learning.rule = "error-vector" or "node-perturbation"',
     "weights": 'take kind = "closed-loop"',
