@@ -95,6 +95,7 @@ def integrate_goal(
     settled: Sequence[Array] | None = None,
     signs: Array | None = None,
     points: int = POINTS,
+    forces: Array | None = None,
 ) -> ChangedGoal:
     """Return the gradient of the goal that the nudges of a scheme make.
 
@@ -114,10 +115,12 @@ def integrate_goal(
         Sign of the nudges of every sample; its weights have it, too.
     points : int
         Nodes of Gauss's rule on a ray.
+    forces : array (batch, units), optional
+        Constant forces on all units, in place of the pull of the outputs.
     """
-    columns = chip.topology.columns[chip.topology.output]
-    held = None
-    if chip.design.phases.nudge == "held":
+    columns = chip.topology.columns[chip.topology.output] if forces is None else slice(0, chip.topology.units)
+    held = forces
+    if forces is None and chip.design.phases.nudge == "held":
         held = compute_cost_force(chip.readout, np.asarray(chip.activity_of(state))[:, columns], target)
     force, found = NudgeForce(chip.readout, target, columns, held), list[GoalPoint]()
     jumped = np.zeros(len(state), dtype=bool)

@@ -7,6 +7,7 @@ cosine to the exact error vector is, on average over `B`, ``sum R^2 delta^2 / (s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -39,6 +40,7 @@ class DirectFeedback(ErrorVector):
     takes_scheme: ClassVar[bool] = False
     computes: ClassVar[bool] = True
     needs_rising: ClassVar[bool] = True
+    terms: ClassVar[Mapping[str, str]] = {"asymmetry": "projection", "finite_nudge": ""}
 
     @property
     def model_need(self) -> ModelNeed:

@@ -7,16 +7,16 @@ vectors in another way say how in `estimate`. The ledger of errors follows both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from substrate.protocol import Bench, Status
+from substrate.protocol import Bench, Readout, Status
 
 from .. import cost
-from ..estimator import Estimate, FreeReading, estimate_error_vectors, measure_free
+from ..estimator import Estimate, FreeReading, NudgeReading, combine_readings, iterate_readings, measure_free
 from ..training import Gradient, Samples, make_scored_gradient
 from .rule import RULES, LearningRule, Record, RuleContext
 
@@ -31,8 +31,11 @@ class ErrorVector(LearningRule):
 
     kind: Literal["error-vector"] = "error-vector"
 
-    terms: ClassVar[tuple[str, str]] = ("asymmetry", "finite_nudge")
-    """What the ledger calls the error of `limit`, and what a complete and noiseless measurement adds to it."""
+    terms: ClassVar[Mapping[str, str]] = {}
+    """Other names of terms of the ledger, which are true for this rule; an empty one: it has no such term.
+
+    The error of `limit` is the `asymmetry`, what a complete and noiseless measurement adds to it the `finite_nudge`.
+    """
 
     def gradient(self, bench: Bench, samples: Samples, how: RuleContext) -> Gradient:
         """Measure the gradient of one batch on `bench`.
@@ -61,7 +64,18 @@ class ErrorVector(LearningRule):
         how : RuleContext
             How to measure.
         """
-        return estimate_error_vectors(bench, free, target, how.scheme, how.presynaptic, how.mirror)
+        return combine_readings(bench, free, self.readings(bench, free, target, how), how.presynaptic)
+
+    def readings(self, bench: Bench, free: FreeReading, target: Array, how: RuleContext) -> Iterator[NudgeReading]:
+        """Nudge, settle and read as the scheme says, one reading after the other; parameters as in `estimate`."""
+        return iterate_readings(bench, free, target, how.scheme, how.mirror)
+
+    def forces(self, activity: Layers, target: Array, readout: Readout | None) -> Layers | None:  # noqa: ARG002
+        """Return ``dC/da`` of all layers, per unclamped layer (batch, units), of the cost that it descends.
+
+        None: it is the cost of the chip, which the outputs alone have.
+        """
+        return None
 
     def limit(self, exact: Layers, activity: Layers, force: Array, how: RuleContext) -> Layers:  # noqa: ARG002
         """Return what `estimate` tends to without noise, settled completely and moved as little as can be.

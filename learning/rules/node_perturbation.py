@@ -10,7 +10,7 @@ only what `q` missed is probed: ``q + ((C+ - C-)/(2 s) - xi.q) xi`` is unbiased,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -61,7 +61,7 @@ class NodePerturbation(ErrorVector):
     computes: ClassVar[bool] = True
     draws: ClassVar[bool] = True
     ports: ClassVar[frozenset[Port]] = frozenset({"injected", "output-read"})
-    terms: ClassVar[tuple[str, str]] = ("asymmetry", "finite_perturbation")
+    terms: ClassVar[Mapping[str, str]] = {"finite_nudge": "finite_perturbation"}
 
     @property
     def needs_scheme(self) -> bool:

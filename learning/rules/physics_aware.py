@@ -8,6 +8,7 @@ networks that settle). A model wrong by ``E = W_t - W`` makes, to first order, t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -45,7 +46,7 @@ class PhysicsAware(ErrorVector):
     takes_scheme: ClassVar[bool] = False
     computes: ClassVar[bool] = True
     needs_rising: ClassVar[bool] = True
-    terms: ClassVar[tuple[str, str]] = ("model", "iterations")
+    terms: ClassVar[Mapping[str, str]] = {"asymmetry": "model", "finite_nudge": "iterations"}
 
     @property
     def model_need(self) -> ModelNeed:

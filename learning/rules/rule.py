@@ -75,6 +75,9 @@ class LearningRule(Parameters):
     nudges: ClassVar[bool] = True
     """Whether errors reach a layer only along the connections from the outputs to it."""
 
+    injects: ClassVar[bool] = False
+    """Whether its nudges are constant drives of all units, and no pull of the nudge circuit at the outputs."""
+
     computes: ClassVar[bool] = False
     """Whether the controller makes multiply-adds in digital to find errors, beyond those of the readout."""
 
@@ -94,6 +97,10 @@ class LearningRule(Parameters):
     def needs_scheme(self) -> bool:
         """Whether it can do nothing without a nudge scheme."""
         return self.takes_scheme
+
+    def find_scheme_fault(self, scheme: Scheme) -> str:  # noqa: ARG002
+        """Return why it cannot nudge as a scheme says; empty if it can."""
+        return ""
 
     @property
     def model_need(self) -> ModelNeed | None:

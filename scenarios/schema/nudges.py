@@ -51,6 +51,9 @@ def find_search_faults(experiment: ExperimentPlan, rule: LearningRule) -> list[W
     if isinstance(rule, Dyadic) or not rule.needs_scheme:
         words = f'beta = "auto": the rule {rule.kind} does not nudge'
         return [(words, "give beta a number, which it does not use, or leave the scheme out")]
+    if rule.injects:
+        words = f'beta = "auto" is found for a pull of the outputs, and the rule {rule.kind} injects drives'
+        return [(words, "give beta a number")]
     if getattr(experiment, "betas", None) is not None:
         return [('beta = "auto" and experiment.betas exclude each other', "give one of them")]
     return []

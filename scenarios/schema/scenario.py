@@ -144,6 +144,12 @@ class ScenarioSpec(ScenarioHead):
         found = find_idle_faults(self) + _find_ledger_faults(self.learning.rule, self.experiment)
         for rule in self.experiment.rules or [self.learning.rule]:
             found += find_rule_faults(rule, network.activation, devices.feedback.tied)
+            used = self.learning.given_schemes()[: 1 if self.experiment.rules else None] if rule.takes_scheme else []
+            found += [
+                (("learning", "rule"), f"{rule.kind} {fault}", 'take scheme = { kind = "centred", beta = 0.2 }')
+                for scheme in used
+                if (fault := rule.find_scheme_fault(scheme))
+            ]
         found += find_cell_faults(devices.weights, devices.feedback, devices.wires, angle)
         wiring = network.layers, network.connections
         found += find_homeostasis_faults(self.learning.homeostasis, devices.feedback, *wiring)

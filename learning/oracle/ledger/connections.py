@@ -29,7 +29,7 @@ from ...rules.error_vector import ErrorVector
 from ..exact import ExactErrors, compute_exact_gradients
 from ..goal import ChangedGoal
 from .runs import LedgerRun, LedgerRuns, Mask, SchemeRun, Trial
-from .vectors import Ledger, compute_sample_moments, list_rule_terms, split_finite_nudge
+from .vectors import Ledger, compute_sample_moments, name_rule_terms, split_finite_nudge
 
 Array = NDArray[np.float64]
 Blocks = dict[str, Array]
@@ -76,9 +76,9 @@ def make_connection_ledgers(
     def at_rest(delta: Array) -> Blocks:
         return rule.limit(topology.split(delta), rest)
 
-    exact = rule.reference(topology.split(reference.delta), rest)
+    exact = rule.reference(topology.split(runs.aim), rest)
     goal = runs.goals[s]
-    change = {} if goal is None else rule.find_goal_change(goal, reference.delta, rest)
+    change = {} if goal is None else rule.find_goal_change(goal, runs.aim, rest)
     whole = rule.reference(topology.split(reference.delta), rest, local=False)
     limit, trimmed, first = at_rest(runs.limit), *(at_rest(delta) for delta in _find_parts_of_limit(runs))
     if isinstance(trial.rule, Dyadic):
@@ -106,7 +106,7 @@ def make_connection_ledgers(
         drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)
         book = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))
-        books[name] = book._replace(cut=most, names=list_rule_terms(trial.rule))
+        books[name] = name_rule_terms(book, trial.rule)._replace(cut=most)
     return books
 
 

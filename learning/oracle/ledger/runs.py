@@ -144,6 +144,9 @@ class LedgerRuns(NamedTuple):
     repeats: list[LedgerRun]
     """At least one."""
 
+    aim: Array
+    """Exact error vectors of the cost that the rule descends, (batch, units): those of `reference`, or of its own."""
+
     limit: Array
     """What the rule tends to for a vanishing nudge, noiseless and settled completely, (batch, units)."""
 
@@ -212,7 +215,8 @@ def run_without_causes(
     still, bare = stop_swinging_nudges(trial), make_settling_complete(chip)
     complete = run_trial(bare, still, keeps=True)
     tell("the goal of the nudges")
-    goals = [_find_goal(bare, still, s, reference, complete.taken[s]) for s in range(len(trial.schemes))]
+    forces = _find_forces(quiet, trial, reference)
+    goals = [_find_goal(bare, still, s, reference, complete.taken[s], forces) for s in range(len(trial.schemes))]
     return LedgerRuns(
         reference,
         complete,
@@ -220,7 +224,8 @@ def run_without_causes(
         precise,
         static,
         own,
-        _find_limit(quiet, trial, reference),
+        reference.delta if forces is None else reference.linear.adjoint(forces),
+        _find_limit(quiet, trial, reference) if forces is None else reference.linear.response(forces),
         goals,
         [is_ended_by_clock(chip, scheme) for scheme in trial.schemes],
     )
@@ -290,7 +295,9 @@ def _read_free_phase(chip: Chip, trial: Trial, repeat: int) -> tuple[FreeReading
     return free, np.asarray(chip.state, dtype=np.float64)
 
 
-def _find_goal(chip: Chip, trial: Trial, s: int, reference: ExactErrors, complete: SchemeRun) -> ChangedGoal | None:
+def _find_goal(
+    chip: Chip, trial: Trial, s: int, reference: ExactErrors, complete: SchemeRun, forces: Array | None
+) -> ChangedGoal | None:
     """Return the goal that scheme `s` measures the gradient of on a chip that has settled completely.
 
     A correction adds a drive that no energy has, and rules that do not nudge have none.
@@ -302,7 +309,9 @@ def _find_goal(chip: Chip, trial: Trial, s: int, reference: ExactErrors, complet
     signs = None
     if isinstance(scheme, RandomSign):
         signs = draw_sample_signs(scheme.seed, np.arange(len(trial.x)), trial.epoch)
-    return integrate_goal(chip, reference.equilibrium.state, trial.target, scheme.nodes(), settled, signs)
+    return integrate_goal(
+        chip, reference.equilibrium.state, trial.target, scheme.nodes(), settled, signs, forces=forces
+    )
 
 
 def _run_scheme(
@@ -310,8 +319,20 @@ def _run_scheme(
 ) -> SchemeRun:
     if isinstance(trial.rule, ErrorVector) and not (keeps and trial.rule.takes_scheme):
         return SchemeRun(trial.rule.estimate(chip, free, trial.target, trial.context(chip, scheme, repeat)), [])
-    kept = list(iterate_readings(chip, free, trial.target, scheme, trial.mirror))
+    if isinstance(trial.rule, ErrorVector):
+        kept = list(trial.rule.readings(chip, free, trial.target, trial.context(chip, scheme, repeat)))
+    else:
+        kept = list(iterate_readings(chip, free, trial.target, scheme, trial.mirror))
     return SchemeRun(combine_readings(chip, free, kept, trial.presynaptic), kept)
+
+
+def _find_forces(chip: Chip, trial: Trial, reference: ExactErrors) -> Array | None:
+    """Return the forces on all units (batch, units) of a rule with a cost of its own; None: that of the chip."""
+    if not isinstance(trial.rule, ErrorVector):
+        return None
+    rest = {chip.topology.input: trial.x} | chip.topology.split(reference.equilibrium.activity)
+    forces = trial.rule.forces(rest, trial.target, chip.readout)
+    return None if forces is None else np.concatenate([forces[name] for name in chip.topology.names], axis=1)
 
 
 def _find_limit(chip: Chip, trial: Trial, reference: ExactErrors) -> Array:

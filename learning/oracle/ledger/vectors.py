@@ -125,20 +125,21 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     limit, complete = runs.limit, runs.complete.taken[s].delta
     parts = {"gains": reference.gains, "irreducible": reference.irreducible, "first_order": reference.first_order}
     if limit is not reference.ep:  # no part of what EP lacks is a part of what this rule lacks
-        parts = {name: np.full_like(limit, 0.0 if limit is reference.delta else np.nan) for name in PARTS}
+        parts = {name: np.full_like(limit, 0.0 if limit is reference.delta else np.nan) for name in parts}
+        parts |= split_finite_nudge(np.full_like(limit, np.nan), None)
     if isinstance(trial.rule, Dyadic):
         complete = reference.delta  # there is no nudge
     elif trial.rule.takes_scheme:
-        parts |= split_finite_nudge(complete - limit, find_goal_change(runs.goals[s], reference.delta))
+        parts |= split_finite_nudge(complete - limit, find_goal_change(runs.goals[s], runs.aim))
     static = runs.static.taken[s].delta
     noisy, variance = static, np.zeros_like(static)
     if runs.random:
         noisy, variance = compute_sample_moments([run.taken[s].delta for run in runs.repeats])
     settled, precise = runs.settled.taken[s].delta, runs.precise.taken[s].delta
-    exact = reference.delta, reference.delta
+    exact = reference.delta, runs.aim
     steps = (*exact, limit, complete, settled, precise, static, static, noisy, noisy, noisy, noisy)
-    goal, names = runs.goals[s], list_rule_terms(trial.rule)
-    whole = Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s), names=names)
+    goal = runs.goals[s]
+    whole = name_rule_terms(Ledger(steps, parts, variance, {}, {}, {}, runs.keep(s)), trial.rule)
     whole = whole._replace(jumped=None if goal is None else goal.jumped)
     if not runs.random:
         return whole
@@ -147,10 +148,12 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     return whole._replace(single={"noise": variance}, uncertain={"noise": left}, held=held)
 
 
-def list_rule_terms(rule: LearningRule) -> tuple[str, ...]:
-    """Return the causes of error of a rule, in the order in which they act."""
-    own = dict(zip(("asymmetry", "finite_nudge"), rule.terms, strict=True)) if isinstance(rule, ErrorVector) else {}
-    return tuple(own.get(term, term) for term in TERMS)
+def name_rule_terms(book: Ledger, rule: LearningRule) -> Ledger:
+    """Return a ledger with the names that a rule has for its causes, without those that it cannot have."""
+    own = rule.terms if isinstance(rule, ErrorVector) else {}
+    names = [own.get(term, term) for term in TERMS]
+    steps = [after for name, after in zip(names, book.steps[1:], strict=True) if name]
+    return book._replace(names=tuple(filter(None, names)), steps=(book.steps[0], *steps))
 
 
 def find_goal_change(goal: ChangedGoal | None, exact: Array) -> Array | None:

@@ -70,7 +70,7 @@ def measure_gradients(
     measure_free(nominal, batch.x)
     designed = compute_exact_errors(nominal, batch.target)
     matching = None
-    if learning.rule.takes_scheme:
+    if learning.rule.takes_scheme and not learning.rule.injects:
         matching = predict_matching_error(nominal, designed, compute_weight_spreads(chip.design, chip.programmed))
     books, keep = select_common_samples(books, runs.reference.equilibrium.reached & designed.equilibrium.reached)
     probe, connections = TrialWrite(learning.optimiser.rate, repeats), []

@@ -15,8 +15,10 @@ from .advice import describe_remedies, find_main_part
 
 NAMES = {
     "locality": "What no local product gives",
+    "layer_costs": "The local cost of the layers",
     "asymmetry": "Feedback asymmetry",
     "model": "The model of the chip",
+    "projection": "The random projection of the output error",
     "clamp": "Clamping the outputs",
     "finite_nudge": "The finite nudge",
     "iterations": "Too few iterations of the backward pass",
@@ -39,7 +41,7 @@ SINGLE = "Noise of one measurement"
 """How single measurements scatter: what averages over samples and repeats remove, and the cosine does not average."""
 
 VECTOR_TERMS = (
-    *("asymmetry", "model", "clamp", "finite_nudge", "iterations", "finite_perturbation"),
+    *("layer_costs", "asymmetry", "model", "projection", "clamp", "finite_nudge", "iterations", "finite_perturbation"),
     *("settling", "precision"),
 )
 """Terms of error vectors; a result has those that its machine can have."""
@@ -222,7 +224,7 @@ def describe_goal_change(result: ResultData) -> list[str]:
     ledger = result["ledger"]
     found = find_blamed_cause(result)
     parts = list(ledger["part"].data) if "part" in ledger else []
-    if found is None or "goal" not in parts:
+    if found is None or "goal" not in parts or "finite_nudge" not in ledger["term"].data:
         return []
     size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("finite_nudge")]
     k = int(np.argmax(np.nan_to_num(size)))
@@ -259,7 +261,7 @@ def describe_asymmetry_parts(result: ResultData) -> list[str]:
     """Return what the asymmetry of a circuit is made of, in the layer where it is largest, if it matters."""
     ledger = result["ledger"]
     found, places = find_blamed_cause(result), find_part_places(ledger, tuple(ASYMMETRY_PARTS))
-    if found is None or not places:
+    if found is None or not places or "asymmetry" not in ledger["term"].data:
         return []
     size = ledger["relative"].data[found.scheme, :, list(ledger["term"].data).index("asymmetry")]
     k = int(np.argmax(np.nan_to_num(size)))

@@ -114,6 +114,7 @@ RULES: dict[str, dict[str, Any]] = {
         "iterations": 3,
     },
     "dfa": {"seed": 3},
+    "layer-nudges": {"weight": 0.5, "seed": 3},
     "weight-perturbation": {"probes": 2, "size": 0.2, "seed": 3},
     "node-perturbation": {
         "probes": 3,

@@ -9,7 +9,8 @@ from devices.neuron.noise import Noise
 from learning.cost import compute_cost_force
 from learning.oracle.ledger.connections import TrialWrite, make_connection_ledgers
 from learning.oracle.ledger.runs import Trial, run_without_causes
-from learning.oracle.ledger.vectors import make_ledger
+from learning.oracle.ledger.vectors import TERMS, make_ledger
+from learning.rules.direct_feedback import DirectFeedback
 from learning.rules.node_perturbation import NodePerturbation
 from learning.rules.physics_aware import PhysicsAware
 from learning.schemes.nodes import Centred
@@ -17,7 +18,12 @@ from substrate.dynamics.methods import Phase
 from substrate.theory.linearisation import find_equilibrium
 from tests.networks import random_batch, random_chip
 
-RULES = [PhysicsAware(), NodePerturbation(probes=4), NodePerturbation(probes=3, code="random", control="ep")]
+RULES = [
+    PhysicsAware(),
+    DirectFeedback(),
+    NodePerturbation(probes=4),
+    NodePerturbation(probes=3, code="random", control="ep"),
+]
 NAMES = [rule.label for rule in RULES]
 BAD = {
     "sigma": 0.2,
@@ -43,7 +49,8 @@ def size(book, term):
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 def test_terms_sum_to_the_total_error(rule):
     book, connections = books_of(random_chip(**BAD), rule)
-    assert book.names == ("locality", *rule.terms, *book.names[3:])
+    expected = [rule.terms.get(term, term) for term in TERMS]
+    assert book.names == tuple(term for term in expected if term)
     for one in (book, *connections.values()):
         total = one.steps[-1] - one.steps[0]
         np.testing.assert_allclose(sum(one.terms().values()), total, rtol=0, atol=1e-12 * np.abs(total).max())
@@ -58,6 +65,16 @@ def test_a_model_of_the_programmed_weights_has_the_error_of_the_model_and_of_not
         assert size(book, term) < 1e-11, term
     assert all(np.isnan(part).all() for part in book.parts.values())
     assert size(connections["weight/l2-l1"], "model") > 1e-3
+
+
+def test_fixed_projections_are_the_only_error_of_direct_feedback():
+    """What it computes at rest is what it measures there: it has no term for the size of anything."""
+    book, connections = books_of(random_chip(sigma=0.2), DirectFeedback())
+    assert size(book, "projection") > 0.1
+    for term in set(book.names) - {"projection"}:
+        assert size(book, term) < 1e-11, term
+    assert not {"asymmetry", "finite_nudge"} & set(book.names)
+    assert size(connections["weight/l2-l1"], "projection") > 0.1
 
 
 def test_an_exact_model_has_no_error():
