@@ -125,12 +125,13 @@ def make_ledger(runs: LedgerRuns, trial: Trial, s: int) -> Ledger:
     limit, complete = runs.limit, runs.complete.taken[s].delta
     parts = {"gains": reference.gains, "irreducible": reference.irreducible, "first_order": reference.first_order}
     if limit is not reference.ep:  # no part of what EP lacks is a part of what this rule lacks
-        parts = {name: np.full_like(limit, 0.0 if limit is reference.delta else np.nan) for name in parts}
-        parts |= split_finite_nudge(np.full_like(limit, np.nan), None)
+        parts = {name: np.full_like(limit, 0.0 if limit is reference.delta else np.nan) for name in PARTS}
     if isinstance(trial.rule, Dyadic):
         complete = reference.delta  # there is no nudge
     elif trial.rule.takes_scheme:
         parts |= split_finite_nudge(complete - limit, find_goal_change(runs.goals[s], runs.aim))
+    else:
+        parts |= split_finite_nudge(np.full_like(limit, np.nan), None)
     static = runs.static.taken[s].delta
     noisy, variance = static, np.zeros_like(static)
     if runs.random:
