@@ -371,3 +371,11 @@ class BackwardModel(Protocol):
     def slopes(self, activity: Mapping[str, Array]) -> dict[str, Array]:
         """Return the slopes ``da/d drive`` of the units at these activities, per unclamped layer (batch, units)."""
         ...
+
+
+class CorrectedModel(BackwardModel, Protocol):
+    """A backward model whose weights can be corrected."""
+
+    def correct(self, errors: Mapping[str, Array]) -> None:
+        """Take weights for what was programmed plus `errors`, by block; blocks that are left out have none."""
+        ...

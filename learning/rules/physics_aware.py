@@ -31,9 +31,17 @@ class PhysicsAware(ErrorVector):
 
     kind: Literal["pat"] = "pat"  # type: ignore[assignment]
 
-    model: Literal["programmed", "exact"] = "programmed"
-    """`programmed`: the model has what the cells were programmed to, and units as designed; `exact`: weights and units
-    as they are. To know what noisy writes made of a request, cells are read back; that is not counted."""
+    model: Literal["programmed", "exact", "record", "measured"] = "programmed"
+    """`programmed`: the model has what the cells were programmed to, and units as designed; what noisy writes made of a
+    request is read back, which is not counted. `record`: it adds up what was requested, and no cell is read back.
+    `measured`: it starts from `programmed` and follows effective weights through the free states that are read anyway.
+    `exact`: weights and units as they are."""
+
+    spread: Annotated[float, Field(gt=0.0, le=10.0)] = 0.1
+    """Spread of effective weights that a model which is measured expects, over the rms of their block; above 0."""
+
+    read_sigma: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
+    """Noise of a read that it expects, one standard deviation; units of the activity, above 0."""
 
     weight_sigma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     """Relative error of every weight of the model beside that, one standard deviation, drawn once; 0 to 10."""
@@ -51,7 +59,7 @@ class PhysicsAware(ErrorVector):
     @property
     def model_need(self) -> ModelNeed:
         """What its model knows."""
-        return ModelNeed(self.model, self.weight_sigma)
+        return ModelNeed(self.model, self.weight_sigma, self.spread, self.read_sigma)
 
     def estimate(self, bench: Bench, free: FreeReading, target: Array, how: RuleContext) -> Estimate:
         """Return the error vectors that the model has around the activities that were read."""

@@ -53,11 +53,18 @@ class RuleContext(NamedTuple):
 class ModelNeed(NamedTuple):
     """What a rule wants to know of the chip."""
 
-    knowledge: Literal["programmed", "exact"] = "programmed"
-    """Weights and curves of the units: as they were asked for, or as they are."""
+    knowledge: Literal["programmed", "exact", "record", "measured"] = "programmed"
+    """Weights and curves of the units: as programmed and designed, or as they are; `record`: weights as requested, with
+    cells that are never read back; `measured`: weights as free states tell them."""
 
     sigma: float = 0.0
     """Relative error of every weight, one standard deviation."""
+
+    spread: float = 0.0
+    """Of a model that is measured: spread of effective weights that is expected, over the rms of their block."""
+
+    read_sigma: float = 0.0
+    """The same: noise of a read that is expected."""
 
 
 class LearningRule(Parameters):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from devices.parameters import Parameters
 from devices.quantities import get_magnitude
 from devices.synapse.cell import find_feedback_fault
+from learning.rules.physics_aware import PhysicsAware
+from learning.rules.rule import LearningRule
 from learning.schemes.nodes import RandomSign
 from learning.schemes.scheme import Scheme, Swing
 from substrate.network.topology import Topology
@@ -59,7 +61,7 @@ def find_idle_faults(scenario: ScenarioSpec) -> Found:
         *_list_twin_needs(scenario),
     ]
     needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
-    needs += [_need_two_labels(scenario.task), _need_digital_work(scenario)]
+    needs += [_need_two_labels(scenario.task), _need_digital_work(scenario), *_list_model_needs(scenario)]
     needs += _list_sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
@@ -126,6 +128,19 @@ def _need_digital_work(scenario: ScenarioSpec) -> KeyNeed:
     hint = 'leave it out, or take learning.rule = "pat"'
     computes = any(one.computes for one in scenario.experiment.rules or [rule])
     return KeyNeed(("energy",), ("per_mac",), computes, f"the rule {rule.kind} computes nothing", hint)
+
+
+def _list_model_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
+    """Return what a controller expects of a chip that it does not identify."""
+    places: list[tuple[tuple[str | int, ...], LearningRule | None]] = [(("learning", "rule"), scenario.learning.rule)]
+    rivals = getattr(scenario.experiment, "rivals", [])
+    places += [(("experiment", "rivals", k, "rule"), rival.rule) for k, rival in enumerate(rivals)]
+    keys, why, hint = ("spread", "read_sigma"), "the model is not measured", 'take model = "measured"'
+    return [
+        KeyNeed(place, keys, rule.model == "measured", why, hint)
+        for place, rule in places
+        if isinstance(rule, PhysicsAware)
+    ]
 
 
 def _list_cell_needs(scenario: ScenarioSpec) -> list[KeyNeed]:

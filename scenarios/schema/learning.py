@@ -211,8 +211,31 @@ class Learning(Parameters):
         return self.model_copy(update={"scheme": schemes[0]} if one else {"schemes": schemes})
 
 
-def find_rule_faults(rule: LearningRule, activation: object, tied: bool) -> Found:
-    """Return why a rule cannot measure on units of this activation, or where cells of a pair share a number."""
+def find_rule_faults(
+    rule: LearningRule, activation: object, tied: bool, dense: bool = True, write: WritePolicy | None = None
+) -> Found:
+    """Return why a rule cannot measure on units of this activation, or where cells of a pair share a number.
+
+    Parameters
+    ----------
+    rule : LearningRule
+        Which rule.
+    activation : str or table
+        Of the units.
+    tied : bool
+        Whether one number stands for both directions of a pair.
+    dense : bool
+        Whether every connection is a matrix.
+    write : WritePolicy, optional
+        Of the requests.
+    """
+    known = None if rule.model_need is None else rule.model_need.knowledge
+    if known == "measured" and not dense:
+        words = f'the model of {rule.kind} is measured from rows of matrices, and a kernel has none: take "programmed"'
+        return [(("learning", "rule"), words, "or use dense connections")]
+    if known == "record" and write is not None and write.reads_cells:
+        words = f"the record of {rule.kind} knows no cell that is read back, and learning.write reads them"
+        return [(("learning", "rule"), words, 'take model = "programmed", or another policy')]
     if rule.moves_weights and tied:
         words = f"{rule.kind} moves every cell for itself, but one number stands for both directions of a pair"
         return [(("learning", "rule"), words, 'take devices.feedback.storage = "independent"')]

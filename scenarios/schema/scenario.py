@@ -142,8 +142,9 @@ class ScenarioSpec(ScenarioHead):
         devices, network = self.devices, self.network
         angle = network.asymmetry.angle if network.parameters is None else 0.0
         found = find_idle_faults(self) + _find_ledger_faults(self.learning.rule, self.experiment)
+        dense = all(isinstance(path, str) for path in network.connections)
         for rule in self.experiment.rules or [self.learning.rule]:
-            found += find_rule_faults(rule, network.activation, devices.feedback.tied)
+            found += find_rule_faults(rule, network.activation, devices.feedback.tied, dense, self.learning.write)
             used = self.learning.given_schemes()[: 1 if self.experiment.rules else None] if rule.takes_scheme else []
             found += [
                 (("learning", "rule"), f"{rule.kind} {fault}", 'take scheme = { kind = "centred", beta = 0.2 }')

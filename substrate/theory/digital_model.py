@@ -56,11 +56,16 @@ class DigitalModel:
             )
         self._chip, self._knowledge = chip, knowledge
         self._ideal: Chip | None = None
+        self._corrections: Mapping[str, Array] = {}
         topology, stream = chip.topology, chip.fabrication.stream
         self._errors = {
             c.block: sample_cell_gains(topology.shapes[c.block], sigma, stream(f"digital-model/{c.block}"))
             for c in (topology.recurrent() if sigma else ())
         }
+
+    def correct(self, errors: Mapping[str, Array]) -> None:
+        """Take weights to be off by `errors`, by block, see `substrate.protocol.CorrectedModel`."""
+        self._corrections = errors
 
     def backpropagate(
         self, activity: Mapping[str, Array], force: Array, iterations: int | None = None
@@ -95,8 +100,9 @@ class DigitalModel:
     def _linearise(self, activity: Array) -> Linearisation:
         model, topology = self._model(), self._chip.topology
         machine = model.machine
-        if self._errors:
-            known = model.effective | {name: gain * model.effective[name] for name, gain in self._errors.items()}
+        if self._errors or self._corrections:
+            known = {name: block + self._corrections.get(name, 0.0) for name, block in model.effective.items()}
+            known |= {name: gain * known[name] for name, gain in self._errors.items()}
             machine = machine._replace(weights=topology.join(known), prepared={})
         transfer, law = model.membranes.transfer, LAWS[model.design.law]
         state = find_state(transfer, activity)

@@ -342,7 +342,7 @@ def _find_limit(chip: Chip, trial: Trial, reference: ExactErrors) -> Array:
     if trial.rule.takes_scheme or not isinstance(trial.rule, ErrorVector):
         return reference.ep
     split, output = chip.topology.split, chip.topology.output
-    rest = split(reference.equilibrium.activity)
+    rest = {chip.topology.input: trial.x} | split(reference.equilibrium.activity)
     force = compute_cost_force(chip.readout, rest[output], trial.target)
     exact = split(reference.delta)
     found = trial.rule.limit(exact, rest, force, trial.context(chip, trial.schemes[0]))

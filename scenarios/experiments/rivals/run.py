@@ -13,7 +13,7 @@ from learning.draws import combine_seeds
 from learning.optimisers.optimiser import AnyOptimiser, OptimiserContext, compute_requested_changes
 from learning.optimisers.schedule import TrainingMoment
 from learning.oracle.exact import make_exact_rule
-from learning.oracle.models import make_rule_model
+from learning.oracle.models import make_recorded_cells, make_rule_model
 from learning.policies.policy import make_request_writer
 from learning.rules.asym_ep import AsymEP
 from learning.rules.rule import LearningRule, RuleContext, make_rule
@@ -81,10 +81,12 @@ class RivalRace(NamedTuple):
         chip = self.chip(place, instance, self._begin(place, rival), rival.rule)
         entry, state, failure = NOTHING, TrainingState(), ""
         if rival.rule is not None:
-            rule = self._make_rule(chip, rival.rule)
-            optimiser, record = self._pace(rival), lambda: chip.programmed
-            entry = NOTHING if pilot else self._judge_estimates(chip, rule)._replace(rate=optimiser.rate)
-            last, write = Budget(), make_request_writer(self.setup.learning.write, chip, self.setup.known_cells)
+            cells, optimiser, record = self.setup.known_cells, self._pace(rival), lambda: chip.programmed
+            if not pilot:  # what these estimates tell of the chip is not kept: no budget pays for it
+                entry = self._judge_estimates(chip, self._make_rule(chip, rival.rule, {}))
+            entry, rule = entry._replace(rate=optimiser.rate), self._make_rule(chip, rival.rule, state.memory)
+            written = make_recorded_cells(rival.rule, chip, cells, state.memory)
+            last, write = Budget(), make_request_writer(self.setup.learning.write, written, cells)
             for step in train(chip, rule, optimiser, self._batches, _FOREVER, state, record, write):
                 failure, entry = step.failure, entry._replace(batches=entry.batches + 1)
                 one, last = state.budget.plus(last, -1), state.budget
@@ -104,9 +106,9 @@ class RivalRace(NamedTuple):
         size = self.setup.scenario.task.batch
         return shuffle_batches(self.setup.data, self.plan.samples, size, self.setup.fabrication.seed, epoch)
 
-    def _make_rule(self, chip: Chip, rule: LearningRule) -> Rule:
+    def _make_rule(self, chip: Chip, rule: LearningRule, memory: dict[str, Array]) -> Rule:
         scheme = next(iter(self.setup.learning.given_schemes()), rule.stand_in([]))
-        mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(rule, chip)
+        mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(rule, chip, memory)
         how = RuleContext(scheme, self.setup.learning.presynaptic, mirror, lambda: chip.programmed, model)
         return make_rule(_draw_anew(rule, chip), chip, how)
 

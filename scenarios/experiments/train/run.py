@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from learning.estimator import measure_free
 from learning.homeostasis.measured import add_homeostasis
 from learning.oracle.exact import make_exact_rule
-from learning.oracle.models import make_rule_model
+from learning.oracle.models import make_recorded_cells, make_rule_model
 from learning.policies.policy import make_request_writer
 from learning.policies.verify import count_given_up
 from learning.rules.rule import RuleContext, make_rule
@@ -134,10 +134,10 @@ def _make_trained_chip(job: TrainingJob, programmed: Mapping[str, Array] | None)
     return chip.variant(dynamics=chip.design.dynamics.model_copy(update={"audit": 0}))
 
 
-def make_training_rule(learning: Learning, chip: Chip) -> Rule:
-    """Return what measures the gradient of a batch on a chip, homeostasis included."""
+def make_training_rule(learning: Learning, chip: Chip, memory: dict[str, Array]) -> Rule:
+    """Return what measures the gradient of a batch on a chip, homeostasis included; `memory` is kept."""
     scheme = (learning.given_schemes() or learning.all_schemes())[0]
-    mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(learning.rule, chip)
+    mirror, model = has_conjugate_answers(chip.design.devices), make_rule_model(learning.rule, chip, memory)
     how = RuleContext(scheme, learning.presynaptic, mirror, lambda: chip.programmed, model)
     rule = make_rule(learning.rule, chip, how)
     return rule if learning.homeostasis is None else add_homeostasis(rule, partial(learning.homeostasis.pull, chip))
@@ -148,7 +148,7 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     plan, trainee, learning = job.plan, log.trainee, job.setup.learning
     rule, record = make_exact_rule(chip), lambda: chip.programmed
     if log.stage == TRAINING:
-        rule = make_training_rule(learning, chip)
+        rule = make_training_rule(learning, chip, trainee.memory)
     if len(log.rows) <= trainee.epoch:  # before training, or stopped amid the tests after an epoch
         _end_epoch(job, log, chip)
     if log.failure:
@@ -156,7 +156,9 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     size = job.setup.scenario.task.batch
     batches = partial(shuffle_batches, job.setup.data, plan.samples, size, job.setup.fabrication.seed)
     begin = saved = time.monotonic()
-    write = make_request_writer(learning.write, chip, job.setup.known_cells)
+    cells = job.setup.known_cells
+    written = make_recorded_cells(learning.rule, chip, cells, trainee.memory) if log.stage == TRAINING else chip
+    write = make_request_writer(learning.write, written, cells)
     for step in train(chip, rule, learning.optimiser, batches, plan.epochs, trainee, record, write):
         if step.finished is not None:
             log.means, log.failure, log.wall = step.finished, step.failure, time.monotonic() - begin

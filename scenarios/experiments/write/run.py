@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from learning.draws import combine_seeds
 from learning.optimisers.optimiser import OptimiserContext, compute_requested_changes
 from learning.optimisers.schedule import TrainingMoment
+from learning.oracle.models import make_recorded_cells
 from learning.oracle.writes.window import ReplayedPolicy, iterate_requests, replay_window
 from learning.policies.direct import Direct
 from learning.policies.policy import Memory, WritePolicy, make_request_writer
@@ -62,8 +63,8 @@ def compare_writes(chip: Chip, setup: Setup, plan: CompareWrites, watch: Watch) 
         If the watch asked to stop.
     """
     learning, policies = setup.learning, list_compared_policies(setup, plan)
-    rule = make_training_rule(learning, chip)
     memory: Memory = {}
+    rule = make_training_rule(learning, chip, memory)
 
     def measure(samples: Samples, moment: TrainingMoment) -> Mapping[str, Array]:
         gradient = rule(samples)
@@ -72,7 +73,8 @@ def compare_writes(chip: Chip, setup: Setup, plan: CompareWrites, watch: Watch) 
         known = OptimiserContext(moment, lambda: chip.programmed)
         return compute_requested_changes(learning.optimiser, gradient.blocks, memory, known)
 
-    write = None if plan.frozen else make_request_writer(learning.write, chip, setup.known_cells)
+    written = make_recorded_cells(learning.rule, chip, setup.known_cells, memory)
+    write = None if plan.frozen else make_request_writer(learning.write, written, setup.known_cells)
     requests = iterate_requests(iterate_batches(setup, plan.batches), plan.batches, measure, write)
     return replay_window(
         chip,

@@ -124,6 +124,9 @@ RULES: dict[str, dict[str, Any]] = {
         "seed": 3,
     },
 }
+_MEASURED = {"kind": "pat", "model": "measured"}
+_EXPECTED = {"spread": at(0.3, devices__weights__mismatch_sigma=0.2), "read_sigma": 0.01}
+FOUND |= table("learning.rule[pat]", TRAINED | {"learning.rule": _MEASURED}, **_EXPECTED)
 for _kind, _own in RULES.items():
     _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}
     FOUND |= table(f"learning.rule[{_kind}]", TRAINED | {"learning.rule": {"kind": _kind}}, kind=_other, **_own)
@@ -327,6 +330,9 @@ FOUND |= table("experiment[rivals].rivals", _RACE, rate=0.3, start="spread-aware
 for _kind, _own in RULES.items():
     _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}
     _beside = _RACE | {"experiment.rivals.0": {"rule": {"kind": _kind}}}
+    if _kind == "pat":
+        _pat = _RACE | {"experiment.rivals.0": {"rule": _MEASURED}}
+        FOUND |= table("experiment[rivals].rivals.rule[pat]", _pat, **_EXPECTED)
     FOUND |= table(f"experiment[rivals].rivals.rule[{_kind}]", _beside, kind=_other, **_own)
 _STUDY = {"experiment": {"kind": "nudge", "samples": 2, "repeats": 3}, "devices.noise.read": 0.02}
 FOUND |= table("experiment[nudge].budget", _STUDY, settlings=12, reads=12, time=60.0)
