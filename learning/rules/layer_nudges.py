@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from substrate.protocol import Bench, Readout, SettlingResult, State
+from substrate.protocol import Bench, Port, Readout, SettlingResult, State
 
 from .. import cost
 from ..draws import draw_matrix
@@ -44,6 +44,7 @@ class LayerNudges(ErrorVector):
     nudges: ClassVar[bool] = False
     computes: ClassVar[bool] = True
     injects: ClassVar[bool] = True
+    ports: ClassVar[frozenset[Port]] = frozenset({"injected"})
     terms: ClassVar[Mapping[str, str]] = {"locality": "layer_costs"}
 
     def find_scheme_fault(self, scheme: Scheme) -> str:
