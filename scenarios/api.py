@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from .experiments.watch import Interrupted as Interrupted
     from .extensions import register as register
     from .extensions import register_activation as register_activation
+    from .fitting.fitted import FitError as FitError
     from .front.compare import Comparison as Comparison
     from .front.figures import draw as draw
     from .front.figures import register_figure as register_figure
+    from .front.fitted import FittedDevice as FittedDevice
+    from .front.measured import fit as fit
+    from .front.measured import identify as identify
     from .front.progress import Progress as Progress
     from .front.result import Result as Result
     from .front.result import SweepResult as SweepResult
@@ -68,6 +72,8 @@ PUBLIC = {
     "merge": "front.sweep",
     "compare": "front.tools",
     "report": "front.tools",
+    "fit": "front.measured",
+    "identify": "front.measured",
     "catalogue": "front.tools",
     "list_presets": "front.tools",
     "draw": "front.figures",
@@ -87,6 +93,8 @@ PUBLIC = {
     "SweepResult": "front.result",
     "ScenarioError": "language.faults",
     "RunError": "experiments.kind",
+    "FitError": "fitting.fitted",
+    "FittedDevice": "front.fitted",
     "StoreError": "results.disk",
 }
 """The front door: name and module of everything that `import nudgelab` gives."""

@@ -50,6 +50,9 @@ class Telegraph(Parameters):
 class Noise(Parameters):
     """Noise of membranes and reads; 0 means none."""
 
+    preset: str | None = None
+    """Device that the values not given here come from: a file of one's own, such as ``"my-device.toml"``."""
+
     thermal: bool | Sigma = 0.0
     """White noise of every unit: standard deviation of `u` on a bare leak. ``true``: ``sqrt(gamma k T/C)/V_u`` of
     [physical], which needs its `capacitance` and `volt_scale`: 0.4 mV at 300 K and 26 fF. Synapses may add to it. Units

@@ -133,7 +133,7 @@ class UnitRows(NamedTuple):
 
 
 def make_unit_rows(wiring: DenseWiring, activity: Mapping[str, Array], curve: DriveCurve) -> Iterator[UnitRows]:
-    """Yield the equations of every layer that is fed.
+    """Yield the equations of every layer that is read, and so are all that feed it.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def make_unit_rows(wiring: DenseWiring, activity: Mapping[str, Array], curve: Dr
     first = next(iter(wiring.layers))
     for layer in list(wiring.layers)[1:]:
         sources = [pre for pre, post in wiring.connections if post == layer]
-        if not sources:
+        if not sources or not {layer, *sources} <= activity.keys():
             continue
         sizes = [wiring.layers[pre] for pre in sources]
         ends = np.cumsum([0, *sizes]).tolist()

@@ -214,6 +214,41 @@ def export(what: str, edits: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--kind",
+    required=True,
+    type=click.Choice(["pulses", "reads", "weights", "transfer", "adc", "iv"]),
+    help="What was measured.",
+)
+@click.option("--weight", metavar="QUANTITY", help='Conductance of a weight of 1, such as "25 uS".')
+@click.option("--zero", metavar="QUANTITY", help='Conductance of a weight of 0, such as "5 uS"; default 0.')
+@click.option("--bits", type=click.IntRange(1, 24), help="adc: resolution; default: by the largest code.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a preset for scenarios.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def fit(files: tuple[Path, ...], kind: str, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Fit measured devices: laws, spreads and noise with intervals, as a preset that scenarios take."""
+    from .fit import FitFlags, fit_command
+
+    raise click.exceptions.Exit(fit_command(files, kind, options, FitFlags(out, as_json)))
+
+
+@main.command()
+@click.argument("what", metavar="RUN|SCENARIO", shell_complete=complete_scenario)
+@_set
+@click.option("--reads", type=click.IntRange(2, 100_000), default=20, show_default=True, help="Samples that are read.")
+@click.option("--instance", type=click.IntRange(0), help="Number of the fabricated chip; default: of the scenario.")
+@click.option("--from", "file", type=click.Path(path_type=Path), help="npz or HDF5 file of reads, in place of a chip.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a preset for scenarios.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def identify(what: str, edits: tuple[str, ...], out: Path | None, as_json: bool, **options: Any) -> None:
+    """Find the spreads of a running chip from free reads alone: cells, offsets, noise of the reads."""
+    from .fit import FitFlags, identify_command
+
+    raise click.exceptions.Exit(identify_command(what, edits, options, FitFlags(out, as_json)))
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def merge(folder: Path, as_json: bool) -> None:

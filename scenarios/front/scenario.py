@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from substrate.chip.chip import Chip
     from substrate.circuits.forms import AnyCircuitChip
     from substrate.hardware.bench import HardwareBench
+    from substrate.protocol import SettlingBench
 
     from ..build import AnySetup
     from ..experiments.watch import Watch
+    from .fitted import FittedDevice
     from .result import Result
 
 Edits = Mapping[str, Any] | Sequence[str | tuple[str, Any]]
@@ -218,6 +220,54 @@ class Scenario:
             Threads that share a batch.
         """
         return self._setup().chip(instance, threads=threads)
+
+    def identify(
+        self,
+        reads: int = 20,
+        instance: int | None = None,
+        *,
+        bench: SettlingBench | None = None,
+        file: str | Path | None = None,
+        programmed: Mapping[str, Any] | None = None,
+    ) -> FittedDevice:
+        """Return the spreads of a running chip, from free reads alone.
+
+        Spreads of forward and feedback cells, of offsets, and the noise of a read, by maximum likelihood: the chip, or
+        that on the board of the scenario, is clamped to the first training samples, settles freely and is read once
+        each; nothing is nudged.
+
+        Parameters
+        ----------
+        reads : int
+            Samples that are read.
+        instance : int, optional
+            Number of the fabricated chip; absent: that of the scenario.
+        bench : SettlingBench, optional
+            A chip to be read in place of the one of the scenario.
+        file : str or Path, optional
+            npz or HDF5 file of activities that were read, by layer (samples, units), in place of a chip; it may hold
+            programmed weights by block, too.
+        programmed : mapping of block to array, optional
+            What is programmed into the chip, ``weight/in-l1`` (pre, post), ``bias/l1`` and so on; absent: the first
+            parameters of the scenario.
+
+        Raises
+        ------
+        ScenarioError
+            If a file of the scenario does not fit.
+        FitError
+            If nothing can be identified; the text says why.
+        RunError
+            If the board of the scenario does not answer.
+        """
+        from ..fitting.running_chip import identify_chip
+        from .fitted import FittedDevice
+
+        setup, given = self._setup(), None if file is None else Path(file)
+        on_board = bench is None and file is None and getattr(setup.scenario, "hardware", None) is not None
+        with self.board() if on_board else nullcontext(bench) as used:
+            found = identify_chip(setup, used, reads, instance, given, programmed or {})
+        return FittedDevice(found, f"own measurement of {self.name}", "nudgelab identify, maximum likelihood")
 
     @contextmanager
     def board(self) -> Iterator[HardwareBench]:

@@ -42,6 +42,13 @@ class PresetEntry(NamedTuple):
     source: str
     """Name of a source; empty for what is a choice of words, such as the kind of a law."""
 
+    low: Any = None
+    """Lower end of an interval of 90 %, where it was fitted."""
+
+    high: Any = None
+    n: int | None = None
+    """Numbers it was fitted to."""
+
 
 class PresetSource(NamedTuple):
     """Where values come from."""
@@ -87,14 +94,37 @@ def list_device_presets() -> list[Path]:
 @cache
 def read_device_preset(path: Path) -> DevicePreset:
     """Return a packaged device."""
-    text = path.read_text(encoding="utf-8")
+    return _parse_preset(path, path.read_text(encoding="utf-8"))
+
+
+def read_own_preset(path: Path) -> DevicePreset:
+    """Return a device from a file of one's own, written as the packaged ones are.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong, in words, and what to try behind a semicolon.
+    """
+    try:
+        return _parse_preset(path, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ValueError(f"{path.name} cannot be read ({reason}); name a file, relative to the scenario") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is not valid TOML: {error}; write it with nudgelab fit") from error
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
+        words = "its tables are [sources.NAME] with paper, place, range and spread, and [update] and the like with"
+        form = 'key = { value = 1.0, unit = "1", source = "NAME" } (and low, high, n)'
+        raise ValueError(f"{path.name} is no preset of a device; {words} {form}") from error
+
+
+def _parse_preset(path: Path, text: str) -> DevicePreset:
     data = tomllib.loads(text)
     sources = {name: PresetSource(**table) for name, table in data.pop("sources").items()}
     tables = {name: dict(_list_entries(table, "")) for name, table in data.items()}
     return DevicePreset(path.stem, text.splitlines()[0].lstrip("# "), tables, sources)
 
 
-@cache
 def _map_preset_lines(path: Path) -> dict[Key, int]:
     return map_lines(path.read_text(encoding="utf-8"))
 
@@ -135,13 +165,16 @@ def apply_device_presets(data: Tree, origins: Origins) -> list[Finding]:
         return []
     for block in [name for name in USABLE if isinstance(blocks.get(name), dict) and "preset" in blocks[name]]:
         own, place = blocks[block], ("devices", block, "preset")
-        fault = _find_preset_fault(own["preset"], block)
-        if fault is not None:
-            findings.append((place, *fault))
+        found = _find_preset(own["preset"], block, origins.get(place))
+        if not isinstance(found, _FoundPreset):
+            findings.append((place, *found))
             del blocks[block]
             continue
-        path = DEVICE_PRESETS / f"{own['preset']}.toml"
-        values, lines = read_device_preset(path).values(find_preset_table(block)), _map_preset_lines(path)
+        path, table = found.path, found.table
+        values, lines = found.device.values(table), _map_preset_lines(path)
+        if path.parent != DEVICE_PRESETS:
+            # Its values say everything: the file need not lie beside a scenario that is written out.
+            del own["preset"]
         if own.get("kind", values.get("kind")) != values.get("kind"):
             hint = f"remove `kind`, or `preset` with it; the preset is a {values.get('kind')}"
             findings.append((("devices", block, "kind"), "is another law than that of the preset", hint))
@@ -150,7 +183,7 @@ def apply_device_presets(data: Tree, origins: Origins) -> list[Finding]:
         for key in _fill_in_values(own, values):
             # An item of an array stands on its line.
             named_key = tuple(part for part in key if isinstance(part, str))
-            origins["devices", block, *key] = Origin(path, lines.get((find_preset_table(block), *named_key)))
+            origins["devices", block, *key] = Origin(path, lines.get((table, *named_key)))
     return findings
 
 
@@ -165,13 +198,34 @@ def _fill_in_values(own: Tree, values: Tree) -> Iterator[Key]:
             yield from list_keys({key: value})
 
 
-def _find_preset_fault(name: object, block: str) -> tuple[str, str] | None:
-    """Return why a preset cannot be used for a table of ``[devices]``, and what to try."""
+class _FoundPreset(NamedTuple):
+    path: Path
+    device: DevicePreset
+    table: str
+    """Which of its tables stands for the one of the scenario."""
+
+
+def _find_preset(name: object, block: str, origin: Origin | None) -> _FoundPreset | tuple[str, str]:
+    """Return a preset for a table of ``[devices]``, packaged or a file; or why there is none, and what to try."""
     known = {path.stem: path for path in list_device_presets()}
     fitting = [stem for stem, path in known.items() if find_preset_table(block) in read_device_preset(path).tables]
-    hint = f"presets for {block} are {', '.join(fitting)}"
+    hint = f"presets for {block} are {', '.join(fitting)}, or a file such as my-device.toml"
     if not isinstance(name, str):
         return f"must be the name of a preset, is {name_toml_type(name)}", hint
-    if name not in known:
+    if name.endswith(".toml"):
+        folder = origin.file.parent if origin is not None and isinstance(origin.file, Path) else Path.cwd()
+        path = folder / name
+        try:
+            device = read_own_preset(path)
+        except ValueError as error:
+            message, _, advice = str(error).partition("; ")
+            return message, advice
+    elif name in known:
+        path, device = known[name], read_device_preset(known[name])
+    else:
         return f"there is no preset {shorten_text(name)!r}", ask_did_you_mean(find_similar(name, fitting)) or hint
-    return (f"the preset {name!r} says nothing about {block}", hint) if name not in fitting else None
+    table = block if block in device.tables else find_preset_table(block)
+    if table not in device.tables:
+        says = f"the preset {name!r} says nothing about {block}"
+        return says, hint if path in known.values() else f"it has {', '.join(device.tables) or 'no tables'}"
+    return _FoundPreset(path, device, table)

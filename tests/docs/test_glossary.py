@@ -178,7 +178,7 @@ PLACES = {
 
 TWICE = {
     **dict.fromkeys(("drift", "energy", "respond", "stiffness", "stiffness_matrix"), LAW),
-    **dict.fromkeys(("compare", "report"), COMMAND),
+    **dict.fromkeys(("compare", "fit", "identify", "report"), COMMAND),
     **dict.fromkeys(("merge", "sweep"), WORK),
     **dict.fromkeys(("Chip", "Sweep"), PLAN),
     **dict.fromkeys(("logistic",), TWIN),

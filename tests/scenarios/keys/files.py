@@ -27,6 +27,8 @@ def write_all(folder: Path) -> None:
     targets = rng.normal(size=40) * 0.5
     cells = np.stack([targets, targets + 0.05 * rng.normal(size=40)], axis=1)
     np.savetxt(folder / "cells.csv", cells, delimiter=",", header="target,measured", comments="")
+    preset = '# Noise\n[sources.fit]\npaper = "x"\nplace = "x"\nrange = "x"\nspread = "x"\n[noise]\n'
+    (folder / "noise.toml").write_text(f'{preset}read = {{ value = 0.02, unit = "activity", source = "fit" }}\n')
     for name in ("idx", "idx2"):
         write_idx(folder / name, rng)
     for seed, name in enumerate(("cifar", "cifar2")):

@@ -75,6 +75,7 @@ FOUND: dict[str, Sample | Silent] = {
     **table("devices.neurons.input_pair", {"devices.neurons.input_pair": SIZES}, **SIZE),
     **table(
         "devices.noise",
+        preset="noise.toml",
         thermal=0.02,
         common=0.02,
         coloured=0.02,
