@@ -124,6 +124,7 @@ def _make_bench(setup: Setup, line: LineBoard, saved: Mapping[str, Array] | None
         setup.scenario.tau or 1.0,
         info.step,
         setup.calibration.stuck,
+        setup.known_cells.tied,
     )
     bench = HardwareBench(line, info, topology, list_blocks_at_begin(setup), setting)
     if saved is not None:

@@ -43,6 +43,9 @@ class BenchSetting(NamedTuple):
     stuck: Mapping[str, Mask] = {}
     """Cells that are known not to move, by block."""
 
+    tied: Mapping[str, str] = {}
+    """Feedback block to forward block, where one number is stored for both directions: that of the forward block."""
+
 
 class HardwareBench(Bench):
     """A chip on a board; implements `substrate.protocol.Bench` as far as `capabilities` go.
@@ -213,7 +216,7 @@ class HardwareBench(Bench):
         cells = {name: change for name, change in changes.items() if not name.startswith("readout/")}
         for name in changes.keys() - cells.keys():
             self.programmed[name] += changes[name]
-        for name, change in cells.items():
+        for name, change in self._add_tied(cells).items():
             lines, losses = make_pulses(
                 name, change, self._setting.step, self._info.chunk, self._setting.stuck.get(name)
             )
@@ -268,6 +271,15 @@ class HardwareBench(Bench):
         """Leave the chip."""
         self._board.close()
 
+    def _add_tied(self, changes: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the changes with those of both directions of one number added up, under its forward block."""
+        summed = dict(changes)
+        for back, forward in self._setting.tied.items():
+            if back in summed:
+                change = self.mirror(back, summed.pop(back))
+                summed[forward] = summed[forward] + change if forward in summed else change
+        return summed
+
     def _settle_free(self, k: int, read: bool = True) -> Ending:
         """Clamp sample `k` and let it settle freely; unless it is only brought back, read it."""
         codes, outside = self._setting.scales.input.encode(self._input[k])
@@ -317,6 +329,9 @@ class HardwareBench(Bench):
         """Enter a line that was carried out into the record."""
         place = slice(line.first, line.first + len(line.counts))
         self.programmed[line.block].reshape(-1)[place] += line.size * line.counts
+        for back, forward in self._setting.tied.items():
+            if forward == line.block:
+                self.programmed[back][...] = self.mirror(forward, self.programmed[forward])
         self._written += 1
         counts = np.abs(line.counts.astype(np.int64))
         pulses = counts.sum() if self._setting.step else np.count_nonzero(counts)

@@ -83,7 +83,7 @@ class _Training:
         setup, log, bench = self.work.setup, self.log, self.board.bench
         if not self.work.setting.saved and get_hardware(setup).begin == "erased":
             self.work.watch.say("writing the initial weights into erased cells")
-            bench.write({name: setup.programmed[name] for name in bench.shapes})
+            bench.write({name: setup.programmed[name] for name in bench.shapes if name not in setup.known_cells.tied})
         if len(log.rows) <= log.trainee.epoch:
             self._end_epoch()
         if log.failure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devices.hardware import Devices
 from substrate.hardware.loss import Loss
 from substrate.ports import BOARD_PORTS, PORTS, Port
 
@@ -40,7 +39,7 @@ def find_hardware_faults(scenario: ScenarioSpec) -> Found:
         *_find_kind_faults(scenario, board),
         *_find_port_faults(scenario),
         *_find_board_faults(board, scenario.network.activation),
-        *_find_device_faults(scenario, scenario.devices),
+        *_find_kernel_faults(scenario),
     ]
 
 
@@ -101,11 +100,8 @@ def _find_board_faults(board: Hardware, activation: object) -> Found:
     return found
 
 
-def _find_device_faults(scenario: ScenarioSpec, devices: Devices) -> Found:
+def _find_kernel_faults(scenario: ScenarioSpec) -> Found:
     found: Found = []
-    if devices.feedback.tied:
-        words = f"storage = {devices.feedback.storage!r} writes one number for two directions, and a board writes cells"
-        found.append((("devices", "feedback", "storage"), words, 'take "independent"'))
     for k, path in enumerate(scenario.network.connections):
         if not isinstance(path, str):
             words = "a board has dense connections: its controller knows no kernels"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from devices.interface.cost_force import compute_cross_entropy_force
+from devices.synapse.cell import FeedbackDevices
 from learning.estimator import estimate_error_vectors, measure_free
 from learning.rules.error_vector import ErrorVector
 from learning.rules.node_perturbation import NodePerturbation
@@ -131,6 +132,21 @@ def test_pulses_of_one_size_are_counted_and_what_they_cannot_say_is_lost():
     assert (bench.losses.lost, bench.losses.cut, bench.losses.stuck) == (1, 1, 1)
     moved = bench.programmed["weight/l1-l2"] - before
     assert np.allclose(moved[0], [0.05, -0.03, 0.0, 327.67, 0.0], rtol=1e-12, atol=1e-12)
+
+
+def test_one_number_for_two_directions_is_written_once_with_both_requests():
+    board = make_board(random_chip(phases=HELD, symmetric=True, feedback=FeedbackDevices(storage="copied")))
+    tied = {back.block: forward.block for forward, back in board.chip.topology.pairs()}
+    bench, rng = make_bench(board, tied=tied), np.random.default_rng(3)
+    there, back = 0.005 * rng.normal(size=(7, 5)), 0.005 * rng.normal(size=(5, 7))
+    wished = bench.programmed["weight/l1-l2"] + there + back.T
+    bench.write({"weight/l1-l2": there, "weight/l2-l1": back})
+    board.close()
+    assert np.allclose(bench.programmed["weight/l1-l2"], wished, rtol=0.0, atol=1e-6)
+    assert np.array_equal(bench.programmed["weight/l2-l1"], bench.programmed["weight/l1-l2"].T)
+    for name in ("weight/l1-l2", "weight/l2-l1"):
+        assert np.allclose(board.chip.programmed[name], bench.programmed[name], rtol=0.0, atol=1e-15)
+    assert board.info().written == 1
 
 
 def test_long_blocks_are_cut_into_lines():
