@@ -75,7 +75,7 @@ def _find_port_faults(scenario: ScenarioSpec) -> Found:
         place = ("learning", "scheme") if one else ("learning", "schemes", k)
         needs.append((place, scheme.kind, scheme.needs - {"nudge"}))
     needs.append((("learning", "rule"), learning.rule.kind, learning.rule.needs))
-    if learning.rule.needs_scheme and scenario.phases.nudge == "continuous":
+    if learning.rule.needs_scheme and not learning.rule.injects and scenario.phases.nudge == "continuous":
         needs.append((("phases", "nudge"), "a nudge that is not held", frozenset({"nudge"})))
     if learning.homeostasis is not None:
         needs.append((("learning", "homeostasis"), learning.homeostasis.kind, learning.homeostasis.needs))

@@ -63,6 +63,7 @@ def test_it_is_refused_by_name_with_what_to_use_instead(edits, words, hint):
         MEASURE | {"hardware.probes": 4},
         {"learning.rule": "contrastive"},
         {"learning.rule": "node-perturbation"},
+        {"learning.rule": "layer-nudges", "phases.nudge": "continuous"},
         {"devices.feedback": {"storage": "copied"}},
         {"learning.rule": {"kind": "kolen-pollack", "decay": 0.01}},
         {"learning.rule": "feedback-alignment"},
