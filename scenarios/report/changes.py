@@ -9,9 +9,7 @@ import numpy as np
 from ..drawing.sheet import Sheet
 from ..experiments.kind import COSINE, WHOLE, find_result_kind
 from ..results.store import ResultData
-from ..results.views import CHANGES, format_fixed, format_percent, list_changes, select_change
-
-_BEFORE = "as it is"
+from ..results.views import CHANGES, UNCHANGED, format_fixed, format_percent, list_changes, select_change
 
 
 def make_change_sheets(result: ResultData) -> list[Sheet]:
@@ -47,7 +45,7 @@ def describe_changes(result: ResultData) -> list[str]:
     (_, before), *changed = _list_designs(result)
     if not changed:
         return []
-    found = [f"{_BEFORE.capitalize()}: {_give_verdict(before)}"]
+    found = [f"{UNCHANGED.capitalize()}: {_give_verdict(before)}"]
     for (name, after), keys in zip(changed, result.groups[CHANGES]["keys"].data, strict=True):
         told = keys if str(keys).endswith(name) else f"{name} ({keys})"
         found += [f"Change: {told}.{_describe_gain(before, after)}", f"With {name}: {_give_verdict(after)}"]
@@ -62,11 +60,11 @@ def describe_changed_losses(result: ResultData) -> list[str]:
         kind = find_result_kind(one)
         for line in [] if kind is None else kind.losses(one):
             found.setdefault(line, name)
-    return [line if name == _BEFORE else f"With {name}: {line}" for line, name in found.items()]
+    return [line if name == UNCHANGED else f"With {name}: {line}" for line, name in found.items()]
 
 
 def _list_designs(result: ResultData) -> Iterator[tuple[str, ResultData]]:
-    for k, name in enumerate([_BEFORE, *list_changes(result)]):
+    for k, name in enumerate([UNCHANGED, *list_changes(result)]):
         yield name, select_change(result, k)
 
 

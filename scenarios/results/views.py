@@ -40,6 +40,10 @@ CHANGES = "change"
 """Group of the changes of a design; what was measured after a change is in groups below it."""
 
 
+UNCHANGED = "as it is"
+"""The design before any change."""
+
+
 def name_changed_group(change: int, path: str) -> str:
     """Return where a group of what was measured after a change stands; changes count from 1."""
     return f"{CHANGES}/{change}/{path}"

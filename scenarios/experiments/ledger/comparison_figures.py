@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...drawing.space import Space
 from ...drawing.style import COLOURS, format_plain_text
 from ...results.store import ResultData
-from ...results.views import select_latest
+from ...results.views import UNCHANGED, list_changes, select_change, select_latest
 from ..figures import describe_measured_count, figure
 from ..measure.words import find_blamed_cause, has_measured_gradient
 from .panels import AXIS, ROW, find_axis_limits, format_error, set_rows, write_numbers
@@ -51,6 +51,10 @@ def _describe_counts(a: ResultData, b: ResultData) -> str:
 )
 def draw_changes(space: Space, a: ResultData, b: ResultData, names: tuple[str, str] = ("A", "B")) -> None:
     """Draw, per layer, the error of every cause on both chips, and what it changed to."""
+    _fill_space(space, a, b, names)
+
+
+def _fill_space(space: Space, a: ResultData, b: ResultData, names: tuple[str, str]) -> None:
     layers, sides = _share_layers(a, b), [_read_rows(side) for side in (a, b)]
     across = max(1, min(_ACROSS, int(space.width / _LEAST)))
     room = across + (across == 1)
@@ -73,6 +77,30 @@ def draw_changes(space: Space, a: ResultData, b: ResultData, names: tuple[str, s
     for label, look in zip(labels, _LOOKS, strict=True):
         panels[0].plot([], [], linestyle="none", label=label, **look)
     space.place_legend(panels[:1], above=True)
+
+
+def _find_ends(result: ResultData) -> tuple[ResultData, ResultData]:
+    """Return the design as it is, and after the last of its changes."""
+    return select_change(result, 0), select_change(result, len(list_changes(result)))
+
+
+@figure(
+    "changes",
+    when=lambda result: bool(list_changes(result)) and bool(_share_layers(*_find_ends(result))),
+    caption=(
+        "Before and after. Error that every cause adds to the gradient of a layer, of the median sample, on a "
+        "logarithmic axis: rings on the design as it is, dots after all its changes, on the same silicon; numbers: "
+        "before, then after where it differs. Causes are vectors, so their sizes do not add to the total. Causes of 0 "
+        "are left out. Each design is drawn under its best scheme, of many layers the first and the last."
+    ),
+    count=lambda result: _describe_counts(*_find_ends(result)),
+)
+def draw_design_changes(space: Space, result: ResultData) -> None:
+    """Draw, per layer, the error of every cause before the changes of a design, and after them."""
+    changes = list_changes(result)
+    after = changes[-1] if len(changes) == 1 else f"after {len(changes)} changes"
+    before, last = _find_ends(result)
+    _fill_space(space, before, last, (UNCHANGED, after))
 
 
 _LOOKS: tuple[dict[str, Any], dict[str, Any]] = (
