@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from .front.tools import serve_board as serve_board
     from .language.completion import complete_key as complete_key
     from .language.faults import ScenarioError as ScenarioError
+    from .language.files import RefusalError as RefusalError
     from .language.load import make_change_edits as make_change_edits
+    from .language.migrate import migrate_file as migrate_file
+    from .language.migrate import write_migrated as write_migrated
     from .language.places import PRESETS as PRESETS
     from .language.places import find_catalogue as find_catalogue
     from .language.places import read_title as read_title
@@ -120,6 +123,9 @@ _MORE = {
     "find_catalogue": "language.places",
     "read_title": "language.places",
     "PRESETS": "language.places",
+    "RefusalError": "language.files",
+    "migrate_file": "language.migrate",
+    "write_migrated": "language.migrate",
     "make_change_edits": "language.load",
     "print_summary": "report.summary",
     "serve_board": "front.tools",

@@ -322,6 +322,16 @@ def mock_board(scenario: str, edits: tuple[str, ...], port: str | None) -> None:
 
 
 @main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=complete_scenario)
+@click.option("--write", is_flag=True, help="Write the files; those of before are kept beside them as FILE.bak.")
+def migrate(files: tuple[Path, ...], write: bool) -> None:
+    """Show how older scenario files are written now, comments and all, or write them so."""
+    from .migrate import migrate_command
+
+    raise click.exceptions.Exit(migrate_command(files, write))
+
+
+@main.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """Print the script that lets a shell complete names and keys.

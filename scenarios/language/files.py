@@ -61,7 +61,7 @@ class FileReader:
 
     def read(self, path: Path, chain: list[Path]) -> tuple[Tree, Origins]:
         """Return the merged tree of `path`, which is a base of the last file in `chain`, and so on."""
-        text = _read_text(path)
+        text = read_scenario_text(path)
         true_path = path.resolve()
         if true_path in chain:
             loop = " -> ".join(file.name for file in [*chain[chain.index(true_path) :], true_path])
@@ -102,8 +102,14 @@ class FileReader:
         return _merge_trees(merged, own), below | origins
 
 
-def _read_text(path: Path) -> str:
-    """Return the text of a file."""
+def read_scenario_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    RefusalError
+        If it cannot be read, is too large, or no text in UTF-8.
+    """
     try:
         if path.is_dir():
             raise RefusalError("is a folder, not a scenario file", "name a file inside it")

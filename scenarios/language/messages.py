@@ -19,6 +19,7 @@ from .faults import (
     name_toml_type,
 )
 from .lines import Key
+from .migrate import MOVED
 
 _WORDS = {
     "float_type": "must be a number, is {given}",
@@ -38,10 +39,6 @@ _WORDS = {
     "too_long": "must have at most {max_length} item(s)",
     "string_pattern_mismatch": "must match {pattern}",
 }
-
-
-_MOVED = {"dynamics.nudge": "phases.nudge", "devices.noise.phases": "phases.noise"}
-"""Keys that stand in another table than one would think."""
 
 
 def translate_errors(
@@ -72,10 +69,11 @@ def translate_errors(
             meant = find_similar(str(key), absent)
             missing.discard((*table, meant or ""))
             known = [*(name for one in fitting[:1] for name in _list_fields(one)), *(() if table else extra)]
-            moved = _MOVED.get(format_dotted_key(spot.path))
-            hint = ask_did_you_mean(moved or meant or find_similar(str(key), known)) or "known keys: " + ", ".join(
-                known
-            )
+            if moved := MOVED.get(format_dotted_key(spot.path)):
+                hint = f"it is {moved} now: `nudgelab migrate FILE` moves it, comments and all"
+                findings.append((spot.path, "has moved", hint))
+                continue
+            hint = ask_did_you_mean(meant or find_similar(str(key), known)) or "known keys: " + ", ".join(known)
             findings.append((spot.path, "unknown key", hint))
         elif e["type"] != "missing":
             findings.append(_describe_error(spot, e, get_value_at(data, spot.path)))

@@ -77,7 +77,7 @@ def test_devices_in_volts_are_written_as_they_were(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "hint"),
-    [("dynamics.nudge=held", "did you mean 'phases.nudge'?"), ("devices.noise.phases=common", "'phases.noise'?")],
+    [("dynamics.nudge=held", "it is phases.nudge now"), ("devices.noise.phases=common", "it is phases.noise now")],
 )
 def test_keys_that_moved_are_unknown_and_told_where_they_went(tmp_path, key, hint):
     fault = only_fault(write(tmp_path, GOOD), key)
