@@ -50,15 +50,16 @@ class Block(NamedTuple):
 
 
 def find_blocks(page: str) -> Iterator[Block]:
-    """Yield the blocks and comments of a page; an indented block has no language."""
+    """Yield the blocks and comments of a page; an indented block has no language, another comment is a ``<!--``."""
     for token in MarkdownIt().parse(page):
         line = (token.map or [0])[0] + 1
         if token.type == "fence":
             yield Block(token.info.strip(), token.content, line)
         elif token.type == "code_block":
             yield Block("", token.content, line)
-        elif token.type == "html_block":
-            yield from (Block(kind, text, line) for kind, text in COMMENT.findall(token.content))
+        elif token.type == "html_block" and "<!--" in token.content:
+            found = COMMENT.findall(token.content) or [("<!--", token.content)]
+            yield from (Block(kind, text, line) for kind, text in found)
 
 
 class Page:
@@ -68,7 +69,7 @@ class Page:
         self.path = path
         self.names: dict[str, Any] = {}
         self.base, self.edits, self.small = "first-training", list[str](), list[tuple[str, str]]()
-        self.file = ""
+        self.file, self.left_out = "", ""
 
     def try_blocks(self) -> None:
         """Go through the page from top to bottom."""
@@ -177,6 +178,7 @@ def is_alike(wanted: str, found: str, within: float = 0.05) -> bool:
 def _run_octave(page: Page, text: str, line: int) -> None:
     octave = shutil.which("octave-cli")
     if octave is None:
+        page.left_out = "no Octave for blocks of matlab"
         return
     Path("block.m").write_text(text, encoding="utf-8")
     done = subprocess.run([octave, "--no-init-file", "block.m"], capture_output=True, text=True, check=False)
