@@ -307,7 +307,8 @@ class _DeviceFit(NamedTuple):
     gains: tuple[float, float]
     errors: tuple[float, float]
     left: Array
-    shape: Array
+    mean: Array
+    """Mean changes, with the gains."""
 
 
 def _fit_device(law: Step, train: DeviceTrain, ends: DeviceBounds) -> _DeviceFit:
@@ -319,6 +320,7 @@ def _fit_device(law: Step, train: DeviceTrain, ends: DeviceBounds) -> _DeviceFit
         square = float(s @ s)
         gain = float(s @ c / square) if square > 0.0 else 1.0
         left[way] = c - gain * s
+        shape[way] = gain * s
         gains.append(gain)
         errors.append(1.0 / square if square > 0.0 else math.inf)
     return _DeviceFit((gains[0], gains[1]), (errors[0], errors[1]), left, shape)
@@ -329,33 +331,42 @@ def _measure_spreads(
 ) -> tuple[dict[str, FittedValue], list[str]]:
     """Return spreads between devices and from pulse to pulse, and what has to be said of the noise of the reads."""
     fits = [_fit_device(law, train, ends) for train in trains]
-    read, how = _estimate_read_noise(fits, trains, repeats)
-    left, shape = (np.concatenate([getattr(fit, part) for fit in fits]) for part in ("left", "shape"))
-    square, scatter = float(np.mean(shape**2)), max(float(np.mean(left**2)) - 2.0 * read**2, 0.0)
+    noise = _estimate_read_noise(fits, trains, repeats)
+    left, mean = (np.concatenate([getattr(fit, part) for fit in fits]) for part in ("left", "mean"))
+    square, scatter = float(np.mean(mean**2)), max(float(np.mean(left**2)) - 2.0 * noise.variance, 0.0)
     found: dict[str, FittedValue] = {}
     if len(trains) > 2:
         gains, errors = (np.array([getattr(fit, part) for fit in fits]) for part in ("gains", "errors"))
         # Noise of the reads all but cancels in a train: one change has what the next one lacks.
-        noise = scatter * float(np.mean(errors.sum(axis=1))) / 4.0
+        missed = scatter * float(np.mean(errors.sum(axis=1))) / 4.0
         nominal = gains.mean(axis=0)
         for key, weights in (("step_sigma", (0.5, 0.5)), ("up_down_sigma", (0.5, -0.5))):
             values = (gains / nominal) @ np.array(weights)
             total = float(values.var(ddof=1))
-            one = make_spread(max(total - noise, 0.0), total * math.sqrt(2.0 / (len(fits) - 1)))
+            one = make_spread(max(total - missed, 0.0), total * math.sqrt(2.0 / (len(fits) - 1)))
             found[key] = make_value(one.value, "1", (one.low, one.high), len(fits))
-    one = make_spread(scatter / square, float(np.std(left**2)) / math.sqrt(len(left)) / square)
+    error = math.hypot(float(np.std(left**2)) / math.sqrt(len(left)), 2.0 * noise.error)
+    one = make_spread(scatter / square, error / square)
     found["cycle_sigma"] = make_value(one.value, "1", (one.low, one.high), len(left))
-    notes = [f"noise of a read {read:.3g} in units of the weight, {how}; it is taken off the spreads"]
-    return found, notes
+    told = f"noise of a read {math.sqrt(noise.variance):.3g} in units of the weight, {noise.how}"
+    return found, [f"{told}; it is taken off the spreads"]
 
 
-def _estimate_read_noise(fits: list[_DeviceFit], trains: list[DeviceTrain], repeats: Array) -> tuple[float, str]:
-    """Return the standard deviation of a read, and how it is known."""
+class _ReadNoise(NamedTuple):
+    """Variance of a read, its standard error, and how they are known."""
+
+    variance: float
+    error: float
+    how: str
+
+
+def _estimate_read_noise(fits: list[_DeviceFit], trains: list[DeviceTrain], repeats: Array) -> _ReadNoise:
     if len(repeats) >= FEWEST:
-        return float(np.sqrt(0.5 * np.mean(repeats**2))), f"by {len(repeats)} reads without a pulse"
-    products = [
-        fit.left[1:][next_ := np.diff(train.following) == 1] * fit.left[:-1][next_]
-        for fit, train in zip(fits, trains, strict=True)
-    ]
-    covariance = float(np.mean(np.concatenate(products)))
-    return math.sqrt(max(-covariance, 0.0)), "by the covariance of neighbouring residuals"
+        squares = 0.5 * repeats**2
+        error = float(np.std(squares)) / math.sqrt(len(squares))
+        return _ReadNoise(float(np.mean(squares)), error, f"by {len(repeats)} reads without a pulse")
+    neighbours = [np.diff(train.following) == 1 for train in trains]
+    products = [fit.left[1:][near] * fit.left[:-1][near] for fit, near in zip(fits, neighbours, strict=True)]
+    whole = np.concatenate([*products, np.zeros(1)])
+    variance, error = max(-float(np.mean(whole)), 0.0), float(np.std(whole)) / math.sqrt(len(whole))
+    return _ReadNoise(variance, error, "by the covariance of neighbouring residuals")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, stats
 
 from .columns import Column, Columns, group_devices
 from .fitted import FitError, FitResult, FittedValue, make_value
@@ -27,7 +27,7 @@ COLUMNS = (
     Column("device", ("unit", "cell"), needed=False),
 )
 
-_FEWEST, _BLOCKS, _DRAWS = 32, 16, 200
+_FEWEST, _BLOCKS, _DRAWS = 32, 16, 100
 _LAWS = {"white": 1, "ou": 3, "flicker": 2}
 """Parameters of every law."""
 
@@ -56,18 +56,26 @@ def fit_repeated_reads(columns: Columns) -> FitResult:
     fits = {law: _fit_law(law, structure, log, scatter) for law in _LAWS}
     worth = {law: loss + 2.0 * _LAWS[law] for law, (_, loss) in fits.items()}
     law = min(worth, key=lambda name: worth[name])
-    rng = np.random.default_rng(0)
-    draws = []
-    for _ in range(_DRAWS):
-        chosen = structure.blocks[rng.integers(0, len(structure.blocks), len(structure.blocks))]
-        draws.append(_fit_law(law, structure, np.log(chosen.mean(axis=0)), scatter, fits[law][0])[0])
-    ends = np.exp(np.quantile(draws, [0.05, 0.95], axis=0))
+    ends = np.exp(_draw_ends(law, structure, fits[law][0]))
     sizes = np.exp(fits[law][0])
     volts = columns.units.get("value", "")
     tables, notes = _make_tables(law, sizes, ends, count, _Units(volts, columns.units.get("time", ""), structure))
     told = f"{count} reads of {devices} devices"
     alternatives = sorted(((name, value - worth[law]) for name, value in worth.items()), key=lambda pair: pair[1])
     return FitResult("Noise of repeated reads", tables, told, alternatives, notes)
+
+
+def _draw_ends(law: str, structure: _Structure, best: Array) -> Array:
+    """Return the logarithms of the ends of intervals, (2, sizes): from blocks drawn with replacement, which are few."""
+    rng, blocks, draws = np.random.default_rng(0), structure.blocks, []
+    for _ in range(_DRAWS if len(blocks) > 2 else 0):
+        chosen = blocks[rng.integers(0, len(blocks), len(blocks))]
+        draws.append(_fit_law(law, structure, np.log(chosen.mean(axis=0)), _scatter(chosen), best)[0])
+    if not draws:
+        return np.array([best, best]) * np.nan
+    freedoms = len(blocks) - 1
+    width = stats.t.isf(0.05, freedoms) * np.sqrt((freedoms + 1) / freedoms) * np.std(draws, axis=0)
+    return np.array([best - width, best + width])
 
 
 class _Units(NamedTuple):

@@ -171,7 +171,8 @@ def _make_result(chip: RunningChip, found: IdentifiedSpreads, law: str, shared: 
     notes = [*_describe_losses(found), UNKNOWN]
     if shared:
         notes.insert(
-            0, "one cell serves both directions, so its errors count twice and its interval is too narrow by root 2"
+            0,
+            "one cell serves both directions, so its errors count twice and its interval is too narrow by up to root 2",
         )
     return FitResult(f"Spreads of {chip.setup.scenario.name}, identified from free reads", tables, told, notes=notes)
 

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 COLUMNS = (
     Column("device", ("cell",), needed=False),
     Column("direction", ("pulse", "sign", "polarity")),
-    Column("weight", ("conductance", "state", "w"), unit="S"),
+    Column("weight", ("conductance", "state"), unit="S"),
 )
 
 FEWEST = 16
