@@ -60,7 +60,9 @@ def make_mock_board(setup: Setup, kept: Mapping[str, Array] | None = None) -> Ch
         written=written,
         **dict[str, Any](_choose_scales(setup, given)),
     )
-    return ChipBoard(setup.chip(programmed=blocks, threads=1), info, setup.scenario.tau or 1.0)
+    board = ChipBoard(setup.chip(programmed=blocks, threads=1), info, setup.scenario.tau or 1.0)
+    board.warm_up()
+    return board
 
 
 def _choose_scales(setup: Setup, given: Hardware | None) -> dict[str, Scale]:

@@ -263,7 +263,7 @@ class HardwareBench(Bench):
         if here != self._written:
             raise BoardError(
                 f"the chip has carried out {here} lines of pulses, but {self._written} when the checkpoint was kept: "
-                "it was written by others or has forgotten; start anew, with --force or another --out"
+                "it was written by others or has forgotten; start anew, with another --out"
             )
         self.finish_write()
 

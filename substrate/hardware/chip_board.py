@@ -35,6 +35,15 @@ class ChipBoard(Board):
         self._asked: dict[str, Array] = {}
         self._input: Array | None = None
 
+    def warm_up(self) -> None:
+        """Settle once both ways, so that no request has to wait until kernels are compiled."""
+        inputs, *units = self._info.layers.values()
+        self.clamp(np.zeros(inputs, dtype=np.int16))
+        for inject in (None, np.zeros(sum(units), dtype=np.int16)):
+            self.go(inject, None)
+        self.sample()
+        self._presented, self._input = 0, None
+
     def info(self) -> BoardInfo:
         """Return what the board tells of itself, with the lines of pulses carried out."""
         return self._info.model_copy(update={"written": self._written})

@@ -107,7 +107,9 @@ def reduced(tmp_path_factory):
 
     @cache
     def run(path, *edits):
-        loaded = load_scenario(path, [*REDUCED[load_scenario(path).scenario.experiment.kind], *edits])
+        full = load_scenario(path).scenario
+        short = [edit for edit in REDUCED[full.experiment.kind] if full.hardware is None or "ledger" not in edit]
+        loaded = load_scenario(path, [*short, *edits])
         return run_scenario(loaded, RunOptions(tmp_path_factory.mktemp("reduced") / "out"), Progress(quiet=True))
 
     def find(path, hidden):
@@ -140,7 +142,8 @@ def test_scenario_runs(path, hidden, reduced):
         assert np.isfinite(result["rivals"]["loss_mean"].data).all()
         return
     if load_scenario(path).scenario.hardware is not None:
-        assert (result["estimates"]["size"].data > 0.0).all()
+        assert kind == "train" or (result["estimates"]["size"].data > 0.0).all()
+        assert result["board"]["lines"].data > 100
         return
     ledger = result["ledger"]
     assert np.isfinite(ledger["relative"].data).all()
