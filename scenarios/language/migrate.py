@@ -67,7 +67,7 @@ def migrate_file(path: Path) -> MigratedFile:
     text = read_scenario_text(path)
     try:
         document = tomlkit.parse(text)
-        found = tomlkit.dumps(migrate(document))
+        found = tomlkit.dumps(migrate_document(document))
         tomlkit.parse(found)
     except (TOMLKitError, RecursionError) as error:
         raise RefusalError(f"not valid TOML: {error}", "`nudgelab check` says where") from error
@@ -96,7 +96,7 @@ def write_migrated(file: MigratedFile) -> Path:
     return kept
 
 
-def migrate(document: Document) -> Document:
+def migrate_document(document: Document) -> Document:
     """Return a scenario, or a part that others extend, as it is written now.
 
     Raises

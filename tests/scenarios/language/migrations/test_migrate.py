@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenarios.cli.main import main
 from scenarios.language.files import CATALOGUE, RefusalError
 from scenarios.language.load import load_scenario
-from scenarios.language.migrate import MOVED, STEPS, migrate, migrate_file
+from scenarios.language.migrate import MOVED, STEPS, migrate_document, migrate_file
 from scenarios.schema.head import SCHEMA
 
 FILES = Path(__file__).parent
@@ -44,7 +44,7 @@ def test_there_is_a_step_for_every_version_and_none_changes_its_argument():
 
 
 def test_plain_tables_are_migrated_as_documents_are():
-    found = migrate({"schema": 1, "dynamics": {"nudge": "held", "dt": 0.5}})
+    found = migrate_document({"schema": 1, "dynamics": {"nudge": "held", "dt": 0.5}})
     assert found == {"schema": 1, "dynamics": {"dt": 0.5}, "phases": {"nudge": "held"}}
 
 
