@@ -23,7 +23,7 @@ class WriteEstimate(CostEstimate[CompareWrites]):
     def times(self, plan: CompareWrites, chip: TimedChip, counts: SampleCounts) -> dict[str, float]:
         """Return the seconds by part."""
         size, batch = chip.topology.cell_count, counts.rows
-        copies = len(plan.policies or (None, None))
+        copies = sum(1 + len(one.extra_arrays.gains) for one in plan.policies) if plan.policies else 2
         products = sum(c.kind.products for c in chip.topology.connections)
         # A write, and what takes it apart, which is as much again.
         write = size * (FABRICATED + 2.0 * (WRITTEN if chip.stores else 0.0))
