@@ -16,6 +16,8 @@ from learning.policies.batches import SummedBatches
 from learning.policies.direct import Direct
 from learning.policies.policy import POLICIES, KnownCells
 from learning.policies.sign import Sign
+from learning.policies.tiles import Tiles
+from learning.policies.transfer import TransferWrites
 from learning.policies.verify import Verify
 from learning.training import Samples
 from tests.networks import random_batch, random_chip
@@ -67,6 +69,26 @@ def test_the_terms_add_up_to_the_change_of_the_cells(name):
             change = copy.effective[block] - before[block]
             np.testing.assert_allclose(found.effective(block), change, rtol=0, atol=1e-13)
             assert block.startswith(("weight/", "bias/"))
+
+
+@pytest.mark.parametrize("name", ["constant", "soft", "subtracted", "spread", "pairs"])
+@pytest.mark.parametrize("policy", [Tiles(gamma=0.25, carry_every=2), TransferWrites(slow_rate=0.3, gamma=0.5, rows=3)])
+def test_the_terms_of_all_arrays_add_up(name, policy):
+    """Each times its gain; their pulses are those of the account, but for the refreshes of pairs."""
+    chip = random_chip(**CHIPS[name])
+    copy = chip.variant(arrays=policy.extra_arrays)
+    before = {block: weights.copy() for block, weights in copy.effective.items()}
+    (found,) = replay_window(chip, requests_of(chip), [policy], cells_of(chip), 12)
+    witness, memory = WitnessedChip(copy), {}
+    for k, (samples, request) in enumerate(requests_of(chip)):
+        copy.set_input(samples.x, samples.ids, samples.epoch)
+        policy.write(witness, request, memory, cells_of(chip), TrainingMoment(k, 12))
+    for block in found.terms:
+        np.testing.assert_allclose(found.effective(block), copy.effective[block] - before[block], rtol=0, atol=1e-13)
+        assert np.abs(found.effective(block)).max() > 0.0
+    pulses = sum(block.sum() for block in found.pulses.values())
+    assert pulses == found.spent.pulses - found.tally.refresh_pulses.sum()
+    assert len(found.pulses) == (1 + len(policy.extra_arrays.gains)) * len(found.terms)
 
 
 def test_replayed_copies_leave_the_chip_alone():
