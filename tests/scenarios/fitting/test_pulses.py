@@ -35,9 +35,9 @@ def test_the_law_is_found(tmp_path, name):
     assert dict(found.alternatives).keys() == LAWS.keys()
 
 
-@pytest.mark.parametrize("read", [0.0, 0.01])
+@pytest.mark.parametrize("read", [0.0, 0.02])
 def test_values_of_a_linear_law_are_found_whatever_the_noise_of_the_reads(tmp_path, read):
-    """Trains of 40 devices to the ends; noise of a read of two thirds of a step makes plain slopes too steep.
+    """Trains of 40 devices to the ends; the noise of a read is 0 or larger than a step.
 
     Limits are four standard errors or more: 20 % over root 40 for the step, 1 over root 78 for the spread.
     """
@@ -49,7 +49,8 @@ def test_values_of_a_linear_law_are_found_whatever_the_noise_of_the_reads(tmp_pa
     assert found["update.step"].value == pytest.approx(0.015, rel=0.13)
     assert found["update.step_sigma"].value == pytest.approx(0.2, rel=0.45)
     assert found["update.up_down_sigma"].value == pytest.approx(0.03, rel=0.6)
-    assert found["update.cycle_sigma"].value == pytest.approx(0.3, rel=0.15)
+    cycle = found["update.cycle_sigma"]
+    assert cycle.value == pytest.approx(0.3, rel=0.05) if read == 0.0 else cycle.low < 0.3 < cycle.high
     step = found["update.step"]
     assert step.low < 0.015 < step.high
 
