@@ -275,6 +275,22 @@ def report(path: Path) -> None:
 
 
 @main.command()
+@click.argument("result", type=click.Path(path_type=Path), shell_complete=complete_result)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--width", type=click.Choice(["one-column", "two-column"]), default="one-column", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default ./<result>-figures.")
+def figure(result: Path, names: tuple[str, ...], **flags: Any) -> None:
+    """Draw figures of a result, run or sweep, for a paper, and print their captions; without names all of them.
+
+    One column is 85 mm wide, two are 178 mm.
+    """
+    from .figure import FigureFlags, figure_command
+
+    raise click.exceptions.Exit(figure_command(result, names, FigureFlags(**flags)))
+
+
+@main.command()
 @click.argument("a", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.argument("b", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")

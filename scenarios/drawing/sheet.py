@@ -1,4 +1,4 @@
-"""A table of texts."""
+"""A table of texts, and a number with its words."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ class Sheet(NamedTuple):
 
     note: str = ""
     """What a reader has to know to read it."""
+
+
+class KeyNumber(NamedTuple):
+    """A number that a page begins with."""
+
+    value: str
+    """With its unit."""
+
+    words: str
+    """What it is, of how many, and its interval where there is one."""
 
 
 def render_sheet(sheet: Sheet) -> str:

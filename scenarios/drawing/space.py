@@ -140,7 +140,8 @@ class Space:
         columns = max(1, min(len(entries), int(_LETTERS * self.width) // (7 + max(map(len, entries)))))
         keys: dict[str, Any] = {"handles": list(entries.values()), "labels": list(entries), "ncols": columns}
         if self._ax is not None:
-            self._ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), **keys)
+            self._ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), title=self._ax.get_title() or None, **keys)
+            self._ax.set_title("")  # above the keys instead
             return
         self.add_height(_ROW * -(-len(entries) // columns))
         keys["loc"] = f"outside {'upper' if above else 'lower'} center"
@@ -201,6 +202,8 @@ def _take_axes(ax: Axes) -> Space:
         root.set_layout_engine("constrained")
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=mpl.rcParams["xtick.labelsize"])
+    for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+        text.set_fontsize(mpl.rcParams["axes.labelsize"])
     spec, width = ax.get_subplotspec(), parent.bbox.width / parent.dpi
     width *= 1.0 if spec is None else len(spec.colspan) / spec.get_gridspec().ncols
     return Space(parent, width, _HEIGHT["one-column"], ax)

@@ -26,6 +26,15 @@ DASHES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 _CHARACTER = 0.065
 """Width of a character of a tick, in inches, at most."""
 
+_METADATA = {
+    "svg": ("Date", "Creator", "Format", "Type"),
+    "pdf": ("CreationDate", "Creator", "Producer"),
+    "png": ("Software",),
+}
+"""What each format would say of the time and the program."""
+
+_DPI = 300
+
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nudgelab",
@@ -35,6 +44,8 @@ STYLE: Any = {
     "legend.fontsize": 7,
     "font.size": 8,
     "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.title_fontsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "pdf.fonttype": 42,
@@ -81,7 +92,7 @@ def draw_epoch_curve(
     )
     shown = np.where(np.isfinite(value), value, np.nan)
     every = max(1, len(epoch) // 12)
-    axes.plot(epoch, shown, label=format_plain_text(label), markevery=every, linewidth=1.2, **style)
+    axes.plot(epoch, shown, label=format_plain_text(label, 60), markevery=every, linewidth=1.2, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
 
@@ -107,6 +118,13 @@ def set_spaced_ticks(axes: Axes, width: float, places: Array, names: list[str], 
     axes.xaxis.set_minor_locator(NullLocator())
 
 
+def list_log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times the powers of ten from one positive number to another."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    found = [digit * 10.0**power for power in powers for digit in (1.0, 2.0, 5.0)]
+    return [tick for tick in found if low <= tick <= high]
+
+
 def start_at_zero(axes: Axes) -> None:
     """Begin the y axis at 0, with room for a marker above the largest value."""
     _, top = axes.get_ylim()
@@ -115,7 +133,20 @@ def start_at_zero(axes: Axes) -> None:
 
 def render_svg(figure: Figure) -> str:
     """Return a figure as SVG text, the same for the same figure."""
-    buffer = io.StringIO()
+    return render_figure(figure, "svg").decode()
+
+
+def render_figure(figure: Figure, kind: str) -> bytes:
+    """Return a figure in a format, svg, pdf or png, the same for the same figure.
+
+    Raises
+    ------
+    ValueError
+        If it is another format.
+    """
+    if kind not in _METADATA:
+        raise ValueError(f"{kind!r} is no format of figures: choose {', '.join(_METADATA)}")
+    buffer = io.BytesIO()
     with use_look():
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(buffer, format=kind, dpi=_DPI, metadata=dict.fromkeys(_METADATA[kind]))
     return buffer.getvalue()

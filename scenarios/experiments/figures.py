@@ -9,12 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ..drawing.space import makes_figure
-from ..results.store import Group, ResultData
-from ..results.views import select_latest
 from .kind import list_kinds
 
 Subject = Literal["run", "comparison"]
@@ -89,18 +86,3 @@ def _import_figures() -> list[str]:
     for name in names:
         import_module(name)
     return names
-
-
-def describe_sample_count(group: Group) -> str:
-    """Return how many samples a group counts, in a sentence; nothing where it does not say."""
-    kept = group.get("kept")
-    if kept is None:
-        return ""
-    counts = np.atleast_2d(kept.data).sum(axis=1)
-    range_ = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}, by scheme,"
-    return f"n = {range_} of {kept.data.shape[-1]} samples."
-
-
-def describe_measured_count(result: ResultData) -> str:
-    """Return how many samples the gradients of a result count, in a sentence; of a training nothing."""
-    return describe_sample_count(select_latest(result).groups.get("gradient", {}))

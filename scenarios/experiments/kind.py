@@ -15,7 +15,7 @@ from substrate.chip.chip import Chip
 
 from ..build import Setup
 from ..data.datasets import Data
-from ..drawing.sheet import Sheet
+from ..drawing.sheet import KeyNumber, Sheet
 from ..results.points import is_single
 from ..results.store import Group, ResultData
 from ..results.views import select_latest
@@ -161,8 +161,8 @@ class ExperimentKind(Generic[P]):
     mark: str
     """Group by which a result is known."""
 
-    main_figure: str
-    """Name of the figure that a page begins with."""
+    main_figures: tuple[str, ...]
+    """Names of figures of which a page begins with the first that there are data for."""
 
     rank: int = 0
     """Above those of kinds whose groups its results hold, too."""
@@ -216,6 +216,10 @@ class ExperimentKind(Generic[P]):
     def metrics(self, last: ResultData) -> dict[str, float]:  # noqa: ARG002
         """Return the final numbers of its groups under stable keys; measured groups are at their last epoch."""
         return {}
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:  # noqa: ARG002
+        """Return the three numbers at most that a page begins with, of a result that is not void."""
+        return []
 
     def is_void(self, result: ResultData) -> bool:  # noqa: ARG002
         """Tell whether no figure of a result means anything."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status, has_settled
 
-from ..results.store import ResultData
-from ..results.views import format_percent
+from ..results.store import Group, ResultData
+from ..results.views import format_percent, select_latest
 from .alarms import KINDS, compute_clipped_share
 from .cell_noise.tables import describe_cell_noise as describe_cell_noise  # noqa: PLC0414  for all kinds
 
@@ -82,3 +82,18 @@ def _describe_failed_schemes(status: NDArray[np.int64], counted: NDArray[np.bool
 def describe_statuses(counts: Counter[Status]) -> str:
     """Return how often settlings ended in every way, and what to try."""
     return "; ".join(f"{n} {s.words} ({s.advice})" for s, n in sorted(counts.items()))
+
+
+def describe_sample_count(group: Group) -> str:
+    """Return how many samples a group counts, in a sentence; nothing where it does not say."""
+    kept = group.get("kept")
+    if kept is None:
+        return ""
+    counts = np.atleast_2d(kept.data).sum(axis=1)
+    range_ = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}, by scheme,"
+    return f"n = {range_} of {kept.data.shape[-1]} samples."
+
+
+def describe_measured_count(result: ResultData) -> str:
+    """Return how many samples the gradients of a result count, in a sentence; of a training nothing."""
+    return describe_sample_count(select_latest(result).groups.get("gradient", {}))

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from ..drawing.space import PreparedFigure, Width
 
-_DPI = 300
-
 
 class Drawing:
     """A figure of a result; shows itself in a notebook.
@@ -33,14 +31,23 @@ class Drawing:
         self.name, self.figure, self.caption = name, figure, caption
 
     def save(self, path: str | Path) -> None:
-        """Write the figure to a file of its size; the suffix says the format: svg, pdf or png.
+        """Write the figure to a file of its size, whole or not at all; the suffix says the format: svg, pdf or png.
 
-        In svg and pdf, text stays text. A png has 300 points per inch.
+        In svg and pdf, text stays text. A png has 300 dots per inch. Folders are made.
+
+        Raises
+        ------
+        StoreWriteError
+            If the system refuses.
         """
-        from ..drawing.style import use_look
+        from ..drawing.style import render_figure
+        from ..results.disk import convert_write_errors, write_file
 
-        with use_look():
-            self.figure.savefig(path, dpi=_DPI)
+        path = Path(path)
+        content = render_figure(self.figure, path.suffix.lstrip("."))
+        with convert_write_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content)
 
     def _repr_svg_(self) -> str:
         from ..drawing.style import render_svg

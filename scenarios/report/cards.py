@@ -215,12 +215,13 @@ def render_card(preset: DevicePreset) -> str:
         "title": preset.name,
         "software": f"nudgelab {version('nudgelab')}",
         "status": "device",
-        "answer": preset.title,
+        "answer": [preset.title],
         "remarks": words,
         "plots": [Plot(n, embed_svg(n, render_svg(f), _CAPTIONS[n]), _CAPTIONS[n]) for n, f in figures.items()],
         "sheets": _make_preset_sheets(preset),
         "facts": {},
-        "contents": [*(["Figures"] if figures else []), "Tables"],
+        "question": "",
+        "numbers": [],
     }
     return render_page(content)
 

@@ -23,7 +23,8 @@ def list_figures(result: ResultData) -> dict[str, PreparedFigure]:
     """
     kind = find_result_kind(result)
     found = [name for name, figure in list_registered_figures().items() if figure.when(result)]
-    found.sort(key=lambda name: kind is None or name != kind.main_figure)
+    main = next((name for name in kind.main_figures if name in found), "") if kind else ""
+    found.sort(key=lambda name: name != main)
     draws = {name: list_registered_figures()[name].draw for name in found}
     return {name: PreparedFigure(partial(draw, result), make_caption(result, name)) for name, draw in draws.items()}
 

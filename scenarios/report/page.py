@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..drawing.page import make_plot, render_page, strip_paths
+from ..drawing.sheet import KeyNumber
+from ..experiments.kind import find_result_kind
 from ..results.disk import write_file
 from ..results.store import ResultData
-from .answer import is_void, list_remarks, make_answer
+from .answer import is_void, list_answers, list_remarks
 from .figures import draw_svgs, make_caption, write_svgs
 from .sheets import make_sheets
-from .summary import format_open_lines
+from .summary import format_open_lines, read_question
 
 REPORT = "report.html"
 FIGURES = "figures"
@@ -50,7 +52,9 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
     content: dict[str, Any] = {
         **head,
         "tone": "alarm" if head["status"] == "diverged" or is_void(result) else "",
-        "answer": _set_prose(make_answer(result)),
+        "question": read_question(result),
+        "answer": [_set_prose(text) for text in list_answers(result)],
+        "numbers": _list_key_numbers(result),
         "remarks": [_set_prose(remark) for remark in list_remarks(result)],
         "plots": [make_plot(name, text, make_caption(result, name)) for name, text in drawn.items()],
         "sheets": make_sheets(result, _EPOCHS),
@@ -63,10 +67,15 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
         "open_lines": format_open_lines(Path("run.h5")),
         "facts": _describe_provenance(provenance),
     }
-    shown = {"Figures": "plots", "Tables": "sheets", "Scenario": "written", "Files": "title"}
-    shown["Provenance"] = "facts"
-    content["contents"] = [section for section, needed in shown.items() if content[needed] or section == "Files"]
     return render_page(content)
+
+
+def _list_key_numbers(result: ResultData) -> list[KeyNumber]:
+    """Return the numbers that the page begins with; of a result that is void or diverged none mean anything."""
+    kind = find_result_kind(result)
+    if kind is None or is_void(result) or result.attributes.get("status") == "diverged":
+        return []
+    return [KeyNumber(_set_prose(one.value), _set_prose(one.words)) for one in kind.key_numbers(result)]
 
 
 def _set_prose(text: str) -> str:

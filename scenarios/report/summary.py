@@ -32,7 +32,7 @@ def print_summary(result: ResultData, console: Console) -> None:
 
 
 def _print_changes(result: ResultData, console: Console) -> None:
-    if question := _read_question(result):
+    if question := read_question(result):
         print_paragraph(question, console)
         console.print()
     for sheet in make_change_sheets(result):
@@ -44,8 +44,10 @@ def _print_changes(result: ResultData, console: Console) -> None:
         print_paragraph(line, console)
 
 
-def _read_question(result: ResultData) -> str:
+def read_question(result: ResultData) -> str:
     """Return the comment in the first line of the scenario; empty where it begins otherwise."""
+    if "provenance" not in result.groups:
+        return ""
     first, _, _ = str(result["provenance"]["scenario_toml"].data).partition("\n")
     return first.lstrip("# ").strip() if first.startswith("#") else ""
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing.page import make_plot, render_page, strip_paths
-from ..drawing.sheet import Sheet
+from ..drawing.sheet import KeyNumber, Sheet
 from ..drawing.space import PreparedFigure
 from ..drawing.style import render_svg
 from ..experiments.kind import ExperimentKind, find_kind
@@ -81,7 +81,7 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
         **{name: str(result.attributes.get(name, "")) for name in ("title", "software", "created", "status")},
         "id": "",
         "tone": "" if find_metric(result) is not None else "alarm",
-        "answer": make_sweep_answer(result, plan, outcomes),
+        "answer": [make_sweep_answer(result, plan, outcomes)],
         "remarks": [],
         "plots": plots,
         "sheets": tables,
@@ -95,9 +95,34 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
         ],
         "open_lines": format_open_lines(Path(CUBE)).replace("run = ", "sweep = ").replace("print(run)", "print(sweep)"),
         "facts": {},
-        "contents": [*(["Figures"] if plots else []), *(["Tables"] if tables else []), "Files"],
+        "question": _read_question(path.parent / SCENARIO),
+        "numbers": _list_key_numbers(result, plan, outcomes),
     }
     write_file(path, render_page(content).encode("utf-8", "backslashreplace"))
+
+
+def _read_question(path: Path) -> str:
+    """Return the comment in the first line of a scenario; empty where there is none."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.exists() else ""
+    return first.lstrip("# ").strip() if first.startswith("#") else ""
+
+
+def _list_key_numbers(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> list[KeyNumber]:
+    """Return how many points are good, and where the figure is smallest and largest, as means over chips."""
+    good = sum(outcome is not None and outcome.status == "ok" for outcome in outcomes)
+    numbers = [KeyNumber(f"{good} of {len(plan.ids)}", "points that gave a result")]
+    metric, axes = convert_to_percent(find_metric(result)), list_axes(result)
+    if metric is None:
+        return numbers
+    found, places = compute_interval(metric.worst), _name_places(axes, plan)
+    words = metric.words.partition(" (%)")[0].partition(",")[0] + " in the worst layer" * metric.cosine
+    for name, pick in (("smallest", np.nanargmin), ("largest", np.nanargmax)):
+        place = np.unravel_index(pick(found.mean), found.mean.shape)
+        low, high, n = (float(one[place]) for one in (found.low, found.high, found.chips))
+        interval = f", 95 % interval {low:.3g} to {high:.3g}{metric.unit}" if np.isfinite(low) else ""
+        told = f"{name} {words}, at {places[tuple(int(i) for i in place)]}{interval}, n = {n:.0f} {plan.replicate}s"
+        numbers.append(KeyNumber(f"{found.mean[place]:.3g}{metric.unit}", told))
+    return numbers
 
 
 def make_sweep_answer(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> str:

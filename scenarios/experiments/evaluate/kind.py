@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...reach import describe_unreached
 from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Evaluate
 from .run import NumberedChips, evaluate_chips, make_unreached_group
-from .words import compute_chip_metrics, describe_chips, make_chips_sheet
+from .words import compute_chip_metrics, describe_chips, list_key_numbers, make_chips_sheet
 
 
 class EvaluateKind(ExperimentKind[Evaluate]):
     """Accuracy of the given parameters over many fabricated chips."""
 
     name = mark = "evaluate"
-    main_figure = "chips"
+    main_figures = ("chips",)
     kept = ("evaluate",)
     headlines = (Headline("evaluate", "error", "mean"), Headline("evaluate", "loss", "mean"))
     unsettled = ("evaluate", "unsettled")
@@ -55,6 +55,10 @@ class EvaluateKind(ExperimentKind[Evaluate]):
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return mean, spread and worst over chips."""
         return compute_chip_metrics(last["evaluate"]) if "evaluate" in last.groups else {}
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return mean, worst and unsettled chips."""
+        return list_key_numbers(result["evaluate"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no chip settled or gave a number."""

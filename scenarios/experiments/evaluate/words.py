@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
+from ...results.statistics import compute_interval
 from ...results.store import Group
 from ...results.views import format_fixed, format_number, format_percent, format_share
 
@@ -35,6 +36,20 @@ def describe_chips(group: Group) -> str:
         f"The {part} {what} is {show(float(good.mean()))} on average over {good.size} chips{spread}; the worst, chip "
         f"{chips[worst]}, has {show(value[worst])}{failed}{_moving(group)}."
     )
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return the mean with its interval and the worst of the chips, and the samples that did not settle."""
+    name, show = ("error", format_percent) if np.isfinite(group["error"].data).any() else ("loss", format_number)
+    value, what = group[name].data, f"{describe_sample_kind(group)} {name}"
+    found, n = compute_interval(value), int(np.isfinite(value).sum())
+    interval = f", 95 % interval {show(float(found.low))} to {show(float(found.high))}" if n > 1 else ""
+    worst, moving = int(np.nanargmax(value)), float(np.nanmean(group["unsettled"].data))
+    return [
+        KeyNumber(show(float(found.mean)), f"mean {what}{interval}, n = {n} chips"),
+        KeyNumber(show(float(value[worst])), f"{what} of the worst chip, {group['chip'].data[worst]}"),
+        KeyNumber(format_percent(moving), f"{describe_sample_kind(group)} samples that did not settle"),
+    ]
 
 
 def _moving(group: Group) -> str:

@@ -1,8 +1,8 @@
-"""Figure of two chips side by side: their ledgers, before and after a change."""
+"""Figures of chips side by side: their ledgers, before and after changes."""
 
 from __future__ import annotations
 
-from textwrap import fill
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ...drawing.space import Space
-from ...drawing.style import COLOURS, format_plain_text
+from ...drawing.style import choose_look, format_plain_text
 from ...results.store import ResultData
 from ...results.views import UNCHANGED, list_changes, select_change, select_latest
-from ..figures import describe_measured_count, figure
+from ..figures import figure
 from ..measure.words import find_blamed_cause, has_measured_gradient
+from ..remarks import describe_measured_count
 from .panels import AXIS, ROW, find_axis_limits, format_error, set_rows, write_numbers
 from .rows import make_whole_rows
 
@@ -24,44 +25,64 @@ _LEAST, _ACROSS = 2.2, 3
 """Inches of a panel, and panels side by side."""
 
 
-def _share_layers(a: ResultData, b: ResultData) -> list[str]:
-    """Return the layers that both ledgers have."""
-    if not (has_measured_gradient(a) and has_measured_gradient(b)):
+def _share_layers(sides: Sequence[ResultData]) -> list[str]:
+    """Return the layers that all ledgers have."""
+    if not all(map(has_measured_gradient, sides)):
         return []
-    first, second = (list(map(str, select_latest(side)["ledger"]["layer"].data)) for side in (a, b))
-    return [layer for layer in first if layer in second]
+    first, *others = (list(map(str, select_latest(side)["ledger"]["layer"].data)) for side in sides)
+    return [layer for layer in first if all(layer in layers for layers in others)]
 
 
-def _describe_counts(a: ResultData, b: ResultData) -> str:
-    first, second = describe_measured_count(a), describe_measured_count(b)
-    return first if first == second else " ".join(f"{name}: {n}" for name, n in (("A", first), ("B", second)) if n)
+def _list_designs(result: ResultData) -> list[ResultData]:
+    """Return the design as it is, and after each of its changes."""
+    return [select_change(result, k) for k in range(1 + len(list_changes(result)))]
+
+
+def _describe_counts(*sides: ResultData) -> str:
+    counts = list(map(describe_measured_count, sides))
+    return counts[0] if len(set(counts)) == 1 else " ".join(dict.fromkeys(filter(None, counts)))
+
+
+_CAPTION = (
+    "Error that every cause adds to the gradient of a layer, of the median sample, on a logarithmic axis: rings {}, "
+    "dots {}; numbers: first and last, one where they agree. Causes are vectors, so their sizes do not add to the "
+    "total. Causes of 0 everywhere are left out. Of many schemes, the one that each answer speaks of is drawn, of many "
+    "layers the first and the last; of trainings, the last measured epoch."
+)
+
+
+@figure(
+    "changes",
+    when=lambda result: bool(list_changes(result)) and bool(_share_layers(_list_designs(result))),
+    caption=f"Changes of a design. {_CAPTION.format('as it is', 'with its changes')}",
+    count=lambda result: _describe_counts(*_list_designs(result)),
+)
+def draw_changes(space: Space, result: ResultData) -> None:
+    """Draw, per layer, the error of every cause on the design as it is and after each of its changes."""
+    _draw_sides(space, _list_designs(result), [UNCHANGED, *list_changes(result)])
 
 
 @figure(
     "causes",
     subject="comparison",
-    when=lambda a, b: bool(_share_layers(a, b)),
-    caption=(
-        "Ledgers of two chips. Error that every cause adds to the gradient of a layer, of the median sample, on a "
-        "logarithmic axis: rings on A, dots on B; numbers: A, then B where it differs. Causes are vectors, so their "
-        "sizes do not add to the total. Causes of 0 on both are left out. Of many schemes, the one that the answer of "
-        "each speaks of is drawn, of many layers the first and the last; of trainings, the last measured epoch."
-    ),
+    when=lambda a, b: bool(_share_layers((a, b))),
+    caption=f"Ledgers of two chips. {_CAPTION.format('on A', 'on B')}",
     count=_describe_counts,
 )
-def draw_changes(space: Space, a: ResultData, b: ResultData, names: tuple[str, str] = ("A", "B")) -> None:
-    """Draw, per layer, the error of every cause on both chips, and what it changed to."""
-    _fill_space(space, a, b, names)
+def draw_ledgers(space: Space, a: ResultData, b: ResultData, names: tuple[str, str] = ("A", "B")) -> None:
+    """Draw, per layer, the error of every cause on both chips."""
+    _draw_sides(space, [a, b], names)
 
 
-def _fill_space(space: Space, a: ResultData, b: ResultData, names: tuple[str, str]) -> None:
-    layers, sides = _share_layers(a, b), [_read_rows(side) for side in (a, b)]
+def _draw_sides(space: Space, results: Sequence[ResultData], names: Sequence[str]) -> None:
+    """Draw a panel per layer, with a mark per row and chip."""
+    layers, sides = _share_layers(results), [_read_rows(one) for one in results]
     across = max(1, min(_ACROSS, int(space.width / _LEAST)))
     room = across + (across == 1)
     shown = layers if len(layers) <= room else [*layers[: room // 2], *layers[len(layers) - (room - room // 2) :]]
     rows = {
-        name: np.array([[side[0].get(name, {}).get(layer, 0.0) for layer in shown] for side in sides])
-        for name in dict.fromkeys([*sides[0][0], *sides[1][0]])
+        name: np.array([[rows.get(name, {}).get(layer, 0.0) for layer in shown] for rows, _ in sides])
+        for name in dict.fromkeys(name for rows, _ in sides for name in rows)
     }
     rows = {name: values for name, values in rows.items() if np.nan_to_num(values).any()}
     values = np.array(list(rows.values()))
@@ -70,43 +91,19 @@ def _fill_space(space: Space, a: ResultData, b: ResultData, names: tuple[str, st
     space.add_height(0.2)
     for k, (axes, layer) in enumerate(zip(panels, shown, strict=True)):
         set_rows(axes, list(rows), limits, 0.7 * space.panel_width)
-        _draw_pairs(axes, values[..., k], limits[0])
+        _draw_marks(axes, values[..., k], limits[0])
         axes.set_title(f"layer {format_plain_text(layer, 16)}")
     space.figure.supxlabel(AXIS, fontsize=8)
-    labels = [fill(f"{name}{side[1]}", int(15 * space.width)) for name, side in zip(names, sides, strict=True)]
-    for label, look in zip(labels, _LOOKS, strict=True):
-        panels[0].plot([], [], linestyle="none", label=label, **look)
+    for k, (name, (_, scheme)) in enumerate(zip(names, sides, strict=True)):
+        panels[0].plot([], [], linestyle="none", label=format_plain_text(f"{name}{scheme}", 60), **_choose_mark(k))
     space.place_legend(panels[:1], above=True)
 
 
-def _find_ends(result: ResultData) -> tuple[ResultData, ResultData]:
-    """Return the design as it is, and after the last of its changes."""
-    return select_change(result, 0), select_change(result, len(list_changes(result)))
-
-
-@figure(
-    "changes",
-    when=lambda result: bool(list_changes(result)) and bool(_share_layers(*_find_ends(result))),
-    caption=(
-        "Before and after. Error that every cause adds to the gradient of a layer, of the median sample, on a "
-        "logarithmic axis: rings on the design as it is, dots after all its changes, on the same silicon; numbers: "
-        "before, then after where it differs. Causes are vectors, so their sizes do not add to the total. Causes of 0 "
-        "are left out. Each design is drawn under its best scheme, of many layers the first and the last."
-    ),
-    count=lambda result: _describe_counts(*_find_ends(result)),
-)
-def draw_design_changes(space: Space, result: ResultData) -> None:
-    """Draw, per layer, the error of every cause before the changes of a design, and after them."""
-    changes = list_changes(result)
-    after = changes[-1] if len(changes) == 1 else f"after {len(changes)} changes"
-    before, last = _find_ends(result)
-    _fill_space(space, before, last, (UNCHANGED, after))
-
-
-_LOOKS: tuple[dict[str, Any], dict[str, Any]] = (
-    {"marker": "o", "markersize": 7.0, "markerfacecolor": "white", "color": "0.35", "zorder": 4},
-    {"marker": "o", "markersize": 4.0, "color": COLOURS[0], "zorder": 5},
-)
+def _choose_mark(side: int) -> dict[str, Any]:
+    """Return the look of a chip: the first has a ring, so that a dot on it is seen."""
+    if side == 0:
+        return {"marker": "o", "markersize": 7.0, "markerfacecolor": "white", "color": "0.35", "zorder": 4}
+    return choose_look(side - 1) | {"markersize": 4.0, "zorder": 4 + side}
 
 
 def _read_rows(side: ResultData) -> tuple[dict[str, dict[str, float]], str]:
@@ -120,14 +117,15 @@ def _read_rows(side: ResultData) -> tuple[dict[str, dict[str, float]], str]:
     return rows, f" ({format_plain_text(schemes[scheme])})" if len(schemes) > 1 else ""
 
 
-def _draw_pairs(axes: Axes, values: Array, first: float) -> None:
-    """Draw two dots for every row, (row, side), joined by a line; what lies below the axis is at its end."""
+def _draw_marks(axes: Axes, values: Array, first: float) -> None:
+    """Draw the marks of every row, (row, chip), joined by a line; what lies below the axis is at its end."""
     drawn = np.where(values > first, values, first)
-    for k, (pair, shown) in enumerate(zip(values, drawn, strict=True)):
-        axes.plot(shown, [k, k], color="0.7", linewidth=1.0, zorder=2)
-        for value, place, look in zip(pair, shown, _LOOKS, strict=True):
+    texts = []
+    for k, (row, shown) in enumerate(zip(values, drawn, strict=True)):
+        axes.plot(shown, np.full(len(shown), k), color="0.7", linewidth=1.0, zorder=2)
+        for side, (value, place) in enumerate(zip(row, shown, strict=True)):
             below = {"marker": "<", "clip_on": False} if value <= first else {}
-            axes.plot([place], [k], linestyle="none", **look | below)
-    arrow = " \N{RIGHTWARDS ARROW} "
-    texts = [[format_error(value, first) for value in pair] for pair in values]
-    write_numbers(axes, [arrow.join(dict.fromkeys(pair)) for pair in texts])
+            axes.plot([place], [k], linestyle="none", **_choose_mark(side) | below)
+        ends = dict.fromkeys(format_error(value, first) for value in row[[0, -1]])
+        texts.append(" \N{RIGHTWARDS ARROW} ".join(ends))
+    write_numbers(axes, texts)

@@ -13,8 +13,9 @@ from ...drawing.space import Space
 from ...drawing.style import COLOURS, choose_look, format_plain_text
 from ...results.store import Group, ResultData
 from ...results.views import find_best_schemes, list_scheme_kinds, select_latest
-from ..figures import describe_measured_count, figure
+from ..figures import figure
 from ..measure.words import find_blamed_cause, has_measured_gradient
+from ..remarks import describe_measured_count
 from .panels import AXIS, ROW, find_axis_limits, format_error, set_rows, write_numbers
 from .rows import ONE_MEASUREMENT, PART_OF, list_vector_terms, make_cause_rows, name_terms
 

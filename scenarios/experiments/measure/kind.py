@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs, select_latest
 from ..cell_noise.tables import add_cell_noise_levels, make_cell_noise_sheets
@@ -18,6 +18,7 @@ from ..metrics import flatten_metrics
 from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_nudge_sizes
 from ..remarks import describe_audits, describe_clipped_reads, describe_unsettled, describe_unstable_rests
 from ..settle.run import record_settling
+from .key_numbers import list_key_numbers
 from .plan import Measure
 from .run import measure_gradients
 from .sheets import (
@@ -68,7 +69,7 @@ class MeasureKind(ExperimentKind[Measure]):
 
     name = "measure"
     mark = "gradient"
-    main_figure = "causes"
+    main_figures = ("changes", "causes")
     rank = 1
     kept = (
         *("nudge_size", "gradient", "signal", "ledger", "ledger/connections"),
@@ -165,6 +166,10 @@ class MeasureKind(ExperimentKind[Measure]):
     def sweep_remark(self, result: ResultData, threshold: float) -> str:
         """Return where gradients of connections are worse than any layer shows."""
         return describe_hidden_connections(result, threshold)
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return cosine, whole error and what averages leave of it, of the worst layer."""
+        return list_key_numbers(result)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no layer has a cosine."""

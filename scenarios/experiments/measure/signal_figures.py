@@ -12,7 +12,8 @@ from ...drawing.space import Space
 from ...drawing.style import DASHES, choose_look, format_plain_text, set_spaced_ticks
 from ...results.store import ResultData
 from ...results.views import find_extreme_nudges, list_scheme_kinds, name_signals, select_latest
-from ..figures import describe_measured_count, figure
+from ..figures import figure
+from ..remarks import describe_measured_count
 from .words import has_measured_gradient
 
 Array = NDArray[np.float64]

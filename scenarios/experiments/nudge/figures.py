@@ -16,7 +16,8 @@ from ...drawing.space import Space
 from ...drawing.style import choose_look, format_plain_text, set_spaced_ticks
 from ...results.store import Group, ResultData
 from ...results.views import list_scheme_kinds, select_latest
-from ..figures import describe_sample_count, figure
+from ..figures import figure
+from ..remarks import describe_sample_count
 
 Array = NDArray[np.float64]
 

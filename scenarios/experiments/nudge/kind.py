@@ -8,7 +8,7 @@ import numpy as np
 
 from learning.oracle.best_nudge import StudyError
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import select_latest
 from ..device_tables import make_device_groups
@@ -18,7 +18,7 @@ from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_n
 from .plan import StudyNudges
 from .run import study_nudges
 from .sheets import make_best_sizes_sheet, make_noise_gains_sheet
-from .words import describe_nudge_study
+from .words import describe_nudge_study, list_key_numbers
 
 _METRICS = {"bias", "variance", "mse", "cosine", "asymmetry", "best"}
 
@@ -27,7 +27,7 @@ class NudgeKind(ExperimentKind[StudyNudges]):
     """The best nudge: bias and noise of every scheme on the chip, at one budget for all."""
 
     name = mark = "nudge"
-    main_figure = "nudge_study"
+    main_figures = ("nudge_study",)
     kept = ("nudge", "nudge_size")
     headlines = (Headline("nudge", "cosine"),)
 
@@ -59,6 +59,10 @@ class NudgeKind(ExperimentKind[StudyNudges]):
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return bias, noise and error of every scheme."""
         return flatten_metrics("nudge", last.groups.get("nudge", {}), _METRICS)
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return bias, noise and error of the best nudge."""
+        return list_key_numbers(select_latest(result)["nudge"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no scheme has an error."""

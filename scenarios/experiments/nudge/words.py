@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...drawing.sheet import KeyNumber
 from ...results.store import Group
 from ...results.views import format_percent, list_scheme_kinds
 
@@ -20,6 +21,21 @@ def describe_nudge_study(group: Group) -> list[str]:
         *([asymmetry] if left > 1e-6 else []),
         *_describe_edge(group, best),
         *_describe_left_out(group, str(layers[worst])),
+    ]
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return error, bias and noise of the best nudge, in its worst layer."""
+    best = int(group["best"].data)
+    k = int(np.nanargmax(group["mse"].data[best]))
+    n = f"n = {int(group['kept'].data.sum())} samples, {int(group['averaged'].data[best])} estimates each"
+    where = f"{group['scheme'].data[best]}, layer {group['layer'].data[k]}, over the exact gradient, {n}"
+    words = {"mse": "rms error of the best nudge", "bias": "its bias", "variance": "its noise"}
+    return [
+        KeyNumber(
+            format_percent(float(np.sqrt(group[name].data[best, k]))), f"{told}: {where}" if name == "mse" else told
+        )
+        for name, told in words.items()
     ]
 
 

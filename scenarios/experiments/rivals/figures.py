@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...drawing.space import Space
-from ...drawing.style import choose_look
+from ...drawing.style import choose_look, list_log_ticks, set_spaced_ticks
 from ...results.store import ResultData
 from ..figures import figure
 from .kind import KIND
@@ -71,7 +71,9 @@ def draw_averages(space: Space, result: ResultData) -> None:
                 error = np.sqrt(forecast.bias[r] ** 2 + forecast.scatter[r] ** 2 / batches)
                 axes.loglog(forecast.cost[r] * batches, error, label=str(name), **choose_look(r) | {"marker": ""})
         mismatch, noise = float(group["mismatch"].data[p]), float(group["read_noise"].data[p])
-        axes.set_title(f"mismatch {100 * mismatch:g} %\nread noise {noise:g}", fontsize=8)
+        axes.set_title(f"mismatch {100 * mismatch:g} %\nread noise {noise:g}")
+        ticks = list_log_ticks(*axes.get_xlim())
+        set_spaced_ticks(axes, space.panel_width, np.array(ticks), [f"{tick:g}" for tick in ticks])
         axes.set_xlabel("settlings")
     panels[0].set_ylabel("error / exact gradient")
     space.place_legend(panels[:1])

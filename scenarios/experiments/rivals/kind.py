@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from ..metrics import flatten_metrics
@@ -14,7 +14,7 @@ from .plan import CompareRivals
 from .race import race
 from .sheets import make_account_sheet, make_forecast_sheet, make_map_sheet
 from .tables import make_rival_group
-from .words import describe_rival_remarks, describe_rivals
+from .words import describe_rival_remarks, describe_rivals, list_key_numbers
 
 _METRICS = {"loss_mean", "best"}
 
@@ -23,7 +23,7 @@ class RivalsKind(ExperimentKind[CompareRivals]):
     """Trainings of the same chips by several rules at equal budget."""
 
     name = mark = "rivals"
-    main_figure = "rivals"
+    main_figures = ("rivals",)
     kept = ("rivals",)
     headlines = (Headline("rivals", "loss_mean"),)
 
@@ -49,6 +49,10 @@ class RivalsKind(ExperimentKind[CompareRivals]):
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return the mean loss of every rival."""
         return flatten_metrics("rivals", last.groups.get("rivals", {}), _METRICS)
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return the best rules of the map."""
+        return list_key_numbers(result["rivals"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no training gave a number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...drawing.sheet import KeyNumber
 from ...results.store import Group
 from ...results.views import format_number, format_percent
 from .tables import forecast_rivals
@@ -25,6 +26,21 @@ def _describe_place(group: Group, p: int) -> str:
     tied = [str(name) for r, name in enumerate(names) if group["tied"].data[p, r] and r != best]
     head = f"{where} {names[best]} has the lowest test loss, {loss} (95 % interval {low} to {high})"
     return f"{head}, tied with {' and '.join(tied)}" if tied else f"{head}, and no other is tied with it"
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return the lowest test loss at the first places of the map, of chips from good to bad."""
+    found, chips = [], len(group["chip"].data)
+    places = np.unique(np.linspace(0, len(group["mismatch"].data) - 1, 3).round().astype(int))
+    for p in places:
+        if (best := int(group["best"].data[p])) >= 0:
+            loss, low, high = (
+                format_number(float(group[f"loss_{end}"].data[p, best])) for end in ("mean", "low", "high")
+            )
+            told = f"lowest test loss {describe_kind(group, p)}, by {group['rival'].data[best]}"
+            interval = f", 95 % interval {low} to {high}" if low != "-" else ""
+            found.append(KeyNumber(loss, f"{told}{interval}, n = {chips} chips"))
+    return found
 
 
 def describe_kind(group: Group, p: int) -> str:

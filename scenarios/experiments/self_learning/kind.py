@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ..circuits.plans import SelfLearning
 from ..kind import ExperimentKind, Headline
-from .words import compute_cycle_metrics, describe_cycles, make_cycles_sheet
+from .words import compute_cycle_metrics, describe_cycles, list_key_numbers, make_cycles_sheet
 
 
 class SelfLearningKind(ExperimentKind[SelfLearning]):
@@ -16,7 +16,7 @@ class SelfLearningKind(ExperimentKind[SelfLearning]):
 
     name = "self-learning"
     mark = "cycles"
-    main_figure = "cycles"
+    main_figures = ("cycles",)
     kept = ("cycles",)
     headlines = (Headline("cycles", "floor"), Headline("cycles", "span"))
 
@@ -31,6 +31,10 @@ class SelfLearningKind(ExperimentKind[SelfLearning]):
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return the ends of spans and errors, and how far measured ones are."""
         return compute_cycle_metrics(last["cycles"]) if "cycles" in last.groups else {}
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return how many cycles were found, and the range of spans and errors."""
+        return list_key_numbers(result["cycles"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no cycle was found."""

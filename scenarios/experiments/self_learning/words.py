@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group
 from ...results.views import format_number
 
@@ -32,6 +32,18 @@ def describe_cycles(group: Group) -> str:
         text += f" Measured spans differ by an rms factor of {span_factor}, errors by {error_factor}."
     missing = len(closed) - int(closed.sum())
     return text + (f" {missing} of {len(closed)} cycles were not found." if missing else "")
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return how many cycles were found, and span and error of the longest period."""
+    closed = group["closed"].data.astype(bool)
+    last = int(np.argmax(np.where(closed, group["period"].data, -np.inf)))
+    at = f"at a full period of {format_number(float(group['period'].data[last]))} s, the longest"
+    return [
+        KeyNumber(f"{int(closed.sum())} of {len(closed)}", "cycles that were found, one for each period"),
+        KeyNumber(f"{format_number(float(group['span'].data[last]))} V\N{SUPERSCRIPT TWO}", f"squared span {at}"),
+        KeyNumber(f"{format_number(float(group['error'].data[last]))} V\N{SUPERSCRIPT TWO}", f"mean square error {at}"),
+    ]
 
 
 def _name_parameters(group: Group) -> str:

@@ -8,13 +8,13 @@ import numpy as np
 
 from substrate.protocol import has_settled
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData, Variable
 from ..device_tables import make_device_groups
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Settle
 from .run import record_settling
-from .words import describe_settling, make_settling_sheet
+from .words import describe_settling, list_key_numbers, make_settling_sheet
 
 
 class SettleKind(ExperimentKind[Settle]):
@@ -22,7 +22,7 @@ class SettleKind(ExperimentKind[Settle]):
 
     name = "settle"
     mark = "settling"
-    main_figure = "settling"
+    main_figures = ("settling",)
     kept = ("settling",)
     headlines = (Headline("settling", "steps_max"),)
 
@@ -48,6 +48,10 @@ class SettleKind(ExperimentKind[Settle]):
             return {}
         settled, slowest = float(np.mean(has_settled(group["status"].data))), float(group["steps"].data.max())
         return {"settling/settled": settled, "settling/steps_max": slowest}
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return how many settled, and how long they took."""
+        return list_key_numbers(result["settling"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether nothing settled."""

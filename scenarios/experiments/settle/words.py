@@ -8,9 +8,9 @@ import numpy as np
 
 from substrate.protocol import Status, has_settled
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group
-from ...results.views import find_unit_prefix
+from ...results.views import find_unit_prefix, format_quantity
 from ..remarks import describe_statuses
 
 
@@ -30,6 +30,24 @@ def describe_settling(group: Group) -> str:
         f"All {status.size} recorded settlings settled; the slowest, {group['phase'].data[slowest]}, took "
         f"{steps.max()} steps."
     )
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return how many recorded settlings settled, and what the free and the slowest one took at most."""
+    status, took = group["status"].data, group["duration"].data
+    settled = KeyNumber(f"{int(has_settled(status).sum())} of {status.size}", "recorded settlings that settled")
+    n = f"of n = {status.shape[1]} samples"
+    slowest = int(np.unravel_index(took.argmax(), took.shape)[0])
+    places = dict.fromkeys((0, slowest))
+    names = [str(group["phase"].data[k]) for k in places]
+    longest = [_format_duration(group, float(took[k].max())) for k in places]
+    return [settled, *(KeyNumber(t, f"longest settling {n}, {name}") for t, name in zip(longest, names, strict=True))]
+
+
+def _format_duration(group: Group, took: float) -> str:
+    if group["time"].units == "s":
+        return format_quantity(took, "s")
+    return format_quantity(took * float(group["tau_s"].data), "s") if "tau_s" in group else f"{took:.3g} tau"
 
 
 def make_settling_sheet(group: Group) -> Sheet:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import select_last_epoch, select_latest
 from ..kind import Ending, ExperimentKind, ExperimentWork, Headline, Places
@@ -17,7 +17,7 @@ from .progress import make_ending
 from .run import TrainingJob, run_training
 from .sheets import make_budget_sheet, make_epoch_sheet
 from .sweep_curves import make_end_sheet, read_metric_curves
-from .words import describe_training, describe_training_remarks
+from .words import describe_training, describe_training_remarks, list_key_numbers
 
 if TYPE_CHECKING:
     from ...drawing.space import PreparedFigure
@@ -32,7 +32,7 @@ class TrainKind(ExperimentKind[Train]):
 
     name = "train"
     mark = "metrics"
-    main_figure = "training"
+    main_figures = ("training",)
     rank = 2
     kept = ("metrics", "metrics_exact")
     headlines = tuple(
@@ -70,6 +70,10 @@ class TrainKind(ExperimentKind[Train]):
             group = select_last_epoch(last.groups.get(path, {}))
             found |= flatten_metrics(path, group, set(group))
         return found | {"metrics/wall_s": float(np.nansum(last["metrics"]["wall_s"].data))}
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return test error or loss at the end, the cosine last measured, and what it took."""
+        return list_key_numbers(result)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no measured gradient means anything or, where none was measured, no sample settled."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...drawing.sheet import KeyNumber
 from ...results.store import ResultData
-from ...results.views import format_number, format_percent, list_measured_epochs, select_latest
+from ...results.views import format_number, format_percent, format_share, list_measured_epochs, select_latest
 from ..measure.words import (
     describe_asymmetry_parts,
     describe_goal_change,
@@ -53,6 +54,35 @@ def describe_training_remarks(result: ResultData) -> list[str]:
         *describe_audits(last),
         *describe_clipped_reads(last),
     ]
+
+
+def list_key_numbers(result: ResultData) -> list[KeyNumber]:
+    """Return test error or loss at the end, the cosine of the worst layer, and the settlings that it took."""
+    group, told = result["metrics"], result.groups.get("provenance", {}).get("test_samples")
+    n = 0 if told is None else int(told.data)
+    error, epoch = float(group["error_test"].data[-1]), int(group["epoch"].data[-1])
+    if np.isfinite(error):
+        interval = ", 95 % interval {} to {}".format(*map(format_share, _bound_share(error, n))) if n else ""
+        first = KeyNumber(
+            format_share(error), f"test error after epoch {epoch}{interval}{f', n = {n} samples' * (n > 0)}"
+        )
+    else:
+        loss = format_number(float(group["loss_test"].data[-1]))
+        first = KeyNumber(loss, f"test loss (cost per sample) after epoch {epoch}{f', n = {n} samples' * (n > 0)}")
+    numbers, last = [first], select_latest(result)
+    if "gradient" in last.groups and np.isfinite(last["gradient"]["cosine"].data[0]).any():
+        cosine, epochs = last["gradient"]["cosine"].data[0], list_measured_epochs(result)
+        k = int(np.nanargmin(cosine))
+        where = f"layer {last['gradient']['layer'].data[k]} after epoch {epochs[-1]}"
+        numbers.append(KeyNumber(f"{cosine[k]:.3f}", f"mean cosine to the exact gradient, the worst layer, {where}"))
+    return [*numbers, KeyNumber(f"{int(group['settlings'].data[-1]):,}", "settlings of one sample that training took")]
+
+
+def _bound_share(share: float, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of so many samples."""
+    z2 = 1.959964**2
+    middle, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4 * n * n)))
+    return (middle - half) / (1.0 + z2 / n), (middle + half) / (1.0 + z2 / n)
 
 
 def _describe_divergence(result: ResultData) -> str:

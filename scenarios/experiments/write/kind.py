@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import select_latest
 from ..device_tables import make_device_groups
@@ -14,7 +14,7 @@ from .plan import CompareWrites
 from .run import compare_writes
 from .sheets import make_cosine_sheet, make_cost_sheet, make_term_sheet
 from .tables import make_write_group
-from .words import describe_limits, describe_remarks
+from .words import describe_limits, describe_remarks, list_key_numbers
 
 _METRICS = {"cosine", "cosine_kept", "forecast", "error", "pulses", "pulses_most", "memory_bits", "energy", "steps"}
 
@@ -23,7 +23,7 @@ class WriteKind(ExperimentKind[CompareWrites]):
     """Write policies: what becomes of the requests of many batches, term by term, and what that costs."""
 
     name = mark = "write"
-    main_figure = "writes"
+    main_figures = ("writes",)
     kept = ("write",)
     headlines = (Headline("write", "cosine"),)
 
@@ -50,6 +50,10 @@ class WriteKind(ExperimentKind[CompareWrites]):
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return cosines, errors and costs."""
         return flatten_metrics("write", last.groups.get("write", {}), _METRICS)
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return cosine, largest term and pulses of the best policy."""
+        return list_key_numbers(select_latest(result)["write"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether nothing was requested."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.sheet import KeyNumber
 from ...results.store import Group
 from ...results.views import format_percent
 
@@ -84,6 +85,22 @@ def describe_limits(group: Group) -> str:
         size = float(np.sqrt(max(cosine[place.policy] ** -2 - 1.0, 0.0)))
         what, help_ = _CLOSED if closed else _RESCALED
     return f"{text}. What limits it there is {what}, {format_percent(size)} of the requests; what would help: {help_}."
+
+
+def list_key_numbers(group: Group) -> list[KeyNumber]:
+    """Return cosine, largest term and pulses of the best policy in its worst connection."""
+    place = find_worst_place(group)
+    where = f"{group['policy'].data[place.policy]}, connection {group['connection'].data[place.connection]}"
+    n = f"n = {int(group['batches'].data)} batches"
+    size = float(group["error"].data[place.policy, place.connection, place.term])
+    term = str(group["term"].data[place.term]).replace("_", " ")
+    return [
+        KeyNumber(
+            _format_cosine(float(np.nan_to_num(group["cosine"].data[place.policy, place.connection]))),
+            f"cosine to the requests of the best policy in its worst connection: {where}, {n}",
+        ),
+        KeyNumber(format_percent(size), f"its largest term there, {term}, over the rms of the requests"),
+    ]
 
 
 def describe_remarks(group: Group) -> list[str]:

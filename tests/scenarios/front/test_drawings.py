@@ -1,19 +1,23 @@
 """Figures for papers: their sizes, their files, and where they are drawn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from matplotlib import pyplot as plt
 from matplotlib.image import imread
 
 import nudgelab
 from learning.oracle.ledger.vectors import TERMS
+from scenarios.cli.main import main
 from scenarios.drawing.space import WIDTHS
 from scenarios.drawing.style import render_svg
 from scenarios.experiments.figures import list_registered_figures
 from scenarios.front.result import Result
 from scenarios.results import store
-from scenarios.results.store import StoreReadError
+from scenarios.results.store import StoreReadError, StoreWriteError
 from tests.scenarios import result_files
 from tests.scenarios.report.in_print import find_print_faults
 
@@ -47,6 +51,28 @@ def test_a_file_has_the_width_of_its_columns_and_text_stays_text(measured, tmp_p
     assert b"/Type3" not in pdf
     assert imread(tmp_path / "a.png").shape[1] == pytest.approx(300 * WIDTHS[width], abs=1)
     assert drawing.caption.startswith("Gradient quality by layer. ")
+    with pytest.raises(ValueError, match="'jpg' is no format of figures: choose svg, pdf, png"):
+        drawing.save(tmp_path / "a.jpg")
+    with pytest.raises(StoreWriteError):
+        drawing.save(tmp_path / "a.png/b.png")
+
+
+def test_the_command_draws_what_is_named_and_prints_captions(measured, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store.write_result_file(tmp_path / "run.h5", measured.stored.groups, measured.stored.attributes)
+
+    def command(*words):
+        return CliRunner().invoke(main, ["figure", "run.h5", *words])
+
+    done = command("cosine", "signal", "--format", "svg", "--width", "two-column", "--out", "here")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == str(Path("here/cosine.svg"))
+    assert "Gradient quality by layer." in done.stdout
+    assert sorted(path.name for path in Path("here").iterdir()) == ["cosine.svg", "signal.svg"]
+    assert 'width="504pt"' in Path("here/cosine.svg").read_text()
+    wrong = command("cosines")
+    assert (wrong.exit_code, "no figure 'cosines': there are causes, cosine" in wrong.stderr) == (2, True)
+    assert CliRunner().invoke(main, ["figure", "absent"]).exit_code == 4
 
 
 def test_without_a_name_the_main_figure_is_drawn(measured):
