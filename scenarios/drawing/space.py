@@ -13,9 +13,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from .style import format_plain_text, use_look
+from .style import format_plain_text, list_log_ticks, use_look
 
 Width = Literal["one-column", "two-column"]
 
@@ -66,7 +67,7 @@ class Space:
     @property
     def panel_width(self) -> float:
         """Inches of the axes of one panel, about."""
-        return 0.85 * self.width / self._columns
+        return (self.width - 0.65) / self._columns - 0.2
 
     def make_panels(
         self, count: int = 1, *, share: bool = True, height: float | None = None, least: float | None = None
@@ -114,13 +115,25 @@ class Space:
         self.figure, self._ax = self.figure.add_subfigure(spec), None
         return self.figure
 
+    def thin_ticks(self) -> None:
+        """Name the powers of ten of logarithmic axes alone; 1, 2 and 5 times them where fewer than two are in view."""
+        for axes in self.figure.get_axes():
+            for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+                if axis.get_scale() != "log" or isinstance(axis.get_minor_formatter(), NullFormatter):
+                    continue
+                low, high = sorted(limits)
+                if np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1.0:
+                    ticks = list_log_ticks(low, high)
+                    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+                axis.set_minor_formatter(NullFormatter())
+
     def wrap_labels(self) -> None:
         """Break titles and labels that are longer than their axes; a layout keeps room beside them alone."""
         letters = _LABEL * (self._height - _AROUND), _LABEL * (self.panel_width + 0.3)
         for axes in self.figure.get_axes():
             axes.set_ylabel(_wrap(axes.get_ylabel(), letters[0]))
             axes.set_xlabel(_wrap(axes.get_xlabel(), letters[1]))
-            axes.set_title(_wrap(axes.get_title(), letters[1]))
+            axes.set_title(_wrap(axes.get_title(), _LABEL * self.panel_width))
 
     def set_height(self, inches: float) -> None:
         """Set the height of a figure of its own; axes of a user keep theirs."""
@@ -181,6 +194,7 @@ def makes_figure(draw_into: Callable[..., object]) -> Callable[..., Figure]:
             space = _take_axes(ax) if ax is not None else _make_space(width)
             if (found := draw_into(space, *args, **named)) is not None:
                 raise TypeError(f"{draw_into.__name__} returned {found!r}: draw into the space, and return nothing")
+            space.thin_ticks()
             space.wrap_labels()
         return space.figure.figure
 

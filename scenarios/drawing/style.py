@@ -125,6 +125,12 @@ def list_log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in found if low <= tick <= high]
 
 
+def set_cosine_limits(axes: Axes) -> None:
+    """End the y axis of cosines just above 1, which no cosine exceeds."""
+    bottom = min(axes.get_ylim()[0], 0.99)
+    axes.set_ylim(bottom, 1.0 + 0.04 * (1.0 - bottom))
+
+
 def start_at_zero(axes: Axes) -> None:
     """Begin the y axis at 0, with room for a marker above the largest value."""
     _, top = axes.get_ylim()

@@ -39,7 +39,7 @@ def draw_noise_over_time(space: Space, result: ResultData) -> None:
     others = [dim for dim in group["measured"].dims[:-2] if dim not in (TIME, "replicate")]
     axes = space.make_panels(len(layers))
     for k, place in enumerate(list(np.ndindex(measured.shape[:-2]))[:_CURVES]):
-        words = ", ".join(f"{group[d].data[i]:g}" for d, i in zip(others, place, strict=True))
+        words = ", ".join(f"{d.rpartition('.')[2]} {group[d].data[i]:g}" for d, i in zip(others, place, strict=True))
         look = choose_look(k)
         for n, axis in enumerate(axes):
             axis.plot(times, expected[place][:, n], color=look["color"], linewidth=1.0)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ...drawing.space import Space
-from ...drawing.style import COLOURS, choose_look, format_plain_text
+from ...drawing.style import COLOURS, choose_look, format_plain_text, set_cosine_limits
 from ...results.store import Group, ResultData
 from ...results.views import find_best_schemes, list_scheme_kinds, select_latest
 from ..figures import figure
@@ -86,6 +86,7 @@ def draw_cosine(space: Space, result: ResultData) -> None:
             place + shift, value, bars, fmt=fmt, linewidth=1, label=format_plain_text(group["scheme"].data[s]), **style
         )
     space.label_layers(axes, layers)
+    set_cosine_limits(axes)
     axes.set_ylabel("cosine to the exact gradient\n(bar: 1 std over samples)")
     space.place_legend([axes])
 
@@ -213,7 +214,7 @@ def _draw_panels(space: Space, panels: _Panels, titles: list[str]) -> None:
             set_rows(axes, names, limits, block.panel_width)
             _draw_dots(axes, values[s, k], marks[s, k], names, limits[0])
             write_numbers(axes, [format_error(value, limits[0]) for value in values[s, k]])
-            axes.set_title(format_plain_text(panels.labels[shown[k]], 16))
+            axes.set_title(format_plain_text(panels.labels[shown[k]], int(_LETTERS * block.panel_width)))
         block.figure.suptitle(fill(title, int(_LETTERS * space.width)), fontsize=8)
         block.figure.supxlabel(AXIS, fontsize=8)
 
@@ -286,6 +287,7 @@ def draw_waterfall(space: Space, result: ResultData, scheme: int | None = None) 
         axes.set_title(fill(title, int(_LETTERS * space.panel_width)))
         axes.set_xticks(np.arange(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_xlabel("causes of error that act, from left to right")
+    set_cosine_limits(panels[0])
     panels[0].set_ylabel("cosine to the exact gradient")
     space.add_height(0.5)
     space.place_legend(panels[:1])

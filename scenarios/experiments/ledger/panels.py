@@ -27,7 +27,7 @@ def find_axis_limits(values: Array) -> tuple[float, float]:
     if not shown.size:
         return 1e-4, 1.0
     top = float(shown.max())
-    return max(0.5 * float(shown.min()), top * 10.0**-_DECADES), 2.0 * top
+    return max(0.5 * float(shown.min()), top * 10.0**-_DECADES), 2.5 * top
 
 
 def set_rows(axes: Axes, names: list[str], limits: tuple[float, float], width: float) -> None:
@@ -47,7 +47,7 @@ def write_numbers(axes: Axes, texts: list[str]) -> None:
     """Write a text beside every row, at the right of the panel."""
     for k, text in enumerate(texts):
         colour = "0.5" if text == "0" else "black"
-        axes.text(1.02, k, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=colour)
+        axes.text(1.05, k, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=colour)
 
 
 def format_error(value: float, first: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...drawing.space import Space
-from ...drawing.style import draw_epoch_curve, format_plain_text, start_at_zero
+from ...drawing.style import draw_epoch_curve, format_plain_text, set_cosine_limits, start_at_zero
 from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs
 from ..figures import figure
@@ -113,6 +113,7 @@ def draw_epoch_cosines(space: Space, result: ResultData) -> None:
     for s, axes in enumerate(axes_list):
         _draw_layer_cosines(axes, group, s)
         axes.set_title(format_plain_text(schemes[s]))
+    set_cosine_limits(axes_list[0])
     axes_list[0].set_ylabel("cosine to the exact gradient")
     space.place_legend(axes_list[:1])
 

@@ -17,7 +17,7 @@ from scenarios.drawing.style import render_svg
 from scenarios.experiments.figures import list_registered_figures
 from scenarios.front.result import Result
 from scenarios.results import store
-from scenarios.results.store import StoreReadError, StoreWriteError
+from scenarios.results.store import StoreReadError, StoreWriteError, Variable
 from tests.scenarios import result_files
 from tests.scenarios.report.in_print import find_print_faults
 
@@ -167,3 +167,24 @@ def test_results_without_common_layers_have_no_figure_side_by_side():
     )
     assert list(nudgelab.compare(a, other).figures) == []
     assert list(list_registered_figures("comparison")) == ["causes"]
+
+
+def changed():
+    """Return the result of a design with one change, which lowers the asymmetry of every layer to a tenth."""
+    before, after = (side.stored for side in compared())
+    names = {
+        "name": Variable(("change",), np.array(["better cells"])),
+        "resolved_toml": Variable(("change",), np.array([""])),
+    }
+    groups = before.groups | {"change": names} | {f"change/1/{path}": group for path, group in after.groups.items()}
+    return Result(result_files.result({path: group for path, group in groups.items() if "1/provenance" not in path}))
+
+
+def test_a_changed_design_begins_with_its_ledgers_side_by_side():
+    result = changed()
+    drawing = nudgelab.draw(result)
+    assert drawing.name == "changes"
+    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["as it is", "with better cells"]
+    old = result.stored["ledger"]["median"].data[0, 0, ASYMMETRY]
+    assert drawing.figure.axes[0].texts[0].get_text() == f"{100 * old:.3g} \N{RIGHTWARDS ARROW} {10 * old:.3g}"
+    assert find_print_faults(drawing.figure) == []

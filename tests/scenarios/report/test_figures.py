@@ -1,13 +1,16 @@
 """Figures exist for what a result holds, show its numbers, and can be read in print and in grey."""
 
 import re
+from itertools import combinations
 from pathlib import Path
 from xml.dom import minidom
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 
+from scenarios.drawing.space import WIDTHS
 from scenarios.drawing.style import COLOURS, choose_look, format_plain_text
 from scenarios.experiments.figures import list_registered_figures
 from scenarios.experiments.ledger.figures import draw_cosine
@@ -17,6 +20,7 @@ from scenarios.report import figures
 from scenarios.results.store import Variable
 from substrate.protocol import Status
 from tests.scenarios import result_files
+from tests.scenarios.report.in_print import find_print_faults
 
 pytestmark = pytest.mark.figures
 
@@ -113,6 +117,38 @@ def test_every_axis_is_named_and_nothing_lies_outside_the_figure(kind):
         width, height = figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, name
         assert min(axes.get_window_extent().height for axes in figure.axes) > 0.5 * figure.dpi, name
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in WIDE else []) for kind in RESULTS]
+)
+def test_every_text_can_be_read_in_print(kind, width):
+    for name, figure in figures.list_figures(RESULTS[kind]).items():
+        assert find_print_faults(figure.draw(width=width)) == [], name
+
+
+def simulate_deuteranopia(colour):
+    """Return a colour as CIE Lab, as eyes without medium cones see it (Machado, Oliveira and Fernandes 2009)."""
+    linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)])
+    seen = np.clip(DEUTERANOPIA @ linear, 0.0, 1.0)
+    xyz = XYZ @ seen / XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+
+
+def test_colours_of_seven_curves_are_told_apart_without_medium_cones():
+    """A distance of 2.3 is just seen; all seven of one figure are several times farther apart."""
+    seen = [simulate_deuteranopia(colour) for colour in COLOURS[:7]]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 8.0
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path):

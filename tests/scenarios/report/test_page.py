@@ -1,6 +1,7 @@
 """The report is one page that needs nothing else, hides nothing and cannot be taken over by a name."""
 
 import os
+import re
 from functools import cache
 from html.parser import HTMLParser
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from scenarios.drawing.page import strip_paths
+from scenarios.experiments.kind import find_kind
+from scenarios.experiments.measure.words import find_blamed_cause
 from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
 from scenarios.report.figures import draw_svgs
@@ -58,7 +61,7 @@ class Page(HTMLParser):
         self.elements.append(tag)
         self.inside = tag
         self.attributes += attrs
-        if tag == "section":
+        if tag == "details" and "id" in dict(attrs):
             self.sections.append(dict(attrs)["id"])
 
     def handle_data(self, data):
@@ -93,13 +96,13 @@ def test_every_kind_of_result_has_a_whole_page(kind):
     page = Page(rendered(kind))
     assert page.elements[:3] == ["html", "head", "meta"]
     assert page.elements.count("h1") == 1
-    links = [link.removeprefix("#") for link in page.all("href") if link.startswith("#") and link[1:] in page.sections]
-    assert links == page.sections
     expected = {
-        "train": ["figures", "tables", "scenario", "files", "provenance"],
-        "evaluate": ["figures", "tables", "scenario", "files", "provenance"],
+        "train": ["remarks", "figures", "tables", "scenario", "files", "provenance"],
+        "measure": ["figures", "tables", "scenario", "files", "provenance"],
+        "evaluate": ["tables", "scenario", "files", "provenance"],
         "bare": ["files"],
     }
+    assert page.elements.count("dt") == (0 if kind in ("diverged", "bare") else 3)
     assert page.sections == expected.get(kind, expected["train"])
     assert {"run.h5", "scenario.toml"} <= set(page.all("href"))
 
@@ -163,7 +166,17 @@ def test_ids_are_unique_and_every_inner_link_has_its_target(kind):
 def test_hostile_names_stay_text(kind):
     safe, text = Page(rendered(kind)), whole(hostile(KINDS[kind]))
     page = Page(text)
-    assert set(page.elements) <= set(safe.elements) | {"section", "pre", "h2", "h3", "nav", "table", "tr", "th", "td"}
+    assert set(page.elements) <= set(safe.elements) | {
+        "details",
+        "summary",
+        "pre",
+        "h2",
+        "h3",
+        "table",
+        "tr",
+        "th",
+        "td",
+    }
     assert "<script" not in text
     assert "onerror" not in {name for name, _ in page.attributes}
     assert "{{ 7*7 }}" in page.text
@@ -256,3 +269,46 @@ def test_on_a_phone_only_tables_and_figures_scroll_sideways(tmp_path, kind):
         'onload="document.title = contentDocument.documentElement.scrollWidth"></iframe>'
     )
     assert "<title>400<" in visit(frame, tmp_path).dom
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["train", "measure"])
+def test_the_first_screen_holds_the_answer_the_figure_and_the_numbers(tmp_path, kind):
+    write_report(KINDS[kind], tmp_path)
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        '<iframe src="report.html" width="1280" height="800" onload="document.title = Math.round('
+        "contentDocument.querySelector('.first').getBoundingClientRect().bottom)\"></iframe>"
+    )
+    bottom = int(re.search(r"<title>(\d+)<", visit(frame, tmp_path).dom)[1])
+    assert 100 < bottom <= 800
+
+
+def test_numbers_have_units_counts_and_intervals():
+    numbers = {one.words: one.value for one in find_kind("train").key_numbers(counted())}
+    first, cosine, spent = numbers
+    assert first == "test error after epoch 12, 95 % interval 9.8 % to 16.9 %, n = 400 samples"
+    assert numbers[first] == "13.4 %"
+    assert cosine.endswith("the worst layer, layer l1 after epoch 12")
+    assert numbers[spent] == "14,400,000"
+    chips = [(one.value, one.words) for one in find_kind("evaluate").key_numbers(KINDS["evaluate"])]
+    assert chips[0][0] == "13 %"
+    assert re.fullmatch(r"mean test error, 95 % interval [\d.]+ % to [\d.]+ %, n = 4 chips", chips[0][1])
+    assert chips[1] == ("19 %", "test error of the worst chip, 7")
+
+
+def counted():
+    """Return the training with a number of test samples."""
+    training = KINDS["train"]
+    provenance = training["provenance"] | {"test_samples": Variable((), 400)}
+    return ResultData(training.attributes, training.groups | {"provenance": provenance})
+
+
+def test_the_numbers_of_a_measurement_are_those_of_its_worst_layer():
+    result = KINDS["measure"]
+    values = [one.value for one in find_kind("measure").key_numbers(result)]
+    found = find_blamed_cause(result)
+    total = result["ledger"]["total_median"].data[found.scheme]
+    worst = int(total.argmax())
+    assert values[0] == f"{result['gradient']['cosine'].data[found.scheme, worst]:.4f}"
+    assert values[1] == values[2] == f"{100 * total[worst]:.3g} %", "nothing scatters"
