@@ -62,7 +62,7 @@ def list_key_numbers(result: ResultData) -> list[KeyNumber]:
     n = 0 if told is None else int(told.data)
     error, epoch = float(group["error_test"].data[-1]), int(group["epoch"].data[-1])
     if np.isfinite(error):
-        interval = ", 95 % interval {} to {}".format(*map(format_share, _bound_share(error, n))) if n else ""
+        interval = ", 95 % interval {} to {}".format(*map(format_share, bound_share(error, n))) if n else ""
         first = KeyNumber(
             format_share(error), f"test error after epoch {epoch}{interval}{f', n = {n} samples' * (n > 0)}"
         )
@@ -78,7 +78,7 @@ def list_key_numbers(result: ResultData) -> list[KeyNumber]:
     return [*numbers, KeyNumber(f"{int(group['settlings'].data[-1]):,}", "settlings of one sample that training took")]
 
 
-def _bound_share(share: float, n: int) -> tuple[float, float]:
+def bound_share(share: float, n: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share of so many samples."""
     z2 = 1.959964**2
     middle, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4 * n * n)))

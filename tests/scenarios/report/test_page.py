@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from scenarios.drawing.page import strip_paths
 from scenarios.experiments.kind import find_kind
 from scenarios.experiments.measure.words import find_blamed_cause
+from scenarios.experiments.train.words import bound_share
 from scenarios.front.progress import Progress
 from scenarios.language.load import load_scenario
 from scenarios.report.figures import draw_svgs
@@ -98,7 +100,6 @@ def test_every_kind_of_result_has_a_whole_page(kind):
     assert page.elements.count("h1") == 1
     expected = {
         "train": ["remarks", "figures", "tables", "scenario", "files", "provenance"],
-        "measure": ["figures", "tables", "scenario", "files", "provenance"],
         "evaluate": ["tables", "scenario", "files", "provenance"],
         "bare": ["files"],
     }
@@ -287,7 +288,7 @@ def test_the_first_screen_holds_the_answer_the_figure_and_the_numbers(tmp_path, 
 def test_numbers_have_units_counts_and_intervals():
     numbers = {one.words: one.value for one in find_kind("train").key_numbers(counted())}
     first, cosine, spent = numbers
-    assert first == "test error after epoch 12, 95 % interval 9.8 % to 16.9 %, n = 400 samples"
+    assert first == "test error after epoch 12, 95 % interval 10.4 % to 17.1 %, n = 400 samples"
     assert numbers[first] == "13.4 %"
     assert cosine.endswith("the worst layer, layer l1 after epoch 12")
     assert numbers[spent] == "14,400,000"
@@ -295,6 +296,12 @@ def test_numbers_have_units_counts_and_intervals():
     assert chips[0][0] == "13 %"
     assert re.fullmatch(r"mean test error, 95 % interval [\d.]+ % to [\d.]+ %, n = 4 chips", chips[0][1])
     assert chips[1] == ("19 %", "test error of the worst chip, 7")
+
+
+@pytest.mark.parametrize(("wrong", "of"), [(0, 7), (3, 50), (499, 500)])
+def test_the_interval_of_an_error_is_that_of_wilson(wrong, of):
+    known = binomtest(wrong, of).proportion_ci(method="wilson")
+    assert bound_share(wrong / of, of) == pytest.approx((known.low, known.high), abs=1e-6)
 
 
 def counted():
