@@ -184,7 +184,7 @@ def test_a_changed_design_begins_with_its_ledgers_side_by_side():
     result = changed()
     drawing = nudgelab.draw(result)
     assert drawing.name == "changes"
-    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["as it is", "with better cells"]
+    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["as it is", "better cells"]
     old = result.stored["ledger"]["median"].data[0, 0, ASYMMETRY]
     assert drawing.figure.axes[0].texts[0].get_text() == f"{100 * old:.3g} \N{RIGHTWARDS ARROW} {10 * old:.3g}"
     assert find_print_faults(drawing.figure) == []

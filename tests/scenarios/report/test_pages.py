@@ -131,7 +131,7 @@ def void(path, change):
 @pytest.mark.parametrize("kind", EMPTY)
 def test_a_page_without_a_meaning_is_marked_and_draws_no_empty_figure(kind):
     found = EMPTY[kind]()
-    assert 'class="answer alarm"' in render_report(found, {})
+    assert 'class="answer alarm' in render_report(found, {})
     assert 'class="answer "' in render_report(WHOLE[kind](), {})
     for name in ("cosine", "causes", "waterfall", "chips"):
         assert name not in figures.draw_figures(found)
