@@ -93,7 +93,15 @@ def test_a_training_that_is_stopped_goes_on_code_for_code(tmp_path, straight):
     assert found["metrics"]["lines"].data[-1] in (straight[0]["metrics"]["lines"].data[-1] + np.arange(again + 1))
 
 
-@pytest.mark.parametrize(("op", "count"), [("GO", 130), ("SAMPLE", 120), ("PULSE", 12), ("CLAMP", 40)])
+@pytest.mark.parametrize(
+    ("op", "count"),
+    [
+        ("GO", 130),
+        ("PULSE", 12),
+        pytest.param("SAMPLE", 120, marks=pytest.mark.slow),
+        pytest.param("CLAMP", 40, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("arrived", [False, True])
 def test_a_training_whose_line_fails_goes_on_code_for_code(tmp_path, straight, monkeypatch, op, count, arrived):
     """Amid a test, a measurement or a write; the request is lost, or it was carried out and its reply is."""
