@@ -37,7 +37,6 @@ _IDLE = {
 }
 """Keys that act in some versions, these, and what the others lack."""
 
-
 _NEAR = 1e-6
 """Distance of two rates below which their quotient is taken beside the singular point."""
 
@@ -238,6 +237,10 @@ class TransferWrites(WritePolicy):
             if self.version not in versions and getattr(self, key) != fields[key].get_default():
                 hint = f"leave it out, or take version = {' or '.join(map(repr, versions))}".replace("'", '"')
                 found.append((key, f"changes nothing: {why}", hint))
+        if self.version == "chopped" and not self._draws and self.seed:
+            found.append(
+                ("seed", "changes nothing: regular turns are not drawn", 'leave it out, or take turns = "random"')
+            )
         return found
 
 
