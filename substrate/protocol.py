@@ -117,6 +117,9 @@ class Budget(NamedTuple):
     cell_reads: int = 0
     """Cells that were read one by one."""
 
+    elapsed: float = 0.0
+    """Time of settlings, reads and writes, one after the other, in tau."""
+
     def plus(self, other: Budget, sign: int = 1) -> Budget:
         """Return the sum of two budgets, or their difference with `sign` -1."""
         return Budget._make(a + sign * b for a, b in zip(self, other, strict=True))

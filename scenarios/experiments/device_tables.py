@@ -172,3 +172,6 @@ def add_physical_units(groups: dict[str, Group], scenario: ScenarioSpec) -> None
     for name in {"metrics", "metrics_exact"} & groups.keys():
         seconds = groups[name]["settled_time"].data * tau
         groups[name]["settled_s"] = Variable(("epoch",), seconds, "s", "time spent settling so far, over all samples")
+        if (elapsed := groups[name].get("elapsed")) is not None:
+            words = "time of settlings, reads and writes so far"
+            groups[name]["elapsed_s"] = Variable(("epoch",), elapsed.data * tau, "s", words)

@@ -64,6 +64,13 @@ def resolve_nudge_sizes(
     return learning.with_schemes(schemes), {NAME: _make_group(searched, found)}
 
 
+def restore_nudge_sizes(learning: Learning, group: Group) -> Learning:
+    """Return what is said of learning with the sizes that an earlier search has left in its group."""
+    betas = iter(group["beta"].data.tolist())
+    schemes = [s.resized(next(betas)) if s.is_auto else s for s in learning.written_schemes()]
+    return learning.with_schemes(schemes)
+
+
 def _make_request(chip: Chip, scheme: ConstantNudges, allowance: Allowance | None) -> NudgeRequest:
     devices, mirror, averages = chip.design.devices, has_conjugate_answers(chip.design.devices), 1
     if allowance is not None:

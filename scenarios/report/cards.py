@@ -88,10 +88,10 @@ def _follow_pulses(law: Step, start: float, each: int, signs: list[float]) -> Ar
     if writer.pairs is None:
         own = writer.cells["cell"]
         w = np.clip(w, own.low - own.reference, own.high - own.reference)
-    felt = [writer.felt("cell", w)[0]]
+    felt = [writer.compute_effective("cell", w)[0]]
     for k, sign in enumerate(signs):
         w = writer.write("cell", w, np.full(w.shape, sign * each * law.step), str(k)).weight
-        felt.append(writer.felt("cell", w)[0])
+        felt.append(writer.compute_effective("cell", w)[0])
     return np.array(felt)
 
 

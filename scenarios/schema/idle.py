@@ -257,6 +257,13 @@ def _list_read_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
         ),
         KeyNeed(
             ("phases",),
+            ("read_time", "write_time"),
+            scenario.experiment.keeps_account,
+            f"{scenario.experiment.kind} keeps no account of time",
+            "leave it out: trainings and rivals keep one",
+        ),
+        KeyNeed(
+            ("phases",),
             ("hold_time",),
             hold.on,
             "nothing is held",

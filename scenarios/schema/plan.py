@@ -123,6 +123,9 @@ class ExperimentPlan(Parameters):
     resumes: ClassVar[bool] = False
     """It leaves a checkpoint when it is stopped; others are given up."""
 
+    keeps_account: ClassVar[bool] = False
+    """It tells what learning asked of the chip, over time."""
+
     kind: str
     """Name of the kind: that of its folder."""
 

@@ -63,7 +63,9 @@ class Account:
         energy = compute_joules(
             design.energy, conversions, spent.pulses, spent.settled_time, design.tau, macs=spent.macs
         )
-        self.budget = self.budget.plus(spent._replace(energy=energy))
+        phases, reads = design.phases, spent.reads + spent.outputs_read + spent.cell_reads
+        elapsed = spent.settled_time + reads * phases.read_time + spent.writes * phases.write_time
+        self.budget = self.budget.plus(spent._replace(energy=energy, elapsed=elapsed))
 
 
 class WriteOutcome(NamedTuple):

@@ -134,10 +134,10 @@ class Writer:
         left = apply_retention(self._retention, weight, elapsed, self.forgetting[block])
         return self.within(block, left)
 
-    def felt(self, block: str, weight: Array) -> Array:
-        """Return what is read of the weights of a block that were written as `weight`."""
+    def compute_effective(self, block: str, weight: Array) -> Array:
+        """Return the effective weights of a block that were written as `weight`, noise of the writes included."""
         if block in self.partners:
-            return self._as_partner(self.felt, block, weight)
+            return self._as_partner(self.compute_effective, block, weight)
         state = self.state(block, weight)
         return state + self.kept[NOISE + block] if NOISE + block in self.kept else state
 

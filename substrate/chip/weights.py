@@ -142,7 +142,7 @@ class ChipWeights:
 
     def _hold_block(self, name: str) -> Array:
         """Return what the cells of a block are programmed to, as it is read."""
-        return self.writer.felt(name, self.held[name])
+        return self.writer.compute_effective(name, self.held[name])
 
     def twin(self, machine: Machine, constant: Array, x: Array) -> tuple[Machine, Array]:
         """Return the machine of the second board and its constant drive of `x`; without one, as given."""

@@ -4,9 +4,9 @@ The steps are those of `learning.oracle.ledger.vectors`. A feedback kernel moves
 its two ends gives that part of the exact gradient, and the term `locality` takes it off. Up to the limit of a vanishing
 nudge the error vector meets the presynaptic activity at rest; then the factor of a complete settling, which a finite
 nudge moves if it is a mean over the nudges; from the step `presynaptic` on the factor that the chip takes; at the end
-what cells forget until the write, what a plain write keeps of the request, and what is felt around that. Forgetting has
-a term of its own, since no better write would help against it, and so has the noise of what is felt, since the next
-write draws it anew.
+what cells forget until the write, what a plain write keeps of the request, and effective weights around that.
+Forgetting has a term of its own, since no better write would help against it, and so has the noise of effective
+weights, since the next write draws it anew.
 The contrastive rule is compared with the gradient of a weight that both directions of a pair share, ``exact[ij] +
 exact[ji]``.
 """
@@ -103,7 +103,7 @@ def make_connection_ledgers(
         parts["first_order"] = first[name] - exact[name]
         parts |= split_finite_nudge(complete[name] - limit[name], change.get(name))
         known = tuple(step[name] for step in steps)
-        drawn, errors = [request[name] for request in requests], [(w.kept[name], w.felt[name]) for w in written]
+        drawn, errors = [request[name] for request in requests], [(w.kept[name], w.effective[name]) for w in written]
         most = max((w.cut[name] for w in written), default=0)
         book = _make_connection_ledger(known, parts, drawn, errors, faded.get(name))
         books[name] = name_rule_terms(book, trial.rule)._replace(cut=most)
@@ -164,8 +164,8 @@ class _WriteError(NamedTuple):
     kept: Blocks
     """Realised minus requested change of what cells keep, from what they still held when the write came."""
 
-    felt: Blocks
-    """Change of what is felt around what they keep."""
+    effective: Blocks
+    """Change of the effective weights around what they keep."""
 
     cut: Mapping[str, int]
     """Cells that were asked for more pulses than one write gives."""
@@ -190,19 +190,19 @@ def _measure_writes(
         trial.clamp(bystander, r)
         changes = {name: -probe.rate * block for name, block in requests[r % len(requests)].items()}
         bystander.write({name: shares.get(name, 1.0) * change for name, change in changes.items()})
-        after, felt = _compute_kept_weights(bystander, names)
+        after, noisy = _compute_kept_weights(bystander, names)
         kept = {name: (after[name] - before[name] - changes[name]) / -probe.rate for name in names}
-        noise = {name: (felt[name] - around[name]) / -probe.rate for name in names}
+        noise = {name: (noisy[name] - around[name]) / -probe.rate for name in names}
         asked = dict(zip(chip.topology.shapes, bystander.tally.cut.tolist(), strict=True))
         missed.append(_WriteError(kept, noise, asked))
     return missed, faded
 
 
 def _compute_kept_weights(chip: Chip, names: list[str]) -> tuple[Blocks, Blocks]:
-    """Return what is left of what the cells keep, and what is felt around that."""
+    """Return what is left of what the cells keep, and the effective weights around that."""
     held = {name: chip.held[name].copy() for name in names}
     kept = {name: chip.writer.state(name, block) for name, block in held.items()}
-    return kept, {name: chip.writer.felt(name, block) - kept[name] for name, block in held.items()}
+    return kept, {name: chip.writer.compute_effective(name, block) - kept[name] for name, block in held.items()}
 
 
 class _Products(NamedTuple):

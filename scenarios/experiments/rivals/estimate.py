@@ -13,13 +13,16 @@ from substrate.network.topology import Topology
 from ...build import Setup
 from ...data.datasets import Outline
 from ...schema.scenario import ScenarioSpec
-from ..counts import SampleCounts, list_nudged_settlings
+from ..counts import SampleCounts, count_phase_steps, list_nudged_settlings
 from ..estimate import CostEstimate
 from ..rates import FABRICATED, WRITTEN, TimedChip, estimate_exact_time, estimate_response_time
 from .plan import CompareRivals, Rival, RivalBudget
 
 BATCH = 1.5e-3
 """Seconds of one batch beside its settlings and the digital work on them: to weigh, to request, to write."""
+
+USUAL = 30.0
+"""Time of a settling to a tolerance, in tau."""
 
 DIGITAL = 0.4
 """Backward pass through a model of a sample, over the linear responses that the oracle finds."""
@@ -42,7 +45,9 @@ class RivalDemand(NamedTuple):
         schemes, mirror = list_rule_schemes(rule, scenario), has_conjugate_answers(scenario.devices)
         reads = sum(_count_reads(scheme, mirror) for scheme in schemes)
         settlings = 1 + sum(len(list_nudged_settlings(scenario, [scheme])) for scheme in schemes)
-        asked = {"settlings": rows * settlings, "reads": rows * reads, "pulses": cells}
+        asked: dict[str, float] = {"settlings": rows * settlings, "reads": rows * reads, "pulses": cells}
+        phases, settled = scenario.phases, settlings * _estimate_length(scenario)
+        asked["time"] = rows * (settled + reads * phases.read_time) + phases.write_time
         return cls(settlings, max(1, _count_paid(plan.budget, asked, 10 * rows)))
 
 
@@ -127,7 +132,13 @@ def _count_reads(scheme: Scheme, mirror: bool) -> int:
     return scheme.settlings + (1 if scheme.beside is None else count_demand(scheme.beside, mirror).reads)
 
 
-def _count_paid(budget: RivalBudget, asked: dict[str, int], otherwise: int) -> int:
+def _estimate_length(scenario: ScenarioSpec) -> float:
+    """Return how long a settling takes, in tau: that of the free phase, or the usual time to a tolerance."""
+    phase, dt = scenario.dynamics.free, scenario.dynamics.dt
+    return count_phase_steps(phase, dt) * dt if phase.fixed else USUAL
+
+
+def _count_paid(budget: RivalBudget, asked: dict[str, float], otherwise: int) -> int:
     """Return how many batches a budget pays that ask so much each."""
-    paid = [limit // asked[name] for name in asked if (limit := getattr(budget, name)) is not None]
+    paid = [int(limit / asked[name]) for name in asked if (limit := getattr(budget, name)) is not None]
     return min(paid, default=otherwise)

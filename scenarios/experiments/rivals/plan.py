@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from devices.parameters import Joules, Parameters, Unit
+from devices.parameters import Joules, Parameters, Time, Unit
 from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
@@ -59,6 +59,10 @@ class RivalBudget(Parameters):
     reads: Amount | None = None
     """Reads of a whole sample, those of outputs alone included; absent: any."""
 
+    time: Annotated[float, Field(gt=0.0, le=1e15), Time] | None = None
+    """Time of settlings, and of reads and writes as ``[phases]`` has it, one after the other; units of tau, or seconds.
+    Absent: any."""
+
     pulses: Amount | None = None
     """Cells that are stepped; absent: any."""
 
@@ -70,6 +74,7 @@ class CompareRivals(ExperimentPlan):
     """Train the same chips by several rules at equal budget, over mismatch and noise, and say which rule is best."""
 
     nudges: ClassVar = False
+    keeps_account: ClassVar = True
     resumes: ClassVar = True
 
     kind: Literal["rivals"]
@@ -119,13 +124,16 @@ class CompareRivals(ExperimentPlan):
     def faults(
         self,
         schemes: Sequence[Scheme],
-        dynamics: Dynamics,  # noqa: ARG002
+        dynamics: Dynamics,
         mirror: bool,  # noqa: ARG002
     ) -> list[tuple[tuple[str, ...], str, str]]:
         """Return what a rival lacks, and that a budget without any limit is none."""
         found: list[tuple[tuple[str, ...], str, str]] = []
         if self.budget == RivalBudget():
             found.append((("budget",), "limits nothing, so that no training would end", "give settlings = 20000"))
+        if self.budget.time is not None and dynamics.mode == "equilibrium":
+            hint = 'set dynamics.mode = "trajectory", or limit settlings'
+            found.append((("budget", "time"), "equilibrium mode takes no time to settle", hint))
         labels = [rival.label for rival in self.rivals]
         for k, rival in enumerate(self.rivals):
             if rival.rule is None and rival.start == "scratch":

@@ -183,6 +183,7 @@ def _list_limits(budget: RivalBudget, spent: Budget) -> list[tuple[float, float]
     amounts = {
         "settlings": spent.settlings,
         "reads": spent.reads + spent.outputs_read,
+        "time": spent.elapsed,
         "pulses": spent.pulses,
         "joules": spent.energy,
     }

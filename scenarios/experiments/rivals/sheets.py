@@ -15,7 +15,8 @@ from .tables import forecast_rivals, list_spent
 _COLUMNS = {
     "settlings": "settlings",
     "settled_time": "settled (tau)",
-    "seconds": "settled (s)",
+    "elapsed": "time (tau)",
+    "seconds": "time (s)",
     "reads": "reads",
     "outputs_read": "output reads",
     "writes": "writes",

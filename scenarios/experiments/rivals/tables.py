@@ -30,6 +30,7 @@ _WORDS = {
     "diverged": "whether the training diverged",
     "settlings": "settlings of one sample",
     "settled_time": "time spent settling",
+    "elapsed": "time of settlings, reads and writes, one after the other",
     "reads": "real reads of all units",
     "outputs_read": "real reads of outputs alone",
     "writes": "programming events",
@@ -37,8 +38,8 @@ _WORDS = {
     "macs": "multiply-adds of the controller to find errors",
     "energy": "energy",
 }
-_SPENT = ("settlings", "settled_time", "reads", "outputs_read", "writes", "pulses", "macs", "energy")
-_UNITS = {"settled_time": "tau", "energy": "J"}
+_SPENT = ("settlings", "settled_time", "elapsed", "reads", "outputs_read", "writes", "pulses", "macs", "energy")
+_UNITS = {"settled_time": "tau", "elapsed": "tau", "energy": "J"}
 
 
 def make_rival_group(setup: Setup, plan: CompareRivals, entries: dict[tuple[int, int, int], Entry]) -> Group:
@@ -61,9 +62,9 @@ def make_rival_group(setup: Setup, plan: CompareRivals, entries: dict[tuple[int,
         "estimates": Variable((), plan.estimates, long_name="estimates that bias and scatter are told from"),
         "budget": Variable((), describe_budget(plan), long_name="what every rival may spend on a chip"),
     }
-    if setup.scenario.tau is not None and data["settled_time"].any():
-        seconds = data["settled_time"] * setup.scenario.tau
-        group["seconds"] = Variable(_DIMS, seconds, "s", "time spent settling; reads and writes take none here")
+    if setup.scenario.tau is not None and data["elapsed"].any():
+        seconds = data["elapsed"] * setup.scenario.tau
+        group["seconds"] = Variable(_DIMS, seconds, "s", _WORDS["elapsed"])
     group |= {n: Variable(_DIMS, v, _UNITS.get(n, "1"), _WORDS[n]) for n, v in data.items()}
     verdict = judge_rivals(data["loss"])
     group["best"] = Variable(
@@ -168,9 +169,14 @@ def _mean(group: Group, name: str, place: int) -> Array:
 def describe_budget(plan: CompareRivals) -> str:
     """Return the limits of a budget in words."""
     limits = [(getattr(plan.budget, name), name) for name in type(plan.budget).model_fields]
-    return " and ".join(f"{value:,} {name}" if name != "joules" else f"{value:g} J" for value, name in limits if value)
+    units = {"joules": "J", "time": "tau"}
+    return " and ".join(
+        f"{value:g} {units[name]}" if name in units else f"{value:,} {name}" for value, name in limits if value
+    )
 
 
 def list_spent(group: Group) -> list[str]:
     """Return the names of the amounts that any rival spent."""
-    return [name for name in (*_SPENT, "seconds") if name in group and np.nan_to_num(group[name].data).any()]
+    names = [name for name in (*_SPENT, "seconds") if name in group and np.nan_to_num(group[name].data).any()]
+    alike = np.array_equal(group["elapsed"].data, group["settled_time"].data, equal_nan=True)
+    return [name for name in names if name != ("elapsed" if alike else "settled_time")]

@@ -32,6 +32,7 @@ class Train(ExperimentPlan):
     finds_sizes: ClassVar = True
     resumes: ClassVar = True
     simulated: ClassVar = frozenset({"ledger", "reference", "record"})
+    keeps_account: ClassVar = True
 
     kind: Literal["train"]
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 10

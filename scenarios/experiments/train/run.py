@@ -31,7 +31,8 @@ from ..device_tables import make_device_groups
 from ..kind import NoiseNames, select_batch
 from ..measure.run import measure_gradients
 from ..measure.tables import make_assessment_groups, make_symmetry_group
-from ..nudge_size import resolve_nudge_sizes
+from ..nudge_size import NAME as SIZES
+from ..nudge_size import resolve_nudge_sizes, restore_nudge_sizes
 from ..settle.run import record_settling
 from ..watch import Interrupted, Watch
 from . import checkpoint
@@ -89,17 +90,17 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
     StoreWriteError
         When the watch asked to stop and no checkpoint can be written.
     """
-    job, sizes, spent = _resolve_sizes(job)
-    log, programmed = (
-        checkpoint.read_checkpoint(job.saved) if job.saved else (TrainingLog(TRAINING, job.identity, {}), None)
-    )
-    if not job.saved:
+    if job.saved is None:
+        job, sizes, spent = _resolve_sizes(job)
+        log, programmed = TrainingLog(TRAINING, job.identity, sizes), None
         log.trainee.budget = log.trainee.budget.plus(spent)
     else:
+        log, programmed = checkpoint.read_checkpoint(job.saved)
+        job = _restore_sizes(job, log)
         job.watch.say(f"going on after {log.trainee.epoch} epochs and {log.trainee.batch} batches")
     chip = _make_trained_chip(job, programmed)
     failure = _run_stage(job, log, chip)
-    groups = log.finished | log.groups(chip.topology) | sizes
+    groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
         return TrainingOutcome(groups, "", failure)
     groups |= make_parameter_groups(chip) | make_device_groups(chip, job.setup.chip(threads=job.threads))
@@ -115,17 +116,24 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
 
 
 def _resolve_sizes(job: TrainingJob) -> tuple[TrainingJob, dict[str, Group], Budget]:
-    """Return the job with every size of a nudge found on the untrained chip, how, and what that took.
-
-    A training that goes on finds the same sizes again, since the search has noise of its own.
-    """
+    """Return the job with every size of a nudge found on the untrained chip, how, and what that took."""
     if not job.setup.learning.searches:
         return job, {}, Budget()
     scenario, chip = job.setup.scenario, job.setup.chip(threads=job.threads)
     batch = select_batch(job.setup.data, scenario.task.batch)
     learning, sizes = resolve_nudge_sizes(chip, batch, job.setup.learning, job.watch.say)
-    setup = job.setup._replace(scenario=scenario.model_copy(update={"learning": learning}))
-    return job._replace(setup=setup), sizes, chip.budget
+    return _with_learning(job, learning), sizes, chip.budget
+
+
+def _restore_sizes(job: TrainingJob, log: TrainingLog) -> TrainingJob:
+    """Return the job of a training that goes on, with the sizes that were found before it began."""
+    learning, group = job.setup.learning, log.finished.get(SIZES)
+    return job if group is None else _with_learning(job, restore_nudge_sizes(learning, group))
+
+
+def _with_learning(job: TrainingJob, learning: Learning) -> TrainingJob:
+    setup = job.setup
+    return job._replace(setup=setup._replace(scenario=setup.scenario.model_copy(update={"learning": learning})))
 
 
 def _make_trained_chip(job: TrainingJob, programmed: Mapping[str, Array] | None) -> Chip:
@@ -174,6 +182,12 @@ def _run_stage(job: TrainingJob, log: TrainingLog, chip: Chip) -> str:
     return log.failure
 
 
+def _list_spent(setup: Setup, spent: Budget) -> dict[str, float]:
+    """Return what a training has spent by name; the time in all only where it is not that of settling alone."""
+    named = spent._asdict()
+    return named if setup.design.phases.times_account else {n: v for n, v in named.items() if n != "elapsed"}
+
+
 def _stop_if_asked(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
     """Leave with a checkpoint if the watch asks to stop."""
     if job.watch.stopped():
@@ -210,7 +224,7 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         **{f"{name}_test": value for name, value in test.items()},
         "saturation": [float(share.mean()) for share in shares.values()],
         **{name: variable.data for name, variable in make_symmetry_group(bystander).items() if name != "pair"},
-        **log.trainee.budget._asdict(),
+        **_list_spent(job.setup, log.trainee.budget),
         "memory_bits": compute_memory_bits(job.setup),
         **({"cells_per_weight": 1 + len(chip.design.arrays.gains)} if chip.design.arrays.gains else {}),
         **({"given_up": count_given_up(log.trainee.memory)} if job.setup.learning.write.reads_cells else {}),

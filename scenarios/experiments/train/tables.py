@@ -33,6 +33,7 @@ _EPOCH_NAMES = {
     "clipped": "share of the conversions of the tests outside the range of the readout converter",
     "settlings": "settlings so far, per sample",
     "settled_time": "time spent settling so far, over all samples",
+    "elapsed": "time of settlings, reads and writes so far, one after the other",
     "reads": "real reads of all units so far",
     "writes": "programming events so far",
     "pulses": "cells stepped so far",
@@ -57,7 +58,9 @@ _EPOCH_NAMES = {
     "refresh_pulses_bias": "the same of biases",
     "wall_s": "time the computation took",
 }
-_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "energy": "J", "wall_s": "s", "line_s": "s"}
+_EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "elapsed": "tau", "energy": "J"} | dict.fromkeys(
+    ("wall_s", "line_s"), "s"
+)
 
 
 def make_metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:

@@ -59,6 +59,8 @@ FOUND: dict[str, Sample | Silent] = {
         "phases",
         nudge="held",
         hold_time=at(2.0, devices__hold__droop=0.05, phases__hold_time=1.0),
+        read_time=at(0.5, experiment={"kind": "train", "epochs": 1}),
+        write_time=at(5.0, experiment={"kind": "train", "epochs": 1}),
         noise=at("common", devices__noise__thermal=0.02),
     ),
     **table("learning", presynaptic="free"),
@@ -323,6 +325,7 @@ FOUND |= table(
     _RACE,
     settlings=30,
     reads=10,
+    time=at(200.0, dynamics={"free": {"duration": 10.0}, "nudged": {"duration": 5.0}}),
     pulses=at(1, devices__update={"kind": "constant-step", "step": 0.001}),
     joules=at(2e-11, energy__per_read=1e-12),
 )

@@ -289,14 +289,14 @@ def test_write_noise_is_felt_but_not_kept_and_only_where_a_cell_was_written():
     cells, w = writer(law, (300, 300)), np.zeros((300, 300))
     request_ = np.where(np.arange(300) < 150, 0.01, 0.0)
     kept = cells.write("weight", w, np.broadcast_to(request_, w.shape), "0").weight
-    felt = cells.felt("weight", kept)
+    felt = cells.compute_effective("weight", kept)
     np.testing.assert_array_equal(kept[:, :150], 0.01)
     np.testing.assert_array_equal(felt[:, 150:], 0.0)
     assert_distribution((felt[:, :150] - 0.01) / 0.05, "norm")
     mean, spread = GOLDEN["write_noise"]
     np.testing.assert_allclose((mean, spread), (0.01, 0.05), rtol=0, atol=5e-4)
     other = cells.write("weight", kept, 0.0 * w, "1").weight
-    np.testing.assert_array_equal(cells.felt("weight", other), felt)
+    np.testing.assert_array_equal(cells.compute_effective("weight", other), felt)
 
 
 def test_verified_cells_reach_their_target_with_the_published_spread():
@@ -324,14 +324,14 @@ def test_phase_change_memory_agrees_with_the_published_simulator(x, mean, spread
 def test_a_written_cell_begins_to_forget_anew():
     law, retention = ConstantStep(step=0.1), Retention(age=5.0, interval=10.0, leak_tau=100.0)
     cells, w = writer(law, retention=retention), np.ones((3, 7))
-    np.testing.assert_allclose(cells.felt("weight", w), np.exp(-0.05), rtol=1e-15)
+    np.testing.assert_allclose(cells.compute_effective("weight", w), np.exp(-0.05), rtol=1e-15)
     cells.wait()
     request_ = np.where(np.arange(7) == 2, 0.1, 0.0) * np.ones((3, 1))
     after = cells.write("weight", w, request_, "0").weight
     np.testing.assert_allclose(after[:, 2], np.exp(-0.15) + 0.1, rtol=1e-14)
     np.testing.assert_array_equal(np.delete(after, 2, axis=1), 1.0)
     cells.wait()
-    felt = cells.felt("weight", after)
+    felt = cells.compute_effective("weight", after)
     np.testing.assert_allclose(felt[:, 2], (np.exp(-0.15) + 0.1) * np.exp(-0.1), rtol=1e-14)
     np.testing.assert_allclose(np.delete(felt, 2, axis=1), np.exp(-0.25), rtol=1e-14)
 
@@ -342,7 +342,7 @@ def test_a_writer_made_anew_goes_on_with_what_cells_kept():
     cells.wait()
     w = cells.write("weight", w, np.full((3, 7), 0.1), "0").weight
     anew = writer(law, retention=retention, kept=cells.kept)
-    np.testing.assert_array_equal(anew.felt("weight", w), cells.felt("weight", w))
+    np.testing.assert_array_equal(anew.compute_effective("weight", w), cells.compute_effective("weight", w))
     assert set(cells.kept) == {NOISE + "weight", "elapsed/weight"}
 
 
