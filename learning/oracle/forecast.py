@@ -17,16 +17,18 @@ membranes                 `learning.oracle.fluctuations`, of a few samples
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
 from substrate.dynamics.methods import Phase, count_cycle_steps, count_whole_steps
-from substrate.theory.linearisation import Linearisation
 
 from ..schemes.scheme import Node, Scheme, Swing, unfold_mirrored_nodes
+from .exact import ExactErrors
 from .fluctuations import predict_estimate_variance
+from .frozen import predict_frozen_variance
 
 Array = NDArray[np.float64]
 
@@ -37,17 +39,27 @@ LARGEST = 450
 """Most states of a sample, units and slow processes, of which the covariance is found."""
 
 
-def forecast_variance(chip: Chip, linear: Linearisation, activity: Array, scheme: Scheme) -> Array | None:
+class ForecastBatch(NamedTuple):
+    """The batch that is measured."""
+
+    x: Array
+    """Inputs (batch, inputs)."""
+
+    target: Array
+    """Targets (batch, classes) or (batch, outputs)."""
+
+
+def forecast_variance(chip: Chip, reference: ExactErrors, batch: ForecastBatch, scheme: Scheme) -> Array | None:
     """Return the variance of the error vectors of one measurement with a scheme, (batch, units).
 
     Parameters
     ----------
     chip : Chip
         As it is.
-    linear : Linearisation
-        Around its free rest points.
-    activity : array (batch, units)
-        There.
+    reference : ExactErrors
+        Of the batch, at its free rest points without noise.
+    batch : ForecastBatch
+        Inputs and targets.
     scheme : Scheme
         Nudges and weights.
 
@@ -55,14 +67,22 @@ def forecast_variance(chip: Chip, linear: Linearisation, activity: Array, scheme
     -------
     array or None
         None where the chip has noise of which this is not known: blocks of one's own, a swinging nudge on noisy
-        membranes or with slow reads, draws that phases share, and more than `LARGEST` states.
+        membranes or with slow reads, draws that phases share, noise of cells that is slower than a batch where
+        `learning.oracle.frozen` has no law for it, and more than `LARGEST` states.
     """
+    linear, activity = reference.linear, reference.equilibrium.activity
     noise, machine = chip.design.devices.noise, chip.machine
     moves = noise.on or machine.cells_white or bool(machine.cell_times)
     swings, slow = isinstance(scheme, Swing), noise.slow_reads and not chip.design.dynamics.nudged.fixed
     if chip.design.devices.acting("disturb") or slow or (swings and (moves or noise.slow_reads)):
         return None
     reads = _predict_read_variance(chip, scheme, activity)
+    if chip.has_frozen_cells:
+        small = linear.slopes.shape[1] <= LARGEST
+        frozen = predict_frozen_variance(chip, reference, batch.x, batch.target) if small else None
+        if frozen is None:
+            return None
+        reads = reads + frozen
     if not moves:
         return reads
     states = linear.slopes.shape[1] * (1 + len(machine.slow_times))

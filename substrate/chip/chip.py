@@ -476,6 +476,15 @@ class Chip:
             self._unit_noise = self._fabric.compute_unit_noise(self._machine, self._find_rest())
         return self._unit_noise
 
+    @property
+    def has_frozen_cells(self) -> bool:
+        """Tell whether cells have noise that lasts longer than a batch."""
+        return self._fabric.frozen
+
+    def compute_frozen_variances(self) -> dict[str, Array]:
+        """Return the variance of every cell by noise that lasts longer than a batch, by block."""
+        return self._fabric.compute_frozen_variances()
+
     def list_cell_variances(self) -> list[tuple[CellProcess, Array]]:
         """Return every process of the noise of the cells with the variance that it gives the drives, (batch, units)."""
         return self._fabric.list_cell_variances(self._machine, self._find_rest())

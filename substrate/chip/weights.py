@@ -132,6 +132,11 @@ class ChipWeights:
             self._now = self.cells + self._off
         return self._now
 
+    def compute_frozen_variances(self) -> dict[str, Array]:
+        """Return the variance of every cell by noise that lasts longer than a batch, by block."""
+        shapes = {block: cells.shape for block, cells in self.effective.items()}
+        return self._noise.compute_frozen_variances(shapes, self._hold_block)
+
     def compute_unit_noise(self, machine: Machine, rest: Rest) -> UnitNoise:
         """Return what units get of the noise of their cells, around where a free phase comes to rest."""
         return self._noise.compute_levels(machine, self._hold_block, rest)

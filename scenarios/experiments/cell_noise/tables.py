@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learning.oracle.exact import ExactErrors
 from learning.oracle.fluctuations import predict_estimate_variance
+from learning.oracle.forecast import LARGEST
 from learning.schemes.scheme import Scheme, Swing
 from substrate.chip.boards.regimes import CellProcess, list_cell_processes, shakes_membranes
 from substrate.chip.chip import Chip
@@ -16,9 +17,6 @@ from substrate.chip.chip import Chip
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData, Variable
 from ...results.views import find_extreme_nudges, format_number, format_percent, name_signals
-
-_LARGEST = 600
-"""States and slow processes of one sample for which the law of the linearised chip is solved."""
 
 _HOW = {
     "white": "one draw per unit and step",
@@ -103,7 +101,7 @@ def _predict_scatter(
     """Return the expected scatter by layer, (layers,); NaN where nothing moves or too much would have to be solved."""
     columns, size = chip.topology.columns.values(), len(chip.machine.tau) * (1 + len(chip.machine.slow_times))
     known = shakes_membranes(chip.design) and chip.design.phases.noise == "independent" and keep.any()
-    if not known or size > _LARGEST or isinstance(scheme, Swing):
+    if not known or size > LARGEST or isinstance(scheme, Swing):
         return np.full(len(columns), np.nan)
     variance = predict_estimate_variance(chip, reference.linear, scheme)[keep]
     exact = reference.delta[keep] ** 2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learning.estimator import measure_free
 from learning.oracle.exact import compute_exact_errors
-from learning.oracle.forecast import forecast_variance
+from learning.oracle.forecast import ForecastBatch, forecast_variance
 from learning.oracle.ledger.connections import TrialWrite, find_batch_gradients, make_connection_ledgers
 from learning.oracle.ledger.gains import measure_remedy_gain
 from learning.oracle.ledger.interactions import measure_interactions
@@ -86,8 +86,8 @@ def measure_gradients(
         ledgers=books,
         connections=connections,
         forecasts=[
-            forecast_variance(chip, runs.reference.linear, runs.reference.equilibrium.activity, s)
-            if learning.rule.takes_scheme
+            forecast_variance(chip, runs.reference, ForecastBatch(batch.x, batch.target), s)
+            if learning.rule.takes_scheme and not (learning.rule.injects and chip.has_frozen_cells)
             else None
             for s in schemes
         ],

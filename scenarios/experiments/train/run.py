@@ -27,6 +27,7 @@ from substrate.theory.linearisation import find_saturated
 from ...build import Setup
 from ...results.store import Group, ResultData, StoreWriteError
 from ...schema.learning import Learning
+from ..cell_noise.tables import add_cell_noise_levels, make_cell_noise_group
 from ..device_tables import make_device_groups
 from ..kind import NoiseNames, select_batch
 from ..measure.run import measure_gradients
@@ -103,7 +104,9 @@ def run_training(job: TrainingJob) -> TrainingOutcome:
     groups = log.finished | log.groups(chip.topology)
     if log.stage == REFERENCE:
         return TrainingOutcome(groups, "", failure)
-    groups |= make_parameter_groups(chip) | make_device_groups(chip, job.setup.chip(threads=job.threads))
+    groups |= make_parameter_groups(chip)
+    # What was measured of the noise of cells says more than their devices.
+    groups = make_device_groups(chip, job.setup.chip(threads=job.threads)) | groups
     if job.plan.record is not None:
         batch = select_batch(job.setup.data, job.plan.record.samples)
         names = NoiseNames(log.trainee.epoch, CURVES)
@@ -242,6 +245,8 @@ def _end_epoch(job: TrainingJob, log: TrainingLog, chip: Chip) -> None:
         repeats = job.setup.scenario.repeats(ledger)
         names = NoiseNames(epoch, LEDGER)
         found = measure_gradients(bystander, batch, job.setup.learning, lambda _: pause(), repeats, names=names)
-        log.measured[epoch] = make_assessment_groups(bystander, schemes, found)
+        groups = make_assessment_groups(bystander, schemes, found) | make_cell_noise_group(bystander)
+        add_cell_noise_levels(groups, bystander, schemes, found.reference, found.keep)
+        log.measured[epoch] = groups
         job.watch.say(f"measured the gradients after {epoch} epochs")
     log.rows.append({name: np.asarray(value) for name, value in numbers.items()})

@@ -103,6 +103,18 @@ class NoisyCells:
                     off[back] += turned * self._cells.gain(back)
         return np.concatenate([block.ravel() for block in off.values()])
 
+    def compute_frozen_variances(self, shapes: Mapping[str, tuple[int, ...]], held: Held) -> dict[str, Array]:
+        """Return the variance of every cell by noise that lasts longer than a batch, by block; as `draw_weights`."""
+        found = {block: np.zeros(shape) for block, shape in shapes.items()}
+        for process in (p for p in self._processes if p.way == "frozen"):
+            for block in process.blocks:
+                own = sum(deviation**2 for deviation in self._deviations(process, block, held))
+                found[block] += process.share * own * self._cells.gain(block) ** 2
+                for back in self._list_shared(block):
+                    turned = self._design.topology.mirror(block, process.share * own * np.ones(shapes[block]))
+                    found[back] += turned * self._cells.gain(back) ** 2
+        return found
+
     def compute_levels(self, machine: Machine, held: Held, rest: Rest) -> UnitNoise:
         """Return the noise that the units of a batch get, in units of their drift."""
         white, drifts = np.zeros_like(rest.activity), [np.zeros((0, *rest.activity.shape))]

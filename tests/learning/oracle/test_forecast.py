@@ -11,7 +11,7 @@ from devices.interface.converter import Adc, Converters
 from devices.interface.hold import Hold
 from devices.neuron.noise import Noise, Telegraph
 from learning.oracle.exact import compute_exact_errors
-from learning.oracle.forecast import forecast_cosines, forecast_variance
+from learning.oracle.forecast import ForecastBatch, forecast_cosines, forecast_variance
 from learning.oracle.ledger.runs import Trial, run_without_causes
 from learning.oracle.ledger.statistics import compute_cosines
 from learning.oracle.ledger.vectors import make_ledger
@@ -38,7 +38,7 @@ def compare(chip, x, y, scheme, repeats=12):
     runs = run_without_causes(chip, trial, repeats)
     book = make_ledger(runs, trial, 0)
     reference, keep = runs.reference, book.keep
-    variance = forecast_variance(chip, reference.linear, reference.equilibrium.activity, scheme)
+    variance = forecast_variance(chip, reference, ForecastBatch(x, y), scheme)
     true, quiet = reference.delta[keep], book.steps[1 + book.names.index("readout")][keep]
     found = []
     for columns in chip.topology.columns.values():
@@ -99,7 +99,7 @@ def test_what_is_not_known_is_not_foretold(phases, scheme):
     quiet.set_input(x)
     quiet.settle()
     reference = compute_exact_errors(quiet, y)
-    assert forecast_variance(chip, reference.linear, reference.equilibrium.activity, scheme) is None
+    assert forecast_variance(chip, reference, ForecastBatch(x, y), scheme) is None
 
 
 @pytest.mark.slow
