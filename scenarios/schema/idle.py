@@ -61,7 +61,8 @@ def find_idle_faults(scenario: ScenarioSpec) -> Found:
         *_list_twin_needs(scenario),
     ]
     needs += [*_list_retention_needs(scenario), *_list_write_needs(scenario), *_list_dynamics_needs(scenario)]
-    needs += [_need_two_labels(scenario.task), _need_digital_work(scenario), *_list_model_needs(scenario)]
+    needs += [_need_two_labels(scenario.task), _need_digital_work(scenario), _need_account(scenario.experiment)]
+    needs += _list_model_needs(scenario)
     needs += _list_sweep_needs(scenario.sweep, scenario.experiment) if scenario.sweep else []
     found: Found = []
     for need in needs:
@@ -128,6 +129,11 @@ def _need_digital_work(scenario: ScenarioSpec) -> KeyNeed:
     hint = 'leave it out, or take learning.rule = "pat"'
     computes = any(one.computes for one in scenario.experiment.rules or [rule])
     return KeyNeed(("energy",), ("per_mac",), computes, f"the rule {rule.kind} computes nothing", hint)
+
+
+def _need_account(experiment: Experiment) -> KeyNeed:
+    words, hint = f"{experiment.kind} keeps no account of time", "leave it out: trainings and rivals keep one"
+    return KeyNeed(("phases",), ("read_time", "write_time"), experiment.keeps_account, words, hint)
 
 
 def _list_model_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
@@ -254,13 +260,6 @@ def _list_read_needs(scenario: ScenarioSpec) -> list[KeyNeed]:
             "what is held does not change",
             "give droop_tau or pedestal",
             _list_table_keys(hold, "devices.hold", "read_skew"),
-        ),
-        KeyNeed(
-            ("phases",),
-            ("read_time", "write_time"),
-            scenario.experiment.keeps_account,
-            f"{scenario.experiment.kind} keeps no account of time",
-            "leave it out: trainings and rivals keep one",
         ),
         KeyNeed(
             ("phases",),

@@ -1,4 +1,4 @@
-"""The law of frozen noise of cells, against measurements; variances of 150 draws scatter by some 10 %."""
+"""The law of frozen noise of cells, against measurements; variances of 150 draws scatter by some 12 % a mode."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_the_variance_of_estimates_is_that_of_the_law(storage, parts):
         found.append(estimate_error_vectors(chip, free, y, SCHEME).flat)
     measured = np.var(found, axis=0, ddof=1)
     for columns in chip.topology.columns.values():
-        assert measured[:, columns].sum() == pytest.approx(law[:, columns].sum(), rel=0.25)
+        assert measured[:, columns].sum() == pytest.approx(law[:, columns].sum(), rel=0.4)
 
 
 def test_what_moves_with_the_rest_point_is_a_part_of_it():
