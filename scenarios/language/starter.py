@@ -56,7 +56,6 @@ instance = 0                  # which fabricated chip: the same seed and instanc
 # [phases]                    # what the settlings of one estimate have to do with each other
 # nudge = "held"              # a constant force from the free outputs; "continuous" follows the state
 # hold_time = 1.0             # how long a read waits in devices.hold; in tau, or "1 us"
-# read_time = 0.1             # how long a read of a sample takes in the account of a training; and write_time
 
 [devices]                     # imperfections; what is absent is ideal
 feedback = { mismatch_sigma = "5 %" }    # relative spread of one feedback cell
