@@ -62,8 +62,12 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         "settlings of one sample": group["settlings"].data[-1],
         **({"time spent settling (tau)": group["settled_time"].data[-1]} if "settled_time" in group else {}),
         **({"time spent settling (s)": group["settled_s"].data[-1]} if "settled_s" in group else {}),
-        **({"time with reads and writes (tau)": group["elapsed"].data[-1]} if "elapsed" in group else {}),
-        **({"time with reads and writes (s)": group["elapsed_s"].data[-1]} if "elapsed_s" in group else {}),
+        **({"time with reads and writes (tau)": group["elapsed"].data[-1]} if _has_elapsed(group) else {}),
+        **(
+            {"time with reads and writes (s)": group["elapsed_s"].data[-1]}
+            if _has_elapsed(group) and "elapsed_s" in group
+            else {}
+        ),
         **(_describe_probes(group) if "probes" in group and group["probes"].data[-1] else {}),
         "reads of all units": group["reads"].data[-1],
         **_describe_digital_work(group),
@@ -87,6 +91,10 @@ def make_budget_sheet(result: ResultData, group: Group) -> Sheet:
         "coincidences the others make up for them"
     )
     return Sheet("Budget of the training", ["", "in all", "per epoch"], rows, note=note if "lost" in group else "")
+
+
+def _has_elapsed(group: Group) -> bool:
+    return "elapsed" in group and bool(group["elapsed"].data[-1])
 
 
 def _describe_digital_work(group: Group) -> dict[str, Any]:
