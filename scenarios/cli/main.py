@@ -274,13 +274,13 @@ def report(path: Path) -> None:
         click.echo(str(written))
 
 
-@main.command()
+@main.command("figure")
 @click.argument("result", type=click.Path(path_type=Path), shell_complete=complete_result)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--width", type=click.Choice(["one-column", "two-column"]), default="one-column", show_default=True)
 @click.option("--format", "kind", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default ./<result>-figures.")
-def figure(result: Path, names: tuple[str, ...], **flags: Any) -> None:
+def figure_(result: Path, names: tuple[str, ...], **flags: Any) -> None:
     """Draw figures of a result, run or sweep, for a paper, and print their captions; without names all of them.
 
     One column is 85 mm wide, two are 178 mm.

@@ -12,7 +12,7 @@ from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Evaluate
 from .run import NumberedChips, evaluate_chips, make_unreached_group
-from .words import compute_chip_metrics, describe_chips, list_key_numbers, make_chips_sheet
+from .words import compute_chip_metrics, describe_chips, list_evaluate_numbers, make_chips_sheet
 
 
 class EvaluateKind(ExperimentKind[Evaluate]):
@@ -58,7 +58,7 @@ class EvaluateKind(ExperimentKind[Evaluate]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return mean, worst and unsettled chips."""
-        return list_key_numbers(result["evaluate"])
+        return list_evaluate_numbers(result["evaluate"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no chip settled or gave a number."""

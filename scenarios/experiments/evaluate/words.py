@@ -38,7 +38,7 @@ def describe_chips(group: Group) -> str:
     )
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_evaluate_numbers(group: Group) -> list[KeyNumber]:
     """Return the mean with its interval and the worst of the chips, and the samples that did not settle."""
     name, show = ("error", format_percent) if np.isfinite(group["error"].data).any() else ("loss", format_number)
     value, what = group[name].data, f"{describe_sample_kind(group)} {name}"

@@ -13,7 +13,7 @@ from .words import find_blamed_cause
 _ARROW = " \N{RIGHTWARDS ARROW} "
 
 
-def list_key_numbers(result: ResultData) -> list[KeyNumber]:
+def list_measure_numbers(result: ResultData) -> list[KeyNumber]:
     """Return cosine and whole error of the worst layer, and what averages leave of it, under the best scheme.
 
     Where the design was changed, all are before and after, in the worst layer before.

@@ -18,7 +18,7 @@ from ..metrics import flatten_metrics
 from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_nudge_sizes
 from ..remarks import describe_audits, describe_clipped_reads, describe_unsettled, describe_unstable_rests
 from ..settle.run import record_settling
-from .key_numbers import list_key_numbers
+from .key_numbers import list_measure_numbers
 from .plan import Measure
 from .run import measure_gradients
 from .sheets import (
@@ -169,7 +169,7 @@ class MeasureKind(ExperimentKind[Measure]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return cosine, whole error and what averages leave of it, of the worst layer."""
-        return list_key_numbers(result)
+        return list_measure_numbers(result)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no layer has a cosine."""

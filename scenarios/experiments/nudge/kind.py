@@ -18,7 +18,7 @@ from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_n
 from .plan import StudyNudges
 from .run import study_nudges
 from .sheets import make_best_sizes_sheet, make_noise_gains_sheet
-from .words import describe_nudge_study, list_key_numbers
+from .words import describe_nudge_study, list_nudge_numbers
 
 _METRICS = {"bias", "variance", "mse", "cosine", "asymmetry", "best"}
 
@@ -62,7 +62,7 @@ class NudgeKind(ExperimentKind[StudyNudges]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return bias, noise and error of the best nudge."""
-        return list_key_numbers(select_latest(result)["nudge"])
+        return list_nudge_numbers(select_latest(result)["nudge"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no scheme has an error."""

@@ -24,7 +24,7 @@ def describe_nudge_study(group: Group) -> list[str]:
     ]
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_nudge_numbers(group: Group) -> list[KeyNumber]:
     """Return error, bias and noise of the best nudge, in its worst layer."""
     best = int(group["best"].data)
     k = int(np.nanargmax(group["mse"].data[best]))

@@ -14,7 +14,7 @@ from .plan import CompareRivals
 from .race import race
 from .sheets import make_account_sheet, make_forecast_sheet, make_map_sheet
 from .tables import make_rival_group
-from .words import describe_rival_remarks, describe_rivals, list_key_numbers
+from .words import describe_rival_remarks, describe_rivals, list_rivals_numbers
 
 _METRICS = {"loss_mean", "best"}
 
@@ -52,7 +52,7 @@ class RivalsKind(ExperimentKind[CompareRivals]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return the best rules of the map."""
-        return list_key_numbers(result["rivals"])
+        return list_rivals_numbers(result["rivals"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no training gave a number."""

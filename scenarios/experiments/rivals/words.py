@@ -28,7 +28,7 @@ def _describe_place(group: Group, p: int) -> str:
     return f"{head}, tied with {' and '.join(tied)}" if tied else f"{head}, and no other is tied with it"
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_rivals_numbers(group: Group) -> list[KeyNumber]:
     """Return the lowest test loss at the first places of the map, of chips from good to bad."""
     found, chips = [], len(group["chip"].data)
     places = np.unique(np.linspace(0, len(group["mismatch"].data) - 1, 3).round().astype(int))

@@ -8,7 +8,7 @@ from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ..circuits.plans import SelfLearning
 from ..kind import ExperimentKind, Headline
-from .words import compute_cycle_metrics, describe_cycles, list_key_numbers, make_cycles_sheet
+from .words import compute_cycle_metrics, describe_cycles, list_self_learning_numbers, make_cycles_sheet
 
 
 class SelfLearningKind(ExperimentKind[SelfLearning]):
@@ -34,7 +34,7 @@ class SelfLearningKind(ExperimentKind[SelfLearning]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return how many cycles were found, and the range of spans and errors."""
-        return list_key_numbers(result["cycles"])
+        return list_self_learning_numbers(result["cycles"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no cycle was found."""

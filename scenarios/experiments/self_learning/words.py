@@ -34,7 +34,7 @@ def describe_cycles(group: Group) -> str:
     return text + (f" {missing} of {len(closed)} cycles were not found." if missing else "")
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_self_learning_numbers(group: Group) -> list[KeyNumber]:
     """Return how many cycles were found, and span and error of the longest period."""
     closed = group["closed"].data.astype(bool)
     last = int(np.argmax(np.where(closed, group["period"].data, -np.inf)))

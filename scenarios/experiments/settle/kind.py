@@ -14,7 +14,7 @@ from ..device_tables import make_device_groups
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import Settle
 from .run import record_settling
-from .words import describe_settling, list_key_numbers, make_settling_sheet
+from .words import describe_settling, list_settle_numbers, make_settling_sheet
 
 
 class SettleKind(ExperimentKind[Settle]):
@@ -51,7 +51,7 @@ class SettleKind(ExperimentKind[Settle]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return how many settled, and how long they took."""
-        return list_key_numbers(result["settling"])
+        return list_settle_numbers(result["settling"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether nothing settled."""

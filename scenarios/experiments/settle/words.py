@@ -32,7 +32,7 @@ def describe_settling(group: Group) -> str:
     )
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_settle_numbers(group: Group) -> list[KeyNumber]:
     """Return how many recorded settlings settled, and what the free and the slowest one took at most."""
     status, took = group["status"].data, group["duration"].data
     settled = KeyNumber(f"{int(has_settled(status).sum())} of {status.size}", "recorded settlings that settled")

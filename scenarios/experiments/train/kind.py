@@ -17,7 +17,7 @@ from .progress import make_ending
 from .run import TrainingJob, run_training
 from .sheets import make_budget_sheet, make_epoch_sheet
 from .sweep_curves import make_end_sheet, read_metric_curves
-from .words import describe_training, describe_training_remarks, list_key_numbers
+from .words import describe_training, describe_training_remarks, list_train_numbers
 
 if TYPE_CHECKING:
     from ...drawing.space import PreparedFigure
@@ -73,7 +73,7 @@ class TrainKind(ExperimentKind[Train]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return test error or loss at the end, the cosine last measured, and what it took."""
-        return list_key_numbers(result)
+        return list_train_numbers(result)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no measured gradient means anything or, where none was measured, no sample settled."""

@@ -56,7 +56,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
     ]
 
 
-def list_key_numbers(result: ResultData) -> list[KeyNumber]:
+def list_train_numbers(result: ResultData) -> list[KeyNumber]:
     """Return test error or loss at the end, the cosine of the worst layer, and the settlings that it took."""
     group, told = result["metrics"], result.groups.get("provenance", {}).get("test_samples")
     n = 0 if told is None else int(told.data)

@@ -14,7 +14,7 @@ from .plan import CompareWrites
 from .run import compare_writes
 from .sheets import make_cosine_sheet, make_cost_sheet, make_term_sheet
 from .tables import make_write_group
-from .words import describe_limits, describe_remarks, list_key_numbers
+from .words import describe_limits, describe_remarks, list_write_numbers
 
 _METRICS = {"cosine", "cosine_kept", "forecast", "error", "pulses", "pulses_most", "memory_bits", "energy", "steps"}
 
@@ -53,7 +53,7 @@ class WriteKind(ExperimentKind[CompareWrites]):
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
         """Return cosine, largest term and pulses of the best policy."""
-        return list_key_numbers(select_latest(result)["write"])
+        return list_write_numbers(select_latest(result)["write"])
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether nothing was requested."""

@@ -87,7 +87,7 @@ def describe_limits(group: Group) -> str:
     return f"{text}. What limits it there is {what}, {format_percent(size)} of the requests; what would help: {help_}."
 
 
-def list_key_numbers(group: Group) -> list[KeyNumber]:
+def list_write_numbers(group: Group) -> list[KeyNumber]:
     """Return cosine, largest term and pulses of the best policy in its worst connection."""
     place = find_worst_place(group)
     where = f"{group['policy'].data[place.policy]}, connection {group['connection'].data[place.connection]}"
