@@ -9,7 +9,7 @@ from scenarios.experiments.measure.words import describe_asymmetry_parts
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
-from scenarios.report.figures import draw_figure
+from scenarios.report.figures import list_figures
 from scenarios.report.sheets import make_sheets
 from scenarios.run.run import run_in_memory
 from tests.scenarios.experiments.circuits.test_train import BOARD
@@ -126,7 +126,7 @@ def test_the_parts_of_an_asymmetry_are_told():
     assert told.startswith("Of the asymmetry in layer h1, 9")
     assert f"(rms): metric {sheet.rows[1][3]}, what nominal gains of amplifiers explain; per node" in told
     assert set(result["ledger/remedies"]["remedy"].data) == {"metric", "equal-gains"}
-    rows = [label.get_text() for label in draw_figure(result, "causes").axes[0].get_yticklabels()]
+    rows = [label.get_text() for label in list_figures(result)["causes"].draw().axes[0].get_yticklabels()]
     assert rows[:4] == ["asymmetry", "- metric", "- per node", "- irreducible"]
 
 
@@ -160,7 +160,7 @@ def test_causes_alone_and_removed_have_a_table_and_a_figure():
     assert group["alone"].data.shape == group["removed"].data.shape == (1, 3, 2)
     (sheet,) = [sheet for sheet in make_sheets(result, 8) if sheet.title.startswith("Every cause alone")]
     assert [row[2] for row in sheet.rows[:5]] == [*group["cause"].data, "no cause", "all causes", "interaction"]
-    assert len(draw_figure(result, "interactions").axes) == 3
+    assert len(list_figures(result)["interactions"].draw().axes) == 3
 
 
 def test_interactions_without_any_cause_are_refused():

@@ -9,7 +9,7 @@ import pytest
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
 from scenarios.report.answer import make_answer
-from scenarios.report.figures import draw_figure
+from scenarios.report.figures import list_figures
 from scenarios.report.sheets import make_sheets
 from scenarios.run.run import run_in_memory
 from tests.scenarios.experiments.circuits.test_train import BOARD, LAYERS
@@ -49,7 +49,7 @@ def test_curves_have_words_a_table_and_a_figure():
     result = make_curves()
     assert re.search(r"All 6 recorded settlings came to rest within 1 us", make_answer(result))
     assert [sheet.title for sheet in make_sheets(result, 5)] == ["Settling of the recorded samples"]
-    assert draw_figure(result, "settling").axes[0].get_xlabel() == "time (us)"
+    assert list_figures(result)["settling"].draw().axes[0].get_xlabel() == "time (us)"
 
 
 def test_a_circuit_that_is_followed_too_shortly_is_told():
