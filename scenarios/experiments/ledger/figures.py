@@ -210,8 +210,9 @@ def _draw_panels(space: Space, panels: _Panels, titles: list[str]) -> None:
     for s, (block, title) in enumerate(zip(blocks, titles, strict=True)):
         grid = block.make_panels(len(shown), height=height, least=space.width / across)
         for k, axes in enumerate(grid):
-            axes.axvline(panels.total[s, shown[k]], color="black", linestyle="--", linewidth=0.8, zorder=0)
             set_rows(axes, names, limits, block.panel_width)
+            if panels.total[s, shown[k]] > 0.0:
+                axes.axvline(panels.total[s, shown[k]], color="black", linestyle="--", linewidth=0.8, zorder=0)
             _draw_dots(axes, values[s, k], marks[s, k], names, limits[0])
             write_numbers(axes, [format_error(value, limits[0]) for value in values[s, k]])
             axes.set_title(format_plain_text(panels.labels[shown[k]], int(_LETTERS * block.panel_width)))
