@@ -170,6 +170,8 @@ class Drawer:
     def table(self, node: dict[str, Any], place: str) -> dict[str, Any]:
         """Return a table with all keys that it needs and some of the others."""
         if "properties" not in node:
+            if node["additionalProperties"] is True:  # keys of a design and their new values
+                return {"devices.weights.mismatch_sigma": self.rng.uniform(0.01, 0.02)}
             name = self.rng.choice(["in-l1", "l1-out", "out-l1"])
             return {name: self.value(node["additionalProperties"], f"{place}.{name}")}
         needed, found = {*node.get("required", ()), "kind"}, {}
