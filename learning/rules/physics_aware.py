@@ -41,7 +41,7 @@ class PhysicsAware(ErrorVector):
     """Spread of effective weights that a model which is measured expects, over the rms of their block; above 0."""
 
     read_sigma: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
-    """Noise of a read that it expects, one standard deviation; units of the activity, above 0."""
+    """Noise of a read that it expects, one standard deviation of an activity; a plain number, above 0."""
 
     weight_sigma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     """Relative error of every weight of the model beside that, one standard deviation, drawn once; 0 to 10."""

@@ -162,6 +162,11 @@ def timed(key, branch, value):
     cells = "weights" in key or "feedback" in key
     node |= ({"relative": 0.1} if cells else noise.get(key[-1], {})) if "noise" in key else {}
     node[key[-1]] = value
+    if key[-1] in ("read_time", "write_time"):
+        data["experiment"] = {"kind": "train", "epochs": 1}
+    if key[:2] == ("experiment", "budget") and node is data["experiment"]["budget"]:
+        rivals = [{"rule": "error-vector"}, {"rule": "dfa"}]
+        data["experiment"] |= {"rivals": rivals} if data["experiment"]["kind"] == "rivals" else {}
     if "hardware" in key:
         node["port"], data["phases"]["nudge"] = "mock", "held"
     return ScenarioSpec.model_validate(tomllib.loads(tomlkit.dumps(data)))
