@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -30,14 +31,25 @@ _NUMBER = re.compile(
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?))(?:\s*([a-zµμ%Ω]+))?", re.IGNORECASE
 )
 _IN_BRACKETS = re.compile(r"(.*?)[\s_]*[\[(]\s*([^\])]*?)\s*[\])]\s*")
-_AT_THE_END = re.compile(r"(.*?)(?:[_/]| in )\s*([munµμ]?V|[munµμ]?S|LSBs?|steps?)", re.IGNORECASE)
-_UNITS = {"v": "V", "mv": "mV", "uv": "uV", "s": "S", "ms": "mS", "us": "uS", "ns": "nS"}
+_AT_THE_END = re.compile(r"(.*?)(?:[_/]| in )\s*([munµμ]?V|[munµμ]?S|[pmunµμ]A|LSBs?|steps?)", re.IGNORECASE)
+_UNITS = {"v": "V", "mv": "mV", "uv": "uV", "s": "S", "ms": "mS", "us": "uS", "ns": "nS", "ma": "mA", "ua": "uA", "na": "nA"}
 _BLANK_BEFORE_UNIT = re.compile(r"(?<=\d)\s+(?=(?:[munµμ]?[VS]|LSB)\b)")
 _ABSENT = {"na", "n/a", "-", "null", "none"}
 _STEPS = {"lsb", "lsbs", "step", "steps", "code", "codes", "counts"}
 
 STEP = "LSB"
 """The unit of a column that is counted in steps of a converter."""
+
+
+class TextColumn(NamedTuple):
+    """A column with cells that are no numbers."""
+
+    cells: tuple[str, ...]
+    fault: DataError
+    """Of the first such cell, for who needs numbers."""
+
+
+_NO_TEXTS: Mapping[int, TextColumn] = MappingProxyType({})
 
 
 class TextTable(NamedTuple):
@@ -51,6 +63,9 @@ class TextTable(NamedTuple):
 
     units: tuple[str, ...]
     """One per column, such as ``mV`` or ``LSB``; empty where the file names none."""
+
+    texts: Mapping[int, TextColumn] = _NO_TEXTS
+    """Columns that hold words, by their number; nan in `values`."""
 
     def column(self, *words: str) -> list[int]:
         """Return the numbers of the columns whose name holds one of the words."""
@@ -78,7 +93,7 @@ class TextTable(NamedTuple):
         return self.only(rest) if rest and counts else self
 
 
-def read_text_table(file: OpenFile, accept: Callable[[TextTable], T]) -> T:
+def read_text_table(file: OpenFile, accept: Callable[[TextTable], T], words: bool = False) -> T:
     """Return what `accept` makes of a text file of numbers, read in the first way that it takes.
 
     Parameters
@@ -87,6 +102,8 @@ def read_text_table(file: OpenFile, accept: Callable[[TextTable], T]) -> T:
         The file, open.
     accept : callable
         Gets a `Table`; raises `DataError` for one that is not what it needs.
+    words : bool
+        Whether columns may hold words, such as names of devices and remarks; otherwise a word is a fault.
 
     Raises
     ------
@@ -94,10 +111,10 @@ def read_text_table(file: OpenFile, accept: Callable[[TextTable], T]) -> T:
         If the file is no table, or none that is accepted.
     """
     refusals: list[DataError] = []
-    for split in _list_splitters(lines := _split_lines(file)):
+    for split in _list_splitters(lines := _split_lines(file, words)):
         try:
             with np.errstate(all="ignore"):  # who accepts a table looks at what is not finite
-                return accept(_parse_table(lines, split))
+                return accept(_parse_table(lines, split, words))
         except DataError as error:
             refusals.append(error)
     raise refusals[0]
@@ -122,7 +139,7 @@ class _Lines(NamedTuple):
 Splitter = Callable[[str], list[str]]
 
 
-def _split_lines(file: OpenFile) -> _Lines:
+def _split_lines(file: OpenFile, words: bool) -> _Lines:
     """Return the lines of a text file."""
     path = file.path
     if (kind := detect_file_type(file)) != "text":
@@ -133,6 +150,8 @@ def _split_lines(file: OpenFile) -> _Lines:
     rows = [(k, line.strip(" ")) for k, line in enumerate(_decode_text(file.handle.read()).splitlines(), 1)]
     rows = [(k, line) for k, line in rows if line.strip()]
     first = next((n for n, (_, line) in enumerate(rows) if _has_number(line)), len(rows))
+    if words and first == len(rows):  # the first cell of every line is a name
+        first = max((n for n, (_, line) in enumerate(rows, 1) if not _has_number(line, anywhere=True)), default=0)
     numbers = [(k, line) for k, line in rows[first:] if not line.lower().startswith(_COMMENT)]
     if not numbers:
         raise make_data_error(f"{path} holds no numbers", "give a text file with a number or several in every line")
@@ -149,13 +168,13 @@ def _decode_text(raw: bytes) -> str:
     return text.replace("−", "-").replace("\xa0", " ")
 
 
-def _has_number(line: str) -> bool:
-    """Tell whether a line is one of numbers: its first cell is one, whatever stands between cells."""
-    cells = [cell.strip(" \"'") for cell in re.split(r"[\t;, ]", line)]
+def _has_number(line: str, anywhere: bool = False) -> bool:
+    """Tell whether a line is one of numbers: its first cell is one, or any, whatever stands between cells."""
+    cells = [cell.strip(" \"'") for cell in re.split(r"[\t;,]" if anywhere else r"[\t;, ]", line)]
     filled = [cell for cell in cells if cell]
     if line.lower().startswith(_COMMENT) or not filled:
         return False
-    return filled[0].lower() in _ABSENT or _NUMBER.fullmatch(filled[0]) is not None
+    return any(cell.lower() in _ABSENT or _NUMBER.fullmatch(cell) for cell in filled[: None if anywhere else 1])
 
 
 def _list_splitters(lines: _Lines) -> list[Splitter]:
@@ -181,24 +200,34 @@ def _make_splitter(sign: str) -> Splitter:
     return split
 
 
-def _parse_table(lines: _Lines, split: Splitter) -> TextTable:
+def _parse_table(lines: _Lines, split: Splitter, allowed: bool) -> TextTable:
     rows = [(k, split(line)) for k, line in lines.numbers]
     width = max(len(_trim_cells(cells)) for _, cells in rows)
     units: list[set[str]] = [set() for _ in range(width)]
     values = np.empty((len(rows), width))
+    faults: dict[int, DataError] = {}
     for row, (k, cells) in enumerate(rows):
         if len(cells) < width:
             words = f"line {k} of {lines.name} has {len(cells)} cells, others have {width}"
             raise make_data_error(words, "write decimals with a point, and cells between commas, semicolons or tabs")
         for column, cell in enumerate(cells[:width]):
-            values[row, column], unit = _parse_cell(cell, k, lines.name)
+            try:
+                values[row, column], unit = _parse_cell(cell, k, lines.name)
+            except DataError as error:
+                if not allowed:
+                    raise
+                unit, values[row, column] = "", np.nan
+                faults.setdefault(column, error)
             units[column] |= {unit} if unit else set()
     names, named_units = _parse_column_names(lines, split, width)
+    texts = {column: TextColumn(tuple(cells[column] for _, cells in rows), one) for column, one in faults.items()}
     for column, found in enumerate(units):
-        if len(found) > 1:
+        if len(found) > 1 and column not in texts:
             words = f"column {column + 1} of {lines.name} has the units {', '.join(sorted(found))}"
             raise make_data_error(words, "give one unit")
-    return TextTable(values, names, tuple(next(iter(u), unit) for u, unit in zip(units, named_units, strict=True)))
+    values[:, list(texts)] = np.nan
+    told = tuple(next(iter(u), unit) for u, unit in zip(units, named_units, strict=True))
+    return TextTable(values, names, told, texts)
 
 
 def _trim_cells(cells: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ class Column(NamedTuple):
 
     needed: bool = True
     unit: str = ""
-    """Unit that a file may give it in, such as ``V``; ``s`` for times. Empty: any, as it is."""
+    """Units that a file may give it in, between blanks, such as ``V``; ``s`` for times. Empty: any, as it is."""
 
 
 class Columns(NamedTuple):
@@ -47,6 +47,9 @@ class Columns(NamedTuple):
     values: dict[str, Array]
     units: dict[str, str]
     """As they were named, ``V`` and the like after conversion; empty where a file names none."""
+
+    told: str = ""
+    """Which columns were taken and which were not, where a file names others than a kind of fit knows."""
 
 
 def read_columns(path: Path, known: Sequence[Column], fewest: int = 8) -> Columns:
@@ -72,7 +75,7 @@ def read_columns(path: Path, known: Sequence[Column], fewest: int = 8) -> Column
             if kind in ("an npz file", "an HDF5 file"):
                 found = _match_arrays(path, read_arrays(path), known)
             else:
-                found = read_text_table(file, lambda table: _match_columns(path, table, known))
+                found = read_text_table(file, lambda table: _match_columns(path, table, known), words=True)
         for one in known:
             if one.name in found.values:
                 _check_numbers(path, one, found.values[one.name], fewest)
@@ -126,8 +129,21 @@ def _match_columns(path: Path, table: TextTable, known: Sequence[Column]) -> Col
     values, units = {}, {}
     for name, k in names.items():
         column = next(one for one in known if one.name == name)
+        if (text := table.texts.get(k)) and name == "device":
+            values[name], units[name] = np.unique(text.cells, return_inverse=True)[1].astype(np.float64), ""
+            continue
+        if text:
+            raise text.fault
         values[name], units[name] = _convert(path, column, table.values[:, k], table.units[k])
-    return Columns(path, values, units)
+    return Columns(path, values, units, _describe_choice(table, names))
+
+
+def _describe_choice(table: TextTable, taken: Mapping[str, int]) -> str:
+    """Return which columns were taken and which were not; empty where the names are those that are known."""
+    others = [f"{name} is {table.names[k]!r}" for name, k in taken.items() if table.names and table.names[k] != name]
+    left = [repr(name) for k, name in enumerate(table.names) if k not in taken.values()]
+    parts = [f"columns: {', '.join(others)}"] * bool(others) + [f"columns not used: {', '.join(left)}"] * bool(left)
+    return "; ".join(parts)
 
 
 def _name_columns(table: TextTable, known: Sequence[Column]) -> dict[str, int]:
@@ -140,10 +156,11 @@ def _name_columns(table: TextTable, known: Sequence[Column]) -> dict[str, int]:
         return {name: k for k, name in enumerate(needed)}
     found: dict[str, int] = {}
     for one in known:
-        exact = [k for k, name in enumerate(table.names) if name == one.name]
-        near = [k for k in table.column(one.name, *one.others) if k not in found.values()]
-        if exact or near:
-            found[one.name] = (exact or near)[0]
+        words = (one.name, *one.others)
+        exact = [k for word in words for k, name in enumerate(table.names) if name == word]
+        near = table.column(*(word for word in words if len(word) > 1))
+        if free := [k for k in exact + near if k not in found.values()]:
+            found[one.name] = free[0]
         elif one.needed:
             raise make_data_error(
                 f"has no column {one.name!r}, but {', '.join(table.names)}",
@@ -180,10 +197,12 @@ def _fit_together(arrays: Mapping[str, Array]) -> bool:
 def _convert(path: Path, column: Column, values: Array, unit: str) -> tuple[Array, str]:
     if not column.unit or not unit:
         return values, unit
-    factor = _SECONDS.get(unit) if column.unit == "s" else find_unit_factor(unit, column.unit)
-    if factor is None:
-        raise make_data_error(f"{path.name}: column {column.name!r} is in {unit!r}", f"give it in {column.unit}")
-    return values * factor, column.unit
+    for one in column.unit.split():
+        factor = _SECONDS.get(unit) if one == "s" else find_unit_factor(unit, one)
+        if factor is not None:
+            return values * factor, one
+    told = column.unit.replace(" ", " or ")
+    raise make_data_error(f"{path.name}: column {column.name!r} is in {unit!r}", f"give it in {told}")
 
 
 def _check_numbers(path: Path, column: Column, values: Array, fewest: int) -> None:

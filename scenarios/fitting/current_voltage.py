@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 COLUMNS = (
     Column("voltage", ("volts", "bias"), unit="V"),
-    Column("current", ("amperes", "i_a")),
+    Column("current", ("amperes", "i_a"), unit="A"),
     Column("device", ("cell",), needed=False),
 )
 

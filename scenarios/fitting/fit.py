@@ -41,7 +41,7 @@ class _Kind(NamedTuple):
 
 _KINDS: dict[str, _Kind] = {
     "pulses": _Kind(trains.COLUMNS, lambda c, _: pulses.fit_pulses(c), ("weight",)),
-    "reads": _Kind(repeated.COLUMNS, lambda c, _: repeated.fit_repeated_reads(c)),
+    "reads": _Kind(repeated.COLUMNS, lambda c, _: repeated.fit_repeated_reads(c), ("value",)),
     "weights": _Kind(realised.COLUMNS, lambda c, _: realised.fit_realised_weights(c), ("target", "measured")),
     "transfer": _Kind(transfer.COLUMNS, lambda c, _: transfer.fit_transfer_curves(c)),
     "adc": _Kind(converter.COLUMNS, lambda c, o: converter.fit_converter(c, o.bits)),
@@ -69,7 +69,8 @@ def fit_files(paths: Sequence[Path], kind: str, options: FitOptions) -> FitResul
     if kind != "adc" and options.bits is not None:
         raise FitError(f"bits belong to a converter, not to {kind}: leave them out")
     files = [read_columns(path, one.columns) for path in paths]
-    return one.fit(_convert_weights(_join_files(files), one.weights, options), options)
+    found = one.fit(_convert_weights(_join_files(files), one.weights, options), options)
+    return found._replace(notes=[*found.notes, *sorted({file.told for file in files} - {""})])
 
 
 def _join_files(files: Sequence[Columns]) -> Columns:
@@ -97,8 +98,10 @@ def _join_files(files: Sequence[Columns]) -> Columns:
 def _convert_weights(columns: Columns, names: Sequence[str], options: FitOptions) -> Columns:
     """Return columns with conductances as weights: ``(G - zero)/weight``."""
     units = {columns.units[name] for name in names}
-    if not names or (units <= {""} and options.weight is None and options.zero is None):
+    if not names or (units <= {"", "V"} and options.weight is None and options.zero is None):
         return columns
+    if "V" in units:
+        raise FitError(f"{columns.path.name}: the numbers are in V, no conductances: leave weight and zero out")
     if options.weight is None:
         what = f"the numbers are in {', '.join(sorted(units))}" if units > {""} or units - {""} else "zero is given"
         raise FitError(f'{columns.path.name}: {what}; say what a weight of 1 is, --weight "25 uS", and of 0 (--zero)')
@@ -110,7 +113,7 @@ def _convert_weights(columns: Columns, names: Sequence[str], options: FitOptions
     values = dict(columns.values)
     for name in names:
         values[name] = (values[name] - zero) / one
-    return columns._replace(values=values)
+    return columns._replace(values=values, units=columns.units | dict.fromkeys(names, "weight"))
 
 
 def _read_siemens(name: str, value: str | float) -> float:

@@ -68,7 +68,7 @@ def write_preset_text(found: FitResult, paper: str, place: str, stem: str = "dev
         Name of the file without its suffix, which tables beside it begin with.
     """
     spread = "intervals are those of 90 %" + "".join(f"; {note}" for note in found.notes)
-    source = {"paper": paper, "place": place, "range": found.range, "spread": spread}
+    source = {"paper": paper, "place": place, "range": found.range, "spread": spread.replace("{stem}", stem)}
     lines = [f"# {found.title}", "", "[sources.fit]", *(f"{key} = {_quote(text)}" for key, text in source.items())]
     for table, values in found.tables.items():
         lines += ["", f"[{table}]"]

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 COLUMNS = (
     Column("time", needed=False, unit="s"),
-    Column("value", ("read", "activity", "output", "weight"), unit="V"),
+    Column("value", ("read", "activity", "output", "weight", "conductance"), unit="V S"),
     Column("device", ("unit", "cell"), needed=False),
 )
 
@@ -154,28 +154,48 @@ def _make_tables(
     law: str, sizes: Array, ends: Array, count: int, units: _Units
 ) -> tuple[dict[str, dict[str, FittedValue]], list[str]]:
     unit = units.value or "activity"
-
-    def size(k: int) -> FittedValue:
-        number = make_value(float(sizes[k]), unit, ends[:, k].tolist(), count)
-        return number._replace(value=f"{number.value:.6g} V") if units.value else number
-
-    noise = {"read": size(0)}
+    numbers = [make_value(float(size), unit, ends[:, k].tolist(), count) for k, size in enumerate(sizes)]
+    facts = {"spectrum": FittedValue(law)}
+    if law != "white":
+        facts["slow"] = numbers[1]
+    if law == "ou":
+        facts["tau_c"] = numbers[2]._replace(unit=units.time or "reads")
+    if unit == "weight":
+        return _make_cell_tables(law, facts, numbers, units)
+    if units.value:
+        numbers = [one._replace(value=f"{one.value:.6g} V") for one in numbers]
+    noise = {"read": numbers[0]}
     if law == "white":
         return {"noise": noise}, []
-    facts = {"spectrum": FittedValue(law), "slow": make_value(float(sizes[1]), unit, ends[:, 1].tolist(), count)}
-    seconds = units.time or ("s" if units.time else "reads")
     if law == "ou":
-        facts["tau_c"] = make_value(float(sizes[2]), seconds, ends[:, 2].tolist(), count)
         note = (
-            'the slow part has one correlation time: of cells it is devices.weights.noise with spectrum = "ou", of the'
+            "the slow part has one correlation time: of the drive of units it is devices.noise.coloured over the slope"
         )
-        return {"noise": noise, "reads": facts}, [
-            f"{note} drive of units devices.noise.coloured over the slope of the curve"
-        ]
-    noise["read_flicker"] = size(1)
+        return {"noise": noise, "reads": facts}, [f"{note} of the curve; of cells, fit their weights or conductances"]
+    noise["read_flicker"] = numbers[1]
     noise["flicker_octaves"] = FittedValue(units.structure.octaves, "1")
     note = "1/f noise between reads acts in trajectories; its shortest time is taken for one tau: set flicker_shortest"
     if units.time:
         noise["flicker_shortest"] = FittedValue(f"{units.structure.step:.6g} s", "s")
         note = "1/f noise between reads acts in trajectories, and its times in seconds need [physical] tau"
     return {"noise": noise, "reads": facts}, [note]
+
+
+def _make_cell_tables(
+    law: str, facts: dict[str, FittedValue], numbers: list[FittedValue], units: _Units
+) -> tuple[dict[str, dict[str, FittedValue]], list[str]]:
+    """Return the slow noise of weights or conductances as that of cells; the white part is of the instrument, too."""
+    facts = {"white": numbers[0]} | facts
+    notes = ["white noise between reads of a cell may be that of the instrument: no key is set for it"]
+    if law == "white":
+        return {"reads": facts}, notes
+    cells = {"noise.spectrum": FittedValue(law), "noise.absolute": numbers[1]}
+    time = facts.get("tau_c", FittedValue(units.structure.step, "s"))
+    if law == "flicker":
+        cells["noise.octaves"] = FittedValue(units.structure.octaves, "1")
+    if units.time:
+        cells["noise.tau_c"] = time._replace(value=f"{time.value:.6g} s")
+        notes.append("the correlation time in seconds needs [physical] tau")
+    else:
+        notes.append("without a column of times the correlation time is not known: set noise.tau_c")
+    return {"weights": cells, "reads": facts}, notes

@@ -50,7 +50,7 @@ def fit_transfer_curves(columns: Columns) -> FitResult:
         constants, errors = (np.array(part) for part in zip(*(_fit_unit(table, u[k], a[k]) for k in kept), strict=True))
         constants = constants / [*constants[:, :2].mean(axis=0), 1.0] - [0.0, 0.0, constants[:, 2].mean()]
         table = _fit_table(u, a, kept, constants)
-    notes = ['the table goes into the network: activation = { table = "NAME-curve.csv" }, with the name of the preset']
+    notes = ['the table goes into the network: activation = { table = "{stem}-curve.csv" }']
     if dead:
         notes.append(f"units left out whose output hardly moves: {[k + 1 for k in dead]}")
     tables = {"neurons": _make_spreads(constants, errors, columns.units["input"])} if len(kept) > 2 else {}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from devices.hardware import Devices
+
 from ..drawing.sheet import Sheet
 from ..fitting.fitted import FitResult, FittedValue, format_curve, write_preset_text
 from ..report.terminal import format_sheet, wrap_text
@@ -30,6 +32,7 @@ class FittedDevice:
 
     def __init__(self, found: FitResult, paper: str, place: str) -> None:
         self._found, self._paper, self._place = found, paper, place
+        self._stem = "NAME"  # of the tables beside a preset, until one is written
         tables = found.tables.items()
         self.values: dict[str, FittedValue] = {
             f"{name}.{key}": one for name, part in tables for key, one in part.items()
@@ -45,7 +48,7 @@ class FittedDevice:
     def sheet(self) -> Sheet:
         """The values as a table."""
         rows = [
-            [name, _format(one.value), one.unit, _format(one.low), _format(one.high)]
+            [name, self._format_value(one), one.unit, _format(one.low), _format(one.high)]
             for name, one in self.values.items()
         ]
         title = f"{self._found.title}: {self._found.range}"
@@ -56,16 +59,23 @@ class FittedDevice:
         """What stands below the table."""
         laws = [f"{name} {worse:+.1f}" for name, worse in self.alternatives if worse != 0.0]
         told = [f"other laws, by how much they are worse by Akaike's criterion: {', '.join(laws)}"] if laws else []
-        return told + self.notes
+        return told + [note.replace("{stem}", self._stem) for note in self.notes]
+
+    def _format_value(self, one: FittedValue) -> str:
+        text = _format(one.value).replace("{stem}", self._stem)
+        number = text.removesuffix(f" {one.unit}")
+        return text if number == text else f"{float(number):.4g}"
 
     def to_toml(self) -> str:
         """Return the values as tables of ``[devices]`` for a scenario, each with its interval as a comment."""
         lines = []
         for table, part in self._found.tables.items():
+            if table not in Devices.model_fields:  # facts, which no key takes
+                continue
             lines += ["", f"[devices.{table}]"]
             for key, one in part.items():
                 ends = f"  # {_format(one.low)} to {_format(one.high)} (90 %)" if one.low is not None else ""
-                value = json.dumps(one.value).replace("{stem}", "NAME")
+                value = json.dumps(one.value).replace("{stem}", self._stem)
                 lines.append(f"{key} = {value}{ends}")
         return "\n".join(lines[1:]) + "\n"
 
@@ -85,6 +95,7 @@ class FittedDevice:
             If a file cannot be written.
         """
         path = Path(path)
+        self._stem = path.stem
         written = {path: write_preset_text(self._found, self._paper, self._place, path.stem)}
         for end, (names, values) in self._found.curves.items():
             written[path.with_name(f"{path.stem}-{end}.csv")] = format_curve(names, values)
@@ -112,4 +123,4 @@ def _format(value: Any) -> str:
         return ", ".join(f"{key} {_format(part)}" for key, part in value.items())
     if isinstance(value, list):
         return ", ".join(map(_format, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("{stem}", "NAME")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
