@@ -146,6 +146,9 @@ def _check_table_shape(converter: _Converter, values: Array, lines: list[int]) -
     if len(values) not in lines or values.shape[1] not in {1, converter.units}:
         wanted = " or ".join(str(count) for count in lines)
         words = f"it must be {wanted} lines of 1 or {converter.units} columns"
+        if converter.name == "readout" and (len(values) + 1).bit_count() == 1:
+            own = (len(values) + 1).bit_length() - 1
+            words += f"; these are transitions of {own} bits: for other bits leave the table out, give bits and range"
         raise make_data_error(f"the table has shape {values.shape}", words)
 
 

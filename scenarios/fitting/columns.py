@@ -156,9 +156,9 @@ def _name_columns(table: TextTable, known: Sequence[Column]) -> dict[str, int]:
         return {name: k for k, name in enumerate(needed)}
     found: dict[str, int] = {}
     for one in known:
-        words = (one.name, *one.others)
-        exact = [k for word in words for k, name in enumerate(table.names) if name == word]
-        near = table.column(*(word for word in words if len(word) > 1))
+        called = (one.name, *one.others)
+        exact = [k for word in called for k, name in enumerate(table.names) if name == word]
+        near = table.column(*(word for word in called if len(word) > 1))
         if free := [k for k in exact + near if k not in found.values()]:
             found[one.name] = free[0]
         elif one.needed:

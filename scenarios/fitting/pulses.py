@@ -30,6 +30,9 @@ from .trains import FEWEST, DeviceTrain, cut_trains
 Array = NDArray[np.float64]
 
 _DRAWS = 60
+_REACHED = 1.1
+"""A bound by the steps that lies beyond this factor of what devices reached is told."""
+
 _HELD = 0.5
 """Share of a step that a device is moved near its end and that tells that it is not held there."""
 
@@ -296,9 +299,22 @@ def _measure_bound_spreads(trains: list[DeviceTrain]) -> dict[str, FittedValue]:
 
 def _describe_ends(law: Step, trains: list[DeviceTrain]) -> list[str]:
     """Return what has to be said of bounds that no device was held at."""
-    ends = (("w_max", True), ("w_min", False)) if law.kind not in _OWN_BOUNDS else ()
+    if law.kind in _OWN_BOUNDS:
+        return _describe_extrapolated_bounds(law, trains)
+    ends = (("w_max", True), ("w_min", False))
     still = [name for name, up in ends if np.median([train.moving[up] for train in trains]) > _HELD]
     return [f"devices still move near {name}: it is what they reached, their bound may lie beyond" for name in still]
+
+
+def _describe_extrapolated_bounds(law: Step, trains: list[DeviceTrain]) -> list[str]:
+    """Return what has to be said of bounds that the steps tell, far beyond what devices reached."""
+    beyond = [
+        name
+        for name, end in (("w_max", "high"), ("w_min", "low"))
+        if abs(getattr(law, name)) > _REACHED * abs(float(np.median([getattr(train, end) for train in trains])))
+    ]
+    told = "the steps tell it, no device reached it; its spread is that of what devices reached, which steps make, too"
+    return [f"{' and '.join(beyond)}: {told}; longer trains tell more"] if beyond else []
 
 
 class _DeviceFit(NamedTuple):

@@ -168,10 +168,8 @@ def _make_tables(
     if law == "white":
         return {"noise": noise}, []
     if law == "ou":
-        note = (
-            "the slow part has one correlation time: of the drive of units it is devices.noise.coloured over the slope"
-        )
-        return {"noise": noise, "reads": facts}, [f"{note} of the curve; of cells, fit their weights or conductances"]
+        note = "the slow part has one correlation time: of the drive of units it is devices.noise.coloured over"
+        return {"noise": noise, "reads": facts}, [f"{note} the slope of the curve; of cells, fit their conductances"]
     noise["read_flicker"] = numbers[1]
     noise["flicker_octaves"] = FittedValue(units.structure.octaves, "1")
     note = "1/f noise between reads acts in trajectories; its shortest time is taken for one tau: set flicker_shortest"

@@ -168,13 +168,27 @@ def _make_result(chip: RunningChip, found: IdentifiedSpreads, law: str, shared: 
         ends = spread.low, spread.high
         tables.setdefault(table, {})[key] = make_value(spread.value, unit, ends, found.rows)
     told = f"{found.samples} free reads, {found.rows} equations of units"
-    notes = [*_describe_losses(found), UNKNOWN]
+    notes = [*_describe_losses(found), *_describe_strangers(chip), UNKNOWN]
     if shared:
         notes.insert(
             0,
             "one cell serves both directions, so its errors count twice and its interval is too narrow by up to root 2",
         )
     return FitResult(f"Spreads of {chip.setup.scenario.name}, identified from free reads", tables, told, notes=notes)
+
+
+def _describe_strangers(chip: RunningChip) -> list[str]:
+    """Return what the scenario says of the chip that free reads take for cells, offsets and noise."""
+    devices = chip.setup.design.devices
+    spread = {f"devices.neurons.{key}": getattr(devices.neurons, key) for key in ("gain_sigma", "slope_sigma")}
+    if (adc := devices.converters.readout) is not None:
+        keys = ("gain_sigma", "offset_sigma", "unit_sigma", "measured")
+        spread |= {f"devices.converters.readout.{key}": getattr(adc, key) for key in keys}
+    spread["devices.weights.stuck_fraction"] = devices.weights.stuck_fraction
+    if not (acting := [key for key, value in spread.items() if value]):
+        return []
+    told = f"the scenario says {', '.join(acting)}, which at rest look like spread cells, offsets and noise of reads"
+    return [f"{told}: what is found here holds them, too, so cells may be better than mismatch_sigma says"]
 
 
 def _describe_losses(found: IdentifiedSpreads) -> list[str]:

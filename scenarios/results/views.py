@@ -124,6 +124,16 @@ def find_best_schemes(group: Group, errors: NDArray[np.float64]) -> list[int]:
     return [min(np.flatnonzero(kinds == k).tolist(), key=lambda s: float(errors[s])) for k in dict.fromkeys(kinds)]
 
 
+def hide_buried_sums(group: Group, name: str) -> NDArray[np.float64]:
+    """Return a sum that noise enters, (scheme, layer); nan where noise of the mean buries it.
+
+    There its square less that of the noise is below 0, which does not make it 0.
+    """
+    values, acting = group[name].data, group["term"].data == "noise"
+    noise = np.nan_to_num(group["spread"].data[..., acting].sum(axis=2))
+    return np.asarray(np.where((values == 0.0) & (noise > 0.0), np.nan, values))
+
+
 def format_percent(value: float) -> str:
     """Return a fraction as text in percent; a dash where there is no number."""
     return f"{100.0 * value:.3g} %" if np.isfinite(value) else "-"

@@ -46,8 +46,8 @@ def _describe_counts(*sides: ResultData) -> str:
 _CAPTION = (
     "Error that every cause adds to the gradient of a layer, of the median sample, on a logarithmic axis: rings {}, "
     "dots {}; numbers: first and last, one where they agree. Causes are vectors, so their sizes do not add to the "
-    "total. Causes of 0 everywhere are left out. Of many schemes, the one that each answer speaks of is drawn, of many "
-    "layers the first and the last; of trainings, the last measured epoch."
+    "total. Causes of 0 everywhere are left out, and what noise buries has a dash. Of many schemes, the one that each "
+    "answer speaks of is drawn, of many layers the first and the last; of trainings, the last measured epoch."
 )
 
 
@@ -119,7 +119,7 @@ def _read_rows(side: ResultData) -> tuple[dict[str, dict[str, float]], str]:
 
 def _draw_marks(axes: Axes, values: Array, first: float) -> None:
     """Draw the marks of every row, (row, chip), joined by a line; what lies below the axis is at its end."""
-    drawn = np.where(values > first, values, first)
+    drawn = np.where(values <= first, first, values)
     texts = []
     for k, (row, shown) in enumerate(zip(values, drawn, strict=True)):
         axes.plot(shown, np.full(len(shown), k), color="0.7", linewidth=1.0, zorder=2)

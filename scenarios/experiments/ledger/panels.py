@@ -32,8 +32,8 @@ def find_axis_limits(values: Array) -> tuple[float, float]:
 
 def set_rows(axes: Axes, names: list[str], limits: tuple[float, float], width: float) -> None:
     """Name the rows of a panel so many inches wide, the first above, and set its axis."""
+    axes.set_xlim(limits)  # before the scale, which would look for limits itself and finds none where all is 0
     axes.set_xscale("log")
-    axes.set_xlim(limits)
     axes.xaxis.set_major_locator(LogLocator(numticks=4 if width > _WIDE else 3))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100.0 * value:g}"))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...results.store import Group
+from ...results.views import hide_buried_sums
 from ..measure.words import ASYMMETRY_PARTS, DITHERED, find_part_places
 
 Array = NDArray[np.float64]
@@ -62,7 +63,8 @@ def make_whole_rows(group: Group, scheme: int) -> dict[str, Array]:
     """
     shown = [k for k in list_vector_terms(group) if group["term"].data[k] not in _PARTS]
     found = dict(zip(name_terms(group, shown), group["median"].data[scheme][..., shown].T, strict=True))
-    found |= {DITHERED.lower(): group["dithered_median"].data[scheme], "total": group["total_median"].data[scheme]}
+    sums = {DITHERED.lower(): "dithered_median", "total": "total_median"}
+    found |= {row: hide_buried_sums(group, name)[scheme] for row, name in sums.items()}
     return found | {ONE_MEASUREMENT: np.nan_to_num(_compute_relative_noise(group, "spread_median")[scheme])}
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...drawing.sheet import Sheet
 from ...results.store import Group, ResultData
-from ...results.views import find_extreme_nudges, format_percent, format_quantity, name_signals
+from ...results.views import find_extreme_nudges, format_percent, format_quantity, hide_buried_sums, name_signals
 from ..kind import COSINE, WHOLE
 from .advice import list_attempts
 from .words import (
@@ -43,7 +43,7 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
         head += [f"{gradient['norm_ratio'].data[s, k]:.3f}"]
         rule = _format_cosine(expected[k])
         for words, values, total in (("median", medians, "total_median"), ("rms", sizes, "total")):
-            cells = [format_percent(value) for value in (*values[s, k], ledger[total].data[s, k])]
+            cells = [format_percent(value) for value in (*values[s, k], hide_buried_sums(ledger, total)[s, k])]
             first = words == "median"
             rows.append([*(head if first else [""] * len(head)), words, *cells])
             rows[-1] += [rule if first else ""] if predicted else []
@@ -59,6 +59,7 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
         words=2,
         note="cosine: to the exact gradient; sample: the median one decides which cause is blamed, the rms counts "
         "outliers, too; total: causes are vectors, so sizes do not add"
+        + ("; -: buried by the noise of the mean" if _has_buried_sums(ledger) else "")
         + (
             "; goal: finite nudges measure the exact gradient of a neighbouring cost, no error"
             if "goal" in causes
@@ -67,6 +68,11 @@ def make_ledger_sheet(result: ResultData, after: str) -> Sheet:
         + ("; forecast: cosine of one measurement, from its noise" if foretold else "")
         + ("; matching rule: cosine to expect from chips of this spread" if predicted else ""),
     )
+
+
+def _has_buried_sums(ledger: Group) -> bool:
+    names = ("total", "total_median", "dithered", "dithered_median")
+    return any(np.isnan(hide_buried_sums(ledger, n)).sum() > np.isnan(ledger[n].data).sum() for n in names)
 
 
 def _format_cosine(value: float) -> str:
@@ -92,7 +98,7 @@ def _list_causes(ledger: Group) -> tuple[list[str], Array, Array]:
         ]
     if {"readout", "noise"} <= set(names):
         names.append(DITHERED.lower())
-        both = [ledger[name].data[..., None] for name in ("dithered_median", "dithered")]
+        both = [hide_buried_sums(ledger, name)[..., None] for name in ("dithered_median", "dithered")]
         tables = [np.concatenate([table, more], axis=2) for table, more in zip(tables, both, strict=True)]
     return names, tables[0], tables[1]
 

@@ -10,6 +10,11 @@ from .planted import save
 
 TARGET = np.linspace(-1.0, 1.0, 40)
 MEASURED = TARGET + 0.01 * np.sin(np.arange(40.0) ** 2)
+PAIRS = list(zip(TARGET, MEASURED, strict=True))
+
+
+def plain(folder):
+    return text(folder / "plain.csv", ["target,measured"], [f"{t:.9g},{m:.9g}" for t, m in PAIRS])
 
 
 def spread_of(path):
@@ -101,3 +106,35 @@ def test_options_that_do_not_belong_are_refused(tmp_path):
             nudgelab.fit(path, kind, **options)
     with pytest.raises(nudgelab.FitError, match="no file"):
         nudgelab.fit([], "weights")
+
+
+def test_words_stand_beside_numbers_where_no_number_is_wanted(tmp_path):
+    """Names of devices, remarks with holes and headers of a laboratory; decimal commas."""
+    header = ["Wafer;Target weight;Realised weight;Remark"]
+    rows = [f"W7;{t:.9g};{m:.9g};{'drift' * (k % 3)}".replace(".", ",") for k, (t, m) in enumerate(PAIRS)]
+    found = nudgelab.fit(text(tmp_path / "lab.csv", header, rows), "weights")
+    assert found.values["realised.absolute"].value == pytest.approx(spread_of(plain(tmp_path)), rel=1e-5)
+    assert found.notes[-1] == (
+        "columns: target is 'target weight', measured is 'realised weight'; columns not used: 'wafer', 'remark'"
+    )
+    holed = text(tmp_path / "hole.csv", header, [*rows[:20], "W7;low;0,1;", *rows[20:]])
+    with pytest.raises(nudgelab.FitError, match=r"line 22 of hole\.csv has 'low' where a number is wanted"):
+        nudgelab.fit(holed, "weights")
+
+
+def test_devices_have_names_and_currents_units(tmp_path):
+    rows = [f"D{k:02d},{v:g},{g * v:.6g}" for k, g in enumerate((19.0, 20.0, 21.0)) for v in np.linspace(-1, 1, 11)]
+    for current in ("Current (uA)", "current_uA", "I/µA current"):
+        path = text(tmp_path / "iv.csv", [f"Device,Voltage (V),{current}"], rows)
+        if current.startswith("I"):  # no unit that anybody could tell: as it is
+            assert nudgelab.fit(path, "iv").values["iv.conductance"].value == pytest.approx(20.0)
+            continue
+        found = nudgelab.fit(path, "iv")
+        assert found.values["iv.conductance"].value == pytest.approx(2e-5)
+        assert "3 devices" in repr(found)
+
+
+def test_a_column_is_taken_by_its_whole_name_before_a_part_of_one(tmp_path):
+    rows = [f"{9 * t:.9g},{t:.9g},{m:.9g}" for t, m in PAIRS]
+    path = text(tmp_path / "near.csv", ["set reading of the bench,programmed,actual"], rows)
+    assert spread_of(path) == pytest.approx(spread_of(plain(tmp_path)), rel=1e-5)

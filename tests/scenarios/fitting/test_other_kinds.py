@@ -1,5 +1,7 @@
 """Reads, realised weights, transfer curves, converters and currents against what was planted."""
 
+import tomllib
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,26 @@ def test_times_and_volts_are_kept(tmp_path):
     assert values["noise.flicker_shortest"].value == "2e-06 s"
     assert values["noise.read"].unit == "V"
     assert float(values["noise.read"].value.removesuffix(" V")) == pytest.approx(1e-3, rel=0.2)
+
+
+def test_slow_noise_of_conductances_is_that_of_cells(tmp_path):
+    """Four devices of 2000 reads in microsiemens; limits: four standard errors."""
+    rng = np.random.default_rng(3)
+    slow = [slow_noise("ou", 2000, rng) for _ in range(4)]
+    rows = [f"{d},{1e-3 * k:g},{20.0 + x + 0.3 * rng.normal():.6f}" for d in range(4) for k, x in enumerate(slow[d])]
+    path = tmp_path / "g.csv"
+    path.write_text("\n".join(["device,time (s),Conductance (uS)", *rows]))
+    with pytest.raises(nudgelab.FitError, match="say what a weight of 1 is"):
+        nudgelab.fit(path, "reads")
+    found = nudgelab.fit(path, "reads", weight="25 uS")
+    assert found.values["weights.noise.absolute"].value == pytest.approx(1.0 / 25.0, rel=0.2)
+    assert found.values["reads.white"].value == pytest.approx(0.3 / 25.0, rel=0.1)
+    found.write_preset(tmp_path / "cells.toml")
+    chip = nudgelab.load("ledger", {"devices.weights.preset": str(tmp_path / "cells.toml"), "physical.tau": "1 us"})
+    noise = chip.loaded.spec.devices.weights.noise
+    assert (noise.spectrum, noise.absolute) == ("ou", found.values["weights.noise.absolute"].value)
+    # What no key takes is no table of a scenario.
+    assert tomllib.loads(found.to_toml())["devices"].keys() == {"weights"}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,16 @@ def test_planted_spreads_of_a_scenario_are_found(identified):
     assert values["noise.read"].value == pytest.approx(0.001, rel=0.1)
     assert "100 free reads" in repr(identified)
     assert any(note.startswith("not to be told at rest: time constants") for note in identified.notes)
+    assert not any("look like spread cells" in note for note in identified.notes)
+
+
+def test_what_looks_like_spread_cells_at_rest_is_named():
+    """A chip whose units spread, too: its cells seem worse than they are."""
+    chip = nudgelab.load(SMALL | {"devices": SMALL["devices"] | {"neurons": {"slope_sigma": 0.1}}})
+    found = chip.identify(20)
+    assert found.values["weights.mismatch_sigma"].low > 0.03
+    (note,) = (note for note in found.notes if note.startswith("the scenario says"))
+    assert note.startswith("the scenario says devices.neurons.slope_sigma, which at rest look like spread cells")
 
 
 def test_the_fragment_and_the_preset_are_scenarios(tmp_path, chip, identified):

@@ -8,6 +8,7 @@ from hypothesis import strategies as some
 from scenarios.drawing.style import render_svg
 from scenarios.experiments.ledger.figures import draw_causes, draw_connection_causes, draw_waterfall
 from scenarios.experiments.ledger.panels import format_error
+from scenarios.experiments.ledger.rows import make_whole_rows
 from scenarios.experiments.matching.figures import draw_mismatch
 from scenarios.experiments.measure.words import find_largest_cause
 from scenarios.results.store import Variable
@@ -283,3 +284,14 @@ def test_axes_are_named_and_nothing_lies_outside(draw):
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01
     assert render_svg(figure).startswith("<?xml")
+
+
+def test_a_sum_that_noise_buries_is_not_called_zero():
+    """Its square less that of the noise is below 0; without noise, or of a cause that is off, 0 is 0."""
+    zeros = np.zeros((2, 2))
+    rows = make_whole_rows(ledger(total_median=zeros)["ledger"], 0)
+    assert np.isnan(rows["total"]).all()
+    assert np.isfinite(rows["readout + noise"]).all()
+    assert (rows["precision"] == 0.0).all()
+    quiet = dict.fromkeys(("spread", "spread_median"), scattering(2, 0.0))
+    assert (make_whole_rows(ledger(total_median=zeros, **quiet)["ledger"], 0)["total"] == 0.0).all()
