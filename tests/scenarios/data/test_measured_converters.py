@@ -55,7 +55,7 @@ def test_a_copy_elsewhere_finds_its_tables(tmp_path):
         (
             {"adc": np.arange(15) + 0.5},
             "readout",
-            "these are transitions of 4 bits: for other bits leave the table out",
+            "these are transitions of 4 bits: for other bits leave",
         ),
         ({"adc": np.ones((7, 2))}, "readout", "7 lines of 1 or 20 columns"),
         ({"adc": -np.arange(7) - 0.5}, "readout", "fall"),

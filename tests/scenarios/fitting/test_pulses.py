@@ -87,7 +87,7 @@ def test_bounds_that_were_not_reached_are_told(tmp_path):
 
 def test_bounds_that_only_the_steps_tell_are_told(tmp_path):
     law = SoftBounds(step=0.02, cycle_sigma=0.3, w_max=0.8, w_min=-0.8)
-    short, long = (fitted(tmp_path, law, devices=20, pulses=pulses) for pulses in (40, 300))
+    short, long = (fitted(tmp_path, law, devices=20, pulses=pulses) for pulses in (120, 300))
     told = "the steps tell it, no device reached it"
     assert any(told in note for note in short.notes)
     assert not any(told in note for note in long.notes)
