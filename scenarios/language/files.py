@@ -133,6 +133,8 @@ def read_scenario_text(path: Path) -> str:
 
 def _find_similar_file(path: Path) -> str | None:
     """Return what may have been meant by a path that leads nowhere: a file beside it, or a name without a suffix."""
+    if path.name in {file.stem for file in CATALOGUE.glob("*.toml")}:
+        return f"that is a bundled scenario: `nudgelab show {path.name} > base.toml` writes it to a file"
     files = {file.stem: file.name for file in path.parent.glob("*.toml")}
     if path.name != str(path) or path.suffix:
         return ask_did_you_mean(files.get(find_similar(path.stem, files) or ""))

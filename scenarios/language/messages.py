@@ -70,13 +70,14 @@ def translate_errors(
             missing.discard((*table, meant or ""))
             known = [*(name for one in fitting[:1] for name in _list_fields(one)), *(() if table else extra)]
             if moved := MOVED.get(format_dotted_key(spot.path)):
-                hint = f"it is {moved} now: `nudgelab migrate FILE` moves it, comments and all"
+                hint = f"it is {moved} now: `nudgelab migrate FILE --write` moves it, comments and all"
                 findings.append((spot.path, "has moved", hint))
                 continue
             hint = ask_did_you_mean(meant or find_similar(str(key), known)) or "known keys: " + ", ".join(known)
             findings.append((spot.path, "unknown key", hint))
         elif e["type"] != "missing":
-            findings.append(_describe_error(spot, e, get_value_at(data, spot.path)))
+            several = get_value_at(data, (*spot.path[:-1], f"{spot.path[-1]}s")) if spot.path else None
+            findings.append(_describe_error(spot, e, get_value_at(data, spot.path), several))
     findings += [(spot.path, "missing", _describe_missing_key(spot)) for spot, _ in located if spot.path in missing]
     return findings
 
@@ -156,11 +157,11 @@ def list_kinds_at(model: type[BaseModel], path: Key) -> list[Any]:
     return [tag for table in _locate_error(path, model).tables for tag in _list_tags(table)]
 
 
-def _describe_error(spot: _Spot, error: ErrorDetails, value: object) -> Finding:
-    """Return one error that is neither an unknown nor a missing key."""
+def _describe_error(spot: _Spot, error: ErrorDetails, value: object, several: object) -> Finding:
+    """Return one error that is neither an unknown nor a missing key; `several`: the list of such tables beside it."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return _describe_tag_fault(spot, value)
+        return _describe_tag_fault(spot, value, several)
     if kind == "literal_error":
         choices = _list_choices(spot.field.annotation) if spot.field else []
         meant = find_similar(value, choices) or _find_spread_key(spot, value)
@@ -188,7 +189,7 @@ def _find_spread_key(spot: _Spot, value: object) -> str | None:
     return sigma if number and sigma in _list_fields(spot.owner) else None
 
 
-def _describe_tag_fault(spot: _Spot, value: object) -> Finding:
+def _describe_tag_fault(spot: _Spot, value: object, several: object) -> Finding:
     """Return the fault of a table that does not say which of several it is."""
     kinds = [tag for table in spot.tables for tag in _list_tags(table)]
     own = _OWN if spot.path[:2] in _REGISTERED else None
@@ -205,6 +206,9 @@ def _describe_tag_fault(spot: _Spot, value: object) -> Finding:
     typo = find_similar("kind", [key for key in keys if key not in known])
     if typo:
         return (*spot.path, typo), "unknown key", ask_did_you_mean("kind")
+    if isinstance(several, list) and len(keys) == 1:
+        path = format_dotted_key((*spot.path[:-1], f"{spot.path[-1]}s", 0, *keys))
+        return spot.path, "has no `kind`", f"this scenario has a list of them: {path} is that of the first"
     return spot.path, "has no `kind`", f"add kind = {join_with_or(kinds)}"
 
 

@@ -131,6 +131,8 @@ def make_sweep_answer(result: ResultData, plan: SweepPlan, outcomes: Sequence[Ou
     parts = [f"{counts.pop('ok', 0)} good", *(f"{number} {word}" for word, number in sorted(counts.items()))]
     text = f"{len(plan.ids)} points: {', '.join(parts)}.{_describe_unsettled_points(result)}"
     remark = _find_sweep_kind(result).sweep_remark(result, plan.threshold)
+    if not any(outcomes):
+        return f"{text} {remark}".rstrip()
     return f"{text}{_describe_metric(result, plan)} {remark}".rstrip()
 
 

@@ -29,6 +29,12 @@ Array = NDArray[np.float64]
 
 SYMMETRY_DRAWS = "normal vectors per sample that the symmetry figures and the loss of homeostasis are estimated from"
 
+_GRADIENTS = {
+    "estimated": "mean of dL/dW over samples, as the chip measures it",
+    "ep": "mean of dL/dW over samples, vanishing nudge",
+    "exact": "mean of dL/dW over samples, exact",
+}
+
 
 def make_measure_groups(chip: Chip, batch: Batch, schemes: list[Scheme], found: Measurement) -> dict[str, Group]:
     """Return all groups of a measure: free, signal, gradient (with a child per connection), ledger."""
@@ -204,8 +210,10 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
     for c in topology.connections:
         groups[f"gradient/{c.name}"] = {
             "scheme": _make_scheme_labels(schemes),
-            "estimated": Variable(("scheme", *c.kind.dims), np.array([e[c.block] for e in estimated])),
-            **{kind: Variable(c.kind.dims, blocks[c.block]) for kind, blocks in kinds.items()},
+            "estimated": Variable(
+                ("scheme", *c.kind.dims), np.array([e[c.block] for e in estimated]), long_name=_GRADIENTS["estimated"]
+            ),
+            **{k: Variable(c.kind.dims, blocks[c.block], long_name=_GRADIENTS[k]) for k, blocks in kinds.items()},
         }
     bias: Group = {"scheme": _make_scheme_labels(schemes)}
     for name in topology.names:

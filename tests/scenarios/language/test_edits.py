@@ -68,6 +68,11 @@ def test_a_path_set_by_an_edit_starts_from_the_current_folder(tmp_path, monkeypa
     assert loaded.folder("task", "path") == Path.cwd() != tmp_path
 
 
+def test_a_key_of_a_scheme_leads_to_that_in_the_list(tmp_path):
+    fault = only_fault(write(tmp_path, GOOD), "learning.scheme.beta=3")
+    assert fault.hint == "this scenario has a list of them: learning.schemes.0.beta is that of the first"
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

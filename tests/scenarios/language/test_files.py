@@ -57,6 +57,7 @@ def test_a_path_that_is_no_file_is_one_fault(tmp_path):
         ("asymetry", "did you mean 'asymmetry'?"),
         ("my-chp", "did you mean 'my-chip.toml'?"),
         ("rate-mlp", "that is a preset: `nudgelab init my-chip --from rate-mlp` starts from it"),
+        ("quickstart", "that is a bundled scenario: `nudgelab show quickstart > base.toml` writes it to a file"),
         ("nothing-like-it", "`nudgelab list` names the bundled scenarios"),
         ("quikstart.toml", None),
     ],

@@ -167,6 +167,9 @@ def test_a_sweep_of_trainings_says_its_best_and_worst_in_percent(tmp_path):
 def test_a_sweep_without_a_number_says_so(tmp_path):
     result, plan, outcomes = merged(values=np.full((3, 2, 3, 2), np.nan))
     assert "No point gave a number" in make_sweep_answer(result, plan, outcomes)
+    stopped = make_sweep_answer(result, plan, [None] * len(outcomes))
+    assert f"{len(outcomes)} not run." in stopped
+    assert "No point gave a number" not in stopped
     write_sweep_report(tmp_path / "report.html", result, plan, outcomes)
     assert 'class="answer alarm"' in (tmp_path / "report.html").read_text()
 

@@ -59,7 +59,7 @@ def test_a_key_that_moved_is_refused_with_the_command(tmp_path, key):
     path.write_text(OLD.read_text(encoding="utf-8"), encoding="utf-8")
     done = CliRunner().invoke(main, ["check", str(path)])
     assert done.exit_code == 2
-    assert f"it is {MOVED[key]} now: `nudgelab migrate FILE` moves it" in done.output
+    assert f"it is {MOVED[key]} now: `nudgelab migrate FILE --write` moves it" in done.output
 
 
 def test_files_are_shown_and_written_only_when_asked(tmp_path):
