@@ -52,6 +52,7 @@ _REST = """
 
 [chip]
 instance = 0                  # which fabricated chip: the same seed and instance are the same chip
+# A chip on a board in place of a simulated one has a table of its own: `nudgelab show board`
 
 # [phases]                    # what the settlings of one estimate have to do with each other
 # nudge = "held"              # a constant force from the free outputs; "continuous" follows the state

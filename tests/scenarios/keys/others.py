@@ -140,15 +140,41 @@ WRITES: dict[str, dict[str, Any]] = {
     "sign": {"deadzone": 0.01},
     "low-rank": {"rank": 1, "every": 3, "feedback": False},
     "verify": {"tolerance": 3.0, "longest": 1, "pulses": 5},
+    "transfer": {
+        "version": "agad",
+        "every": 2,
+        "rows": 2,
+        "fast_rate": 3.0,
+        "slow_rate": 0.5,
+        "chop": 0.5,
+        "turns": "regular",
+        "momentum": 0.5,
+        "gamma": 0.5,
+        "reference_sigma": 0.5,
+        "seed": 3,
+    },
+    "tiles": {"tiles": 2, "gamma": 0.5, "carry_every": 2},
 }
+_SHORT: dict[str, dict[str, Any]] = {
+    "low-rank": {"rank": 2, "every": 2},
+    "accumulate": {"bits": 4},
+    "transfer": {"version": "chopped", "slow_rate": 0.3, "chop": 0.3},
+    "tiles": {"gamma": 0.2, "carry_every": 1},
+}
+_AGAD = {"kind": "transfer", "version": "agad", "slow_rate": 0.3, "chop": 0.5}
 for _kind, _own in WRITES.items():
     _needs = {"devices.update": {"kind": "constant-step", "step": 0.002}, "learning.optimiser.rate": 0.02}
-    _policy = {"kind": _kind} | {"low-rank": {"rank": 2, "every": 2}, "accumulate": {"bits": 4}}.get(_kind, {})
+    _policy = {"kind": _kind} | _SHORT.get(_kind, {})
     _other = {"kind": "accumulate" if _kind != "accumulate" else "direct"}
     _trained = TRAINED | {"experiment": {"kind": "train", "epochs": 3}, "learning.write": _policy}
     _compared = TRAINED | {"experiment": {"kind": "write", "batches": 9, "policies": [_policy]}}
     FOUND |= table(f"learning.write[{_kind}]", _trained | _needs, kind=_other, **_own)
     FOUND |= table(f"experiment[write].policies[{_kind}]", _compared | _needs, kind=_other, **_own)
+    if _kind == "transfer":
+        _trained, _compared = _trained | {"learning.write": _AGAD}, dict(_compared)
+        _compared["experiment"] = {"kind": "write", "batches": 9, "policies": [_AGAD]}
+        FOUND |= table("learning.write[transfer]", _trained | _needs, tail=1.0)
+        FOUND |= table("experiment[write].policies[transfer]", _compared | _needs, tail=1.0)
 
 OPTIMISERS: dict[str, dict[str, Any]] = {
     "sgd": {"momentum": 0.5},

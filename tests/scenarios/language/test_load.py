@@ -146,7 +146,7 @@ def test_the_report_reads_as_promised(tmp_path, monkeypatch):
         load_scenario(Path("bad.toml"))
     assert str(caught.value) == (
         'bad.toml:3: "odd key" = 7: unknown key - known keys: schema, name, seed, chip, network, physical, dynamics, '
-        "phases, devices, energy, learning, task, experiment, sweep, extends\n"
+        "phases, devices, energy, learning, task, experiment, hardware, sweep, extends\n"
         '    | "odd key" = 7\n'
         "bad.toml:8: network.activation = \"sigmiod\": must be 'sigmoid', 'dsilu', 'tanh', "
         "'hard-sigmoid', 'softplus' or 'identity' - did you mean 'sigmoid'?\n"
