@@ -115,6 +115,8 @@ def _list_key_numbers(result: ResultData, plan: SweepPlan, outcomes: Sequence[Ou
     if metric is None:
         return numbers
     found, places = compute_interval(metric.worst), _name_places(axes, plan)
+    if not np.isfinite(found.mean).any():
+        return numbers
     words = metric.words.partition(" (%)")[0].partition(",")[0] + " in the worst layer" * metric.cosine
     for name, pick in (("smallest", np.nanargmin), ("largest", np.nanargmax)):
         place = np.unravel_index(pick(found.mean), found.mean.shape)
