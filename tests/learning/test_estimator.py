@@ -31,7 +31,7 @@ def test_the_bench_shows_no_weight():
     settling = {"set_input", "settle", "read", "read_cycle", "settle_errors", "read_errors"}
     probing = {"layers", "read_drives", "read_layers", "shapes", "perturb", "settle_injected", "count_macs"}
     writing = {"correlate", "mirror", "write", "read_cells"}
-    assert {"connections", "readout", *settling, *probing, *writing, "budget"} == PORTS
+    assert {"connections", "readout", *settling, *probing, *writing, "budget", "capabilities"} == PORTS
 
 
 @pytest.mark.parametrize("scheme", [OneSided(beta=0.2), Centred(beta=0.2), Circle(beta=0.2, points=5)])

@@ -132,7 +132,7 @@ def test_the_budget_counts_settlings_reads_and_writes_per_sample():
     assert chip.budget == Budget()
     gradient = ep_rule(chip, EP, "mean")(Samples(x, y))
     chip.write(compute_requested_changes(Sgd(), gradient.blocks, {}))
-    assert chip.budget == Budget(settlings=9, settled_time=9 * 10 * 0.5, reads=9, writes=1)
+    assert chip.budget == Budget(settlings=9, settled_time=9 * 10 * 0.5, reads=9, writes=1, elapsed=9 * 10 * 0.5)
 
 
 def test_a_diverging_chip_ends_the_training_with_a_reason():

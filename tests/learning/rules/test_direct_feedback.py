@@ -39,6 +39,6 @@ def test_the_outputs_have_their_own_error_and_one_read_is_enough():
     chip = random_chip(cost="mse")
     batch = random_batch(chip, 3)
     slopes, (found,) = find_deltas(chip, batch, [0])
-    assert chip.budget._replace(settled_time=0.0) == Budget(settlings=3, reads=3, macs=3 * 4 * 12)
+    assert chip.budget._replace(settled_time=0.0, elapsed=0.0) == Budget(settlings=3, reads=3, macs=3 * 4 * 12)
     error = chip.read()["out"] - batch[1]
     np.testing.assert_allclose(found["out"], slopes["out"] * error, rtol=0, atol=1e-14)

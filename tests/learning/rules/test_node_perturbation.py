@@ -94,7 +94,7 @@ def test_the_bias_grows_with_the_square_of_the_size():
 def test_only_the_outputs_are_read_under_probes():
     chip, rule = random_chip(), NodePerturbation(probes=3)
     find_delta(rule, chip, random_batch(chip, 5))
-    spent = chip.budget._replace(settled_time=0.0)
+    spent = chip.budget._replace(settled_time=0.0, elapsed=0.0)
     assert spent == Budget(settlings=35, reads=5, probes=30, outputs_read=30, macs=5 * 3 * UNITS)
 
 

@@ -119,7 +119,7 @@ def test_the_account_has_one_settling_one_read_and_the_multiply_adds():
     batch = random_batch(chip, samples=3)
     find_delta(PhysicsAware(iterations=7), chip, batch)
     products = 7 * 5 * 2 + 5 * 4 * 2
-    spent = chip.budget._replace(settled_time=0.0)
+    spent = chip.budget._replace(settled_time=0.0, elapsed=0.0)
     assert spent == Budget(settlings=3, reads=3, macs=3 * 7 * (products + 16))
 
 

@@ -180,4 +180,5 @@ def test_the_budget_counts_the_time_of_every_cycle():
     free = measure_free(chip, x)
     before = chip.budget
     estimate_error_vectors(chip, free, y, LockIn(beta=0.1, period=8.0, cycles=2))
-    assert chip.budget.plus(before, -1) == Budget(settlings=3, settled_time=3 * 3 * 8.0, reads=3 * 32)
+    spent = chip.budget.plus(before, -1)
+    assert spent == Budget(settlings=3, settled_time=3 * 3 * 8.0, reads=3 * 32, elapsed=3 * 3 * 8.0)
