@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tomlkit
 
 from scenarios.build import make_any_setup
 from scenarios.language.faults import ScenarioError
 from scenarios.language.load import load_scenario
+from tests.scenarios.boards.scenarios_on_boards import TABLES
 from tests.scenarios.files import DATA, write_scenario
 from tests.scenarios.sweep_files import BASE
 
@@ -87,6 +89,13 @@ def _forms():
         Form("devices.weights.measured", "m.npz", _npz(**{"weight/in-l1": cells})),
         Form("devices.feedback.measured", "f.npz", _npz(**{"weight/l2-l1": cells[:7]})),
         Form("network.netlist", "board.cir", BOARD, (), CIRCUIT),
+        Form(
+            "hardware.calibration",
+            "k.npz",
+            _npz(adc_scale=np.full(15, 2e-5), **{"stuck/weight/l1-l2": np.eye(6, 5, dtype=bool)}),
+            ("hardware.port=mock",),
+            tomlkit.dumps(TABLES),
+        ),
         Form("devices.update.measured", "u.npz", _npz(**{"weight/in-l1/step_up": cells}), update),
     ]
 
@@ -129,7 +138,7 @@ def shaped(form: Form, rng: np.random.Generator) -> bytes:
                 1: array.astype(rng.choice(["f4", "i8", "c16", "U5", "?", "f2"])) if kind == 1 else array,
                 2: array.reshape(-1),
                 3: array[..., None],
-                4: array * np.float64(10.0) ** rng.integers(-300, 300) if array.dtype.kind == "f" else -array,
+                4: array * np.float64(10.0) ** rng.integers(-300, 300) if array.dtype.kind == "f" else ~array,
                 5: array[: len(array) // 2] if array.ndim else array,
                 6: np.where(rng.random(array.shape) < 0.1, np.nan, array),
             }

@@ -25,7 +25,7 @@ def test_every_layer_has_a_panel_with_measured_markers_and_lines_of_the_law():
     np.testing.assert_array_equal(markers.get_xdata(), [0.1, 1.0, 10.0])
     np.testing.assert_allclose(markers.get_ydata(), expected, rtol=1e-15)
     np.testing.assert_allclose(law.get_ydata(), 2.0 * expected, rtol=1e-15)
-    assert markers.get_label() == "0.1"
+    assert markers.get_label() == "relative 0.1"
 
 
 def test_the_order_of_the_axes_makes_no_difference():
