@@ -11,7 +11,6 @@ from learning.policies.transfer import TransferWrites
 from substrate.network.topology import Topology
 
 from .language.faults import Finding
-from .results.views import format_percent
 from .schema.scenario import ScenarioSpec
 
 
@@ -59,7 +58,7 @@ def _find_short_turns(
     batches, rows = min((policy.count_turn_batches(c.kind.shape), c.kind.shape[0]) for c in topology.connections)
     follows = top / law.step / policy.fast_rate
     if batches < follows:
-        share = format_percent(policy.compute_turn_share(0.5 * batches / follows))
+        share = f"{100.0 * policy.compute_turn_share(0.5 * batches / follows):.3g} %"
         words = (
             f"signs turn every {batches:.3g} batches where a block has {rows} rows, and fast cells take {follows:.3g} "
             f"to follow requests of a step: turns leave {share} of what is read"

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from substrate.chip.chip import Chip
+from substrate.laws.law import LAWS
 from substrate.network.dense import are_dense
 from substrate.protocol import Readout
 
@@ -70,7 +71,7 @@ def predict_frozen_variance(chip: Chip, reference: ExactErrors, x: Array, target
     """
     design, topology = chip.design, chip.topology
     dense = are_dense(c.kind for c in topology.connections)
-    if design.law != "additive" or not dense or design.devices.twin is not None or design.correction != "none":
+    if LAWS[design.law].SLOPED or not dense or design.devices.twin is not None or design.correction != "none":
         return None
     cells, activity = _collect_variances(chip), reference.equilibrium.activity
     bend = chip.membranes.transfer.curvature(reference.equilibrium.state)

@@ -73,8 +73,7 @@ def fit_realised_weights(columns: Columns) -> FitResult:
     best = min(worth.values())
     both, single = laws["absolute and relative"], min(("absolute", "relative"), key=lambda name: worth[name])
     sigma = make_spread(*_get_variance(laws[single], int(single == "relative"), _PARTS[single]))
-    law = {"absolute": "additive", "relative": "relative"}[single]
-    unit = "weight" if law == "additive" else "1"
+    law, unit = {"absolute": ("additive", "weight"), "relative": ("relative", "1")}[single]
     weights = {
         "mismatch": FittedValue(law),
         "mismatch_sigma": make_value(sigma.value, unit, (sigma.low, sigma.high), len(t)),

@@ -151,7 +151,7 @@ def identify_reads(chip: RunningChip, taken: FreeReads, bench: SettlingBench | N
         wiring = get_wiring(bench or chip.setup.chip(programmed=chip.programmed))
         curve = InverseCurve(design.law, design.activation)
         law: Literal["relative", "additive"]
-        law = "additive" if "additive" in (devices.weights.mismatch, feedback.mismatch) else "relative"
+        law = "relative" if {devices.weights.mismatch, feedback.mismatch} == {"relative"} else "additive"
         found = estimate_spreads(wiring, taken, curve, chip.programmed, law, shared)
     except ValueError as error:
         raise FitError(f"nothing can be identified: {error}") from error
@@ -162,7 +162,7 @@ def _make_result(chip: RunningChip, found: IdentifiedSpreads, law: str, shared: 
     tables: dict[str, dict[str, FittedValue]] = {}
     for name, spread in found.spreads.items():
         table, key, unit = _PLACES[name]
-        if law == "additive" and key == "mismatch_sigma":
+        if law != "relative" and key == "mismatch_sigma":
             tables.setdefault(table, {})["mismatch"] = FittedValue("additive")
             unit = "weight"
         ends = spread.low, spread.high

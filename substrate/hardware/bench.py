@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..network.topology import Topology
 from ..ports import BOARD_PORTS, PORTS, Port
-from ..protocol import Bench, Budget, Nudge, Readout, SettlingResult, State, Status
+from ..protocol import Bench, Budget, Nudge, Readout, SettlingResult, State, Status, has_settled
 from .board import Board, BoardError, BoardInfo, Codes, Ending, Pulses
 from .counts import Transfers
 from .pulses import Mask, WriteLosses, make_pulses, pack_pulses, unpack_pulses
@@ -166,7 +166,7 @@ class HardwareBench(Bench):
         for name, layer in drive.items():
             whole[:, self.topology.columns[name]] = layer
         found = self._settle_driven(whole)
-        unsettled = int(np.count_nonzero(found.status > Status.SETTLED)) if self.tells_status else 0
+        unsettled = int(np.count_nonzero(~has_settled(found.status))) if self.tells_status else 0
         self._spend(Budget(probes=len(whole), probes_unsettled=unsettled))
         return found
 

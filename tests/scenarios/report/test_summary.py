@@ -49,7 +49,7 @@ def settled(status, steps=((3, 4), (5, 9))):
 
 
 def test_every_cause_in_the_ledger_and_every_remedy_has_words():
-    rules = {term for rule in RULES for term in getattr(rule, "terms", ())}
+    rules = {term for rule in RULES for term in getattr(rule, "terms", {}).values() if term}
     assert NAMES.keys() == {*TERMS, *CIRCUIT_TERMS, *rules}
     assert WORDS.keys() == REMEDIES.keys()
     assert PARTS.keys() < REMEDIES.keys()

@@ -123,6 +123,7 @@ KEYS = {
     Noise: (
         lambda **k: {"noise": Noise(**k)},
         {
+            "preset": [{"preset": "any"}],
             "thermal": [{"thermal": 0.01}, {"thermal": False}],
             "common": [{"common": 0.01}],
             "coloured": [{"coloured": 0.01}],

@@ -142,9 +142,13 @@ ALLOWED = {
     "learning/oracle/forecast.py:_predict_slow_read_variance": "weights of pairs of reads",
     "learning/oracle/nudge_path.py:NudgeForce.curve": "the digital readout",
     "learning/policies/low_rank.py": "outer products of what is written, whatever it stands for",
+    "learning/rules/layer_nudges.py:LayerNudges.forces": "fixed random readouts",
     "learning/rules/direct_feedback.py:DirectFeedback._project": "fixed random projections",
     "learning/oracle/matching.py": "covariances, from dense matrices of the whole chip",
     "scenarios/experiments/measure/tables.py:_make_signal_group": "nudges times errors",
+    "learning/oracle/frozen.py": "cells of dense connections, each with a variance of its own",
+    "learning/identification": "regressions of the rows of the whole chip on its activities",
+    "substrate/hardware/bench.py:compute_held_force": "the digital readout",
     "scenarios/data/measured_weights.py:_find_weight_columns": "columns of a text table",
 }
 

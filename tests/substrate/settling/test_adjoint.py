@@ -106,7 +106,7 @@ def test_settlings_and_reads_are_counted_and_an_early_read_is_refused():
         chip.read_errors()
     chip.settle_errors(y)
     chip.read_errors()
-    assert chip.budget.plus(before, -1) == Budget(settlings=3, settled_time=6.0, reads=3)
+    assert chip.budget.plus(before, -1) == Budget(settlings=3, settled_time=6.0, reads=3, elapsed=6.0)
     chip.set_input(x)
     with pytest.raises(ValueError, match="call settle_errors first"):
         chip.read_errors()
