@@ -28,7 +28,7 @@ FOUND: dict[str, Sample | Silent] = {
     ),
     **table("hardware.input", BOARD | {"hardware.input": {"scale": 1e-3}}, scale=2e-3, offset=0.1),
     **table("hardware.adc", BOARD | {"hardware.adc": {"scale": 1e-3}}, scale=2e-3, offset=0.0005),
-    **table("hardware.dac", BOARD | {"hardware.dac": {"scale": 1e-3}}, scale=2e-3, offset=0.0005),
+    **table("hardware.dac", BOARD | {"hardware.dac": {"scale": 1e-4}}, scale=5e-2, offset=0.0005),
     **table(
         "hardware.loss",
         LOSSY,
