@@ -1,4 +1,4 @@
-"""The law of frozen noise of cells, against measurements; variances of 150 draws scatter by some 12 % a mode."""
+"""The law of frozen noise of cells, against measurements; variances of 400 draws scatter by some 7 % a mode, and a layer has several."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from learning.oracle.frozen import predict_frozen_variance
 from learning.schemes.nodes import Centred
 from tests.networks import random_batch, random_chip
 
-DRAWS = 150
+DRAWS = 400
 SLOW = CellNoise(relative=0.01, spectrum="ou")
 SCHEME = Centred(beta=0.02)
 
@@ -35,6 +35,7 @@ def foretell(chip, x, y):
     return reference, predict_frozen_variance(chip, reference, x, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("storage", "parts"),
     [
@@ -52,7 +53,7 @@ def test_the_variance_of_estimates_is_that_of_the_law(storage, parts):
         found.append(estimate_error_vectors(chip, free, y, SCHEME).flat)
     measured = np.var(found, axis=0, ddof=1)
     for columns in chip.topology.columns.values():
-        assert measured[:, columns].sum() == pytest.approx(law[:, columns].sum(), rel=0.4)
+        assert measured[:, columns].sum() == pytest.approx(law[:, columns].sum(), rel=0.15)
 
 
 def test_what_moves_with_the_rest_point_is_a_part_of_it():
