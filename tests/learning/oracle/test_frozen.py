@@ -35,6 +35,25 @@ def foretell(chip, x, y):
     return reference, predict_frozen_variance(chip, reference, x, y)
 
 
+def test_the_law_is_the_sum_over_cells_of_what_each_alone_changes():
+    """Central differences of the error vectors at a vanishing nudge, cell by cell: no draw, no scatter."""
+    noisy = noisy_chip()
+    x, y = random_batch(noisy, 3)
+    _, law = foretell(noisy, x, y)
+    chip, total, size = noisy.variant(weights=WeightDevices()), np.zeros_like(law), 1e-4
+    for block, variances in noisy.compute_frozen_variances().items():
+        for cell in zip(*np.nonzero(variances), strict=True):
+            ends, change = [], np.zeros_like(variances)
+            change[cell] = size
+            for times in (1.0, -2.0):
+                chip.write({block: times * change})
+                measure_free(chip, x)
+                ends.append(compute_exact_errors(chip, y).ep)
+            chip.write({block: change})
+            total += variances[cell] * ((ends[0] - ends[1]) / (2.0 * size)) ** 2
+    np.testing.assert_allclose(law, total, rtol=1e-4, atol=1e-6 * total.max())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("storage", "parts"),
