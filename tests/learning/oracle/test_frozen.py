@@ -1,4 +1,4 @@
-"""The law of frozen noise of cells, against measurements; variances of 400 draws scatter by some 7 % a mode, and a layer has several."""
+"""The law of frozen noise of cells, against differences cell by cell, and against the scatter of 400 draws."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from learning.schemes.nodes import Centred
 from tests.networks import random_batch, random_chip
 
 DRAWS = 400
+"""Their variances scatter by some 7 % a unit, and a layer has several."""
 SLOW = CellNoise(relative=0.01, spectrum="ou")
 SCHEME = Centred(beta=0.02)
 
