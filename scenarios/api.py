@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from .language.migrate import migrate_file as migrate_file
     from .language.migrate import write_migrated as write_migrated
     from .language.places import PRESETS as PRESETS
-    from .language.places import find_catalogue as find_catalogue
     from .language.places import read_title as read_title
     from .language.starter import StarterError as StarterError
     from .language.starter import write_starter as write_starter
@@ -120,7 +119,6 @@ _MORE = {
     "print_sheet": "report.summary",
     "export_schema": "front.tools",
     "complete_key": "language.completion",
-    "find_catalogue": "language.places",
     "read_title": "language.places",
     "PRESETS": "language.places",
     "RefusalError": "language.files",

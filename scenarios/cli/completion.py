@@ -29,7 +29,7 @@ def write_completion_script(command: click.Command, shell: str) -> str:
 
 def complete_scenario(_context: click.Context, _option: click.Parameter, text: str) -> list[CompletionItem]:
     """Return bundled scenarios and files of TOML, and let the shell add folders where there is neither."""
-    found = {name: api.read_title(path) for name, path in api.find_catalogue().items() if name.startswith(text)}
+    found = {name: title for name, title in api.catalogue().items() if name.startswith(text)}
     files = [path for path in _list_beside(text) if path.suffix == ".toml"]
     # The shell forgets what stands before this one.
     items = [CompletionItem(text, type="file"), *_make_items(found.items())]
@@ -44,7 +44,9 @@ def complete_edit(_context: click.Context, _option: click.Parameter, text: str) 
 def complete_preset(_context: click.Context, _option: click.Parameter, text: str) -> list[CompletionItem]:
     """Return presets to start from."""
     found = (
-        (path.stem, api.read_title(path)) for path in sorted(api.PRESETS.glob("*.toml")) if path.stem.startswith(text)
+        (path.stem, api.read_title(path.read_text(encoding="utf-8")))
+        for path in sorted(api.PRESETS.glob("*.toml"))
+        if path.stem.startswith(text)
     )
     return _make_items(found)
 

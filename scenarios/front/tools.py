@@ -11,7 +11,7 @@ from ..language.files import list_preset_files
 from ..language.places import find_catalogue, read_title
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .compare import Comparison
     from .result import Result, SweepResult
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def catalogue() -> dict[str, str]:
     """Return the bundled scenarios, by name, each with its title."""
-    return {name: read_title(path) for name, path in find_catalogue().items()}
+    return _read_titles(find_catalogue())
 
 
 def list_presets() -> dict[str, dict[str, str]]:
@@ -28,7 +28,11 @@ def list_presets() -> dict[str, dict[str, str]]:
     from ..language.device_presets import list_device_presets
 
     groups = {"presets": list_preset_files(), "devices": list_device_presets()}
-    return {group: {path.stem: read_title(path) for path in paths} for group, paths in groups.items()}
+    return {group: _read_titles({path.stem: path for path in paths}) for group, paths in groups.items()}
+
+
+def _read_titles(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: read_title(path.read_text(encoding="utf-8")) for name, path in files.items()}
 
 
 def report(path: str | Path) -> list[Path]:

@@ -15,6 +15,7 @@ from devices.hardware import list_block_classes
 from .faults import Finding, Origin, ask_did_you_mean, find_similar, name_toml_type, shorten_text
 from .files import Origins, Tree, list_keys
 from .lines import Key, map_lines
+from .places import read_title
 
 DEVICE_PRESETS = Path(devices.__file__).parent / "presets"
 """Packaged devices, as ``update = { preset = "NAME" }``."""
@@ -122,7 +123,7 @@ def _parse_preset(path: Path, text: str) -> DevicePreset:
     data = tomllib.loads(text)
     sources = {name: PresetSource(**table) for name, table in data.pop("sources").items()}
     tables = {name: dict(_list_entries(table, "")) for name, table in data.items()}
-    return DevicePreset(path.stem, text.splitlines()[0].lstrip("# "), tables, sources)
+    return DevicePreset(path.stem, read_title(text), tables, sources)
 
 
 def _map_preset_lines(path: Path) -> dict[Key, int]:

@@ -20,7 +20,10 @@ def find_catalogue() -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda item: ("/" in item[0], item[0])))
 
 
-def read_title(path: Path) -> str:
-    """Return the comment in the first line of a scenario or preset."""
-    with path.open(encoding="utf-8") as file:
-        return file.readline().lstrip("# ").strip()
+def read_title(text: str) -> str:
+    """Return the comment in the first line of a scenario or preset; empty where it begins otherwise.
+
+    A line for editors, ``#:schema ...``, is no such comment.
+    """
+    first = text.partition("\n")[0]
+    return first.lstrip("# ").strip() if first.startswith("#") and not first.startswith("#:") else ""

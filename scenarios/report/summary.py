@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ..drawing.sheet import Sheet
 from ..experiments.kind import list_kinds
+from ..language.places import read_title
 from ..results.store import ResultData
 from ..results.views import list_changes, name_changed_group, select_change, select_latest
 from .answer import list_answers, list_remarks, make_answer
@@ -46,10 +47,7 @@ def _print_changes(result: ResultData, console: Console) -> None:
 
 def read_question(result: ResultData) -> str:
     """Return the comment in the first line of the scenario; empty where it begins otherwise."""
-    if "provenance" not in result.groups:
-        return ""
-    first, _, _ = str(result["provenance"]["scenario_toml"].data).partition("\n")
-    return first.lstrip("# ").strip() if first.startswith("#") else ""
+    return read_title(str(result["provenance"]["scenario_toml"].data)) if "provenance" in result.groups else ""
 
 
 def format_open_lines(path: Path) -> str:

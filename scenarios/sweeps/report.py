@@ -16,6 +16,7 @@ from ..drawing.sheet import KeyNumber, Sheet
 from ..drawing.space import PreparedFigure
 from ..drawing.style import render_svg
 from ..experiments.kind import ExperimentKind, find_kind
+from ..language.places import read_title
 from ..report.figures import write_svgs
 from ..report.page import FIGURES
 from ..report.summary import format_open_lines
@@ -101,10 +102,12 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
     write_file(path, render_page(content).encode("utf-8", "backslashreplace"))
 
 
+def _count(n: float, plan: SweepPlan) -> str:
+    return f"one {plan.replicate}" if n == 1 else f"n = {n:.0f} {plan.replicate}s"
+
+
 def _read_question(path: Path) -> str:
-    """Return the comment in the first line of a scenario; empty where there is none."""
-    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.exists() else ""
-    return first.lstrip("# ").strip() if first.startswith("#") else ""
+    return read_title(path.read_text(encoding="utf-8")) if path.exists() else ""
 
 
 def _list_key_numbers(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> list[KeyNumber]:
@@ -122,7 +125,7 @@ def _list_key_numbers(result: ResultData, plan: SweepPlan, outcomes: Sequence[Ou
         place = np.unravel_index(pick(found.mean), found.mean.shape)
         low, high, n = (float(one[place]) for one in (found.low, found.high, found.chips))
         interval = f", 95 % interval {low:.3g} to {high:.3g}{metric.unit}" if np.isfinite(low) else ""
-        told = f"{name} {words}, at {places[tuple(int(i) for i in place)]}{interval}, n = {n:.0f} {plan.replicate}s"
+        told = f"{name} {words}, at {places[tuple(int(i) for i in place)]}{interval}, {_count(n, plan)}"
         numbers.append(KeyNumber(f"{found.mean[place]:.3g}{metric.unit}", told))
     return numbers
 

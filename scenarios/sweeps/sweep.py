@@ -14,6 +14,7 @@ from substrate.engine.threads import count_available_threads
 from ..experiments.watch import Watch
 from ..language.faults import ScenarioFault
 from ..language.load import LoadedScenario
+from ..language.places import read_title
 from ..results import store
 from ..results.disk import remove_file, write_file
 from ..run.identity import compute_sweep_id
@@ -194,7 +195,9 @@ def _begin_sweep(loaded: LoadedScenario, folder: Path, plan: SweepPlan, watch: W
     watch.log_to(folder / LOG)
     write_plan(folder, plan)
     if not (folder / SCENARIO).exists():
-        write_file(folder / SCENARIO, relocate_paths(loaded, folder).to_toml().encode())
+        title = read_title(loaded.text)
+        text = relocate_paths(loaded, folder).to_toml()
+        write_file(folder / SCENARIO, (f"# {title}\n{text}" if title else text).encode())
 
 
 def _choose_points(plan: SweepPlan, outcomes: list[Outcome | None], options: SweepOptions) -> list[int]:

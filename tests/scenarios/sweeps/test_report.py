@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from scenarios.cli.main import main
 from scenarios.front.compare import find_different_keys, find_shared_metrics, make_comparison_sheets, read_side
+from scenarios.front.progress import Progress
 from scenarios.results import store
 from scenarios.results.points import PointStatus
 from scenarios.results.store import ResultData, StoreReadError, Variable
@@ -17,8 +18,9 @@ from scenarios.sweeps.folder import PlanDimension, SweepPlan
 from scenarios.sweeps.metric import find_metric, list_axes
 from scenarios.sweeps.point import Outcome
 from scenarios.sweeps.report import make_sweep_answer, write_sweep_report
+from scenarios.sweeps.sweep import SweepOptions, run_sweep
 
-from ..sweep_files import SWEEP, do_sweep
+from ..sweep_files import BASE, SWEEP, do_sweep, loaded_sweep
 
 SIGMA, BETA = "devices.feedback.mismatch_sigma", "learning.scheme.beta"
 LEVELS = {SIGMA: [0.0, 0.1, 0.4], BETA: [0.1, 1.0]}
@@ -212,6 +214,14 @@ def test_the_command_sweeps_merges_and_compares(done, monkeypatch):
     found = json.loads(command("compare", done / "out", done / "out", "--json").stdout)
     assert found["keys"] == {}
     assert len(found["metrics"]) == 18
+
+
+def test_the_page_begins_with_the_comment_that_the_scenario_begins_with(tmp_path):
+    loaded = loaded_sweep(tmp_path, base=f"# How much does a mismatch cost?\n{BASE}")
+    run_sweep(loaded, SweepOptions(tmp_path / "out", shard=(0, 12)), Progress(quiet=True))
+    merged = command("merge", tmp_path / "out")
+    assert merged.exit_code in (0, 3), merged.output
+    assert "<h1>How much does a mismatch cost?</h1>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_command_says_what_is_wrong(done, tmp_path):
