@@ -68,6 +68,9 @@ class WritePolicy(Parameters):
     kind: str
     """Which policy."""
 
+    title_keys: ClassVar[tuple[str, ...]] = ("kind",)
+    """Keys whose values name it in tables and figures."""
+
     counts_steps: ClassVar[bool] = False
     """Whether it hands on whole nominal steps."""
 

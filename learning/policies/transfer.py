@@ -99,6 +99,7 @@ class TransferWrites(WritePolicy):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     """Seed of the turns of `chopped`, beside that of the scenario; 0 to 2^63 - 1."""
 
+    title_keys: ClassVar[tuple[str, ...]] = ("kind", "version")
     counts_steps: ClassVar[bool] = True
     rescales: ClassVar[bool] = True
 

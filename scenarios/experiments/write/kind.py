@@ -52,7 +52,7 @@ class WriteKind(ExperimentKind[CompareWrites]):
         return flatten_metrics("write", last.groups.get("write", {}), _METRICS)
 
     def key_numbers(self, result: ResultData) -> list[KeyNumber]:
-        """Return cosine, largest term and pulses of the best policy."""
+        """Return cosine, limit and pulses of the best policy."""
         return list_write_numbers(select_latest(result)["write"])
 
     def is_void(self, result: ResultData) -> bool:

@@ -93,13 +93,15 @@ def make_write_group(chip: Chip, setup: Setup, plan: CompareWrites, found: Seque
 
 
 def label_policies(policies: Sequence[WritePolicy]) -> list[str]:
-    """Return a name of every policy: its kind, and the keys that tell it from the defaults or from others of it."""
+    """Return a name of every policy: its title, and the keys that tell it from the defaults or from others of it."""
     labels = []
     for policy in policies:
         fields = type(policy).model_fields
-        given = {k: v for k, v in policy if k not in ("kind", "seed") and v != fields[k].get_default()}
+        told = {*policy.title_keys, "seed"}
+        given = {k: v for k, v in policy if k not in told and v != fields[k].get_default()}
+        title = [str(getattr(policy, key)) for key in policy.title_keys]
         words = [f"{name} {_format_value(value)}" for name, value in given.items()]
-        labels.append(" ".join([policy.kind, *(["(" + ", ".join(words) + ")"] if words else [])]))
+        labels.append(" ".join([*title, *(["(" + ", ".join(words) + ")"] if words else [])]))
     return labels
 
 

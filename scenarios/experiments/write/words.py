@@ -76,30 +76,40 @@ def describe_limits(group: Group) -> str:
     if others:
         second = max(others, key=lambda k: cosine[k])
         text += f" ({names[second]}: {_format_cosine(cosine[second])})"
-    size = float(group["error"].data[place.policy, place.connection, place.term])
+    size, what, help_ = _find_limit(group, place)
     if size < _SMALL:
         return f"{text}; nothing limits it by more than {format_percent(_SMALL)} of the requests."
-    what, help_ = _LIMITS[str(group["term"].data[place.term])]
-    closed, rescaled = (bool(group[name].data[place.policy]) for name in ("reads_cells", "rescales"))
-    if (closed or rescaled) and cosine[place.policy] > 0.0:
-        size = float(np.sqrt(max(cosine[place.policy] ** -2 - 1.0, 0.0)))
-        what, help_ = _CLOSED if closed else _RESCALED
     return f"{text}. What limits it there is {what}, {format_percent(size)} of the requests; what would help: {help_}."
 
 
+def _find_limit(group: Group, place: WorstPlace) -> tuple[float, str, str]:
+    """Return what limits a policy in its worst connection: its size over the requests, what it is, what would help.
+
+    Terms of a policy that reads cells, or gives them scales of their own, undo each other: there the whole error is
+    told, ``sqrt(1/cosine^2 - 1)``.
+    """
+    size = float(group["error"].data[place.policy, place.connection, place.term])
+    cosine = float(np.nan_to_num(group["cosine"].data[place.policy, place.connection]))
+    closed, rescaled = (bool(group[name].data[place.policy]) for name in ("reads_cells", "rescales"))
+    if size >= _SMALL and (closed or rescaled) and cosine > 0.0:
+        return float(np.sqrt(max(cosine**-2 - 1.0, 0.0))), *(_CLOSED if closed else _RESCALED)
+    return size, *_LIMITS[str(group["term"].data[place.term])]
+
+
 def list_write_numbers(group: Group) -> list[KeyNumber]:
-    """Return cosine, largest term and pulses of the best policy in its worst connection."""
+    """Return cosine, what limits it and pulses of the best policy in its worst connection."""
     place = find_worst_place(group)
     where = f"{group['policy'].data[place.policy]}, connection {group['connection'].data[place.connection]}"
     n = f"n = {int(group['batches'].data)} batches"
-    size = float(group["error"].data[place.policy, place.connection, place.term])
-    term = str(group["term"].data[place.term]).replace("_", " ")
+    size, what, _ = _find_limit(group, place)
+    pulses = float(np.nansum(group["array_pulses"].data[place.policy, place.connection]))
     return [
         KeyNumber(
             _format_cosine(float(np.nan_to_num(group["cosine"].data[place.policy, place.connection]))),
             f"cosine to the requests of the best policy in its worst connection: {where}, {n}",
         ),
-        KeyNumber(format_percent(size), f"its largest term there, {term}, over the rms of the requests"),
+        KeyNumber(format_percent(size), f"of the requests there: {what}"),
+        KeyNumber(f"{pulses:.3g}", "pulses per weight there, in the mean over all arrays"),
     ]
 
 

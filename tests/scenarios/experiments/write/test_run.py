@@ -6,13 +6,14 @@ import pytest
 import nudgelab
 from learning.policies.accumulate import Accumulate
 from learning.policies.direct import Direct
+from learning.policies.transfer import TransferWrites
 from scenarios.build import make_setup
 from scenarios.data.datasets import read_outline
 from scenarios.experiments.estimate import estimate_workload
 from scenarios.experiments.write.run import iterate_batches, list_compared_policies
 from scenarios.experiments.write.sheets import make_cosine_sheet, make_cost_sheet, make_term_sheet
 from scenarios.experiments.write.tables import label_policies
-from scenarios.experiments.write.words import describe_limits, describe_remarks, find_worst_place
+from scenarios.experiments.write.words import describe_limits, describe_remarks, find_worst_place, list_write_numbers
 from scenarios.results.store import Variable
 
 CELLS = {"kind": "soft-bounds", "step": 0.002, "step_sigma": 0.2, "cycle_sigma": 0.5, "rounding": "stochastic"}
@@ -99,6 +100,9 @@ def test_the_answer_names_the_largest_term_of_the_worst_connection(result):
     best = np.array([[0.1] * 3, [0.2] * 3, [0.9] * 3])
     read = group | {"cosine": Variable(("policy", "connection"), best)}
     assert "its tolerance and its tries" in describe_limits(read)
+    for one in (made, read):
+        limit = list_write_numbers(one)[1]
+        assert f"{limit.value} of the requests; what would help" in describe_limits(one)
     still = group | {"error": Variable(("policy", "connection", "term"), np.zeros((3, 3, 9)))}
     assert "nothing limits" in describe_limits(still)
 
@@ -114,8 +118,9 @@ def test_remarks_tell_requests_below_a_step_and_cells_given_up(result):
 
 
 def test_policies_are_told_apart_by_what_is_not_usual():
-    policies = [Direct(), Accumulate(), Accumulate(threshold=2.5, seed=4)]
-    assert label_policies(policies) == ["direct", "accumulate", "accumulate (threshold 2.5)"]
+    policies = [Direct(), Accumulate(), Accumulate(threshold=2.5, seed=4), TransferWrites(rows=4)]
+    names = ["direct", "accumulate", "accumulate (threshold 2.5)", "transfer tt2 (rows 4)"]
+    assert label_policies(policies) == names
 
 
 def test_the_batches_are_those_of_a_training():
