@@ -59,9 +59,13 @@ def _make_key_idealiser(part: str, **values: object) -> Callable[[GradientSettin
     return change
 
 
+FINE_BITS = 24
+"""Bits of a readout converter that loses nothing."""
+
+
 def _refine_readout(setting: GradientSetting) -> GradientSetting:
-    """Return the setting with a readout converter of 24 bits; measured transitions belong to the coarser one."""
-    return _drop_measured_readout(_make_key_idealiser("converters.readout", bits=24)(setting), setting)
+    """Return the setting with a fine readout converter; measured transitions belong to the coarser one."""
+    return _drop_measured_readout(_make_key_idealiser("converters.readout", bits=FINE_BITS)(setting), setting)
 
 
 def _linearise_readout(setting: GradientSetting) -> GradientSetting:

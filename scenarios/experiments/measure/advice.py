@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from learning.oracle.ledger.remedies import FINE_BITS
 from substrate.chip.causes import DECLARED
 
 from ...results.store import Group
@@ -20,7 +21,7 @@ WORDS = {name: one.cause.cure for name, one in DECLARED.items() if one.cause.cur
     "longer-phases": "phases twice as long, or a hundredth of the tolerance",
     "neuron-speeds": "faster or better matched membranes",
     "double-precision": "double precision",
-    "bits": "more bits",
+    "bits": f"{FINE_BITS} bits",
     "linearity": "equal steps of the converter",
     "converter-spread": "smaller offset and gain errors of the converter",
     "pedestal": "a smaller pedestal",
