@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import ResultData
 from ..kind import ExperimentKind
 from ..measure.plan import Measure
 from ..metrics import flatten_metrics
-from .words import describe_board_remarks, describe_repeats, make_board_sheet, make_estimate_sheet
+from .words import (
+    describe_board_remarks,
+    describe_repeats,
+    list_board_numbers,
+    make_board_sheet,
+    make_estimate_sheet,
+)
 
 _METRICS = {
     "estimates": {"size", "spread", "snr", "cosine_single", "cosine_probed"},
@@ -22,6 +28,7 @@ class MeasuredChipKind(ExperimentKind[Measure]):
 
     name = "measured-chip"
     mark = "estimates"
+    main_figures = ("board",)
 
     def sentence(self, result: ResultData) -> str:
         """Return how well gradients repeat, and that nothing tells whether they are right."""
@@ -47,6 +54,10 @@ class MeasuredChipKind(ExperimentKind[Measure]):
         for path, names in _METRICS.items():
             found |= flatten_metrics(path, last[path], names)
         return found
+
+    def key_numbers(self, result: ResultData) -> list[KeyNumber]:
+        """Return the noise of one measurement where it is largest, what probes say there, and what was asked."""
+        return list_board_numbers(result)
 
     def is_void(self, result: ResultData) -> bool:
         """Tell whether no measurement gave an error vector."""

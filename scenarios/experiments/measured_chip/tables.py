@@ -52,7 +52,8 @@ def _describe_repeats(values: Array) -> tuple[float, float]:
     ``E |mean|^2 = |truth|^2 + V/R``: with `R` repeats of variance `V` the second part is taken off.
     """
     repeats = len(values)
-    spread = float(np.nanmean(np.var(values, axis=0, ddof=1))) if repeats > 1 else float("nan")
+    # Without what all have in common, equal measurements have a spread of exactly 0.
+    spread = float(np.nanmean(np.var(values - values[0], axis=0, ddof=1))) if repeats > 1 else float("nan")
     square = float(np.nanmean(np.mean(values, axis=0) ** 2)) - (spread / repeats if repeats > 1 else 0.0)
     return float(np.sqrt(max(square, 0.0))), float(np.sqrt(spread))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...boards.counts import LOSS_NAMES
-from ...drawing.sheet import Sheet
+from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import format_number, format_percent
 
@@ -25,15 +26,36 @@ def describe_repeats(result: ResultData) -> str:
         once = "was measured once, which tells nothing of its noise"
         told = once if np.isnan(ratio).all() else "is the same at every measurement, code for code"
         return f"Every error vector of this chip {told}. {_KNOWS_NOTHING} {_describe_probes(group, 0)}".strip()
-    worst = np.where(np.isnan(ratio), -np.inf, ratio).min(axis=1)
-    s = int(worst.argmax())
-    k = int(np.nanargmin(ratio[s]))
+    s, k = _find_worst_layer(ratio)
     text = (
         f"On this chip one measurement of an error vector with {group['scheme'].data[s]} has a signal-to-noise ratio "
         f"of {format_number(ratio[s, k])} in layer {group['layer'].data[k]}, the least of its layers: a cosine of "
         f"{group['cosine_single'].data[s, k]:.4f} to the mean of endlessly many. {_KNOWS_NOTHING}"
     )
     return f"{text} {_describe_probes(group, s)}".strip()
+
+
+def _find_worst_layer(ratio: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the best scheme and its noisiest layer."""
+    s = int(np.where(np.isnan(ratio), -np.inf, ratio).min(axis=1).argmax())
+    return s, int(np.nanargmin(ratio[s]))
+
+
+def list_board_numbers(result: ResultData) -> list[KeyNumber]:
+    """Return signal to noise and cosine to node perturbation of the worst layer, and the settlings it took."""
+    group, found = result["estimates"], []
+    s, layers = 0, group["layer"].data
+    if np.isfinite(group["snr"].data).any():
+        s, k = _find_worst_layer(group["snr"].data)
+        words = f"signal to noise of one measurement in layer {layers[k]}, the least, {group['scheme'].data[s]}"
+        found.append(KeyNumber(format_number(group["snr"].data[s, k]), words))
+    if "cosine_probed" in group and np.isfinite(group["cosine_probed"].data[s]).any():
+        cosine = group["cosine_probed"].data[s]
+        k = int(np.nanargmin(cosine))
+        most = f"its noise and size allow {group['cosine_allowed'].data[k]:.2f}"
+        words = f"cosine to node perturbation in layer {layers[k]}, the least; {most}"
+        found.append(KeyNumber(f"{cosine[k]:.2f}", words))
+    return [*found, KeyNumber(f"{int(result['board']['settlings'].data):,}", "settlings of one sample on the board")]
 
 
 def _describe_probes(group: Group, s: int) -> str:

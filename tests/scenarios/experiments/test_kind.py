@@ -48,6 +48,14 @@ def test_a_kind_with_circuits_is_run_and_told(name):
     assert {headline.group for headline in kind.headlines} <= set(kind.kept)
 
 
+@pytest.mark.parametrize("kind", list_kinds(), ids=lambda kind: kind.name)
+def test_a_page_of_every_kind_begins_with_a_figure_and_numbers(kind):
+    assert set(kind.main_figures) <= set(list_registered_figures())
+    assert kind.main_figures
+    assert type(kind).key_numbers is not ExperimentKind.key_numbers
+    assert kind.mark
+
+
 @pytest.mark.parametrize(
     ("groups", "name"),
     [

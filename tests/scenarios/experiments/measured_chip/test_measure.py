@@ -8,7 +8,10 @@ from learning.estimator import estimate_error_vectors, measure_free
 from learning.oracle.exact import compute_exact_errors
 from learning.oracle.ledger.statistics import compute_cosines
 from scenarios.build import make_any_setup
+from scenarios.drawing.space import WIDTHS
+from scenarios.experiments.measured_chip.kind import KIND
 from tests.scenarios.boards.scenarios_on_boards import MEASURE, TABLES, load_on_board
+from tests.scenarios.report.in_print import find_print_faults
 
 NOISE = 0.002
 NOISY = MEASURE | {"devices.noise.read": NOISE, "experiment.repeats": 12, "experiment.samples": 4}
@@ -55,8 +58,10 @@ def test_one_measurement_tells_nothing_of_noise():
     assert np.isfinite(found["estimates"]["size"].data).all()
 
 
-def test_a_chip_without_noise_repeats_code_for_code():
-    found = load_on_board(MEASURE).run()
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_a_chip_without_noise_repeats_code_for_code(repeats):
+    """The mean of three equal numbers is rounded."""
+    found = load_on_board(MEASURE | {"experiment.repeats": repeats}).run()
     assert "is the same at every measurement" in found.answer
     assert (found["estimates"]["spread"].data == 0.0).all()
 
@@ -85,3 +90,29 @@ def test_the_report_is_whole(tmp_path):
     assert any(path.name == "run.h5" for path in files)
     for words in ("Error vectors of one sample", "Gradients of the batch", "What was asked of the board"):
         assert words in text
+
+
+@pytest.mark.figures
+def test_the_figure_shows_the_cosines_and_what_probes_allow(measured):
+    figure = nudgelab.draw(measured, "board").figure
+    group, (single, probed) = measured["estimates"], figure.axes
+    assert np.allclose(single.lines[0].get_ydata(), group["cosine_single"].data[0], rtol=1e-12)
+    assert np.allclose(probed.lines[0].get_ydata(), group["cosine_probed"].data[0], rtol=1e-12)
+    bars = next(iter(probed.collections)).get_segments()
+    assert np.allclose([bar[0, 1] for bar in bars], group["cosine_allowed"].data, rtol=1e-12)
+    assert [find_print_faults(nudgelab.draw(measured, "board", width=width).figure) for width in WIDTHS] == [[], []]
+    assert "n = 4 samples, each measured 12 times" in measured.figures["board"].caption
+
+
+def test_without_repeats_and_probes_there_is_nothing_to_draw():
+    found = load_on_board(MEASURE | {"experiment.repeats": 1}).run()
+    assert "board" not in found.figures
+    assert [number.value for number in KIND.key_numbers(found.stored)] == [f"{int(found['board']['settlings'].data):,}"]
+
+
+def test_a_page_begins_with_noise_probes_and_settlings(measured):
+    group = measured["estimates"]
+    noise, probes, settlings = KIND.key_numbers(measured.stored)
+    assert float(noise.value) == pytest.approx(group["snr"].data.min(), rel=1e-3)
+    assert float(probes.value) == pytest.approx(group["cosine_probed"].data.min(), abs=0.005)
+    assert settlings.value == f"{int(measured['board']['settlings'].data):,}"
