@@ -43,11 +43,7 @@ SHORT = [
     "experiment.ledger.repeats=1",
 ]
 
-OF_SIZES = pytest.mark.parametrize(
-    "hidden",
-    [{"l1": 16, "l2": 12}, pytest.param({}, marks=[pytest.mark.slow, pytest.mark.figures])],
-    ids=["few units", "its own units"],
-)
+FEW = {"l1": 16, "l2": 12}
 
 PAPERS = sorted(CATALOGUE.glob("laborieux*/*.toml"))
 SMALL = [path for path in PAPERS if load_scenario(path).scenario.task.kind == "bundled"]
@@ -59,10 +55,19 @@ def name_of(path):
     return path.relative_to(CATALOGUE).with_suffix("").as_posix()
 
 
-def mark_engine(path):
-    """Return a path as a parameter; what needs JAX takes minutes to compile, and runs where that is asked for."""
-    jax = load_scenario(path).scenario.dynamics.engine == "jax"
-    return pytest.param(path, marks=[pytest.mark.jax] if jax else [], id=name_of(path))
+def list_sizes(path):
+    """Return a path with few hidden units, and with its own where these are others, which takes longer.
+
+    What needs JAX takes minutes to compile, and runs where that is asked for.
+    """
+    scenario = load_scenario(path).scenario
+    marks = [pytest.mark.jax] if scenario.dynamics.engine == "jax" else []
+    # A layer of an image keeps its size.
+    hidden = {name: units for name, units in FEW.items() if isinstance(scenario.network.layers.get(name), int)}
+    own = pytest.param(
+        path, {}, marks=[*marks, pytest.mark.slow, pytest.mark.figures], id=f"{name_of(path)}-its own units"
+    )
+    return [pytest.param(path, hidden, marks=marks, id=f"{name_of(path)}-few units"), *[own] * bool(hidden)]
 
 
 @pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
@@ -112,15 +117,12 @@ def reduced(tmp_path_factory):
         loaded = load_scenario(path, [*short, *edits])
         return run_scenario(loaded, RunOptions(tmp_path_factory.mktemp("reduced") / "out"), Progress(quiet=True))
 
-    def find(path, hidden):
-        layers = load_scenario(path).scenario.network.layers  # a layer of an image keeps its size
-        return run(path, *(f"network.layers.{k}={n}" for k, n in hidden.items() if isinstance(layers.get(k), int)))
-
-    return find
+    return lambda path, hidden: run(path, *(f"network.layers.{name}={units}" for name, units in hidden.items()))
 
 
-@OF_SIZES
-@pytest.mark.parametrize("path", [mark_engine(path) for path in BUNDLED if path not in SWEEPS])
+@pytest.mark.parametrize(
+    ("path", "hidden"), [size for path in BUNDLED if path not in SWEEPS for size in list_sizes(path)]
+)
 def test_scenario_runs(path, hidden, reduced):
     kind = load_scenario(path).scenario.experiment.kind
     if load_scenario(path).scenario.dynamics.engine == "jax":
@@ -169,9 +171,9 @@ def test_cifar_in_small_runs_on_the_images_of_a_user(tmp_path, monkeypatch):
     assert (metrics["homeostasis_loss"].data > 0.0).all(), "also before the trained chip has settled"
 
 
-@OF_SIZES
-def test_nudge_size_shows_the_orders(hidden, reduced):
-    result = store.read_result_file(reduced(CATALOGUE / "nudge-size.toml", hidden).folder / "run.h5")
+@pytest.mark.parametrize(("path", "hidden"), list_sizes(CATALOGUE / "nudge-size.toml"))
+def test_nudge_size_shows_the_orders(path, hidden, reduced):
+    result = store.read_result_file(reduced(path, hidden).folder / "run.h5")
     beta, kinds = result["signal"]["beta"].data, [text.split(",")[0] for text in result["ledger"]["scheme"].data]
     finite = result["ledger"]["relative"].data[..., list(result["ledger"]["term"].data).index("finite_nudge")]
     for kind, order in {"one-sided": 1, "centred": 2, "circle 4": 4, "circle 6": 6}.items():
