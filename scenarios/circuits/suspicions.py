@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from substrate.circuits.chip import CircuitChip
 from substrate.circuits.faults import find_doubtful_nodes
+from substrate.circuits.motion.modes import compute_slowest_time
+from substrate.protocol import has_settled
 
 from ..language.faults import Finding
+from ..results.views import format_quantity
 from ..schema.circuit.learning import CriticalShare
 from ..schema.circuit.network import LayeredNetwork
 from .setup import CircuitSetup
@@ -21,6 +25,9 @@ CLOSE = 0.5
 
 SOLVED = 5000
 """Nodes of layers up to which `check` finds the critical nudge: full matrices of more take it many seconds."""
+
+LASTING = 5.0
+"""Time constants of the slowest mode after which the charges of a settling are within 1 % of those at rest."""
 
 STEEP = 10.0
 """Voltage of inputs over that of targets from which on ideal diodes stand for real ones."""
@@ -53,7 +60,25 @@ def find_circuit_suspicions(setup: CircuitSetup) -> Iterator[Finding]:
         words = f"is {chips}, and all chips are equal: no device has a spread or noise"
         yield ("experiment", "chips"), words, 'take 1, or add devices.weights.mismatch_sigma = "5 %"'
     yield from _find_target_suspicions(setup)
+    yield from _find_short_settlings(setup)
     yield from _find_nudge_suspicions(setup)
+
+
+def _find_short_settlings(setup: CircuitSetup) -> Iterator[Finding]:
+    """Yield a time of settlings that is counted as energy, but too short for the first sample to come to rest."""
+    lasting, sizes = setup.scenario.energy.settling_time, len(setup.graph.circuit.nodes)
+    if lasting is None or not len(setup.data.x) or sizes > SOLVED or not len(setup.graph.circuit.capacitors.c):
+        return
+    chip = CircuitChip(setup.graph, setup.programmed, *setup.fabrication)
+    chip.set_input(np.asarray(setup.data.x[:1]))
+    if not has_settled(chip.settle().status).all() or chip.rest is None:
+        return
+    slowest = compute_slowest_time(chip.system(), chip.rest.voltages[0], chip.rest.clamped[0])
+    if lasting < LASTING * slowest:
+        share = f"is {lasting / slowest:.2g} time constants of the slowest mode, {format_quantity(slowest, 's')}"
+        words = f"{share}: the circuit is not at rest by then, and the energy is that of one that is"
+        # Rounded, and still long enough.
+        yield ("energy", "settling_time"), words, f"take {format_quantity(1.02 * LASTING * slowest, 's')} or more"
 
 
 def _find_nudge_suspicions(setup: CircuitSetup) -> Iterator[Finding]:

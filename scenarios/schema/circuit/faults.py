@@ -141,13 +141,14 @@ def _find_lattice_faults(lattice: Lattice) -> Iterator[Fault]:
 
 def _find_named_faults(network: GraphNetwork) -> Iterator[Fault]:
     """Yield what is wrong with elements and models by themselves."""
-    names = [element.name for element in network.elements]
+    names: set[str] = set()
     used = {getattr(element, "model", None) for element in network.elements}
     used |= {network.lattice.model} if network.lattice else set()
     for k, element in enumerate(network.elements):
         place = ("network", "elements", k)
-        if element.name in names[:k]:
+        if element.name in names:
             yield (*place, "name"), f"{element.name!r} stands there twice", "give every element a name of its own"
+        names.add(element.name)
         if element.between[0] == element.between[1]:
             yield (*place, "between"), "both ends are one node", "name two nodes"
         if element.kind == "conductor" and (element.resistance is None) == (element.conductance is None):

@@ -36,3 +36,16 @@ def test_what_is_probably_not_meant_is_told(tmp_path, base, changes, place, word
     found = list_suspicions(tmp_path, base, changes)
     assert [where for where, _ in found] == [place]
     assert words in found[0][1]
+
+
+@pytest.mark.parametrize("base", [LAYERS, LATTICE])
+def test_a_settling_that_is_too_short_for_its_energy_is_told(tmp_path, base):
+    slow = change(base, ("physical.capacitance", "1 nF"))
+    ((place, words, hint),) = find_circuit_suspicions(
+        set_up(change(slow, ("energy", {"settling_time": "1 ns"})), tmp_path)
+    )
+    assert place == ("energy", "settling_time")
+    assert "time constants of the slowest mode" in words
+    least = hint.removeprefix("take ").removesuffix(" or more")
+    assert list_suspicions(tmp_path, slow, ("energy", {"settling_time": least})) == []
+    assert list_suspicions(tmp_path, base, ("energy", {"settling_time": "1 ns"})) == []
