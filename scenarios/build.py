@@ -192,7 +192,7 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
         measured_converters={name: values[key] for name, key in CONVERTERS.items() if key in values},
     )
     first = Fabrication(scenario.seed, scenario.chip.instance)
-    faults = list(find_fabrication_faults(design, first, getattr(scenario.experiment, "chips", 1)))
+    faults = list(find_fabrication_faults(design, first, scenario.experiment.chip_count))
     if faults := [*faults, *find_cell_noise_faults(design, scenario.learning)]:
         raise make_scenario_error(loaded, faults)
     return Setup(

@@ -65,7 +65,7 @@ def compute_exact_errors(chip: Chip, target: Array) -> ExactErrors:
     target : array (batch, classes) or (batch, outputs)
         Targets of the cost.
     """
-    rest, linear, error = _linearise_at_rest(chip, target)
+    rest, linear, error = linearise_at_rest(chip, target)
     delta, correction = linear.adjoint(error), find_correction(chip, rest.activity)
     ep = linear.response(error, correction)
     if correction is None:
@@ -106,7 +106,7 @@ def make_exact_rule(chip: Chip) -> Rule:
     def gradient(samples: Samples) -> Gradient:
         x, target = samples.x, samples.target
         free = measure_free(chip, x, samples.ids, samples.epoch)
-        rest, linear, error = _linearise_at_rest(chip, target)
+        rest, linear, error = linearise_at_rest(chip, target)
         activity = {topology.input: x} | topology.split(rest.activity)
         delta = linear.adjoint(error)
         keep = rest.reached & np.isfinite(delta).all(axis=1)
@@ -141,8 +141,16 @@ def compute_exact_gradients(
     return blocks | {name: whole[name] / len(a) for name in lacking}
 
 
-def _linearise_at_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
-    """Return the equilibrium, the linear responses there, and the force on all units (batch, units)."""
+def linearise_at_rest(chip: Chip, target: Array) -> tuple[Equilibrium, Linearisation, Array]:
+    """Return the equilibrium of the clamped batch, the linear responses there, and the force on all units.
+
+    Parameters
+    ----------
+    chip : Chip
+        In its free state.
+    target : array (batch, classes) or (batch, outputs)
+        Targets of the cost.
+    """
     rest = find_equilibrium(chip)
     error = np.zeros_like(rest.state)
     output = chip.topology.columns[chip.topology.output]

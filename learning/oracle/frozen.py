@@ -83,7 +83,7 @@ def predict_frozen_variance(chip: Chip, reference: ExactErrors, x: Array, target
         slope = slopes[i]
         turn = np.divide(bend[i] * delta, slope**3, out=np.zeros_like(slope), where=np.abs(slope) > _FLAT)
         middle = turn[:, None] * response
-        middle[output] += _curve_cost(chip.readout, a[output], target[i]) @ response[output]
+        middle[output] += compute_cost_curvature(chip.readout, a[output], target[i]) @ response[output]
         found[i] = _sum_cells(response, response @ middle, a, delta, x[i], cells)
     return found
 
@@ -104,7 +104,7 @@ def _sum_cells(response: Array, through: Array, a: Array, delta: Array, x: Array
     return np.asarray(total)
 
 
-def _curve_cost(readout: Readout | None, output: Array, target: Array) -> Array:
+def compute_cost_curvature(readout: Readout | None, output: Array, target: Array) -> Array:
     """Return the curvature ``C''`` of the cost of one sample, (outputs, outputs)."""
     if readout is None:
         return np.eye(len(target))

@@ -47,7 +47,7 @@ def find_search_faults(experiment: ExperimentPlan, rule: LearningRule) -> list[W
     """Return why the size of a nudge cannot be found by measuring."""
     if not experiment.finds_sizes:
         hint = "give beta a number; measure, nudge and train can find one"
-        return [(f'beta = "auto" is found by measuring gradients, and {experiment.kind} measures none', hint)]
+        return [(f'beta = "auto" is found by a search, and {experiment.kind} makes none', hint)]
     if isinstance(rule, Dyadic) or not rule.needs_scheme:
         words = f'beta = "auto": the rule {rule.kind} does not nudge'
         return [(words, "give beta a number, which it does not use, or leave the scheme out")]

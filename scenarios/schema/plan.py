@@ -8,11 +8,17 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from devices.hardware import Devices
 from devices.parameters import Parameters
 from learning.policies.policy import WritePolicy
 from learning.rules.rule import LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
+
+from .network import Network
+
+Faults = list[tuple[tuple[str, ...], str, str]]
+"""Keys below a table, messages and hints."""
 
 
 class Record(Parameters):
@@ -140,6 +146,11 @@ class ExperimentPlan(Parameters):
         return getattr(self, "change", None) or ()
 
     @property
+    def chip_count(self) -> int:
+        """How many fabricated chips it takes, from ``chip.instance`` on."""
+        return int(getattr(self, "chips", 1))
+
+    @property
     def compared_policies(self) -> Sequence[WritePolicy]:
         """Write policies that it compares, beside that of the scenario."""
         return ()
@@ -158,12 +169,31 @@ class ExperimentPlan(Parameters):
         """Return the schemes that are measured, from those of the scenario."""
         return schemes
 
+    def find_design_faults(
+        self,
+        network: Network,  # noqa: ARG002
+        devices: Devices,  # noqa: ARG002
+        passive: bool,  # noqa: ARG002
+    ) -> Faults:
+        """Return what does not go with the chip: key below ``[experiment]``, message and hint.
+
+        Parameters
+        ----------
+        network : Network
+            Layers, connections and activation.
+        devices : Devices
+            Imperfections.
+        passive : bool
+            Whether cells load the units.
+        """
+        return []
+
     def faults(
         self,
         schemes: Sequence[Scheme],  # noqa: ARG002
         dynamics: Dynamics,  # noqa: ARG002
         mirror: bool,  # noqa: ARG002
-    ) -> list[tuple[tuple[str, ...], str, str]]:
+    ) -> Faults:
         """Return what does not fit the rest of the scenario: key below ``[experiment]``, message and hint.
 
         Parameters

@@ -170,6 +170,9 @@ class ScenarioSpec(ScenarioHead):
         if self.energy.per_pulse and self.devices.update is None:
             hint = 'add devices.update = { kind = "constant-step", step = 0.001 }'
             found.append((("energy", "per_pulse"), "writes have no pulses", hint))
+        passive = self.physical is not None and self.physical.synapse == "passive"
+        faults = self.experiment.find_design_faults(network, devices, passive)
+        found += [(("experiment", *place), message, hint) for place, message, hint in faults]
         return found + find_hardware_faults(self)
 
     @property

@@ -55,7 +55,7 @@ def test_a_training_and_a_study_find_their_size(tmp_path):
     [
         (('learning.scheme={kind="random-sign", beta="auto"}',), "needs constant nudges of a known order"),
         (('learning.scheme={kind="centred", beta=0.1, probe=0.2}',), 'belong to beta = "auto"'),
-        ((AUTO, 'experiment={kind="settle"}'), "measures none"),
+        ((AUTO, 'experiment={kind="settle"}'), "makes none"),
         ((AUTO, 'learning.rule="dyadic"'), "does not nudge"),
         ((AUTO, 'experiment={kind="nudge", betas=[0.1]}'), "exclude each other"),
     ],

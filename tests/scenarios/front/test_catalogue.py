@@ -26,6 +26,7 @@ REDUCED = {
         "experiment.read_noise=[0.01]",
         "experiment.in_silico_epochs=1",
     ],
+    "copy": ["experiment.chips=2", "experiment.epochs=1", "task.samples=60", "experiment.recover.epochs=1"],
     "settle": ["experiment.record.every_steps=200"],
     "train": [
         "experiment.samples=40",
@@ -142,6 +143,9 @@ def test_scenario_runs(path, hidden, reduced):
         return
     if kind == "rivals":
         assert np.isfinite(result["rivals"]["loss_mean"].data).all()
+        return
+    if kind == "copy":
+        assert np.isfinite(result["copy"]["loss_recovered"].data).all()
         return
     if load_scenario(path).scenario.hardware is not None:
         assert kind == "train" or (result["estimates"]["size"].data > 0.0).all()

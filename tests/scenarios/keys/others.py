@@ -283,6 +283,7 @@ for _kind in ("settle", "measure", "train"):
     _beside = {"experiment": {"kind": _kind}, "task.batch": 2} | RECORDED | _record
     FOUND |= table(f"experiment[{_kind}].record", _beside, **_RECORD)
     FOUND |= table(f"experiment[{_kind}].record", _beside | LONG, limit_mb=refused(1, "the limit is 1 MiB"))
+_SPREAD = {"devices.weights.mismatch_sigma": 0.2}
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "settle": ({}, {}),
     "measure": ({"samples": 3}, {"samples": 2, "interactions": True, "repeats": at(3, devices__noise__read=0.02)}),
@@ -305,6 +306,20 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"batches": 4, "frozen": False},
     ),
     "evaluate": ({"chips": 2}, {"chips": 3, "samples": 2}),
+    "copy": (
+        {"chips": 2, "epochs": 1},
+        {
+            "chips": 3,
+            "epochs": 2,
+            "weights": at("measured", devices__weights__mismatch_sigma=0.2),
+            "calibrate": at("affine", devices__weights__mismatch_sigma=0.2),
+            "reads": at(
+                4, experiment={"kind": "copy", "chips": 2, "weights": "measured"}, devices__weights__mismatch_sigma=0.2
+            ),
+            "samples": 3,
+            "test_samples": 2,
+        },
+    ),
     "rivals": (
         {
             "rivals": [{"rule": "dfa"}, {"start": "deployed"}],
@@ -328,6 +343,14 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 for _kind, (_needs, _own) in KINDS.items():
     _other = {"kind": "measure" if _kind != "measure" else "settle"}
     FOUND |= table(f"experiment[{_kind}]", {"experiment": {"kind": _kind} | _needs}, kind=_other, **_own)
+FOUND |= table(
+    "experiment[copy].recover",
+    {"experiment": {"kind": "copy", "chips": 2, "epochs": 1, "recover": {"epochs": 1}}, "task.batch": 2} | _SPREAD,
+    cells="readout",
+    epochs=2,
+    every_batches=1,
+    rate=0.3,
+)
 _WIDER = {"set": {"devices.feedback.mismatch_sigma": 0.1}}
 FOUND |= table(
     "experiment[measure].change",

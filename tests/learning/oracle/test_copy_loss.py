@@ -1,0 +1,124 @@
+"""The law of the loss of copies: against differences cell by cell, orders of the rest, and draws of many chips."""
+
+import numpy as np
+import pytest
+
+from devices.neuron.membrane import NeuronDevices
+from devices.programming.laws import SoftBounds
+from devices.synapse.cell import FeedbackDevices, WeightDevices
+from learning.estimator import measure_free
+from learning.oracle.copy_loss import compute_copy_loss, find_unknown_causes
+from learning.oracle.exact import make_exact_rule
+from learning.training import Samples, evaluate
+from substrate.chip.chip import Chip
+from substrate.chip.design import Fabrication
+from tests.networks import random_batch, random_chip
+
+SIGMAS = 5.0
+"""Standard errors of a mean that count as agreement: a false alarm in 1.7 million."""
+
+
+def make_chip(storage="independent", sigma=0.0, scale=1.5, **parts):
+    parts = {"weights": WeightDevices(mismatch_sigma=sigma), "feedback": FeedbackDevices(storage=storage)} | parts
+    return random_chip(scale=scale, symmetric=storage != "independent", dynamics={"mode": "equilibrium"}, **parts)
+
+
+def copy_onto(chip, instance, asked):
+    return Chip(chip.design, asked, Fabrication(0, instance), 1)
+
+
+def program_backwards(chip, wanted):
+    """Return what to ask of a chip of relative spread so that its effective weights are the wanted ones."""
+    cells = {c.block: chip.effective[c.block] / chip.programmed[c.block] for c in chip.topology.connections}
+    return dict(wanted) | {name: wanted[name] / gain for name, gain in cells.items()}
+
+
+def find_diagonal(chip, x, y, block, size=1e-4):
+    """Return the second derivatives of the loss by every cell of a block, from differences of exact gradients."""
+    found = np.zeros(chip.programmed[block].shape)
+    for cell in np.ndindex(found.shape):
+        step = np.zeros(found.shape)
+        step[cell] = size
+        moved = [chip.reprogrammed({block: chip.programmed[block] + sign * step}) for sign in (1.0, -1.0)]
+        ends = [make_exact_rule(one)(Samples(x, y)).blocks[block][cell] for one in moved]
+        found[cell] = (ends[0] - ends[1]) / (2.0 * size)
+    return found
+
+
+@pytest.mark.parametrize("parts", [{}, {"activation": "tanh", "cost": "mse"}])
+def test_the_spread_is_half_the_sum_of_second_derivatives_times_variances(parts):
+    """Additive spread of all cells, so that the law is the trace of the weights: no draw, no scatter."""
+    ideal = make_chip(**parts)
+    x, y = random_batch(ideal, 3)
+    assert compute_copy_loss(ideal, [], x, y, ideal.programmed).spread == 0.0
+    chip = make_chip(weights=WeightDevices(mismatch="additive", mismatch_sigma=0.02), **parts)
+    off = {c.block: chip.programmed[c.block] - chip.effective[c.block] for c in chip.topology.connections}
+    chip = chip.reprogrammed({name: chip.programmed[name] + change for name, change in off.items()})
+    law = compute_copy_loss(chip, [], x, y, ideal.programmed)
+    trace = sum(find_diagonal(ideal, x, y, c.block).sum() for c in ideal.topology.connections)
+    assert law.spread == pytest.approx(0.5 * 0.02**2 * trace, rel=1e-5)
+    assert abs(law.shift) < 1e-12
+
+
+@pytest.mark.parametrize("parts", [{}, {"activation": "tanh", "cost": "mse"}])
+def test_what_the_second_order_leaves_falls_as_the_third_power_of_the_spread(parts):
+    sizes, rests = 0.04 * 0.5 ** np.arange(5), []
+    for sigma in sizes:
+        gains = WeightDevices(mismatch_sigma=sigma, gain_sigma=sigma)
+        chip = make_chip(weights=gains, neurons=NeuronDevices(offset_sigma=sigma), **parts)
+        x, y = random_batch(chip, 4)
+        copies = [copy_onto(chip, instance, chip.programmed) for instance in (1, 2, 3)]
+        losses = [evaluate(one, x, y)["loss"] for one in (chip, *copies)]
+        found = compute_copy_loss(chip, copies, x, y, chip.programmed).second_order
+        rests.append(np.linalg.norm(np.array(losses[1:]) - losses[0] - found))
+    slope = np.polyfit(np.log(sizes), np.log(rests), 1)[0]
+    assert slope == pytest.approx(3.0, abs=0.15), rests
+
+
+@pytest.mark.parametrize("storage", ["independent", "copied", "shared-device"])
+def test_copies_lose_what_is_expected_of_them(storage):
+    """Relative spread, gains of paths and offsets of 300 chips; without the noise of samples, whose loss is told."""
+    cells = WeightDevices(mismatch_sigma=0.02, gain_sigma=0.01)
+    chip = make_chip(storage, scale=1.0, weights=cells, neurons=NeuronDevices(offset_sigma=0.02))
+    x, y = random_batch(chip, 4)
+    copies = [copy_onto(chip, instance, chip.programmed) for instance in range(1, 301)]
+    law = compute_copy_loss(chip, copies, x, y, chip.programmed)
+    found = law.second_order
+    error = found.std(ddof=1) / np.sqrt(len(found))
+    assert abs(found.mean() - law.shift - law.spread) < SIGMAS * error
+    assert law.spread > 0.0
+
+
+def test_weights_that_were_trained_against_errors_cost_twice_what_measured_ones_do():
+    """At a minimum, over 300 trained chips: the errors that a copy lacks cost in the mean what its own errors do."""
+    sigma, plain = 0.02, make_chip(activation="tanh", cost="mse")
+    x, _ = random_batch(plain, 4)
+    y = measure_free(plain, x).activity["out"]  # the loss is 0 and its gradient, too
+    shifts, spreads = [], []
+    for instance in range(300):
+        chip = make_chip(sigma=sigma, activation="tanh", cost="mse", instance=instance)
+        asked = program_backwards(chip, plain.programmed)
+        trained = chip.reprogrammed(asked)
+        programmed, measured = (compute_copy_loss(trained, [], x, y, w) for w in (asked, plain.programmed))
+        assert abs(measured.shift) < 1e-12 * measured.spread + 1e-15
+        shifts.append(programmed.shift)
+        spreads.append(measured.spread)
+        assert programmed.spread == pytest.approx(measured.spread, rel=0.1)
+    assert np.ptp(spreads) < 1e-6 * spreads[0]  # the same weights are felt on all of them
+    # 3 sigma^2 is what the square of 1/(1 + e) has more than that of e.
+    error = np.std(shifts, ddof=1) / np.sqrt(len(shifts)) + 5.0 * sigma**2 * spreads[0]
+    assert abs(np.mean(shifts) - spreads[0]) < SIGMAS * error
+    assert error < 0.1 * spreads[0]
+
+
+def test_what_the_law_does_not_know_is_named():
+    assert find_unknown_causes(make_chip(sigma=0.1, neurons=NeuronDevices(offset_sigma=0.1, tau_sigma=0.1))) == []
+    update = SoftBounds(step=0.01, w_max=1.0, w_min=-1.0)
+    assert find_unknown_causes(make_chip(update=update)) == []
+    unknown = {
+        "neurons.gain_sigma or slope_sigma": {"neurons": NeuronDevices(slope_sigma=0.1)},
+        "noise of writes": {"update": update.model_copy(update={"write_noise": 1.0})},
+        "the law of hopfield units": {"law": "hopfield", "scale": 0.3},
+    }
+    for words, parts in unknown.items():
+        assert find_unknown_causes(make_chip(**parts)) == [words]
