@@ -11,11 +11,11 @@ independent, of variance `V`, so have in the mean, with ``G = S^T (q + C) S``,
 
     ``E dL = 1/2 sum_ij V_ij H_ij,ij``,    ``H_ij,ij = G_ii a_j^2 + 2 delta_i S_ji a_j``.
 
-A device that is read both ways has one error in two directions, and twice ``V_ij H_ij,ji`` is added. What copies have in
-common is a change `dW` of its own: the errors of the trained chip, which its weights were trained against, and which
-copies of its programmed weights lack. At a minimum, with relative spread of all cells, it costs in the mean over trained
-chips what the errors of the copies do: ``E dL = 1/2 sum_ij H_ij,ij sigma^2 W_ij^2`` times 2, for copies of measured
-weights times 1. Additive law, dense connections.
+A device that is read both ways has one error in two directions, and twice ``V_ij H_ij,ji`` is added. What copies have
+in common is a change `dW` of its own: the errors of the trained chip, which its weights were trained against, and which
+copies of its programmed weights lack. At a minimum, with relative spread of all cells, it costs in the mean over
+trained chips what the errors of the copies do: ``E dL = 1/2 sum_ij H_ij,ij sigma^2 W_ij^2`` times 2, for copies of
+measured weights times 1. Additive law, dense connections.
 """
 
 from __future__ import annotations

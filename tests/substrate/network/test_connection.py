@@ -147,6 +147,8 @@ ALLOWED = {
     "learning/oracle/matching.py": "covariances, from dense matrices of the whole chip",
     "scenarios/experiments/measure/tables.py:_make_signal_group": "nudges times errors",
     "learning/oracle/frozen.py": "cells of dense connections, each with a variance of its own",
+    "learning/oracle/copy_loss.py": "second derivatives by cells of dense connections",
+    "learning/copying/trims.py": "regressions of the rows of dense connections on the activities of the chip",
     "learning/identification": "regressions of the rows of the whole chip on its activities",
     "substrate/hardware/bench.py:compute_held_force": "the digital readout",
     "scenarios/data/measured_weights.py:_find_weight_columns": "columns of a text table",
