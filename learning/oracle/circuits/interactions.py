@@ -8,7 +8,8 @@ asymmetry of transistors and of the metric.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,9 @@ from substrate.circuits.layered.chip import LayeredChip
 from substrate.protocol import has_settled
 
 from ...circuits.coupled import Coupled
-from ..ledger.interactions import ChipErrors, Interactions, MeasuredErrors, compare_causes, list_cause_sets
+from ..ledger.errors import Causes, ChipErrors, MeasuredErrors
+from ..ledger.interactions import Interactions, compare_causes, list_cause_sets
+from ..ledger.pairs import measure_pairs
 from .ledger import CircuitTrial, find_unit, find_vector
 
 Array = NDArray[np.float64]
@@ -43,7 +46,7 @@ def find_circuit_causes(chip: AnyCircuitChip) -> list[str]:
 
 
 def measure_circuit_interactions(
-    chip: AnyCircuitChip, trial: CircuitTrial, repeats: int, say: Say
+    chip: AnyCircuitChip, trial: CircuitTrial, repeats: int, say: Say, layers: Sequence[slice]
 ) -> list[Interactions]:
     """Measure the trial with every cause alone, and with every cause removed; one result per scheme.
 
@@ -57,14 +60,22 @@ def measure_circuit_interactions(
         Measurements with noise of their own, of every circuit on which two of them differ.
     say : callable
         Is told which circuit is measured next.
+    layers : sequence of slice
+        Nodes of every part that weighs the same where pairs of causes are chosen.
     """
-    names, bench = find_circuit_causes(chip), MeasuredErrors({}, [])
-    for words, present in list_cause_sets(names).items():
+    names, every = find_circuit_causes(chip), MeasuredErrors({}, [])
+
+    def measure(bench: MeasuredErrors, words: str, present: Causes) -> None:
         if present not in bench.found:
             say(f"interactions: {words}")
             _measure(bench, _keep_causes(chip, names, present), present, trial, repeats)
-    acting = [name for name in names if _acts(bench, name, names)]
-    return [compare_causes(_select(bench, names, acting), acting, s) for s in range(len(trial.schemes))]
+
+    for words, present in list_cause_sets(names).items():
+        measure(every, words, present)
+    acting = [name for name in names if _acts(every, name, names)]
+    bench = _select(every, names, acting)
+    measure_pairs(bench, acting, layers, partial(measure, bench))
+    return [compare_causes(bench, acting, s) for s in range(len(trial.schemes))]
 
 
 def _list_device_keys(design: CircuitDesign) -> list[str]:

@@ -9,6 +9,10 @@ removed     ``E(all) - E(all but c)``: what the full chip gains without it
 interaction ``E(all) - E({}) - sum_c (E({c}) - E({}))``: 0 if causes only add up
 =========== ==================================================================
 
+All are differences of vectors, sample by sample, and their sizes are norms: sizes of additive causes need not add up to
+the size of their sum. An interaction is not small if a cause acts as strongly as alone in another direction, as the
+rounding of a converter does on any other chip. `learning.oracle.ledger.pairs` tells which causes make it.
+
 The causes are those of the chip (`substrate.chip.causes`), but the writes where no error vector feels them, and
 settling and precision where these are not ideal. What is left with no cause at all, ``E({})``, is the finite nudge and
 the asymmetry of the programmed weights. Membranes with noise need an end by the clock: then every chip settles as the
@@ -18,6 +22,7 @@ scenario says. Every repeat uses the same draws on every chip, so that differenc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +36,8 @@ from substrate.settling.completion import make_dynamics_complete
 
 from ...schemes.scheme import QuasiStaticSwing, Scheme, Swing
 from ..exact import compute_exact_errors
+from .errors import Causes, ChipErrors, MeanError, MeasuredErrors, weigh_cause, weigh_interaction
+from .pairs import Pair, measure_pairs, weigh_rest
 from .runs import (
     Mask,
     Trial,
@@ -40,18 +47,21 @@ from .runs import (
     run_trial,
     stop_swinging_nudges,
 )
-from .vectors import compute_sample_moments
 
 Array = NDArray[np.float64]
 
 
-class MeanError(NamedTuple):
-    """An error vector as the mean over the repeats; arrays (batch, units)."""
+class PairErrors(NamedTuple):
+    """What two causes make together, and what there is without that."""
 
-    value: Array
+    own: MeanError
+    """What they make only together, on a chip that has no other cause."""
 
-    variance: Array
-    """Variance of the mean; 0 where nothing is random, NaN for a single random repeat."""
+    left: MeanError
+    """The interaction of all causes without it."""
+
+    repaired: MeanError | None
+    """The error of the chip without both causes; None: not measured."""
 
 
 class Interactions(NamedTuple):
@@ -71,6 +81,15 @@ class Interactions(NamedTuple):
 
     left: MeanError
     """The interaction."""
+
+    repaired: dict[str, MeanError]
+    """``E(all but c)``, by cause."""
+
+    without: dict[str, MeanError]
+    """The interaction of the chip without a cause, by cause."""
+
+    pairs: dict[Pair, PairErrors]
+    """Pairs that were measured."""
 
     keep: Mask
     """Samples that every chip could measure, (batch,)."""
@@ -108,11 +127,16 @@ def measure_interactions(
     names = find_acting_causes(chip, trial.schemes)
     trial = trial._replace(mirror=has_conjugate_answers(chip.design.devices), whole=True)
     bench = _MeasuredChips(chip, trial, repeats, {}, MeasuredErrors({}, []))
-    for words, present in list_cause_sets(names).items():
+
+    def measure(words: str, present: Causes) -> None:
         if present not in bench.errors.found:
             if say is not None:
                 say(f"interactions: {words}")
             bench.measure(present)
+
+    for words, present in list_cause_sets(names).items():
+        measure(words, present)
+    measure_pairs(bench.errors, names, list(chip.topology.columns.values()), measure)
     return [compare_causes(bench.errors, names, s) for s in range(len(trial.schemes))]
 
 
@@ -122,36 +146,6 @@ def list_cause_sets(names: Sequence[str]) -> dict[str, frozenset[str]]:
     chips = {"ideal": frozenset[str](), "all causes": everything}
     chips |= {f"{name} alone": frozenset({name}) for name in names}
     return chips | {f"all but {name}": everything - {name} for name in names}
-
-
-class ChipErrors(NamedTuple):
-    """Errors of one chip."""
-
-    repeats: list[list[Array]]
-    """By scheme and repeat, (batch, units)."""
-
-    random: bool
-
-
-class MeasuredErrors(NamedTuple):
-    """What was measured of chips that have some of the causes."""
-
-    found: dict[frozenset[str], ChipErrors]
-    """By their causes."""
-
-    settled: list[Mask]
-    """Samples that settled, of every run."""
-
-    def mean(self, parts: dict[frozenset[str], float], s: int) -> MeanError:
-        """Return the mean of a weighted sum of errors, repeat by repeat, for scheme `s`."""
-        chosen = [(weight, self.found[present].repeats[s]) for present, weight in parts.items() if weight != 0.0]
-        count = max((len(errors) for _, errors in chosen), default=1)
-        nothing = np.zeros_like(self.found[frozenset()].repeats[s][0])
-        with np.errstate(invalid="ignore"):
-            sums = [sum((w * errors[r % len(errors)] for w, errors in chosen), nothing) for r in range(count)]
-        value, variance = compute_sample_moments(sums)
-        random = any(self.found[present].random for present, weight in parts.items() if weight != 0.0)
-        return MeanError(value, variance / count if random else nothing)
 
 
 class _MeasuredChips(NamedTuple):
@@ -209,20 +203,28 @@ def _has_same_weights(a: Chip, b: Chip) -> bool:
 def compare_causes(bench: MeasuredErrors, names: Sequence[str], s: int) -> Interactions:
     """Return the comparison for scheme `s`, of chips with the causes of `list_cause_sets`."""
     everything, ideal = frozenset(names), frozenset[str]()
-    single = {name: frozenset({name}) for name in names}
-    # full - ideal - sum (alone - ideal); sets that coincide cancel exactly.
-    left: dict[frozenset[str], float] = {}
-    for present, weight in [
-        (everything, 1.0),
-        (ideal, len(names) - 1.0),
-        *((alone, -1.0) for alone in single.values()),
-    ]:
-        left[present] = left.get(present, 0.0) + weight
+    whole = weigh_interaction(everything)
     return Interactions(
         base=bench.mean({ideal: 1.0}, s),
         full=bench.mean({everything: 1.0}, s),
-        alone={name: bench.mean({alone: 1.0, ideal: -1.0}, s) for name, alone in single.items()},
-        removed={name: bench.mean({everything: 1.0, everything - {name}: -1.0}, s) for name in names},
-        left=bench.mean(left, s),
-        keep=np.logical_and.reduce(bench.settled),
+        alone={name: bench.mean(weigh_cause(frozenset({name}), name), s) for name in names},
+        removed={name: bench.mean(weigh_cause(everything, name), s) for name in names},
+        left=bench.mean(whole, s),
+        repaired={name: bench.mean({everything - {name}: 1.0}, s) for name in names},
+        without={name: bench.mean(weigh_interaction(everything - {name}), s) for name in names},
+        pairs={
+            pair: _compare_pair(bench, names, pair, s)
+            for pair in combinations(names, 2)
+            if frozenset(pair) in bench.found
+        },
+        keep=bench.keep,
+    )
+
+
+def _compare_pair(bench: MeasuredErrors, names: Sequence[str], pair: Pair, s: int) -> PairErrors:
+    rest = frozenset(names).difference(pair)
+    return PairErrors(
+        own=bench.mean(weigh_interaction(frozenset(pair)), s),
+        left=bench.mean(weigh_rest(names, pair), s),
+        repaired=bench.mean({rest: 1.0}, s) if rest in bench.found else None,
     )

@@ -11,7 +11,13 @@ from ...results.store import Group
 from ..kind import COMPLETE, Batch, CircuitWork, Ending
 from ..measure.words import find_largest_cause
 from .plans import CircuitMeasure
-from .tables import Schemes, make_circuit_interaction_groups, make_circuit_measure_groups, make_circuit_remedy_group
+from .tables import (
+    Schemes,
+    find_columns,
+    make_circuit_interaction_groups,
+    make_circuit_measure_groups,
+    make_circuit_remedy_group,
+)
 
 
 def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
@@ -26,7 +32,8 @@ def run_measurement(work: CircuitWork) -> tuple[dict[str, Group], Ending]:
     chip = found.chip
     groups = make_circuit_measure_groups(setup, chip, batch, schemes, found)
     if plan.interactions:
-        interactions = measure_circuit_interactions(chip, trial, setup.scenario.repeats(plan), work.watch.say)
+        layers = list(find_columns(chip).columns.values())
+        interactions = measure_circuit_interactions(chip, trial, setup.scenario.repeats(plan), work.watch.say, layers)
         groups |= make_circuit_interaction_groups(chip, groups["ledger"], found, interactions)
     blamed = find_largest_cause(groups["ledger"], groups.get("ledger/connections"))
     if work.setting.advise and blamed is not None:

@@ -26,7 +26,8 @@ class CircuitMeasure(ExperimentPlan):
     """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
 
     interactions: bool = False
-    """Measure also every cause alone, and the circuit without each of them; takes several times as long."""
+    """Measure also every cause alone, the circuit without each of them, and pairs of those that interact most; takes
+    several times as long."""
 
     change: Changes | None = None
     """Changes of the design, each measured on top of those before: ``[[experiment.change]]``; absent: none."""

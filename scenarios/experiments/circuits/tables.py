@@ -28,12 +28,12 @@ from substrate.protocol import Status
 from ...circuits.setup import CircuitSetup
 from ...results.store import Group, Variable
 from ...results.views import format_quantity
+from ..interactions.tables import make_interaction_group
 from ..kind import Batch
 from ..measure.ledger_tables import (
     Quality,
     compute_silence_level,
     make_block_tables,
-    make_interaction_group,
     make_quality_tables,
     make_vector_tables,
 )

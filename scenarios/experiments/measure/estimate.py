@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from learning.oracle.goal import count_goal_points
+from learning.oracle.ledger.pairs import count_pair_chips
 from learning.oracle.ledger.remedies import REMEDIES, GradientSetting
 from learning.rules.dyadic import Dyadic
 from learning.schemes.scheme import Scheme
@@ -119,7 +120,7 @@ def _estimate_remedy_time(chip: TimedChip, schemes: list[Scheme], samples: int) 
 
 
 def _estimate_interaction_time(chip: TimedChip, schemes: list[Scheme], samples: int, repeats: int) -> float:
-    """Return the seconds of every cause alone, and of the chip without it."""
+    """Return the seconds of every cause alone, of the chip without it, and of pairs of causes."""
     names = list_causes(chip.design)
     chips = [chip.without(*names), chip]
     for name in names:
@@ -128,4 +129,5 @@ def _estimate_interaction_time(chip: TimedChip, schemes: list[Scheme], samples: 
     for one in chips:
         times = repeats if has_random_measurements(one.design.devices) else 1
         total += one.made() + times * one.run(schemes, samples) + estimate_exact_time(one.without(*NOISE), samples)
-    return total
+    # Of pairs it is not known which: of two causes some have noise and some have not.
+    return total * (1.0 + count_pair_chips(len(names)) / len(chips))

@@ -13,6 +13,8 @@ from ...results.store import Group, ResultData
 from ...results.views import list_measured_epochs, select_latest
 from ..cell_noise.tables import add_cell_noise_levels, make_cell_noise_sheets
 from ..device_tables import make_audit_group, make_device_groups, make_readout_group
+from ..interactions.sheets import make_interaction_sheets
+from ..interactions.words import describe_interactions
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline, Places
 from ..metrics import flatten_metrics
 from ..nudge_size import describe_nudge_sizes, make_nudge_size_sheets, resolve_nudge_sizes
@@ -25,7 +27,6 @@ from .sheets import (
     list_layer_errors,
     make_asymmetry_sheets,
     make_energy_sheets,
-    make_interaction_sheets,
     make_ledger_sheet,
     make_remedy_sheets,
     make_signal_sheet,
@@ -115,6 +116,7 @@ class MeasureKind(ExperimentKind[Measure]):
             *describe_nudge_sizes(last),
             *describe_asymmetry_parts(last),
             *describe_goal_change(last),
+            *describe_interactions(last),
             *describe_training_floor(last),
             *describe_write_errors(last),
             *self.losses(result),

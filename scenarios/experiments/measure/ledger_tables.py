@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.oracle.ledger.interactions import Interactions, MeanError
 from learning.oracle.ledger.statistics import (
     TermSize,
     average_defined,
@@ -23,6 +22,7 @@ from learning.oracle.ledger.vectors import PARTS, Ledger
 from substrate.network.topology import Topology
 
 from ...results.store import Group, Variable
+from ..interactions.tables import LayerColumns, make_interaction_group
 from .found import MeasuredRemedies, Measurement
 
 Array = NDArray[np.float64]
@@ -139,15 +139,6 @@ def make_connection_tables(topology: Topology, found: Measurement, labels: Group
         **_make_ledger_tables(blocks, "connection", terms),
         "cut": Variable(("scheme", "connection"), np.array(cut), long_name=words),
     }
-
-
-class LayerColumns(Protocol):
-    """What says where the units of every layer stand among all of a vector, such as a topology."""
-
-    @property
-    def columns(self) -> Mapping[str, slice]:
-        """Columns by layer."""
-        ...
 
 
 def make_vector_tables(topology: LayerColumns, ledgers: list[Ledger], labels: Group) -> Group:
@@ -270,39 +261,6 @@ def _compute_ledger_figures(cut: _Cut, silent: float) -> dict[str, Array | float
     found["part_relative"] = np.array([part.rms for part in parts.values()]) / unit
     found["part_median"] = np.array([part.median for part in parts.values()])
     return found | {name: part.rms for name, part in parts.items()}
-
-
-def make_interaction_group(
-    topology: LayerColumns, interactions: list[Interactions], exact: Array, counted: NDArray[np.bool_]
-) -> Group:
-    """Return the causes alone, removed, and what they leave; rms norms over that of the exact gradient."""
-    columns = list(topology.columns.values())
-    units = [compute_rms_norm(exact[counted][:, c]) for c in columns]
-    names = list(interactions[0].alone)
-    group: Group = {"cause": Variable(("cause",), np.array(names), long_name="cause of error")}
-
-    def add(name: str, words: str, means: list[list[MeanError]]) -> None:
-        """Add norm and standard error of a mean per scheme, or per scheme and cause."""
-        sizes = np.empty((len(means), len(columns), len(means[0]), 2))
-        for s, row in enumerate(means):
-            keep = interactions[s].keep & counted
-            for k, c in enumerate(columns):
-                cuts = [(mean.value[keep][:, c], mean.variance[keep][:, c]) for mean in row]
-                sizes[s, k] = [
-                    (_divide_or_nan(compute_rms_norm(a, n), units[k]), _divide_or_nan(_compute_rms_spread(n), units[k]))
-                    for a, n in cuts
-                ]
-        dims = ("scheme", "layer", "cause") if name in ("alone", "removed") else ("scheme", "layer")
-        sizes = sizes if len(dims) == 3 else sizes[:, :, 0]
-        group[name] = Variable(dims, sizes[..., 0], long_name=f"{words}, rms over that of the exact gradient")
-        group[f"{name}_error"] = Variable(dims, sizes[..., 1], long_name="its standard error")
-
-    add("alone", "error of the cause alone", [list(one.alone.values()) for one in interactions])
-    add("removed", "what the chip gains without the cause", [list(one.removed.values()) for one in interactions])
-    add("base", "error without any cause", [[one.base] for one in interactions])
-    add("full", "error of the chip", [[one.full] for one in interactions])
-    add("interaction", "error that no cause makes alone", [[one.left] for one in interactions])
-    return group
 
 
 def _compute_rms_spread(variance: Array) -> float:

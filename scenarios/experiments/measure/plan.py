@@ -26,7 +26,8 @@ class Measure(ExperimentPlan):
     """Measurements with noise of their own, of which the bias is the mean; absent: 8 with noise, else 1."""
 
     interactions: bool = False
-    """Measure also every cause alone, and the chip without each of them; takes several times as long."""
+    """Measure also every cause alone, the chip without each of them, and pairs of those that interact most; takes
+    several times as long."""
 
     record: Record | None = None
     """Settling curves to keep beside; absent: none."""

@@ -194,39 +194,6 @@ def list_layer_errors(result: ResultData) -> dict[str, dict[str, float]]:
     return by_layer
 
 
-def make_interaction_sheets(result: ResultData) -> list[Sheet]:
-    """Return what every cause does alone, what the chip gains without it, and what no cause does alone."""
-    group = result.groups.get("ledger/interactions")
-    if group is None:
-        return []
-    rows = []
-    for s, k in product(range(len(group["scheme"].data)), range(len(group["layer"].data))):
-        head = [str(group["scheme"].data[s]) if k == 0 else "", str(group["layer"].data[k])]
-        for c, cause in enumerate(group["cause"].data):
-            values = [_format_with_error(group, name, (s, k, c)) for name in ("alone", "removed")]
-            rows.append([*(head if c == 0 else ["", ""]), str(cause), *values])
-        whole = {"no cause": "base", "all causes": "full", "interaction": "interaction"}
-        rows += [["", "", words, _format_with_error(group, name, (s, k)), ""] for words, name in whole.items()]
-    return [
-        Sheet(
-            "Every cause alone and removed, in % of the exact gradient (rms)",
-            ["scheme", "layer", "cause", "alone", "removed"],
-            rows,
-            words=3,
-            note="all over the exact gradient of the chip as it is; "
-            "alone: on a chip that has no other; removed: what the chip gains without it; interaction: what no "
-            "cause makes alone",
-        )
-    ]
-
-
-def _format_with_error(group: Group, name: str, place: tuple[int, ...]) -> str:
-    value, error = float(group[name].data[place]), float(group[f"{name}_error"].data[place])
-    # Differences of measurements with the same draws scatter by rounding alone.
-    tells = np.isfinite(error) and error > 1e-9 * max(value, 1e-3)
-    return format_percent(value) + (f" +- {format_percent(error)}" if tells else "")
-
-
 def make_signal_sheet(signal: Group, after: str) -> Sheet:
     """Return how large activities are, and how small what has to be read; `after` says after which epoch."""
     shown = find_extreme_nudges(signal)

@@ -31,7 +31,7 @@ DEVICES = CircuitDevices(
 
 def compare(chip, x, target, scheme=None, repeats=1, rule=None):
     trial = CircuitTrial(x, target, rule or SquaredDrops(), [scheme], True, {})
-    (found,) = measure_circuit_interactions(chip, trial, repeats, lambda _: None)
+    (found,) = measure_circuit_interactions(chip, trial, repeats, lambda _: None, [slice(None)])
     return trial, found
 
 

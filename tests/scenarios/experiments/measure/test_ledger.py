@@ -1,6 +1,7 @@
 """The ledger from a scenario file to the tables and the words of a result."""
 
 import warnings
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -96,9 +97,15 @@ def test_the_connections_have_the_same_figures_but_those_of_samples(noisy):
 def test_the_interactions_are_there_when_they_are_asked_for(noisy, tmp_path):
     group = noisy[0]["ledger/interactions"]
     assert list(group["cause"].data) == ["mismatch", "noise", "adc", "hold"]
-    for name in ("alone", "removed"):
+    for name in ("alone", "removed", "repaired", "interaction_without"):
         assert group[name].dims == group[f"{name}_error"].dims == ("scheme", "layer", "cause")
         assert (group[name].data >= 0.0).all()
+    ends = zip(group["pair_first"].data, group["pair_second"].data, strict=True)
+    assert list(ends) == list(combinations(group["cause"].data, 2))
+    for name in ("pair_own", "pair_left", "pair_repaired"):
+        assert group[name].dims == group[f"{name}_error"].dims == ("scheme", "layer", "pair")
+        assert (group[name].data >= 0.0).all()
+    assert (group["interaction_median"].data >= 0.0).all()
     for name in ("base", "full", "interaction"):
         assert group[name].dims == group[f"{name}_error"].dims == ("scheme", "layer")
     assert (group["alone_error"].data[..., 1] > 0.0).all()

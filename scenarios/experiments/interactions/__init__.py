@@ -1,0 +1,1 @@
+"""What causes of error do alone, removed and together."""
