@@ -12,6 +12,7 @@ Units near the ends of their range tell nothing: there the slope of the curve is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -25,6 +26,9 @@ Flags = NDArray[np.bool_]
 
 class DriveCurve(Protocol):
     """The curve that all units share by design, from an activity at rest back to the net drive."""
+
+    powers: tuple[int, int]
+    """Powers of slope and gain of a unit that divide the drive, as far as they are no part of the activity."""
 
     def drive(self, activity: Array) -> Array:
         """Return the net drive at rest that makes these activities; units of the state."""
@@ -98,6 +102,20 @@ def read_free_states(bench: SettlingBench, inputs: Array, by_clock: bool = False
     return FreeReads(read, int(np.count_nonzero(~settled)))
 
 
+class UnitFactors(NamedTuple):
+    """Constants by which the curves of the units of one layer, ``a = g rho(s u)``, differ from the design."""
+
+    slope: Array
+    """`s`, (units,)."""
+
+    gain: Array
+    """`g`, (units,)."""
+
+
+_ONES = UnitFactors(np.ones(()), np.ones(()))
+_AS_DESIGNED: Mapping[str, UnitFactors] = MappingProxyType({})
+
+
 class UnitRows(NamedTuple):
     """The equations of the units of one layer: ``drive[k, i] = sum_p regressors[k, p] W[p, i]``."""
 
@@ -132,7 +150,12 @@ class UnitRows(NamedTuple):
         return np.asarray(self.sensitivity**2 + np.sum(weights[self.read] ** 2, axis=0))
 
 
-def make_unit_rows(wiring: DenseWiring, activity: Mapping[str, Array], curve: DriveCurve) -> Iterator[UnitRows]:
+def make_unit_rows(
+    wiring: DenseWiring,
+    activity: Mapping[str, Array],
+    curve: DriveCurve,
+    factors: Mapping[str, UnitFactors] = _AS_DESIGNED,
+) -> Iterator[UnitRows]:
     """Yield the equations of every layer that is read, and so are all that feed it.
 
     Parameters
@@ -143,6 +166,8 @@ def make_unit_rows(wiring: DenseWiring, activity: Mapping[str, Array], curve: Dr
         Free states as they were read, the input included.
     curve : DriveCurve
         From activities to drives.
+    factors : mapping of layer to UnitFactors, optional
+        Of the units, as far as they are known; absent: 1.
     """
     first = next(iter(wiring.layers))
     for layer in list(wiring.layers)[1:]:
@@ -154,10 +179,14 @@ def make_unit_rows(wiring: DenseWiring, activity: Mapping[str, Array], curve: Dr
         blocks = {f"weight/{pre}-{layer}": slice(*ends[k : k + 2]) for k, pre in enumerate(sources)}
         seen = [activity[pre] for pre in sources]
         noisy = [np.full(size, pre != first) for pre, size in zip(sources, sizes, strict=True)]
-        own = activity[layer]
+        slope, gain = factors.get(layer, _ONES)
+        own, size = activity[layer] / gain, slope ** curve.powers[0] * gain ** curve.powers[1]
         told = curve.informative(own)
         with np.errstate(all="ignore"):  # beyond the range of the curve, where nothing is told
-            drive, sensitivity = (np.where(told, f(own), 0.0) for f in (curve.drive, curve.sensitivity))
+            drive, sensitivity = (
+                np.where(told, curve.drive(own) / size, 0.0),
+                np.where(told, curve.sensitivity(own) / (gain * size), 0.0),
+            )
         regressors = np.concatenate([*seen, np.ones((len(own), 1))], axis=1)
         yield UnitRows(layer, blocks, regressors, np.concatenate([*noisy, [False]]), drive, sensitivity, told)
 

@@ -1,49 +1,60 @@
-"""Spreads of cells, offsets and noise of the reads of a running chip, from its free reads alone.
+"""Spreads of cells and units, and noise of the reads, of a running chip, from its free reads alone.
 
-What is left of the drive of a unit when its programmed weights are taken off, ``r_k = h_k - sum_j W_ij a_jk - b_i``, is
-normal over chips, with the covariance
-
-    V_i = t_f Z_f Z_f^T + t_b Z_b Z_b^T + t_o 1 1^T + t_r diag((dh/da)^2 + sum_j W_ij^2)
-
-between samples: `t` are the squares of the spreads of forward cells, feedback cells and offsets and of the noise of a
-read, and `Z` are the activities that the unit sees, times its programmed weights for a relative spread. All units
-together tell `t` by maximum likelihood, and scoring climbs there: ``F t = q``, ``F_ab = tr(V^-1 V_a V^-1 V_b)/2``,
-``q_a = r^T V^-1 V_a V^-1 r / 2``, summed over units (S. R. Searle, G. Casella, C. E. McCulloch, "Variance components",
-Wiley 1992, chapter 6). Far fewer samples than weights suffice. Intervals are those of a variance of
-``2 (t/se)^2`` degrees of freedom (F. E. Satterthwaite, Biometrics Bulletin 2, 110, 1946).
+What is left of the drive of a unit when its programmed weights are taken off is normal over chips, and all units
+together tell the variances of `learning.identification.unit_equations` by maximum likelihood. Far fewer samples than
+weights suffice. The equations are linear in the constants of units near the likely ones only, so they are set up again
+around these until nothing changes (M. J. Lindstrom, D. M. Bates, Biometrics 46, 673, 1990); stuck cells and strange
+units are looked for in turn. Intervals are those of a variance of ``2 (t/se)^2`` degrees of freedom
+(F. E. Satterthwaite, Biometrics Bulletin 2, 110, 1946).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .reads import DenseWiring, DriveCurve, FreeReads, UnitRows, join_row_weights, make_unit_rows
+from .components import (
+    Equations,
+    Likelihood,
+    compute_likelihood,
+    find_largest_likelihood,
+    guess_variances,
+    predict_constants,
+)
+from .profile import find_profile_interval
+from .reads import DenseWiring, DriveCurve, FreeReads
+from .stuck_cells import Outliers, add_stuck_cells, find_outliers
+from .unit_equations import UNITS, Network, UnitEquations, list_unit_places, make_unit_equations
 
 Array = NDArray[np.float64]
-
-COMPONENTS = ("forward", "feedback", "offset", "read")
-"""Spread of forward cells, of feedback cells, of offsets of the units, and noise of a read."""
 
 LEVEL = 0.9
 """Probability of an interval."""
 
-_ROUNDS, _PRECISION = 100, 1e-6
-_LEAST_NOISE = 1e-6
-"""Least noise of a read, relative to what it has to explain; keeps matrices regular where there is none."""
+MOST_UNITS = 400
+"""Of more units spreads of converters are not looked for: their equations would have to be solved together."""
+
+_ROUNDS = 12
+"""Most times that equations are set up."""
+
+_CLOSE = 0.1
+"""Change of a variance over its standard error that ends the rounds."""
+
+_ALIKE = 0.998
+"""Cosine of two components, in the metric of their information, above which they are not told apart."""
 
 _FEWEST_FREEDOMS = 3.0
 """A variance with fewer degrees of freedom than this may as well be 0."""
 
+_MANY_FREEDOMS = 80.0
+"""Intervals of a variance with fewer degrees of freedom follow from its profile likelihood."""
+
 _NOTHING = 1e-6
 """A spread below this share of the upper end of its interval is called 0."""
-
-_STRANGE = 1e-6
-"""Probability below which a unit does not belong to the rest; over all units together."""
 
 
 class EstimatedSpread(NamedTuple):
@@ -62,8 +73,12 @@ class IdentifiedSpreads(NamedTuple):
     """What free reads tell of a chip."""
 
     spreads: dict[str, EstimatedSpread]
-    """By name in `COMPONENTS`, as far as the wiring has them; a read in units of the activity, an offset of the state,
-    cells relative to their weight, or for an additive law in units of it."""
+    """By name in `unit_equations.COMPONENTS`, as far as the wiring has them; a read and an offset of a converter in
+    units of the activity, an offset of a unit in those of the state, gains and slopes relative, cells relative to their
+    weight, or for an additive law in units of it."""
+
+    together: list[tuple[str, str]]
+    """Pairs that these reads do not tell apart: the first holds what the second adds."""
 
     samples: int
     """Settled free reads."""
@@ -77,25 +92,17 @@ class IdentifiedSpreads(NamedTuple):
     saturated: dict[str, int]
     """Units times samples so close to an end of their range that they tell nothing, by layer."""
 
+    stuck: dict[str, list[tuple[int, int]]]
+    """Cells (pre, post) that do not fit the rest, by block; they are left out."""
+
     strange: dict[str, list[int]]
-    """Units that do not fit the rest, as one with a stuck cell, by layer; they are left out."""
+    """Units that do not fit the rest, by layer; they are left out."""
 
     unread: list[str]
     """Layers that are not read, or are fed by one that is not: nothing is known of their cells."""
 
-
-class _Units(NamedTuple):
-    """Covariances and residuals of units of one layer."""
-
-    layer: str
-    parts: dict[str, Array]
-    """``V_a`` by component, (units, samples, samples)."""
-
-    residual: Array
-    """(units, samples); 0 where nothing is told."""
-
-    told: NDArray[np.bool_]
-    """(units, samples)."""
+    coupled: bool
+    """Whether spreads of converters were looked for."""
 
 
 def estimate_spreads(
@@ -128,33 +135,55 @@ def estimate_spreads(
     ValueError
         If no activity tells anything.
     """
-    layers = list(make_unit_rows(wiring, reads.activity, curve))
-    units = [_make_units(wiring, rows, programmed, law, shared) for rows in layers]
-    if not any(one.told.any() for one in units):
-        raise ValueError("no activity lies far enough from the ends of its range: clamp other inputs")
-    names = [name for name in COMPONENTS if any(one.parts[name].any() for one in units)]
-    kept, strange = units, dict[str, list[int]]()
-    for _ in range(3):
-        theta, fisher = _climb(kept, names)
-        found = dict(_find_strange(units, names, theta))
-        if found == strange:
-            break
-        strange = found
-        kept = [_leave_out(one, strange.get(one.layer, [])) for one in units]
-    deviation = np.sqrt(np.diag(np.linalg.inv(fisher)))
+    places = list_unit_places(wiring, reads.activity)
+    count = sum(wiring.layers[name] for name in places)
+    network = Network(wiring, curve, programmed, law, shared, count <= MOST_UNITS)
+    first = make_unit_equations(network, reads.activity, {name: np.zeros(count) for name in UNITS})
+    read = {one.rows.layer for one in first.layers}
+    unread = [name for name in list(wiring.layers)[1:] if name not in read]
+    if not first.equations.told.any():
+        raise ValueError(_describe_nothing(wiring, reads, unread))
+    together = find_alike(first)
+    equations, best, outliers = _climb(network, reads, first, {name for _, name in together})
     return IdentifiedSpreads(
-        {name: make_spread(*pair) for name, *pair in zip(names, theta.tolist(), deviation.tolist(), strict=True)},
+        _measure_spreads(equations.equations, best),
+        together,
         len(next(iter(reads.activity.values()))),
         reads.unsettled,
-        int(sum(one.told.sum() for one in kept)),
-        {rows.layer: int(np.count_nonzero(~rows.told)) for rows in layers},
-        strange,
-        [name for name in list(wiring.layers)[1:] if name not in {rows.layer for rows in layers}],
+        int(equations.equations.told.sum()),
+        {one.rows.layer: int(np.count_nonzero(~one.rows.told)) for one in first.layers},
+        _list_stuck(first, outliers),
+        {
+            name: np.flatnonzero(outliers.units[units]).tolist()
+            for name, units in places.items()
+            if outliers.units[units].any()
+        },
+        unread,
+        network.coupled,
     )
+
+
+def _measure_spreads(equations: Equations, best: Likelihood) -> dict[str, EstimatedSpread]:
+    """Return standard deviations and their intervals."""
+    size = 1.0 / np.sqrt(np.diag(best.information))
+    # Components that are all but told apart have no regular information.
+    covariance = np.linalg.pinv(size[:, None] * best.information * size, rcond=1e-10, hermitian=True)
+    deviation, found = size * np.sqrt(np.diag(covariance)), {}
+    for k, (name, variance) in enumerate(zip(equations.names, best.theta.tolist(), strict=True)):
+        if name == "stuck":
+            continue
+        found[name] = make_spread(variance, float(deviation[k]))
+        # The noise of a read has as many freedoms as there are equations to spare, or is none.
+        if name != "read" and variance**2 < 0.5 * _MANY_FREEDOMS * deviation[k] ** 2:
+            low, high = (float(np.sqrt(end)) for end in find_profile_interval(equations, best, k, LEVEL))
+            value = found[name].value if found[name].value > _NOTHING * high else 0.0
+            found[name] = EstimatedSpread(value, found[name].error, low, high)
+    return found
 
 
 def make_spread(variance: float, error: float) -> EstimatedSpread:
     """Return the standard deviation that belongs to a variance and its standard error."""
+    variance, error = float(variance), float(error)
     value, tail = float(np.sqrt(variance)), 0.5 * (1.0 - LEVEL)
     if error == 0.0:
         return EstimatedSpread(value, 0.0, value, value)
@@ -167,75 +196,73 @@ def make_spread(variance: float, error: float) -> EstimatedSpread:
     return EstimatedSpread(value, error / (2.0 * value), low, high)
 
 
-def _make_units(wiring: DenseWiring, rows: UnitRows, programmed: Mapping[str, Array], law: str, shared: bool) -> _Units:
-    """Return residuals and covariances of the units of one layer."""
-    weights = join_row_weights(rows, programmed)
-    residual = np.where(rows.told, rows.drive - rows.regressors @ weights, 0.0).T
-    told = rows.told.T.copy()
-    pairs = told[:, :, None] & told[:, None, :]
-    size = weights**2 if law == "relative" else np.ones_like(weights)
-    groups: dict[str, list[slice]] = {"forward": [], "feedback": []}
-    for name, columns in rows.blocks.items():
-        back = wiring.is_feedback(*name.removeprefix("weight/").split("-")) and not shared
-        groups["feedback" if back else "forward"].append(columns)
-    parts = {name: np.zeros(pairs.shape) for name in groups}
-    for name, blocks in groups.items():
-        for columns in blocks:
-            seen = rows.regressors[:, columns]
-            parts[name] += np.stack([(seen * part) @ seen.T for part in size[columns].T])
-    noise = rows.count_noise(weights).T
-    parts |= {"offset": np.ones(pairs.shape), "read": noise[:, :, None] * np.eye(noise.shape[1])}
-    return _Units(rows.layer, {name: np.where(pairs, part, 0.0) for name, part in parts.items()}, residual, told)
-
-
-def _leave_out(units: _Units, which: list[int]) -> _Units:
-    told, residual = units.told.copy(), units.residual.copy()
-    told[which], residual[which] = False, 0.0
-    parts = {name: part.copy() for name, part in units.parts.items()}
-    for part in parts.values():
-        part[which] = 0.0
-    return _Units(units.layer, parts, residual, told)
-
-
-def _invert(units: _Units, names: list[str], theta: Array) -> Array:
-    """Return ``V^-1`` of every unit, (units, samples, samples); what is not told stands apart with variance 1."""
-    total = sum(t * units.parts[name] for name, t in zip(names, theta, strict=True))
-    apart = np.where(units.told, 0.0, 1.0)
-    return np.asarray(np.linalg.inv(total + apart[:, :, None] * np.eye(units.told.shape[1])))
-
-
-def _climb(layers: list[_Units], names: list[str]) -> tuple[Array, Array]:
-    """Return the variances of the largest likelihood and their Fisher information."""
-    square = sum(float(np.sum(one.residual**2)) for one in layers)
-    traces = np.array([sum(float(np.trace(one.parts[n], axis1=1, axis2=2).sum()) for one in layers) for n in names])
-    theta = square / len(names) / traces + np.finfo(float).tiny
-    least = np.where([name == "read" for name in names], _LEAST_NOISE**2 * square / traces, 0.0)
+def _climb(
+    network: Network, reads: FreeReads, found: UnitEquations, dropped: set[str]
+) -> tuple[UnitEquations, Likelihood, Outliers]:
+    """Return the last equations, where their likelihood is largest, and what was left out of them."""
+    none = {one.rows.layer: np.zeros(one.weights[:-1].shape, dtype=bool) for one in found.layers}
+    outliers, told = Outliers(none, np.zeros(len(found.equations.told), dtype=bool)), found.equations.told
+    before: dict[str, float] = {}
     for _ in range(_ROUNDS):
-        fisher, push = np.zeros((len(names), len(names))), np.zeros(len(names))
-        for one in layers:
-            inverse = _invert(one, names, theta)
-            pulled = np.einsum("ukl,ul->uk", inverse, one.residual)
-            turned = [inverse @ one.parts[name] for name in names]
-            push += [0.5 * np.einsum("uk,ukl,ul->", pulled, one.parts[name], pulled) for name in names]
-            fisher += [[0.5 * np.einsum("ukl,ulk->", a, b) for b in turned] for a in turned]
-        before, theta = theta, np.maximum(_solve_not_negative(fisher, push, theta), least)
-        if np.all(np.abs(theta - before) <= _PRECISION * (theta + least)):
+        found = _drop(found.keep(told), dropped)
+        # What a round found too near an end stays out: there the curve tells the constants of a unit badly.
+        told = found.equations.told
+        used = add_stuck_cells(found, outliers)
+        names = used.equations.names
+        start = np.array([before.get(name, 0.01) for name in names]) if before else None
+        best = find_largest_likelihood(used.equations, start)
+        after = dict(zip(names, best.theta, strict=True))
+        last, outliers = outliers, find_outliers(found, np.array([after[name] for name in found.equations.names]))
+        error = dict(zip(names, 1.0 / np.sqrt(np.diag(best.information)), strict=True))
+        if outliers.same(last) and all(abs(after[n] - before.get(n, np.inf)) <= _CLOSE * error[n] for n in names):
             break
-    return theta, fisher
+        before = after
+        likely = {name: np.zeros(len(told)) for name in UNITS}
+        likely |= predict_constants(used.equations, best.theta, used.features)
+        found = make_unit_equations(network, reads.activity, likely)
+    return used, best, last
 
 
-def _solve_not_negative(fisher: Array, push: Array, before: Array) -> Array:
-    """Return the solution of ``F t = q``; where it would fall below 0, it falls to a tenth of what it was."""
-    found = np.linalg.solve(fisher, push)
-    return np.where(found > 0.0, found, 0.1 * before)
+def _drop(found: UnitEquations, names: set[str]) -> UnitEquations:
+    """Return equations without some components."""
+    own, shared = (
+        {name: part for name, part in parts.items() if name not in names}
+        for parts in (found.equations.own, found.equations.shared)
+    )
+    features = {name: part for name, part in found.features.items() if name in own}
+    return found._replace(equations=found.equations._replace(own=own, shared=shared), features=features)
 
 
-def _find_strange(layers: list[_Units], names: list[str], theta: Array) -> Iterator[tuple[str, list[int]]]:
-    """Yield layers with units whose residuals the variances do not explain."""
-    count = sum(len(one.told) for one in layers)
-    for one in layers:
-        inverse = _invert(one, names, theta)
-        square = np.einsum("uk,ukl,ul->u", one.residual, inverse, one.residual)
-        chance = stats.chi2.sf(square, np.maximum(one.told.sum(axis=1), 1))
-        if which := np.flatnonzero(chance < _STRANGE / count).tolist():
-            yield one.layer, which
+def find_alike(found: UnitEquations) -> list[tuple[str, str]]:
+    """Return pairs of components that the equations do not tell apart, the one that is kept first."""
+    fisher = compute_likelihood(found.equations, guess_variances(found.equations)).information
+    size, names = np.sqrt(np.diag(fisher)), found.equations.names
+    alike, dropped = list[tuple[str, str]](), set[str]()
+    for a, one in enumerate(names):
+        for b in range(a + 1, len(names)):
+            same = fisher[a, b] > _ALIKE * size[a] * size[b]
+            if same and not {one, names[b]} & dropped:
+                alike.append((one, names[b]))
+                dropped.add(names[b])
+    return alike
+
+
+def _list_stuck(found: UnitEquations, outliers: Outliers) -> dict[str, list[tuple[int, int]]]:
+    cells = {}
+    for one in found.layers:
+        for name, columns in one.rows.blocks.items():
+            if (which := outliers.cells[one.rows.layer][columns]).any():
+                cells[name] = [(int(pre), int(post)) for pre, post in np.argwhere(which)]
+    return cells
+
+
+def _describe_nothing(wiring: DenseWiring, reads: FreeReads, unread: list[str]) -> str:
+    """Return why no unit tells anything, and what is needed."""
+    if len(unread) < len(wiring.layers) - 1:
+        return "no activity lies far enough from the ends of its range: clamp other inputs"
+    missing = [name for name in wiring.layers if name not in reads.activity]
+    told, them = ", ".join(missing), " and ".join(missing)
+    return (
+        f"{told} {'is' if len(missing) == 1 else 'are'} not read, and every layer is fed by one that is not:"
+        f" the equation of a unit holds all that it sees; read {them}, too"
+    )

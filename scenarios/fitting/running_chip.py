@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.identification.reads import FreeReads, get_wiring, read_free_states
-from learning.identification.spreads import IdentifiedSpreads, estimate_spreads
+from learning.identification.spreads import MOST_UNITS, IdentifiedSpreads, estimate_spreads
 from substrate.protocol import SettlingBench
 from substrate.theory.inverse_curve import InverseCurve
 
@@ -27,8 +27,9 @@ Array = NDArray[np.float64]
 _NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 UNKNOWN = (
-    "not to be told at rest: time constants; the scale of a row of weights apart from the slope of its unit's curve;"
-    " the gain of the nudge; cells of units that are not read"
+    "not to be told at rest: time constants; of one unit, its slope apart from what all cells of its row share and the"
+    " gain of its converter apart from what all that it feeds share (their spreads are told, as cells differ by"
+    " themselves); the gain of the nudge; cells of units that are not read"
 )
 """What no free read tells."""
 
@@ -37,8 +38,25 @@ _PLACES = {
     "feedback": ("feedback", "mismatch_sigma", "1"),
     "offset": ("neurons", "offset_sigma", "state"),
     "read": ("noise", "read", "activity"),
+    "slope": ("neurons", "slope_sigma", "1"),
+    "gain": ("neurons", "gain_sigma", "1"),
+    "converter_gain": ("converters", "readout.gain_sigma", "1"),
+    "converter_offset": ("converters", "readout.offset_sigma", "activity"),
 }
 """Table, key and unit of every spread."""
+
+_WORDS = {
+    "forward": "forward cells",
+    "feedback": "feedback cells",
+    "offset": "offsets of units",
+    "read": "noise of reads",
+    "slope": "slopes of units",
+    "gain": "gains of units",
+    "converter_gain": "gains of converters",
+    "converter_offset": "offsets of converters",
+}
+_MANY = 0.5
+"""Share of the cells of a row that are stuck and tell that the row is dead."""
 
 
 class RunningChip(NamedTuple):
@@ -160,15 +178,18 @@ def identify_reads(chip: RunningChip, taken: FreeReads, bench: SettlingBench | N
 
 def _make_result(chip: RunningChip, found: IdentifiedSpreads, law: str, shared: bool) -> FitResult:
     tables: dict[str, dict[str, FittedValue]] = {}
+    converters = chip.setup.design.devices.converters.readout is not None
     for name, spread in found.spreads.items():
         table, key, unit = _PLACES[name]
+        if table == "converters" and not converters:  # facts: a scenario without converters takes no spread of them
+            table, key = "reads", f"{name}_sigma"
         if law != "relative" and key == "mismatch_sigma":
             tables.setdefault(table, {})["mismatch"] = FittedValue("additive")
             unit = "weight"
         ends = spread.low, spread.high
         tables.setdefault(table, {})[key] = make_value(spread.value, unit, ends, found.rows)
     told = f"{found.samples} free reads, {found.rows} equations of units"
-    notes = [*_describe_losses(found), *_describe_strangers(chip), UNKNOWN]
+    notes = [*_describe_losses(found), *_describe_stuck(chip, found), *_describe_strangers(chip), UNKNOWN]
     if shared:
         notes.insert(
             0,
@@ -178,21 +199,25 @@ def _make_result(chip: RunningChip, found: IdentifiedSpreads, law: str, shared: 
 
 
 def _describe_strangers(chip: RunningChip) -> list[str]:
-    """Return what the scenario says of the chip that free reads take for cells, offsets and noise."""
-    devices = chip.setup.design.devices
-    spread = {f"devices.neurons.{key}": getattr(devices.neurons, key) for key in ("gain_sigma", "slope_sigma")}
-    if (adc := devices.converters.readout) is not None:
-        keys = ("gain_sigma", "offset_sigma", "unit_sigma", "measured")
-        spread |= {f"devices.converters.readout.{key}": getattr(adc, key) for key in keys}
-    spread["devices.weights.stuck_fraction"] = devices.weights.stuck_fraction
-    if not (acting := [key for key, value in spread.items() if value]):
+    """Return what the scenario says of the chip that free reads take for something else."""
+    if (adc := chip.setup.design.devices.converters.readout) is None:
         return []
-    told = f"the scenario says {', '.join(acting)}, which at rest look like spread cells, offsets and noise of reads"
-    return [f"{told}: what is found here holds them, too, so cells may be better than mismatch_sigma says"]
+    steps = [f"devices.converters.readout.{key}" for key in ("unit_sigma", "measured") if getattr(adc, key)]
+    notes = [f"the scenario says {key}: unequal steps of converters look like noise of reads here" for key in steps]
+    if adc.shared and adc.spreads:
+        told = "devices.converters.readout.shared: one converter for all has one gain and one offset, no spread of them"
+        notes.append(f"the scenario says {told}; what is found of converters is their size")
+    return notes
 
 
 def _describe_losses(found: IdentifiedSpreads) -> list[str]:
-    notes = []
+    notes = [
+        f"{_WORDS[one]} and {_WORDS[other]} are not told apart here: what is found of the former is both"
+        for one, other in found.together
+    ]
+    if not found.coupled:
+        told = "spreads of converters are looked for where up to"
+        notes.append(f"{told} {MOST_UNITS} units are read; here they count as spread of gains, cells and offsets")
     if lost := {name: count for name, count in found.saturated.items() if count}:
         told = ", ".join(f"{count} in {name}" for name, count in lost.items())
         notes.append(f"activities too near an end of their range, which tell nothing: {told}")
@@ -200,7 +225,22 @@ def _describe_losses(found: IdentifiedSpreads) -> list[str]:
         notes.append(f"samples left out because they did not settle: {found.unsettled}")
     if found.strange:
         told = ", ".join(f"{name} {units}" for name, units in found.strange.items())
-        notes.append(f"units left out that do not fit the rest, as with a stuck cell: {told}")
+        notes.append(f"units left out that do not fit the rest, as with many stuck cells: {told}")
     if found.unread:
         notes.append(f"nothing is known of cells into layers that are not read: {', '.join(found.unread)}")
+    return notes
+
+
+def _describe_stuck(chip: RunningChip, found: IdentifiedSpreads) -> list[str]:
+    """Return how many cells are stuck, and rows of them."""
+    if not found.stuck:
+        return []
+    count = sum(len(cells) for cells in found.stuck.values())
+    told = ", ".join(f"{len(cells)} in {name.removeprefix('weight/')}" for name, cells in found.stuck.items())
+    notes = [f"cells left out that do not fit the rest, as stuck ones: {count} ({told}); smaller errors do not show"]
+    for name, cells in found.stuck.items():
+        size = chip.programmed[name].shape[1]
+        rows, counts = np.unique([pre for pre, _ in cells], return_counts=True)
+        if dead := [int(row) for row, many in zip(rows, counts, strict=True) if many >= _MANY * size and size > 1]:
+            notes.append(f"most cells of {name.removeprefix('weight/')} are stuck in rows {dead}: these are dead")
     return notes

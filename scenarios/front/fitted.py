@@ -45,6 +45,16 @@ class FittedDevice:
         return max((one.n or 0 for one in self.values.values()), default=0)
 
     @property
+    def devices(self) -> dict[str, Any]:
+        """Keys of ``[devices]`` and their values, as `load` and `Scenario.set` take them; facts left out.
+
+        Tables beside a preset are none of them.
+        """
+        tables = {table: part for table, part in self._found.tables.items() if table in Devices.model_fields}
+        pairs = ((f"devices.{table}.{key}", one.value) for table, part in tables.items() for key, one in part.items())
+        return {key: value for key, value in pairs if "{stem}" not in str(value)}
+
+    @property
     def sheet(self) -> Sheet:
         """The values as a table."""
         rows = [

@@ -43,6 +43,8 @@ class InverseCurve:
         none = np.zeros(0)
         code, table = curves.find_activation_code(curve), activation.get_curve_table(curve)
         self._transfer, self._sloped = Transfer(code, table, none, none), LAWS[law].SLOPED
+        self.powers = (2, 1) if self._sloped else (1, 0)
+        """Powers of `s` and `g` that divide the drive of a unit with the curve ``g rho(s u)``, beside ``a/g`` in it."""
 
     def drive(self, activity: Array) -> Array:
         """Return the net drive at rest; units of the state."""

@@ -32,6 +32,8 @@ SMALL = {
     "experiment": {"kind": "measure", "samples": 8},
 }
 
+PLANTED = ("weights.mismatch_sigma", "feedback.mismatch_sigma", "neurons.offset_sigma", "noise.read")
+
 
 @pytest.fixture(scope="module")
 def chip():
@@ -40,27 +42,60 @@ def chip():
 
 @pytest.fixture(scope="module")
 def identified(chip):
-    return chip.identify(100)
+    return chip.identify(60)
 
 
 def test_planted_spreads_of_a_scenario_are_found(identified):
     values = identified.values
     assert values["weights.mismatch_sigma"].value == pytest.approx(0.03, rel=0.15)
-    assert values["feedback.mismatch_sigma"].value == pytest.approx(0.1, rel=0.3)
-    assert values["neurons.offset_sigma"].value == pytest.approx(0.02, rel=0.4)
+    assert values["feedback.mismatch_sigma"].value == pytest.approx(0.1, rel=0.4)
+    assert values["neurons.offset_sigma"].value == pytest.approx(0.02, rel=0.6)
     assert values["noise.read"].value == pytest.approx(0.001, rel=0.1)
-    assert "100 free reads" in repr(identified)
+    assert "60 free reads" in repr(identified)
     assert any(note.startswith("not to be told at rest: time constants") for note in identified.notes)
-    assert not any("look like spread cells" in note for note in identified.notes)
+    assert values["neurons.gain_sigma"].low == 0.0
 
 
-def test_what_looks_like_spread_cells_at_rest_is_named():
-    """A chip whose units spread, too: its cells seem worse than they are."""
-    chip = nudgelab.load(SMALL | {"devices": SMALL["devices"] | {"neurons": {"slope_sigma": 0.1}}})
-    found = chip.identify(20)
-    assert found.values["weights.mismatch_sigma"].low > 0.03
-    (note,) = (note for note in found.notes if note.startswith("the scenario says"))
-    assert note.startswith("the scenario says devices.neurons.slope_sigma, which at rest look like spread cells")
+def test_spreads_of_units_are_told_from_those_of_cells():
+    """A chip whose units spread, too: cells do not seem worse for it; 40 units tell their slopes to 11 %."""
+    devices = SMALL["devices"] | {"neurons": {"slope_sigma": 0.1}}
+    found = nudgelab.load(SMALL | {"devices": devices}).identify(30).values
+    assert found["weights.mismatch_sigma"].low < 0.03 < found["weights.mismatch_sigma"].high < 0.04
+    assert found["neurons.slope_sigma"].value == pytest.approx(0.1, rel=0.5)
+    assert found["neurons.gain_sigma"].low == 0.0
+
+
+def test_spreads_of_converters_are_keys_where_the_scenario_has_converters(chip):
+    found = chip.identify(12)
+    assert {"reads.converter_gain_sigma", "reads.converter_offset_sigma"} <= found.values.keys()
+    assert not any("converter" in key for key in found.devices)
+    adc = {"bits": 16, "range": [-2.0, 2.0], "gain_sigma": 0.03, "unit_sigma": 1e-4}
+    spread = chip.set({"devices.converters": {"readout": adc}})
+    found = spread.identify(20)
+    assert found.values["converters.readout.gain_sigma"].low > 0.01
+    assert any("devices.converters.readout.unit_sigma: unequal steps" in note for note in found.notes)
+    # What was found makes a twin.
+    twin = chip.set({"devices.converters": {"readout": {"bits": 16, "range": [-2.0, 2.0]}}}).set(found.devices)
+    readout = twin.loaded.spec.devices.converters.readout
+    assert readout.gain_sigma == found.values["converters.readout.gain_sigma"].value
+    one = spread.set({"devices.converters.readout.shared": True}).identify(12)
+    assert any("one converter for all has one gain" in note for note in one.notes)
+
+
+def test_stuck_cells_and_dead_rows_are_counted(chip):
+    bench = chip.chip()
+    held = bench.programmed["weight/in-l1"].copy()
+    held[5] = 0.0
+    found = chip.identify(30, bench=bench.reprogrammed({"weight/in-l1": held}))
+    assert any(note.startswith("cells left out that do not fit the rest") for note in found.notes)
+    assert "most cells of in-l1 are stuck in rows [5]: these are dead" in found.notes
+    assert found.values["weights.mismatch_sigma"].value == pytest.approx(0.03, rel=0.25)
+
+
+def test_units_that_are_never_read_are_asked_for(tmp_path, chip):
+    np.savez(tmp_path / "outputs.npz", **{"in": np.zeros((4, 20)), "out": np.full((4, 10), 0.1)})
+    with pytest.raises(nudgelab.FitError, match="l1 is not read, and every layer is fed by one that is not"):
+        chip.identify(file=tmp_path / "outputs.npz")
 
 
 def test_the_fragment_and_the_preset_are_scenarios(tmp_path, chip, identified):
@@ -187,6 +222,7 @@ def test_the_command_identify_prints_a_fragment(tmp_path):
 def test_a_chip_on_a_board_is_identified_as_the_simulated_one(identified):
     """The codes of a mock board have 16 bits: 1e-5 of rounding beside 1e-3 of noise, drawn anew."""
     board = SMALL | {"hardware": {"port": "mock"}, "phases": {"nudge": "held"}}
-    found = nudgelab.load(board).identify(100)
+    found = nudgelab.load(board).identify(60)
     for name, one in identified.values.items():
-        assert found.values[name].value == pytest.approx(one.value, rel=0.1)
+        wanted = pytest.approx(one.value, rel=0.1) if name in PLANTED else pytest.approx(0.0, abs=0.02)
+        assert found.values[name].value == wanted
