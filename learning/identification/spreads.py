@@ -28,7 +28,7 @@ from .components import (
 from .profile import find_profile_interval
 from .reads import DenseWiring, DriveCurve, FreeReads
 from .stuck_cells import Outliers, add_stuck_cells, find_outliers
-from .unit_equations import UNITS, Network, UnitEquations, list_unit_places, make_unit_equations
+from .unit_equations import UNITS, KnownNetwork, UnitEquations, list_unit_places, make_unit_equations
 
 Array = NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def estimate_spreads(
     """
     places = list_unit_places(wiring, reads.activity)
     count = sum(wiring.layers[name] for name in places)
-    network = Network(wiring, curve, programmed, law, shared, count <= MOST_UNITS)
+    network = KnownNetwork(wiring, curve, programmed, law, shared, count <= MOST_UNITS)
     first = make_unit_equations(network, reads.activity, {name: np.zeros(count) for name in UNITS})
     read = {one.rows.layer for one in first.layers}
     unread = [name for name in list(wiring.layers)[1:] if name not in read]
@@ -197,7 +197,7 @@ def make_spread(variance: float, error: float) -> EstimatedSpread:
 
 
 def _climb(
-    network: Network, reads: FreeReads, found: UnitEquations, dropped: set[str]
+    network: KnownNetwork, reads: FreeReads, found: UnitEquations, dropped: set[str]
 ) -> tuple[UnitEquations, Likelihood, Outliers]:
     """Return the last equations, where their likelihood is largest, and what was left out of them."""
     none = {one.rows.layer: np.zeros(one.weights[:-1].shape, dtype=bool) for one in found.layers}

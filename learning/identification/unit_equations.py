@@ -36,7 +36,7 @@ COMPONENTS = (*CELLS, "offset", "read", *UNITS)
 gains and offsets of the converters behind them."""
 
 
-class Network(NamedTuple):
+class KnownNetwork(NamedTuple):
     """What is known of a chip by design."""
 
     wiring: DenseWiring
@@ -102,13 +102,13 @@ def list_unit_places(wiring: DenseWiring, activity: Mapping[str, Array]) -> dict
 
 
 def make_unit_equations(
-    network: Network, activity: Mapping[str, Array], constants: Mapping[str, Array]
+    network: KnownNetwork, activity: Mapping[str, Array], constants: Mapping[str, Array]
 ) -> UnitEquations:
     """Return the equations to first order around constants of the units.
 
     Parameters
     ----------
-    network : Network
+    network : KnownNetwork
         By design.
     activity : mapping of layer to array (samples, units)
         Free states as they were read, the input included.
@@ -146,12 +146,12 @@ def make_unit_equations(
     return found.keep(told)
 
 
-def size_cells(network: Network, weights: Array) -> Array:
+def size_cells(network: KnownNetwork, weights: Array) -> Array:
     """Return the variance of cells for a spread of 1."""
     return weights**2 if network.law == "relative" else np.ones_like(weights)
 
 
-def _make_own_parts(network: Network, one: LayerEquations) -> Iterator[tuple[str, Array]]:
+def _make_own_parts(network: KnownNetwork, one: LayerEquations) -> Iterator[tuple[str, Array]]:
     """Yield covariances that no other unit shares, (units, samples, samples)."""
     rows = one.rows
     for name, columns in rows.blocks.items():
@@ -164,7 +164,7 @@ def _make_own_parts(network: Network, one: LayerEquations) -> Iterator[tuple[str
 
 
 def _make_features(
-    network: Network, one: LayerEquations, real: Mapping[str, Array], factors: Mapping[str, UnitFactors]
+    network: KnownNetwork, one: LayerEquations, real: Mapping[str, Array], factors: Mapping[str, UnitFactors]
 ) -> Iterator[tuple[str, Array]]:
     """Yield what constants of units do to their own equations, (units, samples)."""
     rows, (slope, gain) = one.rows, factors[one.rows.layer]
@@ -177,7 +177,7 @@ def _make_features(
 
 
 def _make_shared_parts(
-    network: Network,
+    network: KnownNetwork,
     layers: list[LayerEquations],
     features: Mapping[str, Array],
     real: Mapping[str, Array],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from learning.identification.reads import DenseWiring
-from learning.identification.unit_equations import UNITS, Network, make_unit_equations
+from learning.identification.unit_equations import UNITS, KnownNetwork, make_unit_equations
 from substrate.theory.inverse_curve import InverseCurve
 
 WIRING = DenseWiring({"in": 5, "l1": 4, "out": 3}, [("in", "l1"), ("l1", "out"), ("out", "l1")])
@@ -78,7 +78,7 @@ def test_equations_hold_to_second_order_of_every_constant(law, name, begin):
     rng = np.random.default_rng(2)
     blocks, constants = draw_chip(rng, begin)
     constants["offset"] = np.zeros(7)
-    network = Network(WIRING, InverseCurve(law, "tanh"), blocks, "relative", shared=False, coupled=True)
+    network = KnownNetwork(WIRING, InverseCurve(law, "tanh"), blocks, "relative", shared=False, coupled=True)
     step, left = rng.normal(size=7), []
     known = {key: constants[key] for key in UNITS}
     for size in (0.01, 0.005):
