@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,8 @@ from substrate.hardware.line_board import LineBoard
 from substrate.hardware.loss import LossyStream
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.scales import make_scales
-from substrate.hardware.streams import LineStream, PairEnd, SerialStream
+from substrate.hardware.sockets import open_port
+from substrate.hardware.streams import LineStream, PairEnd
 
 from ..build import Setup
 from ..schema.board.keys import MOCK, Hardware
@@ -46,7 +48,9 @@ class OpenBoard(NamedTuple):
 
 
 @contextmanager
-def connect_board(setup: Setup, saved: Mapping[str, Array] | None = None) -> Iterator[OpenBoard]:
+def connect_board(
+    setup: Setup, saved: Mapping[str, Array] | None = None, told: Callable[[str], None] = warnings.warn
+) -> Iterator[OpenBoard]:
     """Open the port of a scenario and yield its bench; leave the chip and the port at the end.
 
     Parameters
@@ -55,6 +59,8 @@ def connect_board(setup: Setup, saved: Mapping[str, Array] | None = None) -> Ite
         With a table ``[hardware]``.
     saved : mapping, optional
         What `OpenBoard.keep` returned, to go on from.
+    told : callable, optional
+        Is told where the board could not be left in order.
 
     Raises
     ------
@@ -65,16 +71,16 @@ def connect_board(setup: Setup, saved: Mapping[str, Array] | None = None) -> Ite
     """
     given = get_hardware(setup)
     if given.port != MOCK:
-        with _open_line(SerialStream(given.port, given.baud), given) as line:
+        with _open_line(given.port, given, told) as line:
             yield _make_bench(setup, line, saved)
         return
     inside = {name.removeprefix(_CHIP): block for name, block in (saved or {}).items() if name.startswith(_CHIP)}
     mock, end, stop = make_mock_board(setup, inside or None), PairEnd(), threading.Event()
-    stream = LossyStream(end, given.loss, setup.fabrication.seed) if given.loss.on else end
+    stream: LineStream = LossyStream(end, given.loss, setup.fabrication.seed) if given.loss.on else end
     thread = threading.Thread(target=serve_lines, args=(stream, Responder(mock), stop.is_set), daemon=True)
     thread.start()
     try:
-        with _open_line(SerialStream(end.name, given.baud), given) as line:
+        with _open_line(end.name, given, told) as line:
             yield _make_bench(setup, line, saved)._replace(mock=mock)
     finally:
         stop.set()
@@ -96,12 +102,14 @@ def get_hardware(setup: Setup) -> Hardware:
 
 
 @contextmanager
-def _open_line(stream: LineStream, given: Hardware) -> Iterator[LineBoard]:
-    line = LineBoard(stream, given.timeout, given.retries)
+def _open_line(port: str, given: Hardware, told: Callable[[str], None]) -> Iterator[LineBoard]:
+    line = LineBoard(open_port(port, given.baud, given.timeout), given.timeout, given.retries)
     try:
         yield line
     finally:
         line.close()
+        if line.left:
+            told(line.left)
 
 
 def _make_bench(setup: Setup, line: LineBoard, saved: Mapping[str, Array] | None) -> OpenBoard:

@@ -12,6 +12,7 @@ TRANSFER_NAMES = {
     "bytes": "bytes over the line, in both directions",
     "retries": "requests that were sent again",
     "resettlings": "free settlings only to bring a sample back to its free state; part of the settlings",
+    "lines_ignored": "lines from the board that are none of the protocol, such as messages at start-up",
     "line_s": "time spent waiting for replies",
 }
 """Counts of a line, and what they are."""
@@ -21,6 +22,7 @@ LOSS_NAMES = {
     "requests_cut": "requests for more pulses than one line gives",
     "requests_stuck": "requests for cells that are known not to move",
     "codes_clipped": "inputs and drives beyond the range of their converter",
+    "reads_at_end": "reads of a unit that gave the lowest or the highest code, as do all beyond",
 }
 """What did not become what was asked, and what it is."""
 
@@ -29,7 +31,7 @@ def count_transfers(board: OpenBoard) -> dict[str, float]:
     """Return the counts of the line, and what did not become what was asked, by the names of `TRANSFER_NAMES`."""
     names = dict(zip(Transfers._fields, TRANSFER_NAMES, strict=True))
     counts = {names[name]: float(value) for name, value in board.bench.transfers._asdict().items()}
-    losses = (*board.bench.losses, board.bench.clipped)
+    losses = (*board.bench.losses, board.bench.clipped, board.bench.at_end)
     return counts | {name: float(value) for name, value in zip(LOSS_NAMES, losses, strict=True)}
 
 

@@ -12,7 +12,8 @@ from substrate.hardware.board import BoardError, BoardInfo, Scale
 from substrate.hardware.loss import LossyStream
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.scales import span_range
-from substrate.hardware.streams import LineStream, PairEnd, SerialStream
+from substrate.hardware.sockets import SocketEnd, open_port
+from substrate.hardware.streams import LineStream, PairEnd
 
 from ..build import Setup
 from ..schema.board.keys import BOUNDS, DRIVES, Hardware
@@ -80,15 +81,18 @@ def _choose_scales(setup: Setup, given: Hardware | None) -> dict[str, Scale]:
     return {name: scale for name, scale in found.items() if scale is not None}
 
 
-def serve_mock_board(setup: Setup, port: str | None, told: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+def serve_mock_board(
+    setup: Setup, at: str | int | None, told: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
     """Serve a simulated board until asked to stop.
 
     Parameters
     ----------
     setup : Setup
         With the chip.
-    port : str or None
-        Port to serve at, such as one end of a pair; None: a new pair.
+    at : str, int or None
+        Port to serve at, such as one end of a pair; number of a socket of this machine to listen at, 0 for any that is
+        free; None: a new pair of serial ports.
     told : callable
         Is told the port to open at the other end.
     stopped : callable
@@ -102,13 +106,24 @@ def serve_mock_board(setup: Setup, port: str | None, told: Callable[[str], None]
         If the port cannot be opened.
     """
     given, board = setup.scenario.hardware, make_mock_board(setup)
-    baud = Hardware.model_fields["baud"].default if given is None else given.baud
-    end: PairEnd | SerialStream = PairEnd() if port is None else SerialStream(port, baud)
-    told(end.name if isinstance(end, PairEnd) else f"the other end of {port}")
-    stream: LineStream = end
+    end = _open_end(at, given)
+    told(end.name if isinstance(end, PairEnd | SocketEnd) else f"the other end of {at}")
+    stream = end
     if given is not None and given.loss.on:
         stream = LossyStream(end, given.loss, setup.fabrication.seed)
     try:
         serve_lines(stream, Responder(board), stopped)
     finally:
         end.close()
+
+
+def _open_end(at: str | int | None, given: Hardware | None) -> LineStream:
+    """Return the board's end of a line."""
+    if isinstance(at, int):
+        return SocketEnd(at)
+    if at is None:
+        return PairEnd()
+    baud, patience = (
+        Hardware.model_fields[name].default if given is None else getattr(given, name) for name in ("baud", "timeout")
+    )
+    return open_port(at, baud, patience)

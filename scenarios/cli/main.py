@@ -317,8 +317,14 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
 @_scenario
 @_set
 @click.option("--port", metavar="PORT", help="Serve at this port, such as one end of a pair; default: at a new pair.")
-def mock_board(scenario: str, edits: tuple[str, ...], port: str | None) -> None:
-    """Serve the simulated chip of a scenario as a board at a serial port, until Ctrl-C.
+@click.option(
+    "--listen",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Listen at this socket of 127.0.0.1 instead; 0: any that is free.",
+)
+def mock_board(scenario: str, edits: tuple[str, ...], port: str | None, listen: int | None) -> None:
+    """Serve the simulated chip of a scenario as a board at a serial port or a socket, until Ctrl-C.
 
     Prints the port that hardware.port names at the other end.
     """
@@ -327,10 +333,13 @@ def mock_board(scenario: str, edits: tuple[str, ...], port: str | None) -> None:
     from .. import api
     from .interrupts import StoppableWork, let_work_end
 
+    if port is not None and listen is not None:
+        raise click.UsageError("--port and --listen: a board serves at one of them")
     ended, loaded = threading.Event(), _read_scenario(scenario, edits)
     try:
         with let_work_end(StoppableWork(ended.set, lambda: True)):
-            api.serve_board(loaded, port, lambda name: print(name, flush=True), ended.is_set)
+            at = port if listen is None else listen
+            api.serve_board(loaded, at, lambda name: print(name, flush=True), ended.is_set)
     except (api.ScenarioError, api.RunError) as error:
         raise _make_exit(str(error)) from error
     except KeyboardInterrupt:

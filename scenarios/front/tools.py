@@ -130,15 +130,18 @@ def describe_machine() -> list[tuple[str, str]]:
     ]
 
 
-def serve_board(scenario: Scenario, port: str | None, told: Callable[[str], None], stopped: Callable[[], bool]) -> None:
-    """Serve the simulated chip of a scenario as a board at a serial port, until asked to stop.
+def serve_board(
+    scenario: Scenario, at: str | int | None, told: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    """Serve the simulated chip of a scenario as a board at a serial port or a socket, until asked to stop.
 
     Parameters
     ----------
     scenario : Scenario
         With the chip; its table ``[hardware]``, if it has one, gives scales and losses of the line.
-    port : str or None
-        Port to serve at, such as one end of a pair of ports; None: a new pair is made.
+    at : str, int or None
+        Port to serve at, such as one end of a pair of ports; number of a socket of this machine to listen at, 0 for any
+        that is free; None: a new pair of ports is made.
     told : callable
         Is told the port to open at the other end, once the board listens.
     stopped : callable
@@ -161,6 +164,6 @@ def serve_board(scenario: Scenario, port: str | None, told: Callable[[str], None
     if not isinstance(setup, Setup):
         raise RunError("network.law: boards have rate networks, no circuits")
     try:
-        serve_mock_board(setup, port, told, stopped)
+        serve_mock_board(setup, at, told, stopped)
     except (BoardError, TransferError) as error:
         raise RunError(str(error)) from error

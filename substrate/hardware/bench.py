@@ -75,6 +75,8 @@ class HardwareBench(Bench):
         """Free settlings only to bring a sample back to its free state."""
         self.clipped = 0
         """Drives and inputs beyond the range of their converter so far."""
+        self.at_end = 0
+        """Reads of a unit that gave the lowest or the highest code."""
         self.losses = WriteLosses()
         """Requests that did not become the pulses they asked for."""
         self.tells_status = False
@@ -239,7 +241,7 @@ class HardwareBench(Bench):
     def keep(self) -> dict[str, Array]:
         """Return what a later process needs to go on with this chip: record, lines that wait, lines carried out."""
         waiting = {_WAITING + name: line for name, line in pack_pulses(self._waiting).items()}
-        counts = np.array([*self.transfers, self.clipped, *self.losses])
+        counts = np.array([*self.transfers, self.clipped, self.at_end, *self.losses])
         return self.programmed | waiting | {_WRITTEN: np.array(float(self._written)), _COUNTS: counts}
 
     def restore(self, kept: Mapping[str, Array]) -> None:
@@ -254,8 +256,9 @@ class HardwareBench(Bench):
             block[...] = kept[name]
         inside = {name.removeprefix(_WAITING): line for name, line in kept.items() if name.startswith(_WAITING)}
         counts, told = kept[_COUNTS].tolist(), len(Transfers._fields)
-        self._before, self.clipped = Transfers(*counts[:told]), int(counts[told])
-        self.losses = WriteLosses(*map(int, counts[told + 1 :]))
+        self._before = Transfers(*counts[:told])
+        self.clipped, self.at_end, *lost = map(int, counts[told:])
+        self.losses = WriteLosses(*lost)
         self._waiting, here = unpack_pulses(inside), self._written
         self._written = int(kept[_WRITTEN])
         while self._waiting and self._written < here:  # this line arrived, but not its reply
@@ -309,7 +312,9 @@ class HardwareBench(Bench):
         return self._board.go(inject, None if time is None else time * self._setting.tau)
 
     def _sample(self, k: int) -> None:
-        self._read[k] = self._setting.scales.adc.decode(self._board.sample())
+        codes, adc = self._board.sample(), self._setting.scales.adc
+        self._read[k] = adc.decode(codes)
+        self.at_end += adc.count_ends(codes)
         self._spend(Budget(reads=1))
 
     def _tell_time(self, ending: Ending) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from devices.parameters import Parameters, Unit
 
@@ -17,6 +17,9 @@ Codes = NDArray[np.int16]
 
 LEAST, MOST = -32768, 32767
 """Ends of the range of a code."""
+
+PROTOCOL = 1
+"""Version of the line protocol."""
 
 MOST_PULSES = 32767
 """Largest count of one pulse line, of either sign."""
@@ -38,6 +41,18 @@ class Scale(Parameters):
 
     offset: Annotated[float, Field(ge=-1e6, le=1e6)] = 0.0
     """Value of code 0."""
+
+    least: Annotated[int, Field(ge=LEAST, le=MOST)] = LEAST
+    """Lowest code of the converter; that of 12 bits with a sign: -2048."""
+
+    most: Annotated[int, Field(ge=LEAST, le=MOST)] = MOST
+    """Highest code of the converter, above `least`; that of 12 bits with a sign: 2047, without: 4095."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.least >= self.most:
+            raise ValueError(f"least is {self.least} and most {self.most}: most must be above least")
+        return self
 
 
 class BoardInfo(Parameters):
@@ -82,6 +97,12 @@ def read_info(told: object) -> BoardInfo:
     BoardError
         If something is missing or has no meaning.
     """
+    version = told.get("protocol", PROTOCOL) if isinstance(told, dict) else PROTOCOL
+    if version != PROTOCOL:
+        raise BoardError(
+            f"the board speaks version {version!r} of the line protocol, and this nudgelab version {PROTOCOL}: "
+            f"load firmware of version {PROTOCOL}, or take a nudgelab that knows version {version!r}"
+        )
     try:
         return BoardInfo.model_validate(told)
     except ValidationError as error:

@@ -20,6 +20,9 @@ class Transfers(NamedTuple):
     resettlings: int = 0
     """Free settlings only to bring a sample back to its free state; `Budget.settlings` has them, too."""
 
+    ignored: int = 0
+    """Lines from the board that are none of the protocol, such as messages at start-up."""
+
     seconds: float = 0.0
     """Time spent waiting for replies."""
 

@@ -13,7 +13,17 @@ from typing import Any
 from ..protocol import Status
 from .board import Board, BoardError, BoardInfo, Codes, Ending, Pulses, TransferError, read_info
 from .counts import Transfers
-from .lines import CHECKSUM, GarbledLineError, Message, format_codes, make_line, parse_codes, parse_line
+from .lines import (
+    BUSY,
+    CHECKSUM,
+    GarbledLineError,
+    Message,
+    format_codes,
+    has_checksum,
+    make_line,
+    parse_codes,
+    parse_line,
+)
 from .streams import LineStream
 
 
@@ -33,8 +43,11 @@ class LineBoard(Board):
     def __init__(self, stream: LineStream, timeout: float, retries: int) -> None:
         self._stream, self._timeout, self._retries = stream, timeout, retries
         self._number, self._units, self._answers = 0, 0, True
+        self._heard, self._strange, self._injects = False, b"", False
         self.transfers = Transfers()
         """What went over the line so far."""
+        self.left = ""
+        """After `close`: what the board may still do, because it did not answer."""
 
     def info(self) -> BoardInfo:
         """Return what the board tells of itself; the board forgets the number of the last request."""
@@ -50,6 +63,7 @@ class LineBoard(Board):
     def go(self, inject: Codes | None, time: float | None) -> Ending:
         """Let the chip settle, see `Board.go`."""
         given: Message = {} if inject is None else {"inject": format_codes(inject)}
+        self._injects = inject is not None
         told = self._ask("GO", **given, **({} if time is None else {"time": time}))
         try:
             status = told.get("status")
@@ -77,10 +91,13 @@ class LineBoard(Board):
         try:
             if self._answers:
                 self._ask("CLOSE")
+                self._injects = False
         except (BoardError, TransferError):
-            pass  # there is nothing left to lose
+            pass  # `left` tells what that means
         finally:
             self._stream.close()
+        if self._injects:
+            self.left = "the board does not answer, so it may still inject the drive of its last nudge: switch it off"
 
     def _ask(self, op: str, **fields: Any) -> Message:
         """Return the reply to a request."""
@@ -98,7 +115,8 @@ class LineBoard(Board):
         finally:
             self._count(seconds=clock.monotonic() - begin)
         self._answers = False
-        raise TransferError(f"{op} was sent {self._retries + 1} times without an answer: {failure}")
+        times = "once" if self._retries == 0 else f"{self._retries + 1} times"
+        raise TransferError(f"{op} was sent {times} without an answer: {failure}{self._guess_cause()}")
 
     def _wait_for_reply(self) -> Message | str:
         """Return the reply to the last request, or why the request has to be sent again."""
@@ -108,12 +126,26 @@ class LineBoard(Board):
             try:
                 found = parse_line(line)
             except GarbledLineError as error:
-                return f"a reply was garbled: {error}"
+                if has_checksum(line):
+                    return f"a reply was garbled: {error}"
+                self._strange = line  # messages of a board that starts up, say
+                self._count(ignored=1)
+                continue
+            self._heard = True
             if found.get("error") == CHECKSUM:
                 return "the board could not read the request"
-            if found.get("id") == self._number:  # others are late: those before it were answered twice
-                return found
+            if found.get("error") == BUSY or found.get("id") == self._number:
+                return found  # others are late: those before it were answered twice
         return f"no reply within {self._timeout:g} s"
+
+    def _guess_cause(self) -> str:
+        """Return what may be wrong where a board has never answered."""
+        if self._heard:
+            return ""
+        found = "nothing arrived"
+        if self._strange:
+            found = f"what arrived is none of the protocol, such as {self._strange[:40]!r}"
+        return f"; {found}: is it the port of the board, at its baud rate, and nobody else's?"
 
     def _refuse_errors(self, op: str, found: Message) -> Message:
         if "error" in found:

@@ -7,6 +7,7 @@ hexadecimal digits each, two's complement, the high digit first.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
@@ -20,9 +21,19 @@ Message = dict[str, Any]
 CHECKSUM = "checksum"
 """Error that a board answers to a line that it cannot read; the line is sent again."""
 
+BUSY = "busy"
+"""Error that a board says to a second controller before it sends it away."""
+
+_END = re.compile(rb"\*[0-9A-F]{8}\s*$")
+
 
 class GarbledLineError(ValueError):
     """A line is not what was sent."""
+
+
+def has_checksum(line: bytes) -> bool:
+    """Tell whether a line ends as those of the protocol do, garbled or not."""
+    return _END.search(line) is not None
 
 
 def make_line(message: Mapping[str, Any]) -> bytes:

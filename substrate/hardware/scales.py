@@ -22,15 +22,25 @@ class Line(NamedTuple):
     offset: Array
     """Value of code 0, (units,)."""
 
+    least: int = LEAST
+    """Lowest code of the converters."""
+
+    most: int = MOST
+    """Highest code of the converters."""
+
     def decode(self, codes: Codes) -> Array:
         """Return values (..., units) of codes."""
         return self.offset + self.scale * codes
 
+    def count_ends(self, codes: Codes) -> int:
+        """Return how many codes are the lowest or the highest: what lies beyond looks the same."""
+        return int(np.count_nonzero((codes <= self.least) | (codes >= self.most)))
+
     def encode(self, values: Array) -> tuple[Codes, int]:
         """Return the nearest codes of values (..., units), and how many values lie beyond the last code."""
         exact = np.rint((values - self.offset) / self.scale)
-        outside = int(np.count_nonzero((exact < LEAST) | (exact > MOST)))
-        return np.clip(exact, LEAST, MOST).astype(np.int16), outside
+        outside = int(np.count_nonzero((exact < self.least) | (exact > self.most)))
+        return np.clip(exact, self.least, self.most).astype(np.int16), outside
 
 
 class Scales(NamedTuple):
@@ -66,14 +76,16 @@ def make_scales(info: BoardInfo, given: Mapping[str, Scale], fitted: Mapping[str
     inputs, *units = info.layers.values()
     lines = []
     for name, count in {"input": inputs, "adc": sum(units), "dac": sum(units)}.items():
-        whole = given.get(name) or getattr(info, name)
-        parts = [np.asarray(fitted.get(f"{name}_{part}", np.full(count, value))) for part, value in whole]
-        for part, value in zip(("scale", "offset"), parts, strict=True):
+        told: Scale = getattr(info, name)
+        whole = given.get(name) or told
+        usual = {"scale": whole.scale, "offset": whole.offset}
+        parts = {part: np.asarray(fitted.get(f"{name}_{part}", np.full(count, v))) for part, v in usual.items()}
+        for part, value in parts.items():
             if value.shape != (count,) or not np.isfinite(value).all():
                 raise ValueError(f"{name}_{part} has shape {value.shape}: must be finite and of shape ({count},)")
-        if not (parts[0] > 0.0).all():
+        if not (parts["scale"] > 0.0).all():
             raise ValueError(f"{name}_scale has entries that are not above 0")
-        lines.append(Line(*parts))
+        lines.append(Line(**parts, least=max(whole.least, told.least), most=min(whole.most, told.most)))
     return Scales(*lines)
 
 

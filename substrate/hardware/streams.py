@@ -19,7 +19,14 @@ INSTALL_SERIAL = "install pyserial with: pip install 'nudgelab[hardware]'"
 LONGEST_LINE = 16_000_000
 """Bytes after which a line that does not end is given up."""
 
-_AT_ONCE = 65_536
+AT_ONCE = 65_536
+"""Bytes that are taken at a time."""
+
+_BITS = 10.0
+"""Bits of a byte on a serial line, with those that begin and end it."""
+
+_NOBODY = 5.0
+"""Seconds after which a reply that nobody takes is dropped."""
 
 
 class LineStream(Protocol):
@@ -38,7 +45,7 @@ class LineStream(Protocol):
         ...
 
 
-class _Buffered:
+class BufferedStream:
     """Cuts what arrives into lines."""
 
     def __init__(self) -> None:
@@ -65,8 +72,8 @@ class _Buffered:
         return line
 
 
-class SerialStream(_Buffered):
-    """A serial port, or a URL of pyserial such as ``socket://host:port``.
+class SerialStream(BufferedStream):
+    """A serial port, or a URL of pyserial such as ``hwgrep://CP210``.
 
     Parameters
     ----------
@@ -74,6 +81,8 @@ class SerialStream(_Buffered):
         Name of the port.
     baud : int
         Bits per second.
+    patience : float
+        Seconds for which the other end may take nothing of a line, beyond those that its bits need.
 
     Raises
     ------
@@ -81,7 +90,7 @@ class SerialStream(_Buffered):
         If pyserial is not installed, or the port cannot be opened.
     """
 
-    def __init__(self, port: str, baud: int) -> None:
+    def __init__(self, port: str, baud: int, patience: float) -> None:
         super().__init__()
         try:
             import serial  # noqa: PLC0415  an extra
@@ -91,7 +100,7 @@ class SerialStream(_Buffered):
             self._serial: Serial = serial.serial_for_url(port, baudrate=baud, timeout=0.1)
         except (serial.SerialException, ValueError, OSError) as error:
             raise TransferError(f"{port}: cannot open this port ({error})") from error
-        self._port = port
+        self._port, self._baud, self._patience = port, baud, patience
 
     def _receive(self, seconds: float) -> bytes:
         self._serial.timeout = seconds
@@ -99,7 +108,8 @@ class SerialStream(_Buffered):
             return bytes(self._serial.read(max(1, self._serial.in_waiting)))
 
     def write(self, line: bytes) -> None:
-        """Send bytes; raises `TransferError` if the port is gone."""
+        """Send bytes; raises `TransferError` if the port is gone or nobody takes them."""
+        self._serial.write_timeout = self._patience + _BITS * len(line) / self._baud
         with self._telling():
             self._serial.write(line)
 
@@ -113,10 +123,10 @@ class SerialStream(_Buffered):
         try:
             yield
         except OSError as error:  # those of pyserial are derived from it
-            raise TransferError(f"{self._port}: the port is gone ({error})") from error
+            raise TransferError(f"{self._port}: the port is gone, or nobody takes what is sent ({error})") from error
 
 
-class PairEnd(_Buffered):
+class PairEnd(BufferedStream):
     """The board's end of a new pair of serial ports within this machine; `name` is the port at the other end."""
 
     def __init__(self) -> None:
@@ -127,16 +137,17 @@ class PairEnd(_Buffered):
         # The other end stays open here, too, so that it can be opened and closed by others again and again.
         self._own, self._other = pty.openpty()
         tty.setraw(self._other)
+        os.set_blocking(self._own, False)
         self.name = os.ttyname(self._other)
         """Port to open at the other end."""
 
     def _receive(self, seconds: float) -> bytes:
         ready, _, _ = select.select([self._own], [], [], seconds)
-        return os.read(self._own, _AT_ONCE) if ready else b""
+        return os.read(self._own, AT_ONCE) if ready else b""
 
     def write(self, line: bytes) -> None:
-        """Send bytes."""
-        while line:
+        """Send bytes; what nobody takes is lost."""
+        while line and select.select([], [self._own], [], _NOBODY)[1]:
             line = line[os.write(self._own, line) :]
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ def run_on_board(work: ExperimentWork[Any]) -> tuple[dict[str, Group], Ending]:
     """
     saved = find_saved_blocks(work.setting.saved)
     try:
-        with connect_board(work.setup, saved) as board:
+        with connect_board(work.setup, saved, work.watch.say) as board:
             work.watch.say(f"board: {board.info.name}")
             if isinstance(work.plan, Train):
                 groups, failure = train_on_board(work, work.plan, board)

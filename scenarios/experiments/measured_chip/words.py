@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...boards.counts import LOSS_NAMES
+from ...boards.counts import LOSS_NAMES, TRANSFER_NAMES
 from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
 from ...results.views import format_number, format_percent
@@ -81,6 +81,8 @@ def describe_board_remarks(result: ResultData) -> list[str]:
     retries, lines = int(board["retries"].data), int(board["lines"].data)
     if retries:
         found.append(f"{retries:,} of {lines:,} lines were sent again ({format_percent(retries / lines)}).")
+    if ignored := int(board["lines_ignored"].data):
+        found.append(f"{ignored:,} {TRANSFER_NAMES['lines_ignored']}.")
     return found
 
 
@@ -128,6 +130,7 @@ def make_board_sheet(group: Group) -> Sheet:
         "reads": "reads of all units",
         "lines": "lines to the board",
         "retries": "lines sent again",
+        "lines_ignored": "lines from the board that are none of the protocol",
         "bytes": "bytes in both directions",
         "line_s": "time waiting for the board (s)",
     }

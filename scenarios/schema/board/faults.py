@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from substrate.hardware.loss import Loss
+from substrate.hardware.sockets import find_port_fault
 from substrate.ports import BOARD_PORTS, PORTS, Port
 
 from ..devices import Found
@@ -89,6 +90,8 @@ def _find_port_faults(scenario: ScenarioSpec) -> Found:
 
 def _find_board_faults(board: Hardware, activation: object) -> Found:
     found: Found = []
+    if fault := find_port_fault(board.port):
+        found.append((("hardware", "port"), fault, 'give "/dev/ttyUSB0", "socket://HOST:PORT" or "mock"'))
     if board.port != MOCK and board.loss != Loss():
         words = f"changes nothing: it befalls lines to a mock board, and the port is {board.port}"
         found.append((("hardware", "loss"), words, 'take port = "mock"'))

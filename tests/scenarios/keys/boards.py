@@ -26,9 +26,9 @@ FOUND: dict[str, Sample | Silent] = {
         probes=4,
         probe_size=at(0.2, hardware__probes=4),
     ),
-    **table("hardware.input", BOARD | {"hardware.input": {"scale": 1e-3}}, scale=2e-3, offset=0.1),
-    **table("hardware.adc", BOARD | {"hardware.adc": {"scale": 1e-3}}, scale=2e-3, offset=0.0005),
-    **table("hardware.dac", BOARD | {"hardware.dac": {"scale": 1e-4}}, scale=5e-2, offset=0.0005),
+    **table("hardware.input", BOARD | {"hardware.input": {"scale": 1e-3}}, scale=2e-3, offset=0.1, least=0, most=100),
+    **table("hardware.adc", BOARD | {"hardware.adc": {"scale": 1e-3}}, scale=2e-3, offset=0.0005, least=500, most=500),
+    **table("hardware.dac", BOARD | {"hardware.dac": {"scale": 1e-4}}, scale=5e-2, offset=0.0005, least=0, most=0),
     **table(
         "hardware.loss",
         LOSSY,

@@ -13,10 +13,16 @@ from substrate.hardware.line_board import LineBoard
 from substrate.hardware.loss import LossyStream
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.scales import make_scales, span_range
-from substrate.hardware.streams import PairEnd, SerialStream
+from substrate.hardware.sockets import open_port
+from substrate.hardware.streams import PairEnd
 from tests.networks import random_chip
 
 HELD = Phases(nudge="held")
+
+
+def held_chip(**changes):
+    """Return a chip as boards have them: with a nudge that is held."""
+    return random_chip(sigma=0.1, phases=HELD, **changes)
 
 
 def make_info(chip, **changes):
@@ -33,7 +39,7 @@ def make_info(chip, **changes):
 
 
 def make_board(chip=None, **changes):
-    chip = chip or random_chip(sigma=0.1, phases=HELD)
+    chip = chip or held_chip()
     return ChipBoard(chip, make_info(chip, **changes))
 
 
@@ -46,17 +52,32 @@ def make_bench(board, chip=None, **setting):
 
 
 @contextmanager
-def serve_over_pair(board, loss=None, timeout=2.0, retries=3):
-    """Answer from a board at one end of a pair of serial ports; yield the line board at the other."""
-    end, stop = PairEnd(), threading.Event()
+def serve(board, end, loss=None):
+    """Answer from a board at one end of a line; yield the name of the other."""
+    stop = threading.Event()
     stream = end if loss is None else LossyStream(end, loss, seed=1)
     thread = threading.Thread(target=serve_lines, args=(stream, Responder(board), stop.is_set))
     thread.start()
-    line = LineBoard(SerialStream(end.name, 115_200), timeout, retries)
+    try:
+        yield end.name
+    finally:
+        stop.set()
+        thread.join()
+        end.close()
+
+
+@contextmanager
+def serve_over_pair(board, loss=None, timeout=2.0, retries=3):
+    """Answer from a board at one end of a pair of serial ports; yield the line board at the other."""
+    with serve(board, PairEnd(), loss) as port, connect(port, timeout, retries) as line:
+        yield line
+
+
+@contextmanager
+def connect(port, timeout=2.0, retries=3):
+    """Yield the line board at a port."""
+    line = LineBoard(open_port(port, 115_200, timeout), timeout, retries)
     try:
         yield line
     finally:
         line.close()
-        stop.set()
-        thread.join()
-        end.close()

@@ -17,14 +17,10 @@ from substrate.hardware.board import BoardError, TransferError
 from substrate.hardware.loss import Loss
 from substrate.protocol import Nudge, Readout, Status, Wave
 from tests.networks import random_batch, random_chip
-from tests.substrate.hardware.boards import HELD, make_bench, make_board, serve_over_pair
+from tests.substrate.hardware.boards import HELD, held_chip, make_bench, make_board, serve_over_pair
 
 CODE = 1.0 / 65_535
 """Activity of one code."""
-
-
-def held_chip(**changes):
-    return random_chip(sigma=0.1, phases=HELD, **changes)
 
 
 def estimate_both(scheme, samples=12, **changes):

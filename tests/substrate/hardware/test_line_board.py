@@ -34,7 +34,7 @@ def echo(**fields):
     return lambda line: make_line({"id": parse_line(line)["id"]} | fields)
 
 
-@pytest.mark.parametrize("bad", [b"", b"xyz\n", make_line({"id": None, "error": "checksum"})])
+@pytest.mark.parametrize("bad", [b"", b"{}*00000000\n", make_line({"id": None, "error": "checksum"})])
 def test_a_request_is_sent_again_as_it_was(bad):
     stream = Script(bad, echo())
     board = LineBoard(stream, 1.0, 2)
@@ -133,18 +133,18 @@ def test_a_garbled_request_is_asked_for_again():
 
 def test_a_port_that_does_not_exist_is_told():
     with pytest.raises(TransferError, match="cannot open this port"):
-        SerialStream("no-such-port", 9600)
+        SerialStream("no-such-port", 9600, 1.0)
 
 
 def test_without_pyserial_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "serial", None)
     with pytest.raises(TransferError, match=r"pip install 'nudgelab\[hardware\]'"):
-        SerialStream("port", 9600)
+        SerialStream("port", 9600, 1.0)
 
 
 def test_a_line_that_is_not_complete_waits_for_the_rest():
     end = PairEnd()
-    stream = SerialStream(end.name, 115_200)
+    stream = SerialStream(end.name, 115_200, 1.0)
     end.write(b"one\ntw")
     assert stream.read_line(1.0) == b"one\n"
     assert stream.read_line(0.02) == b""
