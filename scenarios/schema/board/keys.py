@@ -28,9 +28,9 @@ class Hardware(Parameters):
     """
 
     port: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,1000}$")]
-    """Serial port, such as ``/dev/ttyUSB0``; ``socket://HOST:PORT``, a connection; ``hwgrep://PATTERN``, the first serial
-    port whose description matches; ``mock``: a board with the simulated chip of this scenario, at the other end of a
-    pair of serial ports that the run opens."""
+    """Serial port, such as ``/dev/ttyUSB0``; ``socket://HOST:PORT``, a connection; ``hwgrep://PATTERN``, the first
+    serial port whose description matches; ``mock``: a board with the simulated chip of this scenario, at the other end
+    of a pair of serial ports that the run opens."""
 
     baud: Annotated[int, Field(ge=50, le=100_000_000)] = 115_200
     """Bits per second; ports without any, such as those of USB, take no notice."""
