@@ -145,17 +145,11 @@ class SocketEnd(BufferedStream):
         """Return what the controller sends; meanwhile take the first that connects, and send others away."""
         watched = [self._listener] if self._peer is None else [self._listener, self._peer]
         ready = select.select(watched, [], [], seconds)[0]
-        if self._listener in ready:
+        if self._peer in ready:  # before others, because it may have left
+            return self._hear(self._peer)
+        if ready:
             self._take_or_refuse(self._listener.accept()[0])
-        if self._peer is None or self._peer not in ready:
-            return b""
-        try:
-            found = self._peer.recv(AT_ONCE)
-        except OSError:
-            found = b""
-        if not found:
-            self._leave()
-        return found
+        return b""
 
     def write(self, line: bytes) -> None:
         """Send bytes; a controller that takes nothing, or is gone, has left."""
@@ -169,6 +163,16 @@ class SocketEnd(BufferedStream):
         """Close the socket and its connection."""
         self._leave()
         self._listener.close()
+
+    def _hear(self, peer: socket.socket) -> bytes:
+        """Return what a controller sends; nothing if it leaves."""
+        try:
+            found = peer.recv(AT_ONCE)
+        except OSError:
+            found = b""
+        if not found:
+            self._leave()
+        return found
 
     def _take_or_refuse(self, peer: socket.socket) -> None:
         peer.settimeout(_CONNECT)
