@@ -46,12 +46,12 @@ def _draw_recovery(axes: Axes, group: Group) -> None:
     pulses, loss = group["pulses"].data / cells, group["loss_recovered"].data
     for k in range(len(loss)):
         axes.plot(pulses[k], loss[k], color="0.75", linewidth=0.7, label="one copy" if k == 0 else None, zorder=1)
-    _draw_mean(axes, np.nanmean(pulses, axis=0), loss, "mean of the copies, trained on")
+    _draw_mean(axes, compute_interval(pulses.T).mean, loss, "mean of the copies, trained on")
     if "loss_calibrated" in group:
         _draw_mean(axes, np.zeros(1), group["loss_copied"].data[:, None], "before calibration", k=1)
     further = group["pulses_further"].data / cells
     axes.plot(further, group["loss_further"].data, color="black", linestyle="--", label="trained chip, trained on")
-    goal = home + 0.5 * float(np.nanmean(group["rise"].data))
+    goal = home + 0.5 * float(compute_interval(group["rise"].data).mean)
     axes.axhline(goal, color="black", linestyle=":", linewidth=1.0, label="half of the cost")
     axes.set_xlim(left=0.0)
     axes.set_xlabel("pulses per cell")

@@ -11,7 +11,7 @@ from ...results.store import Group, ResultData
 from ..kind import COMPLETE, Ending, ExperimentKind, ExperimentWork, Headline
 from .plan import CopyNetwork
 from .run import copy_network
-from .sheets import make_copies_sheet, make_half_sheet
+from .sheets import make_copies_sheet, make_stage_sheet
 from .tables import make_copy_group
 from .words import compute_copy_metrics, describe_copies, describe_copy_remarks, list_copy_numbers
 
@@ -41,7 +41,7 @@ class CopyKind(ExperimentKind[CopyNetwork]):
         """Return the stages, and the chips one by one."""
         if "copy" not in result.groups:
             return []
-        return [make_half_sheet(result["copy"]), make_copies_sheet(result["copy"], rows)]
+        return [make_stage_sheet(result["copy"]), make_copies_sheet(result["copy"], rows)]
 
     def metrics(self, last: ResultData) -> dict[str, float]:
         """Return mean, interval and worst over chips, the pulses and the law."""

@@ -15,39 +15,37 @@ from .words import CELLS
 Array = NDArray[np.float64]
 
 
-def make_half_sheet(group: Group) -> Sheet:
+def make_stage_sheet(group: Group) -> Sheet:
     """Return what the network reaches at home and on other chips, stage by stage."""
-    loss, error = (np.array([group[f"{name}_trained"].data]) for name in ("loss", "error"))
-    rows = [_make_row("trained chip", loss, error, 0.0)]
     home = float(group["loss_trained"].data)
+    rows = [["trained chip", format_number(home), "-", "-"]]
+    errors = [group["error_trained"].data]
     names = {"copied": f"copied as {group['weights'].data}", "calibrated": "rows calibrated"}
     for stage, words in names.items():
         if f"loss_{stage}" in group:
-            rows.append(_make_row(words, group[f"loss_{stage}"].data, group[f"error_{stage}"].data, home))
+            rows.append(_make_row(words, group[f"loss_{stage}"].data, home))
+            errors.append(group[f"error_{stage}"].data)
     if "loss_recovered" in group:
-        loss, error = group["loss_recovered"].data, group["error_recovered"].data
-        pulses, cells = group["pulses"].data, float(group["cells"].data)
-        for k in choose_steps(len(group["step"].data)):
-            words = f"{np.nanmean(pulses[:, k]) / cells:.3g} pulses per cell"
-            rows.append(_make_row(words, loss[:, k], error[:, k], home))
+        pulses = compute_interval(group["pulses"].data.T).mean / float(group["cells"].data)
+        for k in choose_steps(len(pulses)):
+            rows.append(_make_row(f"{pulses[k]:.3g} pulses per cell", group["loss_recovered"].data[:, k], home))
+            errors.append(group["error_recovered"].data[:, k])
+    columns = ["stage", "loss", "cost", "95 % interval"]
+    if np.isfinite(errors[0]):  # there are classes
+        columns.append("error")
+        rows = [[*row, format_share(float(compute_interval(e).mean))] for row, e in zip(rows, errors, strict=True)]
     note = "cost: loss over that of the trained chip, its mean over chips and the 95 % interval of that (Student)"
     if "recover_cells" in group:
         note += f"; pulses: of the training of {CELLS[str(group['recover_cells'].data)]} on every chip"
     title = f"{describe_sample_kind(group).capitalize()} loss of {len(group['chip'].data)} copies"
-    return Sheet(title, ["stage", "loss", "error", "cost", "95 % interval"], rows, note=note)
+    return Sheet(title, columns, rows, note=note)
 
 
-def _make_row(words: str, loss: Array, error: Array, home: float) -> list[str]:
+def _make_row(words: str, loss: Array, home: float) -> list[str]:
     found = compute_interval(loss - home)
-    good = error[np.isfinite(error)]
-    interval = f"{format_number(float(found.low))} to {format_number(float(found.high))}"
-    return [
-        words,
-        format_number(float(found.mean) + home),
-        format_share(float(good.mean())) if good.size else "-",
-        format_number(float(found.mean)) if home else "-",
-        interval if np.isfinite(found.low) else "-",
-    ]
+    ends = f"{format_number(float(found.low))} to {format_number(float(found.high))}"
+    numbers = (format_number(value) for value in (float(found.mean) + home, float(found.mean)))
+    return [words, *numbers, ends if np.isfinite(found.low) else "-"]
 
 
 def choose_steps(count: int) -> list[int]:
@@ -57,23 +55,24 @@ def choose_steps(count: int) -> list[int]:
 
 def make_copies_sheet(group: Group, rows: int) -> Sheet:
     """Return the loss of every copy, and what brought half of its cost back; many chips are cut to some."""
-    chosen = range(min(len(group["chip"].data), max(rows, 1)))
-    names = {
+    columns = {
         "loss": "loss_copied",
         "cost": "rise",
         "2nd order": "second_order",
         "calibrated": "rise_calibrated",
         "pulses to half": "pulses_half",
     }
-    shown = {words: name for words, name in names.items() if name in group}
-    body = [
-        [str(group["chip"].data[i]), *(format_number(float(group[name].data[i])) for name in shown.values())]
-        for i in chosen
-    ]
+    notes = {
+        "cost": "loss over that of the trained chip",
+        "2nd order": "cost that the errors of this copy foretell",
+        "calibrated": "cost after that",
+        "pulses to half": "pulses per cell until half of the cost is back, -: nothing lost, or not reached",
+    }
+    shown = {words: group[name].data for words, name in columns.items() if name in group}
+    if "pulses to half" in shown:
+        shown["pulses to half"] = shown["pulses to half"] / float(group["cells"].data)
+    chips = [str(chip) for chip in group["chip"].data[: max(rows, 1)]]
+    body = [[chip, *(format_number(float(v[i])) for v in shown.values())] for i, chip in enumerate(chips)]
+    note = "; ".join(f"{words}: {text}" for words, text in notes.items() if words in shown)
     left = len(group["chip"].data) - len(body)
-    note = (
-        "cost, calibrated: loss over that of the trained chip; 2nd order: cost as the errors of this copy foretell it"
-    )
-    if "pulses_half" in group:
-        note += "; pulses: of all cells together, -: nothing lost, or half of it not brought back"
     return Sheet("Chip by chip", ["chip", *shown], body, note=note + (f"; {left} more chips" if left else ""))

@@ -46,9 +46,8 @@ def summarise_half(group: Group) -> HalfWay:
     """Return what brings back half of what copying cost."""
     pulses = group["pulses_half"].data
     lost = int(np.count_nonzero(group["rise"].data > 0.0))
-    return HalfWay(
-        compute_interval(pulses / float(group["cells"].data)), lost, int(np.count_nonzero(np.isfinite(pulses)))
-    )
+    found = compute_interval(pulses / float(group["cells"].data))
+    return HalfWay(found._replace(low=np.maximum(found.low, 0.0)), lost, int(np.count_nonzero(np.isfinite(pulses))))
 
 
 def describe_copies(group: Group) -> str:
@@ -126,7 +125,7 @@ def _describe_law(group: Group) -> str:
     if np.isfinite(found.low):
         inside = found.low <= law <= found.high
         text += f", of which the 95 % interval {'holds' if inside else 'does not hold'} the law"
-    rest = float(np.nanmean(group["rise"].data - group["second_order"].data))
+    rest = float(compute_interval(group["rise"].data - group["second_order"].data).mean)
     if abs(rest) > _FAR * abs(float(found.mean)):
         text += f". Errors are so large that {format_number(rest)} of it is of higher order"
     return f"{text}."

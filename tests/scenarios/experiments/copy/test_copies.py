@@ -7,7 +7,7 @@ import nudgelab
 from scenarios.data.datasets import read_outline
 from scenarios.experiments.copy import run
 from scenarios.experiments.copy.kind import KIND
-from scenarios.experiments.copy.sheets import make_copies_sheet, make_half_sheet
+from scenarios.experiments.copy.sheets import make_copies_sheet, make_stage_sheet
 from scenarios.experiments.copy.tables import find_crossing
 from scenarios.experiments.copy.tuning import TuningCurve
 from scenarios.experiments.copy.words import describe_copies, describe_copy_remarks, list_copy_numbers, summarise_half
@@ -62,6 +62,19 @@ def test_copies_lose_calibration_gives_back_and_training_more(result):
     assert np.corrcoef(group["second_order"], group["rise"])[0, 1] > 0.99
 
 
+def test_pulses_are_those_at_which_half_of_the_first_cost_is_back(result):
+    group, calibrated = load(**RECOVER).run()["copy"], result["copy"]
+    goal = float(group["loss_trained"]) + 0.5 * group["rise"].values
+    for chip in range(4):
+        at_half = np.interp(
+            group["pulses_half"].values[chip], *(group[n].values[chip] for n in ("pulses", "loss_recovered"))
+        )
+        assert at_half == pytest.approx(goal[chip], rel=1e-9)
+    given_back = calibrated["loss_calibrated"].values < goal
+    assert given_back.any()
+    assert not calibrated["pulses_half"].values[given_back].any()
+
+
 def test_the_same_scenario_gives_the_same_numbers_and_a_copy_on_the_trained_chip_loses_nothing(result):
     again = load(calibrate="affine", **RECOVER).run()
     for name, values in result["copy"].items():
@@ -94,6 +107,7 @@ def test_cells_that_do_not_learn_stay(cells, monkeypatch):
         before = {name: block.copy() for name, block in chip.programmed.items()}
         curve = tune(setup, plan, chip, tuning, *rest)
         found.append((tuning.cells, before, chip.programmed))
+        assert tuning.first == (0 if len(found) == 1 else plan.epochs)  # batches and noise of their own
         return curve
 
     monkeypatch.setattr(run, "tune_chip", watch)
@@ -154,7 +168,7 @@ def test_the_words_say_what_the_group_holds(result):
 
 def test_the_tables_and_metrics_say_what_the_group_holds(result):
     group = result.stored["copy"]
-    stages, chips = make_half_sheet(group), make_copies_sheet(group, 3)
+    stages, chips = make_stage_sheet(group), make_copies_sheet(group, 3)
     assert [row[0] for row in stages.rows[:3]] == ["trained chip", "copied as programmed", "rows calibrated"]
     assert len(chips.rows) == 3
     assert "1 more chips" in chips.note
