@@ -53,7 +53,6 @@ def _draw_recovery(axes: Axes, group: Group) -> None:
     axes.plot(further, group["loss_further"].data, color="black", linestyle="--", label="trained chip, trained on")
     goal = home + 0.5 * float(compute_interval(group["rise"].data).mean)
     axes.axhline(goal, color="black", linestyle=":", linewidth=1.0, label="half of the cost")
-    axes.set_xlim(left=0.0)
     axes.set_xlabel("pulses per cell")
 
 

@@ -97,14 +97,17 @@ def describe_copy_remarks(group: Group) -> list[str]:
         half, chips = summarise_half(group), len(group["chip"].data)
         if half.reached < half.lost:
             missing = f"{half.lost - half.reached} of {half.lost} chips do not get half of it back"
-            found.append(f"{missing}: they are not in the mean of the pulses, which is so too small.")
+            found.append(
+                f"{missing}{': the mean of the pulses leaves them out, and is too small' * (half.reached > 0)}."
+            )
         if half.lost < chips:
             found.append(f"{chips - half.lost} of {chips} copies lost nothing: they are not asked for pulses.")
         if diverged := int(group["diverged"].data.sum()):
             found.append(f"On {diverged} chips training diverged. A smaller rate would help.")
     if "untold" in group and group["untold"].data.any():
         count = float(group["untold"].data.mean())
-        found.append(f"{count:.3g} units of a chip were not calibrated: their activities tell too little.")
+        why = "their activities tell too little, or their rows are too far off"
+        found.append(f"{count:.3g} units of a chip were not calibrated: {why}.")
     if "unreached" in group:
         found.append(describe_unreached(f"up to {int(group['unreached'].data.max())} of a chip"))
     if (moving := float(np.nanmean(group["unsettled_copied"].data))) > 0.0:

@@ -39,7 +39,8 @@ RECOVER = {"recover": {"epochs": 2, "every_batches": 2}}
 
 
 def load(edits=None, **plan):
-    return nudgelab.load(SMALL | {"experiment": SMALL["experiment"] | plan}, edits or {})
+    experiment = {key: value for key, value in (SMALL["experiment"] | plan).items() if value is not None}
+    return nudgelab.load(SMALL | {"experiment": experiment}, edits or {})
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,14 @@ def test_the_first_chip_is_that_of_the_scenario_and_the_others_follow():
     group = load({"chip.instance": 5}, epochs=0).run()["copy"]
     assert int(group["trained_chip"]) == 5
     assert group["chip"].values.tolist() == [6, 7, 8, 9]
+
+
+def test_the_chip_of_a_training_is_copied_from_its_result(tmp_path):
+    load(kind="train", chips=None, epochs=3).run(out=tmp_path / "trained")
+    parameters = {"network.parameters": str(tmp_path / "trained" / "run.h5")}
+    found, here = (load(edits, epochs=n).run()["copy"] for edits, n in ((parameters, 0), ({}, 3)))
+    for name, values in here.items():
+        np.testing.assert_array_equal(found[name].values, values.values, err_msg=name)
 
 
 def test_measured_weights_take_the_errors_of_the_trained_chip_along():
