@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds, Step
-from devices.programming.mean_step import compute_steps
-from devices.programming.sampled import make_nominal_cells
 from learning.identification.spreads import make_spread
 
+from .bounds import FARTHEST, OWN_BOUNDS, compute_mean_changes, measure_bound_spreads, measure_bounds
 from .columns import Columns
 from .fitted import FitError, FitResult, FittedValue, make_value
 from .trains import FEWEST, DeviceTrain, cut_trains
@@ -30,12 +29,6 @@ from .trains import FEWEST, DeviceTrain, cut_trains
 Array = NDArray[np.float64]
 
 _DRAWS = 60
-_REACHED = 1.1
-"""A bound by the steps that lies beyond this factor of what devices reached is told."""
-
-_HELD = 0.5
-"""Share of a step that a device is moved near its end and that tells that it is not held there."""
-
 _LIMIT = 10.0
 """Largest size of a parameter of a shape."""
 
@@ -95,11 +88,9 @@ _WORSE = 10.0
 gain, and pulses of one device are not independent."""
 
 _POINTS = 12
-_OWN_BOUNDS = ("soft-bounds", "power-step")
-"""Laws whose steps say where the bounds are, though no device reaches them."""
-
 _BEYOND, _FAR = 1.15, 3.0
-"""Bounds lie at most this factor beyond what was reached: soft ones, and those of the power law."""
+"""While a law is chosen, its bounds lie at most this factor beyond what was reached: soft ones, and those of the power
+law; any law is a constant step within bounds far away."""
 
 
 def make_law(name: str, sizes: Array, ends: DeviceBounds) -> Step:
@@ -111,7 +102,7 @@ def make_law(name: str, sizes: Array, ends: DeviceBounds) -> Step:
     bends = [float(bend) for bend in sizes[2:]]
     if name == "linear-step":
         return LinearStep(**keys, slope_up=bends[0], slope_down=bends[1])
-    if name in _OWN_BOUNDS:
+    if name in OWN_BOUNDS:
         keys |= {"w_max": bends[-2], "w_min": bends[-1]}
     if name == "power-step":
         return PowerStep(**keys, exponent_up=max(bends[0], 0.0), exponent_down=max(bends[1], 0.0))
@@ -121,13 +112,6 @@ def make_law(name: str, sizes: Array, ends: DeviceBounds) -> Step:
         keys |= dict(zip(("amplitude_up", "amplitude_down", "gamma_up", "gamma_down"), bends, strict=True))
         return ExponentialStep(**keys, a=0.5, b=0.0)
     return ConstantStep(**keys)
-
-
-def compute_mean_changes(law: Step, state: Array, up: NDArray[np.bool_]) -> Array:
-    """Return the mean change of a pulse at every state, with sign."""
-    cells = make_nominal_cells(law, state.shape)
-    rise, fall = (compute_steps(law.shape(), cells, state, up=way) for way in (True, False))
-    return np.asarray(np.where(up, rise, -fall))
 
 
 def fit_pulses(columns: Columns) -> FitResult:
@@ -147,17 +131,21 @@ def fit_pulses(columns: Columns) -> FitResult:
     fits = {name: _fit_law(name, _join_points(points), ends) for name in _LAWS}
     least = min(one.criterion for one in fits.values())
     best = next(one for one in fits.values() if one.criterion <= least + _WORSE)
+    least = best.criterion
+    if best.name in OWN_BOUNDS:
+        best = _fit_law(best.name, _join_points(points), ends, best.sizes, FARTHEST)
     drawn = _draw_laws(best, points, ends)
     law, count = make_law(best.name, best.sizes, ends), _join_points(points).pulses
-    bounds = {} if law.kind in _OWN_BOUNDS else _measure_bounds(trains)
-    values = _list_law_values(law, drawn, count) | bounds | _measure_bound_spreads(trains)
+    bounds = measure_bounds(law, drawn, trains)
+    values = _list_law_values(law, drawn, count) | {bound.key: bound.value for bound in bounds}
     spreads, notes = _measure_spreads(law, trains, ends, repeats)
+    spreads = measure_bound_spreads(trains) | spreads
     notes += [
-        *_describe_ends(law, trains),
+        *(bound.note for bound in bounds if bound.note),
         f"stuck devices, left out: {stuck or 'none'} (of {len(trains) + len(stuck)})",
     ]
     told = f"{count} pulses of {len(trains)} devices, states {ends.low:.3g} to {ends.high:.3g}"
-    order = sorted(((name, one.criterion - best.criterion) for name, one in fits.items()), key=lambda pair: pair[1])
+    order = sorted(((name, one.criterion - least) for name, one in fits.items()), key=lambda pair: pair[1])
     return FitResult(f"Write law: {best.name}", {"update": values | spreads}, told, order, notes)
 
 
@@ -195,12 +183,14 @@ def _scale_states(name: str, state: Array, own: DeviceBounds, ends: DeviceBounds
     return state
 
 
-def _fit_law(name: str, points: _Points, ends: DeviceBounds, start: Array | None = None) -> _LawFit:
-    """Return the sizes of a law that fit all devices best, each device with a gain of its own."""
+def _fit_law(
+    name: str, points: _Points, ends: DeviceBounds, start: Array | None = None, far: float | None = None
+) -> _LawFit:
+    """Return the sizes of a law that fit all devices best, each device with a gain of its own; bounds up to `far`."""
     root, gain = np.sqrt(points.size), np.ones(len(points.state))
     state = _scale_states(name, points.state, points.own, ends)
     sizes = _guess_sizes(name, points, ends) if start is None else start
-    lows, highs = _list_limits(name, _guess_sizes(name, points, ends), ends)
+    lows, highs = _list_limits(name, _guess_sizes(name, points, ends), ends, far)
 
     def miss(sizes: Array) -> Array:
         mean = compute_mean_changes(make_law(name, sizes, ends), state, points.up)
@@ -227,13 +217,13 @@ def _guess_sizes(name: str, points: _Points, ends: DeviceBounds) -> Array:
     return np.array([factor * step for step in steps] + bends.get(name, []))
 
 
-def _list_limits(name: str, guess: Array, ends: DeviceBounds) -> tuple[Array, Array]:
+def _list_limits(name: str, guess: Array, ends: DeviceBounds, far: float | None) -> tuple[Array, Array]:
     """Return the least and the largest sizes of a law."""
-    steps, largest = guess[:2].max(), _LIMIT
+    steps, largest, soft, power = guess[:2].max(), _LIMIT, far or _BEYOND, far or _FAR
     bends = {
         "linear-step": [(-largest, largest)] * 2,
-        "soft-bounds": [(ends.high, _BEYOND * ends.high), (_BEYOND * ends.low, ends.low)],
-        "power-step": [(0.0, largest)] * 2 + [(ends.high, _FAR * ends.high), (_FAR * ends.low, ends.low)],
+        "soft-bounds": [(ends.high, soft * ends.high), (soft * ends.low, ends.low)],
+        "power-step": [(0.0, largest)] * 2 + [(ends.high, power * ends.high), (power * ends.low, ends.low)],
         # With a smaller gamma it is a linear law, in numbers that nobody can read.
         "exponential-step": [(-largest, largest)] * 2 + [(0.3, largest)] * 2,
     }
@@ -254,14 +244,13 @@ def _draw_laws(best: _LawFit, points: list[_Points], ends: DeviceBounds) -> list
     rng, laws = np.random.default_rng(0), []
     for _ in range(_DRAWS if len(points) >= 4 else 0):
         chosen = _join_points([points[k] for k in rng.integers(0, len(points), len(points))])
-        laws.append(make_law(best.name, _fit_law(best.name, chosen, ends, best.sizes).sizes, ends))
+        laws.append(make_law(best.name, _fit_law(best.name, chosen, ends, best.sizes, FARTHEST).sizes, ends))
     return laws
 
 
 _KEYS = {
     "linear-step": ("slope_up", "slope_down"),
-    "soft-bounds": ("w_max", "w_min"),
-    "power-step": ("exponent_up", "exponent_down", "w_max", "w_min"),
+    "power-step": ("exponent_up", "exponent_down"),
     "exponential-step": ("a", "b", "amplitude_up", "amplitude_down", "gamma_up", "gamma_down"),
 }
 """Keys of every law beside step and asymmetry."""
@@ -271,50 +260,9 @@ def _list_law_values(law: Step, drawn: Sequence[Step], count: int) -> dict[str, 
     found = {"kind": FittedValue(law.kind), "rounding": FittedValue("stochastic")}
     for key in ("step", "up_down", *_KEYS.get(law.kind, ())):
         ends = np.quantile([getattr(one, key) for one in drawn], [0.05, 0.95]).tolist() if drawn else ()
-        unit = "weight" if key == "step" or key.startswith("w_") else "1"
+        unit = "weight" if key == "step" else "1"
         found[key] = make_value(getattr(law, key), unit, () if key in {"a", "b"} else ends, count)
     return found
-
-
-def _measure_bounds(trains: list[DeviceTrain]) -> dict[str, FittedValue]:
-    """Return the bounds that devices reach."""
-    found = {}
-    for key, name in (("w_max", "high"), ("w_min", "low")):
-        values = np.array([getattr(train, name) for train in trains])
-        mean = float(values.mean())
-        width = 1.645 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-        found[key] = make_value(mean, "weight", (mean - width, mean + width), len(values))
-    return found
-
-
-def _measure_bound_spreads(trains: list[DeviceTrain]) -> dict[str, FittedValue]:
-    found = {}
-    for key, name in (("w_max", "high"), ("w_min", "low")) if len(trains) > 2 else ():
-        values = np.array([getattr(train, name) for train in trains])
-        square = float(values.var(ddof=1) / values.mean() ** 2)
-        one = make_spread(square, square * math.sqrt(2.0 / (len(values) - 1)))
-        found[f"{key}_sigma"] = make_value(one.value, "1", (one.low, one.high), len(values))
-    return found
-
-
-def _describe_ends(law: Step, trains: list[DeviceTrain]) -> list[str]:
-    """Return what has to be said of bounds that no device was held at."""
-    if law.kind in _OWN_BOUNDS:
-        return _describe_extrapolated_bounds(law, trains)
-    ends = (("w_max", True), ("w_min", False))
-    still = [name for name, up in ends if np.median([train.moving[up] for train in trains]) > _HELD]
-    return [f"devices still move near {name}: it is what they reached, their bound may lie beyond" for name in still]
-
-
-def _describe_extrapolated_bounds(law: Step, trains: list[DeviceTrain]) -> list[str]:
-    """Return what has to be said of bounds that the steps tell, far beyond what devices reached."""
-    beyond = [
-        name
-        for name, end in (("w_max", "high"), ("w_min", "low"))
-        if abs(getattr(law, name)) > _REACHED * abs(float(np.median([getattr(train, end) for train in trains])))
-    ]
-    told = "the steps tell it, no device reached it; its spread is that of what devices reached, which steps make, too"
-    return [f"{' and '.join(beyond)}: {told}; longer trains tell more"] if beyond else []
 
 
 class _DeviceFit(NamedTuple):

@@ -28,6 +28,9 @@ COLUMNS = (
 _STUCK = 4.5
 """Standard deviations: one of 150 000 good cells is that far."""
 
+_LEAST = 0.25
+"""Least share of the variance of cells with small targets that counts as absolute."""
+
 _BINS, _ROUNDS = 8, 50
 
 
@@ -72,7 +75,7 @@ def fit_realised_weights(columns: Columns) -> FitResult:
     worth = {name: fit.loss + 2.0 * len(_PARTS[name]) for name, fit in laws.items()}
     best = min(worth.values())
     both, single = laws["absolute and relative"], min(("absolute", "relative"), key=lambda name: worth[name])
-    sigma = make_spread(*_get_variance(laws[single], int(single == "relative"), _PARTS[single]))
+    sigma = make_spread(*_get_variance(laws[single], 0))
     law, unit = {"absolute": ("additive", "weight"), "relative": ("relative", "1")}[single]
     weights = {
         "mismatch": FittedValue(law),
@@ -80,7 +83,7 @@ def fit_realised_weights(columns: Columns) -> FitResult:
     }
     weights |= _describe_stuck(columns.values["measured"][~good], len(good))
     top = float(np.abs(target).max())
-    facts = _list_facts(both, t)
+    facts = _list_facts(both, t, e)
     coefficients = _fit_verified(t, e - np.column_stack([np.ones_like(t), t]) @ both.mean, top)
     update = {"kind": FittedValue("verified"), "w_max": make_value(top, "weight")}
     update["error"] = FittedValue([float(f"{c:.6g}") for c in coefficients], "1", n=len(t))
@@ -96,19 +99,29 @@ _PARTS = {"absolute": (0,), "relative": (1,), "absolute and relative": (0, 1)}
 
 
 def _find_good(target: Array, error: Array) -> NDArray[np.bool_]:
-    """Return which cells are no outliers, from medians that these cannot move."""
-    design = np.column_stack([np.ones_like(target), target])
-    good = np.ones(len(target), dtype=bool)
-    for _ in range(3):
-        mean, *_ = np.linalg.lstsq(design[good], error[good], rcond=None)
-        left = error - design @ mean
-        order = np.argsort(np.abs(target))
-        bins = np.array_split(order, min(_BINS, max(2, len(order) // 20)))
-        squares = np.array([np.mean(target[k] ** 2) for k in bins])
-        widths = np.array([(1.4826 * np.median(np.abs(left[k] - np.median(left[k])))) ** 2 for k in bins])
-        line, _ = optimize.nnls(np.column_stack([np.ones_like(squares), squares]), widths)
-        good = np.abs(left) <= _STUCK * np.sqrt(line[0] + line[1] * target**2) + 1e-12 * np.abs(target).max()
+    """Return which cells are no outliers: by medians that these cannot move, then by the likelihood of the others."""
+    design, shapes = (np.column_stack([np.ones_like(target), x]) for x in (target, target**2))
+    good, bins = np.ones(len(target), dtype=bool), _split_by_size(target)
+    squares, tiny = np.array([np.mean(target[k] ** 2) for k in bins]), 1e-12 * np.abs(target).max()
+    for round_ in range(6):
+        if round_ < 3:
+            mean, *_ = np.linalg.lstsq(design[good], error[good], rcond=None)
+            left = error - design @ mean
+            widths = np.array([(1.4826 * np.median(np.abs(left[k] - np.median(left[k])))) ** 2 for k in bins])
+            line, _ = optimize.nnls(np.column_stack([np.ones_like(squares), squares]), widths)
+        else:
+            fit = _fit_spread(target[good], error[good], (0, 1))
+            left, line = error - design @ fit.mean, fit.variance
+        # Where the line misses the spread of the smallest targets, all of these would be outliers.
+        line[0] = max(line[0], _LEAST * (widths[0] - line[1] * squares[0]))
+        good = np.abs(left) <= _STUCK * np.sqrt(shapes @ line) + tiny
     return good
+
+
+def _split_by_size(target: Array) -> list[NDArray[np.int64]]:
+    """Return cells of like targets, those of the smallest ones first."""
+    order = np.argsort(np.abs(target))
+    return np.array_split(order, min(_BINS, max(2, len(order) // 20)))
 
 
 def _fit_spread(target: Array, error: Array, parts: tuple[int, ...]) -> _Spread:
@@ -127,17 +140,37 @@ def _fit_spread(target: Array, error: Array, parts: tuple[int, ...]) -> _Spread:
     return _Spread(mean, variance, fisher, loss, np.sqrt(np.diag(np.linalg.pinv(normal))))
 
 
-def _get_variance(fit: _Spread, which: int, parts: tuple[int, ...]) -> tuple[float, float]:
+def _get_variance(fit: _Spread, k: int) -> tuple[float, float]:
     """Return one variance and its standard error."""
-    k = parts.index(which)
     return float(fit.variance[k]), float(np.sqrt(np.linalg.pinv(fit.fisher)[k, k]))
 
 
-def _list_facts(both: _Spread, target: Array) -> dict[str, FittedValue]:
+def _find_spread_ends(both: _Spread, target: Array, error: Array, k: int) -> tuple[float, float]:
+    """Return the interval of one of two standard deviations by the likelihood, the largest that the other allows."""
+    shapes = np.column_stack([np.ones_like(target), target**2])
+    left, best = error - np.column_stack([np.ones_like(target), target]) @ both.mean, both.variance
+    far, tiny = stats.chi2.ppf(LEVEL, 1), float(np.finfo(float).tiny)
+
+    def miss(spread: float) -> float:
+        def loss(other: float) -> float:
+            variance = shapes[:, k] * spread**2 + shapes[:, 1 - k] * np.exp(other) + tiny
+            return float(np.sum(left**2 / variance + np.log(variance)))
+
+        middle = np.log(best[1 - k] + 1e-6 * best[k] + tiny)
+        found = optimize.minimize_scalar(loss, bounds=(middle - 8.0, middle + 3.0), method="bounded")
+        return float(found.fun - both.loss - far)
+
+    value, top = float(np.sqrt(best[k])), float(np.sqrt(np.mean(left**2) / shapes[:, k].mean()))
+    high = float(optimize.brentq(miss, value, 10.0 * top)) if miss(value) < 0.0 else value
+    low = float(optimize.brentq(miss, 0.0, value)) if miss(0.0) > 0.0 > miss(value) else 0.0
+    return low, high
+
+
+def _list_facts(both: _Spread, target: Array, error: Array) -> dict[str, FittedValue]:
     count, found = len(target), {}
     for k, (name, unit) in enumerate((("absolute", "weight"), ("relative", "1"))):
-        spread = make_spread(*_get_variance(both, k, (0, 1)))
-        found[name] = make_value(spread.value, unit, (spread.low, spread.high), count)
+        value = float(np.sqrt(both.variance[k]))
+        found[name] = make_value(value, unit, _find_spread_ends(both, target, error, k), count)
     for k, (name, unit, zero) in enumerate((("offset", "weight", 0.0), ("gain", "1", 1.0))):
         value = zero + float(both.mean[k])
         found[name] = make_value(value, unit, estimate_interval(value, float(both.mean_error[k])), count)

@@ -41,8 +41,8 @@ class DeviceTrain(NamedTuple):
     high: float
     """Least and largest state that it reached."""
 
-    moving: dict[bool, float]
-    """How far a pulse up, and one down, moves it near that end, relative to elsewhere."""
+    near: dict[bool, tuple[float, float]]
+    """Mean state near the upper end, and mean change by pulses up there; the same of the lower end and pulses down."""
 
 
 def cut_trains(columns: Columns) -> tuple[list[DeviceTrain], list[int], Array]:
@@ -91,11 +91,11 @@ def _cut_train(weight: Array, direction: Array) -> tuple[DeviceTrain, Array]:
     margin = 2.0 * max(abs(means[1.0]), abs(means[-1.0])) + 4.0 * noise
     free = np.where(up, state < high - margin, state > low + margin)
     after = change[pulse]
-    moving = {way: _compare_means(after[(up == way) & ~free], after[(up == way) & free]) for way in (True, False)}
-    train = DeviceTrain(state[free], after[free], up[free], pulse[free], float(low), float(high), moving)
+    near = {way: _average_pulses(state, after, (up == way) & ~free) for way in (True, False)}
+    train = DeviceTrain(state[free], after[free], up[free], pulse[free], float(low), float(high), near)
     return train, change[sign == 0.0]
 
 
-def _compare_means(some: Array, others: Array) -> float:
-    """Return the ratio of two means; 0 where there are none."""
-    return float(some.mean() / others.mean()) if len(some) and len(others) and others.mean() else 0.0
+def _average_pulses(state: Array, change: Array, which: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the mean state and the mean change of some pulses; 0 where there are none."""
+    return (float(state[which].mean()), float(change[which].mean())) if which.any() else (0.0, 0.0)

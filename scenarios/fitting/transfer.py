@@ -2,14 +2,14 @@
 
 Unit i has the curve ``a = g_i rho(s_i (u + o_i))``. The table `rho` is the monotone regression of all points, put back
 to where the mean unit has them; gains, slopes and offsets are fitted to it by least squares, in turn. Intervals of the
-spreads are from units drawn with replacement.
+spreads are those of normal constants.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, stats
 
 from .columns import Column, Columns, group_devices
 from .fitted import FitError, FitResult, FittedValue, make_value
@@ -22,7 +22,7 @@ COLUMNS = (
     Column("device", ("unit",), needed=False),
 )
 
-_POINTS, _DRAWS, _ROUNDS = 65, 1000, 4
+_POINTS, _ROUNDS = 65, 4
 _FEWEST = 8
 
 
@@ -91,15 +91,13 @@ def _fit_unit(table: Array, u: Array, a: Array) -> tuple[Array, Array]:
 
 
 def _make_spreads(constants: Array, errors: Array, unit: str) -> dict[str, FittedValue]:
-    rng, count = np.random.default_rng(0), len(constants)
-    drawn = rng.integers(0, count, (_DRAWS, count))
-    found: dict[str, FittedValue] = {}
+    """Return spreads between units, less what the errors of single units make of them."""
+    count, found = len(constants), dict[str, FittedValue]()
     for k, key in enumerate(("gain_sigma", "slope_sigma", "offset_sigma")):
-        values, noise = constants[:, k], float(np.mean(errors[:, k] ** 2))
-        spread = float(np.sqrt(max(values.var(ddof=1) - noise, 0.0)))
-        many = np.sqrt(np.maximum(values[drawn].var(axis=1, ddof=1) - noise, 0.0))
-        # A spread of few units scatters to small values: ends are turned around the value, as ratios.
-        low, high = (spread**2 / q if q > 0.0 else 0.0 for q in np.quantile(many, [0.95, 0.05]))
-        one = make_value(spread, (unit or "state") if k == 2 else "1", (low, max(high, spread)), count)
+        square, noise = float(constants[:, k].var(ddof=1)), float(np.mean(errors[:, k] ** 2))
+        # The sum of squares of normal constants is a chi-square.
+        ends = square * (count - 1) / stats.chi2.ppf([0.95, 0.05], count - 1)
+        spread, low, high = np.sqrt(np.maximum([square - noise, *(ends - noise)], 0.0)).tolist()
+        one = make_value(spread, (unit or "state") if k == 2 else "1", (low, high), count)
         found[key] = one._replace(value=f"{one.value:.6g} V") if unit and k == 2 else one
     return found

@@ -57,10 +57,7 @@ class FittedDevice:
     @property
     def sheet(self) -> Sheet:
         """The values as a table."""
-        rows = [
-            [name, self._format_value(one), one.unit, _format(one.low), _format(one.high)]
-            for name, one in self.values.items()
-        ]
+        rows = [[name, self._format_value(one), one.unit, *_format_ends(one)] for name, one in self.values.items()]
         title = f"{self._found.title}: {self._found.range}"
         return Sheet(title, ["", "value", "unit", "from", "to (90 %)"], rows, words=1)
 
@@ -84,7 +81,7 @@ class FittedDevice:
                 continue
             lines += ["", f"[devices.{table}]"]
             for key, one in part.items():
-                ends = f"  # {_format(one.low)} to {_format(one.high)} (90 %)" if one.low is not None else ""
+                ends = f"  # {' to '.join(_format_ends(one))} (90 %)" if any(_format_ends(one)) else ""
                 value = json.dumps(one.value).replace("{stem}", self._stem)
                 lines.append(f"{key} = {value}{ends}")
         return "\n".join(lines[1:]) + "\n"
@@ -124,6 +121,13 @@ class FittedDevice:
         from ..drawing.sheet import render_sheet
 
         return render_sheet(self.sheet) + "".join(f"<p>{escape(line)}</p>" for line in self.lines)
+
+
+def _format_ends(one: FittedValue) -> tuple[str, str]:
+    """Return both ends of an interval; an end that is not known is open."""
+    if one.low is None and one.high is None:
+        return "", ""
+    return _format(one.low) or "open", _format(one.high) or "open"
 
 
 def _format(value: Any) -> str:

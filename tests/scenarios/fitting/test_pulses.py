@@ -78,19 +78,36 @@ def test_stuck_devices_are_named_and_change_nothing(tmp_path):
     assert "stuck devices, left out: [21, 22] (of 22)" in both.notes
 
 
-def test_bounds_that_were_not_reached_are_told(tmp_path):
+def test_bounds_that_were_not_reached_are_open(tmp_path):
     found = fitted(tmp_path, LAWS["constant-step"], devices=10, pulses=60)
-    assert any(note.startswith("devices still move near w_max") for note in found.notes)
-    reached = fitted(tmp_path, ConstantStep(step=0.02, cycle_sigma=0.3, w_max=1.0, w_min=-1.0), devices=10)
-    assert not any("still move" in note for note in reached.notes)
+    (note,) = (note for note in found.notes if note.startswith("w_max is not determined by these trains"))
+    # 30 pulses of 0.01 up: 3 more pulses are a tenth of the 0.3 they reach.
+    assert re.search(r"; (3|4) more pulses in a row would tell", note)
+    top = found.values["update.w_max"]
+    assert (top.high, found.values["update.w_min"].low) == (None, None)
+    assert 0.2 < top.low <= top.value < 0.45
+    assert "open" in repr(found)
+    assert re.search(r"w_max = \S+  # \S+ to open \(90 %\)", found.to_toml())
+    law = ConstantStep(step=0.02, cycle_sigma=0.3, w_max=1.0, w_min=-1.0, w_max_sigma=0.1)
+    reached = fitted(tmp_path, law, devices=10)
+    assert not any("not determined" in note for note in reached.notes)
+    held = reached.values["update.w_max"]
+    assert held.low < 1.0 < held.high < 1.2
 
 
 def test_bounds_that_only_the_steps_tell_are_told(tmp_path):
+    """Trains of 120 pulses of 0.02 between soft bounds of 0.8 turn at 0.72; of 60 at 0.5, where no law is told."""
     law = SoftBounds(step=0.02, cycle_sigma=0.3, w_max=0.8, w_min=-0.8)
-    short, long = (fitted(tmp_path, law, devices=20, pulses=pulses) for pulses in (120, 300))
-    told = "the steps tell it, no device reached it"
-    assert any(told in note for note in short.notes)
-    assert not any(told in note for note in long.notes)
+    few, short, long = (fitted(tmp_path, law, devices=20, pulses=pulses) for pulses in (60, 120, 300))
+    assert few.values["update.w_max"].high is None
+    assert any(note.startswith("w_max is not determined by these trains") for note in few.notes)
+    (note,) = (note for note in short.notes if note.startswith("w_max: the steps tell it, no device reached it"))
+    top = short.values["update.w_max"]
+    assert (0.7 < top.low < 0.73, 0.8 < top.high < 0.85) == (True, True)
+    # A tenth below 0.8 is 0.727: 0.007 more, of steps of 0.02 (1 - 0.72/0.8).
+    assert 1 <= int(re.search(r"about (\d+) more pulses", note)[1]) < 10
+    assert not any("no device reached it" in note for note in long.notes)
+    assert long.values["update.w_max"].low < 0.8 < long.values["update.w_max"].high
 
 
 def test_conductances_become_weights(tmp_path):
