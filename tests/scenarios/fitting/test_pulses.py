@@ -58,7 +58,7 @@ def test_values_of_a_linear_law_are_found_whatever_the_noise_of_the_reads(tmp_pa
 def test_noise_of_the_reads_makes_no_step_and_no_slope_too_large(tmp_path):
     """Noise of three steps, 16 equal devices: with the state as it was just read, steps at 0 are 17 % too large.
 
-    What is left of that is below a quarter: a step within 5 %, slopes within 0.06 (0.1 too steep without an instrument).
+    What is left of that is below a quarter: a step within 5 %, slopes within 0.06 (0.1 without an instrument).
     """
     law = LinearStep(step=0.015, slope_up=0.4, slope_down=0.6, up_down=0.1, cycle_sigma=0.1, w_max=1.0, w_min=-1.0)
     found = fitted(tmp_path, law, devices=16, pulses=250, read=0.05).values
