@@ -1,19 +1,19 @@
-"""Intervals of every kind of fit against planted values, over 200 drawn sets of measurements.
+"""Intervals of fits against planted values, over 200 drawn sets of measurements.
 
 An interval of 90 % covers 170 to 190 of 200 with a probability of 98.7 %: false alarms are 1.3 % a value. Values that
 are found as bounds from one side cover more often, and are not here.
 """
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from devices.programming.laws import LinearStep
 from scenarios.fitting.columns import Columns
 from scenarios.fitting.fit import _KINDS, FitOptions
 
-from .planted import pulse_trains, slow_noise
+from .planted import slow_noise
 
 DRAWS = 200
 
@@ -66,31 +66,11 @@ def draw_curves(rng):
     return {"input": np.broadcast_to(u, a.shape), "output": a}, truth
 
 
-def draw_trains(rng):
-    law = LinearStep(
-        step=0.015,
-        slope_up=0.4,
-        slope_down=0.6,
-        up_down=0.1,
-        step_sigma=0.2,
-        up_down_sigma=0.1,
-        cycle_sigma=0.3,
-        w_max=1.0,
-        w_min=-1.0,
-    )
-    weight, direction = pulse_trains(law, devices=12, pulses=250, cycles=1, read=0.005, seed=int(rng.integers(1 << 30)))
-    truth = {"step": 0.015, "up_down": 0.1, "step_sigma": 0.2, "up_down_sigma": 0.1, "cycle_sigma": 0.3}
-    return {"weight": weight, "direction": np.broadcast_to(direction, weight.shape)}, {
-        f"update.{name}": value for name, value in truth.items()
-    }
-
-
 KINDS = {
     "weights": (draw_weights, draw_relative_weights),
     "reads": (draw_white_reads, draw_correlated_reads, draw_flicker_reads),
     "iv": (draw_currents, draw_sinh_currents),
     "transfer": (draw_curves,),
-    "pulses": (draw_trains,),
 }
 
 
@@ -103,7 +83,7 @@ def count_covered(kind, draw, draws):
         values = {name: np.array(array, dtype=float).ravel() for name, array in arrays.items()}
         if len(shape) == 2:
             values["device"] = np.repeat(np.arange(shape[0], dtype=float), shape[1])
-        columns = Columns(path=type("P", (), {"name": kind})(), values=values, units=dict.fromkeys(values, ""))
+        columns = Columns(Path(kind), values, dict.fromkeys(values, ""))
         tables = _KINDS[kind].fit(columns, FitOptions()).tables
         for name, true in truth.items():
             table, key = name.split(".")
