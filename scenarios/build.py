@@ -193,7 +193,7 @@ def make_setup(loaded: LoadedScenario, shelf: Shelf | None = None) -> Setup:
     )
     first = Fabrication(scenario.seed, scenario.chip.instance)
     faults = list(find_fabrication_faults(design, first, scenario.experiment.chip_count))
-    if faults := [*faults, *find_cell_noise_faults(design, scenario.learning)]:
+    if faults := [*faults, *find_cell_noise_faults(design, scenario.learning), *_find_plan_faults(scenario, data)]:
         raise make_scenario_error(loaded, faults)
     return Setup(
         _fill_in_seed(scenario),
@@ -221,6 +221,13 @@ def _read_files(
             place = tuple(error.field.split(".", 2)) if key == DATA else key
             found.append((place, error.message, error.hint))
     return read, found + (_find_target_faults(loaded, read[DATA].value) if DATA in read else [])
+
+
+def _find_plan_faults(scenario: ScenarioSpec, data: Data) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return what an experiment lacks for its samples; the numbers of the scenario are plain."""
+    topology = Topology(scenario.network.layers, scenario.network.connections)
+    found = scenario.experiment.find_setup_faults(scenario, topology, len(data.x))
+    return [(("experiment", *place), words, hint) for place, words, hint in found]
 
 
 def _find_engine_faults(scenario: ScenarioSpec) -> Found:

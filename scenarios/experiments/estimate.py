@@ -44,6 +44,10 @@ class CostEstimate(Generic[P]):
         """Return the seconds of processor time that the experiment takes on one thread, by part."""
         raise NotImplementedError
 
+    def describe(self, plan: P, scenario: ScenarioSpec, counts: SampleCounts, topology: Topology) -> list[str]:  # noqa: ARG002
+        """Return what else is foretold, in lines; the parameters are those of `count`, and what it counted."""
+        return []
+
 
 def find_cost_estimate(scenario: ScenarioSpec) -> CostEstimate[Any]:
     """Return what tells the cost of the experiment of a scenario."""
@@ -126,6 +130,12 @@ def estimate_workload(scenario: ScenarioSpec, outline: Outline) -> Workload:
         bounded=not (dynamics.free.fixed and dynamics.nudged.fixed),
         counts=counts,
     )
+
+
+def describe_demands(scenario: ScenarioSpec, load: Workload) -> list[str]:
+    """Return what a kind of experiment foretells beside settlings and seconds, in lines."""
+    scenario = scenario.in_units()
+    return find_cost_estimate(scenario).describe(scenario.experiment, scenario, load.counts, load.topology)
 
 
 def estimate_seconds(scenario: ScenarioSpec, load: Workload, once: bool = False) -> dict[str, float]:

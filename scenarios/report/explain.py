@@ -18,7 +18,7 @@ from ..build import make_any_setup
 from ..changes import list_changed_scenarios
 from ..data.arrays import DataError
 from ..data.datasets import read_outline
-from ..experiments.estimate import Workload, estimate_seconds, estimate_workload
+from ..experiments.estimate import Workload, describe_demands, estimate_seconds, estimate_workload
 from ..experiments.rates import COMPILING
 from ..experiments.step_clock import STEPS
 from ..language.device_presets import DEVICE_PRESETS
@@ -120,6 +120,7 @@ def _describe_workload(scenario: ScenarioSpec, load: Workload, changed: ChangedL
     if load.counts.epochs:
         per_epoch = load.estimates // load.counts.epochs * (1 + load.nudges + load.probes)
         yield f"            {per_epoch:,} of them in each epoch of training"
+    yield from describe_demands(scenario, load)
     if scenario.hardware is not None:
         yield "board       before each nudged settling the sample settles freely again, which doubles these"
         yield "            the board and its line take the time, not this machine"

@@ -14,6 +14,7 @@ from learning.policies.policy import WritePolicy
 from learning.rules.rule import LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
+from substrate.network.topology import Topology
 
 from .network import Network
 
@@ -186,6 +187,10 @@ class ExperimentPlan(Parameters):
         passive : bool
             Whether cells load the units.
         """
+        return []
+
+    def find_setup_faults(self, scenario: Any, topology: Topology, samples: int) -> Faults:  # noqa: ARG002
+        """Return what does not fit the rest of a scenario whose numbers are plain, and so many samples; as `faults`."""
         return []
 
     def faults(

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from learning.rules.rule import LearningRule
-from learning.schemes.scheme import Scheme, count_demand
-from learning.schemes.unnudged import Unnudged
-from substrate.chip.randomness import has_conjugate_answers
 from substrate.network.topology import Topology
 
 from ...build import Setup
 from ...data.datasets import Outline
+from ...results.views import format_quantity
 from ...schema.scenario import ScenarioSpec
-from ..counts import SampleCounts, count_phase_steps, list_nudged_settlings
+from ..counts import SampleCounts
 from ..estimate import CostEstimate
 from ..rates import FABRICATED, WRITTEN, TimedChip, estimate_exact_time, estimate_response_time
-from .plan import CompareRivals, Rival, RivalBudget
+from .demand import RivalDemand, list_rule_schemes
+from .plan import CompareRivals, Rival
 
 BATCH = 1.5e-3
 """Seconds of one batch beside its settlings and the digital work on them: to weigh, to request, to write."""
 
-USUAL = 30.0
-"""Time of a settling to a tolerance, in tau."""
-
 DIGITAL = 0.4
 """Backward pass through a model of a sample, over the linear responses that the oracle finds."""
-
-
-class RivalDemand(NamedTuple):
-    """What one batch of a rival asks of the chip, and how many of them its budget pays."""
-
-    settlings: int
-    """Of one sample."""
-
-    batches: int
-
-    @classmethod
-    def of(cls, rule: LearningRule | None, scenario: ScenarioSpec, rows: int, cells: int) -> RivalDemand:
-        """Return the demand of a rule; joules are not foretold, and limit nothing here."""
-        plan = scenario.experiment
-        if rule is None or not isinstance(plan, CompareRivals):
-            return cls(0, 0)
-        schemes, mirror = list_rule_schemes(rule, scenario), has_conjugate_answers(scenario.devices)
-        reads = sum(_count_reads(scheme, mirror) for scheme in schemes)
-        settlings = 1 + sum(len(list_nudged_settlings(scenario, [scheme])) for scheme in schemes)
-        asked: dict[str, float] = {"settlings": rows * settlings, "reads": rows * reads, "pulses": cells}
-        phases, settled = scenario.phases, settlings * _estimate_length(scenario)
-        asked["time"] = rows * (settled + reads * phases.read_time) + phases.write_time
-        return cls(settlings, max(1, _count_paid(plan.budget, asked, 10 * rows)))
 
 
 class RivalsEstimate(CostEstimate[CompareRivals]):
@@ -61,9 +33,10 @@ class RivalsEstimate(CostEstimate[CompareRivals]):
         samples = min(plan.samples or outline.samples, outline.samples)
         total = 0
         for rival in plan.rivals:
-            demand = RivalDemand.of(rival.rule, scenario, rows, topology.cell_count)
+            demand = RivalDemand.of(rival.rule, scenario, rows, topology)
             pilots = len(plan.rates or []) * rival.is_tried
-            total += (plan.chips + pilots) * (rows * demand.settlings * demand.batches + tests)
+            batches = demand.count_batches(plan.budget, rows)
+            total += (plan.chips + pilots) * (rows * demand.settlings * batches + tests)
             total += plan.chips * rows * demand.settlings * plan.estimates
         return SampleCounts(0, count_kinds(plan) * total, rows, [], trained=samples, tested=tests)
 
@@ -81,8 +54,31 @@ class RivalsEstimate(CostEstimate[CompareRivals]):
         found["in silico"] = made * batches * (BATCH + chip.made() + estimate_exact_time(chip, counts.rows))
         return found
 
+    def describe(
+        self, plan: CompareRivals, scenario: ScenarioSpec, counts: SampleCounts, topology: Topology
+    ) -> list[str]:
+        """Return what a batch of every rival takes of what is counted, and how many batches the budget pays."""
+        return [f"rival       {line}" for line in _describe_demands(plan, scenario, counts.rows, topology)]
+
 
 ESTIMATE = RivalsEstimate()
+
+
+def _describe_demands(plan: CompareRivals, scenario: ScenarioSpec, rows: int, topology: Topology) -> Iterator[str]:
+    energy, cells = scenario.energy, topology.cell_count
+    pulses = "" if scenario.devices.update is None else f", and {cells:,} pulses each time that all cells get one"
+    pulses += f" ({format_quantity(energy.per_pulse * cells, 'J')})" if energy.per_pulse else ""
+    for rival in plan.rivals:
+        if rival.rule is None:
+            continue
+        demand = RivalDemand.of(rival.rule, scenario, rows, topology)
+        asked, batches = demand.asked, demand.count_batches(plan.budget, rows)
+        joules = f", {format_quantity(asked['joules'], 'J')} of reads and settling" if asked["joules"] else ""
+        joules += ", and what its controller computes" if energy.per_mac and rival.rule.model_need else ""
+        yield (
+            f"{rival.label}: a batch of {rows} takes {asked['settlings']:,.0f} settlings and {asked['reads']:,.0f} "
+            f"reads{joules}{pulses}; the budget pays for about {batches:,}"
+        )
 
 
 def time_training(rival: Rival, chip: TimedChip, counts: SampleCounts, pilot: bool = False) -> dict[str, float]:
@@ -91,8 +87,8 @@ def time_training(rival: Rival, chip: TimedChip, counts: SampleCounts, pilot: bo
     found = {"tests": chip.run([], counts.tested)}
     if rival.rule is None or not isinstance(plan, CompareRivals):
         return found
-    demand = RivalDemand.of(rival.rule, chip.scenario, rows, topology.cell_count)
-    batches = demand.batches + (0 if pilot else plan.estimates)
+    demand = RivalDemand.of(rival.rule, chip.scenario, rows, topology)
+    batches = demand.count_batches(plan.budget, rows) + (0 if pilot else plan.estimates)
     found["settling"] = batches * chip.run(list_rule_schemes(rival.rule, chip.scenario), rows)
     if rival.rule.model_need is not None:
         found["digital errors"] = DIGITAL * batches * rows * estimate_response_time(chip)
@@ -114,31 +110,6 @@ def weigh_rivals(plan: CompareRivals, setup: Setup) -> list[float]:
     return [one * len(seconds) / sum(seconds) for one in seconds]
 
 
-def list_rule_schemes(rule: LearningRule, scenario: ScenarioSpec) -> list[Scheme]:
-    """Return the scheme that a rule measures with, or what stands for it."""
-    given = scenario.learning.given_schemes()
-    return given[:1] if rule.takes_scheme else [rule.stand_in(given)]
-
-
 def count_kinds(plan: CompareRivals) -> int:
     """Return how many kinds of chips are on the map."""
     return len(plan.mismatch or [0]) * len(plan.read_noise or [0])
-
-
-def _count_reads(scheme: Scheme, mirror: bool) -> int:
-    """Return the reads of one sample under a scheme, the free one and those of outputs alone included."""
-    if not isinstance(scheme, Unnudged):
-        return count_demand(scheme, mirror).reads
-    return scheme.settlings + (1 if scheme.beside is None else count_demand(scheme.beside, mirror).reads)
-
-
-def _estimate_length(scenario: ScenarioSpec) -> float:
-    """Return how long a settling takes, in tau: that of the free phase, or the usual time to a tolerance."""
-    phase, dt = scenario.dynamics.free, scenario.dynamics.dt
-    return count_phase_steps(phase, dt) * dt if phase.fixed else USUAL
-
-
-def _count_paid(budget: RivalBudget, asked: dict[str, float], otherwise: int) -> int:
-    """Return how many batches a budget pays that ask so much each."""
-    paid = [int(limit / asked[name]) for name in asked if (limit := getattr(budget, name)) is not None]
-    return min(paid, default=otherwise)

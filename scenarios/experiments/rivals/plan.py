@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from devices.parameters import Joules, Parameters, Time, Unit
+from devices.interface.energy import Energy
+from devices.parameters import Parameters, Unit
 from learning.rules.rule import RULES, LearningRule
 from learning.schemes.scheme import Scheme
 from substrate.dynamics.methods import Dynamics
+from substrate.network.topology import Topology
 
 from ...schema.learning import take_names
 from ...schema.plan import ExperimentPlan
+from .budget import RivalBudget
 
 if TYPE_CHECKING:
     AnyRule = LearningRule
@@ -21,7 +24,6 @@ else:
     AnyRule = take_names(RULES)
 
 Rate = Annotated[float, Field(gt=0.0, le=1000.0)]
-Amount = Annotated[int, Field(ge=1, le=10**15)]
 
 
 class Rival(Parameters):
@@ -48,26 +50,6 @@ class Rival(Parameters):
         begin = {"scratch": "", "deployed": "deployed", "spread-aware": "spread-aware"}[self.start]
         name = " + ".join(part for part in (begin, self.rule.label if self.rule else "") if part)
         return name if self.rate is None else f"{name}, rate {self.rate:g}"
-
-
-class RivalBudget(Parameters):
-    """What every rival may spend on training one chip; at least one of them. Tests are not counted."""
-
-    settlings: Amount | None = None
-    """Settlings of one sample, free and probed ones included; absent: any."""
-
-    reads: Amount | None = None
-    """Reads of a whole sample, those of outputs alone included; absent: any."""
-
-    time: Annotated[float, Field(gt=0.0, le=1e15), Time] | None = None
-    """Time of settlings, and of reads and writes as ``[phases]`` has it, one after the other; units of tau, or seconds.
-    Absent: any."""
-
-    pulses: Amount | None = None
-    """Cells that are stepped; absent: any."""
-
-    joules: Annotated[Joules, Field(gt=0.0)] | None = None
-    """Energy, as ``[energy]`` counts it; absent: any."""
 
 
 class CompareRivals(ExperimentPlan):
@@ -144,6 +126,24 @@ class CompareRivals(ExperimentPlan):
                 hint = 'add [learning] scheme = { kind = "centred", beta = 0.1 }'
                 found.append((("rivals",), f"{rival.rule.kind} needs a nudge scheme", hint))
         return found
+
+    def find_setup_faults(
+        self, scenario: Any, topology: Topology, samples: int
+    ) -> list[tuple[tuple[str, ...], str, str]]:
+        """Return what limits nothing, or does not pay a single batch of a rival."""
+        from .demand import RivalDemand  # noqa: PLC0415  what counts reads needs plans
+
+        if self.budget.joules is not None and scenario.energy == Energy():
+            return [(("budget", "joules"), "nothing takes energy", 'give [energy] per_read = "1 pJ"')]
+        rows = min(scenario.task.batch, self.samples or samples, samples)
+        for rival in self.rivals:
+            small = RivalDemand.of(rival.rule, scenario, rows, topology).find_too_small(self.budget)
+            if small is not None:
+                name, need = small
+                limit = getattr(self.budget, name)
+                words = f"{limit:g} does not pay a batch of {rows} of {rival.label}, {need:.4g} at least"
+                return [(("budget", name), words, "give more, or a smaller task.batch")]
+        return []
 
 
 PLAN = CompareRivals

@@ -24,8 +24,9 @@ from substrate.protocol import Budget
 
 from ...build import Setup
 from ..train.batches import EpochBatches, shuffle_batches
+from .budget import RivalBudget
 from .checkpoint import NOTHING, Entry, RaceLog
-from .plan import CompareRivals, Rival, RivalBudget
+from .plan import CompareRivals, Rival
 
 Array = NDArray[np.float64]
 Blocks = Mapping[str, Array]

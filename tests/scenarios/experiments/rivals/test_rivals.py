@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nudgelab
-from scenarios.experiments.rivals.plan import RivalBudget
+from scenarios.experiments.rivals.budget import RivalBudget
 from scenarios.experiments.rivals.run import pays
 from scenarios.experiments.rivals.tables import forecast_rivals, judge_rivals
 from scenarios.experiments.rivals.words import describe_rival_remarks
@@ -125,6 +125,9 @@ def test_averages_divide_the_scatter_alone_and_name_the_break_even():
         ({"budget": {}}, "limits nothing"),
         ({"rivals": [{}, {"rule": "pat"}]}, "number 1 learns nothing"),
         ({"rivals": [{"rule": "pat"}, {"rule": "pat"}]}, "pat stands there twice"),
+        ({"budget": {"settlings": 19}}, r"19 does not pay a batch of 4 of node-perturbation, probes 2, 20 at least"),
+        ({"budget": {"reads": 11}}, "11 does not pay a batch of 4 of error-vector, 12 at least"),
+        ({"budget": {"joules": 1.0}}, "nothing takes energy"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(plan, words):
