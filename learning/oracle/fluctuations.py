@@ -162,14 +162,17 @@ def _make_noisy_motion(jacobian: Array, chip: Chip, sample: int) -> tuple[Array,
     tau, noise, times = chip.membranes.tau, chip.design.devices.noise, chip.machine.slow_times
     shared, own = noise.common * chip.membranes.common, (noise.thermal * chip.membranes.thermal) ** 2
     units, variances = len(tau), [np.full(len(tau), size**2) for size in noise.processes()[1]]
+    root = None
     if chip.machine.cells_white or chip.machine.cell_times:
-        own = own + chip.unit_noise.white[sample]
-        variances += list(chip.unit_noise.drifts[:, sample] ** 2)
+        cells = chip.unit_noise
+        own, root = own + cells.white[sample], None if cells.root is None else cells.root[sample]
+        variances += list(cells.drifts[:, sample] ** 2)
     motion = np.zeros((units * (1 + len(times)),) * 2)
     source = np.zeros_like(motion)
     motion[:units, :units] = jacobian / tau[:, None]
     source[:units, :units] = 2.0 * np.outer(shared, shared) / np.sqrt(np.outer(tau, tau))
-    source[:units, :units] += np.diag(2.0 * own / tau)
+    white = np.diag(own) if root is None else root @ root
+    source[:units, :units] += 2.0 * white / np.sqrt(np.outer(tau, tau))
     for k, (time, variance) in enumerate(zip(times, variances, strict=True), 1):
         slow = slice(k * units, (k + 1) * units)
         motion[:units, slow] = np.diag(1.0 / tau)

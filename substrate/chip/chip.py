@@ -280,7 +280,9 @@ class Chip:
         if machine.cells_white or machine.cell_times:
             if count_planes(drive, begin) > 1:
                 raise ValueError(f"devices.weights.noise: {COMPLEX_NOISE}")
-            drive = drive._replace(cells=self.unit_noise)
+            cells = self.unit_noise
+            constant = drive.constant if cells.push is None else drive.constant + cells.push
+            drive = drive._replace(cells=cells, constant=constant)
         relaxed = self._settler.follow(machine, drive, begin, phase, self._busy, to, board)
         self._gains = machine.transfer.gain
         self._reader.turn_to(board)
@@ -492,7 +494,7 @@ class Chip:
     def _find_rest(self) -> Rest:
         """Return where the free phase comes to rest without noise, well enough for levels of noise."""
         state = self._settler.complete(self._constant, np.zeros_like(self._constant), _NOISE_REST)
-        return Rest(self._input, np.real(self.activity_of(state)), self._machine.transfer.slope(state))
+        return Rest(self._input, np.real(self.activity_of(state)), self._machine.transfer.slope(state), state)
 
     @property
     def _present(self) -> Machine:

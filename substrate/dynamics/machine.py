@@ -28,6 +28,18 @@ class UnitNoise(NamedTuple):
     drifts: Array
     """Standard deviation of every slow process (processes, batch, units)."""
 
+    root: Array | None = None
+    """Symmetric root of the covariance of all white noise on a bare leak, that of the membranes included, (batch,
+    units, units), where devices that are read both ways move two units at once; None: units are independent."""
+
+    push: Array | None = None
+    """Drive that white noise adds in the mean, (batch, units); None: none."""
+
+    def only(self, rows: NDArray[np.int64]) -> UnitNoise:
+        """Return the noise of the samples `rows`."""
+        root, push = (None if a is None else a[rows] for a in (self.root, self.push))
+        return UnitNoise(self.white[rows], self.drifts[:, rows], root, push)
+
 
 class Machine(NamedTuple):
     """What stays the same over all settlings of one chip."""
@@ -166,7 +178,7 @@ class Drive(NamedTuple):
         signs = None if self.signs is None else self.signs[rows]
         known = None if self.correction is None else self.correction._replace(free=self.correction.free[rows])
         rest = self._replace(constant=self.constant[rows], target=self.target[rows], ids=ids, signs=signs, slow=None)
-        cells = None if self.cells is None else UnitNoise(self.cells.white[rows], self.cells.drifts[:, rows])
+        cells = None if self.cells is None else self.cells.only(rows)
         return rest._replace(correction=known, cells=cells)
 
     @property

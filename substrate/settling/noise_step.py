@@ -86,6 +86,9 @@ def compute_largest_drift(machine: Machine, couplings: AnyCouplings, drive: Driv
     with limit_blas_threads():
         size = slope * _estimate_spectral_norm(couplings)
     own, slow = compute_white_deviation(machine, drive), compute_slow_deviations(machine, drive)
+    if drive.cells is not None and drive.cells.root is not None:
+        # No eigenvalue of a matrix exceeds its largest sum of a row.
+        own = np.abs(drive.cells.root).sum(axis=2)
     white = float(own.max(initial=0.0)) ** 2 + (machine.noise.common * float(machine.common.max())) ** 2
     slowest = sum(float(size.max(initial=0.0)) ** 2 for size in slow)
     spread = math.sqrt(white * (1.0 + size) + slowest)

@@ -1,4 +1,4 @@
-"""With what noise of cells cannot be combined: where it would need more than a draw per unit or per batch."""
+"""With what noise of cells cannot be combined: where it would need more than draws per unit or per batch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ class NoiseFault(NamedTuple):
     words: str
     hint: str
 
+
+MOST_UNITS = 512
+"""Units of a chip with white noise of devices that are read both ways: 2 MB and a fifth of a second for every sample,
+to find the matrix, and 0.1 ms for every step of it."""
 
 COMPLEX_NOISE = "faster than a batch it does not go with complex nudges: take real ones, or leave tau_c out"
 """The two planes of a complex state would share their cells."""
@@ -49,11 +53,6 @@ def find_cell_noise_fault(design: Design) -> NoiseFault | None:
         NoiseFault(place, "faster than a batch it does not go with these dynamics", design.dynamics.noise_fault()): (
             fast and bool(design.dynamics.noise_fault())
         ),
-        NoiseFault(
-            place,
-            "a device that is read in both directions moves two units at once, which no draw per unit shows",
-            f'take devices.feedback.storage = "copied" or "independent", or {_SLOWER}',
-        ): fast and devices.feedback.storage == "shared-device",
         NoiseFault(place, "cells of a kernel move many places at once, which no draw per unit shows", _SLOWER): fast
         and not are_dense([c.kind for c in design.topology.connections]),
         NoiseFault(
@@ -65,4 +64,25 @@ def find_cell_noise_fault(design: Design) -> NoiseFault | None:
             'take phases.noise = "independent", or noise of cells with a correlation time',
         ): common,
     }
-    return next((fault for fault, wrong in found.items() if wrong), None)
+    fault = next((fault for fault, wrong in found.items() if wrong), None)
+    return fault or (_find_shared_fault(design, any(p.way == "drift" for p in processes)) if fast else None)
+
+
+def _find_shared_fault(design: Design, drifts: bool) -> NoiseFault | None:
+    """Return why noise of devices that are read both ways cannot be simulated if it is faster than a batch."""
+    devices, units = design.devices, design.topology.units
+    if devices.feedback.storage != "shared-device" or not design.topology.pairs():
+        return None
+    found = {
+        "a device read in both directions moves two units at once, which no slow process of a unit shows": drifts,
+        f"devices read in both directions take {units}^2 numbers for every sample: {MOST_UNITS} units at most": (
+            units > MOST_UNITS
+        ),
+        'a device read in both directions moves two units at once, which the engine "jax" cannot': (
+            design.dynamics.engine == "jax"
+        ),
+    }
+    words = next((words for words, wrong in found.items() if wrong), None)
+    ways = ['spectrum = "white" without tau_c'] * drifts + ['devices.feedback.storage = "copied" or "independent"']
+    hint = f"take {', '.join(ways)}, or {_SLOWER}"
+    return None if words is None else NoiseFault(("devices", "weights", "noise"), words, hint)

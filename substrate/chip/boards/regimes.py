@@ -9,7 +9,8 @@ frozen    slower than the samples of a batch             one draw of ``W + eta``
 ========= ============================================== =======================================================
 
 Between the time of a sample, `T`, and that of a batch of `B` samples, ``B T``, it is the nearer one: `drift` up to ``T
-sqrt(B)``. The sum over many cells is exact in law where the activities stand still: white noise and drifts miss what
+sqrt(B)``. White noise of devices that are read both ways is drawn per unit, too, with its covariance between units. The
+sum over many cells is exact in law where the activities stand still: white noise and drifts miss what
 changes with the nudge, a share of the order of the nudged displacement. A drift knows no error that is common to the
 phases of a sample, and a frozen draw no change between them.
 """

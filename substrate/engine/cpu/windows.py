@@ -46,6 +46,7 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
         ids=find_ids(drive, samples, count),
         averaged=len(TABLES[method].b) == 1,
         white=_fill_places(compute_white_increment(compute_white_deviation(machine, drive), gain), samples, white),
+        root=_make_joint_increments(drive, gain, samples).astype(dtype),
         common=compute_white_increment(noise.common * machine.common, gain).astype(dtype),
         before=np.zeros((places, shown + 1), dtype=dtype),
         memory=memory,
@@ -56,6 +57,13 @@ def make_noise(machine: Machine, drive: Drive, samples: slice, count: int, plane
         words=np.zeros((4, quarter), dtype=np.uint64),
         numbers=np.zeros(4 * quarter, dtype=dtype),
     )
+
+
+def _make_joint_increments(drive: Drive, gain: Array, samples: slice) -> Array:
+    """Return the weights of all draws in the kicks of every unit, (samples, draws, units); (0, 0, 0): its own alone."""
+    if drive.cells is None or drive.cells.root is None:
+        return np.zeros((0, 0, 0))
+    return np.asarray(compute_white_increment(drive.cells.root[samples], gain))
 
 
 def _fill_places(values: Array, samples: slice, places: Any) -> Any:

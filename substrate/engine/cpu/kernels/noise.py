@@ -33,6 +33,10 @@ class TileNoise(NamedTuple):
     common: Reals
     """The same for the draw that all units share (units,)."""
 
+    root: Reals
+    """Where the draws of units depend on each other, the weights of the draw of unit j in the kick of unit i, (rows, j,
+    i); elsewhere (0, 0, 0)."""
+
     before: Reals
     """Draws of the step before: of all units, and of what they share (rows, units + 1); changed in place."""
 
@@ -132,6 +136,15 @@ def _write_white_increment(scale: Reals, numbers: Reals, r: int, kick: Reals) ->
 
 
 @elementwise
+def _write_joint_increment(root: Reals, numbers: Reals, r: int, kick: Reals) -> None:
+    for i in range(kick.shape[1]):
+        kick[r, i] = kick.dtype.type(0.0)
+    for j in range(kick.shape[1]):
+        for i in range(kick.shape[1]):
+            kick[r, i] += root[r, j, i] * numbers[j]
+
+
+@elementwise
 def _add_common_increment(scale: Reals, number: float, r: int, kick: Reals) -> None:
     for i in range(kick.shape[1]):
         kick[r, i] += scale[i] * number
@@ -156,7 +169,10 @@ def draw_noise_increment(noise: TileNoise, first: int, stop: int, tile: Tile, la
             if noise.memory.shape[0] > 0:
                 _advance_slow_noise(noise, keys, row, sample, step, units)
             _draw_step_normals(noise, keys[0], row, sample, step, 0, units)
-            _write_white_increment(noise.white, noise.numbers, row, noise.kick)
+            if noise.root.shape[0] > 0:
+                _write_joint_increment(noise.root, noise.numbers, row, noise.kick)
+            else:
+                _write_white_increment(noise.white, noise.numbers, row, noise.kick)
             if noise.common[0] > 0.0:
                 _draw_step_normals(noise, keys[1], row, sample, step, units, 1)
                 _add_common_increment(noise.common, noise.numbers[0], row, noise.kick)
