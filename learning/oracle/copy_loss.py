@@ -60,6 +60,9 @@ class CopyLoss(NamedTuple):
     spread: float
     """What is expected of the errors of the copies themselves."""
 
+    unrested: int
+    """Samples without a rest point on the trained chip, which are left out."""
+
 
 def find_unknown_causes(chip: Chip) -> list[str]:
     """Return why the law does not hold on chips like this one, in words; nothing where it does."""
@@ -139,7 +142,7 @@ def compute_copy_loss(chip: Chip, copies: Sequence[Chip], x: Array, target: Arra
         through = response.T @ curvature @ response
         spread += 0.5 * _sum_variances(variances, through, response, a, delta[i], x[i])
     share = 1.0 / len(keep) if len(keep) else np.nan
-    return CopyLoss(share * total[:-1], float(share * total[-1]), float(share * spread))
+    return CopyLoss(share * total[:-1], float(share * total[-1]), float(share * spread), len(x) - len(keep))
 
 
 def _move_loss(change: _Change, sample: int, a: Array, delta: Array, response: Array, curvature: Array) -> float:

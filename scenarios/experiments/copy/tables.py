@@ -46,6 +46,9 @@ def make_copy_group(setup: Setup, plan: CopyNetwork, found: FoundCopies) -> Grou
     if found.untold:
         text = "units that could not be calibrated"
         group["untold"] = Variable(("chip",), np.array(found.untold), long_name=text)
+    if found.unsettled_reads:
+        text = "reads that were left out because they did not settle"
+        group["unsettled_reads"] = Variable((), found.unsettled_reads, long_name=text)
     if any(found.unreached):
         text = "cells whose weight, as it was given, lies beyond the window or their own bounds"
         group["unreached"] = Variable(("chip",), np.array(found.unreached), long_name=text)
@@ -68,6 +71,7 @@ def _make_law_variables(found: FoundCopies) -> Group:
         "second_order": Variable(("chip",), law.second_order, long_name=text),
         "law_shift": Variable((), law.shift, long_name="expected of the errors of the trained chip"),
         "law_spread": Variable((), law.spread, long_name="expected of the errors of the copies"),
+        "unrested": Variable((), law.unrested, long_name="samples without a rest point, which the law leaves out"),
         "law": Variable((), law.shift + law.spread, long_name="expected rise of the loss of copies, to second order"),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +56,15 @@ class TuningCurve(NamedTuple):
 
 
 def score_chip(setup: Setup, plan: CopyNetwork, chip: Chip) -> ChipScore:
-    """Return what a chip reaches, on training samples for want of others; the chip itself is left alone."""
+    """Return what a chip reaches in the test; the chip itself is left alone."""
+    return ChipScore(**evaluate(chip.variant(), *choose_test(setup, plan)))
+
+
+def choose_test(setup: Setup, plan: CopyNetwork) -> tuple[Any, Any]:
+    """Return inputs and targets of the test; training samples for want of others."""
     data = setup.data
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
-    return ChipScore(**evaluate(chip.variant(), x[: plan.test_samples], y[: plan.test_samples]))
+    return x[: plan.test_samples], y[: plan.test_samples]
 
 
 def tune_chip(

@@ -108,6 +108,8 @@ def describe_copy_remarks(group: Group) -> list[str]:
         count = float(group["untold"].data.mean())
         why = "their activities tell too little, or their rows are too far off"
         found.append(f"{count:.3g} units of a chip were not calibrated: {why}.")
+    if "unsettled_reads" in group:
+        found.append(f"Left out of what was measured: {int(group['unsettled_reads'].data)} reads that did not settle.")
     if "unreached" in group:
         found.append(describe_unreached(f"up to {int(group['unreached'].data.max())} of a chip"))
     if (moving := float(np.nanmean(group["unsettled_copied"].data))) > 0.0:
@@ -131,6 +133,8 @@ def _describe_law(group: Group) -> str:
     rest = float(compute_interval(group["rise"].data - group["second_order"].data).mean)
     if abs(rest) > _FAR * abs(float(found.mean)):
         text += f". Errors are so large that {format_number(rest)} of it is of higher order"
+    if missed := int(group["unrested"].data):
+        text += f". The law leaves out {missed} samples that have no rest point on the trained chip"
     return f"{text}."
 
 

@@ -167,11 +167,20 @@ def test_the_words_say_what_the_group_holds(result):
     lost = group | {
         "untold": Variable(("chip",), np.array([1, 0, 0, 0])),
         "unreached": Variable(("chip",), np.array([1, 0, 0, 3])),
+        "unsettled_reads": Variable((), 7),
+        "unrested": Variable((), 5),
         "unsettled_copied": Variable(("chip",), np.full(4, 0.5)),
         "diverged": Variable(("chip",), np.array([True, False, False, False])),
     }
     told = " ".join(describe_copy_remarks(lost))
-    for words in ("0.25 units of a chip", "up to 3 of a chip", "50 % of the samples", "On 1 chips training diverged"):
+    for words in (
+        "7 reads that did not settle",
+        "leaves out 5 samples",
+        "0.25 units of a chip",
+        "up to 3 of a chip",
+        "50 % of the samples",
+        "On 1 chips training diverged",
+    ):
         assert words in told
 
 
@@ -217,6 +226,12 @@ REFUSED = [
 def test_what_does_not_go_together_is_refused_when_it_is_read(edits, plan, words):
     with pytest.raises(ScenarioError, match=words):
         load(edits, **plan)
+
+
+def test_chips_that_do_not_settle_cannot_be_measured():
+    short = {"dynamics.free": {"max_steps": 1, "tolerance": 1e-14}}
+    with pytest.raises(nudgelab.RunError, match="no sample settles on chip 0, so that free reads tell nothing"):
+        load(short, epochs=0, weights="measured").run()
 
 
 def test_a_training_that_diverges_says_so(monkeypatch):
