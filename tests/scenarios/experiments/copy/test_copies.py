@@ -160,6 +160,10 @@ def test_the_words_say_what_the_group_holds(result):
     assert list_copy_numbers(none)[-1].value == "not reached"
     gained = none | {"rise": Variable(("chip",), -(rise**2))}
     assert "there is nothing to bring back" in describe_copies(gained)
+
+
+def test_what_is_lost_or_beyond_the_law_is_said(result):
+    group = dict(result.stored["copy"])
     far = group | {"law": Variable((), 9.0), "second_order": Variable(("chip",), np.zeros(4))}
     told = " ".join(describe_copy_remarks(far))
     assert "does not hold the law" in told
