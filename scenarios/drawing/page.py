@@ -43,6 +43,12 @@ def make_plot(name: str, svg: str, caption: str) -> Plot:
     return Plot(name, embed_svg(name, svg, caption), caption)
 
 
+def measure_height(svg: str) -> float:
+    """Return the height of a figure in points."""
+    (root,) = minidom.parseString(svg).getElementsByTagName("svg")  # noqa: S318  our own text
+    return float(root.getAttribute("height").removesuffix("pt"))
+
+
 def embed_svg(name: str, text: str, caption: str) -> str:
     """Return a figure for the middle of a page: ids of its own, and a name for readers who cannot see it."""
     document = minidom.parseString(text)  # noqa: S318  our own text

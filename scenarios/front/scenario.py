@@ -102,7 +102,7 @@ class Scenario:
             folder = mkdtemp(prefix="nudgelab-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             kept = self._keep_arrays(Path(folder))
-        self.loaded: LoadedScenario = read_scenario(source, [*_list_edits(kept), *_list_edits(edits)])
+        self.loaded: LoadedScenario = self._read_with_arrays(kept)
 
     @property
     def name(self) -> str:
@@ -378,7 +378,13 @@ class Scenario:
         """Return the scenario with its arrays kept beside its result."""
         if not self._arrays:
             return self.loaded
-        return read_scenario(self._source, [*_list_edits(self._keep_arrays(folder)), *_list_edits(self._edits)])
+        return self._read_with_arrays(self._keep_arrays(folder))
+
+    def _read_with_arrays(self, kept: dict[str, str]) -> LoadedScenario:
+        """Return the scenario whose arrays are in the files that `kept` names; they are part of what was given."""
+        loaded = read_scenario(self._source, [*_list_edits(kept), *_list_edits(self._edits)])
+        own = {key: value for key, value in loaded.edits.items() if kept.get(key) != value}
+        return loaded._replace(edits=own)
 
 
 def _separate_arrays(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:

@@ -59,6 +59,9 @@ class LoadedScenario(NamedTuple):
     text: str
     """What it held when it was read."""
 
+    edits: dict[str, Any]
+    """What was changed of what its files say, by dotted key in the order of the changes; None leaves a key out."""
+
     @property
     def scenario(self) -> ScenarioSpec:
         """The scenario of a rate network.
@@ -120,7 +123,7 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
         text = path.read_text(encoding="utf-8") if isinstance(source, Path) else tomlkit.dumps(data)
     except RefusalError as refusal:
         raise ScenarioError([ScenarioFault((), refusal.message, refusal.hint, str(path))]) from refusal
-    faults = []
+    faults, edited_values = [], dict[str, Any]()
     for edit in edits if not isinstance(edits, Mapping) else edits.items():
         words = edit if isinstance(edit, str) else f"{edit[0]} = {edit[1]!r}"
         origin = Origin(f"--set {shorten_text(' '.join(words.split()))}")
@@ -131,7 +134,8 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
         else:
             origins = {edited[:n]: origin for n in range(1, len(edited))} | origins
             origins |= {key: origin for key in list_keys(data) if key[: len(edited)] == edited}
-    return _make_loaded(data, origins, path, text, faults)
+            edited_values = _record_edit(edited_values, edited, get_value_at(data, edited))
+    return _make_loaded(data, origins, path, text, faults, edited_values)
 
 
 def make_change_edits(texts: Sequence[str]) -> list[tuple[str, Any]]:
@@ -161,9 +165,10 @@ def replace_values(loaded: LoadedScenario, changes: Iterable[KeyChange]) -> Load
         With everything that is wrong, at the places where the values were written.
     """
     data = copy.deepcopy({key: value for key, value in loaded.data.items() if key != "sweep"})
-    origins, faults = dict(loaded.origins), []
+    origins, faults, edits = dict(loaded.origins), [], loaded.edits
     for change in changes:
         origin = loaded.origins.get(change.source, Origin(loaded.path))
+        edits = _record_edit(edits, change.keys, change.value)
         if change.value is None:
             _remove_key(data, change.keys)
             continue
@@ -174,10 +179,19 @@ def replace_values(loaded: LoadedScenario, changes: Iterable[KeyChange]) -> Load
             continue
         origins = {edited[:n]: origin for n in range(1, len(edited))} | origins | {edited: origin}
         origins |= {(*edited, *key): origin for key in list_keys(change.value)}
-    return _make_loaded(data, origins, loaded.path, loaded.text, faults)
+    return _make_loaded(data, origins, loaded.path, loaded.text, faults, edits)
 
 
-def _make_loaded(data: Tree, origins: Origins, path: Path, text: str, faults: list[ScenarioFault]) -> LoadedScenario:
+def _record_edit(edits: dict[str, Any], keys: Key, value: Any) -> dict[str, Any]:
+    """Return the edits with one more, without those that it covers."""
+    key = ".".join(map(str, keys))
+    kept = {one: old for one, old in edits.items() if not f"{one}.".startswith(f"{key}.")}
+    return kept | {key: copy.deepcopy(value)}
+
+
+def _make_loaded(
+    data: Tree, origins: Origins, path: Path, text: str, faults: list[ScenarioFault], edits: dict[str, Any]
+) -> LoadedScenario:
     """Return the scenario that `data` describe, unless there are faults."""
     taken = apply_device_presets(data, origins)
     faults = faults + locate_findings(taken, data, origins, path).faults
@@ -186,7 +200,7 @@ def _make_loaded(data: Tree, origins: Origins, path: Path, text: str, faults: li
     faults += locate_findings(findings, data, origins, path).faults
     if scenario is None or faults:
         raise ScenarioError(faults)
-    return LoadedScenario(scenario, data, origins, path, text)
+    return LoadedScenario(scenario, data, origins, path, text, edits)
 
 
 def make_scenario_error(loaded: LoadedScenario, findings: Iterable[Finding]) -> ScenarioError:

@@ -221,6 +221,7 @@ def render_card(preset: DevicePreset) -> str:
         "sheets": _make_preset_sheets(preset),
         "facts": {},
         "question": "",
+        "edits": "",
         "numbers": [],
     }
     return render_page(content)

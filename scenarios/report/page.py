@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..drawing.page import make_plot, render_page, strip_paths
+from ..drawing.page import make_plot, measure_height, render_page, strip_paths
 from ..drawing.sheet import KeyNumber
 from ..experiments.kind import find_result_kind
 from ..results.disk import write_file
@@ -15,13 +15,15 @@ from ..results.store import ResultData
 from .answer import is_void, list_answers, list_remarks
 from .figures import draw_svgs, make_caption, write_svgs
 from .sheets import make_sheets
-from .summary import format_open_lines, read_question
+from .summary import format_open_lines, read_edits, read_question
 
 REPORT = "report.html"
 FIGURES = "figures"
 """The folder of the figures, beside the report."""
 
 _EPOCHS = 50
+_TALLEST = 270.0
+"""Points of the figure that a page begins with, if the kind has one that is no taller."""
 
 
 def write_report(result: ResultData, folder: Path) -> list[Path]:
@@ -53,10 +55,11 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
         **head,
         "tone": "alarm" if head["status"] == "diverged" or is_void(result) else "",
         "question": read_question(result),
+        "edits": strip_paths(read_edits(result)),
         "answer": [_set_prose(text) for text in list_answers(result)],
         "numbers": _list_key_numbers(result),
         "remarks": [_set_prose(remark) for remark in list_remarks(result)],
-        "plots": [make_plot(name, text, make_caption(result, name)) for name, text in drawn.items()],
+        "plots": [make_plot(name, drawn[name], make_caption(result, name)) for name in _order_figures(result, drawn)],
         "sheets": make_sheets(result, _EPOCHS),
         "written": strip_paths(provenance.get("scenario_toml", "")),
         "resolved": strip_paths(provenance.get("resolved_toml", "")),
@@ -68,6 +71,14 @@ def render_report(result: ResultData, drawn: Mapping[str, str]) -> str:
         "facts": _describe_provenance(provenance),
     }
     return render_page(content)
+
+
+def _order_figures(result: ResultData, drawn: Mapping[str, str]) -> list[str]:
+    """Return the names of the figures, first the main one of the kind that leaves the first screen its other parts."""
+    kind = find_result_kind(result)
+    mains = [name for name in kind.main_figures if name in drawn] if kind else []
+    first = next((name for name in mains if measure_height(drawn[name]) <= _TALLEST), None)
+    return sorted(drawn, key=lambda name: name != first) if first else list(drawn)
 
 
 def _list_key_numbers(result: ResultData) -> list[KeyNumber]:
@@ -89,6 +100,7 @@ def _describe_provenance(provenance: dict[str, str]) -> dict[str, str]:
         return {}
     facts = {
         "command": " ".join(strip_paths(part) for part in json.loads(provenance["arguments"])),
+        "changed": ", ".join(strip_paths(edit) for edit in json.loads(provenance.get("edits_json", "[]"))),
         "data, SHA-256": provenance["data_sha256"],
         "git commit": provenance["git_commit"],
         **{name.replace("_", " "): str(value) for name, value in json.loads(provenance["environment_json"]).items()},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +13,7 @@ from rich.text import Text
 
 from ..drawing.sheet import Sheet
 from ..experiments.kind import list_kinds
+from ..language.faults import shorten_text
 from ..language.places import read_title
 from ..results.store import ResultData
 from ..results.views import list_changes, name_changed_group, select_change, select_latest
@@ -19,6 +23,8 @@ from .sheets import make_sheets
 from .terminal import format_sheet, wrap_text
 
 _EPOCHS = 8
+_EDITS = 240
+"""Characters of the edits that are told below a question."""
 
 
 def print_summary(result: ResultData, console: Console) -> None:
@@ -33,8 +39,9 @@ def print_summary(result: ResultData, console: Console) -> None:
 
 
 def _print_changes(result: ResultData, console: Console) -> None:
-    if question := read_question(result):
-        print_paragraph(question, console)
+    if told := [text for text in (read_question(result), read_edits(result)) if text]:
+        for text in told:
+            print_paragraph(text, console)
         console.print()
     for sheet in make_change_sheets(result):
         print_sheet(sheet, console)
@@ -48,6 +55,20 @@ def _print_changes(result: ResultData, console: Console) -> None:
 def read_question(result: ResultData) -> str:
     """Return the comment in the first line of the scenario; empty where it begins otherwise."""
     return read_title(str(result["provenance"]["scenario_toml"].data)) if "provenance" in result.groups else ""
+
+
+def read_edits(result: ResultData) -> str:
+    """Return what was changed of the scenario that asks the question, as a sentence; empty where nothing was."""
+    told = result["provenance"].get("edits_json") if "provenance" in result.groups else None
+    return "" if told is None else describe_edits(json.loads(str(told.data)))
+
+
+def describe_edits(edits: Sequence[str]) -> str:
+    """Return the sentence of what was changed, with the first edits in full and the number of the others."""
+    sizes = accumulate(len(edit) + 2 for edit in edits)
+    shown = max(1, sum(size <= _EDITS for size in sizes))
+    more = [f"and {len(edits) - shown} more"] if len(edits) > shown else []
+    return f"With {', '.join([*map(shorten_text, edits[:shown]), *more])}." if edits else ""
 
 
 def format_open_lines(path: Path) -> str:

@@ -14,6 +14,7 @@ from substrate.engine.threads import describe_blas
 
 from ..language.load import LoadedScenario
 from ..results.store import Group, Variable
+from ..schema.plan import format_edits
 
 if TYPE_CHECKING:
     from ..build import AnySetup
@@ -31,6 +32,7 @@ def make_provenance_group(loaded: LoadedScenario, setup: AnySetup) -> Group:
     texts = {
         "scenario_toml": loaded.text,
         "resolved_toml": loaded.spec.to_toml(),
+        "edits_json": json.dumps(format_edits(loaded.edits)),
         "arguments": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "environment_json": json.dumps(environment),
         "data_sha256": setup.data.sha256,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field, model_validator
@@ -68,7 +68,7 @@ class DesignChange(Parameters):
     @property
     def words(self) -> str:
         """Keys and values, as they are written on a command line."""
-        return ", ".join(f"{key} = {_format_value(value)}" for key, value in self.set.items())
+        return ", ".join(format_edits(self.set))
 
     @property
     def label(self) -> str:
@@ -77,10 +77,23 @@ class DesignChange(Parameters):
         return self.name or last
 
 
+def format_edits(edits: Mapping[str, Any]) -> list[str]:
+    """Return what every edit sets, ``key = value`` as on a command line, or ``no key`` where it leaves one out."""
+    return [_format_edit(key, value) for key, value in edits.items()]
+
+
+def _format_edit(key: str, value: Any) -> str:
+    if key == "experiment.change" and isinstance(value, list):
+        return f"{key}: {', then '.join(', '.join(format_edits(change['set'])) for change in value)}"
+    return f"no {key}" if value is None else f"{key} = {_format_value(value)}"
+
+
 def _format_value(value: Any) -> str:
     if isinstance(value, dict):
         inside = ", ".join(f"{key} = {_format_value(one)}" for key, one in value.items())
-        return f"{{ {inside} }}"
+        return f"{{ {inside} }}" if value else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_format_value, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -56,6 +56,12 @@ class SweepPlan(NamedTuple):
     replicate: str = "chip"
     """What a replicate has of its own: `chip` or `seed`."""
 
+    question: str = ""
+    """First comment of the scenario."""
+
+    edits: Sequence[str] = ()
+    """What was changed of the scenario that asks it, ``key = value``."""
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Levels of every dimension, then replicates."""

@@ -40,9 +40,12 @@ def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Po
     replicate = point.place[-1] if sweep is None or sweep.common_random_numbers else point.number
     scenario = found.spec
     if sweep is not None and sweep.replicate == "seed":
-        return found._replace(spec=scenario.model_copy(update={"seed": scenario.seed + replicate}))
-    chip = scenario.chip.model_copy(update={"instance": scenario.chip.instance + replicate})
-    return found._replace(spec=scenario.model_copy(update={"chip": chip}))
+        seed = scenario.seed + replicate
+        spec, edit = scenario.model_copy(update={"seed": seed}), {"seed": seed}
+    else:
+        chip = scenario.chip.model_copy(update={"instance": scenario.chip.instance + replicate})
+        spec, edit = scenario.model_copy(update={"chip": chip}), {"chip.instance": chip.instance}
+    return found._replace(spec=spec, edits=found.edits | (edit if replicate else {}))
 
 
 class CheckedDesign(NamedTuple):

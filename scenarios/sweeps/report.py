@@ -16,10 +16,9 @@ from ..drawing.sheet import KeyNumber, Sheet
 from ..drawing.space import PreparedFigure
 from ..drawing.style import render_svg
 from ..experiments.kind import ExperimentKind, find_kind
-from ..language.places import read_title
 from ..report.figures import write_svgs
 from ..report.page import FIGURES
-from ..report.summary import format_open_lines
+from ..report.summary import describe_edits, format_open_lines
 from ..results.disk import write_file
 from ..results.statistics import Breakdown, compute_interval, find_breakdown
 from ..results.store import ResultData
@@ -96,7 +95,8 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
         ],
         "open_lines": format_open_lines(Path(CUBE)).replace("run = ", "sweep = ").replace("print(run)", "print(sweep)"),
         "facts": {},
-        "question": _read_question(path.parent / SCENARIO),
+        "question": plan.question,
+        "edits": strip_paths(describe_edits(plan.edits)),
         "numbers": _list_key_numbers(result, plan, outcomes),
     }
     write_file(path, render_page(content).encode("utf-8", "backslashreplace"))
@@ -104,10 +104,6 @@ def write_sweep_report(path: Path, result: ResultData, plan: SweepPlan, outcomes
 
 def _count(n: float, plan: SweepPlan) -> str:
     return f"one {plan.replicate}" if n == 1 else f"n = {n:.0f} {plan.replicate}s"
-
-
-def _read_question(path: Path) -> str:
-    return read_title(path.read_text(encoding="utf-8")) if path.exists() else ""
 
 
 def _list_key_numbers(result: ResultData, plan: SweepPlan, outcomes: Sequence[Outcome | None]) -> list[KeyNumber]:

@@ -15,10 +15,12 @@ from ..experiments.watch import Watch
 from ..language.faults import ScenarioFault
 from ..language.load import LoadedScenario
 from ..language.places import read_title
+from ..report.summary import describe_edits
 from ..results import store
 from ..results.disk import remove_file, write_file
 from ..run.identity import compute_sweep_id
 from ..run.relocate import relocate_paths
+from ..schema.plan import format_edits
 from ..suspicions import format_suspicion
 from .cube import make_cube
 from .design import REPLICATE, list_points
@@ -186,6 +188,8 @@ def _make_plan(loaded: LoadedScenario, design: CheckedDesign) -> SweepPlan:
         design.sweep.common_random_numbers,
         design.ids,
         design.sweep.replicate,
+        read_title(loaded.text),
+        format_edits(loaded.edits),
     )
 
 
@@ -195,7 +199,7 @@ def _begin_sweep(loaded: LoadedScenario, folder: Path, plan: SweepPlan, watch: W
     watch.log_to(folder / LOG)
     write_plan(folder, plan)
     if not (folder / SCENARIO).exists():
-        title = read_title(loaded.text)
+        title = " ".join(filter(None, (plan.question, describe_edits(plan.edits))))
         text = relocate_paths(loaded, folder).to_toml()
         write_file(folder / SCENARIO, (f"# {title}\n{text}" if title else text).encode())
 

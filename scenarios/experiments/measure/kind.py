@@ -70,7 +70,7 @@ class MeasureKind(ExperimentKind[Measure]):
 
     name = "measure"
     mark = "gradient"
-    main_figures = ("changes", "causes")
+    main_figures = ("changes", "causes", "cosine")
     rank = 1
     kept = (
         *("nudge_size", "gradient", "signal", "ledger", "ledger/connections"),

@@ -42,7 +42,7 @@ def _find_worst_layer(ratio: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def list_board_numbers(result: ResultData) -> list[KeyNumber]:
-    """Return signal to noise and cosine to node perturbation of the worst layer, and the settlings it took."""
+    """Return signal to noise and cosine to node perturbation of the worst layer, as far as known, and what it took."""
     group, found = result["estimates"], []
     s, layers = 0, group["layer"].data
     if np.isfinite(group["snr"].data).any():
@@ -55,7 +55,13 @@ def list_board_numbers(result: ResultData) -> list[KeyNumber]:
         most = f"its noise and size allow {group['cosine_allowed'].data[k]:.2f}"
         words = f"cosine to node perturbation in layer {layers[k]}, the least; {most}"
         found.append(KeyNumber(f"{cosine[k]:.2f}", words))
-    return [*found, KeyNumber(f"{int(result['board']['settlings'].data):,}", "settlings of one sample on the board")]
+    asked = {
+        "settlings": "settlings of one sample on the board",
+        "reads": "reads of all units",
+        "lines": "lines to the board",
+    }
+    counts = [KeyNumber(f"{int(result['board'][name].data):,}", words) for name, words in asked.items()]
+    return [*found, *counts][:3]
 
 
 def _describe_probes(group: Group, s: int) -> str:

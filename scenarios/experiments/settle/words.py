@@ -33,12 +33,11 @@ def describe_settling(group: Group) -> str:
 
 
 def list_settle_numbers(group: Group) -> list[KeyNumber]:
-    """Return how many recorded settlings settled, and what the free and the slowest one took at most."""
+    """Return how many recorded settlings settled, and what the free and the slowest nudged one took at most."""
     status, took = group["status"].data, group["duration"].data
     settled = KeyNumber(f"{int(has_settled(status).sum())} of {status.size}", "recorded settlings that settled")
     n = f"of n = {status.shape[1]} samples"
-    slowest = int(np.unravel_index(took.argmax(), took.shape)[0])
-    places = dict.fromkeys((0, slowest))
+    places = [0, *([1 + int(took[1:].max(axis=1).argmax())] if len(took) > 1 else [])]
     names = [str(group["phase"].data[k]) for k in places]
     longest = [_format_duration(group, float(took[k].max())) for k in places]
     return [settled, *(KeyNumber(t, f"longest settling {n}, {name}") for t, name in zip(longest, names, strict=True))]

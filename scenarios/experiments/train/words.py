@@ -57,7 +57,7 @@ def describe_training_remarks(result: ResultData) -> list[str]:
 
 
 def list_train_numbers(result: ResultData) -> list[KeyNumber]:
-    """Return test error or loss at the end, the cosine of the worst layer, and the settlings that it took."""
+    """Return test error or loss at the end, the cosine of the worst layer or the training loss, and the settlings."""
     group, told = result["metrics"], result.groups.get("provenance", {}).get("test_samples")
     n = 0 if told is None else int(told.data)
     error, epoch = float(group["error_test"].data[-1]), int(group["epoch"].data[-1])
@@ -75,6 +75,9 @@ def list_train_numbers(result: ResultData) -> list[KeyNumber]:
         k = int(np.nanargmin(cosine))
         where = f"layer {last['gradient']['layer'].data[k]} after epoch {epochs[-1]}"
         numbers.append(KeyNumber(f"{cosine[k]:.3f}", f"mean cosine to the exact gradient, the worst layer, {where}"))
+    else:
+        loss = format_number(float(group["loss_train"].data[-1]))
+        numbers.append(KeyNumber(loss, f"training loss (cost per sample) in epoch {epoch}"))
     return [*numbers, KeyNumber(f"{int(group['settlings'].data[-1]):,}", "settlings of one sample that training took")]
 
 

@@ -14,6 +14,8 @@ from scenarios.sweeps.design import list_points
 from scenarios.sweeps.point import PointTask, run_point
 from scenarios.sweeps.points import check_design, make_point_scenario
 from tests.scenarios.data.images.picture_files import write_cifar
+from tests.scenarios.report.browser import CHROMIUM, MISSING
+from tests.scenarios.report.first_screen import find_bottoms, list_missing
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
@@ -163,6 +165,17 @@ def test_scenario_runs(path, hidden, reduced):
         assert int(ledger["unsettled"].data.sum()) == 0
     else:
         assert np.isfinite(result["metrics"]["loss_train"].data[1:]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.figures
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+@pytest.mark.parametrize("path", [mark_engine(path) for path in BUNDLED if path not in SWEEPS])
+def test_the_first_screen_of_its_page_is_whole(path, reduced, tmp_path):
+    if load_scenario(path).scenario.dynamics.engine == "jax":
+        pytest.importorskip("jax")
+    (bottoms,) = find_bottoms({"page": reduced(path, {}).folder / "report.html"}, tmp_path).values()
+    assert list_missing(bottoms) == []
 
 
 @pytest.mark.jax

@@ -272,19 +272,6 @@ def test_on_a_phone_only_tables_and_figures_scroll_sideways(tmp_path, kind):
     assert "<title>400<" in visit(frame, tmp_path).dom
 
 
-@needs_browser
-@pytest.mark.parametrize("kind", ["train", "measure"])
-def test_the_first_screen_holds_the_answer_the_figure_and_the_numbers(tmp_path, kind):
-    write_report(KINDS[kind], tmp_path)
-    frame = tmp_path / "frame.html"
-    frame.write_text(
-        '<iframe src="report.html" width="1280" height="800" onload="document.title = Math.round('
-        "contentDocument.querySelector('.first').getBoundingClientRect().bottom)\"></iframe>"
-    )
-    bottom = int(re.search(r"<title>(\d+)<", visit(frame, tmp_path).dom)[1])
-    assert 100 < bottom <= 800
-
-
 def test_numbers_have_units_counts_and_intervals():
     numbers = {one.words: one.value for one in find_kind("train").key_numbers(counted())}
     first, cosine, spent = numbers
