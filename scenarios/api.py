@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .report.summary import print_paragraph as print_paragraph
     from .report.summary import print_sheet as print_sheet
     from .report.summary import print_summary as print_summary
+    from .report.terminal import find_error_width as find_error_width
+    from .report.terminal import wrap_lines as wrap_lines
     from .report.terminal import wrap_text as wrap_text
     from .results.disk import StoreError as StoreError
     from .results.disk import StoreReadError as StoreReadError
@@ -129,6 +131,8 @@ _MORE = {
     "serve_board": "front.tools",
     "format_suspicion": "suspicions",
     "explain_unkept": "..substrate.engine.door",
+    "find_error_width": "report.terminal",
+    "wrap_lines": "report.terminal",
     "wrap_text": "report.terminal",
     "write_starter": "language.starter",
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+import click
 from rich.console import Console
+
+from ..api import find_error_width, wrap_lines
 
 _FILE = 120
 """Columns of tables and lists in a pipe or a file."""
@@ -13,6 +16,11 @@ _FILE = 120
 def find_width() -> int:
     """Return the columns of the standard output."""
     return shutil.get_terminal_size((_FILE, 0)).columns
+
+
+def print_error(text: str) -> None:
+    """Print what went wrong, or what is suspicious, on the standard error, in lines as wide as it is."""
+    click.echo(wrap_lines(text, find_error_width()), err=True)
 
 
 def make_console() -> Console:

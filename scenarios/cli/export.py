@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from .. import api
+from .console import print_error
 
 _ENDINGS = {"netcdf": ".nc", "npz": ".npz"}
 
@@ -50,10 +51,10 @@ def _export_arrays(path: Path, kind: Any, out: Path | None) -> int:
     try:
         files = api.open(path).export(out or Path(f"{name}-{kind}{_ENDINGS.get(kind, '')}"), kind)
     except api.StoreReadError as error:
-        click.echo(str(error), err=True)
+        print_error(str(error))
         return 4
     except api.StoreWriteError as error:
-        click.echo(str(error), err=True)
+        print_error(str(error))
         return 1
     for file in files:
         click.echo(str(file))
@@ -66,10 +67,10 @@ def _export_decks(what: str, edits: tuple[str, ...], flags: ExportFlags) -> int:
         folder = flags.out or Path(f"{loaded.name}-spice")
         decks = loaded.export(folder, sample=flags.sample or 0, device_models=flags.device_models)
     except (api.ScenarioError, api.RunError) as error:
-        click.echo(str(error), err=True)
+        print_error(str(error))
         return 2
     except api.StoreWriteError as error:
-        click.echo(str(error), err=True)
+        print_error(str(error))
         return 1
     for name in decks:
         click.echo(str(folder / name))

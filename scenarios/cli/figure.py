@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from .. import api
-from .console import find_width
+from .console import find_width, print_error
 
 
 class FigureFlags(NamedTuple):
@@ -24,7 +24,7 @@ def figure_command(path: Path, names: tuple[str, ...], flags: FigureFlags) -> in
     try:
         figures = api.open(path).figures
     except api.StoreReadError as error:
-        click.echo(str(error), err=True)
+        print_error(str(error))
         return 4
     if unknown := [name for name in names if name not in figures]:
         there = ", ".join(figures) or "none"
@@ -35,7 +35,7 @@ def figure_command(path: Path, names: tuple[str, ...], flags: FigureFlags) -> in
         try:
             drawing.save(folder / f"{name}.{flags.kind}")
         except api.StoreWriteError as error:
-            click.echo(str(error), err=True)
+            print_error(str(error))
             return 1
         click.echo(str(folder / f"{name}.{flags.kind}"))
         for line in api.wrap_text(drawing.caption, find_width() - 2):

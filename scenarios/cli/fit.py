@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from .. import api
-from .console import make_console
+from .console import make_console, print_error
 from .interrupts import print_json
 
 
@@ -54,5 +54,5 @@ def _show(found: api.FittedDevice, flags: FitFlags) -> int:
 
 
 def _fail(error: Exception) -> int:
-    click.echo(str(error), err=True)
+    print_error(str(error))
     return 1 if isinstance(error, api.StoreWriteError) else 4 if isinstance(error, api.StoreReadError) else 2

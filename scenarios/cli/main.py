@@ -27,7 +27,7 @@ _set = click.option(
     *("--set", "edits"),
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one value, such as seed=3.",
+    help="Change one value, such as seed=3; KEY=null leaves a key out.",
     shell_complete=complete_edit,
 )
 
@@ -42,7 +42,9 @@ def _read_scenario(name: str, edits: tuple[str, ...]) -> Scenario:
 
 
 def _make_exit(text: str, code: int = 2) -> click.exceptions.Exit:
-    click.echo(text, err=True)
+    from .console import print_error
+
+    print_error(text)
     return click.exceptions.Exit(code)
 
 
@@ -89,18 +91,19 @@ def list_() -> None:
 @_set
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
-    from ..api import ScenarioError
+    from ..api import ScenarioError, print_paragraph
+    from .console import make_console, print_error
 
     loaded = _read_scenario(scenario, edits)
     try:
         found = loaded.check()
     except ScenarioError as error:
         raise _make_exit(str(error)) from error
+    console = make_console()
     for line in found.warnings:
-        click.echo(line, err=True)
-    for line in found.taken:
-        click.echo(line)
-    click.echo(f"{loaded.loaded.path.name}: {found}")
+        print_error(line)
+    for line in (*found.taken, f"{loaded.loaded.path.name}: {found}"):
+        print_paragraph(line, console)
 
 
 @main.command()

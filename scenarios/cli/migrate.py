@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..api import RefusalError, migrate_file, write_migrated
+from .console import print_error
 
 
 def migrate_command(files: Sequence[Path], write: bool) -> int:
@@ -17,10 +18,10 @@ def migrate_command(files: Sequence[Path], write: bool) -> int:
         try:
             _migrate_one(path, write)
         except RefusalError as refusal:
-            click.echo(f"{path}: {refusal.message}" + (f" - {refusal.hint}" if refusal.hint else ""), err=True)
+            print_error(f"{path}: {refusal.message}" + (f" - {refusal.hint}" if refusal.hint else ""))
             code = 2
         except OSError as error:
-            click.echo(f"{path}: cannot be written ({error.strerror})", err=True)
+            print_error(f"{path}: cannot be written ({error.strerror})")
             code = max(code, 1)
     return code
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from ..api import (
     print_paragraph,
     print_summary,
 )
-from .console import make_console
+from .console import make_console, print_error
 from .interrupts import BROKEN_OFF, StoppableWork, let_work_end, print_json
 
 DONE, FAILED, INVALID, UNREADABLE, RESUMABLE = 0, 1, 2, 4, 75
@@ -80,7 +79,7 @@ def run_command(name: str, edits: Sequence[str], flags: RunFlags) -> int:
     else:
         # Without progress nothing has told them yet.
         for warning in result.warnings if quiet else ():
-            print(format_suspicion(warning), file=sys.stderr)
+            print_error(format_suspicion(warning))
         _print_result(result)
     warn_unkept_kernels()
     return FAILED if flags.fail_on_divergence and result.status == "diverged" else DONE
@@ -108,21 +107,21 @@ def _print_result(result: Result) -> None:
     print()
     print(format_open_lines(result.files[0]))
     if not result.computed:
-        print("This result was already complete; --force computes it again.", file=sys.stderr)
+        print_error("This result was already complete; --force computes it again.")
 
 
 def warn_unkept_kernels() -> None:
     """Tell on the standard error why the next run will compile its kernels again, if it will."""
     if reason := explain_unkept():
         words = "the next run compiles its kernels again: free some room, or name a folder by NUMBA_CACHE_DIR"
-        print(f"compiled kernels are not kept ({reason}); {words}", file=sys.stderr)
+        print_error(f"compiled kernels are not kept ({reason}); {words}")
 
 
 def _print_run_failure(flags: RunFlags, status: str, text: str, code: int, **more: Any) -> int:
     if flags.as_json:
         print_json({"status": status, "error": {"message": text, **more}})
     else:
-        print(text, file=sys.stderr)
+        print_error(text)
     return code
 
 

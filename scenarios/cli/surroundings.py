@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import click
 
+from .. import api
 from .interrupts import BROKEN_OFF, print_promised_json
 
 
@@ -40,13 +41,22 @@ class Command(click.Group):
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; one that is interrupted has nothing to say but that."""
+        """Run a command; one that is interrupted has nothing to say but that, and wrong use is told in short lines."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            if type(error).show is not click.UsageError.show:  # it shows the help instead
+                raise
+            raise click.UsageError(_wrap_error(error.format_message()), error.ctx) from error
         except KeyboardInterrupt:
             print_promised_json()
             print("broken off", file=sys.stderr)
             raise click.exceptions.Exit(BROKEN_OFF) from None
+
+
+def _wrap_error(text: str) -> str:
+    width = api.find_error_width()
+    return api.wrap_lines(text, None if width is None else width - len("Error: "))
 
 
 class _Stream(io.FileIO):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,7 +26,7 @@ from ..api import (
     print_paragraph,
     sweep,
 )
-from .console import make_console
+from .console import make_console, print_error
 from .interrupts import BROKEN_OFF, print_json
 from .run import catch_signals, warn_unkept_kernels
 
@@ -100,7 +99,7 @@ def _print_sweep(work: Callable[[], SweepResult], as_json: bool, quiet: bool = F
         return _print_sweep_failure(as_json, "interrupted", "broken off", BROKEN_OFF)
     # Without progress nothing has told them yet.
     for warning in swept.warnings if quiet and not as_json else ():
-        print(format_suspicion(warning), file=sys.stderr)
+        print_error(format_suspicion(warning))
     return _print_sweep_answer(found, as_json)
 
 
@@ -123,9 +122,9 @@ def _print_sweep_answer(result: SweepResult, as_json: bool) -> int:
         print(file)
     warn_unkept_kernels()
     if not files:
-        print(f"when all shards are done: nudgelab merge {swept.folder}", file=sys.stderr)
+        print_error(f"when all shards are done: nudgelab merge {swept.folder}")
     if swept.stopped:
-        print(swept.stopped, file=sys.stderr)
+        print_error(swept.stopped)
     return code
 
 
@@ -133,5 +132,5 @@ def _print_sweep_failure(as_json: bool, status: str, text: str, code: int, **mor
     if as_json:
         print_json({"status": status, "error": {"message": text, **more}})
     else:
-        print(text, file=sys.stderr)
+        print_error(text)
     return code

@@ -6,6 +6,7 @@ import sys
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from textwrap import indent
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,8 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from substrate.engine.door import is_compiling
+
+from ..report.terminal import find_error_width, wrap_lines
 
 SILENCE = 4.0
 """Seconds after which a run says what it is doing."""
@@ -124,10 +127,14 @@ class Progress:
         return f", about {timedelta(seconds=round(rest))} left"
 
     def _write(self, text: str) -> None:
+        if self._quiet:
+            return
+        width = find_error_width()
+        told = indent(wrap_lines(text, None if width is None else width - 2), "  ")
         if self._bar:
-            self._bar.console.print(Text(f"  {text}"), soft_wrap=True)
-        elif not self._quiet:
-            print(f"  {text}", file=sys.stderr, flush=True)
+            self._bar.console.print(Text(told), soft_wrap=True)
+        else:
+            print(told, file=sys.stderr, flush=True)
 
     def _note(self, text: str) -> None:
         line = f"{datetime.now().astimezone().isoformat(timespec='seconds')}  {text}\n"

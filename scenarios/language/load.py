@@ -34,6 +34,9 @@ from .messages import list_kinds_at, translate_errors
 
 _WEIGHTS_LIMIT, _UNITS_LIMIT = 4e9, 1e8
 
+_NO_VALUE = "null"
+"""Stands for no value in a ``--set``; as a text it is written in quotes."""
+
 _NO_EDIT = "not an edit", "write --set key.key=value, such as --set learning.scheme.beta=0.1"
 
 AnySpec = ScenarioSpec | CircuitSpec
@@ -104,7 +107,7 @@ def load_scenario(source: Path | Tree, edits: Sequence[str] | Mapping[str, Any] 
         dictionaries, in which relative paths start at the current folder.
     edits : sequence of str, or mapping of dotted key to value
         Edits such as ``learning.scheme.beta=0.1``, or ``{"learning.scheme.beta": 0.1}``, applied in order after the
-        files. None as a value leaves out a key that is written.
+        files. None as a value, or ``devices.noise=null``, leaves out a key that is written.
 
     Returns
     -------
@@ -152,6 +155,10 @@ def make_change_edits(texts: Sequence[str]) -> list[tuple[str, Any]]:
         if not equals or not key.strip():
             hint = "write --change key.key=value, such as --change devices.converters.readout.bits=10"
             raise ScenarioError([ScenarioFault((), "not a change", hint, f"--change {shorten_text(text)}")])
+        if value.strip() == _NO_VALUE:
+            hint = "write the value that it has without the key; the pages of keys tell it"
+            words = f"a change sets keys, and leaves none out: {key.strip()} has no value"
+            raise ScenarioError([ScenarioFault((), words, hint, f"--change {shorten_text(text)}")])
         changes.append({"set": {key.strip(): _parse_value(value)}})
     return [("experiment.change", changes)] if changes else []
 
@@ -220,6 +227,8 @@ def _apply_edit(data: Tree, text: str) -> Key:
     left, equals, right = text.partition("=")
     if not equals or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise RefusalError(*_NO_EDIT)
+    if right.strip() == _NO_VALUE:
+        return _apply_pair(data, left, None)
     return _put_value(data, _split_key(left), _parse_value(right))
 
 
@@ -229,7 +238,8 @@ def _apply_pair(data: Tree, key: str, value: object) -> Key:
     if value is not None:
         return _put_value(data, keys, convert_to_toml(value))
     if not _remove_key(data, keys):
-        raise RefusalError(f"{key} is not written in the scenario", "None leaves out a key that is written there")
+        hint = f"{_NO_VALUE}, or None from Python, leaves out a key of a table that is written there"
+        raise RefusalError(f"{'.'.join(keys)} is not written in the scenario", hint)
     return tuple(keys)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
@@ -48,6 +50,35 @@ def wrap_text(text: str, width: int) -> list[str]:
     joined = text.replace(" %", f"{_JOINT}%")
     lines = textwrap.wrap(joined, max(1, width), break_on_hyphens=False, break_long_words=False)
     return [line.replace(_JOINT, " ") for line in lines] or [""]
+
+
+def find_error_width() -> int | None:
+    """Return the columns of the standard error: as COLUMNS says, or the terminal; None in a pipe or file."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return None
+
+
+def wrap_lines(text: str, width: int | None) -> str:
+    """Return text whose lines go on, two columns in, where they are longer than `width`; None: as it is.
+
+    Lines that begin with a blank, such as the line of a file that a fault is in, stay whole.
+    """
+    if width is None:
+        return text
+    found: list[str] = []
+    for line in text.split("\n"):
+        first, *_ = wrap_text(line, width)
+        if line.startswith(" ") or len(line) <= width:
+            found.append(line)
+            continue
+        rest = line.removeprefix(first).strip()
+        found += [first, *(f"{_GAP}{more}" for more in (wrap_text(rest, width - len(_GAP)) if rest else []))]
+    return "\n".join(found)
 
 
 def _is_all_zero(cells: Sequence[str]) -> bool:

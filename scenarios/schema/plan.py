@@ -55,7 +55,10 @@ class DesignChange(Parameters):
 
     @model_validator(mode="after")
     def _changes_a_design(self) -> DesignChange:
-        for key in self.set:
+        for key, value in self.set.items():
+            if value is None:
+                hint = "write the value that it has without the key"
+                raise PydanticCustomError("change", "{key} has no value", {"key": key, "hint": hint})
             first, *rest = key.split(".")
             if first in _KEPT or key == "network.law":
                 hint = "a change is one of network, physical, dynamics, phases, devices, energy or learning"

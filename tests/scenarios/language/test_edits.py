@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.language.faults import ScenarioError
-from scenarios.language.load import load_scenario
+from scenarios.language.load import load_scenario, make_change_edits
 from tests.scenarios.scenario_files import GOOD, changed, faults_of, only_fault, write
 
 
@@ -51,6 +51,23 @@ def test_only_a_key_that_is_written_can_be_left_out(tmp_path):
     with pytest.raises(ScenarioError) as caught:
         load_scenario(write(tmp_path, GOOD), {"learning.nothing": None})
     assert [fault.message for fault in caught.value.faults] == ["learning.nothing is not written in the scenario"]
+
+
+def test_null_leaves_a_key_out_as_none_does_from_python(tmp_path):
+    path = write(tmp_path, GOOD)
+    told = load_scenario(path, ["devices = null ", "seed=2"])
+    assert told.data == load_scenario(path, {"devices": None, "seed": 2}).data
+    assert load_scenario(path, ['name="null"']).scenario.name == "null"
+    fault = only_fault(path, "learning.nothing=null")
+    assert fault.message == "learning.nothing is not written in the scenario"
+    assert fault.hint == "null, or None from Python, leaves out a key of a table that is written there"
+
+
+def test_a_change_of_a_design_leaves_no_key_out(tmp_path):
+    with pytest.raises(ScenarioError, match="a change sets keys, and leaves none out: devices has no value"):
+        make_change_edits(["devices=null"])
+    with pytest.raises(ScenarioError, match=r"devices\.noise has no value - write the value that it has without"):
+        load_scenario(write(tmp_path, GOOD), {"experiment.change": [{"set": {"devices.noise": None}}]})
 
 
 @pytest.mark.parametrize(("value", "name"), [(None, "None"), ({1}, "a Python object of type set")])
