@@ -17,6 +17,22 @@ TRANSFER_NAMES = {
 }
 """Counts of a line, and what they are."""
 
+_SPENT = {
+    "settlings": "settlings, per sample",
+    "settled_time": "time spent settling, over all samples",
+    "reads": "real reads of all units",
+    "writes": "programming events",
+    "pulses": "cells stepped",
+    "energy": "energy spent",
+    "probes": "settlings with injected drives, per sample; part of `settlings`",
+    "probes_unsettled": "of these: did not settle",
+    "outputs_read": "real reads of some layers only; not part of `reads`",
+    "macs": "multiply-adds that the controller made to find errors",
+}
+"""Counts of a bench, and what they are."""
+
+_UNITS = {"settled_time": "tau", "energy": "J"}
+
 LOSS_NAMES = {
     "requests_lost": "requests of changes that round to no pulse",
     "requests_cut": "requests for more pulses than one line gives",
@@ -37,7 +53,11 @@ def count_transfers(board: OpenBoard) -> dict[str, float]:
 
 def make_board_group(board: OpenBoard) -> Group:
     """Return what was asked of the chip, and what went over its line, as one group."""
-    spent = {name: Variable((), float(value)) for name, value in board.bench.budget._asdict().items() if value}
+    spent = {
+        name: Variable((), float(value), _UNITS.get(name, "1"), _SPENT[name])
+        for name, value in board.bench.budget._asdict().items()
+        if value
+    }
     counts = {
         name: Variable((), value, "s" if name == "line_s" else "1", (TRANSFER_NAMES | LOSS_NAMES)[name])
         for name, value in count_transfers(board).items()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.load import LoadedScenario
 from ..language.load import load_scenario as read_scenario
+from ..language.named_files import separate_arrays
 from ..language.places import CATALOGUE
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def load(source: str | Path | Mapping[str, Any], edits: Edits = ()) -> Scenario:
         With everything that is wrong, each fault with its place and what to try.
     """
     if isinstance(source, Mapping):
-        tables, arrays = _separate_arrays(source)
+        tables, arrays = separate_arrays(source)
         return Scenario(tables, edits, arrays)
     return Scenario(find_scenario(source), edits)
 
@@ -385,21 +386,6 @@ class Scenario:
         loaded = read_scenario(self._source, [*_list_edits(kept), *_list_edits(self._edits)])
         own = {key: value for key, value in loaded.edits.items() if kept.get(key) != value}
         return loaded._replace(edits=own)
-
-
-def _separate_arrays(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
-    from ..language.named_files import FILE_KEYS
-
-    tables, arrays = dict(source), {}
-    for key in FILE_KEYS:
-        node, path = tables, list(key)
-        while len(path) > 1 and isinstance(node.get(path[0]), Mapping):
-            node[path[0]] = dict(node[path[0]])
-            node = node[path.pop(0)]
-        if len(path) == 1 and isinstance(node.get(path[0]), Mapping):
-            arrays[".".join(key)] = node.pop(path[0])
-    return tables, arrays
 
 
 def _list_edits(edits: Edits) -> list[Any]:

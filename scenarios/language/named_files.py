@@ -91,3 +91,16 @@ def rename_files_below(keys: FileKey, value: Any, rename: Callable[[str], str]) 
         if key[: len(keys)] == keys:
             value = rename_file(value, key[len(keys) :], rename)
     return value
+
+
+def separate_arrays(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Return tables without arrays, and the arrays by the dotted key that names a file of them."""
+    tables, arrays = dict(source), {}
+    for key in FILE_KEYS:
+        node, path = tables, list(key)
+        while len(path) > 1 and isinstance(node.get(path[0]), Mapping):
+            node[path[0]] = dict(node[path[0]])
+            node = node[path.pop(0)]
+        if len(path) == 1 and isinstance(node.get(path[0]), Mapping):
+            arrays[".".join(key)] = node.pop(path[0])
+    return tables, arrays

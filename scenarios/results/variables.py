@@ -31,7 +31,7 @@ class Variable(NamedTuple):
     """Symbol such as ``s`` or ``V``; strings have none and ignore it."""
 
     long_name: str = ""
-    """What a reader should see on an axis."""
+    """What a reader should see on an axis; labels without it are names of what their dimension is called."""
 
     flags: type[IntEnum] | None = None
     """The enumeration behind the integers in `data`; its values fit int8."""
@@ -129,4 +129,5 @@ def _check_variable(where: str, name: str, variable: Variable) -> Variable:
         if data.dtype.kind not in "iu" or not set(data.ravel().tolist()) <= set(values) <= set(range(-128, 128)):
             raise ValueError(f"{where}: must be integers of {flags.__name__}, {values}, between -128 and 127")
         data = data.astype(np.int8)
-    return variable._replace(data=data)
+    names = f"name of the {name}" if dims == (name,) and data.dtype.kind == "U" else ""
+    return variable._replace(data=data, long_name=variable.long_name or names)

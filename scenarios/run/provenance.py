@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from ..build import AnySetup
 
 
+_NAMES = {
+    "scenario_toml": "scenario as written",
+    "resolved_toml": "scenario with every default",
+    "edits_json": "what was changed of the scenario as written",
+    "arguments": "command line, as JSON",
+    "environment_json": "versions, as JSON",
+    "data_sha256": "digest of the data",
+    "files_sha256_json": "digests of the files that the scenario names, as JSON",
+    "git_commit": "commit of the program, empty where it is installed",
+}
+
+
 def make_provenance_group(loaded: LoadedScenario, setup: AnySetup) -> Group:
     """Return where a result comes from, as a group of texts."""
     packages = ("numpy", "scipy", "numba", "h5py", "pydantic")
@@ -39,7 +51,7 @@ def make_provenance_group(loaded: LoadedScenario, setup: AnySetup) -> Group:
         "files_sha256_json": json.dumps(setup.content),
         "git_commit": _read_git_commit(),
     }
-    return {name: Variable((), text) for name, text in texts.items()} | _counts(setup)
+    return {name: Variable((), text, long_name=_NAMES[name]) for name, text in texts.items()} | _counts(setup)
 
 
 def _counts(setup: AnySetup) -> Group:

@@ -21,6 +21,16 @@ def result(groups: dict[str, Group], **attributes: str | int) -> ResultData:
     return ResultData({**HEAD, "status": "complete", **attributes}, complete_groups(groups))
 
 
+def find_nameless(result: ResultData) -> list[str]:
+    """Return the variables of a result, of whatever kind, that do not say what they are or in which unit."""
+    return [
+        f"{path}/{name}"
+        for path, group in result.groups.items()
+        for name, variable in group.items()
+        if not (variable.long_name and variable.units)
+    ]
+
+
 def metrics(epochs: int, layers: tuple[str, ...] = LAYERS, floor: float = 0.12, pairs: bool = True) -> Group:
     """Return `/metrics` of a training whose error falls towards `floor`."""
     epoch = np.arange(epochs + 1)

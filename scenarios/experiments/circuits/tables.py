@@ -129,7 +129,9 @@ def _make_vector_group(chip: AnyCircuitChip, found: CircuitMeasurement) -> Group
     for name, columns in find_columns(chip).columns.items():
         dims = ("sample", f"unit_{name}")
         measured = np.array([reading.delta[name] for reading in found.readings])
-        group[f"delta_estimated_{name}"] = Variable(("scheme", *dims), measured, "V^2/A")
+        group[f"delta_estimated_{name}"] = Variable(
+            ("scheme", *dims), measured, "V^2/A", long_name="dL/d current, as the circuit measures it"
+        )
         group[f"delta_ep_{name}"] = Variable(
             dims, found.point.response[:, columns], "V^2/A", long_name="EP, vanishing nudge"
         )
@@ -277,13 +279,20 @@ def make_circuit_remedy_group(
     }
 
 
+_GRADIENT = "mean of dL/d parameter over samples, {}"
+_GRADIENT_UNITS = {"conductance": "V^2/S", "gate": "V", "current": "V^2/A"}
+"""Cost, V^2, over what a parameter is."""
+
+
 def _make_block_group(setup: CircuitSetup, name: str, found: CircuitMeasurement) -> Group:
     """Return the batch-mean gradients of a block."""
-    dims = setup.graph.blocks[name].dims
+    dims, unit = setup.graph.blocks[name].dims, _GRADIENT_UNITS[setup.graph.blocks[name].kind]
+    exact, limit, *_ = found.blocks[0][name].steps
+    measured = np.array([books[name].steps[-2] for books in found.blocks])
     group: Group = {
-        "estimated": Variable(("scheme", *dims), np.array([books[name].steps[-2] for books in found.blocks])),
-        "exact": Variable(dims, found.blocks[0][name].steps[0]),
-        "ep": Variable(dims, found.blocks[0][name].steps[1], long_name="vanishing nudge"),
+        "estimated": Variable(("scheme", *dims), measured, unit, _GRADIENT.format("as the circuit measures it")),
+        "exact": Variable(dims, exact, unit, _GRADIENT.format("exact")),
+        "ep": Variable(dims, limit, unit, _GRADIENT.format("vanishing nudge")),
     }
     if name in setup.names:
         group["element"] = Variable(("element",), np.array(setup.names[name]), long_name="name of the element")

@@ -206,7 +206,9 @@ def _write_snapshot(stage: _Stage, kept: _Snapshot) -> None:
 
 def _make_groups(log: TrainingLog) -> dict[str, Group]:
     """Return the figures of every epoch, and the measurements along the way."""
-    group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in log.rows]))}
+    group: Group = {
+        "epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in log.rows]), long_name="epochs completed")
+    }
     for name, (unit, words) in _NAMES.items():
         group[name] = Variable(("epoch",), np.array([float(row[name]) for row in log.rows]), unit, words)
     return {log.stage: group, **log.stacked()}
@@ -218,12 +220,14 @@ def _make_parameter_groups(setup: CircuitSetup, chip: AnyCircuitChip) -> dict[st
     groups: dict[str, Group] = {}
     for name, values in chip.programmed.items():
         block = setup.graph.blocks[name]
-        group: Group = {"programmed": Variable(block.dims, values.copy(), units[block.kind])}
+        group: Group = {"programmed": Variable(block.dims, values.copy(), units[block.kind], _PROGRAMMED)}
         if name in setup.names:
             group["element"] = Variable(("element",), np.array(setup.names[name]), long_name="name of the element")
         groups[f"weights/{name}"] = group
     return groups
 
+
+_PROGRAMMED = "requested value after the last write"
 
 RUN = run_training_of_circuit
 """What this kind of experiment does."""

@@ -18,6 +18,13 @@ NumberedChips = Iterable[tuple[int, Chip | AnyCircuitChip]]
 """Chips with their numbers, made when they are asked for."""
 
 
+_NAMES = {
+    "loss": "mean cost of the samples",
+    "error": "share of wrong classes",
+    "unsettled": "share of samples that did not settle",
+}
+
+
 def evaluate_chips(chips: NumberedChips, count: int, data: Data, samples: int | None, watch: Watch) -> Group:
     """Return loss, error and unsettled fraction of every chip, on the test samples if there are any."""
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x, data.y)
@@ -29,7 +36,9 @@ def evaluate_chips(chips: NumberedChips, count: int, data: Data, samples: int | 
     trained = Variable((), not len(data.x_test), long_name="whether these are training samples, for want of others")
     numbers = Variable(("chip",), np.array(instances), long_name="fabricated chip")
     group: Group = {"chip": numbers, "training_samples": trained}
-    return group | {name: Variable(("chip",), np.array([row[name] for row in rows])) for name in rows[0]}
+    return group | {
+        name: Variable(("chip",), np.array([row[name] for row in rows]), long_name=_NAMES[name]) for name in rows[0]
+    }
 
 
 def make_unreached_group(unreached: list[int]) -> Group:

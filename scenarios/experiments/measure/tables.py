@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 
 SYMMETRY_DRAWS = "normal vectors per sample that the symmetry figures and the loss of homeostasis are estimated from"
 
+_VECTORS = "dL/d drive, as the chip measures it"
 _GRADIENTS = {
     "estimated": "mean of dL/dW over samples, as the chip measures it",
     "ep": "mean of dL/dW over samples, vanishing nudge",
@@ -136,7 +137,9 @@ def _make_gradient_group(chip: Chip, found: Measurement) -> Group:
     estimated = [topology.split(measured.flat) for measured in found.estimates]
     for name in topology.names:
         dims, columns = ("sample", f"unit_{name}"), topology.columns[name]
-        group[f"delta_estimated_{name}"] = Variable(("scheme", *dims), np.array([e[name] for e in estimated]))
+        group[f"delta_estimated_{name}"] = Variable(
+            ("scheme", *dims), np.array([e[name] for e in estimated]), long_name=_VECTORS
+        )
         group[f"delta_ep_{name}"] = Variable(dims, reference.ep[:, columns], long_name="EP, vanishing nudge")
         group[f"delta_exact_{name}"] = Variable(dims, reference.delta[:, columns], long_name="exact dL/d drive")
     return group
@@ -216,15 +219,26 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
             **{k: Variable(c.kind.dims, blocks[c.block], long_name=_GRADIENTS[k]) for k, blocks in kinds.items()},
         }
     bias: Group = {"scheme": _make_scheme_labels(schemes)}
+    of_bias = {kind: words.replace("dL/dW", "dL/db") for kind, words in _GRADIENTS.items()}
     for name in topology.names:
         block, unit = f"bias/{name}", topology.name_bias_dim(name)
-        bias[f"estimated_{name}"] = Variable(("scheme", unit), np.array([e[block] for e in estimated]))
-        bias |= {f"{kind}_{name}": Variable((unit,), blocks[block]) for kind, blocks in kinds.items()}
+        bias[f"estimated_{name}"] = Variable(
+            ("scheme", unit), np.array([e[block] for e in estimated]), long_name=of_bias["estimated"]
+        )
+        bias |= {f"{k}_{name}": Variable((unit,), blocks[block], long_name=of_bias[k]) for k, blocks in kinds.items()}
     groups["gradient/bias"] = bias
     if output:
         groups["gradient/readout"] = {
-            "weight": Variable(("unit", "class"), output["readout/weight"], long_name="measured, digital"),
-            "bias": Variable(("class",), output["readout/bias"], long_name="measured, digital"),
+            "weight": Variable(
+                ("unit", "class"),
+                output["readout/weight"],
+                long_name="mean of dL/d readout over samples, by the controller from reads",
+            ),
+            "bias": Variable(
+                ("class",),
+                output["readout/bias"],
+                long_name="mean of dL/d readout over samples, by the controller from reads",
+            ),
         }
     return groups
 

@@ -22,13 +22,16 @@ def make_board_groups(board: OpenBoard, found: BoardMeasurement, batch: Batch) -
     """Return all groups: estimates by scheme and layer, gradients by connection, free reads, counts of the board."""
     topology, layers = board.bench.topology, board.bench.topology.names
     labels: Group = {
-        "scheme": Variable(("scheme",), np.array([scheme.label for scheme in found.schemes])),
+        "scheme": Variable(("scheme",), np.array([scheme.label for scheme in found.schemes]), long_name="nudge scheme"),
         "layer": list_layer_names(topology),
     }
     statistics = [[_describe_repeats(one.delta[name]) for name in layers] for one in found.repeated]
     group = labels | _make_statistics(statistics, ("scheme", "layer"), "error vectors of one sample")
     group["status"] = Variable(
-        ("scheme", "sample"), np.array([one.status.max(axis=0) for one in found.repeated]), flags=Status
+        ("scheme", "sample"),
+        np.array([one.status.max(axis=0) for one in found.repeated]),
+        flags=Status,
+        long_name="worst status of all settlings",
     )
     group["status_told"] = Variable((), board.bench.tells_status, long_name="whether the board tells how settlings end")
     if found.probed:
@@ -40,8 +43,13 @@ def make_board_groups(board: OpenBoard, found: BoardMeasurement, batch: Batch) -
     return {
         "estimates": group,
         "estimates/connections": gradients,
-        "reads": {"input": Variable(("sample", "unit_in"), batch.x)}
-        | {name: Variable(("repeat", "sample", f"unit_{name}"), found.repeated[0].free[name]) for name in layers},
+        "reads": {"input": Variable(("sample", "unit_in"), batch.x, long_name="inputs")}
+        | {
+            name: Variable(
+                ("repeat", "sample", f"unit_{name}"), found.repeated[0].free[name], long_name=f"free reads of {name}"
+            )
+            for name in layers
+        },
         "board": make_board_group(board),
     }
 

@@ -58,7 +58,11 @@ def make_rival_group(setup: Setup, plan: CompareRivals, entries: dict[tuple[int,
         "mismatch": Variable(("place",), np.array([p.mismatch for p in places]), long_name="spread of all cells"),
         "read_noise": Variable(("place",), np.array([p.read_noise for p in places]), long_name="noise of a read"),
         "chip": Variable(("chip",), np.arange(first, first + plan.chips), long_name="fabricated chip"),
-        "scratch": Variable(("rival",), np.array([rival.start == "scratch" for rival in plan.rivals])),
+        "scratch": Variable(
+            ("rival",),
+            np.array([rival.start == "scratch" for rival in plan.rivals]),
+            long_name="starts from the initial parameters",
+        ),
         "estimates": Variable((), plan.estimates, long_name="estimates that bias and scatter are told from"),
         "budget": Variable((), describe_budget(plan), long_name="what every rival may spend on a chip"),
     }

@@ -21,6 +21,7 @@ from ..measure.tables import SYMMETRY_DRAWS, list_layer_names, list_pair_names
 Array = NDArray[np.float64]
 
 _EPOCH_NAMES = {
+    "epoch": "epochs completed",
     "loss_train": "mean cost while training",
     "error_train": "share of wrong classes while training",
     "unsettled_train": "share of samples that did not settle while training",
@@ -29,7 +30,12 @@ _EPOCH_NAMES = {
     "unsettled_test": "share of test samples that did not settle",
     "saturation": "share of units with less than 5 % of the largest slope",
     "homeostasis_loss": "2 |A|^2 / n, the loss of Jacobian homeostasis per unit",
+    "symmetry_couplings": "|S|/(|S| + |A|) of the couplings W",
+    "symmetry_reference": "|S|/(|S| + |A|) of W - 1",
     "symmetry_draws": SYMMETRY_DRAWS,
+    "angle_weights": "angle between forward and feedback weights",
+    "audit_checked": "settlings so far that were followed in time, too",
+    "audit_elsewhere": "of these: the trajectory rests at another point",
     "clipped": "share of the conversions of the tests outside the range of the readout converter",
     "settlings": "settlings so far, per sample",
     "settled_time": "time spent settling so far, over all samples",
@@ -58,6 +64,7 @@ _EPOCH_NAMES = {
     "refresh_pulses_bias": "the same of biases",
     "wall_s": "time the computation took",
 }
+_PROGRAMMED = "requested {} after the last write"
 _EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "elapsed": "tau", "energy": "J"} | dict.fromkeys(
     ("wall_s", "line_s"), "s"
 )
@@ -65,7 +72,9 @@ _EPOCH_UNITS = {"angle_weights": "degree", "settled_time": "tau", "elapsed": "ta
 
 def make_metrics_group(rows: list[dict[str, Array]], topology: Topology) -> Group:
     """Return the figures of every epoch as one group."""
-    group: Group = {"epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]))}
+    group: Group = {
+        "epoch": Variable(("epoch",), np.array([int(row["epoch"]) for row in rows]), long_name=_EPOCH_NAMES["epoch"])
+    }
     group["layer"] = list_layer_names(topology)
     if topology.pairs() and "angle_weights" in rows[0]:
         group["pair"] = list_pair_names(topology)
@@ -125,14 +134,20 @@ def make_parameter_groups(chip: Chip) -> dict[str, Group]:
 def make_record_groups(topology: Topology, blocks: Mapping[str, Array]) -> dict[str, Group]:
     """Return a controller's record of programmed parameters, by block, as those groups."""
     groups: dict[str, Group] = {
-        f"weights/{c.name}": {"programmed": Variable(c.kind.dims, blocks[c.block].copy())} for c in topology.connections
+        f"weights/{c.name}": {
+            "programmed": Variable(c.kind.dims, blocks[c.block].copy(), long_name=_PROGRAMMED.format("weight"))
+        }
+        for c in topology.connections
     }
     groups["weights/bias"] = {
-        name: Variable((topology.name_bias_dim(name),), blocks[f"bias/{name}"].copy()) for name in topology.names
+        name: Variable(
+            (topology.name_bias_dim(name),), blocks[f"bias/{name}"].copy(), long_name=_PROGRAMMED.format("bias")
+        )
+        for name in topology.names
     }
     if topology.classes is not None:
         groups["weights/readout"] = {
-            "weight": Variable(("unit", "class"), blocks["readout/weight"].copy()),
-            "bias": Variable(("class",), blocks["readout/bias"].copy()),
+            "weight": Variable(("unit", "class"), blocks["readout/weight"].copy(), long_name="weight of the readout"),
+            "bias": Variable(("class",), blocks["readout/bias"].copy(), long_name="bias of the readout"),
         }
     return groups

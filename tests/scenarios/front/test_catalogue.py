@@ -16,6 +16,7 @@ from scenarios.sweeps.points import check_design, make_point_scenario
 from tests.scenarios.data.images.picture_files import write_cifar
 from tests.scenarios.report.browser import CHROMIUM, MISSING
 from tests.scenarios.report.first_screen import find_bottoms, list_missing
+from tests.scenarios.result_files import find_nameless
 
 REDUCED = {
     "measure": ["experiment.samples=4", "experiment.repeats=2"],
@@ -137,6 +138,7 @@ def test_scenario_runs(path, hidden, reduced):
     done = reduced(path, hidden)
     result = store.read_result_file(done.folder / "run.h5")
     assert result.attributes["status"] == "complete"
+    assert find_nameless(result) == []
     assert all(file.stat().st_size > 100 for file in done.files)
     if kind == "settle":
         assert (result["settling"]["status"].data == 0).all()

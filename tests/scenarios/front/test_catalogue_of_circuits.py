@@ -5,6 +5,7 @@ import pytest
 
 import nudgelab
 from scenarios.language.places import CATALOGUE
+from tests.scenarios.result_files import find_nameless
 
 NAMES = sorted(path.relative_to(CATALOGUE).with_suffix("").as_posix() for path in CATALOGUE.glob("circuits/*.toml"))
 
@@ -13,6 +14,7 @@ def measure(name, edits=()):
     """Return the figures of a bundled circuit that came to rest throughout."""
     result = nudgelab.load(name, edits).run()
     assert int(result["ledger"]["unsettled"].data.sum()) == 0
+    assert find_nameless(result.stored) == []
     return result
 
 
@@ -80,7 +82,9 @@ def test_a_deep_resistive_network_learns():
         "experiment.epochs=2",
         "experiment.ledger.samples=2",
     ]
-    metrics = nudgelab.load("circuits/deep-resistive", [*short, "network.layers.h1=32"]).run()["metrics"]
+    result = nudgelab.load("circuits/deep-resistive", [*short, "network.layers.h1=32"]).run()
+    metrics = result["metrics"]
+    assert find_nameless(result.stored) == []
     assert metrics["loss_test"].data[-1] < 0.8 * metrics["loss_test"].data[0]
 
 
@@ -88,7 +92,9 @@ def test_a_board_forgets_between_tasks_and_clamping_further_lowers_the_floor():
     found = {}
     for clamp in (1.0, 5.0):
         edits = [f"learning.rule.clamp={clamp}", "experiment.periods=['1 ms','10 ms','2 s']"]
-        found[clamp] = nudgelab.load("circuits/self-learning-board", edits).run()["cycles"]
+        result = nudgelab.load("circuits/self-learning-board", edits).run()
+        found[clamp] = result["cycles"]
+        assert find_nameless(result.stored) == []
         assert found[clamp]["closed"].data.all()
     error = found[1.0]["error"].data
     assert error[1] < 1.05 * error[0], "fast changes of the task have one floor"

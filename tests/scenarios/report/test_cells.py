@@ -13,6 +13,7 @@ from scenarios.report.sheets import make_sheets
 from scenarios.results import store
 from scenarios.run.run import RunOptions, run_scenario
 from tests.scenarios.experiments.measure.test_hardware import TRAIN
+from tests.scenarios.result_files import find_nameless
 
 from ..files import MEASURE, write_scenario
 
@@ -24,6 +25,7 @@ def told(tmp_path, text, *edits):
     loaded = load_scenario(write_scenario(tmp_path, text), [TIGHT, *edits])
     done = run_scenario(loaded, RunOptions(tmp_path / "out"), Progress(quiet=True))
     result = store.read_result_file(done.folder / "run.h5")
+    assert find_nameless(result) == []
     return result, "\n".join(list_remarks(result))
 
 

@@ -14,6 +14,7 @@ from scenarios.report.answer import list_answers
 from scenarios.report.changes import make_change_sheets
 from scenarios.results.views import select_change
 from tests.scenarios.files import MEASURE, write_scenario
+from tests.scenarios.result_files import find_nameless
 
 MISMATCH = "devices.feedback.mismatch_sigma"
 BITS = "devices.converters.readout.bits"
@@ -33,6 +34,7 @@ def result(place):
 
 def test_every_design_is_what_a_scenario_of_its_own_gives(place, result):
     """Changes add up, and leave silicon and samples as they are."""
+    assert find_nameless(result.stored) == []
     alone = [{}, {MISMATCH: 0.01}, {MISMATCH: 0.01, BITS: 8}]
     for k, edits in enumerate(alone):
         one, own = nudgelab.load(place, edits).run().stored, select_change(result.stored, k)

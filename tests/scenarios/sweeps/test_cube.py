@@ -14,6 +14,7 @@ from scenarios.results.store import Variable
 from scenarios.run.run import RunOptions, run_scenario
 from scenarios.sweeps.cube import GroupStack
 
+from ..result_files import find_nameless
 from ..sweep_files import do_sweep
 
 
@@ -102,6 +103,7 @@ def test_every_number_is_that_of_a_run_of_its_own(swept, tmp_path):
 
 def test_the_cube_names_its_axes(swept):
     found = store.read_result_file(swept[1] / "sweep.h5")
+    assert find_nameless(found) == []
     dims = ("devices.feedback.mismatch_sigma", "learning.scheme", "replicate")
     assert found["gradient"]["cosine"].dims == (*dims, "layer")
     assert found["points"]["status"].dims == dims
