@@ -11,6 +11,7 @@ from scenarios.report.page import write_report
 from scenarios.results.store import ResultData, Variable
 from tests.scenarios import result_files
 from tests.scenarios.boards.scenarios_on_boards import MEASURE, load_on_board
+from tests.scenarios.experiments.copy.test_copies import load as load_copies
 from tests.scenarios.experiments.rivals.test_rivals import compare
 from tests.scenarios.experiments.self_learning.test_words import cycles
 from tests.scenarios.experiments.write.test_run import SCENARIO
@@ -37,6 +38,7 @@ MADE_UP = {
 RUN = {
     "settle": lambda: nudgelab.load("settling", {"experiment.record.every_steps": 200}).run().stored,
     "measured-chip": lambda: load_on_board(MEASURE | {"devices.noise.read": 0.01, "hardware.probes": 4}).run().stored,
+    "copy": lambda: load_copies(calibrate="affine").run().stored,
     "write": lambda: nudgelab.load(SCENARIO).run().stored,
     "rivals": lambda: compare(mismatch=[0.0, 0.2, 0.4], read_noise=[0.01]).stored,
 }
