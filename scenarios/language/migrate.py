@@ -136,6 +136,24 @@ def _move_key(document: Document, old: list[str], new: list[str]) -> None:
     place = _find_table(document, new[:-1])
     if place is not None:
         place[new[-1]] = item
+    _remove_emptied_tables(document, old[:-1])
+
+
+def _remove_emptied_tables(document: Document, keys: list[str]) -> None:
+    """Remove the table at `keys`, which a key was taken out of, and those around it, as far as nothing is left there.
+
+    A table with comments stays.
+    """
+    for n in range(len(keys), 0, -1):
+        table, around = _find_table(document, keys[:n]), _find_table(document, keys[: n - 1])
+        if table is None or around is None or len(table) or "#" in _write_table(table):
+            return
+        around.pop(keys[n - 1])
+
+
+def _write_table(table: Any) -> str:
+    """Return the text of an empty table: its comments, and the one behind its head."""
+    return f"{table.as_string()}{table.trivia.comment}" if isinstance(table, tomlkit.items.Item) else ""
 
 
 def _find_table(document: Document, keys: list[str]) -> Any:

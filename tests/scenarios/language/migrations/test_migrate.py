@@ -48,6 +48,30 @@ def test_plain_tables_are_migrated_as_documents_are():
     assert found == {"schema": 1, "dynamics": {"dt": 0.5}, "phases": {"nudge": "held"}}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            'a = 1\n\n[dynamics]\nnudge = "held"\n\n[task]\nb = 2\n',
+            'a = 1\n\n[task]\nb = 2\n[phases]\nnudge = "held"\n',
+        ),
+        ('[dynamics]\n# why\nnudge = "held"\n', '[dynamics]\n# why\n[phases]\nnudge = "held"\n'),
+        ('[dynamics] # why\nnudge = "held"\n', '[dynamics] # why\n[phases]\nnudge = "held"\n'),
+        ('[devices.noise]\nphases = "fresh"\n', '[phases]\nnoise = "fresh"\n'),
+        ('[devices]\nnoise = { phases = "fresh" }\n', '[phases]\nnoise = "fresh"\n'),
+        ("[dynamics]\n\n[devices.noise]\nread = 0.1\n", "[dynamics]\n\n[devices.noise]\nread = 0.1\n"),
+        ('dynamics.nudge = "held"\n', '[phases]\nnudge = "held"\n'),
+    ],
+)
+def test_a_table_that_is_emptied_goes_and_one_with_comments_stays(old, new):
+    found = tomlkit.dumps(migrate_document(tomlkit.parse(old)))
+    assert [line for line in found.splitlines() if line] == [line for line in new.splitlines() if line]
+    plain = migrate_document(tomlkit.parse(old).unwrap())
+    assert {key: value for key, value in plain.items() if value} == {
+        key: value for key, value in tomlkit.parse(new).unwrap().items() if value
+    }
+
+
 @pytest.mark.parametrize("path", sorted(CATALOGUE.rglob("*.toml")), ids=lambda path: path.stem)
 def test_nothing_bundled_is_old(path):
     assert not migrate_file(path).differs
