@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,15 +27,21 @@ FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 COLUMNS = "columns"
 """Name of the table that says what the columns of all other tables are."""
 
+_INDEX = ["table", "group", "dimensions", "column", "unit", "meaning"]
+
+_LONGEST = 80
+"""Characters of the name of a table."""
+
 
 def export_result(stored: ResultData, out: Path, kind: ExportFormat) -> list[Path]:
     """Write a result in another format; return the files.
 
     ``csv`` and ``parquet`` make a folder: one table for every group and every set of dimensions in it, a row for each
-    element, its coordinates first; `columns` says what every column is, with its unit. ``netcdf`` makes one file of the
-    same groups that any NetCDF-4 library opens; ``npz`` one archive with every array under ``group/name``, and the
-    names of its axes under ``group/name.dims``. Complex numbers become a real and an imaginary part, statuses words in
-    tables and integers elsewhere.
+    element, its coordinates first; `columns` says what every table and column is, with its unit. A table is named by
+    group and dimensions, a path by its last key, and cut at 80 characters, with a digest behind. ``netcdf`` makes one
+    file of the same groups that any NetCDF-4 library opens; ``npz`` one archive with every array under ``group/name``,
+    and the names of its axes under ``group/name.dims``. Complex numbers become a real and an imaginary part, statuses
+    words in tables and integers elsewhere.
 
     Parameters
     ----------
@@ -66,11 +74,11 @@ def make_tables(stored: ResultData) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     tables: dict[str, pd.DataFrame] = {}
-    meanings = []
+    meanings, short = [], _shorten_dimensions(stored)
     for path, group in stored.groups.items():
         values = {name: v for name, v in group.items() if v.dims != (name,)}
         for dims in dict.fromkeys(v.dims for v in values.values()):
-            file = "__".join([path.replace("/", "."), *dims])
+            file = _shorten_name("__".join([path.replace("/", "."), *(short[dim] for dim in dims)]))
             columns = _repeat_coordinates(group, dims, next(v for v in values.values() if v.dims == dims))
             for name, variable in values.items():
                 if variable.dims == dims:
@@ -79,9 +87,24 @@ def make_tables(stored: ResultData) -> dict[str, pd.DataFrame]:
                 known = (
                     group.get(name) or group.get(name.removesuffix("_real").removesuffix("_imag")) or Variable((), 0)
                 )
-                meanings.append((file, path, name, known.units, known.long_name))
+                meanings.append((file, path, " ".join(dims), name, known.units, known.long_name))
             tables[file] = pd.DataFrame(columns)
-    return {COLUMNS: pd.DataFrame(meanings, columns=["table", "group", "column", "unit", "meaning"])} | tables
+    return {COLUMNS: pd.DataFrame(meanings, columns=_INDEX)} | tables
+
+
+def _shorten_dimensions(stored: ResultData) -> dict[str, str]:
+    """Return a short name of every dimension: the last key of a path, where no other dimension ends alike."""
+    dims = dict.fromkeys(dim for group in stored.groups.values() for v in group.values() for dim in v.dims)
+    ends = Counter(dim.rpartition(".")[2] for dim in dims)
+    return {dim: end if ends[end := dim.rpartition(".")[2]] == 1 else dim for dim in dims}
+
+
+def _shorten_name(name: str) -> str:
+    """Return the name of a table; of a long one its beginning and a digest of the whole."""
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST - len(digest) - 1]}-{digest}"
 
 
 def _repeat_coordinates(group: Group, dims: tuple[str, ...], variable: Variable) -> dict[str, Any]:

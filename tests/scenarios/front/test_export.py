@@ -15,7 +15,7 @@ from scenarios.cli.main import main
 from scenarios.front.export import FORMATS, export_result, make_tables
 from scenarios.front.result import Result
 from scenarios.results.disk import StoreWriteError
-from scenarios.results.store import Variable, make_result_data, write_result_file
+from scenarios.results.store import ResultData, Variable, make_result_data, write_result_file
 
 
 class Ending(IntEnum):
@@ -157,3 +157,36 @@ def test_a_folder_without_a_result_is_told(tmp_path):
     found = call(tmp_path)
     assert found.exit_code == 4
     assert str(tmp_path) in found.output
+
+
+def make_swept(paths, group="gradient"):
+    """Return a sweep over these paths, a figure of which has all dimensions and another only the first."""
+    axes = {path: Variable((path,), np.arange(2.0)) for path in paths}
+    figures = {"cosine": Variable(tuple(paths), np.zeros(2 * np.ones(len(paths), int)), long_name="cosine")}
+    figures |= {"first": Variable((paths[0],), np.zeros(2), long_name="first")}
+    return ResultData({}, {group: axes | figures})
+
+
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [
+        (["devices.feedback.mismatch_sigma", "learning.scheme.beta"], "gradient__mismatch_sigma__beta"),
+        (["devices.a.bits", "devices.b.bits"], "gradient__devices.a.bits__devices.b.bits"),
+        (["devices.a.bits", "bits"], "gradient__devices.a.bits__bits"),
+    ],
+)
+def test_tables_of_sweeps_have_short_names_and_an_index(paths, name):
+    tables = make_tables(make_swept(paths))
+    assert name in tables
+    row = tables["columns"].set_index(["table", "column"]).loc[name, "cosine"]
+    assert row["group"] == "gradient"
+    assert row["dimensions"] == " ".join(paths)
+
+
+def test_long_names_are_cut_and_differ():
+    swept = [make_swept([f"devices.{'long_' * 30}{end}.bits", "devices.b.bits"]) for end in "ab"]
+    names = [set(make_tables(one)) for one in swept]
+    assert all(len(name) <= 80 for found in names for name in found)
+    assert [len(found) for found in names] == [3, 3]
+    assert names[0] & names[1] == {"columns"}
+    assert names[0] == set(make_tables(swept[0])), "of the same result the same names"
