@@ -23,6 +23,11 @@ def print_error(text: str) -> None:
     click.echo(wrap_lines(text, find_error_width()), err=True)
 
 
+def print_line(text: str) -> None:
+    """Print a line on the standard output, which goes on below where something says how wide it is."""
+    click.echo(wrap_lines(text, shutil.get_terminal_size((0, 0)).columns or None))
+
+
 def make_console() -> Console:
     """Return where answers are printed; where nothing says how wide it is, sentences are not broken into lines."""
     unknown = shutil.get_terminal_size((0, 0)).columns == 0

@@ -91,19 +91,18 @@ def list_() -> None:
 @_set
 def check(scenario: str, edits: tuple[str, ...]) -> None:
     """Check a scenario and its files: all faults at once, with file and line, and what is suspicious."""
-    from ..api import ScenarioError, print_paragraph
-    from .console import make_console, print_error
+    from ..api import ScenarioError
+    from .console import print_error, print_line
 
     loaded = _read_scenario(scenario, edits)
     try:
         found = loaded.check()
     except ScenarioError as error:
         raise _make_exit(str(error)) from error
-    console = make_console()
     for line in found.warnings:
         print_error(line)
     for line in (*found.taken, f"{loaded.loaded.path.name}: {found}"):
-        print_paragraph(line, console)
+        print_line(line)
 
 
 @main.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,14 +28,15 @@ from .found import Measurement
 from .ledger_tables import make_ledger_groups, make_remedy_group
 
 Array = NDArray[np.float64]
+_Blocks = Mapping[str, Array]
 
 SYMMETRY_DRAWS = "normal vectors per sample that the symmetry figures and the loss of homeostasis are estimated from"
 
 _VECTORS = "dL/d drive, as the chip measures it"
 _GRADIENTS = {
-    "estimated": "mean of dL/dW over samples, as the chip measures it",
-    "ep": "mean of dL/dW over samples, vanishing nudge",
-    "exact": "mean of dL/dW over samples, exact",
+    "estimated": "mean of dL/d{} over samples, as the chip measures it",
+    "ep": "mean of dL/d{} over samples, vanishing nudge",
+    "exact": "mean of dL/d{} over samples, exact",
 }
 
 
@@ -211,36 +214,31 @@ def _make_connection_groups(chip: Chip, found: Measurement, schemes: list[Scheme
     ]
     groups: dict[str, Group] = {}
     for c in topology.connections:
-        groups[f"gradient/{c.name}"] = {
-            "scheme": _make_scheme_labels(schemes),
-            "estimated": Variable(
-                ("scheme", *c.kind.dims), np.array([e[c.block] for e in estimated]), long_name=_GRADIENTS["estimated"]
-            ),
-            **{k: Variable(c.kind.dims, blocks[c.block], long_name=_GRADIENTS[k]) for k, blocks in kinds.items()},
-        }
+        own = _label_gradients(c.kind.dims, c.block, estimated, kinds, "W")
+        groups[f"gradient/{c.name}"] = {"scheme": _make_scheme_labels(schemes), **own}
     bias: Group = {"scheme": _make_scheme_labels(schemes)}
-    of_bias = {kind: words.replace("dL/dW", "dL/db") for kind, words in _GRADIENTS.items()}
     for name in topology.names:
-        block, unit = f"bias/{name}", topology.name_bias_dim(name)
-        bias[f"estimated_{name}"] = Variable(
-            ("scheme", unit), np.array([e[block] for e in estimated]), long_name=of_bias["estimated"]
-        )
-        bias |= {f"{k}_{name}": Variable((unit,), blocks[block], long_name=of_bias[k]) for k, blocks in kinds.items()}
+        own = _label_gradients((topology.name_bias_dim(name),), f"bias/{name}", estimated, kinds, "b")
+        bias |= {f"{kind}_{name}": variable for kind, variable in own.items()}
     groups["gradient/bias"] = bias
     if output:
         groups["gradient/readout"] = {
-            "weight": Variable(
-                ("unit", "class"),
-                output["readout/weight"],
-                long_name="mean of dL/d readout over samples, by the controller from reads",
-            ),
-            "bias": Variable(
-                ("class",),
-                output["readout/bias"],
-                long_name="mean of dL/d readout over samples, by the controller from reads",
-            ),
+            name: Variable(dims, output[f"readout/{name}"], long_name=f"dL/d {name} of the readout, by the controller")
+            for name, dims in {"weight": ("unit", "class"), "bias": ("class",)}.items()
         }
     return groups
+
+
+def _label_gradients(
+    dims: tuple[str, ...], block: str, estimated: Sequence[_Blocks], kinds: Mapping[str, _Blocks], what: str
+) -> Group:
+    """Return the gradients of a block by `what`, as measured with every scheme, exact, and with a vanishing nudge."""
+    words = {kind: text.format(what) for kind, text in _GRADIENTS.items()}
+    measured = np.array([blocks[block] for blocks in estimated])
+    return {
+        "estimated": Variable(("scheme", *dims), measured, long_name=words["estimated"]),
+        **{kind: Variable(dims, blocks[block], long_name=words[kind]) for kind, blocks in kinds.items()},
+    }
 
 
 def make_symmetry_group(chip: Chip) -> Group:
