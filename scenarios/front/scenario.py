@@ -154,7 +154,11 @@ class Scenario:
         """Return the scenario with all defaults, where each value comes from, and what it will cost, as TOML."""
         from ..report.explain import explain_scenario
 
-        return explain_scenario(self.loaded)
+        if self.loaded.spec.sweep is None:
+            return explain_scenario(self.loaded)
+        from ..sweeps.points import sample_points
+
+        return explain_scenario(self.loaded, *sample_points(self.loaded))
 
     def run(
         self,

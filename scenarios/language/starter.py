@@ -83,7 +83,7 @@ name = "fashion-small"
 
 [experiment]
 kind = "measure"              # gradients against the exact ones; "settle" records settling curves
-samples = 64
+samples = 16                  # of the task; more of them tell more, and take longer
 
 # [sweep]                     # `nudgelab sweep` repeats the experiment over values and chips
 # replicates = 3              # fabricated chips at every value

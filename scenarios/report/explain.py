@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from devices.parameters import Span
@@ -19,23 +19,31 @@ from ..changes import list_changed_scenarios
 from ..data.arrays import DataError
 from ..data.datasets import read_outline
 from ..experiments.estimate import Workload, describe_demands, estimate_seconds, estimate_workload
-from ..experiments.rates import COMPILING
+from ..experiments.rates import COMPILING, LOADING, PAGES
 from ..experiments.step_clock import STEPS
 from ..language.device_presets import DEVICE_PRESETS
 from ..language.faults import Origin, ScenarioError, get_value_at
 from ..language.lines import Key, map_lines
-from ..language.load import LoadedScenario
+from ..language.load import AnySpec, LoadedScenario
 from ..language.places import PRESETS
 from ..results.durations import format_duration
 from ..schema.scenario import ScenarioSpec
 from ..suspicions import find_suspicions, format_suspicion
 
 
-def explain_scenario(loaded: LoadedScenario) -> str:
+def explain_scenario(loaded: LoadedScenario, count: int = 0, points: Sequence[LoadedScenario] = ()) -> str:
     """Return a scenario with every default filled in, as TOML that loads as the same scenario.
 
     Each value that was written carries its place as a comment. Estimates follow in comment lines:
     parameters, settlings, time, memory, and the physical scales where they are known.
+
+    Parameters
+    ----------
+    loaded : Loaded
+    count : int
+        Points of its sweep; 0 without one.
+    points : sequence of Loaded
+        Some of them, which stand for all.
     """
     text = loaded.spec.to_toml()
     lines, rows = map_lines(text), text.rstrip("\n").split("\n")
@@ -45,7 +53,14 @@ def explain_scenario(loaded: LoadedScenario) -> str:
         [
             *rows,
             "",
-            *(f"# {line}".rstrip() for line in [*_describe_suspicions(loaded), *_describe_estimates(loaded)]),
+            *(
+                f"# {line}".rstrip()
+                for line in [
+                    *_describe_suspicions(loaded),
+                    *_describe_estimates(loaded),
+                    *_describe_sweep(count, [one.spec for one in points], loaded),
+                ]
+            ),
             "",
         ]
     )
@@ -149,6 +164,21 @@ def _describe_times(scenario: ScenarioSpec, load: Workload, changed: ChangedLoad
     yield f"            {'compiling':20s} {once} on top, the first time"
     if load.bounded:
         yield "            phases that end at a tolerance count with a usual length; a slow network takes longer"
+
+
+def _describe_sweep(count: int, points: list[AnySpec], loaded: LoadedScenario) -> Iterator[str]:
+    """Yield how long a sweep takes, from some of its points."""
+    scenarios = [one for one in points if isinstance(one, ScenarioSpec) and one.dynamics.engine == "cpu"]
+    if not scenarios or len(scenarios) < len(points) or scenarios[0].hardware is not None:
+        return
+    try:
+        outline = read_outline(scenarios[0].task, loaded.folder("task", "path"))
+        each = [sum(estimate_seconds(one, estimate_workload(one, outline), once=True).values()) for one in scenarios]
+    except DataError:
+        return
+    whole = LOADING + PAGES + count * sum(each) / len(each)
+    yield f"sweep       {count:,} points take about {format_duration(whole)} of processor time, shared by the workers"
+    yield f"            what is not compiled yet is compiled before they start, {format_duration(COMPILING)} once"
 
 
 def _find_engine_fault(dynamics: Dynamics) -> str:

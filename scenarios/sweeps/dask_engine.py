@@ -16,10 +16,12 @@ from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
 from ..build import Setup, make_any_setup
 from ..experiments.kind import RunError, RunSetting
+from ..experiments.rates import COMPILING
 from ..experiments.rehearsal import make_rehearsal
 from ..experiments.watch import Watch
 from ..extensions import list_own_parts
 from ..results.disk import StoreWriteError
+from ..results.durations import format_duration
 from ..run.run import compute_groups
 from .accelerators import OneAccelerator, list_accelerators
 from .engine import Engine, ask_to_stop
@@ -82,9 +84,11 @@ def make_local_engine(workers: int, work: Work = run_point) -> Engine:
         first = next(tasks, None)
         if first is None:
             return
-        watch.say(f"starting {workers} workers")
         if work is run_point:
+            took = f"about {format_duration(COMPILING)} of processor time the first time, little later"
+            watch.say(f"compiling what is not compiled yet, once for all workers: {took}")
             _compile_kernels(first, watch)
+        watch.say(f"starting {workers} workers")
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with (
             dask.config.set(_SETTINGS | {"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),

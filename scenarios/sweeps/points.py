@@ -16,6 +16,9 @@ from ..schema.sweep import Sweep
 from ..suspicions import find_suspicions, format_suspicion
 from .design import Dimension, Point, list_dimensions, list_points
 
+_SAMPLED = 32
+"""Places of a sweep at most whose time is estimated."""
+
 
 def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Point) -> LoadedScenario:
     """Return the scenario of a point: one chip or seed, without the sweep.
@@ -46,6 +49,20 @@ def make_point_scenario(loaded: LoadedScenario, dims: list[Dimension], point: Po
         chip = scenario.chip.model_copy(update={"instance": scenario.chip.instance + replicate})
         spec, edit = scenario.model_copy(update={"chip": chip}), {"chip.instance": chip.instance}
     return found._replace(spec=spec, edits=found.edits | (edit if replicate else {}))
+
+
+def sample_points(loaded: LoadedScenario) -> tuple[int, list[LoadedScenario]]:
+    """Return how many points a sweep has, and the first chip of some places all over it; nothing of a faulty one."""
+    sweep = loaded.spec.sweep
+    if sweep is None:
+        return 0, []
+    try:
+        dims = list_dimensions(sweep)
+        firsts = [point for point in list_points(dims, sweep.replicates) if point.place[-1] == 0]
+        chosen = firsts[:: -(-len(firsts) // _SAMPLED)]
+        return len(firsts) * sweep.replicates, [make_point_scenario(loaded, dims, point) for point in chosen]
+    except (ScenarioError, ValueError):  # `check` tells what is wrong
+        return 0, []
 
 
 class CheckedDesign(NamedTuple):

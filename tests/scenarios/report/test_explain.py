@@ -5,10 +5,13 @@ import tomllib
 import numpy as np
 import pytest
 
+import nudgelab
 from scenarios.data.datasets import Outline
 from scenarios.experiments.estimate import estimate_workload
+from scenarios.experiments.rates import LOADING, PAGES
 from scenarios.language.load import load_scenario
 from scenarios.language.places import CATALOGUE
+from scenarios.language.starter import make_starter
 from scenarios.report.explain import explain_scenario
 from scenarios.schema.scenario import ScenarioSpec
 from substrate.engine import door
@@ -53,6 +56,41 @@ def test_every_value_says_where_it_was_written(tmp_path):
 def test_a_name_of_a_file_cannot_break_the_text(tmp_path):
     loaded = load_scenario(write(tmp_path, GOOD, "new\nline\x01.toml"))
     assert tomllib.loads(explain_scenario(loaded)) == tomllib.loads(loaded.scenario.to_toml())
+
+
+def read_seconds(text):
+    """Return the seconds that a sweep is told to take, and its points."""
+    count, number, unit = re.search(
+        r"^# sweep +([\d,]+) points take about ([\d.]+) (s|min|h) of", text, re.MULTILINE
+    ).groups()
+    return int(count.replace(",", "")), float(number) * {"s": 1.0, "min": 60.0, "h": 3600.0}[unit]
+
+
+def test_a_sweep_takes_what_its_points_take_together(tmp_path):
+    """Levels differ in samples: their mean stands for all, and chips of one place take the same."""
+    scenario = nudgelab.load(write_scenario(tmp_path, MEASURE))
+    axis = {"path": "experiment.samples", "values": [1, 3]}
+    one = nudgelab.load(write_scenario(tmp_path, MEASURE), {"sweep.axis": [axis]})
+    ten = one.set({"sweep.replicates": 400})
+    assert "# sweep" not in scenario.show()
+    (count, seconds), (many, longer) = (read_seconds(each.show()) for each in (one, ten))
+    assert (count, many) == (2, 800)
+    assert longer > 10.0 * (seconds - LOADING - PAGES)
+    faulty = one.set({"sweep.axis.0.values": [1, -1]})
+    assert "# sweep" not in faulty.show()
+
+
+def test_the_sweep_of_the_file_to_start_from_takes_less_than_a_minute(tmp_path, monkeypatch):
+    """On two cores, when all is compiled; by the estimate, which leaves room for a machine of half the speed."""
+    monkeypatch.chdir(tmp_path)
+    text = make_starter("my-chip")
+    for line in ("[sweep]", "replicates = 3", "axis = [{"):
+        assert f"# {line}" in text
+        text = text.replace(f"# {line}", line)
+    (tmp_path / "my-chip.toml").write_text(text, encoding="utf-8")
+    count, seconds = read_seconds(nudgelab.load("my-chip.toml").show())
+    assert count == 9
+    assert seconds / 2.0 < 30.0
 
 
 def test_what_it_will_cost_is_told(tmp_path):
