@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from functools import partial
 
 import pytest
@@ -8,6 +9,9 @@ from scenarios.report import figures
 from tests.substrate.engine.cpu.small_runs import CHIPS, LAWS, settle, write
 
 DRAW = figures.draw_figures
+
+# What runs tests in several processes tells them the width of its terminal, which the program would obey.
+os.environ.pop("COLUMNS", None)
 
 COMPILED = [
     partial(settle, CHIPS["euler"], "double"),
