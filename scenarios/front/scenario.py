@@ -388,7 +388,7 @@ class Scenario:
     def _read_with_arrays(self, kept: dict[str, str]) -> LoadedScenario:
         """Return the scenario whose arrays are in the files that `kept` names; they are part of what was given."""
         loaded = read_scenario(self._source, [*_list_edits(kept), *_list_edits(self._edits)])
-        own = {key: value for key, value in loaded.edits.items() if kept.get(key) != value}
+        own = {key: value for key, value in loaded.edits.items() if key not in kept or kept[key] != value}
         return loaded._replace(edits=own)
 
 

@@ -54,7 +54,9 @@ def test_arrays_that_were_given_are_no_change():
         "task": {"kind": "arrays", "path": {"x": [[0.1, 0.2]], "y": [[1.0]]}},
         "experiment": {"kind": "measure"},
     }
-    assert nudgelab.load({"schema": 1, "name": "mine"} | tables, {"seed": 3}).loaded.edits == {"seed": 3}
+    edits = {"seed": 3, "learning.rule": None}
+    given = {"schema": 1, "name": "mine"} | tables | {"learning": {"rule": "error-vector", **tables["learning"]}}
+    assert nudgelab.load(given, edits).loaded.edits == edits
 
 
 def test_a_point_of_a_sweep_says_what_it_is(tmp_path):
