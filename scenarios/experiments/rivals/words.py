@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ...drawing.sheet import KeyNumber
@@ -28,19 +30,23 @@ def _describe_place(group: Group, p: int) -> str:
     return f"{head}, tied with {' and '.join(tied)}" if tied else f"{head}, and no other is tied with it"
 
 
+_RANKS = ("lowest", "second lowest", "third lowest")
+
+
 def list_rivals_numbers(group: Group) -> list[KeyNumber]:
-    """Return the lowest test loss at the first places of the map, of chips from good to bad."""
+    """Return the lowest test loss at three places of the map; where there are fewer, the next ones, too."""
     found, chips = [], len(group["chip"].data)
     places = np.unique(np.linspace(0, len(group["mismatch"].data) - 1, 3).round().astype(int))
-    for p in places:
-        if (best := int(group["best"].data[p])) >= 0:
-            loss, low, high = (
-                format_number(float(group[f"loss_{end}"].data[p, best])) for end in ("mean", "low", "high")
-            )
-            told = f"lowest test loss {describe_kind(group, p)}, by {group['rival'].data[best]}"
-            interval = f", 95 % interval {low} to {high}" if low != "-" else ""
-            found.append(KeyNumber(loss, f"{told}{interval}, n = {chips} chips"))
-    return found
+    for rank, p in itertools.product(_RANKS, places):
+        order = [k for k in np.argsort(group["loss_mean"].data[p]) if np.isfinite(group["loss_mean"].data[p, k])]
+        if len(order) <= _RANKS.index(rank):
+            continue
+        k = int(order[_RANKS.index(rank)])
+        loss, low, high = (format_number(float(group[f"loss_{end}"].data[p, k])) for end in ("mean", "low", "high"))
+        told = f"{rank} test loss {describe_kind(group, p)}, by {group['rival'].data[k]}"
+        interval = f", 95 % interval {low} to {high}" if low != "-" else ""
+        found.append(KeyNumber(loss, f"{told}{interval}, n = {chips} chips"))
+    return found[:3]
 
 
 def describe_kind(group: Group, p: int) -> str:

@@ -7,7 +7,7 @@ import nudgelab
 from scenarios.experiments.rivals.budget import RivalBudget
 from scenarios.experiments.rivals.run import pays
 from scenarios.experiments.rivals.tables import forecast_rivals, judge_rivals
-from scenarios.experiments.rivals.words import describe_rival_remarks
+from scenarios.experiments.rivals.words import describe_rival_remarks, list_rivals_numbers
 from scenarios.results.store import Variable
 from substrate.protocol import Budget
 
@@ -153,3 +153,18 @@ def test_the_worse_single_estimate_trains_better_as_the_law_of_averages_says():
     assert (loss[1] < 0.7 * loss[0]).all()
     (told,) = describe_rival_remarks(group)
     assert "and yet node-perturbation, probes 1, rate 0.1 trains to a lower loss: averages over the batches" in told
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_page_begins_with_three_numbers_where_the_map_is_small(result, places):
+    """Places first, then the second best at each."""
+    group = result.stored["rivals"]
+    along = {name for name, v in group.items() if v.dims[:1] == ("place",)}
+    small = {name: v._replace(data=v.data[:places]) if name in along else v for name, v in group.items()}
+    told = [number.words for number in list_rivals_numbers(small)]
+    ranks = ["lowest", "second lowest", "third lowest"] if places == 1 else ["lowest", "lowest", "second lowest"]
+    assert [words.partition(" test loss")[0] for words in told] == ranks
+    names = group["rival"].data
+    assert f"by {names[group['best'].data[0]]}" in told[0]
+    means = [float(number.value) for number in list_rivals_numbers(small)]
+    assert places > 1 or means == sorted(means)
