@@ -41,9 +41,10 @@ def test_faults_and_suspicions_are_as_wide_as_columns_says(tmp_path, monkeypatch
         assert max(map(len, whole.splitlines())) > int(width)
 
 
-def test_wrong_use_is_told_in_short_lines(tmp_path):
+def test_wrong_use_is_told_in_short_lines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
-    words = ["export", str(tmp_path / "run"), "--format", "spice"]
+    words = ["export", "run", "--format", "spice"]
     told, whole = (tell(words, columns) for columns in ("80", ""))
     assert list_long_lines(told) == []
     assert len(told.splitlines()) > len(whole.splitlines())
