@@ -51,7 +51,7 @@ def make_mock_board(setup: Setup, kept: Mapping[str, Array] | None = None) -> Ch
 
     given = setup.scenario.hardware
     blocks = dict(kept or list_blocks_at_begin(setup))
-    written = int(blocks.pop("written", np.array(0.0)))
+    written, presented = (int(blocks.pop(name, np.array(0.0))) for name in ("written", "presented"))
     topology = setup.design.topology
     info = BoardInfo(
         name=f"simulated {setup.scenario.name}",
@@ -61,7 +61,7 @@ def make_mock_board(setup: Setup, kept: Mapping[str, Array] | None = None) -> Ch
         written=written,
         **dict[str, Any](_choose_scales(setup, given)),
     )
-    board = ChipBoard(setup.chip(programmed=blocks, threads=1), info, setup.scenario.tau or 1.0)
+    board = ChipBoard(setup.chip(programmed=blocks, threads=1), info, setup.scenario.tau or 1.0, presented)
     board.warm_up()
     return board
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from substrate.protocol import Status, has_settled
 
+from ..boards.counts import LOSS_NAMES, TRANSFER_NAMES
 from ..results.store import Group, ResultData
 from ..results.views import format_percent, select_latest
 from .alarms import KINDS, compute_clipped_share
@@ -45,6 +46,20 @@ def describe_clipped_reads(last: ResultData) -> list[str]:
     share = compute_clipped_share(last.groups)
     words = f"Readout: {format_percent(share)} of the conversions were outside the range of the converter"
     return [f"{words}: widen devices.converters.readout."] if 0.0 < share <= KINDS["clipped"].above else []
+
+
+def describe_board_losses(last: ResultData) -> list[str]:
+    """Return what did not become what was asked of a chip on a board, and what was sent again; nothing without one."""
+    board = last.groups.get("board")
+    if board is None:
+        return []
+    words = TRANSFER_NAMES | LOSS_NAMES
+    names = (*LOSS_NAMES, "lines_ignored")
+    found = [f"{int(board[name].data):,} {words[name]}." for name in names if board[name].data]
+    retries, lines = int(board["retries"].data), int(board["lines"].data)
+    if retries:
+        found.append(f"{retries:,} of {lines:,} lines were sent again ({format_percent(retries / lines)}).")
+    return found
 
 
 def describe_unsettled(status: NDArray[np.int64], kept: NDArray[np.bool_], schemes: Sequence[str] = ()) -> str:

@@ -8,7 +8,7 @@ read, and injects ``-beta e``. Readout, products of activity and error, and the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ from .scales import Scales
 
 Array = NDArray[np.float64]
 
-_WAITING, _WRITTEN, _COUNTS = "waiting/", "written", "counts"
-"""Names of what a bench keeps beside its record: lines that wait, how many the board has carried out, its counts."""
+_WAITING, _WRITTEN, _COUNTS, _SPENT = "waiting/", "written", "counts", "spent"
+"""Names of what a bench keeps beside its record: lines that wait, how many the board has carried out, its counts, what
+was asked of the chip."""
 
 
 class BenchSetting(NamedTuple):
@@ -71,6 +72,8 @@ class HardwareBench(Bench):
         self.programmed = {name: np.array(programmed[name], dtype=np.float64) for name in topology.shapes}
         """The controller's record of what is programmed, by block; exact for the readout."""
         self._budget, self._before = Budget(), Transfers()
+        self.spent_before = Budget()
+        """What had been asked of the chip in earlier processes; `budget` has it, too."""
         self.resettlings = 0
         """Free settlings only to bring a sample back to its free state."""
         self.clipped = 0
@@ -242,7 +245,8 @@ class HardwareBench(Bench):
         """Return what a later process needs to go on with this chip: record, lines that wait, lines carried out."""
         waiting = {_WAITING + name: line for name, line in pack_pulses(self._waiting).items()}
         counts = np.array([*self.transfers, self.clipped, self.at_end, *self.losses])
-        return self.programmed | waiting | {_WRITTEN: np.array(float(self._written)), _COUNTS: counts}
+        spent = np.array(self._budget, dtype=np.float64)
+        return self.programmed | waiting | {_WRITTEN: np.array(float(self._written)), _COUNTS: counts, _SPENT: spent}
 
     def restore(self, kept: Mapping[str, Array]) -> None:
         """Go on where `keep` was called, and write what waited there.
@@ -255,6 +259,9 @@ class HardwareBench(Bench):
         for name, block in self.programmed.items():
             block[...] = kept[name]
         inside = {name.removeprefix(_WAITING): line for name, line in kept.items() if name.startswith(_WAITING)}
+        spent = zip(Budget._fields, Budget(), kept[_SPENT].tolist(), strict=True)
+        numbers: dict[str, Any] = {name: type(usual)(value) for name, usual, value in spent}
+        self._budget = self.spent_before = Budget(**numbers)
         counts, told = kept[_COUNTS].tolist(), len(Transfers._fields)
         self._before = Transfers(*counts[:told])
         self.clipped, self.at_end, *lost = map(int, counts[told:])

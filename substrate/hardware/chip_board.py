@@ -25,24 +25,26 @@ class ChipBoard(Board):
         What the board tells of itself, its scales included, which are exact.
     tau : float
         Seconds that one tau takes.
+    presented : int
+        Samples that were clamped before: the noise of later ones is another.
     """
 
-    def __init__(self, chip: Chip, info: BoardInfo, tau: float = 1.0) -> None:
+    def __init__(self, chip: Chip, info: BoardInfo, tau: float = 1.0, presented: int = 0) -> None:
         self.chip, self._info, self._tau = chip, info, tau
         self._scales: Scales = make_scales(info, {}, {})
-        self._presented, self._written = 0, info.written
+        self._presented, self._written = presented, info.written
         self._time: float | None = None
         self._asked: dict[str, Array] = {}
         self._input: Array | None = None
 
     def warm_up(self) -> None:
         """Settle once both ways, so that no request has to wait until kernels are compiled."""
-        inputs, *units = self._info.layers.values()
+        before, (inputs, *units) = self._presented, self._info.layers.values()
         self.clamp(np.zeros(inputs, dtype=np.int16))
         for inject in (None, np.zeros(sum(units), dtype=np.int16)):
             self.go(inject, None)
         self.sample()
-        self._presented, self._input = 0, None
+        self._presented, self._input = before, None
 
     def info(self) -> BoardInfo:
         """Return what the board tells of itself, with the lines of pulses carried out."""
@@ -89,9 +91,10 @@ class ChipBoard(Board):
         self._write_asked()
 
     def keep(self) -> dict[str, Array]:
-        """Return what the chip holds by block, what its cells keep beside, and the lines of pulses carried out."""
+        """Return what the chip holds by block, what its cells keep beside, lines carried out and samples clamped."""
         self._write_asked()
-        return self.chip.kept | {"written": np.array(float(self._written))}
+        counts = {"written": self._written, "presented": self._presented}
+        return self.chip.kept | {name: np.array(float(count)) for name, count in counts.items()}
 
     def _write_asked(self) -> None:
         asked, self._asked = self._asked, {}

@@ -16,6 +16,7 @@ from learning.rules.error_vector import ErrorVector
 from learning.rules.node_perturbation import NodePerturbation
 from learning.rules.rule import RuleContext
 from substrate.hardware.bench import HardwareBench
+from substrate.hardware.board import TransferError
 from substrate.protocol import Status
 
 from ...boards.connect import OpenBoard, get_hardware
@@ -23,6 +24,8 @@ from ...results.store import Group
 from ...schema.plan import NOISY_REPEATS
 from ..kind import Batch, ExperimentWork, RunError
 from ..measure.plan import Measure
+from ..watch import Interrupted
+from .checkpoint import read_measurements, write_measurements
 from .found import BoardMeasurement, Repeated
 from .tables import make_board_groups
 
@@ -36,25 +39,29 @@ def measure_on_board(work: ExperimentWork[Any], plan: Measure, board: OpenBoard)
     ------
     RunError
         If the rule has no error vectors.
-    TransferError
-        If the board does not answer.
+    Interrupted
+        If the board did not answer; there is a checkpoint with every measurement before.
     """
-    learning, bench = work.setup.learning, board.bench
+    learning, bench, setting = work.setup.learning, board.bench, work.setting
     rule, schemes = learning.rule, learning.all_schemes()
     if not isinstance(rule, ErrorVector):
         raise RunError(f'learning.rule: {rule.kind} makes no error vectors to compare; take "error-vector"')
-    batch, repeats, found = work.batch(plan.samples), plan.repeats or NOISY_REPEATS, []
+    batch, repeats, taken = work.batch(plan.samples), plan.repeats or NOISY_REPEATS, read_measurements(setting.saved)
     given = learning.given_schemes() or schemes
-    for k, scheme in enumerate(schemes):
-        how = RuleContext(given[min(k, len(given) - 1)], learning.presynaptic)
-        taken = []
-        for repeat in range(repeats):
-            work.watch.advance(
-                k * repeats + repeat, len(schemes) * repeats, f"{scheme.label}, measurement {repeat + 1}"
-            )
-            taken.append(_measure_once(bench, rule, batch, how._replace(repeat=repeat)))
-        found.append(_stack_measurements(taken))
-    probed = _probe(work, bench, batch, RuleContext(given[0]))
+    try:
+        for k, scheme in enumerate(schemes):
+            how = RuleContext(given[min(k, len(given) - 1)], learning.presynaptic)
+            for repeat in range(repeats):
+                if (k, repeat) not in taken:
+                    told = f"{scheme.label}, measurement {repeat + 1}"
+                    work.watch.advance(k * repeats + repeat, len(schemes) * repeats, told)
+                    taken[k, repeat] = _measure_once(bench, rule, batch, how._replace(repeat=repeat))
+        probed = _probe(work, bench, batch, RuleContext(given[0]))
+    except TransferError as error:
+        write_measurements(setting.kept, setting.identity, taken, board.keep())
+        words = f"{len(taken)} of {len(schemes) * repeats} measurements are kept"
+        raise Interrupted(f"{error}; {words}, and the same command goes on from there") from error
+    found = [_stack_measurements([taken[k, repeat] for repeat in range(repeats)]) for k in range(len(schemes))]
     return make_board_groups(board, BoardMeasurement(schemes, found, probed), batch)
 
 

@@ -9,10 +9,11 @@ from substrate.hardware.board import BoardError, TransferError
 from ...boards.connect import connect_board
 from ...results.store import Group
 from ..kind import COMPLETE, Ending, ExperimentWork, RunError
+from ..train.checkpoint import read_saved_blocks
 from ..train.plan import Train
 from ..train.progress import make_ending
 from .measure import measure_on_board
-from .train import find_saved_blocks, train_on_board
+from .train import train_on_board
 
 
 def run_on_board(work: ExperimentWork[Any]) -> tuple[dict[str, Group], Ending]:
@@ -21,11 +22,11 @@ def run_on_board(work: ExperimentWork[Any]) -> tuple[dict[str, Group], Ending]:
     Raises
     ------
     RunError
-        If the board refuses, or does not answer, and nothing has been trained yet.
+        If the board refuses, or does not answer at all.
     Interrupted
-        If the watch asked to stop or, in a training, the board did not answer; there is a checkpoint.
+        If the watch asked to stop a training, or the board no longer answered; there is a checkpoint.
     """
-    saved = find_saved_blocks(work.setting.saved)
+    saved = None if work.setting.saved is None else read_saved_blocks(work.setting.saved, "programmed/")
     try:
         with connect_board(work.setup, saved, work.watch.say) as board:
             work.watch.say(f"board: {board.info.name}")

@@ -25,7 +25,7 @@ from substrate.hardware.board import BoardError, TransferError
 
 from ...boards.connect import OpenBoard, get_hardware
 from ...boards.counts import count_transfers, make_board_group
-from ...results.store import Group, ResultData
+from ...results.store import Group
 from ...schema.learning import Learning
 from ..kind import ExperimentWork
 from ..train.batches import shuffle_batches
@@ -36,11 +36,6 @@ from ..train.tables import compute_memory_bits, make_record_groups
 from ..watch import Interrupted
 
 Array = NDArray[np.float64]
-
-
-def find_saved_blocks(saved: ResultData | None) -> dict[str, Array] | None:
-    """Return what the board and its bench kept in a checkpoint; None without one."""
-    return None if saved is None else read_checkpoint(saved)[1]
 
 
 class _Training:
@@ -61,7 +56,8 @@ class _Training:
         saved = work.setting.saved
         self.log = read_checkpoint(saved)[0] if saved else TrainingLog(TRAINING, work.setting.identity, {})
         # What was written when the board was found again.
-        self.log.trainee.budget = self.log.trainee.budget.plus(board.bench.budget)
+        spent = board.bench.budget.plus(board.bench.spent_before, -1)
+        self.log.trainee.budget = self.log.trainee.budget.plus(spent)
         self._failure: BoardError | TransferError | None = None
 
     def run(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...boards.counts import LOSS_NAMES, TRANSFER_NAMES
 from ...drawing.sheet import KeyNumber, Sheet
 from ...results.store import Group, ResultData
-from ...results.views import format_number, format_percent
+from ...results.views import format_number
+from ..remarks import describe_board_losses
 
 _KNOWS_NOTHING = "On a board nobody knows the exact gradient, so there is no cosine to it and no ledger."
 
@@ -77,19 +77,10 @@ def _describe_probes(group: Group, s: int) -> str:
 
 
 def describe_board_remarks(result: ResultData) -> list[str]:
-    """Return what was lost on the way, and what is not known of how settlings end."""
-    board, found = result["board"], []
-    if "estimates" in result.groups and not result["estimates"]["status_told"].data:
-        found.append("The board does not tell how settlings end: what was read when its time was over counts.")
-    for name, words in LOSS_NAMES.items():
-        if count := int(board[name].data):
-            found.append(f"{count:,} {words}.")
-    retries, lines = int(board["retries"].data), int(board["lines"].data)
-    if retries:
-        found.append(f"{retries:,} of {lines:,} lines were sent again ({format_percent(retries / lines)}).")
-    if ignored := int(board["lines_ignored"].data):
-        found.append(f"{ignored:,} {TRANSFER_NAMES['lines_ignored']}.")
-    return found
+    """Return what is not known of how settlings end, and what was lost on the way."""
+    told = bool(result["estimates"]["status_told"].data) if "estimates" in result.groups else True
+    words = "The board does not tell how settlings end: what was read when its time was over counts."
+    return [*([] if told else [words]), *describe_board_losses(result)]
 
 
 def make_estimate_sheet(group: Group, title: str, place: str) -> Sheet:

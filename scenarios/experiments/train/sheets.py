@@ -115,6 +115,8 @@ def _describe_line(group: Group) -> dict[str, Any]:
         "requests_cut": "requests cut to the most pulses of one line",
         "requests_stuck": "requests for stuck cells",
         "codes_clipped": "inputs and drives beyond their converter",
+        "reads_at_end": "reads at an end of their converter",
+        "lines_ignored": "lines that are none of the protocol",
     }
     always = ("lines", "retries", "bytes", "line_s")
     return {

@@ -15,7 +15,7 @@ from ..measure.words import (
     describe_write_errors,
 )
 from ..nudge_size import describe_nudge_sizes
-from ..remarks import describe_audits, describe_clipped_reads, describe_unstable_rests
+from ..remarks import describe_audits, describe_board_losses, describe_clipped_reads, describe_unstable_rests
 
 _DIVERGED_ADVICE = (
     "a smaller learning.optimiser.rate or, when settlings diverge, a smaller dynamics.dt or beta (learning.scheme)"
@@ -33,7 +33,8 @@ def describe_training_remarks(result: ResultData) -> list[str]:
     """Return what the gradients were like at the last measured epoch, and what was not counted."""
     last, epochs = select_latest(result), list_measured_epochs(result)
     if "gradient" not in last.groups:
-        return [*describe_nudge_sizes(last), *describe_audits(last), *describe_clipped_reads(last)]
+        beside = [*describe_audits(last), *describe_clipped_reads(last), *describe_board_losses(last)]
+        return [*describe_nudge_sizes(last), *beside]
     missed = int(last["ledger"]["unsettled"].data.max())
     counted = [f"Not counted there: {missed} samples that did not settle or have no rest point."] if missed else []
     failure = result.attributes.get("reference_failure")

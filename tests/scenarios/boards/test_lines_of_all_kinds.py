@@ -1,6 +1,7 @@
 """A run finds the same over a socket and over a real pair of serial ports, and goes on where a connection was lost."""
 
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ from scenarios.build import make_any_setup
 from scenarios.experiments.watch import Interrupted
 from substrate.hardware.responder import Responder, serve_lines
 from substrate.hardware.sockets import SocketEnd
-from tests.scenarios.boards.scenarios_on_boards import load_on_board
+from tests.scenarios.boards.scenarios_on_boards import MEASURE, load_on_board
 
 SHORT = {"experiment.epochs": 1, "task.samples": 12}
 
@@ -94,24 +95,62 @@ class HangingUp(Responder):
         return b""
 
 
-@pytest.mark.parametrize(("after", "arrives"), [(20, False), (120, True), (127, True), (127, False)])
-def test_a_training_whose_connection_is_lost_goes_on(tmp_path, straight, after, arrives):
-    """Amid the first tests, a measurement, and the lines of a write."""
+@contextmanager
+def serve_until_it_hangs_up(after, arrives):
+    """Serve the board of the tables, with noise of reads if it is measured; yield the port."""
     board, end, stop = make_mock_board(make_any_setup(load_on_board(SHORT).loaded)), SocketEnd(0), threading.Event()
     responder = HangingUp(board, end, after, arrives)
     thread = threading.Thread(target=serve_lines, args=(end, responder, stop.is_set))
     thread.start()
     try:
-        run = load_on_board(SHORT | {"hardware.port": end.name})
-        with pytest.raises(
-            Interrupted, match="has closed the connection; the same command goes on from the checkpoint"
-        ):
-            run.run(tmp_path / "run")
-        assert_same(run.run(tmp_path / "run"), straight)
+        yield end.name
     finally:
         stop.set()
         thread.join()
         end.close()
+
+
+@pytest.mark.parametrize(("after", "arrives"), [(20, False), (120, True), (127, True), (127, False)])
+def test_a_training_whose_connection_is_lost_goes_on(tmp_path, straight, after, arrives):
+    """Amid the first tests, a measurement, and the lines of a write."""
+    with serve_until_it_hangs_up(after, arrives) as port:
+        run = load_on_board(SHORT | {"hardware.port": port})
+        with pytest.raises(Interrupted, match="has closed the connection; the same command goes on from the"):
+            run.run(tmp_path / "run")
+        found = run.run(tmp_path / "run")
+    assert_same(found, straight)
+    # What was asked before counts: the free settlings that were cut off may be asked for once more.
+    more = found["board"]["reads"].data - straight["board"]["reads"].data
+    assert 0 <= more <= 12
+
+
+@pytest.mark.parametrize("after", [60, 1 + 2 * (12 + 4 * 8) + 20])
+def test_a_measurement_whose_connection_is_lost_goes_on(tmp_path, after):
+    """In the first repeat, of which nothing is kept, and in the third."""
+    three = SHORT | MEASURE | {"experiment.repeats": 3}
+    with serve_until_it_hangs_up(after, True) as port:
+        run = load_on_board(three | {"hardware.port": port})
+        kept = (after - 1) // (12 + 4 * 8)
+        words = f"closed the connection; {kept} of 3 measurements are kept, and the same command goes on"
+        with pytest.raises(Interrupted, match=words):
+            run.run(tmp_path / "run")
+        found = run.run(tmp_path / "run")
+    straight = load_on_board(three).run()
+    for name in ("size", "spread"):
+        assert np.array_equal(found["estimates"][name].data, straight["estimates"][name].data), name
+    assert found["reads"]["out"].shape[0] == 3
+    assert straight["board"]["reads"].data <= found["board"]["reads"].data <= straight["board"]["reads"].data + 12
+
+
+def test_a_board_that_may_still_inject_is_told():
+    def measure(port):
+        with load_on_board(SHORT | {"hardware.port": port}).board() as bench:
+            bench.set_input(np.zeros((1, 2)))
+            bench.settle_injected({"out": np.zeros((1, 4))})
+            bench._board._stream._socket.shutdown(socket.SHUT_RDWR)
+
+    with serve(0) as port, pytest.warns(UserWarning, match="may still inject the drive of its last nudge"):
+        measure(port)
 
 
 def test_a_port_is_refused_when_the_scenario_is_checked():

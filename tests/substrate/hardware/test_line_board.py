@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from substrate.hardware.board import BoardError, TransferError, read_info
+from substrate.hardware.board import BoardError, Scale, TransferError, read_info
 from substrate.hardware.line_board import LineBoard
 from substrate.hardware.lines import make_line, parse_line
 from substrate.hardware.responder import Responder
@@ -60,6 +60,51 @@ def test_no_answer_is_an_error_and_the_board_is_left_alone():
     assert stream.closed
 
 
+def test_what_is_no_line_of_the_protocol_is_counted_and_passed_over():
+    """A board that starts up, or a print of its firmware, amid all else."""
+    info = make_info(make_board().chip).model_dump(exclude_none=True)
+    stream = Script(
+        b"ets Jun  8 2016 00:22:57\n", b"\xff\xfe\x00\n", b"\n", echo(**info), b"temperature *41C\n", echo()
+    )
+    board = LineBoard(stream, 1.0, 0)
+    assert board.info().name == "simulated"
+    board.clamp(np.zeros(3, dtype=np.int16))
+    assert (board.transfers.ignored, board.transfers.retries, len(stream.sent)) == (4, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ((), r"sent once without an answer: no reply within 0.01 s; nothing arrived: is it the port"),
+        ((b"$GPGGA,1*47\n",), r"what arrived is none of the protocol, such as b'\$GPGGA,1\*47.*baud rate"),
+    ],
+)
+def test_a_port_without_a_board_is_told_as_such(replies, words):
+    with pytest.raises(TransferError, match=words):
+        LineBoard(Script(*replies), 0.01, 0).info()
+
+
+@pytest.mark.parametrize("version", [0, 2, "1.1"])
+def test_another_version_of_the_protocol_is_told(version):
+    told = make_info(make_board().chip).model_dump(exclude_none=True) | {"protocol": version, "news": 1}
+    with pytest.raises(
+        BoardError, match=f"speaks version {version!r} of the line protocol, and this nudgelab version 1"
+    ):
+        LineBoard(Script(echo(**told)), 1.0, 0).info()
+
+
+@pytest.mark.parametrize("last", [None, np.zeros(16, dtype=np.int16)])
+def test_a_board_that_may_still_inject_is_told(last):
+    board = LineBoard(Script(echo()), 0.01, 0)
+    board.go(last, None)
+    board.close()
+    assert bool(board.left) == (last is not None)
+    board = LineBoard(Script(echo(), echo()), 0.01, 0)
+    board.go(last, None)
+    board.close()
+    assert not board.left
+
+
 def test_a_refusal_is_told_at_once():
     stream = Script(echo(error="request", text="nothing is clamped"))
     with pytest.raises(BoardError, match="refuses GO: request: nothing is clamped"):
@@ -87,6 +132,7 @@ def test_a_short_sample_is_an_error_and_no_zeros():
         ({"layers": {}}, "layers"),
         ({"adc": {"scale": 0.0}}, "adc.scale"),
         ({"chunk": 0}, "chunk"),
+        ({"adc": {"scale": 1.0, "least": 5, "most": 5}}, "adc: .*most must be above least"),
         ({"more": 1}, "more"),
     ],
 )
@@ -171,3 +217,15 @@ def test_a_port_may_be_opened_again():
 def test_scales_that_do_not_fit_are_refused(fitted, words):
     with pytest.raises(ValueError, match=words):
         make_scales(make_info(make_board().chip), {}, fitted)
+
+
+def test_converters_of_fewer_bits_are_given_no_code_beyond():
+    """The range is that of the board, and within it what the scenario says."""
+    twelve = {"scale": 1 / 4095, "least": 0, "most": 4095}
+    info = make_info(make_board().chip, adc=twelve, dac={"scale": 1e-3, "least": -2048, "most": 2047})
+    scales = make_scales(info, {"dac": Scale(scale=1e-4, most=100)}, {})
+    codes, outside = scales.dac.encode(np.array([-1.0, -0.2, 0.0, 0.005, 0.02] + [0.0] * 11))
+    assert codes[:5].tolist() == [-2048, -2000, 0, 50, 100]
+    assert outside == 2
+    assert scales.adc.count_ends(np.array([0, 1, 4094, 4095], dtype=np.int16)) == 2
+    assert scales.input.count_ends(np.array([0, 1, 32_766, 32_767], dtype=np.int16)) == 1
