@@ -54,8 +54,9 @@ def describe_board_losses(last: ResultData) -> list[str]:
     if board is None:
         return []
     words = TRANSFER_NAMES | LOSS_NAMES
-    names = (*LOSS_NAMES, "lines_ignored")
-    found = [f"{int(board[name].data):,} {words[name]}." for name in names if board[name].data]
+    # Units at an end of their own range are at that of their converter, too, with nothing lost.
+    names = (*(LOSS_NAMES.keys() - {"reads_at_end"}), "lines_ignored")
+    found = [f"{int(board[name].data):,} {words[name]}." for name in sorted(names) if board[name].data]
     retries, lines = int(board["retries"].data), int(board["lines"].data)
     if retries:
         found.append(f"{retries:,} of {lines:,} lines were sent again ({format_percent(retries / lines)}).")

@@ -136,7 +136,7 @@ class LineBoard(Board):
                 return "the board could not read the request"
             if found.get("error") == BUSY or found.get("id") == self._number:
                 return found  # others are late: those before it were answered twice
-        return f"no reply within {self._timeout:g} s"
+        return f"no reply within the {self._timeout:g} s of hardware.timeout"
 
     def _guess_cause(self) -> str:
         """Return what may be wrong where a board has never answered."""

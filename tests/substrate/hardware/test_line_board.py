@@ -75,7 +75,7 @@ def test_what_is_no_line_of_the_protocol_is_counted_and_passed_over():
 @pytest.mark.parametrize(
     ("replies", "words"),
     [
-        ((), r"sent once without an answer: no reply within 0.01 s; nothing arrived: is it the port"),
+        ((), r"sent once .* no reply within the 0.01 s of hardware.timeout; nothing arrived: is it the port"),
         ((b"$GPGGA,1*47\n",), r"what arrived is none of the protocol, such as b'\$GPGGA,1\*47.*baud rate"),
     ],
 )

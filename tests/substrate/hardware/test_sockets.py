@@ -108,7 +108,7 @@ def say_nothing(peer):
         (reset, "the connection is lost"),
         (
             say_nothing,
-            "INFO was sent 2 times without an answer: no reply within 0.05 s; nothing arrived: is it the port",
+            "INFO was sent 2 times without an answer: no reply within the 0.05 s of hardware.timeout; nothing arrived",
         ),
     ],
 )

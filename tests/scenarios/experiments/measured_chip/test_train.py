@@ -154,3 +154,13 @@ def test_a_board_with_another_chip_is_refused(monkeypatch):
 def test_a_port_that_is_not_there_is_told():
     with pytest.raises(nudgelab.RunError, match="no-such-port: cannot open this port"):
         load_on_board({"hardware.port": "no-such-port"}).run()
+
+
+def test_what_was_lost_is_told():
+    """Inputs beyond their converter, and requests that round to no pulse of 0.01."""
+    edits = {"hardware.input": {"scale": 1e-3, "least": 0, "most": 100}, "experiment.epochs": 1}
+    found = load_on_board(edits | {"devices.update": {"kind": "constant-step", "step": 0.01}}).run()
+    clipped, lost = (int(found["board"][name].data) for name in ("codes_clipped", "requests_lost"))
+    assert f"{clipped:,} inputs and drives beyond the range of their converter." in found.remarks
+    assert f"{lost:,} requests of changes that round to no pulse." in found.remarks
+    assert min(clipped, lost) > 0
