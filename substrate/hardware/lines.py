@@ -78,4 +78,7 @@ def parse_codes(text: object, count: int) -> Codes:
     if not isinstance(text, str) or len(text) != 4 * count:
         told = f"{len(text)} digits" if isinstance(text, str) else "no text"
         raise ValueError(f"{told}, but {count} codes have {4 * count}")
-    return np.frombuffer(bytes.fromhex(text), dtype=">i2").astype(np.int16)
+    digits = bytes.fromhex(text)  # it passes over spaces
+    if len(digits) != 2 * count:
+        raise ValueError(f"spaces, but {count} codes have {4 * count} digits")
+    return np.frombuffer(digits, dtype=">i2").astype(np.int16)

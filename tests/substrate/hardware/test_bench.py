@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from devices.interface.cost_force import compute_cross_entropy_force
+from devices.neuron.noise import Noise
 from devices.synapse.cell import FeedbackDevices
 from learning.estimator import estimate_error_vectors, measure_free
 from learning.rules.error_vector import ErrorVector
@@ -14,6 +15,7 @@ from learning.schemes.scheme import compute_noise_gain
 from learning.training import Samples
 from substrate.hardware.bench import compute_held_force
 from substrate.hardware.board import BoardError, TransferError
+from substrate.hardware.chip_board import ChipBoard
 from substrate.hardware.loss import Loss
 from substrate.protocol import Nudge, Readout, Status, Wave
 from tests.networks import random_batch, random_chip
@@ -300,3 +302,21 @@ def test_a_line_that_loses_garbles_and_delays_changes_no_number(loss):
     assert transfers.retries > 0
     assert transfers.lines > 3 * 5 * 2
     assert transfers.bytes > 1000
+
+
+def test_samples_of_a_board_that_goes_on_have_noise_of_their_own():
+    """What a later process clamps is what the same process would have clamped next."""
+
+    def look(board):
+        board.clamp(np.zeros(6, dtype=np.int16))
+        board.go(None, None)
+        return board.sample()
+
+    board = make_board(held_chip(noise=Noise(read=0.01)))
+    first, presented = look(board), int(board.keep()["presented"])
+    later = ChipBoard(held_chip(noise=Noise(read=0.01)), board.info(), presented=presented)
+    later.warm_up()
+    second = look(board)
+    assert presented == 1
+    assert np.array_equal(look(later), second)
+    assert not np.array_equal(first, second)

@@ -45,7 +45,7 @@ def test_codes_are_told_exactly():
     assert np.array_equal(parse_codes(format_codes(codes), 6), codes)
 
 
-@pytest.mark.parametrize("text", ["8000", "8000F", "80000000000000000", "GGGGGGGG", None, 5])
+@pytest.mark.parametrize("text", ["8000", "8000F", "80000000000000000", "GGGGGGGG", "0001    ", None, 5])
 def test_text_that_is_no_such_codes_is_refused(text):
     with pytest.raises(ValueError, match=r"digits|no text|hexadecimal"):
         parse_codes(text, 2)
