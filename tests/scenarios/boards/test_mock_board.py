@@ -81,3 +81,22 @@ def test_the_bench_can_be_measured_by_hand():
         bench.settle()
         assert bench.read()["out"].shape == (3, 4)
         assert bench.transfers.lines == 1 + 3 * 3
+
+
+def test_the_command_listens_at_a_socket(tmp_path):
+    """It prints what to open, and serves at one place alone."""
+    (tmp_path / "board.toml").write_text(tomlkit.dumps(TABLES), encoding="utf-8")
+    file = str(tmp_path / "board.toml")
+    told = subprocess.run([*COMMAND, file, "--listen", "1", "--port", "x"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "a board serves at one of them" in told.stderr
+    board = subprocess.Popen([*COMMAND, file, "--listen", "0"], stdout=subprocess.PIPE, text=True, env=os.environ)
+    try:
+        port = board.stdout.readline().strip()
+        assert port.startswith("socket://127.0.0.1:")
+        same_estimates(load_on_board(MEASURE | {"hardware.port": port}).run(), load_on_board(MEASURE).run())
+        board.send_signal(signal.SIGINT)
+        assert board.wait(20) == 0
+    finally:
+        board.kill()
+        board.stdout.close()
