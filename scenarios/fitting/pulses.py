@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, stats
 
 from devices.programming.laws import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds, Step
 from learning.identification.spreads import make_spread
@@ -137,7 +137,7 @@ def fit_pulses(columns: Columns) -> FitResult:
     drawn = _draw_laws(best, points, ends)
     law, count = make_law(best.name, best.sizes, ends), _join_points(points).pulses
     bounds = measure_bounds(law, drawn, trains)
-    values = _list_law_values(law, drawn, count) | {bound.key: bound.value for bound in bounds}
+    values = _list_law_values(law, drawn, count, len(trains)) | {bound.key: bound.value for bound in bounds}
     spreads, notes = _measure_spreads(law, trains, ends, repeats)
     spreads = measure_bound_spreads(trains) | spreads
     notes += [
@@ -256,12 +256,20 @@ _KEYS = {
 """Keys of every law beside step and asymmetry."""
 
 
-def _list_law_values(law: Step, drawn: Sequence[Step], count: int) -> dict[str, FittedValue]:
+def _widen(devices: int) -> float:
+    """Return how much wider than those of drawn devices intervals are: by a scatter of the mean, and Student's t."""
+    return float(stats.t.isf(0.05, devices - 1) / stats.norm.isf(0.05) * math.sqrt(devices / (devices - 1)))
+
+
+def _list_law_values(law: Step, drawn: Sequence[Step], count: int, devices: int) -> dict[str, FittedValue]:
     found = {"kind": FittedValue(law.kind), "rounding": FittedValue("stochastic")}
     for key in ("step", "up_down", *_KEYS.get(law.kind, ())):
-        ends = np.quantile([getattr(one, key) for one in drawn], [0.05, 0.95]).tolist() if drawn else ()
-        unit = "weight" if key == "step" else "1"
-        found[key] = make_value(getattr(law, key), unit, () if key in {"a", "b"} else ends, count)
+        value = float(getattr(law, key))
+        ends = (
+            np.quantile([getattr(one, key) for one in drawn], [0.05, 0.95]) if drawn and key not in {"a", "b"} else []
+        )
+        interval = [value + _widen(devices) * float(end - value) for end in ends]
+        found[key] = make_value(value, "weight" if key == "step" else "1", interval, count)
     return found
 
 
@@ -309,6 +317,7 @@ def _measure_spreads(
             total = float(values.var(ddof=1))
             one = make_spread(max(total - missed, 0.0), total * math.sqrt(2.0 / (len(fits) - 1)))
             found[key] = make_value(one.value, "1", (one.low, one.high), len(fits))
+    # Cautious: noise that the same residuals tell is too large where the rest of them is too small.
     error = math.hypot(float(np.std(left**2)) / math.sqrt(len(left)), 2.0 * noise.error)
     one = make_spread(scatter / square, error / square)
     found["cycle_sigma"] = make_value(one.value, "1", (one.low, one.high), len(left))

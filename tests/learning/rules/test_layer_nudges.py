@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from devices.interface.hold import Hold
 from learning.cost import compute_cost_force, compute_logits, compute_loss
 from learning.draws import draw_matrix
 from learning.estimator import measure_free
@@ -84,6 +85,19 @@ def test_without_local_costs_it_is_a_nudge_of_the_outputs_that_is_held():
     chip = random_chip(sigma=0.3, phases=Phases(nudge="held"))
     found = [estimate(chip, rule, Centred(beta=0.2))[-1] for rule in (LayerNudges(weight=0.0), ErrorVector())]
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("scheme", [OneSided(beta=0.2), Centred(beta=0.2), Chebyshev(beta=0.2, points=4)])
+def test_reads_wait_and_phases_are_averaged_as_by_the_rule_of_the_outputs(scheme):
+    """Without local costs: all reads but the last wait in a hold that loses much; the mean is that of all phases."""
+    chip = random_chip(phases=Phases(nudge="held", hold_time=2.0), hold=Hold(droop_tau=20.0))
+    x, y = random_batch(chip, 3)
+    free = measure_free(chip, x)
+    rules = (LayerNudges(weight=0.0), ErrorVector())
+    ours, theirs = (rule.estimate(OnlyBench(chip), free, y, RuleContext(scheme, presynaptic="mean")) for rule in rules)
+    np.testing.assert_allclose(ours.flat, theirs.flat, rtol=0, atol=1e-10)
+    for name, mean in theirs.presynaptic.items():
+        np.testing.assert_allclose(ours.presynaptic[name], mean, rtol=0, atol=1e-10)
 
 
 def test_early_layers_answer_as_strongly_as_late_ones():
