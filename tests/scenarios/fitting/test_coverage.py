@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.programming.laws import ConstantStep
 from scenarios.fitting.columns import Columns
 from scenarios.fitting.fit import _KINDS, FitOptions
 
-from .planted import slow_noise
+from .planted import pulse_trains, slow_noise
 
 DRAWS = 200
 
@@ -66,11 +67,22 @@ def draw_curves(rng):
     return {"input": np.broadcast_to(u, a.shape), "output": a}, truth
 
 
+def draw_trains(rng):
+    law = ConstantStep(
+        step=0.015, up_down=0.1, step_sigma=0.2, up_down_sigma=0.1, cycle_sigma=0.3, w_max=1.0, w_min=-1.0
+    )
+    seed = int(rng.integers(1 << 30))
+    weight, direction = pulse_trains(law, devices=12, pulses=200, cycles=1, read=0.005, seed=seed)
+    arrays = {"weight": weight, "direction": np.broadcast_to(direction, weight.shape)}
+    return arrays, {"update.step_sigma": 0.2, "update.up_down_sigma": 0.1}
+
+
 KINDS = {
     "weights": (draw_weights, draw_relative_weights),
     "reads": (draw_white_reads, draw_correlated_reads, draw_flicker_reads),
     "iv": (draw_currents, draw_sinh_currents),
     "transfer": (draw_curves,),
+    "pulses": (draw_trains,),
 }
 
 
