@@ -92,3 +92,26 @@ def test_equations_hold_to_second_order_of_every_constant(law, name, begin):
             residual -= part @ real[key]
         left.append(np.abs(residual[found.equations.told]).max())
     assert left[1] < 0.3 * left[0] + 1e-12
+
+
+def test_what_is_not_kept_is_0_in_every_part():
+    blocks, constants = draw_chip(np.random.default_rng(3))
+    network = KnownNetwork(WIRING, InverseCurve("additive", "tanh"), blocks, "relative", shared=False, coupled=True)
+    found = make_unit_equations(network, settle("additive", blocks, constants), {key: constants[key] for key in UNITS})
+    told = np.random.default_rng(0).uniform(size=(7, len(X))) < 0.6
+    found.equations.told[2, 1] = False
+    told[2, 1] = True
+    kept = found.keep(told)
+    which = told & found.equations.told
+    assert not which.all()
+    np.testing.assert_array_equal(kept.equations.told, which)
+    assert not kept.equations.residual[~which].any()
+    for name, part in kept.features.items():
+        assert not part[~which].any()
+        # A constant of a unit is one number: its covariance has rank 1.
+        np.testing.assert_array_equal(kept.equations.own[name], part[:, :, None] * part[:, None, :])
+    for part in kept.equations.shared.values():
+        assert not part[~which].any()
+    for part in kept.equations.own.values():
+        assert not part[~which].any()
+        assert not part.transpose(0, 2, 1)[~which].any()
