@@ -205,7 +205,7 @@ class ExperimentKind(Generic[P]):
         return self.losses(result)
 
     def losses(self, result: ResultData) -> list[str]:
-        """Return what was lost, clipped or did not settle; part of the remarks."""
+        """Return what is said of every design, such as what was lost, clipped or unsettled; part of the remarks."""
         last = select_latest(result)
         return [*describe_audits(last), *describe_clipped_reads(last)]
 

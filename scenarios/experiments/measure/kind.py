@@ -116,19 +116,19 @@ class MeasureKind(ExperimentKind[Measure]):
             *describe_nudge_sizes(last),
             *describe_asymmetry_parts(last),
             *describe_goal_change(last),
-            *describe_interactions(last),
             *describe_training_floor(last),
             *describe_write_errors(last),
             *self.losses(result),
         ]
 
     def losses(self, result: ResultData) -> list[str]:
-        """Return which samples were not counted, and which reads were clipped."""
+        """Return where causes measured alone do not add up, which samples were not counted, what was clipped."""
         last = select_latest(result)
         gradient = last["gradient"]
         schemes = [str(label) for label in gradient["scheme"].data]
         left_out = describe_unsettled(gradient["status"].data, gradient["kept"].data, schemes)
-        return [left_out, *describe_unstable_rests(last), *describe_audits(last), *describe_clipped_reads(last)]
+        found = [*describe_interactions(last), left_out]
+        return [*found, *describe_unstable_rests(last), *describe_audits(last), *describe_clipped_reads(last)]
 
     def sheets(self, result: ResultData, rows: int) -> list[Sheet]:  # noqa: ARG002
         """Return signals, the ledger, what would help, and causes alone; of a training at its last measured epoch."""
