@@ -20,8 +20,8 @@ class NoiseFault(NamedTuple):
 
 
 MOST_UNITS = 512
-"""Units of a chip with white noise of devices that are read both ways: 2 MB and a fifth of a second for every sample,
-to find the matrix, and 0.1 ms for every step of it."""
+"""Units of a chip with white noise of devices that are read both ways: for every sample 2 MB and 0.05 s to find the
+matrix, and about 0.1 ms for every step of it, on one core."""
 
 COMPLEX_NOISE = "faster than a batch it does not go with complex nudges: take real ones, or leave tau_c out"
 """The two planes of a complex state would share their cells."""
