@@ -128,6 +128,7 @@ ALLOWED = {
     "substrate/engine/jax/programs": "code of the other engine",
     "substrate/network/local_couplings.py:LocalCouplings.dense": "answers of unit vectors, side by side",
     "substrate/chip/wires.py:compute_wire_transfer": "an array of cells between its row and column lines",
+    "substrate/chip/boards/noisy_cells.py:NoisyCells._join_units": "covariances of dense blocks: kernels are refused",
     "substrate/dynamics/methods.py:_make_tableau": "tableaus of integration",
     "substrate/theory/krylov.py": "Krylov vectors",
     "substrate/theory/spectrum.py": "Jacobians",
