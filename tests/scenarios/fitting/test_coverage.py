@@ -77,7 +77,18 @@ def draw_trains(rng):
     return arrays, {"update.step_sigma": 0.2, "update.up_down_sigma": 0.1}
 
 
+def draw_ramp(rng):
+    """Sixteen codes on a ramp of 40 samples per code, with noise of a tenth of a step."""
+    real = np.sort(np.arange(15) + 0.5 + 0.15 * rng.normal(size=15))
+    ramp = np.linspace(-1.0, 17.0, 720) + rng.uniform(0.0, 0.025)
+    step = (real[-1] - real[0]) / 14.0
+    low = real[0] - 0.5 * step
+    code = np.searchsorted(real, ramp + 0.1 * rng.normal(size=720))
+    return {"input": ramp, "code": code}, {"adc.low": low, "adc.high": low + 16.0 * step}
+
+
 KINDS = {
+    "adc": (draw_ramp,),
     "weights": (draw_weights, draw_relative_weights),
     "reads": (draw_white_reads, draw_correlated_reads, draw_flicker_reads),
     "iv": (draw_currents, draw_sinh_currents),

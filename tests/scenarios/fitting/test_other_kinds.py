@@ -1,11 +1,14 @@
 """Reads, realised weights, transfer curves, converters and currents against what was planted."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nudgelab
+from scenarios.fitting.columns import Columns
+from scenarios.fitting.converter import fit_converter
 
 from .planted import save, slow_noise
 
@@ -195,6 +198,25 @@ def test_a_ramp_and_its_histogram_tell_the_transitions(tmp_path):
     low, high = fit_arrays(tmp_path, "adc", input=0.01 * ramp, code=code).values["converters.readout.range"].value
     step = (real[-1] - real[0]) / 62.0
     np.testing.assert_allclose([low, high], 0.01 * (real[0] - 0.5 * step + np.array([0.0, 64.0]) * step), atol=1e-3)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_intervals_of_a_converter_hold_how_far_it_is_from_a_straight_line(spread, noise):
+    """In at least 90 %: 30 of 40 or more, but for a false alarm in 700, if both of a converter lie outside together."""
+    inside = []
+    for seed in range(40):
+        rng = np.random.default_rng([5, seed])
+        real = np.sort(np.arange(15) + 0.5 + spread * rng.normal(size=15))
+        ramp = np.linspace(-1.0, 17.0, 720) + rng.uniform(0.0, 0.025)
+        code = np.searchsorted(real, ramp + noise * rng.normal(size=720)).astype(float)
+        columns = Columns(Path("ramp"), {"input": ramp, "code": code}, {"input": "", "code": ""})
+        found = fit_converter(columns).tables["adc"]
+        levels = (real - real[0]) / (real[-1] - real[0]) * 14.0
+        true = {"inl": np.abs(levels - np.arange(15)).max(), "dnl": np.abs(np.diff(levels) - 1.0).max()}
+        inside += [found[name].low - 1e-9 <= true[name] <= found[name].high for name in true]
+        assert all(found[name].high - found[name].low < 0.9 for name in true)
+    assert sum(inside) >= 60
 
 
 @pytest.mark.parametrize(
