@@ -38,7 +38,7 @@ def sample_groups() -> dict[str, dict[str, Variable]]:
             "impedance": Variable(("sample",), [1 + 2j, 0, -1j], "ohm"),
         },
         "gradient": {
-            "scheme": Variable(("scheme",), ["centred β=0.2", ""]),
+            "scheme": Variable(("scheme",), ["centred β=0.2", ""], long_name="nudge scheme"),
             "cosine": Variable(("scheme",), [0.9, 1.0]),
         },
         "gradient/l1-l2": {"ep": Variable(("scheme", "pre", "post"), np.ones((2, 3, 4)))},
