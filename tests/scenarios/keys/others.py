@@ -376,12 +376,14 @@ FOUND |= table(
     reads=10,
     time=at(200.0, dynamics={"free": {"duration": 10.0}, "nudged": {"duration": 5.0}}),
     pulses=at(1, devices__update={"kind": "constant-step", "step": 0.001}),
-    joules=at(2e-11, energy__per_read=1e-12),
+    joules=at(4e-11, energy__per_read=1e-12),
 )
 FOUND |= table("experiment[rivals].rivals", _RACE, rate=0.3, start="spread-aware")
 for _kind, _own in RULES.items():
     _other = {"kind": "contrastive" if _kind != "contrastive" else "error-vector"}
     _beside = _RACE | {"experiment.rivals.0": {"rule": {"kind": _kind}}}
+    if _kind == "node-perturbation":  # a settling for every probe
+        _beside |= {"experiment.budget.settlings": 70}
     if _kind == "pat":
         _pat = _RACE | {"experiment.rivals.0": {"rule": _MEASURED}}
         FOUND |= table("experiment[rivals].rivals.rule[pat]", _pat, **_EXPECTED)
