@@ -1,6 +1,6 @@
-"""Intervals of fits against planted values, over 200 drawn sets of measurements.
+"""Intervals of fits against planted values, over 100 drawn sets of measurements.
 
-An interval of 90 % covers 170 to 190 of 200 with a probability of 98.7 %: false alarms are 1.3 % a value. Values that
+An interval of 90 % covers 82 to 97 of 100 with a probability of 99.3 %: false alarms are 0.7 % a value. Values that
 are found as bounds from one side cover more often, and are not here.
 """
 
@@ -16,7 +16,7 @@ from scenarios.fitting.fit import _KINDS, FitOptions
 
 from .planted import pulse_trains, slow_noise
 
-DRAWS = 200
+DRAWS = 100
 
 
 def draw_weights(rng):
@@ -119,4 +119,4 @@ def count_covered(kind, draw, draws):
 @pytest.mark.parametrize(("kind", "draw"), [(kind, draw) for kind, draws in KINDS.items() for draw in draws])
 def test_intervals_of_fits_cover_as_often_as_they_say(kind, draw):
     shares = count_covered(kind, draw, DRAWS)
-    assert all(0.85 <= share <= 0.95 for share in shares.values()), shares
+    assert all(0.82 <= share <= 0.97 for share in shares.values()), shares
