@@ -12,9 +12,10 @@ hopfield  ``-1 + D + R W R``                 ``R (1 - D - R W R)^-1 R``
 
 with ``D = diag(rho'' h)``. EP with a vanishing nudge finds ``M e``, the exact error vector is ``M^T e``.
 
-Up to `DIRECT` units the systems are factorised sample by sample, those of a few samples up to twice as many. Larger ones
-are solved for the whole batch from products of the couplings alone; a sample on which that fails is factorised if memory allows.
-A row that could not be solved to double precision is NaN: no number that looks like a result.
+Up to `DIRECT` units the systems are factorised sample by sample, those of a few samples up to twice as many.
+Larger ones are solved for the whole batch from products of the couplings alone; a sample on which that fails is
+factorised if memory allows. A row that could not be solved to double precision is NaN: no number that looks like a
+result.
 """
 
 from __future__ import annotations

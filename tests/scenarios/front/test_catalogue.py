@@ -71,7 +71,8 @@ def list_sizes(path):
     own = pytest.param(
         path, {}, marks=[*marks, pytest.mark.slow, pytest.mark.figures], id=f"{name_of(path)}-its own units"
     )
-    return [pytest.param(path, hidden, marks=marks, id=f"{name_of(path)}-few units"), *[own] * bool(hidden)]
+    few = marks if hidden else [*marks, pytest.mark.figures]
+    return [pytest.param(path, hidden, marks=few, id=f"{name_of(path)}-few units"), *[own] * bool(hidden)]
 
 
 @pytest.mark.parametrize("path", [path for path in SMALL if path.stem != "small"], ids=name_of)
