@@ -12,25 +12,28 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from scenarios.changes import list_changed_scenarios
 from scenarios.data.datasets import read_outline
 from scenarios.experiments.estimate import estimate_seconds, estimate_workload
 from scenarios.language.load import load_scenario
 from scenarios.language.places import CATALOGUE
 
 SCENARIOS = (
-    *("settling", "first-training", "ideal", "ecram", "pcm", "board-level"),
+    *("settling", "quickstart", "first-training", "ideal", "ecram", "pcm", "board-level"),
     *("nudge-size", "asymmetry", "best-nudge", "ledger"),
 )
 """The cheapest first; of `asymmetry` one point."""
 
 
-def foretell(name: str) -> dict[str, float]:
-    """Return the seconds that a bundled scenario should take, by part."""
+def foretell(name: str) -> float:
+    """Return the seconds that a bundled scenario should take, with the designs that it changes."""
     loaded = load_scenario(CATALOGUE / f"{name}.toml", [])
-    task = loaded.scenario.task
-    return estimate_seconds(
-        loaded.scenario, estimate_workload(loaded.scenario, read_outline(task, loaded.folder("task", "path")))
-    )
+    outline = read_outline(loaded.scenario.task, loaded.folder("task", "path"))
+    designs = [loaded.scenario, *(one.scenario for _, one in list_changed_scenarios(loaded))]
+    parts = [
+        estimate_seconds(design, estimate_workload(design, outline), once=k > 0) for k, design in enumerate(designs)
+    ]
+    return sum(sum(one.values()) for one in parts)
 
 
 def measure(name: str) -> float:
@@ -54,7 +57,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=SCENARIOS, help="bundled scenarios")
     print(f"{'scenario':20s} {'measured':>9s} {'foretold':>9s}    ratio")
     for name in parser.parse_args().names:
-        foretold, measured = sum(foretell(name).values()), measure(name)
+        foretold, measured = foretell(name), measure(name)
         print(f"{name:20s} {measured:7.1f} s {foretold:7.1f} s  {measured / foretold:7.2f}", flush=True)
 
 
