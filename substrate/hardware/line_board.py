@@ -88,16 +88,17 @@ class LineBoard(Board):
 
     def close(self) -> None:
         """Leave the chip and give the port back; a board that has not answered is asked no more."""
+        why = "the board does not answer"
         try:
             if self._answers:
                 self._ask("CLOSE")
                 self._injects = False
-        except (BoardError, TransferError):
-            pass  # `left` tells what that means
+        except (BoardError, TransferError) as error:
+            why = str(error)
         finally:
             self._stream.close()
         if self._injects:
-            self.left = "the board does not answer, so it may still inject the drive of its last nudge: switch it off"
+            self.left = f"{why}, so it may still inject the drive of its last nudge: switch it off"
 
     def _ask(self, op: str, **fields: Any) -> Message:
         """Return the reply to a request."""

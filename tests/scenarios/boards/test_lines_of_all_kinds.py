@@ -15,9 +15,10 @@ from scenarios.api import serve_board
 from scenarios.boards.mock import make_mock_board
 from scenarios.build import make_any_setup
 from scenarios.experiments.watch import Interrupted
-from substrate.hardware.responder import Responder, serve_lines
+from substrate.hardware.responder import Responder
 from substrate.hardware.sockets import SocketEnd
 from tests.scenarios.boards.scenarios_on_boards import MEASURE, load_on_board
+from tests.substrate.hardware.boards import answer_lines
 
 SHORT = {"experiment.epochs": 1, "task.samples": 12}
 
@@ -98,16 +99,9 @@ class HangingUp(Responder):
 @contextmanager
 def serve_until_it_hangs_up(after, arrives):
     """Serve the board of the tables, with noise of reads if it is measured; yield the port."""
-    board, end, stop = make_mock_board(make_any_setup(load_on_board(SHORT).loaded)), SocketEnd(0), threading.Event()
-    responder = HangingUp(board, end, after, arrives)
-    thread = threading.Thread(target=serve_lines, args=(end, responder, stop.is_set))
-    thread.start()
-    try:
-        yield end.name
-    finally:
-        stop.set()
-        thread.join()
-        end.close()
+    board, end = make_mock_board(make_any_setup(load_on_board(SHORT).loaded)), SocketEnd(0)
+    with answer_lines(HangingUp(board, end, after, arrives), end, end) as port:
+        yield port
 
 
 @pytest.mark.parametrize(("after", "arrives"), [(20, False), (120, True), (127, True), (127, False)])

@@ -54,9 +54,16 @@ def make_bench(board, chip=None, **setting):
 @contextmanager
 def serve(board, end, loss=None):
     """Answer from a board at one end of a line; yield the name of the other."""
-    stop = threading.Event()
     stream = end if loss is None else LossyStream(end, loss, seed=1)
-    thread = threading.Thread(target=serve_lines, args=(stream, Responder(board), stop.is_set))
+    with answer_lines(Responder(board), stream, end) as port:
+        yield port
+
+
+@contextmanager
+def answer_lines(responder, stream, end):
+    """Answer the lines of a stream, which come to one end of a line; yield the name of the other."""
+    stop = threading.Event()
+    thread = threading.Thread(target=serve_lines, args=(stream, responder, stop.is_set))
     thread.start()
     try:
         yield end.name
